@@ -1,0 +1,38 @@
+# `make demo` and `make test` do all the set-up themselves, on a fresh machine, each time it is needed.
+
+PORTCALL := .venv/bin/portcall
+TOOLS := .venv/.ready
+
+.PHONY: demo test check up down bench clean help
+
+help: ## What there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(TOOLS) ## The whole road on this machine: cloud, docker push, mail, URL
+	@$(PORTCALL) demo
+
+test: $(TOOLS) ## All tests: unit, workflow, local, e2e
+	@.venv/bin/python -m pytest tests/unit tests/workflow tests/local tests/e2e
+
+check: $(TOOLS) ## Format, lint, types, template; changes nothing
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 .venv/bin/sam validate --lint
+	@.venv/bin/cfn-lint template.yaml
+
+up: $(TOOLS) ## The embedded cloud, left running
+	@$(PORTCALL) up --detach
+
+down: $(TOOLS) ## Nothing is left of it
+	@$(PORTCALL) down
+
+bench: $(TOOLS) ## What the figures in docs/performance.md come from
+	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group bench
+	@.venv/bin/python -m bench
+
+clean: ## Throw away what the set-up made
+	rm -rf .venv .tools .portcall .aws-sam
+
+$(TOOLS): pyproject.toml uv.lock bootstrap.sh
+	@sh bootstrap.sh

@@ -1,0 +1,132 @@
+"""An embedded cloud of the bench's own, with its app pushed once."""
+
+import contextlib
+import hashlib
+import http.client
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from portcall.cli.demo import base_of
+from portcall.local import cloud, stack
+from portcall.local.base_image import build_arguments, ensure_base_image
+from portcall.local.docker_engine import ensure_engine
+from portcall.local.settings import CloudSettings
+
+APP = Path(__file__).parent / "app"
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+class Setting:
+    """Use it in a `with`: it is there at the beginning of the block, and gone at the end.
+
+    `parameters` are the template's. Under a RepositoryPattern without flask-app, its push starts nothing.
+    """
+
+    def __init__(self, parameters: Mapping[str, str] | None = None) -> None:
+        self._parameters = parameters
+        self._clients: dict[str, Any] = {}
+
+    def __enter__(self) -> "Setting":
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.settings = CloudSettings(port=port, state_dir=Path(tempfile.mkdtemp(prefix="portcall-bench-")))
+        ensure_engine(self.settings.state_dir, _say)
+        cloud.start(self.settings, _say)
+        stack.install(self.settings, _say, self._parameters)
+        self.outputs = stack.outputs(self.settings)
+        ensure_base_image(base_of(APP / "Dockerfile"), self.settings.state_dir, _say)
+        image = f"{self.settings.registry}/flask-app:latest"
+        build = ["build", *build_arguments(self.settings.state_dir), "--quiet", "--tag", image, str(APP)]
+        for command in (build, ["push", "--quiet", image]):
+            subprocess.run(["docker", *command], check=True, stdout=subprocess.DEVNULL)
+        _, self.manifest = self._manifest("GET")
+        self._listen()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        cloud.stop(self.settings)
+        self._forget_images()
+        shutil.rmtree(self.settings.state_dir, ignore_errors=True)
+
+    def _forget_images(self) -> None:
+        """The Docker engine keeps what tasks have pulled."""
+        listed = subprocess.run(
+            ["docker", "images", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"],
+            capture_output=True,
+            text=True,
+        )
+        lines = [line.split() for line in listed.stdout.splitlines()]
+        # By name and not by id, which another cloud's image may share.
+        names = [
+            f"{name}@{digest}" if tag == "<none>" else f"{name}:{tag}"
+            for name, tag, digest in lines
+            if name.startswith(f"{self.settings.registry}/")
+        ]
+        if names:
+            subprocess.run(["docker", "rmi", *names], capture_output=True)
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = stack.client(self.settings, service)
+        return self._clients[service]
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{hashlib.sha256(self.manifest).hexdigest()}"
+
+    def push_again(self) -> None:
+        """Push the manifest once more, as a client does whose layers are all there: the last act of a push."""
+        status, _ = self._manifest("PUT", self.manifest)
+        assert status == 201, status
+
+    def _manifest(self, method: str, body: bytes | None = None) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.settings.port)
+        with contextlib.closing(connection):
+            kind = json.loads(body)["mediaType"] if body else MANIFEST
+            connection.request(method, "/v2/flask-app/manifests/latest", body, {"Content-Type": kind})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def _listen(self) -> None:
+        """A queue that takes every event of ECS: they carry milliseconds, DescribeTasks does not."""
+        self._queue = self.client("sqs").create_queue(QueueName="bench")["QueueUrl"]
+        pattern = json.dumps({"source": ["aws.ecs"]})
+        self.client("events").put_rule(Name="bench", EventPattern=pattern)
+        arn = f"arn:aws:sqs:{self.settings.region}:{self.settings.account}:bench"
+        self.client("events").put_targets(Rule="bench", Targets=[{"Id": "queue", "Arn": arn}])
+
+    def task_events(self) -> Iterator[dict[str, Any]]:
+        """The events of ECS that came since the last look."""
+        sqs = self.client("sqs")
+        while messages := sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+                yield json.loads(message["Body"])
+
+    def kill_lambdas(self) -> None:
+        """End every process that is kept for a function's next call."""
+        home = str(self.settings.state_dir / "lambda-python")
+        server = psutil.Process(int((self.settings.state_dir / "cloud.pid").read_text()))
+        workers = []
+        for child in server.children(recursive=True):
+            # One that has ended by itself meanwhile has no command line any more.
+            with contextlib.suppress(psutil.Error):
+                if home in " ".join(child.cmdline()):
+                    workers.append(child)
+        for worker in workers:
+            worker.kill()
+        psutil.wait_procs(workers, timeout=5)
+
+
+def _say(phase: str) -> None:
+    print(phase, file=sys.stderr, flush=True)

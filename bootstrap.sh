@@ -1,0 +1,39 @@
+#!/bin/sh
+# Makes .venv from the lock file, with nothing but a Python 3.11 or newer to begin with.
+set -eu
+cd "$(dirname "$0")"
+UV_VERSION=0.13.9
+PYTHON=${PYTHON:-python3}
+
+say() { printf '%s\n' "$*" >&2; }
+
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
+    say "Portcall needs Python 3.11 or newer as $PYTHON. Install it, or name another: PYTHON=python3.12 make ..."
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+if [ ! -x .tools/bin/uv ] || [ "$(.tools/bin/uv --version | cut -d' ' -f2)" != "$UV_VERSION" ]; then
+    say "Setting up: uv $UV_VERSION"
+    rm -rf .tools
+    if ! "$PYTHON" -m venv .tools >/dev/null 2>&1; then
+        # Debian and Ubuntu ship Python without the means to make a virtual environment.
+        rm -rf .tools
+        version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        say "Setting up: python$version-venv (apt-get)"
+        if ! { as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+            "python$version-venv"; } >/dev/null 2>&1 || ! "$PYTHON" -m venv .tools; then
+            say "$PYTHON cannot make a virtual environment. Install the package python$version-venv, then try again."
+            exit 1
+        fi
+    fi
+    .tools/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+fi
+
+say "Setting up: the packages of uv.lock"
+# Byte-code now: each Lambda in the embedded cloud is a process of its own that would compile it again.
+UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --quiet --locked --compile-bytecode --python "$PYTHON"
+touch .venv/.ready

@@ -1,0 +1,15 @@
+"""The example that gets deployed: two greetings."""
+
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def hello() -> str:
+    return "Hello, World!"
+
+
+@app.get("/greet")
+def greet() -> str:
+    return "Greetings from Flask!"

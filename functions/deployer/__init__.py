@@ -1,0 +1,1 @@
+"""The Lambda functions of Portcall: `steps` calls `aws`, asks `domain`, and returns a small dict."""

@@ -1,0 +1,160 @@
+"""Amazon ECS: task definitions and tasks."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from deployer.aws.client import client, errors_as_ours
+from deployer.domain.errors import AwsRefusedError, NoCapacityError, ThrottledError
+from deployer.domain.task import Task
+
+
+def register_task_definition(request: dict[str, Any]) -> str:
+    """Register a revision and return its ARN. Quota: a burst of 20, then one a second."""
+    with errors_as_ours():
+        answer = client("ecs").register_task_definition(**request)
+    return str(answer["taskDefinition"]["taskDefinitionArn"])
+
+
+def run_task(
+    *,
+    cluster: str,
+    task_definition: str,
+    subnets: tuple[str, ...],
+    security_group: str,
+    started_by: str,
+    client_token: str,
+    tags: list[dict[str, str]],
+) -> str:
+    """Start one Fargate task with a public IP and return its ARN.
+
+    The same `client_token` (at most 64 characters) gives the task that it gave before. A `200 OK` may
+    carry `failures` and no task: raises NoCapacityError or AwsRefusedError for those.
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
+    """
+    try:
+        with errors_as_ours():
+            answer = client("ecs").run_task(
+                cluster=cluster,
+                taskDefinition=task_definition,
+                launchType="FARGATE",
+                count=1,
+                startedBy=started_by,
+                clientToken=client_token,
+                networkConfiguration={
+                    "awsvpcConfiguration": {
+                        "subnets": list(subnets),
+                        "securityGroups": [security_group],
+                        "assignPublicIp": "ENABLED",
+                    }
+                },
+                tags=tags,
+                enableECSManagedTags=True,
+            )
+    except (AwsRefusedError, ThrottledError) as error:
+        # ECS reports a full zone, and Fargate's vCPU quota, as errors of the call.
+        if any(words in str(error) for words in ("apacity", "limit on the number", "LimitExceeded")):
+            raise NoCapacityError(str(error)) from error
+        raise
+    if answer.get("failures"):
+        reason = str(answer["failures"][0].get("reason") or "no reason given")
+        if reason.startswith(("RESOURCE", "Capacity")):
+            raise NoCapacityError(f"RunTask: {reason}")
+        raise AwsRefusedError(f"RunTask: {reason}")
+    return str(answer["tasks"][0]["taskArn"])
+
+
+def describe_task(*, cluster: str, task: str) -> Task | None:
+    """The task as ECS knows it, None if it does not (an hour after a stop, a moment after a start).
+
+    Lags behind ECS's own events.
+    """
+    with errors_as_ours():
+        answer = client("ecs").describe_tasks(cluster=cluster, tasks=[task])
+    return Task.from_ecs(answer["tasks"][0]) if answer["tasks"] else None
+
+
+def tasks_started_by(*, cluster: str, started_by: str) -> list[str]:
+    """The ARNs of the tasks of a deployment that are not on their way out."""
+    with errors_as_ours():
+        pages = client("ecs").get_paginator("list_tasks").paginate(cluster=cluster, startedBy=started_by)
+        return [arn for page in pages for arn in page["taskArns"]]
+
+
+def stop_task(*, cluster: str, task: str, reason: str) -> None:
+    """Ask a task to stop; one that is stopped or gone already is fine. `reason` has at most 255 characters."""
+    try:
+        with errors_as_ours():
+            client("ecs").stop_task(cluster=cluster, task=task, reason=reason[:255])
+    except AwsRefusedError as error:
+        cause = error.__cause__
+        if not (isinstance(cause, ClientError) and "not found" in str(cause)):
+            raise
+
+
+def running_tasks(*, cluster: str) -> list[tuple[Task, str, dict[str, str]]]:
+    """The tasks of a cluster that are not on their way out: (task, startedBy, tags)."""
+    with errors_as_ours():
+        ecs = client("ecs")
+        pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, desiredStatus="RUNNING")
+        arns = [arn for page in pages for arn in page["taskArns"]]
+        described = []
+        for begin in range(0, len(arns), 100):
+            answer = ecs.describe_tasks(cluster=cluster, tasks=arns[begin : begin + 100], include=["TAGS"])
+            described += answer["tasks"]
+    return [
+        (
+            Task.from_ecs(each),
+            str(each.get("startedBy") or ""),
+            {tag["key"]: tag["value"] for tag in each.get("tags") or []},
+        )
+        for each in described
+    ]
+
+
+def tasks_in(*, cluster: str) -> list[str]:
+    """The ARNs of all tasks of a cluster that still hold a network interface, those that stop included."""
+    with errors_as_ours():
+        pages = client("ecs").get_paginator("list_tasks")
+        arns = [
+            arn
+            for desired in ("RUNNING", "STOPPED")
+            for page in pages.paginate(cluster=cluster, desiredStatus=desired)
+            for arn in page["taskArns"]
+        ]
+        held = []
+        for begin in range(0, len(arns), 100):
+            answer = client("ecs").describe_tasks(cluster=cluster, tasks=arns[begin : begin + 100])
+            held += [task["taskArn"] for task in answer["tasks"] if task["lastStatus"] != "STOPPED"]
+    return held
+
+
+def revisions_of(*, family_prefix: str) -> list[str]:
+    """The ARNs of all active revisions of the families whose names begin so."""
+    with errors_as_ours():
+        ecs = client("ecs")
+        families = [
+            family
+            for page in ecs.get_paginator("list_task_definition_families").paginate(familyPrefix=family_prefix)
+            for family in page["families"]
+        ]
+        # `familyPrefix` is the whole name of one family here.
+        return [
+            arn
+            for family in families
+            for page in ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family)
+            for arn in page["taskDefinitionArns"]
+        ]
+
+
+def deregister_task_definition(revision: str) -> None:
+    """Make a revision inactive. Shares its quota, one a second after a burst of 20, with registering."""
+    with errors_as_ours():
+        client("ecs").deregister_task_definition(taskDefinition=revision)
+
+
+def delete_task_definitions(revisions: list[str]) -> None:
+    """Delete inactive revisions, ten a call; AWS does so once no task refers to them."""
+    with errors_as_ours():
+        for begin in range(0, len(revisions), 10):
+            client("ecs").delete_task_definitions(taskDefinitions=revisions[begin : begin + 10])

@@ -1,0 +1,80 @@
+"""Amazon DynamoDB: where a task's news and the step that waits for it meet.
+
+The item `task#<taskArn>` / `state` of the ledger's table; `expires_at` is in UNIX seconds, a day ahead.
+"""
+
+import time
+from dataclasses import dataclass, fields
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from deployer.aws.client import client, errors_as_ours
+from deployer.aws.items import plain, wire
+from deployer.domain.errors import AwsRefusedError
+from deployer.domain.task import Task
+
+DAY = 24 * 60 * 60
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """What is known at the meeting point of one task: the news, the waiting step's token, or both."""
+
+    task: Task | None
+    token: str
+
+
+def store_token(*, table: str, task: str, token: str) -> Meeting:
+    """Leave the token of the step that waits for a task, and see what is known of the task."""
+    return _meet(table, task, {"token": token})
+
+
+def store_task(*, table: str, task: Task) -> Meeting | None:
+    """Leave news of a task, and see who waits for it; None if newer news is there already.
+
+    Events come in any order and more than once. News of the same version is written again: whoever wrote
+    it first may have failed before it told anyone.
+    """
+    news = {name: value for name, value in vars(task).items() if name != "arn"}
+    try:
+        return _meet(table, task.arn, news, condition="attribute_not_exists(#version) OR #version <= :version")
+    except AwsRefusedError as error:
+        cause = error.__cause__
+        if (
+            isinstance(cause, ClientError)
+            and cause.response["Error"]["Code"] == "ConditionalCheckFailedException"
+        ):
+            return None
+        raise
+
+
+def news_of(*, table: str, task: str) -> Task | None:
+    """The last news of a task, None if none came."""
+    with errors_as_ours():
+        answer = client("dynamodb").get_item(TableName=table, Key=_key(task))
+    return _meeting(task, plain(answer.get("Item") or {})).task
+
+
+def _meet(table: str, task: str, values: dict[str, Any], condition: str = "") -> Meeting:
+    values = {**values, "expires_at": int(time.time()) + DAY}
+    with errors_as_ours():
+        answer = client("dynamodb").update_item(
+            TableName=table,
+            Key=_key(task),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues=wire({f":{name}": value for name, value in values.items()}),
+            ReturnValues="ALL_NEW",
+            **({"ConditionExpression": condition} if condition else {}),
+        )
+    return _meeting(task, plain(answer["Attributes"]))
+
+
+def _key(task: str) -> dict[str, Any]:
+    return wire({"pk": f"task#{task}", "sk": "state"})
+
+
+def _meeting(task: str, item: dict[str, Any]) -> Meeting:
+    known = {each.name: item[each.name] for each in fields(Task) if each.name in item}
+    return Meeting(Task(arn=task, **known) if "version" in item else None, item.get("token", ""))

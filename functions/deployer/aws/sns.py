@@ -1,0 +1,25 @@
+"""Amazon SNS: the news."""
+
+import json
+
+from deployer.aws.client import client, errors_as_ours
+from deployer.domain.mail import Mail
+
+
+def publish(*, topic: str, news: Mail) -> str:
+    """Publish text for people and the document for machines; return the message's id.
+
+    The attributes let a subscriber filter.
+    """
+    machine = json.dumps(news.document, separators=(",", ":"))
+    with errors_as_ours():
+        answer = client("sns").publish(
+            TopicArn=topic,
+            Subject=news.subject,
+            MessageStructure="json",
+            Message=json.dumps({"default": machine, "email": news.text}),
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": value} for name, value in news.attributes.items()
+            },
+        )
+    return str(answer["MessageId"])

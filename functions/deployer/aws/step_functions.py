@@ -1,0 +1,68 @@
+"""AWS Step Functions: executions, and answers to a waiting state."""
+
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from deployer.aws.client import client, errors_as_ours
+from deployer.domain.errors import AwsRefusedError
+
+# A second answer, or one that comes too late. Neither has anyone to tell.
+NOBODY_WAITS = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
+
+
+def send_task_success(*, token: str, output: dict[str, Any]) -> bool:
+    """Wake the state that waits with `token`; False if nobody waits any more."""
+    return _answer("send_task_success", taskToken=token, output=json.dumps(output))
+
+
+def send_task_failure(*, token: str, error: str, cause: str) -> bool:
+    """Fail the state that waits with `token`; `error` is the name that Retry and Catch see.
+
+    The cause has the shape of a failed Lambda's, so that whoever catches it reads one shape only.
+    """
+    document = json.dumps({"errorType": error, "errorMessage": cause})
+    return _answer("send_task_failure", taskToken=token, error=error, cause=document)
+
+
+def start_execution(*, machine: str, name: str, document: dict[str, Any]) -> bool:
+    """Start an execution; False if one of that name (at most 80 characters) has been there already."""
+    try:
+        with errors_as_ours():
+            client("stepfunctions").start_execution(
+                stateMachineArn=machine, name=name, input=json.dumps(document)
+            )
+    except AwsRefusedError as error:
+        if _code(error) == "ExecutionAlreadyExists":
+            return False
+        raise
+    return True
+
+
+def is_running(execution: str) -> bool:
+    """Whether an execution goes on; one that is not known (any more) does not."""
+    try:
+        with errors_as_ours():
+            answer = client("stepfunctions").describe_execution(executionArn=execution)
+    except AwsRefusedError as error:
+        if _code(error) == "ExecutionDoesNotExist":
+            return False
+        raise
+    return str(answer["status"]) in ("RUNNING", "PENDING_REDRIVE")
+
+
+def _code(error: AwsRefusedError) -> str:
+    cause = error.__cause__
+    return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""
+
+
+def _answer(operation: str, **arguments: str) -> bool:
+    try:
+        with errors_as_ours():
+            getattr(client("stepfunctions"), operation)(**arguments)
+    except AwsRefusedError as error:
+        if _code(error) in NOBODY_WAITS:
+            return False
+        raise
+    return True

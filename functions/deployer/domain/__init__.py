@@ -1,0 +1,1 @@
+"""Questions answered and requests built without AWS, clock, environment or log."""

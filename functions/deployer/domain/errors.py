@@ -1,0 +1,73 @@
+"""Every way in which a deployment fails; a class's name is what Retry and Catch match on.
+
+DeployError
+ ├─ PermanentError            trying again would not help
+ │   ├─ BadEventError         the event does not describe an image push that can be deployed
+ │   ├─ AccessDeniedError     AWS refused a call for lack of a permission
+ │   ├─ AwsRefusedError       AWS refused a call for another reason
+ │   ├─ TaskStoppedError      the task stopped before it was of use
+ │   └─ NoAnswerError         the task runs, but the app never answered
+ └─ TransientError            the workflow tries again
+     ├─ MailLimitError        as many mails as SNS allows went out this second
+     ├─ ContendedError        another execution changed the same thing at the same moment
+     ├─ ThrottledError        AWS asked for fewer calls
+     ├─ AwsUnavailableError   AWS did not answer, or answered that it cannot now
+     ├─ NoCapacityError       AWS has no room for the task at the moment
+     └─ AddressNotReadyError  the network interface has no public IP yet
+"""
+
+
+class DeployError(Exception):
+    """Something that ends a deployment; the message is for the person who pushed."""
+
+
+class PermanentError(DeployError):
+    """Trying again would not help."""
+
+
+class TransientError(DeployError):
+    """Trying again may help; the workflow decides how often and how long."""
+
+
+class BadEventError(PermanentError):
+    """The event does not describe an image push that can be deployed."""
+
+
+class AccessDeniedError(PermanentError):
+    """AWS refused a call for lack of a permission."""
+
+
+class AwsRefusedError(PermanentError):
+    """AWS refused a call for a reason other than permissions or load."""
+
+
+class TaskStoppedError(PermanentError):
+    """The task stopped before it was of use."""
+
+
+class NoAnswerError(PermanentError):
+    """The task runs, but the app never answered."""
+
+
+class MailLimitError(TransientError):
+    """As many mails as SNS allows went out this second."""
+
+
+class ContendedError(TransientError):
+    """Another execution changed the same thing at the same moment."""
+
+
+class ThrottledError(TransientError):
+    """AWS asked for fewer calls."""
+
+
+class AwsUnavailableError(TransientError):
+    """AWS did not answer, or answered that it cannot at the moment."""
+
+
+class NoCapacityError(TransientError):
+    """AWS has no room for the task at the moment."""
+
+
+class AddressNotReadyError(TransientError):
+    """The network interface has no public IP yet."""

@@ -1,0 +1,93 @@
+"""A Fargate task as ECS describes it, in events and in answers alike."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from deployer.domain.task_definition import CONTAINER
+
+
+class Verdict(Enum):
+    """What is known of a task that should be running."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Task:
+    """`version` grows with each change.
+
+    `interface` is the network interface's id and `digest` the running image's, '' until they are known."""
+
+    arn: str
+    last_status: str
+    desired_status: str
+    version: int
+    interface: str = ""
+    stop_code: str = ""
+    stopped_reason: str = ""
+    exit_code: int | None = None
+    container_reason: str = ""
+    digest: str = ""
+
+    @classmethod
+    def from_ecs(cls, source: dict[str, Any]) -> "Task":
+        """Read the `detail` of a *ECS Task State Change* event, or one task of RunTask or DescribeTasks.
+
+        Attachments are of type `eni` in events and `ElasticNetworkInterface` in answers. `containers` is
+        empty, and there is no exit code, where the task never started.
+        """
+        interfaces = [
+            detail["value"]
+            for attachment in source.get("attachments") or []
+            if attachment.get("type") in ("eni", "ElasticNetworkInterface")
+            for detail in attachment.get("details") or []
+            if detail.get("name") == "networkInterfaceId"
+        ]
+        container: dict[str, Any] = next(
+            (each for each in source.get("containers") or [] if each.get("name") == CONTAINER), {}
+        )
+        return cls(
+            arn=source["taskArn"],
+            last_status=source.get("lastStatus") or "",
+            desired_status=source.get("desiredStatus") or "",
+            version=int(source.get("version") or 0),
+            interface=interfaces[0] if interfaces else "",
+            stop_code=source.get("stopCode") or "",
+            stopped_reason=source.get("stoppedReason") or "",
+            exit_code=container.get("exitCode"),
+            container_reason=container.get("reason") or "",
+            digest=container.get("imageDigest") or "",
+        )
+
+    @property
+    def verdict(self) -> Verdict:
+        """A stop shows first as a desired status, seconds before the last status follows."""
+        if self.desired_status == "STOPPED" or self.last_status in ("DEPROVISIONING", "STOPPED", "DELETED"):
+            return Verdict.STOPPED
+        if self.last_status == "RUNNING" and self.interface:
+            return Verdict.RUNNING
+        return Verdict.STARTING
+
+    @property
+    def stopped_by_hand(self) -> bool:
+        """Somebody called StopTask, which is to be respected."""
+        return self.stop_code == "UserInitiated"
+
+    @property
+    def crashed(self) -> bool:
+        """The app ended by itself; else AWS took the task away (Spot, retirement, a fault of the host)."""
+        return self.stop_code in ("EssentialContainerExited", "TaskFailedToStart")
+
+    def why_stopped(self) -> str:
+        """One line: the exit code, the container's reason and the task's, as far as AWS told them."""
+        parts = [
+            "" if self.exit_code is None else f"exit code {self.exit_code}",
+            self.container_reason,
+            self.stopped_reason,
+        ]
+        # A dict keeps the order and drops what the container and the task say alike.
+        said = dict.fromkeys(part.strip().rstrip(".") for part in parts if part.strip())
+        return ". ".join(said) or "AWS gave no reason"

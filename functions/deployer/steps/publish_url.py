@@ -1,0 +1,43 @@
+"""PublishUrl: the mail with the URL."""
+
+import time
+from typing import Any
+
+from deployer import outcomes
+from deployer.aws import sns
+from deployer.domain import mail, task_definition, timing
+from deployer.domain.push import Push
+from deployer.observe import logger, seconds
+from deployer.settings import settings
+
+
+@logger.inject_lambda_context(correlation_id_path="id")
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Return `{"at": UNIX seconds}`; a repeat sends no second mail."""
+    config = settings()
+    push = Push.from_event(event)
+    phases = timing.phases(event)
+    where = mail.Context(
+        revision=event["taskDefinition"]["arn"],
+        task=event["task"]["arn"],
+        log_group=config.log_group,
+        log_stream=task_definition.log_stream(push.app, event["task"]["arn"]),
+        region=config.region,
+        phases=phases,
+    )
+    url, notes = event["endpoint"]["url"], event["switch"]["notes"]
+    if "restart" in event:
+        news = mail.live_again(push, url, event["restart"]["reason"], notes, where)
+    else:
+        news = mail.live(push, url, event["switch"]["previous"], notes, where)
+    outcomes.settle(
+        push,
+        outcomes.DEPLOYED,
+        lambda: sns.publish(topic=config.topic, news=news),
+        url=url,
+        task=where.task,
+        revision=where.revision,
+        phases={name: str(round(took, 3)) for name, took in phases},
+    )
+    seconds("PushToUrl", sum(took for _, took in phases))
+    return {"at": time.time()}

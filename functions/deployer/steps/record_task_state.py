@@ -1,0 +1,20 @@
+"""On *ECS Task State Change*: writes the news down and tells the state that waits for it."""
+
+from typing import Any
+
+from deployer import news
+from deployer.aws import meeting as meetings
+from deployer.domain.task import Task
+from deployer.observe import logger
+from deployer.settings import settings
+
+
+@logger.inject_lambda_context(correlation_id_path="id")
+def handler(event: dict[str, Any], context: object) -> None:
+    """Take the event as it is: at least once, in any order, maybe before anyone waits."""
+    task = Task.from_ecs(event["detail"])
+    meeting = meetings.store_task(table=settings().ledger, task=task)
+    if meeting is None:
+        logger.info("Older than what is known", extra={"task": task.arn, "version": task.version})
+    elif meeting.token and meeting.task:
+        news.tell(token=meeting.token, task=meeting.task)

@@ -1,0 +1,31 @@
+"""ResolvePublicIp: from the task's network interface to the URL."""
+
+import time
+from typing import Any
+
+from deployer.aws import ec2, meeting
+from deployer.domain import endpoint
+from deployer.domain.errors import AddressNotReadyError, TaskStoppedError
+from deployer.domain.task import Verdict
+from deployer.observe import logger
+from deployer.settings import settings
+
+
+@logger.inject_lambda_context(correlation_id_path="id")
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Return `{"url", "privateUrl", "at": UNIX seconds}`.
+
+    An address that is not there yet raises, and the state retries; one that will never be there, since the
+    task has stopped meanwhile, fails at once.
+    """
+    config = settings()
+    try:
+        public, private = ec2.addresses(interface=event["running"]["interface"])
+    except AddressNotReadyError:
+        task = meeting.news_of(table=config.ledger, task=event["task"]["arn"])
+        if task and task.verdict is Verdict.STOPPED:
+            raise TaskStoppedError(task.why_stopped()) from None
+        raise
+    url = endpoint.url(public, config.port)
+    logger.info("Found the address", extra={"url": url})
+    return {"url": url, "privateUrl": endpoint.url(private, config.port), "at": time.time()}

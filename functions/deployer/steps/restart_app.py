@@ -1,0 +1,30 @@
+"""On the stop of a task: an app whose current task stopped by itself is started again at once."""
+
+from typing import Any
+
+from deployer import healing
+from deployer.aws import ledger
+from deployer.domain.task import Task
+from deployer.observe import logger
+from deployer.settings import settings
+
+
+@logger.inject_lambda_context(correlation_id_path="id")
+def handler(event: dict[str, Any], context: object) -> None:
+    """Take a *ECS Task State Change* with desired status STOPPED; most are none of its business.
+
+    The app is read from the image, `<registry>/<app>@<digest>`: events carry no tags.
+    """
+    detail = event["detail"]
+    task = Task.from_ecs(detail)
+    images = [container.get("image") or "" for container in detail.get("containers") or []]
+    app = next((image.partition("/")[2].partition("@")[0] for image in images if "@" in image), "")
+    current = ledger.current(table=settings().ledger, app=app) if app else None
+    restarts = str(detail.get("startedBy") or "").startswith("restart-")
+    if current is None or not (task.arn == current.task or (restarts and current.attempts)):
+        return
+    if task.arn != current.task and task.stopped_by_hand:
+        # A restart that RollBack stopped: the sweep tries again, less eagerly.
+        return
+    outcome = healing.heal(app=app, current=current, task=task, arn=task.arn)
+    logger.info("A current task stopped", extra={"app": app, "task": task.arn, "outcome": outcome})

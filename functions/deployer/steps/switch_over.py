@@ -1,0 +1,69 @@
+"""SwitchOver: makes the new version the app's current one, and only then stops the one before it."""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+from deployer import outcomes
+from deployer.aws import ecs, ledger
+from deployer.domain.errors import ContendedError, PermanentError
+from deployer.domain.push import Push
+from deployer.observe import logger
+from deployer.settings import Settings, settings
+
+
+@logger.inject_lambda_context(correlation_id_path="id")
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Return `{"verdict": "current" or "superseded", "previous": digest or "", "notes": [...]}`.
+
+    Raises ContendedError where another execution changed the app's current deployment at the same moment.
+    """
+    config = settings()
+    push = Push.from_event(event)
+    seen = ledger.current(table=config.ledger, app=push.app)
+    if seen and seen.sequence > event["admission"]["sequence"]:
+        ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason="Portcall: superseded")
+        reason = f"Deployment {seen.deployment}, which was pushed later, serves already."
+        outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
+        return {"verdict": "superseded", "previous": "", "notes": []}
+    if seen is None or seen.deployment != push.deployment:
+        seen = _switch(event, push, config, seen)
+    notes = _stop_retired(config, push, seen)
+    logger.info("Switched over", extra={"app": push.app, "task": seen.task})
+    return {"verdict": "current", "previous": seen.previous, "notes": notes}
+
+
+def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None) -> ledger.Current:
+    """The one write that makes this deployment the current one."""
+    new = ledger.Current(
+        deployment=push.deployment,
+        sequence=event["admission"]["sequence"],
+        task=event["task"]["arn"],
+        url=event["endpoint"]["url"],
+        digest=push.digest,
+        tag=push.tag,
+        revision=event["taskDefinition"]["arn"],
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+        previous=seen.digest if seen and "restart" not in event else "",
+        crashes=seen.crashes if seen and "restart" in event else [],
+        # Those that a SwitchOver before this one did not get round to stopping come along.
+        retired=[*seen.retired, seen.task] if seen else [],
+    )
+    if not ledger.make_current(table=config.ledger, app=push.app, new=new, seen=seen):
+        raise ContendedError("Another deployment of the app switched over at the same moment.")
+    return dataclasses.replace(new, version=(seen.version if seen else 0) + 1)
+
+
+def _stop_retired(config: Settings, push: Push, current: ledger.Current) -> list[str]:
+    """Stop the tasks of earlier deployments; a refusal is told, for the new version is live all the same."""
+    try:
+        for task in current.retired:
+            ecs.stop_task(cluster=config.cluster, task=task, reason="Portcall: replaced by a newer version")
+    except PermanentError as refused:
+        return [f"The version before could not be stopped, still runs, and costs money: {refused}"]
+    if current.retired:
+        # Lost to a newer deployment, that one has them on its list.
+        ledger.make_current(
+            table=config.ledger, app=push.app, new=dataclasses.replace(current, retired=[]), seen=current
+        )
+    return []

@@ -1,0 +1,27 @@
+"""WaitForRunning: leaves the state's task token where the task's news arrive; nobody polls."""
+
+from typing import Any
+
+from deployer import news
+from deployer.aws import ecs
+from deployer.aws import meeting as meetings
+from deployer.domain.task import Verdict
+from deployer.observe import logger
+from deployer.settings import settings
+
+
+@logger.inject_lambda_context(correlation_id_path="deployment.id")
+def handler(event: dict[str, Any], context: object) -> None:
+    """Take `{"token", "attempt", "deployment": the document}`; the answer goes to whoever holds the token.
+
+    From the second attempt on an event may have been lost, so ECS itself is asked as well.
+    """
+    config = settings()
+    arn = event["deployment"]["task"]["arn"]
+    meeting = meetings.store_token(table=config.ledger, task=arn, token=event["token"])
+    task = meeting.task
+    if event["attempt"] > 0 and (task is None or task.verdict is Verdict.STARTING):
+        task = ecs.describe_task(cluster=config.cluster, task=arn)
+    logger.info("Waiting for a task", extra={"task": arn, "attempt": event["attempt"]})
+    if task is not None:
+        news.tell(token=event["token"], task=task)

@@ -1,0 +1,97 @@
+"""`portcall demo`: the whole road, once, before your eyes."""
+
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from portcall.cli.inbox import show
+from portcall.cli.progress import Progress
+from portcall.cli.up import bring_up
+from portcall.local.base_image import build_arguments, ensure_base_image
+from portcall.local.executions import follow
+from portcall.local.inbox import Received, read
+from portcall.local.processes import CloudError, run
+from portcall.local.settings import PROJECT, CloudSettings
+
+EXAMPLE = PROJECT / "flask_app"
+EXPECTED = {"": "Hello, World!", "greet": "Greetings from Flask!"}
+MAIL_TIMEOUT = 30.0
+
+
+@click.command()
+def demo() -> None:
+    """Start the cloud, push the example app, follow its deployment, read the mail, open the URL."""
+    console = Console()
+    settings = bring_up(console)
+    image = f"{settings.registry}/flask-app:latest"
+    seen = {mail.id for mail in read(settings.inbox)}
+    with Progress(console) as progress:
+        progress("Looking for the example's base image")
+        ensure_base_image(base_of(EXAMPLE / "Dockerfile"), settings.state_dir, progress)
+        progress(f"docker build --tag {image} flask_app")
+        _docker(
+            settings, "build", *build_arguments(settings.state_dir), "--quiet", "--tag", image, str(EXAMPLE)
+        )
+        progress(f"docker push {image}")
+        pushed = time.time()
+        _docker(settings, "push", "--quiet", image)
+    console.print("\nThe push has started a deployment:", highlight=False)
+    for state in follow(settings, since=pushed):
+        mark = "[green]✓[/]" if state.ok else "[red]✗[/]"
+        console.print(f"{mark} {state.name:<24} {state.seconds:5.1f} s", highlight=False)
+    mail = _mail(settings, seen)
+    console.print("\nThe mail that came:\n")
+    show(console, mail)
+    if mail.attributes.get("outcome") != "deployed":
+        raise CloudError("The deployment failed; the mail above says why.")
+    _visit(console, mail.text.splitlines()[0])
+    console.print(
+        "\nIt stays up. Look around with:  .venv/bin/portcall status, .venv/bin/portcall inbox"
+        "\nStop it with:                   make down",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def base_of(dockerfile: Path) -> str:
+    """The image that a Dockerfile begins FROM."""
+    words = next(line.split() for line in dockerfile.read_text().splitlines() if line.startswith("FROM "))
+    return words[1]
+
+
+def _docker(settings: CloudSettings, *arguments: str) -> None:
+    run(
+        ["docker", *arguments],
+        log=settings.logs / "docker.log",
+        environment=settings.process_environment(),
+        folder=PROJECT,
+        failed=f"`docker {arguments[0]}` failed.",
+    )
+
+
+def _mail(settings: CloudSettings, seen: set[str]) -> Received:
+    deadline = time.monotonic() + MAIL_TIMEOUT
+    while time.monotonic() < deadline:
+        fresh = [mail for mail in read(settings.inbox) if mail.id not in seen]
+        if fresh:
+            return fresh[-1]
+        time.sleep(0.1)
+    raise CloudError(
+        f"No mail came within {MAIL_TIMEOUT:.0f} seconds. The cloud's log: {settings.logs / 'cloud.log'}"
+    )
+
+
+def _visit(console: Console, url: str) -> None:
+    for path, expected in EXPECTED.items():
+        try:
+            with urllib.request.urlopen(url + path, timeout=10) as answer:
+                said = answer.read().decode().strip()
+        except (urllib.error.URLError, OSError) as error:
+            raise CloudError(f"{url}{path} does not answer: {error}") from error
+        console.print(f"GET {url}{path}  →  {said}", highlight=False, soft_wrap=True)
+        if expected not in said:
+            raise CloudError(f"{url}{path} should answer {expected!r}.")

@@ -1,0 +1,25 @@
+"""`portcall down`: nothing is left, no process and no container."""
+
+import click
+from rich.console import Console
+
+from portcall.cli.progress import Progress
+from portcall.local import cloud
+from portcall.local.docker_engine import stop_engine
+from portcall.local.settings import CloudSettings
+
+
+@click.command()
+def down() -> None:
+    """Stop the embedded cloud with everything that runs in it. The mails stay."""
+    take_down(Console(), CloudSettings.load())
+
+
+def take_down(console: Console, settings: CloudSettings) -> None:
+    """Stop the cloud, its containers, and the Docker engine if `up` started it."""
+    with Progress(console) as progress:
+        progress("Stopping the embedded cloud and the apps in it")
+        stopped = cloud.stop(settings)
+        stop_engine(settings.state_dir, progress)
+    if not stopped:
+        console.print("It was not running.")

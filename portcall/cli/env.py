@@ -1,0 +1,16 @@
+"""`portcall env`: points boto3, the AWS CLI and SAM at the embedded cloud."""
+
+import shlex
+
+import click
+
+from portcall.local.settings import CloudSettings
+
+
+@click.command()
+def env() -> None:
+    """Print `export` lines; use it as: eval "$(portcall env)"."""
+    for name, value in CloudSettings.load().environment().items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    # A profile or a session of the user's own would win over the key.
+    click.echo("unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN")

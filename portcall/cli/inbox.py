@@ -1,0 +1,35 @@
+"""`portcall inbox`: the mails, as a person reads them."""
+
+import dataclasses
+import json
+
+import click
+from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
+
+from portcall.local.inbox import Received, read
+from portcall.local.settings import CloudSettings
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="A list of mails, for programs.")
+@click.option("--last", "-n", type=click.IntRange(min=1), help="Only the last N mails.")
+def inbox(as_json: bool, last: int | None) -> None:
+    """Read the mails that the embedded cloud has sent, oldest first."""
+    mails = read(CloudSettings.load().inbox)[-(last or 0) :]
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(mail) for mail in mails], indent=2))
+        return
+    console = Console()
+    if not mails:
+        console.print("No mail yet. Push an image, and its URL arrives here.")
+    for mail in mails:
+        show(console, mail)
+
+
+def show(console: Console, mail: Received) -> None:
+    """Print one mail."""
+    console.print(Rule(Text(mail.subject, style="bold"), align="left"))
+    console.print(Text(f"From: {mail.sender}\nTo:   {mail.to}\nDate: {mail.date}\n", style="dim"))
+    console.print(Text(mail.text), soft_wrap=True)

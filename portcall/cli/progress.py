@@ -1,0 +1,55 @@
+"""Shows what is being done, and for how long: nobody looks at a silent terminal for more than two seconds."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.status import Status
+
+
+class Progress:
+    """Call it with each phase's name, in a `with`; the phase before has then ended.
+
+    On a terminal the phase turns; elsewhere its name is written when it begins and its time when it ends.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._phase = ""
+        self._began = 0.0
+        self._status: Status | None = None
+
+    def __call__(self, phase: str) -> None:
+        if self._phase and phase.partition(" (")[0] == self._phase.partition(" (")[0]:
+            # The same phase, further on: "Pulling python:3.13-slim (12 of 48 MB)".
+            self._phase = phase
+            if self._status:
+                self._status.update(f"{phase} …")
+            return
+        self._end("[green]✓[/]")
+        self._phase, self._began = phase, time.monotonic()
+        if self.console.is_terminal:
+            self._status = self.console.status(f"{phase} …")
+            self._status.start()
+        else:
+            self.console.print(f"  {phase} … ", end="", highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end("[green]✓[/]" if kind is None else "[red]✗[/]")
+
+    def _end(self, mark: str) -> None:
+        if not self._phase:
+            return
+        seconds = f"[dim]{time.monotonic() - self._began:.1f} s[/]"
+        if self._status:
+            self._status.stop()
+            self._status = None
+            self.console.print(f"{mark} {self._phase} {seconds}", highlight=False, soft_wrap=True)
+        else:
+            self.console.print(f"{mark} {seconds}", highlight=False)
+        self._phase = ""

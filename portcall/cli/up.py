@@ -1,0 +1,86 @@
+"""`portcall up`: the cloud on loopback, with the stack in it."""
+
+import dataclasses
+import signal
+import time
+from types import FrameType
+
+import click
+from rich.console import Console
+
+from portcall.cli.down import take_down
+from portcall.cli.progress import Progress
+from portcall.local import cloud, stack
+from portcall.local.docker_engine import ensure_engine
+from portcall.local.inbox import read
+from portcall.local.processes import CloudError
+from portcall.local.settings import CloudSettings
+
+
+@click.command()
+@click.option("--detach", "-d", is_flag=True, help="Return once it runs, and leave it running.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Where it listens.  [default: 4566]")
+@click.option("--account", help="Its AWS account id, 12 digits.  [default: 123456789012]")
+def up(detach: bool, port: int | None, account: str | None) -> None:
+    """Start the embedded cloud and install the stack. Safe to repeat."""
+    console = Console()
+    if account is not None and not (account.isascii() and account.isdigit() and len(account) == 12):
+        raise click.BadParameter("an AWS account id has 12 digits.", param_hint="--account")
+    settings = bring_up(console, port=port, account=account)
+    console.print(
+        f"\nThe embedded cloud runs at {settings.endpoint}. Push any image to it, no login needed:\n\n"
+        f"  docker tag my-app {settings.registry}/flask-app:latest\n"
+        f"  docker push {settings.registry}/flask-app:latest\n"
+        f"  portcall inbox\n\n"
+        f'Point the AWS CLI, boto3 and SAM at it with:  eval "$(portcall env)"',
+        highlight=False,
+    )
+    if detach:
+        console.print("Stop it with:  portcall down", highlight=False)
+    else:
+        _stay(console, settings)
+
+
+def bring_up(console: Console, *, port: int | None = None, account: str | None = None) -> CloudSettings:
+    """Everything that `up` does before it says so; used by `demo` as well."""
+    noted = CloudSettings.load()
+    wanted = dataclasses.replace(noted, port=port or noted.port, account=account or noted.account)
+    with Progress(console) as progress:
+        progress("Looking for a Docker engine")
+        ensure_engine(wanted.state_dir, progress)
+        if cloud.is_up(noted):
+            if wanted != noted:
+                raise CloudError(
+                    f"A cloud runs already, at {noted.endpoint} with account {noted.account}. "
+                    f"Stop it first: portcall down"
+                )
+            if stack.is_broken(noted):
+                progress("Throwing away a stack that was installed half-way")
+                cloud.stop(noted)
+        if not cloud.is_up(wanted):
+            cloud.start(wanted, progress)
+        stack.install(wanted, progress)
+    return wanted
+
+
+def _stay(console: Console, settings: CloudSettings) -> None:
+    """Tell of each mail until Ctrl-C, then take everything down."""
+    console.print("It stays up until you press Ctrl-C.", highlight=False)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, leave)
+    seen = {mail.id for mail in read(settings.inbox)}
+    try:
+        while cloud.is_up(settings):
+            for mail in read(settings.inbox):
+                if mail.id not in seen:
+                    seen.add(mail.id)
+                    console.print(f"[bold]✉[/] {mail.subject}", highlight=False)
+            time.sleep(1)
+        console.print("The embedded cloud has ended by itself; its log is in", settings.logs / "cloud.log")
+    except KeyboardInterrupt:
+        console.print()
+    finally:
+        take_down(console, settings)

@@ -1,0 +1,143 @@
+"""The embedded cloud as a process: started, asked how it is, stopped."""
+
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from portcall.local.processes import CloudError, run
+from portcall.local.settings import PROJECT, CloudSettings
+
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 40.0
+
+
+def is_up(settings: CloudSettings) -> bool:
+    """Whether our process lives and answers."""
+    return _pid(settings) is not None and _answers(settings)
+
+
+def start(settings: CloudSettings, progress: Callable[[str], None]) -> None:
+    """Start the cloud in the background and wait until it answers. Raises CloudError."""
+    if _pid(settings) is not None:
+        # It lives but does not answer: it would only be in the way.
+        stop(settings)
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", settings.port)) == 0:
+            raise CloudError(
+                f"Port {settings.port} is taken by another program. Stop it, or choose another port: "
+                f"portcall up --port {settings.port + 1}"
+            )
+    python = _lambda_python(settings, progress)
+    progress("Starting the embedded cloud")
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    log = settings.logs / "cloud.log"
+    arguments = {
+        "--port": str(settings.port),
+        "--account": settings.account,
+        "--region": settings.region,
+        "--state-dir": str(settings.state_dir),
+        "--lambda-python": str(python),
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "portcall.local.server",
+                *(word for pair in arguments.items() for word in pair),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=PROJECT,
+            start_new_session=True,
+        )
+    _pid_file(settings).write_text(f"{process.pid}\n")
+    settings.save()
+    deadline = time.monotonic() + START_TIMEOUT
+    while not _answers(settings):
+        if process.poll() is not None or time.monotonic() > deadline:
+            stop(settings)
+            said = log.read_text(errors="replace").strip().splitlines()[-8:]
+            raise CloudError("\n".join([f"The embedded cloud did not start. It said ({log}):", *said]))
+        time.sleep(0.05)
+
+
+def stop(settings: CloudSettings) -> bool:
+    """Stop the cloud with its Lambda processes and containers; False if there was none."""
+    pid = _pid(settings)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while _pid(settings) is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if _pid(settings) is not None:
+            os.kill(pid, signal.SIGKILL)
+    _pid_file(settings).unlink(missing_ok=True)
+    settings.forget()
+    return pid is not None
+
+
+def _answers(settings: CloudSettings) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", settings.port, timeout=2)
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", "/_ministack/health")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def _pid_file(settings: CloudSettings) -> Path:
+    return settings.state_dir / "cloud.pid"
+
+
+def _pid(settings: CloudSettings) -> int | None:
+    """The process id of our cloud, None if it is gone.
+
+    The system uses ids again, so the command line is looked at.
+    """
+    try:
+        process = psutil.Process(int(_pid_file(settings).read_text()))
+        # Where we started it ourselves, an ended child stays in the process table.
+        ended = process.status() == psutil.STATUS_ZOMBIE
+        return None if ended or "portcall.local.server" not in process.cmdline() else process.pid
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def _lambda_python(settings: CloudSettings, progress: Callable[[str], None]) -> Path:
+    """A Python that has what Lambda's has, boto3, and nothing else, so that a missing requirement shows."""
+    wanted = f"boto3=={version('boto3')}"
+    home = settings.state_dir / "lambda-python"
+    marker = home / "portcall-has"
+    python = home / "bin" / "python"
+    if python.exists() and marker.exists() and marker.read_text() == wanted:
+        return python
+    progress("Making a Python for the Lambda functions")
+    shutil.rmtree(home, ignore_errors=True)
+    uv = str(Path(sys.executable).with_name("uv"))
+    for command in (
+        [uv, "venv", "--quiet", "--python", sys.executable, str(home)],
+        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), wanted],
+    ):
+        run(
+            command,
+            log=settings.logs / "lambda-python.log",
+            environment=settings.process_environment(),
+            folder=PROJECT,
+            failed="The Python for the Lambda functions could not be made.",
+        )
+    marker.write_text(wanted)
+    return python

@@ -1,0 +1,53 @@
+"""The mails of the embedded cloud, as a person's mail program would show them."""
+
+import email.policy
+import mailbox
+from dataclasses import dataclass
+from email.message import EmailMessage, Message
+from email.parser import BytesParser
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+ATTRIBUTE = "X-SNS-Attribute-"
+
+
+@dataclass(frozen=True)
+class Received:
+    """One mail; `date` is ISO 8601, `attributes` are the SNS message attributes."""
+
+    id: str
+    date: str
+    sender: str
+    to: str
+    subject: str
+    text: str
+    attributes: dict[str, str]
+
+
+def read(folder: Path) -> list[Received]:
+    """All mails, oldest first."""
+    if not folder.exists():
+        return []
+    box = mailbox.Maildir(folder, create=False)
+    parser = BytesParser(policy=email.policy.default)
+    # A Maildir iterates over its messages, a dict over its keys.
+    received = [_received(key, parser.parsebytes(box.get_bytes(key))) for key in box.keys()]  # noqa: SIM118
+    return sorted(received, key=lambda each: (each.date, each.id))
+
+
+def _received(key: str, message: Message) -> Received:
+    assert isinstance(message, EmailMessage)
+    body = message.get_body(("plain",))
+    return Received(
+        id=key,
+        date=parsedate_to_datetime(message["Date"]).isoformat(),
+        sender=str(message["From"]),
+        to=str(message["To"]),
+        subject=str(message["Subject"]),
+        text=body.get_content() if body else "",
+        attributes={
+            name[len(ATTRIBUTE) :].lower(): str(value)
+            for name, value in message.items()
+            if name.lower().startswith(ATTRIBUTE.lower())
+        },
+    )

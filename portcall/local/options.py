@@ -1,0 +1,27 @@
+"""What one embedded cloud is told when it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """``lambda_python`` is an interpreter that has what AWS's Lambda runtime has (boto3), and no more."""
+
+    port: int
+    account: str
+    region: str
+    state_dir: Path
+    lambda_python: Path
+    smtp_host: str = ""
+
+    @property
+    def registry(self) -> str:
+        """Where this cloud's images are, as the Docker daemon names it (loopback needs no TLS)."""
+        return f"localhost:{self.port}"
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"

@@ -1,0 +1,29 @@
+"""Programs that we start: what they say goes to a log, and their failure becomes a sentence."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+class CloudError(Exception):
+    """Something that a person has to know and can act on; the message says both."""
+
+
+def run(
+    command: Sequence[str], *, log: Path, environment: Mapping[str, str], folder: Path, failed: str
+) -> None:
+    """Run a program to its end, its output appended to `log`.
+
+    Raises CloudError that begins with `failed` and ends with the last lines of the output.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        begin = output.tell()
+        output.write(f"\n$ {' '.join(command)}\n".encode())
+        output.flush()
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=dict(environment), cwd=folder
+        )
+    if done.returncode != 0:
+        said = log.read_bytes()[begin:].decode("utf-8", "replace").strip().splitlines()
+        raise CloudError("\n".join([f"{failed} It said, at the end ({log} has it all):", *said[-12:]]))

@@ -1,0 +1,1 @@
+"""What MiniStack lacks of AWS: one small file for each thing, and `install` with the list of them."""

@@ -1,0 +1,96 @@
+"""*ECR Image Action* events: MiniStack's registry and ECR API send none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ministack.services import ecr
+
+from portcall.local.options import Settings
+from portcall.local.seams import events
+from portcall.local.seams.seam import Function, wrap
+
+
+def install(settings: Settings) -> None:
+    wrap(ecr, "_v2_put_manifest", _announce_registry_push)
+    wrap(ecr, "_put_image", _announce_api_push)
+    wrap(ecr, "_batch_delete_image", _announce_delete)
+
+
+def _announce_registry_push(original: Function) -> Function:
+    def put_manifest(name: str, ref: str, headers: dict[str, str], body: bytes) -> Any:
+        answer = original(name, ref, headers, body)
+        if answer[0] == 201:
+            _publish(
+                action="PUSH",
+                repository=name,
+                digest=answer[1]["Docker-Content-Digest"],
+                tag="" if ref.startswith("sha256:") else ref,
+            )
+        return answer
+
+    return put_manifest
+
+
+def _announce_api_push(original: Function) -> Function:
+    def put_image(data: dict[str, Any]) -> Any:
+        answer = original(data)
+        if answer[0] == 200:
+            pushed = json.loads(answer[2])["image"]["imageId"]["imageDigest"]
+            _publish(
+                action="PUSH",
+                repository=data["repositoryName"],
+                digest=pushed,
+                tag=data.get("imageTag") or "",
+            )
+        return answer
+
+    return put_image
+
+
+def _announce_delete(original: Function) -> Function:
+    def batch_delete_image(data: dict[str, Any]) -> Any:
+        repository = data.get("repositoryName", "")
+        before = {image["imageDigest"]: dict(image) for image in ecr._images.get(repository) or []}
+        answer = original(data)
+        if answer[0] == 200:
+            for deleted in json.loads(answer[2])["imageIds"]:
+                digest = deleted["imageDigest"]
+                _publish(
+                    action="DELETE",
+                    repository=repository,
+                    digest=digest,
+                    tag=deleted.get("imageTag", ""),
+                    image=before.get(digest),
+                )
+        return answer
+
+    return batch_delete_image
+
+
+def _publish(
+    *, action: str, repository: str, digest: str, tag: str, image: dict[str, Any] | None = None
+) -> None:
+    image = image or next((i for i in ecr._images[repository] if i["imageDigest"] == digest), {})
+    detail = {
+        "result": "SUCCESS",
+        "repository-name": repository,
+        "image-digest": digest,
+        "action-type": action,
+        "image-tag": tag,
+    }
+    if media_type := image.get("imageManifestMediaType"):
+        detail["manifest-media-type"] = media_type
+    if artifact := artifact_media_type(image.get("imageManifest", "")):
+        detail["artifact-media-type"] = artifact
+    events.publish(source="aws.ecr", detail_type="ECR Image Action", detail=detail, resources=[])
+
+
+def artifact_media_type(manifest: str) -> str:
+    """The media type of the manifest's configuration, which is how ECR tells images from other artifacts."""
+    try:
+        config = json.loads(manifest).get("config")
+    except (ValueError, AttributeError):
+        return ""
+    return str(config.get("mediaType", "")) if isinstance(config, dict) else ""

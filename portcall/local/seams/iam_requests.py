@@ -1,0 +1,157 @@
+"""What a call is about, for IAM: MiniStack checks ECS calls against their cluster, and knows no log streams.
+
+Resources, condition keys and the actions that a call needs besides its own are those of
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from ministack.core import iam_actions, iam_evaluator
+
+from portcall.local.options import Settings
+from portcall.local.seams.seam import Function, wrap
+
+# Extra checks of the request that is being authorized: (action, resource, condition keys).
+_also: contextvars.ContextVar[Sequence[tuple[str, str, dict[str, Any]]]] = contextvars.ContextVar(
+    "also", default=()
+)
+_refused: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("refused", default=None)
+_NONE: Mapping[str, Any] = MappingProxyType({})
+# Condition keys that the request brings along.
+_keys: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("keys", default=_NONE)
+
+
+def install(settings: Settings) -> None:
+    wrap(iam_actions, "extract_resource_arn", _resource)
+    wrap(iam_actions, "dynamodb_service_context", _leading_keys)
+    wrap(iam_actions, "access_denied_response", _name_what_was_refused)
+    wrap(iam_evaluator, "enforce", _enforce)
+
+
+def _resource(original: Function) -> Function:
+    def extract_resource_arn(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: Any,
+        region: str,
+        account: str,
+    ) -> str:
+        _also.set([])
+        _refused.set(None)
+        _keys.set({})
+        found = str(original(service, method, path, headers, body, query, region, account))
+        try:
+            request = json.loads(body or b"{}") if service in ("ecs", "events", "logs") else {}
+        except ValueError:
+            request = {}
+        if service == "logs" and found != "*" and not found.endswith(":*"):
+            # A policy that names a group names it with `:*`, which covers its streams.
+            return f"{found}:log-stream:{request.get('logStreamName') or ''}"
+        if service == "events":
+            _keys.set({"events:source": [entry.get("Source") for entry in request.get("Entries") or []]})
+        if service != "ecs":
+            return found
+        action = headers.get("x-amz-target", "").rpartition(".")[2]
+        arn = f"arn:aws:ecs:{region}:{account}"
+        cluster = str(request.get("cluster") or "default").rpartition("cluster/")[2]
+        _keys.set({"ecs:cluster": f"{arn}:cluster/{cluster}"})
+        if action in ("RunTask", "RegisterTaskDefinition"):
+            return _of_task_definition(action, request, arn, cluster)
+        if action in ("StopTask", "DescribeTasks"):
+            tasks: list[str] = [request.get("task", "")] if action == "StopTask" else request.get("tasks") or []
+            arns = [task if task.startswith("arn:") else f"{arn}:task/{cluster}/{task}" for task in tasks]
+            _also.set([(f"ecs:{action}", each, {}) for each in arns[1:]])
+            return arns[0] if arns else f"{arn}:task/{cluster}/*"
+        if action == "DeleteTaskDefinitions":
+            arns = [
+                each if each.startswith("arn:") else f"{arn}:task-definition/{each}"
+                for each in request.get("taskDefinitions") or []
+            ]
+            _also.set([(f"ecs:{action}", each, {}) for each in arns[1:]])
+            return arns[0] if arns else "*"
+        if action == "ListTasks":
+            return f"{arn}:container-instance/{cluster}/*"
+        if action in ("DeregisterTaskDefinition", "DescribeTaskDefinition", "ListTaskDefinitions"):
+            return "*"
+        return found
+
+    return extract_resource_arn
+
+
+def _of_task_definition(action: str, request: dict[str, Any], arn: str, cluster: str) -> str:
+    if action == "RunTask":
+        from ministack.services import ecs
+
+        key = ecs._resolve_td_key(request.get("taskDefinition", ""))
+        definition = ecs._task_defs.get(key) or {}
+        resource, tagged = f"{arn}:task-definition/{key}", f"{arn}:task/{cluster}/new"
+    else:
+        definition = request
+        resource, tagged = "*", f"{arn}:task-definition/{request.get('family', '')}:1"
+    also: list[tuple[str, str, dict[str, Any]]] = [
+        ("iam:PassRole", definition[role], {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
+        for role in ("executionRoleArn", "taskRoleArn")
+        if definition.get(role)
+    ]
+    if request.get("tags"):
+        also.append(("ecs:TagResource", tagged, {"ecs:CreateAction": action}))
+    _also.set(also)
+    return resource
+
+
+def _leading_keys(original: Function) -> Function:
+    def dynamodb_service_context(body: bytes) -> dict[str, Any]:
+        context: dict[str, Any] = original(body)
+        try:
+            request = json.loads(body or b"{}")
+            # The tables of a stack of ours all have `pk` for their partition key.
+            key = (request.get("Key") or request.get("Item") or {}).get("pk", {}).get("S")
+        except (ValueError, AttributeError):
+            key = None
+        return context if key is None else {**context, "dynamodb:LeadingKeys": [key]}
+
+    return dynamodb_service_context
+
+
+def _enforce(original: Function) -> Function:
+    def enforce(
+        access_key_id: str,
+        iam_action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
+    ) -> Any:
+        context = {**(service_context or {}), **(_keys.get() if service in ("ecs", "events") else {})}
+        denied = original(access_key_id, iam_action, service, region, resource_arn, context)
+        if denied or service != "ecs":
+            return denied
+        for action, resource, keys in _also.get():
+            denied = original(
+                access_key_id, action, action.partition(":")[0], region, resource, {**context, **keys}
+            )
+            if denied:
+                _refused.set((action, resource))
+                return denied
+        return None
+
+    return enforce
+
+
+def _name_what_was_refused(original: Function) -> Function:
+    def access_denied_response(service: str, action: str, *arguments: Any, **named: Any) -> Any:
+        refused = _refused.get()
+        if refused:
+            action, named["resource_arn"] = refused
+        return original(service, action, *arguments, **named)
+
+    return access_denied_response

@@ -1,0 +1,68 @@
+"""Everything that MiniStack lacks, in one list."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from portcall.local.options import Settings
+from portcall.local.seams import (
+    async_invocations,
+    client_token,
+    docker_client,
+    ecr_events,
+    ecs_events,
+    events,
+    fargate,
+    iam_requests,
+    image_ids,
+    lambda_runtime,
+    layer_urls,
+    mailbox,
+    network_interfaces,
+    service_roles,
+    step_functions,
+    stop_task,
+    task_exit,
+    task_record,
+    yaml_definition,
+)
+
+# A later seam goes around an earlier one of the same function: events tell what the others have written.
+SEAMS = (
+    events,
+    image_ids,
+    ecr_events,
+    layer_urls,
+    docker_client,
+    fargate,
+    network_interfaces,
+    task_record,
+    task_exit,
+    ecs_events,
+    stop_task,
+    client_token,
+    mailbox,
+    service_roles,
+    step_functions,
+    async_invocations,
+    lambda_runtime,
+    iam_requests,
+    yaml_definition,
+)
+
+PINNED = "1.5.33"
+
+
+class WrongVersion(Exception):
+    """Another MiniStack than the one that the seams were made for."""
+
+
+def check_version() -> None:
+    found = version("ministack")
+    if found != PINNED:
+        raise WrongVersion(f"The embedded cloud needs ministack {PINNED}, but {found} is installed.")
+
+
+def install(settings: Settings) -> None:
+    for seam in SEAMS:
+        seam.install(settings)

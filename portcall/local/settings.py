@@ -1,0 +1,82 @@
+"""Where the embedded cloud lives: its address, its account, its folder."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+STACK = "portcall"
+INBOX_OWNER = "you@example.com"
+
+
+@dataclass(frozen=True)
+class CloudSettings:
+    """`account` has 12 digits; `state_dir` holds all that the cloud writes, mails included."""
+
+    port: int = 4566
+    account: str = "123456789012"
+    region: str = "us-east-1"
+    state_dir: Path = PROJECT / ".portcall"
+
+    @property
+    def endpoint(self) -> str:
+        """The address of every AWS API, e.g. `http://127.0.0.1:4566`."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def registry(self) -> str:
+        """What image names begin with. Docker takes `localhost` for a registry that needs no TLS."""
+        return f"localhost:{self.port}"
+
+    @property
+    def inbox(self) -> Path:
+        """The Maildir of the mails."""
+        return self.state_dir / "inbox"
+
+    @property
+    def logs(self) -> Path:
+        """Where the cloud and the tools it calls write what they say."""
+        return self.state_dir / "logs"
+
+    def environment(self) -> dict[str, str]:
+        """What points boto3, the AWS CLI and SAM at the cloud. The key id of its root user is the account."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.account,
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    def process_environment(self) -> dict[str, str]:
+        """The environment for a tool that we start: ours, with nothing of AWS in it but `environment()`."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return {**inherited, **self.environment(), "SAM_CLI_TELEMETRY": "0", "AWS_PAGER": ""}
+
+    def save(self) -> None:
+        """Note the address for the other commands."""
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        document = {"port": self.port, "account": self.account, "region": self.region}
+        self._file.write_text(json.dumps(document) + "\n")
+
+    def forget(self) -> None:
+        """There is no cloud any more."""
+        self._file.unlink(missing_ok=True)
+
+    @property
+    def _file(self) -> Path:
+        return self.state_dir / "cloud.json"
+
+    @classmethod
+    def load(cls) -> "CloudSettings":
+        """The settings of the cloud that was started last, else the defaults.
+
+        `PORTCALL_STATE_DIR` moves the folder, so that several clouds can live side by side.
+        """
+        state_dir = Path(os.environ.get("PORTCALL_STATE_DIR") or cls.state_dir).resolve()
+        try:
+            noted = json.loads((state_dir / "cloud.json").read_text())
+            return cls(int(noted["port"]), str(noted["account"]), str(noted["region"]), state_dir)
+        except (OSError, ValueError, KeyError, TypeError):
+            return cls(state_dir=state_dir)

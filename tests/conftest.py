@@ -1,0 +1,117 @@
+"""Fake credentials for everything, so that a forgotten mock fails instead of deploying."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import settings
+from moto import mock_aws
+
+# The same examples in every CI run; a developer's own runs look further.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
+
+EVENTS = Path(__file__).parent / "events"
+
+FUNCTION_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_REGION": "eu-west-1",
+    "POWERTOOLS_SERVICE_NAME": "portcall",
+    "POWERTOOLS_METRICS_NAMESPACE": "Portcall",
+    "STACK": "portcall",
+    "REGISTRY": "111122223333.dkr.ecr.eu-west-1.amazonaws.com",
+    "CLUSTER_ARN": "arn:aws:ecs:eu-west-1:111122223333:cluster/portcall",
+    "SUBNET_IDS": "subnet-0a1b2c3d,subnet-4e5f6071",
+    "SECURITY_GROUP_ID": "sg-0a1b2c3d",
+    "EXECUTION_ROLE_ARN": "arn:aws:iam::111122223333:role/execution",
+    "TASK_ROLE_ARN": "arn:aws:iam::111122223333:role/task",
+    "APP_LOG_GROUP": "apps",
+    "TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:portcall",
+    "LEDGER_TABLE": "ledger",
+    "CONTAINER_PORT": "3000",
+    "TASK_CPU": "256",
+    "TASK_MEMORY": "512",
+    "CPU_ARCHITECTURE": "X86_64",
+    "HEALTH_PATH": "/",
+    "HEALTH_TIMEOUT": "2",
+    "PROBE_INSIDE": "false",
+}
+
+# Of the two functions that look after the apps.
+WATCH_ENVIRONMENT = {
+    "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:111122223333:stateMachine:deploy",
+    "REPOSITORY_PATTERN": "*",
+    "TAG_PATTERN": "*",
+}
+
+# At import time: Powertools reads its names when the steps are imported.
+for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
+    del os.environ[name]
+os.environ.update(FUNCTION_ENVIRONMENT | WATCH_ENVIRONMENT)
+
+
+@pytest.fixture
+def event() -> Callable[[str], dict[str, Any]]:
+    """Read a sample of an AWS event by its file's name, e.g. `event("ecr-push-tagged")`."""
+    return lambda name: json.loads((EVENTS / f"{name}.json").read_text())
+
+
+class LambdaContext:
+    """What Powertools wants to know of a call."""
+
+    function_name = function_arn = invoked_function_arn = aws_request_id = "test"
+    memory_limit_in_mb = 128
+
+
+@pytest.fixture(scope="module")
+def _dynamodb() -> Iterator[Any]:
+    """moto takes a third of a second to come up, so it stays for all tests of a file."""
+    from deployer.aws.client import client
+
+    with mock_aws():
+        client.cache_clear()
+        yield boto3.client("dynamodb")
+    client.cache_clear()
+
+
+@pytest.fixture
+def ledger_table(_dynamodb: Any) -> Callable[[], None]:
+    """An empty ledger in moto's DynamoDB; call it for another one."""
+
+    def empty() -> None:
+        if _dynamodb.list_tables()["TableNames"]:
+            _dynamodb.delete_table(TableName="ledger")
+        _dynamodb.create_table(
+            TableName="ledger",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+        )
+
+    empty()
+    return empty
+
+
+@pytest.fixture
+def push(event: Callable[[str], dict[str, Any]]) -> Callable[[int], dict[str, Any]]:
+    """`push(n)` is the n-th push of the app, each with an id and a digest of its own."""
+
+    def nth(number: int) -> dict[str, Any]:
+        document = event("ecr-push-tagged")
+        document["id"] = f"push-{number}"
+        document["time"] = f"2026-11-20T09:15:{number:02}Z"
+        document["detail"]["image-digest"] = f"sha256:{number:064x}"
+        return document
+
+    return nth

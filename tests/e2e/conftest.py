@@ -1,0 +1,218 @@
+"""One cloud for all tests here, started, used and stopped with the `portcall` command."""
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+
+from portcall.cli.demo import base_of
+from portcall.local.base_image import build_arguments, ensure_base_image
+from portcall.local.docker_engine import ensure_engine, stop_engine
+from portcall.local.inbox import Received, read
+from tests.deployments import WITHIN, Deployments
+from tests.local.conftest import Cloud, eventually, forget_images, free_port
+
+ROOT = Path(__file__).parents[2]
+FIXTURES = Path(__file__).parent / "fixtures"
+COMMANDS = Path(sys.executable).parent
+# What the tests deploy with: every app its own repository, and nobody waits five minutes for an answer.
+HEALTH_TIMEOUT = 12
+STACK = {"Email": "you@example.com", "HealthTimeout": str(HEALTH_TIMEOUT), "RepositoryPattern": "*-app"}
+# Proxies are for the way out; the apps are here.
+_straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass
+class Portcall:
+    """The command line, with a folder and a port of its own, and what a test wants to see through it."""
+
+    state_dir: Path
+    port: int = field(default_factory=free_port)
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def registry(self) -> str:
+        return f"localhost:{self.port}"
+
+    # The command line
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`portcall ...`, from a folder that is not the project's."""
+        self.state_dir.mkdir(exist_ok=True)
+        environment = {**os.environ, "PORTCALL_STATE_DIR": str(self.state_dir)}
+        command = [str(COMMANDS / "portcall"), *arguments]
+        return subprocess.run(
+            command, env=environment, cwd=self.state_dir, capture_output=True, text=True, timeout=300
+        )
+
+    def says(self, *arguments: str) -> str:
+        ended = self.run(*arguments)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    def up(self) -> str:
+        return self.says("up", "--detach", "--port", str(self.port))
+
+    def environment(self) -> dict[str, str]:
+        """What `portcall env` exports."""
+        words = [shlex.split(line) for line in self.says("env").splitlines() if line.startswith("export ")]
+        pairs = [word.partition("=") for _, word in words]
+        return {name: value for name, _, value in pairs}
+
+    def leftovers(self) -> list[str]:
+        """Processes and containers of the cloud, whatever state they are in."""
+        names = ["--filter", f"label=ministack.instance={os.uname().nodename}:{self.port}"]
+        found = docker("ps", "--all", "--format={{.Names}} {{.Status}}", *names).splitlines()
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if process.pid != os.getpid() and any(str(self.state_dir) in word for word in words):
+                found.append(shlex.join(words))
+        return found
+
+    def listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    # Images
+
+    @cached_property
+    def _exported(self) -> dict[str, str]:
+        return self.environment()
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,
+                endpoint_url=self._exported["AWS_ENDPOINT_URL"],
+                region_name=self._exported["AWS_REGION"],
+                aws_access_key_id=self._exported["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=self._exported["AWS_SECRET_ACCESS_KEY"],
+            )
+        return self._clients[service]
+
+    def image(self, app: str, tag: str = "latest") -> str:
+        return f"{self.registry}/{app}:{tag}"
+
+    def repository(self, app: str) -> None:
+        ecr = self.client("ecr")
+        known = [each["repositoryName"] for each in ecr.describe_repositories()["repositories"]]
+        if app not in known:
+            ecr.create_repository(repositoryName=app)
+
+    def push(self, folder: Path, app: str, **arguments: str) -> str:
+        """Build the image in a folder, push it with docker, and return the registry's digest of it."""
+        self.repository(app)
+        given = [word for pair in arguments.items() for word in ("--build-arg", "=".join(pair))]
+        image = self.image(app)
+        docker("build", *build_arguments(self.state_dir), "--quiet", "--tag", image, *given, str(folder))
+        docker("push", "--quiet", image)
+        return self.pushed(app)["imageDigest"]
+
+    @property
+    def by_hand(self) -> Cloud:
+        """The same cloud, for images that are put together and pushed with plain HTTP."""
+        return Cloud(None, self.port, self.state_dir)
+
+    def pushed(self, app: str) -> dict[str, Any]:
+        """What the registry says of the image that the tag `latest` points to."""
+        found = self.client("ecr").describe_images(repositoryName=app, imageIds=[{"imageTag": "latest"}])
+        return dict(found["imageDetails"][0])
+
+    # What became of them
+
+    def mails(self, app: str, digest: str = "") -> list[Received]:
+        mails = read(self.state_dir / "inbox")
+        return [mail for mail in mails if mail.attributes.get("app") == app and digest in mail.text]
+
+    def mail(self, app: str, digest: str = "") -> Received:
+        """The mail of a push, once it is there and its execution has ended."""
+        eventually(lambda: self.mails(app, digest), within=WITHIN, every=0.1)
+        self.execution(app, digest)
+        (mail,) = self.mails(app, digest)
+        return mail
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        workflow = self.client("stepfunctions")
+        (machine,) = workflow.list_state_machines()["stateMachines"]
+        return Deployments(workflow, machine["stateMachineArn"])
+
+    def execution(self, app: str, digest: str = "") -> dict[str, Any]:
+        """The only execution of a push, once it has ended."""
+        (execution,) = self.deployments.ended(app, digest)
+        return execution
+
+    def apps(self, app: str) -> list[dict[str, Any]]:
+        listed = json.loads(self.says("status", "--json"))
+        return [each for each in listed if each["app"] == app]
+
+    def containers(self, app: str) -> list[str]:
+        """The ids of an app's containers, running or not yet taken away."""
+        family = f"label=com.amazonaws.ecs.task-definition-family=portcall_{app}"
+        instance = f"label=ministack.instance={os.uname().nodename}:{self.port}"
+        return docker("ps", "--all", "--quiet", "--filter", family, "--filter", instance).split()
+
+
+def docker(*arguments: str) -> str:
+    ended = subprocess.run(["docker", *arguments], capture_output=True, text=True)
+    assert ended.returncode == 0, f"docker {shlex.join(arguments)}\n{ended.stdout}{ended.stderr}"
+    return ended.stdout
+
+
+def get(url: str) -> str:
+    with _straight.open(url, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Docker engine with the base image in it. It outlives the clouds, so that what they leave can be seen."""
+    folder = tmp_path_factory.mktemp("engine")
+    ensure_engine(folder, print)
+    ensure_base_image(base_of(FIXTURES / "plain-http" / "Dockerfile"), folder, print)
+    yield
+    stop_engine(folder, print)
+
+
+@pytest.fixture(scope="session")
+def portcall(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portcall]:
+    """The cloud that all tests share, with a stack that does not wait long."""
+    shared = Portcall(tmp_path_factory.mktemp("portcall"))
+    try:
+        shared.up()
+        deploy_again(shared)
+        yield shared
+    finally:
+        stopped = shared.run("down")
+        forget_images(shared.port)
+    assert stopped.returncode == 0, stopped.stderr
+    assert shared.leftovers() == []
+    assert not shared.listens()
+
+
+def deploy_again(portcall: Portcall) -> None:
+    """`sam deploy` with other parameters, as a user would: pointed at the cloud by `portcall env`."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    command = [str(COMMANDS / "sam"), "deploy", "--config-file", str(ROOT / "samconfig.toml")]
+    command += ["--config-env", "local", "--template-file", str(portcall.state_dir / "build/template.yaml")]
+    command += ["--parameter-overrides", *("=".join(pair) for pair in STACK.items())]
+    ended = subprocess.run(
+        command,
+        env={**environment, **portcall.environment(), "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5"},
+        cwd=portcall.state_dir,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr

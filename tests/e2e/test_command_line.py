@@ -1,0 +1,132 @@
+"""The commands around the road: repeated, misused, and without a cloud."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.conftest import COMMANDS, FIXTURES, Portcall, get
+from tests.local.conftest import eventually, forget_images
+
+# As the first process of a container, it does not heed SIGTERM.
+STUBBORN = ["httpd", "-f", "-p", "3000"]
+
+
+def sentence(ended: subprocess.CompletedProcess[str]) -> str:
+    """What a command that could not do its work said, which is no traceback."""
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert ended.stderr.startswith("portcall: ")
+    return ended.stderr.removeprefix("portcall: ").strip()
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, engine: None) -> Portcall:
+    """The command line where nothing was ever started."""
+    return Portcall(tmp_path / "state")
+
+
+@pytest.fixture
+def another(tmp_path: Path, engine: None) -> Iterator[Portcall]:
+    """A cloud beside the one that the other tests share."""
+    cloud = Portcall(tmp_path / "state")
+    try:
+        cloud.up()
+        yield cloud
+    finally:
+        cloud.run("down")
+        forget_images(cloud.port)
+
+
+def test_up_again_is_quick_and_leaves_the_apps_alone(portcall: Portcall) -> None:
+    digest = portcall.push(FIXTURES / "plain-http", "plain-app", VERSION="patient")
+    url = portcall.mail("plain-app", digest).text.splitlines()[0]
+    eventually(lambda: len(portcall.containers("plain-app")) == 1, every=0.2)
+    before = portcall.containers("plain-app"), portcall.apps("plain-app")
+    began = time.monotonic()
+    said = portcall.says("up", "--detach")
+    assert time.monotonic() - began < 45
+    assert f"docker push {portcall.registry}/flask-app:latest" in said
+    assert (portcall.containers("plain-app"), portcall.apps("plain-app")) == before
+    assert get(url) == "plain-http patient"
+
+
+def test_up_with_another_port_says_that_a_cloud_runs_already(portcall: Portcall) -> None:
+    said = sentence(portcall.run("up", "--detach", "--port", str(portcall.port + 1)))
+    assert said.startswith(f"A cloud runs already, at http://127.0.0.1:{portcall.port}")
+    assert said.endswith("Stop it first: portcall down")
+
+
+def test_a_port_that_another_program_has_is_told_in_a_sentence(nowhere: Portcall) -> None:
+    with socket.create_server(("127.0.0.1", nowhere.port)):
+        said = sentence(nowhere.run("up", "--detach", "--port", str(nowhere.port)))
+    assert said == (
+        f"Port {nowhere.port} is taken by another program. Stop it, or choose another port: "
+        f"portcall up --port {nowhere.port + 1}"
+    )
+    assert nowhere.leftovers() == []
+
+
+def test_an_account_that_is_none_is_refused(nowhere: Portcall) -> None:
+    ended = nowhere.run("up", "--detach", "--account", "12345")
+    assert ended.returncode == 2
+    assert "an AWS account id has 12 digits" in ended.stderr
+
+
+def test_env_points_a_shell_at_the_cloud_whatever_it_pointed_at(portcall: Portcall) -> None:
+    look = "import boto3; print(boto3.client('ecr').describe_repositories()['repositories'][0]['registryId'])"
+    script = f"""eval "$({COMMANDS / "portcall"} env)" && {sys.executable} -c "{look}" """
+    own = {"AWS_PROFILE": "mine", "AWS_SESSION_TOKEN": "mine", "AWS_REGION": "eu-west-3"}
+    environment = {**os.environ, **own, "PORTCALL_STATE_DIR": str(portcall.state_dir)}
+    ended = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True)
+    assert ended.stdout == "123456789012\n", ended.stderr
+
+
+def test_without_a_cloud_each_command_says_so(nowhere: Portcall) -> None:
+    began = time.monotonic()
+    assert sentence(nowhere.run("status")) == "The embedded cloud is not running. Start it: portcall up"
+    assert time.monotonic() - began < 4
+    assert nowhere.says("inbox").strip() == "No mail yet. Push an image, and its URL arrives here."
+    assert json.loads(nowhere.says("inbox", "--json")) == []
+    for _ in range(2):
+        assert "It was not running." in nowhere.says("down")
+
+
+def test_a_cloud_that_was_killed_is_replaced_by_up_and_down_leaves_nothing_of_it_but_the_mails(
+    portcall: Portcall, another: Portcall
+) -> None:
+    neighbour = portcall.push(FIXTURES / "plain-http", "plain-app", VERSION="neighbour")
+    beside = portcall.mail("plain-app", neighbour).text.splitlines()[0]
+    another.mail("flask-app", another.by_hand.push("flask-app", STUBBORN, tag="latest"))
+    kill(another)
+    assert sentence(another.run("status")) == "The embedded cloud is not running. Start it: portcall up"
+
+    another.up()
+    assert another.containers("flask-app") == []
+    assert another.apps("flask-app") == []
+    mail = another.mail("flask-app", another.by_hand.push("flask-app", [*STUBBORN, "-v"], tag="latest"))
+    assert mail.attributes["outcome"] == "deployed"
+
+    began = time.monotonic()
+    another.says("down")
+    assert time.monotonic() - began < 15
+    assert another.leftovers() == []
+    assert not another.listens()
+    assert mail.id in [each["id"] for each in json.loads(another.says("inbox", "--json"))]
+    assert "It was not running." in another.says("down")
+    assert get(beside) == "plain-http neighbour"
+
+
+def kill(cloud: Portcall) -> None:
+    """The cloud's own process, and at once."""
+    process = psutil.Process(int((cloud.state_dir / "cloud.pid").read_text()))
+    process.send_signal(signal.SIGKILL)
+    psutil.wait_procs([process], timeout=5)

@@ -1,0 +1,39 @@
+"""What stops by itself is started again, and not for ever."""
+
+from tests.e2e.conftest import FIXTURES, Portcall, docker, get
+from tests.local.conftest import eventually
+
+
+def test_an_app_whose_container_dies_is_live_again_with_a_mail_that_says_so(portcall: Portcall) -> None:
+    digest = portcall.push(FIXTURES / "plain-http", "plain-app", VERSION="mortal")
+    portcall.mail("plain-app", digest)
+    eventually(lambda: len(portcall.containers("plain-app")) == 1, every=0.2)
+    (before,) = portcall.containers("plain-app")
+    docker("kill", before)
+    eventually(lambda: len(portcall.mails("plain-app", digest)) == 2, within=30, every=0.1)
+    mail = portcall.mails("plain-app", digest)[-1]
+    assert mail.attributes == {"app": "plain-app", "outcome": "deployed"}
+    assert get(mail.text.splitlines()[0]) == "plain-http mortal"
+    eventually(lambda: len(portcall.containers("plain-app")) == 1, every=0.2)
+    assert portcall.containers("plain-app") != [before]
+
+
+def test_an_app_that_keeps_crashing_is_given_up_with_its_last_words(portcall: Portcall) -> None:
+    """Whether it is asked within the second that it serves is up to the machine; the end is the same."""
+    digest = portcall.push(FIXTURES / "crashes-after-start", "crashing-app")
+    eventually(lambda: portcall.mails("crashing-app", digest), within=60, every=0.1)
+    first = portcall.mails("crashing-app", digest)[0]
+    (pushed, *_) = portcall.deployments.ended("crashing-app", digest)
+    expected = {"deployed": "SUCCEEDED", "failed": "FAILED"}
+    assert pushed["status"] == expected[first.attributes["outcome"]]
+    down = [first]
+    if first.attributes["outcome"] == "deployed":
+        down = eventually(
+            lambda: [mail for mail in portcall.mails("crashing-app", digest) if "down" in mail.subject],
+            within=60,
+        )
+    else:
+        assert first.subject == "crashing-app failed to start: exit code 1"
+    assert len(down) == 1
+    assert "error: lost the connection to the queue" in down[0].text
+    eventually(lambda: not portcall.containers("crashing-app"), every=0.2)

@@ -1,0 +1,1 @@
+"""The embedded cloud: one test for each thing that MiniStack lacks."""

@@ -1,0 +1,352 @@
+"""One embedded cloud for all tests here, in a process of its own on a free port."""
+
+import contextlib
+import gzip
+import hashlib
+import http.client
+import io
+import json
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import pytest
+
+T = TypeVar("T")
+
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+HOST_ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "amd64"
+OTHER_ARCHITECTURE = "amd64" if HOST_ARCHITECTURE == "arm64" else "arm64"
+CPU = {"amd64": "X86_64", "arm64": "ARM64"}
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+
+
+def eventually(look: Callable[[], T | None], *, within: float = 15.0, every: float = 0.05) -> T:
+    """The first true value that looking gives."""
+    deadline = time.monotonic() + within
+    while True:
+        found = look()
+        if found or time.monotonic() > deadline:
+            assert found, f"not within {within} seconds"
+            return found
+        time.sleep(every)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Cloud:
+    """A running embedded cloud."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    state_dir: Path
+    account: str = ACCOUNT
+    region: str = REGION
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, service: str, key_id: str = ACCOUNT, secret: str = "test") -> Any:
+        """A client of the account's root, whose key id is the account, or of whoever has the key."""
+        known = (service, key_id)
+        if known not in self._clients:
+            session = boto3.Session(
+                aws_access_key_id=key_id, aws_secret_access_key=secret, region_name=self.region
+            )
+            self._clients[known] = session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
+        return self._clients[known]
+
+    def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+    # Images
+
+    def repository(self) -> str:
+        name = f"app-{uuid.uuid4().hex[:8]}"
+        self.client("ecr").create_repository(repositoryName=name)
+        return name
+
+    def image(self, repository: str, at: str = "") -> str:
+        return f"{self.account}.dkr.ecr.{self.region}.amazonaws.com/{repository}{at}"
+
+    def push(
+        self, repository: str, command: list[str], *, tag: str = "", architecture: str = HOST_ARCHITECTURE
+    ) -> str:
+        """Push an image with nothing but busybox in it; returns its digest."""
+        layer = busybox_layer()
+        config = {
+            "architecture": architecture,
+            "os": "linux",
+            "config": {"Cmd": command, "Env": ["PATH=/bin"]},
+            "rootfs": {"type": "layers", "diff_ids": [_digest(gzip.decompress(layer))]},
+        }
+        blob = json.dumps(config).encode()
+        for content in (layer, blob):
+            path = f"/v2/{repository}/blobs/uploads/?digest={_digest(content)}"
+            assert self.request("POST", path, content)[0] == 201
+        layers = [_descriptor(layer, "application/vnd.oci.image.layer.v1.tar+gzip")]
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": _descriptor(blob, CONFIG),
+            "layers": layers,
+        }
+        return self.put_manifest(repository, manifest, tag)
+
+    def put_manifest(self, repository: str, manifest: dict[str, Any], tag: str = "") -> str:
+        raw = json.dumps(manifest).encode()
+        status, answer = self.request(
+            "PUT",
+            f"/v2/{repository}/manifests/{tag or _digest(raw)}",
+            raw,
+            **{"Content-Type": manifest["mediaType"]},
+        )
+        assert status == 201, answer
+        return _digest(raw)
+
+    def push_index(self, repository: str, children: dict[str, str], tag: str) -> str:
+        """Push an index of images that are there already: architecture -> digest."""
+        manifests = [
+            {
+                "mediaType": MANIFEST,
+                "digest": digest,
+                "size": 1,
+                "platform": {"os": "linux", "architecture": architecture},
+            }
+            for architecture, digest in children.items()
+        ]
+        for entry in manifests:
+            entry["size"] = len(self.request("GET", f"/v2/{repository}/manifests/{entry['digest']}")[1])
+        return self.put_manifest(
+            repository, {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}, tag
+        )
+
+    # Tasks
+
+    def define(
+        self, image: str, *, architecture: str = HOST_ARCHITECTURE, task_memory: str = "512", **container: Any
+    ) -> str:
+        family = f"family-{uuid.uuid4().hex[:8]}"
+        logs = self.client("logs")
+        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
+            logs.create_log_group(logGroupName="apps")
+        options = {"awslogs-group": "apps", "awslogs-region": self.region, "awslogs-stream-prefix": family}
+        answer = self.client("ecs").register_task_definition(
+            family=family,
+            networkMode="awsvpc",
+            requiresCompatibilities=["FARGATE"],
+            cpu="256",
+            memory=task_memory,
+            runtimePlatform={"cpuArchitecture": CPU[architecture], "operatingSystemFamily": "LINUX"},
+            containerDefinitions=[
+                {
+                    "name": "app",
+                    "image": image,
+                    "essential": True,
+                    "logConfiguration": {"logDriver": "awslogs", "options": options},
+                    **container,
+                }
+            ],
+        )
+        return str(answer["taskDefinition"]["taskDefinitionArn"])
+
+    def run(self, definition: str, *, public: str = "ENABLED", **more: Any) -> dict[str, Any]:
+        subnet = self.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+        network = {"awsvpcConfiguration": {"subnets": [subnet], "assignPublicIp": public}}
+        answer = self.client("ecs").run_task(
+            cluster="default",
+            taskDefinition=definition,
+            launchType="FARGATE",
+            networkConfiguration=network,
+            **more,
+        )
+        assert not answer["failures"]
+        task: dict[str, Any] = answer["tasks"][0]
+        return task
+
+    def task(self, arn: str) -> dict[str, Any]:
+        tasks: list[dict[str, Any]] = self.client("ecs").describe_tasks(cluster="default", tasks=[arn])["tasks"]
+        return tasks[0]
+
+    def await_task(self, arn: str, status: str) -> dict[str, Any]:
+        return eventually(lambda: task if (task := self.task(arn))["lastStatus"] == status else None, within=20)
+
+    def log_lines(self, task: dict[str, Any]) -> list[str]:
+        family = task["taskDefinitionArn"].rsplit("/", 1)[-1].split(":")[0]
+        stream = f"{family}/app/{task['taskArn'].rsplit('/', 1)[-1]}"
+        events = self.client("logs").get_log_events(logGroupName="apps", logStreamName=stream)["events"]
+        return [event["message"] for event in events]
+
+    # Functions and workflows
+
+    def role(self, service: str, *statements: dict[str, Any]) -> str:
+        iam, name = self.client("iam"), f"role-{uuid.uuid4().hex[:8]}"
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Service": f"{service}.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))["Role"]
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="it", PolicyDocument=_policy(*statements))
+        return str(role["Arn"])
+
+    def function(self, source: str, **configuration: Any) -> str:
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as content:
+            # A fixed date: the same code is the same archive.
+            content.writestr(zipfile.ZipInfo("app.py", (2026, 1, 1, 0, 0, 0)), source)
+        answer = self.client("lambda").create_function(
+            FunctionName=f"function-{uuid.uuid4().hex[:8]}",
+            Role=self.role("lambda"),
+            Code={"ZipFile": archive.getvalue()},
+            **{"Runtime": "python3.13", "Handler": "app.handler", "Timeout": 10, **configuration},
+        )
+        return str(answer["FunctionArn"])
+
+    def invoke(self, function: str, event: Any = None) -> tuple[str, Any]:
+        """The kind of function error ('' if none), and what was returned."""
+        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+        return answer.get("FunctionError", ""), json.loads(answer["Payload"].read())
+
+    def execute(self, definition: dict[str, Any], data: Any = None, *, role: str = "") -> str:
+        """Start a state machine made for the occasion; returns the execution's ARN."""
+        allow = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
+        workflow = self.client("stepfunctions")
+        machine = workflow.create_state_machine(
+            name=f"machine-{uuid.uuid4().hex[:8]}",
+            definition=json.dumps(definition),
+            roleArn=role or self.role("states", allow),
+        )["stateMachineArn"]
+        return str(
+            workflow.start_execution(stateMachineArn=machine, input=json.dumps(data or {}))["executionArn"]
+        )
+
+    def outcome(self, execution: str) -> dict[str, Any]:
+        def ended() -> dict[str, Any] | None:
+            seen: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=execution)
+            return seen if seen["status"] != "RUNNING" else None
+
+        return eventually(ended)
+
+    # Events
+
+    def watch(self, **pattern: Any) -> Callable[..., list[dict[str, Any]]]:
+        """Returns what gives the events so far that match, none unless there are as many as asked for."""
+        name, sqs, events = f"watch-{uuid.uuid4().hex[:8]}", self.client("sqs"), self.client("events")
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+        seen: list[dict[str, Any]] = []
+
+        def look(at_least: int = 1) -> list[dict[str, Any]]:
+            while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+                seen.extend(json.loads(message["Body"]) for message in messages)
+                for message in messages:
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return seen if len(seen) >= at_least else []
+
+        return look
+
+
+def start_cloud(state_dir: Path, *, port: int = 0, **environment: str) -> Cloud:
+    port = port or free_port()
+    command = [sys.executable, "-m", "portcall.local.server", "--port", str(port), "--account", ACCOUNT]
+    command += ["--region", REGION, "--state-dir", str(state_dir), "--lambda-python", sys.executable]
+    with (state_dir / "cloud.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment})
+    cloud = Cloud(process, port, state_dir)
+
+    def answers() -> bool:
+        assert process.poll() is None, (state_dir / "cloud.log").read_text()
+        try:
+            return cloud.request("GET", "/_ministack/health")[0] == 200
+        except OSError:
+            return False
+
+    eventually(answers, within=30)
+    return cloud
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    running = start_cloud(tmp_path_factory.mktemp("cloud"), NOT_FOR_FUNCTIONS="secret", PYTHONPATH=os.getcwd())
+    yield running
+    running.stop()
+    forget_images(running.port)
+
+
+def forget_images(port: int) -> None:
+    """The Docker engine keeps what tasks have pulled."""
+    reference = f"reference=localhost:{port}/*"
+    ids = subprocess.check_output(
+        ["docker", "images", "-q", "--no-trunc", "--filter", reference], text=True
+    ).split()
+    if ids:
+        subprocess.run(["docker", "rmi", "-f", *set(ids)], capture_output=True, check=False)
+
+
+_layer: list[bytes] = []
+
+
+def busybox_layer() -> bytes:
+    """A gzipped layer with a static busybox; no image can be pulled where the tests run."""
+    if not _layer:
+        if not shutil.which("busybox") and os.geteuid() == 0 and shutil.which("apt-get"):
+            subprocess.run(
+                ["apt-get", "install", "-y", "-q", "busybox-static"], check=True, capture_output=True
+            )
+        busybox = shutil.which("busybox")
+        assert busybox, "The tests of containers need a static busybox: apt-get install busybox-static"
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            tar.add(os.path.realpath(busybox), "bin/busybox")
+            for name in ("sh", "httpd", "sleep", "echo", "env", "tail"):
+                link = tarfile.TarInfo(f"bin/{name}")
+                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+                tar.addfile(link)
+        _layer.append(gzip.compress(archive.getvalue(), mtime=0))
+    return _layer[0]
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _descriptor(content: bytes, media_type: str) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": _digest(content), "size": len(content)}
+
+
+def _policy(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})

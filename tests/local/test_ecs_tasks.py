@@ -1,0 +1,146 @@
+"""A task from RunTask to its end: its events, its address, how it stops."""
+
+import subprocess
+import time
+import urllib.request
+from typing import Any
+
+import pytest
+
+from tests.local.conftest import Cloud, eventually
+
+SERVE = ["sh", "-c", "echo hello > /index.html; trap 'exit 0' TERM; httpd -f -p 3000 -h / & wait"]
+
+
+def details(task: dict[str, Any]) -> dict[str, str]:
+    return {detail["name"]: detail["value"] for detail in task["attachments"][0]["details"]}
+
+
+def interface(cloud: Cloud, task: dict[str, Any]) -> dict[str, Any]:
+    ids = [details(task)["networkInterfaceId"]]
+    answer = cloud.client("ec2").describe_network_interfaces(NetworkInterfaceIds=ids)["NetworkInterfaces"]
+    found: dict[str, Any] = answer[0]
+    return found
+
+
+def test_a_task_answers_at_its_public_ip_and_tells_its_whole_life(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    digest = cloud.push(repository, SERVE, tag="latest")
+    seen = cloud.watch(source=["aws.ecs"])
+    image = cloud.image(repository, f"@{digest}")
+    secret = [{"name": "SECRET", "value": "never in an event"}]
+    started = cloud.run(cloud.define(image, environment=secret), startedBy="me")
+    arn = started["taskArn"]
+    (precreated,) = started["attachments"]
+    assert precreated["type"] == "ElasticNetworkInterface"
+    assert [detail["name"] for detail in precreated["details"]] == ["subnetId"]
+
+    task = cloud.await_task(arn, "RUNNING")
+    eni = interface(cloud, task)
+    address = eni["Association"]["PublicIp"]
+    eventually(lambda: answers(address))
+    assert eni["Status"] == "in-use"
+    assert eni["SubnetId"] == details(task)["subnetId"]
+    (container,) = task["containers"]
+    assert container["imageDigest"] == digest
+    assert container["networkInterfaces"] == [
+        {"attachmentId": precreated["id"], "privateIpv4Address": details(task)["privateIPv4Address"]}
+    ]
+
+    asked = time.monotonic()
+    stopping = cloud.client("ecs").stop_task(cluster="default", task=arn, reason="enough")["task"]
+    assert time.monotonic() - asked < 1
+    assert (stopping["desiredStatus"], stopping["lastStatus"]) == ("STOPPED", "RUNNING")
+    stopped = cloud.await_task(arn, "STOPPED")
+    assert (stopped["stopCode"], stopped["stoppedReason"]) == ("UserInitiated", "enough")
+    ec2 = cloud.client("ec2")
+    with pytest.raises(ec2.exceptions.ClientError, match=r"InvalidNetworkInterfaceID\.NotFound"):
+        interface(cloud, task)
+
+    def mine() -> list[dict[str, Any]]:
+        found = [event for event in seen(0) if event["resources"] == [arn]]
+        return found if found and found[-1]["detail"]["lastStatus"] == "STOPPED" else []
+
+    events = eventually(mine)
+    assert [(e["detail"]["lastStatus"], e["detail"]["desiredStatus"]) for e in events] == [
+        ("PROVISIONING", "RUNNING"),
+        ("PENDING", "RUNNING"),
+        ("RUNNING", "RUNNING"),
+        ("RUNNING", "STOPPED"),
+        ("DEPROVISIONING", "STOPPED"),
+        ("STOPPED", "STOPPED"),
+    ]
+    versions = [event["detail"]["version"] for event in events]
+    assert versions == sorted(set(versions))
+    assert "never in an event" not in str(events)
+    running, asked_to_stop = events[2]["detail"], events[3]["detail"]
+    assert running["attachments"][0]["type"] == "eni"
+    assert running["group"] == f"family:{task['taskDefinitionArn'].rsplit('/', 1)[-1].split(':')[0]}"
+    assert (running["startedBy"], running["launchType"]) == ("me", "FARGATE")
+    assert running["containers"][0]["imageDigest"] == digest
+    assert running["startedAt"].endswith("Z")
+    assert asked_to_stop["stopCode"] == "UserInitiated"
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}:3000/", timeout=2) as answer:
+            return bool(answer.read() == b"hello\n")
+    except OSError:
+        return False
+
+
+def test_an_events_detail_has_no_field_that_the_samples_have_not(cloud: Cloud, event: Any) -> None:
+    repository = cloud.repository()
+    cloud.push(repository, ["sh", "-c", "sleep 0.3; exit 3"], tag="latest")
+    seen = cloud.watch(source=["aws.ecs"], detail={"lastStatus": ["STOPPED"]})
+    cloud.run(cloud.define(cloud.image(repository, ":latest")))
+    detail = eventually(seen)[0]["detail"]
+    sample = event("ecs-task-stopping-exit-1")["detail"]
+    assert set(detail) - set(sample) <= {"stoppedAt"}
+    assert set(sample) - set(detail) <= {"startedBy"}
+    assert set(detail["containers"][0]) - set(sample["containers"][0]) <= {"reason"}
+    assert detail["containers"][0]["exitCode"] == 3
+    assert (detail["stopCode"], detail["stoppedReason"]) == (
+        "EssentialContainerExited",
+        "Essential container in task exited",
+    )
+
+
+def test_without_a_public_ip_there_is_no_association(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    cloud.push(repository, ["sleep", "60"], tag="latest")
+    arn = cloud.run(cloud.define(cloud.image(repository, ":latest"), stopTimeout=2), public="DISABLED")[
+        "taskArn"
+    ]
+    task = cloud.await_task(arn, "RUNNING")
+    assert "Association" not in interface(cloud, task)
+    cloud.client("ecs").stop_task(cluster="default", task=arn)
+    # A shell that is process 1 ignores SIGTERM: after stopTimeout it is killed, and the exit code says so.
+    assert cloud.await_task(arn, "STOPPED")["containers"][0]["exitCode"] == 137
+
+
+def test_a_container_that_was_removed_behind_our_back_is_a_stopped_task(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    cloud.push(repository, ["sleep", "60"], tag="latest")
+    arn = cloud.run(cloud.define(cloud.image(repository, ":latest")))["taskArn"]
+    cloud.await_task(arn, "RUNNING")
+    label = f"label=com.amazonaws.ecs.task-arn={arn}"
+    (container,) = subprocess.check_output(["docker", "ps", "-q", "--filter", label], text=True).split()
+    subprocess.run(["docker", "rm", "-f", container], check=True, capture_output=True)
+    task = cloud.await_task(arn, "STOPPED")
+    assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("EssentialContainerExited", 137)
+
+
+def test_run_task_with_one_client_token_starts_one_task(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    cloud.push(repository, ["sleep", "2"], tag="latest")
+    definition = cloud.define(cloud.image(repository, ":latest"))
+    first = cloud.run(definition, clientToken=f"{repository}-token")
+    again = cloud.run(definition, clientToken=f"{repository}-token")
+    assert again["taskArn"] == first["taskArn"]
+    family = definition.rsplit("/", 1)[-1].split(":")[0]
+    assert len(cloud.client("ecs").list_tasks(cluster="default", family=family)["taskArns"]) == 1
+    ecs = cloud.client("ecs")
+    with pytest.raises(ecs.exceptions.ConflictException):
+        cloud.run(definition, clientToken=f"{repository}-token", startedBy="somebody-else")

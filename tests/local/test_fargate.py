@@ -1,0 +1,100 @@
+"""Containers get what Fargate gives, and fail as they fail there."""
+
+from tests.local.conftest import HOST_ARCHITECTURE, OTHER_ARCHITECTURE, Cloud
+
+
+def test_an_image_that_is_not_there_cannot_be_pulled(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    task = cloud.await_task(cloud.run(cloud.define(cloud.image(repository, ":nothing")))["taskArn"], "STOPPED")
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert task["stoppedReason"].startswith("CannotPullContainerError: pull image manifest has been retried")
+    assert "exitCode" not in task["containers"][0]
+
+
+def test_an_image_of_another_account_is_not_asked_of_the_real_aws(cloud: Cloud) -> None:
+    image = f"999999999999.dkr.ecr.{cloud.region}.amazonaws.com/app:latest"
+    task = cloud.await_task(cloud.run(cloud.define(image))["taskArn"], "STOPPED")
+    assert task["stoppedReason"].startswith("CannotPullContainerError:")
+
+
+def test_a_command_that_the_image_has_not_cannot_be_started(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    cloud.push(repository, ["nonsense"], tag="latest")
+    task = cloud.await_task(cloud.run(cloud.define(cloud.image(repository, ":latest")))["taskArn"], "STOPPED")
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert task["stoppedReason"].startswith("CannotStartContainerError: Error response from daemon:")
+    assert "nonsense" in task["stoppedReason"]
+
+
+def test_an_image_for_another_cpu_dies_with_exec_format_error(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    cloud.push(repository, ["/bin/sleep", "60"], tag="latest", architecture=OTHER_ARCHITECTURE)
+    definition = cloud.define(cloud.image(repository, ":latest"), architecture=HOST_ARCHITECTURE)
+    task = cloud.await_task(cloud.run(definition)["taskArn"], "STOPPED")
+    assert task["stopCode"] == "EssentialContainerExited"
+    assert task["containers"][0]["exitCode"] not in (0, None)
+    assert any("exec format error" in line for line in cloud.log_lines(task))
+
+
+def test_a_task_definition_for_another_cpu_does_not_run_the_hosts_image(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    cloud.push(repository, ["/bin/sleep", "60"], tag="latest", architecture=HOST_ARCHITECTURE)
+    definition = cloud.define(cloud.image(repository, ":latest"), architecture=OTHER_ARCHITECTURE)
+    task = cloud.await_task(cloud.run(definition)["taskArn"], "STOPPED")
+    assert any("exec format error" in line for line in cloud.log_lines(task))
+
+
+def test_an_index_without_the_cpu_cannot_be_pulled_and_one_with_it_runs(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    command = ["sh", "-c", "echo ran; sleep 1"]
+    other = cloud.push(repository, command, architecture=OTHER_ARCHITECTURE)
+    index = cloud.push_index(repository, {OTHER_ARCHITECTURE: other}, "other")
+    definition = cloud.define(cloud.image(repository, f"@{index}"))
+    task = cloud.await_task(cloud.run(definition)["taskArn"], "STOPPED")
+    assert task["stoppedReason"] == (
+        "CannotPullContainerError: image Manifest does not contain descriptor matching platform "
+        f"'linux/{HOST_ARCHITECTURE}'"
+    )
+    own = cloud.push(repository, command)
+    index = cloud.push_index(repository, {OTHER_ARCHITECTURE: other, HOST_ARCHITECTURE: own}, "both")
+    task = cloud.await_task(cloud.run(cloud.define(cloud.image(repository, f"@{index}")))["taskArn"], "STOPPED")
+    assert task["containers"][0]["exitCode"] == 0
+    assert cloud.log_lines(task) == ["ran"]
+
+
+def test_out_of_memory_is_exit_code_137_with_a_reason(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    cloud.push(repository, ["tail", "/dev/zero"], tag="latest")
+    definition = cloud.define(cloud.image(repository, ":latest"), task_memory="512", memory=16)
+    task = cloud.await_task(cloud.run(definition)["taskArn"], "STOPPED")
+    (container,) = task["containers"]
+    assert container["exitCode"] == 137
+    assert container["reason"] == "OutOfMemoryError: Container killed due to memory usage"
+
+
+def test_a_task_without_a_role_is_lent_no_credentials(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    cloud.push(repository, ["env"], tag="latest")
+    arn = cloud.run(
+        cloud.define(cloud.image(repository, ":latest"), environment=[{"name": "OWN", "value": "1"}])
+    )
+    task = cloud.await_task(arn["taskArn"], "STOPPED")
+    lines = cloud.log_lines(task)
+    names = {line.partition("=")[0] for line in lines}
+    assert {"OWN", "AWS_EXECUTION_ENV", "AWS_REGION"} <= names
+    assert not names & {
+        "AWS_ENDPOINT_URL",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    }
+
+
+def test_the_last_log_lines_are_there_when_the_task_has_stopped(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    chatter = "i=0; while [ $i -lt 4000 ]; do echo line $i; i=$((i+1)); done; echo why >&2; exit 1"
+    cloud.push(repository, ["sh", "-c", chatter], tag="latest")
+    task = cloud.await_task(cloud.run(cloud.define(cloud.image(repository, ":latest")))["taskArn"], "STOPPED")
+    lines = cloud.log_lines(task)
+    # Two streams: only the order within each is certain.
+    assert "why" in lines
+    assert [line for line in lines if line != "why"][-1] == "line 3999"

@@ -1,0 +1,418 @@
+"""The stack as `sam deploy` installs it: its roles, its rule, what it leaves when it is deleted."""
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portcall.local.docker_engine import ensure_engine
+from portcall.local.inbox import Received, read
+from portcall.local.settings import PROJECT, STACK, CloudSettings
+from portcall.local.stack import install, outputs
+from tests.conftest import EVENTS
+from tests.deployments import Deployments
+from tests.local.conftest import ACCOUNT, REGION, Cloud, eventually, forget_images, start_cloud
+
+# Both end when they are asked to, and no two pushes are alike.
+SERVES = "trap 'exit 0' TERM; httpd -f -p 3000 & wait"
+SILENT = "trap 'exit 0' TERM; while :; do sleep 1; done"
+FAILS = "echo 'no database'; exit 3"
+
+
+class Installed:
+    """One stack in a cloud."""
+
+    def __init__(self, cloud: Cloud, name: str = STACK) -> None:
+        self.cloud, self.name = cloud, name
+        self.settings = CloudSettings(cloud.port, ACCOUNT, REGION, cloud.state_dir)
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        (stack,) = self.cloud.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+
+    @cached_property
+    def resources(self) -> dict[str, str]:
+        """Logical id -> physical id."""
+        pages = self.cloud.client("cloudformation").get_paginator("list_stack_resources")
+        return {
+            each["LogicalResourceId"]: each["PhysicalResourceId"]
+            for page in pages.paginate(StackName=self.name)
+            for each in page["StackResourceSummaries"]
+        }
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        return Deployments(self.cloud.client("stepfunctions"), self.outputs["StateMachineArn"])
+
+    @property
+    def app(self) -> str:
+        return self.outputs["RepositoryUri"].partition("/")[2]
+
+    def push(self, command: str = SERVES) -> str:
+        return self.cloud.push(self.app, ["sh", "-c", f": {uuid.uuid4()}; {command}"], tag="latest")
+
+    def deploy(self, command: str = SERVES) -> dict[str, Any]:
+        """Push, and give the execution that came of it, once it has ended."""
+        (execution,) = self.deployments.ended(self.app, self.push(command))
+        return execution
+
+    def mails(self, execution: dict[str, Any]) -> list[Received]:
+        push = json.loads(execution["input"])["id"]
+        return [mail for mail in read(self.settings.inbox) if push in mail.text]
+
+    def tasks(self, execution: dict[str, Any] | None = None) -> list[str]:
+        """The tasks that shall run: all of them, or those that an execution started."""
+        wanted = {"startedBy": json.loads(execution["input"])["id"]} if execution else {}
+        listed = self.cloud.client("ecs").list_tasks(cluster=self.outputs["ClusterArn"], **wanted)
+        return list(listed["taskArns"])
+
+    def sweep(self) -> dict[str, list[str]]:
+        """Run Reconcile, which comes by itself every five minutes, with the role that it has."""
+        function = self.resources["ReconcileFunction"]
+        answer = self.cloud.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"id": "now"}))
+        said = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, said
+        return dict(said)
+
+    def role(self, function: str) -> str:
+        return self.resources[f"{function}FunctionRole"]
+
+    @contextmanager
+    def without(self, role: str, *actions: str) -> Iterator[None]:
+        """The role's own policies without some actions, for as long as it takes."""
+        iam = self.cloud.client("iam")
+        before = {
+            name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+        }
+        after = {name: less(document, set(actions)) for name, document in before.items()}
+        assert after != before, f"{role} has none of {actions}"
+        try:
+            for name, document in after.items():
+                put_policy(iam, role, name, document)
+            yield
+        finally:
+            for name, document in before.items():
+                put_policy(iam, role, name, document)
+
+    @contextmanager
+    def denied(self, role: str, action: str) -> Iterator[None]:
+        """An action refused outright: publishing is allowed within the account by the topic's own policy."""
+        iam = self.cloud.client("iam")
+        statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
+        put_policy(iam, role, "Denied", {"Version": "2012-10-17", "Statement": [statement]})
+        try:
+            yield
+        finally:
+            iam.delete_role_policy(RoleName=role, PolicyName="Denied")
+
+    def sam(self, command: str, *arguments: str) -> None:
+        options = ["--config-file", str(PROJECT / "samconfig.toml"), "--config-env", "local"]
+        options += ["--stack-name", self.name, "--region", REGION, *arguments]
+        ended = subprocess.run(
+            [str(Path(sys.executable).with_name("sam")), command, *options],
+            env={**self.settings.process_environment(), "SAM_CLI_POLL_DELAY": "0.5"},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def less(document: dict[str, Any], actions: set[str]) -> dict[str, Any]:
+    """A policy document without some actions; a statement that has no other goes with them."""
+    statements = []
+    for statement in document["Statement"]:
+        named = statement["Action"]
+        kept = [each for each in ([named] if isinstance(named, str) else named) if each not in actions]
+        if kept:
+            statements.append({**statement, "Action": kept})
+    return {**document, "Statement": statements}
+
+
+def put_policy(iam: Any, role: str, name: str, document: dict[str, Any]) -> None:
+    if document["Statement"]:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+    else:
+        # IAM takes no policy without a statement.
+        iam.delete_role_policy(RoleName=role, PolicyName=name)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """The stack in a cloud of its own, for the tests take its permissions away."""
+    folder = tmp_path_factory.mktemp("stack")
+    ensure_engine(folder, print)
+    cloud = start_cloud(folder)
+    try:
+        installed = Installed(cloud)
+        install(installed.settings, print)
+        yield installed
+    finally:
+        cloud.stop()
+        forget_images(cloud.port)
+
+
+def describe(stack: Installed) -> dict[str, Any]:
+    (found,) = stack.cloud.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"]
+    return dict(found)
+
+
+# ── As it is installed
+
+
+def test_it_is_there_and_says_which_three_commands_come_next(stack: Installed) -> None:
+    assert describe(stack)["StackStatus"] == "CREATE_COMPLETE"
+    registry = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+    login, tag, push = (stack.outputs[name] for name in ("Step1Login", "Step2Tag", "Step3Push"))
+    assert login.endswith(f"| docker login --username AWS --password-stdin {registry}")
+    assert tag == f"docker tag flask-app:latest {registry}/flask-app:latest"
+    assert push == f"docker push {registry}/flask-app:latest"
+    assert outputs(stack.settings) == stack.outputs
+
+
+def test_installing_it_again_changes_nothing(stack: Installed) -> None:
+    before, resources = describe(stack), dict(stack.resources)
+    install(stack.settings, print)
+    assert describe(stack) == before
+    assert Installed(stack.cloud).resources == resources
+
+
+def test_a_push_is_live_with_no_more_than_the_steps_own_permissions(stack: Installed) -> None:
+    execution = stack.deploy()
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    (mail,) = stack.mails(execution)
+    assert mail.attributes == {"app": "flask-app", "outcome": "deployed"}
+    assert stack.tasks() == stack.tasks(execution)
+
+
+def test_a_sweep_with_nothing_to_mend_does_nothing(stack: Installed) -> None:
+    assert stack.deploy()["status"] == "SUCCEEDED"
+    running = stack.tasks()
+    assert stack.sweep() == {}
+    assert stack.tasks() == running
+
+
+# ── One permission less
+
+# Each is needed on the way of every push, except where the image makes the step ask further.
+NEEDED = [
+    ("AdmitPush", "dynamodb:PutItem", SERVES),
+    ("AdmitPush", "dynamodb:UpdateItem", SERVES),
+    ("AdmitPush", "ecr:DescribeImages", SERVES),
+    ("RegisterTaskDefinition", "dynamodb:GetItem", SERVES),
+    ("RegisterTaskDefinition", "ecs:RegisterTaskDefinition", SERVES),
+    ("RegisterTaskDefinition", "ecs:TagResource", SERVES),
+    ("RegisterTaskDefinition", "iam:PassRole", SERVES),
+    ("RunTask", "ecs:RunTask", SERVES),
+    ("RunTask", "ecs:TagResource", SERVES),
+    ("RunTask", "iam:PassRole", SERVES),
+    ("WaitForRunning", "dynamodb:UpdateItem", SERVES),
+    ("ResolvePublicIp", "ec2:DescribeNetworkInterfaces", SERVES),
+    ("CheckHealth", "dynamodb:GetItem", SILENT),
+    ("SwitchOver", "dynamodb:GetItem", SERVES),
+    ("SwitchOver", "dynamodb:PutItem", SERVES),
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "action", "command"), NEEDED, ids=[f"{function}-{action}" for function, action, _ in NEEDED]
+)
+def test_a_step_that_lacks_a_permission_ends_the_deployment_with_a_mail_that_names_it(
+    stack: Installed, function: str, action: str, command: str
+) -> None:
+    serving = stack.tasks()
+    with stack.without(stack.role(function), action):
+        execution = stack.deploy(command)
+    assert execution["status"] == "FAILED"
+    assert execution["error"] == "AccessDeniedError"
+    (mail,) = stack.mails(execution)
+    assert mail.subject == "flask-app failed: Portcall lacks a permission"
+    assert action in mail.text.splitlines()[0]
+    assert stack.tasks(execution) == []
+    assert stack.tasks() == serving
+
+
+def test_a_task_that_may_not_be_stopped_is_told_in_the_mail(stack: Installed) -> None:
+    address, roll_back = stack.role("ResolvePublicIp"), stack.role("RollBack")
+    with stack.without(address, "ec2:DescribeNetworkInterfaces"), stack.without(roll_back, "ecs:StopTask"):
+        execution = stack.deploy()
+    assert (execution["status"], execution["error"]) == ("FAILED", "AccessDeniedError")
+    (task,) = stack.tasks(execution)
+    (mail,) = stack.mails(execution)
+    assert "may still run, and cost money" in mail.text
+    assert f"aws ecs stop-task --cluster {stack.outputs['ClusterArn']} --task {task}" in mail.text
+    swept = stack.sweep()
+    assert swept == {"flask-app": [f"stopped {task}"]}
+    assert stack.tasks(execution) == []
+
+
+@pytest.mark.parametrize(
+    "action", ["ecs:ListTasks", "ecs:DescribeTasks", "logs:GetLogEvents", "dynamodb:GetItem"]
+)
+def test_what_could_not_be_found_out_about_a_failure_is_told_in_the_mail(stack: Installed, action: str) -> None:
+    with stack.without(stack.role("RollBack"), action):
+        execution = stack.deploy(FAILS)
+    assert execution["status"] == "FAILED"
+    (mail,) = stack.mails(execution)
+    assert mail.attributes["outcome"] == "failed"
+    assert action in mail.text
+    assert stack.tasks(execution) == []
+
+
+def test_a_failure_that_nobody_can_be_told_of_still_fails_and_leaves_nothing_running(stack: Installed) -> None:
+    with stack.denied(stack.role("RollBack"), "sns:Publish"):
+        execution = stack.deploy(FAILS)
+    assert (execution["status"], execution["error"]) == ("FAILED", "AccessDeniedError")
+    assert "sns:Publish" in execution["cause"]
+    assert stack.mails(execution) == []
+    assert stack.tasks(execution) == []
+
+
+def test_an_app_whose_url_could_not_be_published_serves_and_is_never_called_failed(stack: Installed) -> None:
+    with stack.denied(stack.role("PublishUrl"), "sns:Publish"):
+        execution = stack.deploy()
+    assert execution["status"] == "FAILED"
+    (mail,) = stack.mails(execution)
+    assert mail.attributes["outcome"] == "deployed"
+    assert "sns:Publish" in mail.text
+    assert stack.tasks() == stack.tasks(execution) != []
+
+
+def test_a_push_that_the_rule_may_not_deliver_waits_in_the_queue(stack: Installed) -> None:
+    sqs, queue = stack.cloud.client("sqs"), stack.resources["UndeliveredPushes"]
+    role = stack.resources["DeployStateMachineImagePushedRole"]
+    with stack.without(role, "states:StartExecution"):
+        digest = stack.push()
+        (message,) = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))
+    assert json.loads(message["Body"])["detail"]["image-digest"] == digest
+    assert stack.deployments.of(stack.app, digest) == []
+
+
+# ── The rule
+
+
+@pytest.fixture(scope="module")
+def matches(stack: Installed) -> Any:
+    """Whether the deployed rule takes an event."""
+    events = stack.cloud.client("events")
+    rules = [events.describe_rule(Name=rule["Name"]) for rule in events.list_rules()["Rules"]]
+    (pattern,) = (rule["EventPattern"] for rule in rules if "ECR Image Action" in rule.get("EventPattern", ""))
+
+    def asked(event: dict[str, Any]) -> bool:
+        return bool(events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"])
+
+    return asked
+
+
+@pytest.mark.parametrize("sample", sorted(path.stem for path in EVENTS.glob("*.json")))
+def test_of_all_event_samples_only_tagged_pushes_to_the_watched_repository_start_anything(
+    matches: Any, event: Any, sample: str
+) -> None:
+    document = event(sample)
+    ours = document["detail"].get("repository-name") == "flask-app"
+    assert matches(document) == (ours and sample in ("ecr-push-tagged", "ecr-push-tagged-index"))
+    if document["source"] == "aws.ecr":
+        document["detail"]["repository-name"] = "flask-app"
+        assert matches(document) == (sample in ("ecr-push-tagged", "ecr-push-tagged-index"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, True),
+        ({"image-tag": "v1.4.0"}, True),
+        ({"image-tag": ""}, False),
+        ({"image-tag": None}, False),
+        ({"result": "FAILURE"}, False),
+        ({"action-type": "DELETE"}, False),
+        ({"repository-name": "flask-app-2"}, False),
+        ({"repository-name": "my-flask-app"}, False),
+        ({"repository-name": "team/flask-app"}, False),
+    ],
+)
+def test_the_rule_takes_a_push_by_repository_tag_and_result(
+    matches: Any, event: Any, changed: dict[str, str | None], expected: bool
+) -> None:
+    document = event("ecr-push-tagged")
+    detail = {**document["detail"], **changed}
+    document["detail"] = {name: value for name, value in detail.items() if value is not None}
+    assert matches(document) is expected
+
+
+# ── Two side by side, and the end of one
+
+
+def inventory(cloud: Cloud) -> dict[str, set[str]]:
+    """What there is in the account, and runs on this machine for it."""
+    ask = {
+        "stacks": ("cloudformation", "describe_stacks", "Stacks", "StackName"),
+        "clusters": ("ecs", "list_clusters", "clusterArns", None),
+        "revisions": ("ecs", "list_task_definitions", "taskDefinitionArns", None),
+        "log groups": ("logs", "describe_log_groups", "logGroups", "logGroupName"),
+        "repositories": ("ecr", "describe_repositories", "repositories", "repositoryName"),
+        "tables": ("dynamodb", "list_tables", "TableNames", None),
+        "queues": ("sqs", "list_queues", "QueueUrls", None),
+        "topics": ("sns", "list_topics", "Topics", "TopicArn"),
+        "subscriptions": ("sns", "list_subscriptions", "Subscriptions", "SubscriptionArn"),
+        "roles": ("iam", "list_roles", "Roles", "RoleName"),
+        "policies": ("iam", "list_policies", "Policies", "PolicyName"),
+        "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
+        "machines": ("stepfunctions", "list_state_machines", "stateMachines", "name"),
+        "rules": ("events", "list_rules", "Rules", "Name"),
+        "networks": ("ec2", "describe_vpcs", "Vpcs", "VpcId"),
+        "subnets": ("ec2", "describe_subnets", "Subnets", "SubnetId"),
+        "gateways": ("ec2", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+        "route tables": ("ec2", "describe_route_tables", "RouteTables", "RouteTableId"),
+        "security groups": ("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
+        "interfaces": ("ec2", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+        "alarms": ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+        "dashboards": ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
+    }
+    found = {}
+    for kind, (service, operation, key, name) in ask.items():
+        listed = getattr(cloud.client(service), operation)().get(key) or []
+        found[kind] = {each[name] if name else each for each in listed}
+    ecs = cloud.client("ecs")
+    found["tasks"] = {arn for each in found["clusters"] for arn in ecs.list_tasks(cluster=each)["taskArns"]}
+    found["containers"] = set(containers(cloud.port))
+    return found
+
+
+def containers(port: int) -> list[str]:
+    line = ["docker", "ps", "--all", "--format", '{{.Names}} {{.Label "ministack.instance"}}']
+    listed = subprocess.check_output(line, text=True).splitlines()
+    return [name.split()[0] for name in listed if name.endswith(f":{port}")]
+
+
+def test_a_second_stack_deploys_its_own_pushes_and_leaves_nothing_when_it_is_deleted(stack: Installed) -> None:
+    first = stack.deploy()
+    assert first["status"] == "SUCCEEDED", first.get("cause")
+    # The version before it takes a moment to stop.
+    eventually(lambda: len(containers(stack.cloud.port)) == 1)
+    before = inventory(stack.cloud)
+    second = Installed(stack.cloud, "second")
+    built = str(stack.cloud.state_dir / "build/template.yaml")
+    parameters = ["Email=them@example.com", "RepositoryName=second-app"]
+    second.sam("deploy", "--template-file", built, "--parameter-overrides", *parameters)
+
+    execution = second.deploy()
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    (mail,) = second.mails(execution)
+    assert mail.to == "them@example.com"
+    assert stack.deployments.of(second.app) == []
+    assert second.deploy(FAILS)["status"] == "FAILED"
+    assert len(second.tasks()) == 1
+    assert stack.tasks() == stack.tasks(first) != []
+
+    second.sam("delete", "--no-prompts")
+    assert inventory(stack.cloud) == before
+    assert stack.deploy()["status"] == "SUCCEEDED"

@@ -1,0 +1,211 @@
+"""What AWS answers, odd answers included, becomes plain values or errors of ours."""
+
+import json
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from deployer.aws import ec2, ecs, logs, sns, step_functions
+from deployer.aws.client import errors_as_ours
+from deployer.domain import task_definition
+from deployer.domain.errors import (
+    AccessDeniedError,
+    AddressNotReadyError,
+    AwsRefusedError,
+    AwsUnavailableError,
+    NoCapacityError,
+    ThrottledError,
+)
+from deployer.domain.mail import Mail
+from deployer.domain.push import Push
+
+CLUSTER = "arn:aws:ecs:eu-west-1:111122223333:cluster/portcall"
+TASK = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/0f1e"
+
+
+def run_task():
+    return ecs.run_task(
+        cluster=CLUSTER,
+        task_definition="portcall-flask-app:7",
+        subnets=("subnet-1", "subnet-2"),
+        security_group="sg-1",
+        started_by="deployment-1",
+        client_token="deployment-1",
+        tags=[{"key": "portcall:app", "value": "flask-app"}],
+    )
+
+
+def test_run_task_asks_for_one_task_with_a_public_ip(stub):
+    network = {"subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"], "assignPublicIp": "ENABLED"}
+    expected = {
+        "cluster": CLUSTER,
+        "taskDefinition": "portcall-flask-app:7",
+        "launchType": "FARGATE",
+        "count": 1,
+        "startedBy": "deployment-1",
+        "clientToken": "deployment-1",
+        "networkConfiguration": {"awsvpcConfiguration": network},
+        "tags": [{"key": "portcall:app", "value": "flask-app"}],
+        "enableECSManagedTags": True,
+    }
+    stub("ecs").add_response("run_task", {"tasks": [{"taskArn": TASK}], "failures": []}, expected)
+    assert run_task() == TASK
+
+
+@pytest.mark.parametrize("reason", ["RESOURCE:CPU", "Capacity is unavailable at this time"])
+def test_a_200_that_says_no_is_no_capacity(stub, reason):
+    stub("ecs").add_response("run_task", {"tasks": [], "failures": [{"arn": CLUSTER, "reason": reason}]})
+    with pytest.raises(NoCapacityError, match=reason):
+        run_task()
+
+
+def test_a_200_with_another_failure_is_not_tried_again(stub):
+    stub("ecs").add_response("run_task", {"tasks": [], "failures": [{"arn": CLUSTER, "reason": "MISSING"}]})
+    with pytest.raises(AwsRefusedError, match="MISSING"):
+        run_task()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("ClientException", "Capacity is unavailable at this time. Please try again later"),
+        ("ClientException", "You've reached the limit on the number of vCPUs you can run concurrently"),
+    ],
+)
+def test_a_full_zone_and_a_reached_quota_are_no_capacity(stub, code, message):
+    stub("ecs").add_client_error("run_task", code, message, 400)
+    with pytest.raises(NoCapacityError):
+        run_task()
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("ThrottlingException", 400, ThrottledError),
+        ("RequestLimitExceeded", 503, ThrottledError),
+        ("AccessDeniedException", 400, AccessDeniedError),
+        ("UnauthorizedOperation", 403, AccessDeniedError),
+        ("ServerException", 500, AwsUnavailableError),
+        ("ClientException", 400, AwsRefusedError),
+    ],
+)
+def test_an_error_of_aws_becomes_ours(stub, code, status, error):
+    stub("ecs").add_client_error("describe_tasks", code, "the reason", status)
+    with pytest.raises(error, match="DescribeTasks: the reason"):
+        ecs.describe_task(cluster=CLUSTER, task=TASK)
+
+
+def test_no_answer_at_all_may_pass():
+    with pytest.raises(AwsUnavailableError), errors_as_ours():
+        raise EndpointConnectionError(endpoint_url="https://ecs.eu-west-1.amazonaws.com")
+
+
+def test_a_task_that_ecs_does_not_know_is_none(stub):
+    stub("ecs").add_response("describe_tasks", {"tasks": [], "failures": [{"arn": TASK, "reason": "MISSING"}]})
+    assert ecs.describe_task(cluster=CLUSTER, task=TASK) is None
+
+
+def test_stopping_what_is_gone_is_fine(stub):
+    stub("ecs").add_client_error(
+        "stop_task", "InvalidParameterException", "The referenced task was not found.", 400
+    )
+    ecs.stop_task(cluster=CLUSTER, task=TASK, reason="it failed")
+
+
+def test_a_stop_that_is_refused_is_not_hidden(stub):
+    stub("ecs").add_client_error("stop_task", "AccessDeniedException", "no", 400)
+    with pytest.raises(AccessDeniedError):
+        ecs.stop_task(cluster=CLUSTER, task=TASK, reason="it failed")
+
+
+def test_a_stop_gives_a_reason_of_at_most_255_characters(stub):
+    stub("ecs").add_response("stop_task", {}, {"cluster": CLUSTER, "task": TASK, "reason": "x" * 255})
+    ecs.stop_task(cluster=CLUSTER, task=TASK, reason="x" * 300)
+
+
+def test_finds_the_tasks_of_a_deployment_on_all_pages(stub):
+    first = {"cluster": CLUSTER, "startedBy": "deployment-1"}
+    stub("ecs").add_response("list_tasks", {"taskArns": ["one"], "nextToken": "more"}, first)
+    stub("ecs").add_response("list_tasks", {"taskArns": ["two"]}, first | {"nextToken": "more"})
+    assert ecs.tasks_started_by(cluster=CLUSTER, started_by="deployment-1") == ["one", "two"]
+
+
+def test_reads_the_public_and_the_private_ip(stub):
+    answer = {
+        "NetworkInterfaces": [{"Association": {"PublicIp": "203.0.113.7"}, "PrivateIpAddress": "10.0.0.24"}]
+    }
+    stub("ec2").add_response("describe_network_interfaces", answer, {"NetworkInterfaceIds": ["eni-1"]})
+    assert ec2.addresses(interface="eni-1") == ("203.0.113.7", "10.0.0.24")
+
+
+def test_an_interface_without_an_address_may_have_one_in_a_moment(stub):
+    stub("ec2").add_response("describe_network_interfaces", {"NetworkInterfaces": [{}]})
+    with pytest.raises(AddressNotReadyError):
+        ec2.addresses(interface="eni-1")
+
+
+def test_an_interface_that_ec2_does_not_know_yet_may_be_known_in_a_moment(stub):
+    stub("ec2").add_client_error("describe_network_interfaces", "InvalidNetworkInterfaceID.NotFound", "?", 400)
+    with pytest.raises(AddressNotReadyError):
+        ec2.addresses(interface="eni-1")
+
+
+def test_people_get_text_and_machines_get_json(stub):
+    expected = {
+        "TopicArn": "arn:aws:sns:eu-west-1:111122223333:portcall",
+        "Subject": "it is live",
+        "MessageStructure": "json",
+        "Message": json.dumps({"default": '{"outcome":"deployed"}', "email": "It is live."}),
+        "MessageAttributes": {"app": {"DataType": "String", "StringValue": "flask-app"}},
+    }
+    stub("sns").add_response("publish", {"MessageId": "message-1"}, expected)
+    news = Mail("it is live", "It is live.", {"outcome": "deployed"}, {"app": "flask-app"})
+    message = sns.publish(topic="arn:aws:sns:eu-west-1:111122223333:portcall", news=news)
+    assert message == "message-1"
+
+
+def test_a_failure_is_told_in_the_shape_of_a_failed_lambda(stub):
+    cause = json.dumps({"errorType": "TaskStoppedError", "errorMessage": "exit code 1"})
+    expected = {"taskToken": "token", "error": "TaskStoppedError", "cause": cause}
+    stub("stepfunctions").add_response("send_task_failure", {}, expected)
+    assert step_functions.send_task_failure(token="token", error="TaskStoppedError", cause="exit code 1")
+
+
+@pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
+def test_an_answer_that_nobody_waits_for_is_fine(stub, code):
+    stub("stepfunctions").add_client_error("send_task_success", code, "too late", 400)
+    assert not step_functions.send_task_success(token="token", output={})
+
+
+def test_reads_the_last_lines_of_a_log(stub):
+    events = [{"message": "one\n"}, {"message": "two"}]
+    expected = {"logGroupName": "apps", "logStreamName": "stream", "limit": 30, "startFromHead": False}
+    stub("logs").add_response("get_log_events", {"events": events}, expected)
+    assert logs.tail(group="apps", stream="stream", lines=30) == ["one", "two"]
+
+
+def test_a_task_that_wrote_nothing_has_no_log(stub):
+    stub("logs").add_client_error("get_log_events", "ResourceNotFoundException", "no stream", 400)
+    assert logs.tail(group="apps", stream="stream", lines=30) == []
+
+
+def test_a_revision_is_for_a_digest_and_says_whose_it_is(stub):
+    push = Push("deployment-1", "", "team/web", "latest", "sha256:" + "a" * 64)
+    request = task_definition.request(
+        push,
+        stack="portcall",
+        registry="registry.example",
+        port=3000,
+        size=task_definition.TaskSize("256", "512", "ARM64"),
+        execution_role="execution",
+        task_role="task",
+        log_group="apps",
+        region="eu-west-1",
+    )
+    assert request["family"] == "portcall_team--web"
+    assert request["containerDefinitions"][0]["image"] == f"registry.example/team/web@{push.digest}"
+    assert request["runtimePlatform"]["cpuArchitecture"] == "ARM64"
+    stub("ecs").add_response(
+        "register_task_definition", {"taskDefinition": {"taskDefinitionArn": "it"}}, request
+    )
+    assert ecs.register_task_definition(request) == "it"
+    assert task_definition.log_stream("team/web", TASK) == "team/web/app/0f1e"

@@ -1,0 +1,47 @@
+"""The walls between the layers hold: who may import what."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+DEPLOYER = Path(__file__).parents[2] / "functions" / "deployer"
+FORBIDDEN = {
+    "domain": {"boto3", "botocore", "os", "time", "logging", "aws_lambda_powertools", "deployer.aws", "deployer.settings"},
+    "steps": {"boto3", "botocore", "os"},
+}  # fmt: skip
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("layer", FORBIDDEN)
+def test_a_layer_does_not_reach_over_its_wall(layer):
+    for path in (DEPLOYER / layer).glob("*.py"):
+        over = {
+            name
+            for name in imports(path)
+            for wall in FORBIDDEN[layer]
+            if name == wall or name.startswith(wall + ".")
+        }
+        assert not over, f"{path.name} imports {over}"
+
+
+def test_only_the_aws_layer_imports_boto3():
+    for path in DEPLOYER.rglob("*.py"):
+        if path.parent.name != "aws":
+            assert not {name for name in imports(path) if name.split(".")[0] in ("boto3", "botocore")}, path
+
+
+def test_the_health_check_starts_without_an_aws_client():
+    """It talks to other people's code, and most deployments need no AWS there: boto3 is 300 ms of a cold start."""
+    path = DEPLOYER / "steps" / "check_health.py"
+    top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom)]
+    assert not [node for node in top if node.module and node.module.startswith("deployer.aws")]

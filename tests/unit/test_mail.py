@@ -1,0 +1,85 @@
+"""The mail: verdict first, within what SNS takes, and nothing that could fool a reader."""
+
+from deployer.domain import mail
+from deployer.domain.failure import Failure
+from deployer.domain.push import Push
+from hypothesis import given
+from hypothesis import strategies as st
+
+PUSH = Push("deployment-1", "2026-11-20T09:15:30Z", "flask-app", "latest", "sha256:" + "a" * 64)
+CONTEXT = mail.Context(
+    revision="arn:aws:ecs:eu-west-1:111122223333:task-definition/portcall-flask-app:7",
+    task="arn:aws:ecs:eu-west-1:111122223333:task/portcall/0f1e",
+    log_group="apps",
+    log_stream="flask-app/app/0f1e",
+    region="eu-west-1",
+    phases=[("register", 0.5), ("start", 20.0)],
+)
+FAILURE = Failure("TaskStoppedError", "failed to start: exit code 1", "exit code 1", "Read its last words.")
+
+
+def test_the_first_line_of_a_live_mail_is_the_bare_url():
+    news = mail.live(PUSH, "http://203.0.113.7:3000/", "", [], CONTEXT)
+    assert news.text.splitlines()[0] == "http://203.0.113.7:3000/"
+    assert news.subject == "flask-app is live: http://203.0.113.7:3000/"
+    assert news.attributes == {"app": "flask-app", "outcome": "deployed"}
+    assert news.document["url"] == "http://203.0.113.7:3000/"
+
+
+def test_tells_image_digest_revision_and_times():
+    text = mail.live(PUSH, "http://203.0.113.7:3000/", "", [], CONTEXT).text
+    assert "flask-app:latest" in text
+    assert PUSH.digest in text
+    assert "portcall-flask-app:7" in text
+    assert "20.5 s (register 0.5 s, start 20.0 s)" in text
+    assert "aws logs tail apps" in text
+
+
+def test_the_first_line_of_a_failure_is_its_reason_and_the_last_are_the_log():
+    news = mail.failed(PUSH, FAILURE, "", [], ["one", "two"], CONTEXT)
+    assert news.text.splitlines()[0] == "exit code 1"
+    assert news.text.endswith("    one\n    two\n")
+    assert news.subject == "flask-app failed to start: exit code 1"
+    assert news.attributes["outcome"] == "failed"
+
+
+def test_only_the_last_thirty_lines_are_told():
+    news = mail.failed(PUSH, FAILURE, "", [], [f"line {number}" for number in range(100)], CONTEXT)
+    assert news.document["log"] == [f"line {number}" for number in range(70, 100)]
+
+
+def test_a_failure_before_there_was_a_task_says_so():
+    early = mail.Context(revision="", task="", log_group="apps", log_stream="", region="eu-west-1", phases=[])
+    text = mail.failed(PUSH, FAILURE, "", ["A note."], [], early).text
+    assert "It wrote nothing to its log." in text
+    assert "A note." in text
+    assert "Task:" not in text
+    assert "Took:" not in text
+
+
+@given(st.text(max_size=300))
+def test_a_subject_is_what_sns_takes(text):
+    subject = mail.live(
+        Push("id", "", "app" + text, "latest", ""), "http://203.0.113.7/", "", [], CONTEXT
+    ).subject
+    assert len(subject) < 100
+    assert subject.isascii()
+    assert subject.isprintable()
+
+
+@given(st.text(max_size=2000))
+def test_a_log_line_cannot_break_out_of_its_line(text):
+    news = mail.failed(PUSH, FAILURE, "", [], [text], CONTEXT)
+    assert news.text.splitlines()[-1].startswith("    ") or news.text.endswith("\n    \n")
+    assert len(news.text.splitlines()[-1]) <= mail.LOG_LINE_LIMIT + 4
+
+
+def test_tells_what_was_replaced_and_how_to_go_back():
+    text = mail.live(PUSH, "http://203.0.113.7/", "sha256:before", ["A note."], CONTEXT).text
+    assert "replaced sha256:before; push that again to go back" in text
+    assert "A note." in text
+
+
+def test_a_failure_tells_what_still_serves():
+    text = mail.failed(PUSH, FAILURE, "http://198.51.100.2:3000/", [], [], CONTEXT).text
+    assert "still serving at http://198.51.100.2:3000/" in text

@@ -1,0 +1,97 @@
+"""Each function's role allows the calls that its code makes, and no other: read from the code and the template."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_template import RESOURCES, actions, statements
+from tests.unit.test_workflow_contract import FUNCTIONS
+
+DEPLOYER = Path(__file__).parents[2] / "functions" / "deployer"
+PASS_ROLE = "iam:PassRole"
+# What each function of `aws/` needs. The keys are held against the code below.
+NEEDS = {
+    "ecr.digest_of": {"ecr:DescribeImages"},
+    "ecr.repositories": {"ecr:DescribeRepositories"},
+    "ecr.tagged_images": {"ecr:DescribeImages"},
+    "ec2.addresses": {"ec2:DescribeNetworkInterfaces"},
+    "ecs.register_task_definition": {"ecs:RegisterTaskDefinition", "ecs:TagResource", PASS_ROLE},
+    "ecs.run_task": {"ecs:RunTask", "ecs:TagResource", PASS_ROLE},
+    "ecs.describe_task": {"ecs:DescribeTasks"},
+    "ecs.tasks_started_by": {"ecs:ListTasks"},
+    "ecs.stop_task": {"ecs:StopTask"},
+    "ecs.running_tasks": {"ecs:ListTasks", "ecs:DescribeTasks"},
+    "ecs.tasks_in": {"ecs:ListTasks", "ecs:DescribeTasks"},
+    "ecs.revisions_of": {"ecs:ListTaskDefinitionFamilies", "ecs:ListTaskDefinitions"},
+    "ecs.deregister_task_definition": {"ecs:DeregisterTaskDefinition"},
+    "ecs.delete_task_definitions": {"ecs:DeleteTaskDefinitions"},
+    "events.put_event": {"events:PutEvents"},
+    "ledger.claim": {"dynamodb:PutItem"},
+    "ledger.next_in_order": {"dynamodb:UpdateItem"},
+    "ledger.note_admitted": {"dynamodb:UpdateItem"},
+    "ledger.last_in_order": {"dynamodb:GetItem"},
+    "ledger.current": {"dynamodb:GetItem"},
+    "ledger.make_current": {"dynamodb:PutItem"},
+    "ledger.record": {"dynamodb:UpdateItem"},
+    "ledger.mails_this_second": {"dynamodb:UpdateItem"},
+    "ledger.mark_told": {"dynamodb:UpdateItem"},
+    "ledger.deployments": {"dynamodb:Query"},
+    "ledger.first_sweep": {"dynamodb:UpdateItem"},
+    "logs.tail": {"logs:GetLogEvents"},
+    "meeting.news_of": {"dynamodb:GetItem"},
+    "meeting.store_token": {"dynamodb:UpdateItem"},
+    "meeting.store_task": {"dynamodb:UpdateItem"},
+    "sns.publish": {"sns:Publish"},
+    "step_functions.send_task_success": {"states:SendTaskSuccess"},
+    "step_functions.send_task_failure": {"states:SendTaskFailure"},
+    "step_functions.start_execution": {"states:StartExecution"},
+    "step_functions.is_running": {"states:DescribeExecution"},
+}
+
+
+def public_functions() -> set[str]:
+    return {
+        f"{path.stem}.{node.name}"
+        for path in (DEPLOYER / "aws").glob("*.py")
+        if path.stem not in ("client", "items")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
+
+
+def calls(path: Path, seen: frozenset[Path] = frozenset()) -> set[str]:
+    """The functions of `aws/` that a module calls, itself or through the modules beside `steps`."""
+    tree = ast.parse(path.read_text())
+    modules: dict[str, str] = {}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "deployer.aws":
+            modules |= {alias.asname or alias.name: alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module == "deployer":
+            for alias in node.names:
+                helper = DEPLOYER / f"{alias.name}.py"
+                if helper not in seen:
+                    found |= calls(helper, seen | {path})
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            found.add(f"{modules[node.value.id]}.{node.attr}")
+    return found & set(NEEDS)
+
+
+def test_the_table_names_every_call():
+    assert set(NEEDS) == public_functions()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_role_allows_what_its_function_calls_and_nothing_else(name):
+    module = FUNCTIONS[name]["Properties"]["Handler"].split(".")[2]
+    needed = {action for call in calls(DEPLOYER / "steps" / f"{module}.py") for action in NEEDS[call]}
+    granted = {action for owner, statement in statements() if owner == name for action in actions(statement)}
+    assert granted == needed
+
+
+def test_no_role_of_a_function_goes_unchecked():
+    assert {name for name, _ in statements() if RESOURCES[name]["Type"] == "AWS::Serverless::Function"} == set(
+        FUNCTIONS
+    )

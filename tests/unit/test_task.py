@@ -1,0 +1,50 @@
+"""A task is read the same from events and from answers."""
+
+import pytest
+from deployer.domain.task import Task, Verdict
+
+
+def test_running_with_an_interface_is_running(event):
+    task = Task.from_ecs(event("ecs-task-running")["detail"])
+    assert task.verdict is Verdict.RUNNING
+    assert task.interface == "eni-0a1b2c3d4e5f60718"
+    assert task.version == 4
+
+
+def test_a_stop_counts_before_the_task_has_stopped(event):
+    task = Task.from_ecs(event("ecs-task-stopping-exit-1")["detail"])
+    assert task.last_status != "STOPPED"
+    assert task.verdict is Verdict.STOPPED
+    assert task.why_stopped() == "exit code 1. Essential container in task exited"
+
+
+def test_a_task_that_never_started_has_no_exit_code(event):
+    task = Task.from_ecs(event("ecs-task-failed-to-start")["detail"])
+    assert task.verdict is Verdict.STOPPED
+    assert task.exit_code is None
+    assert task.why_stopped().startswith("CannotPullContainerError")
+
+
+def test_an_answer_names_the_interface_differently():
+    attachment = {
+        "type": "ElasticNetworkInterface",
+        "details": [
+            {"name": "subnetId", "value": "subnet-1"},
+            {"name": "networkInterfaceId", "value": "eni-1"},
+        ],
+    }
+    task = Task.from_ecs({"taskArn": "arn", "lastStatus": "RUNNING", "attachments": [attachment]})
+    assert task.interface == "eni-1"
+
+
+@pytest.mark.parametrize("status", ["PROVISIONING", "PENDING", "ACTIVATING"])
+def test_anything_before_running_is_starting(status):
+    assert Task("arn", status, "RUNNING", 1, interface="eni-1").verdict is Verdict.STARTING
+
+
+def test_running_without_an_interface_is_still_starting():
+    assert Task("arn", "RUNNING", "RUNNING", 3).verdict is Verdict.STARTING
+
+
+def test_exit_code_zero_is_told():
+    assert Task("arn", "STOPPED", "STOPPED", 5, exit_code=0).why_stopped() == "exit code 0"

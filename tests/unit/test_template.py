@@ -1,0 +1,114 @@
+"""The template keeps its promises: safe defaults, words for people, least privilege."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse
+
+from tests.conftest import FUNCTION_ENVIRONMENT
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+# Actions that know no resource: https://docs.aws.amazon.com/service-authorization/latest/reference/
+KNOW_NO_RESOURCE = {
+    "ecr:DescribeRepositories",  # it does, but is asked for all repositories
+    "ec2:DescribeNetworkInterfaces",
+    "ecr:GetAuthorizationToken",
+    "ecs:DeregisterTaskDefinition",
+    "ecs:ListTaskDefinitionFamilies",
+    "ecs:ListTaskDefinitions",
+    "ecs:RegisterTaskDefinition",
+    "states:SendTaskFailure",
+    "states:SendTaskSuccess",
+}
+
+
+def statements() -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for name, resource in RESOURCES.items():
+        properties = resource["Properties"]
+        for policy in properties.get("Policies", []):
+            document = policy.get("PolicyDocument", policy)
+            found += [(name, statement) for statement in document["Statement"]]
+    return found
+
+
+def actions(statement: dict[str, Any]) -> set[str]:
+    return {statement["Action"]} if isinstance(statement["Action"], str) else set(statement["Action"])
+
+
+def test_every_parameter_has_words_and_a_default():
+    for name, parameter in TEMPLATE["Parameters"].items():
+        assert parameter["Description"].endswith("."), name
+        assert "Default" in parameter, name
+
+
+def test_the_email_is_asked_for_first():
+    assert next(iter(TEMPLATE["Parameters"])) == "Email"
+
+
+def test_every_output_says_what_to_do_with_it():
+    for name, output in TEMPLATE["Outputs"].items():
+        assert len(output["Description"].split()) > 3, name
+
+
+def test_every_statement_has_a_reason():
+    for name, statement in statements():
+        assert re.fullmatch(r"[A-Z][A-Za-z]+", statement["Sid"]), name
+
+
+def test_a_star_is_given_only_where_aws_knows_no_resource():
+    for name, statement in statements():
+        if statement["Resource"] == "*":
+            assert actions(statement) <= KNOW_NO_RESOURCE or "Condition" in statement, (name, statement["Sid"])
+        assert not any("*" in action for action in actions(statement)), (name, statement["Sid"])
+
+
+def test_the_health_check_holds_next_to_nothing():
+    granted = [actions(statement) for name, statement in statements() if name == "CheckHealthFunction"]
+    assert granted == [{"dynamodb:GetItem"}]
+
+
+def test_the_apps_may_do_nothing_in_aws():
+    assert "Policies" not in RESOURCES["TaskRole"]["Properties"]
+
+
+def test_every_role_that_is_passed_is_passed_to_tasks_only():
+    for _, statement in statements():
+        if actions(statement) == {"iam:PassRole"}:
+            assert statement["Condition"] == {
+                "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+            }
+
+
+def test_the_boundary_allows_what_the_steps_are_granted():
+    """A boundary that forgets an action would take it away from a step."""
+    boundary = RESOURCES["StepsBoundary"]["Properties"]["PolicyDocument"]["Statement"]
+    always = [each for each in boundary if "Action" in each]
+    patterns = [re.compile(action.replace("*", ".*")) for each in always for action in actions(each)]
+    for name, statement in statements():
+        if RESOURCES[name]["Type"] == "AWS::Serverless::Function":
+            for action in actions(statement):
+                assert any(pattern.fullmatch(action) for pattern in patterns), (name, action)
+
+
+def test_nothing_has_a_fixed_name():
+    """Two installs live side by side; the repository's name alone is the user's choice."""
+    named = ("BucketName", "ClusterName", "FunctionName", "LogGroupName", "QueueName", "RoleName", "TableName", "TopicName")  # fmt: skip
+    for resource in RESOURCES.values():
+        assert not [name for name in named if name in resource["Properties"]]
+
+
+def test_the_environment_of_the_tests_is_that_of_the_template():
+    variables = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
+    assert variables == {name for name in FUNCTION_ENVIRONMENT if not name.startswith("AWS_")}
+    assert variables <= set(os.environ)
+
+
+def test_logs_do_not_stay_for_ever():
+    for resource in RESOURCES.values():
+        if resource["Type"] == "AWS::Logs::LogGroup":
+            assert "RetentionInDays" in resource["Properties"]

@@ -1,0 +1,162 @@
+"""The state machine, the template and the code agree; walks the definition as AWS would."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from deployer.domain import errors
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).parents[2]
+DEFINITION: dict[str, Any] = yaml.safe_load((ROOT / "statemachine/deploy.asl.yaml").read_text())
+TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+FUNCTIONS = {
+    name: resource for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == "AWS::Serverless::Function"
+}  # fmt: skip
+OF_AWS = {
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Sandbox.Timedout",
+    "States.Timeout",
+    "States.ALL",
+}
+
+
+def transitions(state: dict[str, Any]) -> list[str]:
+    caught = [each["Next"] for each in state.get("Catch", [])]
+    chosen = [each["Next"] for each in state.get("Choices", [])]
+    return [*([state["Next"]] if "Next" in state else []), *caught, *chosen, *([state["Default"]] if "Default" in state else [])]  # fmt: skip
+
+
+def reachable(start: str) -> set[str]:
+    seen: set[str] = set()
+    ahead = [start]
+    while ahead:
+        name = ahead.pop()
+        if name not in seen:
+            seen.add(name)
+            ahead += transitions(STATES[name])
+    return seen
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def test_every_transition_lands_and_every_state_is_reachable():
+    assert DEFINITION["StartAt"] in STATES
+    for name, state in STATES.items():
+        assert set(transitions(state)) <= set(STATES), name
+    assert reachable(DEFINITION["StartAt"]) == set(STATES)
+
+
+def test_every_state_ends_or_goes_on():
+    for name, state in STATES.items():
+        assert state["Type"] in ("Succeed", "Fail") or transitions(state), name
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_times_out_retries_and_is_caught(name):
+    state = TASKS[name]
+    assert state["TimeoutSeconds"] <= 900
+    assert state["Comment"]
+    assert state["Retry"]
+    assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+    assert state["ResultPath"].startswith("$.")
+
+
+def test_results_do_not_overwrite_each_other():
+    paths = [state["ResultPath"] for state in TASKS.values()]
+    assert len(paths) == len(set(paths))
+
+
+def test_no_caught_error_leads_to_success():
+    for name, state in TASKS.items():
+        for catcher in state["Catch"]:
+            ends = {end for end in reachable(catcher["Next"]) if STATES[end]["Type"] == "Succeed"}
+            assert not ends, f"{name} catches into {ends}"
+
+
+def test_names_in_retry_and_catch_are_real():
+    ours = {name for name, value in inspect.getmembers(errors, inspect.isclass)}
+    for state in TASKS.values():
+        for rule in [*state["Retry"], *state["Catch"]]:
+            assert set(rule["ErrorEquals"]) <= ours | OF_AWS
+
+
+def test_every_transient_error_is_retried_where_it_is_raised():
+    always = {"ThrottledError", "AwsUnavailableError"}
+    for name, state in TASKS.items():
+        retried = {error for rule in state["Retry"] for error in rule["ErrorEquals"]}
+        source = (ROOT / f"functions/deployer/steps/{snake(name)}.py").read_text()
+        assert ("ContendedError" in source) == ("ContendedError" in retried), name
+        assert ("outcomes.DEPLOYED" in source or "outcomes.FAILED" in source) == (
+            "MailLimitError" in retried
+        ), name
+        assert always <= retried, name
+        assert ("ecs.run_task" in source) == ("NoCapacityError" in retried), name
+        assert ("ec2.addresses" in source) == ("AddressNotReadyError" in retried), name
+
+
+def test_no_permanent_error_is_retried():
+    permanent = {each.__name__ for each in errors.PermanentError.__subclasses__()}
+    for state in TASKS.values():
+        assert not permanent & {error for rule in state["Retry"] for error in rule["ErrorEquals"]}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_state_has_one_name_in_four_spellings(name):
+    state = TASKS[name]
+    function = state.get("Parameters", {}).get("FunctionName") or state["Resource"]
+    assert function == f"${{{name}FunctionArn}}"
+    assert FUNCTIONS[f"{name}Function"]["Properties"]["Handler"] == f"deployer.steps.{snake(name)}.handler"
+    substitutions = TEMPLATE["Resources"]["DeployStateMachine"]["Properties"]["DefinitionSubstitutions"]
+    assert substitutions[f"{name}FunctionArn"] == {"Fn::GetAtt": [f"{name}Function", "Arn"]}
+
+
+def test_every_step_has_a_function_and_every_function_a_step():
+    handlers = {
+        f"deployer.steps.{path.stem}.handler" for path in (ROOT / "functions/deployer/steps").glob("*.py")
+    }
+    handlers.discard("deployer.steps.__init__.handler")
+    assert {each["Properties"]["Handler"] for each in FUNCTIONS.values()} == handlers
+
+
+def test_the_workflow_may_invoke_its_steps_and_nothing_else():
+    (policy,) = TEMPLATE["Resources"]["DeployStateMachine"]["Properties"]["Policies"]
+    (statement,) = policy["Statement"]
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert sorted(str(each) for each in statement["Resource"]) == sorted(
+        str({"Fn::GetAtt": [f"{name}Function", "Arn"]}) for name in TASKS
+    )
+
+
+def test_a_module_says_first_which_state_it_is():
+    for name in TASKS:
+        source = (ROOT / f"functions/deployer/steps/{snake(name)}.py").read_text()
+        assert source.startswith(f'"""{name}: '), name
+
+
+def test_the_definition_has_no_yaml_that_only_some_parsers_know():
+    text = (ROOT / "statemachine/deploy.asl.yaml").read_text()
+    assert not re.search(r"(?:: |- )[&*]\w", text)
+
+
+def test_a_function_outlives_neither_its_state_nor_its_caller():
+    default = TEMPLATE["Globals"]["Function"]["Timeout"]
+    for name, state in TASKS.items():
+        timeout = FUNCTIONS[f"{name}Function"]["Properties"].get("Timeout", default)
+        assert timeout < state["TimeoutSeconds"], name
+
+
+def test_the_health_check_has_time_for_the_longest_health_time_out():
+    function = FUNCTIONS["CheckHealthFunction"]["Properties"]["Timeout"]
+    assert TEMPLATE["Parameters"]["HealthTimeout"]["MaxValue"] + 30 <= function

@@ -1,0 +1,199 @@
+"""What a push comes to, in the real workflow on the real handlers."""
+
+import pytest
+from deployer.aws import meeting
+from deployer.domain.errors import (
+    AccessDeniedError,
+    AddressNotReadyError,
+    AwsRefusedError,
+    AwsUnavailableError,
+    NoCapacityError,
+    TaskStoppedError,
+    ThrottledError,
+)
+
+from tests.workflow.conftest import URL, stopped
+
+HAPPY = [
+    "AdmitPush",
+    "WasAdmitted",
+    "RegisterTaskDefinition",
+    "IsStillWanted",
+    "RunTask",
+    "WaitForRunning",
+    "ResolvePublicIp",
+    "CheckHealth",
+    "SwitchOver",
+    "IsCurrent",
+    "PublishUrl",
+    "Deployed",
+]
+
+
+@pytest.fixture
+def push(event):
+    return event("ecr-push-tagged")
+
+
+def test_a_push_becomes_a_url(deploy, world, push):
+    execution = deploy(push)
+    assert (execution.status, execution.states) == ("SUCCEEDED", HAPPY)
+    (news,) = world.mails
+    assert news["subject"] == f"flask-app is live: {URL}"
+    assert news["attributes"]["outcome"] == "deployed"
+    assert world.live() == set(world.started.values())
+
+
+def test_the_document_is_the_event_plus_one_key_per_step(deploy, world, push):
+    output = deploy(push).output
+    assert {name: output[name] for name in push} == push
+    assert set(output) - set(push) == {
+        "admission",
+        "taskDefinition",
+        "task",
+        "running",
+        "endpoint",
+        "health",
+        "switch",
+        "notification",
+    }
+
+
+def test_the_revision_is_for_the_digest_that_was_pushed(deploy, world, push):
+    deploy(push)
+    (request,) = world.revisions
+    assert request["containerDefinitions"][0]["image"].endswith("flask-app@" + push["detail"]["image-digest"])
+
+
+def test_a_lost_event_is_made_up_for_by_asking(deploy, world, push):
+    world.lost_events = True
+    assert deploy(push).status == "SUCCEEDED"
+    assert len(world.mails) == 1
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"exit_code": 1, "stop_code": "EssentialContainerExited"},
+        {"exit_code": 0, "stop_code": "EssentialContainerExited"},
+        {"stop_code": "TaskFailedToStart", "stopped_reason": "CannotPullContainerError: gone"},
+    ],
+)
+def test_a_task_that_stops_fails_the_deployment(deploy, world, push, how):
+    world.states = [stopped(**how)]
+    world.log = ["the last words"]
+    execution = deploy(push)
+    assert (execution.status, execution.error) == ("FAILED", "TaskStoppedError")
+    assert execution.states[-2:] == ["RollBack", "DeploymentFailed"]
+    (news,) = world.mails
+    assert news["attributes"]["outcome"] == "failed"
+    assert "the last words" in news["text"]
+
+
+def test_an_app_that_never_answers_is_stopped_and_not_called_live(deploy, world, push):
+    world.answers = None
+    execution = deploy(push)
+    assert (execution.status, execution.error) == ("FAILED", "NoAnswerError")
+    assert world.live() == set()
+    assert [news["attributes"]["outcome"] for news in world.mails] == ["failed"]
+
+
+def test_a_task_that_is_gone_before_its_address_is_found_fails_at_once(deploy, world, push):
+    def stop() -> None:
+        (arn,) = world.started.values()
+        world.dead[arn] = stopped(arn, exit_code=3)
+        meeting.store_task(table="ledger", task=world.dead[arn])
+        raise AddressNotReadyError("not yet")
+
+    world.faults["addresses"] = [stop]
+    execution = deploy(push)
+    assert (execution.status, execution.error) == ("FAILED", "TaskStoppedError")
+    assert "exit code 3" in world.mails[0]["subject"]
+
+
+def test_an_app_that_dies_while_it_is_asked_fails_at_once(deploy, world, push):
+    world.faults["probe"] = [TaskStoppedError("exit code 1")]
+    execution = deploy(push)
+    assert (execution.status, execution.error) == ("FAILED", "TaskStoppedError")
+    assert world.live() == set()
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [
+        ("register_task_definition", ThrottledError("Rate exceeded")),
+        ("register_task_definition", AwsUnavailableError("no answer")),
+        ("run_task", ThrottledError("Rate exceeded")),
+        ("run_task", NoCapacityError("Capacity is unavailable")),
+        ("store_token", ThrottledError("Rate exceeded")),
+        ("addresses", AddressNotReadyError("not yet")),
+        ("addresses", AwsUnavailableError("no answer")),
+        ("publish", ThrottledError("Rate exceeded")),
+    ],
+)
+def test_what_may_pass_is_tried_again(deploy, world, push, call, fault):
+    world.faults[call] = [fault, fault]
+    assert deploy(push).status == "SUCCEEDED"
+    assert len(world.live()) == 1
+    assert len(world.mails) == 1
+
+
+@pytest.mark.parametrize("call", ["register_task_definition", "run_task", "store_token", "addresses"])
+@pytest.mark.parametrize(
+    "fault", [AccessDeniedError("not authorized"), AwsRefusedError("bad"), KeyError("a bug")]
+)
+def test_what_does_not_pass_ends_in_a_mail_and_leaves_no_task(deploy, world, push, call, fault):
+    world.faults[call] = [fault] * 50
+    execution = deploy(push)
+    assert (execution.status, execution.error) == ("FAILED", type(fault).__name__)
+    assert world.live() == set()
+    (news,) = world.mails
+    assert news["attributes"]["outcome"] == "failed"
+
+
+def test_a_task_whose_start_was_never_answered_is_stopped_too(deploy, world, push):
+    world.faults["run_task"] = [AwsUnavailableError("no answer")] * 50
+    assert deploy(push).status == "FAILED"
+    assert world.started
+    assert world.live() == set()
+
+
+def test_a_retry_of_run_task_starts_nothing_twice(deploy, world, push):
+    world.faults["run_task"] = [AwsUnavailableError("no answer")]
+    assert deploy(push).status == "SUCCEEDED"
+    assert len(world.started) == 1
+
+
+def test_a_stop_that_is_refused_is_told_in_the_mail(deploy, world, push):
+    world.answers = None
+    world.faults["stop_task"] = [AccessDeniedError("StopTask: not authorized")]
+    assert deploy(push).status == "FAILED"
+    (news,) = world.mails
+    assert "may still run" in news["text"]
+    assert "aws ecs stop-task" in news["text"]
+
+
+def test_a_roll_back_that_fails_itself_still_ends_as_failed(deploy, world, push):
+    world.answers = None
+    world.faults["publish"] = [AccessDeniedError("Publish: not authorized")] * 5
+    execution = deploy(push)
+    assert (execution.status, execution.states[-1]) == ("FAILED", "RollBackFailed")
+    assert world.live() == set()
+
+
+@pytest.mark.parametrize(
+    "name", ["ecr-delete", "ecr-push-untagged-child", "ecr-storage-class", "ecr-scan-complete"]
+)
+def test_an_event_that_is_no_push_starts_no_task(deploy, world, event, name):
+    execution = deploy(event(name))
+    assert execution.status == "FAILED"
+    assert not world.started
+
+
+def test_transitions_do_not_grow_with_what_the_task_goes_through(deploy, world, push):
+    short = len(deploy(push).states)
+    world.states = [
+        *(stopped().__class__("", status, "RUNNING", number) for number, status in enumerate(["PROVISIONING", "PENDING", "ACTIVATING"], 1)),
+        stopped().__class__("", "RUNNING", "RUNNING", 9, interface="eni-1"),
+    ]  # fmt: skip
+    assert len(deploy({**push, "id": "another"}).states) == short

@@ -1,0 +1,124 @@
+"""An app that stops by itself is started again; one that keeps crashing, or was stopped by hand, is not."""
+
+import pytest
+from deployer.aws import ledger
+from deployer.domain.task import Task
+from deployer.steps import restart_app
+
+from tests.conftest import LambdaContext
+
+
+def current():
+    return ledger.current(table="ledger", app="flask-app")
+
+
+@pytest.fixture
+def stop(world):
+    """`stop()` ends the current task, and delivers the event of it as AWS does: more than once."""
+
+    def current_task(*, arn="", code="EssentialContainerExited", started_by="", times=2, **how):
+        arn = arn or current().task
+        world.dead[arn] = Task(arn, "STOPPED", "STOPPED", 6, stop_code=code, **{"exit_code": 1, **how})
+        detail = {
+            "taskArn": arn,
+            "lastStatus": "DEPROVISIONING",
+            "desiredStatus": "STOPPED",
+            "stopCode": code,
+            "startedBy": started_by,
+            "containers": [{"name": "app", "exitCode": 1, "image": f"registry/flask-app@{current().digest}"}],
+        }
+        for _ in range(times):
+            restart_app.handler({"id": "stop", "detail": detail}, LambdaContext())
+
+    return current_task
+
+
+@pytest.mark.parametrize("code", ["EssentialContainerExited", "SpotInterruption", "InfrastructureHealth"])
+def test_a_task_that_stops_by_itself_is_replaced_with_the_same_revision(deploy, world, push, stop, code):
+    deploy(push(1))
+    before = current()
+    stop(code=code)
+    after = current()
+    assert after.task != before.task
+    assert (after.revision, after.digest, after.sequence) == (before.revision, before.digest, before.sequence)
+    assert world.live() == {after.task}
+    assert len(world.revisions) == 1
+    assert [news["subject"].partition(":")[0] for news in world.mails] == [
+        "flask-app is live",
+        "flask-app is live again",
+    ]
+    assert "exit code 1" in world.mails[-1]["text"]
+
+
+def test_three_crashes_in_ten_minutes_are_enough(deploy, world, push, stop):
+    deploy(push(1))
+    world.log = ["the last words"]
+    for _ in range(3):
+        stop()
+    assert world.live() == set()
+    assert current().halted == "It crashed 3 times within ten minutes."
+    assert world.mails[-1]["subject"] == "flask-app is down: it keeps crashing"
+    assert "the last words" in world.mails[-1]["text"]
+    assert len(world.mails) == 4
+
+
+def test_crashes_of_long_ago_do_not_count(deploy, world, push, stop, monkeypatch):
+    deploy(push(1))
+    now = [1_800_000_000]
+    monkeypatch.setattr("deployer.healing.time.time", lambda: now[0])
+    for _ in range(4):
+        stop()
+        now[0] += 400
+    assert len(world.live()) == 1
+
+
+def test_what_aws_takes_away_is_no_crash(deploy, world, push, stop):
+    deploy(push(1))
+    for _ in range(5):
+        stop(code="SpotInterruption")
+    assert len(world.live()) == 1
+
+
+def test_a_stop_by_hand_is_respected(deploy, world, push, stop):
+    deploy(push(1))
+    stop(code="UserInitiated")
+    assert world.live() == set()
+    assert current().halted == "It was stopped by hand."
+    assert len(world.mails) == 1
+
+
+def test_a_push_starts_what_was_given_up(deploy, world, push, stop):
+    deploy(push(1))
+    for _ in range(3):
+        stop()
+    deploy(push(2))
+    assert world.live() == {current().task}
+    assert (current().halted, current().crashes) == ("", [])
+
+
+def test_the_stop_of_another_task_is_none_of_its_business(deploy, world, push, stop):
+    deploy(push(1))
+    first = current()
+    deploy(push(2))
+    second = current()
+    stop(arn=first.task, code="UserInitiated")
+    assert current() == second
+
+
+def test_a_push_that_comes_during_a_restart_wins(deploy, world, push, stop):
+    deploy(push(1))
+    world.faults["probe"] = [lambda: deploy(push(2))]
+    stop()
+    assert current().deployment == "push-2"
+    assert world.live() == {current().task}
+
+
+def test_a_restart_that_dies_counts_as_a_crash_and_is_tried_again(deploy, world, push, stop):
+    deploy(push(1))
+    world.states = [Task("", "STOPPED", "STOPPED", 6, stop_code="EssentialContainerExited", exit_code=1)]
+    stop()
+    for _ in range(3):
+        started_by, arn = list(world.started.items())[-1]
+        stop(arn=arn, started_by=started_by)
+    assert current().halted
+    assert world.mails[-1]["subject"] == "flask-app is down: it keeps crashing"
