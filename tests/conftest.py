@@ -11,6 +11,8 @@ import pytest
 from hypothesis import settings
 from moto import mock_aws
 
+from portcall.local.docker_engine import ensure_engine, stop_engine
+
 # The same examples in every CI run; a developer's own runs look further.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
@@ -56,6 +58,15 @@ WATCH_ENVIRONMENT = {
 for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
     del os.environ[name]
 os.environ.update(FUNCTION_ENVIRONMENT | WATCH_ENVIRONMENT)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Docker engine, installed and started if need be. It outlives the clouds, so that what they leave is seen."""
+    folder = tmp_path_factory.mktemp("engine")
+    ensure_engine(folder, print)
+    yield
+    stop_engine(folder, print)
 
 
 @pytest.fixture

@@ -150,6 +150,9 @@ def _context_host() -> str | None:
 
 def _answer(host: str) -> str | None:
     """The version of the engine at `host`, or None if nothing there answers."""
+    # The SDK leaves a socket open that it could not connect.
+    if host.startswith("unix://") and _finding(host) != "mute":
+        return None
     environment = {**os.environ, "DOCKER_HOST": host}
     try:
         client = docker.from_env(environment=environment, timeout=ANSWER_TIMEOUT)
@@ -163,7 +166,7 @@ def _answer(host: str) -> str | None:
 
 
 def _finding(host: str) -> str:
-    """What is wrong with a local socket: absent, forbidden, deserted (nobody listens) or mute."""
+    """What may be wrong with a local socket: absent, forbidden, deserted (nobody listens) or mute."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(ANSWER_TIMEOUT)
         try:

@@ -19,7 +19,6 @@ import pytest
 
 from portcall.cli.demo import base_of
 from portcall.local.base_image import build_arguments, ensure_base_image
-from portcall.local.docker_engine import ensure_engine, stop_engine
 from portcall.local.inbox import Received, read
 from tests.deployments import WITHIN, Deployments
 from tests.local.conftest import Cloud, eventually, forget_images, free_port
@@ -177,17 +176,14 @@ def get(url: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Docker engine with the base image in it. It outlives the clouds, so that what they leave can be seen."""
-    folder = tmp_path_factory.mktemp("engine")
-    ensure_engine(folder, print)
+def base_image(engine: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the fixtures' Dockerfiles begin with."""
+    folder = tmp_path_factory.mktemp("base")
     ensure_base_image(base_of(FIXTURES / "plain-http" / "Dockerfile"), folder, print)
-    yield
-    stop_engine(folder, print)
 
 
 @pytest.fixture(scope="session")
-def portcall(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portcall]:
+def portcall(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portcall]:
     """The cloud that all tests share, with a stack that does not wait long."""
     shared = Portcall(tmp_path_factory.mktemp("portcall"))
     try:

@@ -29,13 +29,13 @@ def sentence(ended: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.fixture
-def nowhere(tmp_path: Path, engine: None) -> Portcall:
+def nowhere(tmp_path: Path, base_image: None) -> Portcall:
     """The command line where nothing was ever started."""
     return Portcall(tmp_path / "state")
 
 
 @pytest.fixture
-def another(tmp_path: Path, engine: None) -> Iterator[Portcall]:
+def another(tmp_path: Path, base_image: None) -> Iterator[Portcall]:
     """A cloud beside the one that the other tests share."""
     cloud = Portcall(tmp_path / "state")
     try:

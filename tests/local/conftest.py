@@ -300,7 +300,7 @@ def start_cloud(state_dir: Path, *, port: int = 0, **environment: str) -> Cloud:
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def cloud(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     running = start_cloud(tmp_path_factory.mktemp("cloud"), NOT_FOR_FUNCTIONS="secret", PYTHONPATH=os.getcwd())
     yield running
     running.stop()

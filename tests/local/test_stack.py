@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from portcall.local.docker_engine import ensure_engine
 from portcall.local.inbox import Received, read
 from portcall.local.settings import PROJECT, STACK, CloudSettings
 from portcall.local.stack import install, outputs
@@ -147,10 +146,9 @@ def put_policy(iam: Any, role: str, name: str, document: dict[str, Any]) -> None
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """The stack in a cloud of its own, for the tests take its permissions away."""
     folder = tmp_path_factory.mktemp("stack")
-    ensure_engine(folder, print)
     cloud = start_cloud(folder)
     try:
         installed = Installed(cloud)
