@@ -3,6 +3,8 @@
 DeployError
  ├─ PermanentError            trying again would not help
  │   ├─ BadEventError         the event does not describe an image push that can be deployed
+ │   ├─ UnsupportedImageError what was pushed cannot run on Fargate
+ │   ├─ BadLabelError         a label of the image asks for what is not possible
  │   ├─ AccessDeniedError     AWS refused a call for lack of a permission
  │   ├─ AwsRefusedError       AWS refused a call for another reason
  │   ├─ TaskStoppedError      the task stopped before it was of use
@@ -31,6 +33,14 @@ class TransientError(DeployError):
 
 class BadEventError(PermanentError):
     """The event does not describe an image push that can be deployed."""
+
+
+class UnsupportedImageError(PermanentError):
+    """What was pushed cannot run on Fargate."""
+
+
+class BadLabelError(PermanentError):
+    """A label of the image asks for what is not possible."""
 
 
 class AccessDeniedError(PermanentError):

@@ -92,6 +92,14 @@ OTHERS = {
         "Push again; if it stays so, look at the subnets.",
     ),
     "BadEventError": ("failed: the event is not a push", "Push the image again with a tag."),
+    "UnsupportedImageError": (
+        "was refused: the image cannot run on Fargate",
+        "Build it as the reason says, and push it again.",
+    ),
+    "BadLabelError": (
+        "was refused: a label is wrong",
+        "Change that LABEL in the Dockerfile, or in the image that FROM names; build and push again.",
+    ),
     "AwsRefusedError": (
         "failed: AWS refused a call",
         "Read the reason above: it is AWS's own. Push again once what it names is mended.",

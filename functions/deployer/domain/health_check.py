@@ -1,0 +1,93 @@
+"""What an image's HEALTHCHECK says: to ECS, and of where the app answers.
+
+Sources: https://github.com/moby/docker-image-spec/blob/main/spec.md (Healthcheck) and
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from deployer.domain.quote import is_plain
+
+# A task definition has 64 KB in all, of which this is not to take more.
+COMMAND_LIMIT = 4096
+NANOSECONDS = 10**9
+
+# What comes after an address must end it: where the path goes on with a variable, it is not known.
+ADDRESS = re.compile(
+    r"""
+    (?: (?P<scheme> http:// ) | (?<! [\w./:@-] ) )
+    (?: localhost | 127\.0\.0\.1 | 0\.0\.0\.0 | \[::1?\] )
+    (?P<colon> : (?: (?P<port> [0-9]{1,5} ) | \$\w+ | \$\{ [^{}\s]* \} ) )?
+    (?P<path> / [\w.~%/+:@=,?-]* )?
+    (?= $ | [\s"'`\\|;&<>()\#] )
+    """,
+    re.VERBOSE | re.ASCII | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a health check asks; `port` is None where only the running container knows it."""
+
+    port: int | None
+    path: str
+
+
+def container_health(check: object) -> dict[str, Any] | None:
+    """The `healthCheck` of an ECS container definition; None where the image has none, or none that ECS takes.
+
+    ECS itself ignores what is in the image. It counts in seconds, Docker in nanoseconds; what the image leaves
+    out is Docker's default, not ECS's.
+    """
+    match check:
+        case {"Test": list(test), **rest} if _is_command(test):
+            return {
+                "command": test,
+                "interval": _seconds(rest.get("Interval"), default=30, least=5, most=300),
+                "timeout": _seconds(rest.get("Timeout"), default=30, least=2, most=60),
+                "retries": _within(_number(rest.get("Retries")) or 3, 1, 10),
+                "startPeriod": _seconds(rest.get("StartPeriod"), default=0, least=0, most=300),
+            }
+    return None
+
+
+def address(check: object) -> Address | None:
+    """The first http address of the container itself that the check's command asks; None if there is none."""
+    match check:
+        case {"Test": list(test)} if _is_command(test):
+            return next(_addresses(" ".join(test[1:])), None)
+    return None
+
+
+def _is_command(test: list[Any]) -> bool:
+    return (
+        test[:1] in (["CMD"], ["CMD-SHELL"])
+        and all(isinstance(word, str) and is_plain(word) for word in test)
+        and any(word.strip() for word in test[1:])
+        and len(json.dumps(test)) <= COMMAND_LIMIT
+    )
+
+
+def _addresses(command: str) -> Iterator[Address]:
+    for found in ADDRESS.finditer(command):
+        # `localhost/healthz` is one, as curl and wget take it; `localhost:5432` may be a database.
+        if found["scheme"] or found["path"]:
+            port = int(found["port"] or 0) if found["colon"] else 80
+            yield Address(port if 0 < port < 65536 else None, found["path"] or "/")
+
+
+def _seconds(nanoseconds: object, *, default: int, least: int, most: int) -> int:
+    """Rounded up; 0 stands for Docker's default, as in the image."""
+    return _within(-(-_number(nanoseconds) // NANOSECONDS) or default, least, most)
+
+
+def _within(number: int, least: int, most: int) -> int:
+    return max(least, min(number, most))
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,156 @@
+"""The image says it all: how an app is to run, from its manifest and its configuration.
+
+Source: https://github.com/opencontainers/image-spec/blob/main/config.md
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from deployer.domain import fargate, health_check, labels, platforms
+from deployer.domain.errors import UnsupportedImageError
+from deployer.domain.health_check import Address
+from deployer.domain.manifest import MEDIA_TYPES, choose, config_digest, is_app, is_index, parse
+
+__all__ = [
+    "MEDIA_TYPES",
+    "Defaults",
+    "ImageSpec",
+    "Limits",
+    "choose",
+    "config_digest",
+    "is_app",
+    "is_index",
+    "parse",
+    "spec",
+]
+
+PORTS_LIMIT = 20
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What an app gets whose image does not say otherwise; `timeout` in seconds, `health` a path or `tcp`."""
+
+    port: int
+    cpu: str
+    memory: str
+    health: str
+    timeout: int
+    capacity: str = "FARGATE"
+    architecture: str = "X86_64"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that an image may ask for: CPU units and MiB."""
+
+    max_cpu: int
+    max_memory: int
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """How to run an image, as ECS words it.
+
+    `digests` are all those under which ECS may report it, the pushed one first. `ports` are the candidates,
+    ascending, a single one where it is certain. `health` is `tcp` or a path; `timeout` are the seconds until
+    it must answer. `container_health` is the container definition's `healthCheck`. `expires` are seconds, 0
+    for never and None where the image does not say.
+    """
+
+    digests: list[str]
+    architecture: str
+    ports: list[int]
+    cpu: str
+    memory: str
+    health: str
+    timeout: int
+    environment: dict[str, str]
+    capacity: str
+    container_health: dict[str, Any] | None
+    expires: int | None
+
+    def document(self) -> dict[str, Any]:
+        """What travels in the workflow's document."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "ImageSpec":
+        """Read what `document` wrote."""
+        return cls(**document)
+
+
+def spec(config: dict[str, Any], *, digests: Sequence[str], defaults: Defaults, limits: Limits) -> ImageSpec:
+    """Read an image's configuration, the blob that its manifest names.
+
+    Raises UnsupportedImageError for what cannot run, and BadLabelError.
+    """
+    architecture = _architecture(config, defaults.architecture)
+    settings = config.get("config")
+    settings = settings if isinstance(settings, dict) else {}
+    if not (_says_something(settings.get("Entrypoint")) or _says_something(settings.get("Cmd"))):
+        raise UnsupportedImageError(
+            "The image has no start command: add a CMD or an ENTRYPOINT to its Dockerfile."
+        )
+    said = labels.read(settings.get("Labels"))
+    asked = health_check.address(settings.get("Healthcheck"))
+    size = fargate.size(
+        said.cpu,
+        said.memory,
+        default=fargate.Size(int(defaults.cpu), int(defaults.memory)),
+        limit=fargate.Size(limits.max_cpu, limits.max_memory),
+    )
+    return ImageSpec(
+        digests=list(dict.fromkeys(digests)),
+        architecture=architecture,
+        ports=[said.port] if said.port else _ports(settings.get("ExposedPorts"), asked, defaults.port),
+        cpu=str(size.cpu),
+        memory=str(size.memory),
+        health=said.health or (asked.path if asked else defaults.health),
+        timeout=said.timeout or defaults.timeout,
+        environment=said.environment,
+        capacity=said.capacity or defaults.capacity,
+        container_health=health_check.container_health(settings.get("Healthcheck")),
+        expires=said.expires,
+    )
+
+
+def _architecture(config: dict[str, Any], default: str) -> str:
+    """An image made by hand may leave out its platform; then it is taken for what this installation runs."""
+    os, cpu, _ = platforms.parts(config)
+    if not cpu and os in ("", "linux"):
+        return default
+    platform = config | {"os": os or "linux"}
+    architecture = platforms.architecture(platform)
+    if architecture is None:
+        raise platforms.refusal([platform])
+    return architecture
+
+
+def _says_something(command: object) -> bool:
+    return isinstance(command, list) and any(isinstance(word, str) and word.strip() for word in command)
+
+
+def _ports(exposed: object, asked: Address | None, default: int) -> list[int]:
+    """The TCP ports that EXPOSE names; the one of the health check if it is among them, or alone."""
+    found = [EXPOSED.fullmatch(each) for each in exposed] if isinstance(exposed, dict) else []
+    named = [(int(each[1]), (each[2] or "tcp").lower()) for each in found if each and 0 < int(each[1]) < 65536]
+    ports = sorted({port for port, protocol in named if protocol == "tcp"})
+    if asked and asked.port and (not ports or asked.port in ports):
+        return [asked.port]
+    if named and not ports:
+        raise UnsupportedImageError(
+            "The image exposes no TCP port, and it is over TCP that an app has to answer: EXPOSE the port that "
+            "does, or name it with LABEL portcall.port=<number>."
+        )
+    if len(ports) > PORTS_LIMIT:
+        raise UnsupportedImageError(
+            f"The image exposes {len(ports)} TCP ports, and {PORTS_LIMIT} can be tried; name the one that "
+            "answers with LABEL portcall.port=<number>."
+        )
+    return ports or [default]
+
+
+EXPOSED = re.compile("([0-9]{1,5})(?:/(tcp|udp|sctp))?", re.IGNORECASE)

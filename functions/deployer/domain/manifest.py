@@ -1,0 +1,152 @@
+"""What a registry holds under a digest: an image, an index of images, or something else altogether.
+
+Sources: https://github.com/opencontainers/image-spec (manifest.md, image-index.md) and
+https://distribution.github.io/distribution/spec/manifest-v2-2/
+"""
+
+import json
+from typing import Any
+
+from deployer.domain import platforms
+from deployer.domain.errors import UnsupportedImageError
+from deployer.domain.push import DIGEST
+from deployer.domain.quote import quote
+
+IMAGE_TYPES = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+INDEX_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+MEDIA_TYPES = IMAGE_TYPES + INDEX_TYPES
+CONFIG_TYPES = (
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+)
+# However they are compressed, and wherever they may be distributed.
+LAYER_TYPES = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
+SIZE_LIMIT = 4 * 1024 * 1024
+
+
+def parse(text: str) -> dict[str, Any]:
+    """Read a manifest or a configuration; UnsupportedImageError for whatever is neither."""
+    if len(text) > SIZE_LIMIT:
+        raise UnsupportedImageError(
+            f"The image's description has {len(text)} characters, and 4 MiB are possible."
+        )
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise UnsupportedImageError(
+            "The image's description in the registry is not a JSON object; push it again."
+        )
+    return document
+
+
+def is_index(manifest: dict[str, Any]) -> bool:
+    """Whether it only lists images; OCI leaves it open whether a manifest names its own media type."""
+    media_type = manifest.get("mediaType")
+    return media_type in INDEX_TYPES if media_type else "manifests" in manifest
+
+
+def is_app(manifest: dict[str, Any]) -> bool:
+    """Whether an image's manifest is that of a container image.
+
+    All else that registries hold comes in the same form: signatures, attestations, SBOMs, SOCI indexes,
+    Helm charts, WASM modules. Most name a type of their own; the older ones pose as images, but have no
+    layer of a file system. An image without any layer is still one.
+    """
+    if is_schema_1(manifest):
+        return True
+    config = manifest.get("config")
+    own_type = config.get("mediaType") if isinstance(config, dict) else None
+    if (manifest.get("artifactType") or own_type) not in CONFIG_TYPES or own_type not in CONFIG_TYPES:
+        return False
+    layers = manifest.get("layers")
+    return not layers or not isinstance(layers, list) or any(map(_is_file_system, layers))
+
+
+def is_schema_1(manifest: dict[str, Any]) -> bool:
+    """Whether it is of the form that Docker wrote until 2016: without configuration, and no longer run."""
+    return manifest.get("schemaVersion") == 1
+
+
+def _is_file_system(layer: object) -> bool:
+    match layer:
+        case {"mediaType": str(media_type)}:
+            return media_type.startswith(LAYER_TYPES)
+    return False
+
+
+def config_digest(manifest: dict[str, Any]) -> str:
+    """The digest of the image's configuration, which is a blob of its own."""
+    if is_schema_1(manifest):
+        raise UnsupportedImageError(
+            "The image is in the format that Docker wrote until 2016 (schema 1); build and push it again with "
+            "a Docker of today."
+        )
+    config = manifest.get("config")
+    return _digest(config if isinstance(config, dict) else {})
+
+
+def choose(index: dict[str, Any], *, preferred: str) -> str | None:
+    """The digest of the image to run: for the CPU `preferred` (`X86_64` or `ARM64`), else for the other.
+
+    None where the index holds nothing but artifacts. A child that names no platform is the last resort;
+    its configuration tells. Raises UnsupportedImageError where there are images, but none to run.
+    """
+    children = [child for child in _children(index) if not _is_artifact(child)]
+    images = [child for child in children if child.get("mediaType") not in INDEX_TYPES]
+    # Of two for the same CPU the first counts, as it does in containerd.
+    offers = {platforms.architecture(_platform(image)): image for image in reversed(images)}
+    silent = [image for image in images if not any(platforms.parts(_platform(image)))]
+    for chosen in (offers.get(preferred), offers.get("X86_64"), offers.get("ARM64"), *silent):
+        if chosen:
+            return _digest(chosen)
+    if len(children) > len(images):
+        raise UnsupportedImageError(
+            "The image index lists other indexes instead of images; push the image itself."
+        )
+    if images:
+        raise platforms.refusal(map(_platform, images))
+    return None
+
+
+def _children(index: dict[str, Any]) -> list[dict[str, Any]]:
+    match index:
+        case {"artifactType": str(artifact)} if artifact:
+            return []
+        case {"manifests": list(children)}:
+            return [child for child in children if isinstance(child, dict)]
+    return []
+
+
+def _is_artifact(child: dict[str, Any]) -> bool:
+    """Whether it is listed beside the images: buildx does so with attestations, SOCI with its own indexes."""
+    match child:
+        case {"mediaType": str(media_type)} if media_type not in MEDIA_TYPES:
+            return True
+        case {"artifactType": str(artifact)} if artifact not in ("", *CONFIG_TYPES):
+            return True
+        case {"annotations": {"vnd.docker.reference.type": _}}:
+            return True
+    return "unknown" in platforms.parts(_platform(child))
+
+
+def _platform(child: dict[str, Any]) -> dict[str, Any]:
+    platform = child.get("platform")
+    return platform if isinstance(platform, dict) else {}
+
+
+def _digest(descriptor: dict[str, Any]) -> str:
+    digest = descriptor.get("digest")
+    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
+        said = quote(digest) if isinstance(digest, str) else "none"
+        raise UnsupportedImageError(
+            f"The image's manifest should hold a sha256 digest, but holds {said}; push it again."
+        )
+    return digest

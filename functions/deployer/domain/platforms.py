@@ -1,0 +1,43 @@
+"""Which CPU an image is built for: the platforms of OCI, and the two of them that Fargate runs.
+
+A platform is `{"os", "architecture", "variant"}`, in an index and in an image's configuration alike.
+Names are normalized as containerd does: https://github.com/containerd/platforms
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from deployer.domain.errors import UnsupportedImageError
+from deployer.domain.quote import quote
+
+NAMED = 4
+
+
+def architecture(platform: dict[str, Any]) -> str | None:
+    """`X86_64` or `ARM64`, as ECS calls them; None for what Fargate does not run."""
+    match parts(platform):
+        # amd64/v2 and up need a CPU that containerd does not take for granted.
+        case ("linux", "amd64" | "x86_64" | "x86-64", "" | "v1"):
+            return "X86_64"
+        case ("linux", "arm64" | "aarch64", "" | "v8" | "8"):
+            return "ARM64"
+    return None
+
+
+def parts(platform: dict[str, Any]) -> tuple[str, str, str]:
+    """Operating system, architecture and variant in lower case; '' for each that it does not name."""
+    os, cpu, variant = (
+        value.strip().lower() if isinstance(value, str) else ""
+        for value in map(platform.get, ("os", "architecture", "variant"))
+    )
+    return os, cpu, variant
+
+
+def refusal(offered: Iterable[dict[str, Any]]) -> UnsupportedImageError:
+    """The error for an image that is built for these platforms only."""
+    names = list(dict.fromkeys("/".join(filter(None, parts(platform))) for platform in offered))
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return UnsupportedImageError(
+        f"The image is built for {', '.join(map(quote, names[:NAMED]))}{more}, but it can run on linux/amd64 "
+        "or linux/arm64 only: build it with `docker build --platform linux/amd64 ...`."
+    )
