@@ -32,19 +32,29 @@ FUNCTION_ENVIRONMENT = {
     "REGISTRY": "111122223333.dkr.ecr.eu-west-1.amazonaws.com",
     "CLUSTER_ARN": "arn:aws:ecs:eu-west-1:111122223333:cluster/portcall",
     "SUBNET_IDS": "subnet-0a1b2c3d,subnet-4e5f6071",
+    "VPC_ID": "vpc-0a1b2c3d",
     "SECURITY_GROUP_ID": "sg-0a1b2c3d",
+    "PROBE_GROUP_ID": "",
+    "ALLOWED_CIDR": "0.0.0.0/0",
     "EXECUTION_ROLE_ARN": "arn:aws:iam::111122223333:role/execution",
     "TASK_ROLE_ARN": "arn:aws:iam::111122223333:role/task",
     "APP_LOG_GROUP": "apps",
     "TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:portcall",
     "LEDGER_TABLE": "ledger",
     "CONTAINER_PORT": "3000",
+    "ENVIRONMENTS": "repository",
+}
+
+# Of the step that reads images.
+READ_ENVIRONMENT = {
     "TASK_CPU": "256",
     "TASK_MEMORY": "512",
+    "MAX_CPU": "1024",
+    "MAX_MEMORY": "4096",
     "CPU_ARCHITECTURE": "X86_64",
+    "CAPACITY_PROVIDER": "FARGATE",
     "HEALTH_PATH": "/",
     "HEALTH_TIMEOUT": "2",
-    "PROBE_INSIDE": "false",
 }
 
 # Of the two functions that look after the apps.
@@ -57,7 +67,7 @@ WATCH_ENVIRONMENT = {
 # At import time: Powertools reads its names when the steps are imported.
 for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
     del os.environ[name]
-os.environ.update(FUNCTION_ENVIRONMENT | WATCH_ENVIRONMENT)
+os.environ.update(FUNCTION_ENVIRONMENT | READ_ENVIRONMENT | WATCH_ENVIRONMENT)
 
 
 @pytest.fixture(scope="session")

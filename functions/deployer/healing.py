@@ -63,9 +63,8 @@ def _restart(app: str, current: ledger.Current, arn: str, reason: str) -> None:
         "revision": current.revision,
         "reason": reason,
     }
-    step_functions.start_execution(
-        machine=watch().state_machine, name=name, document=push.event() | {"restart": restart}
-    )
+    document = push.event() | {"restart": restart, "image": current.image}
+    step_functions.start_execution(machine=watch().state_machine, name=name, document=document)
     count("Restarted")
     logger.warning("Restarting an app", extra={"app": app, "task": arn, "reason": reason})
 

@@ -14,11 +14,13 @@ MAILS_A_SECOND = 4
 DEPLOYED = "deployed"
 FAILED = "failed"
 SUPERSEDED = "superseded"
+IGNORED = "ignored"
 
 DETAIL_TYPES = {
     DEPLOYED: "Deployment Succeeded",
     FAILED: "Deployment Failed",
     SUPERSEDED: "Deployment Superseded",
+    IGNORED: "Push Ignored",
 }
 
 

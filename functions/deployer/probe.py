@@ -1,46 +1,105 @@
 """Asks an app whether it answers. Talks to other people's code: it reads a status line, and no more."""
 
 import http.client
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-ATTEMPT = 3.0
+from deployer.domain.errors import NoAnswerError
+
+CONNECT_WITHIN, ANSWER_WITHIN = 3.0, 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 IN_A_ROW = 2
+# How long an earlier address may still take once a later one has answered.
+GRACE = 2.0
 
 
-def wait_until_answers(url: str, *, timeout: float, still_worth_it: Callable[[], None]) -> int | None:
-    """GET `url` until it answers below 500 twice in a row; return that status, or None after `timeout` seconds.
+@dataclass(frozen=True)
+class Answer:
+    """`status` is that of HTTP, None for a TCP connection."""
 
-    `still_worth_it` is called every few seconds and raises when there is no point in going on.
+    url: str
+    status: int | None
+
+
+def wait_until_answers(urls: Sequence[str], *, timeout: float, still_worth_it: Callable[[], None]) -> Answer:
+    """Ask each URL until one answers twice in a row; the first of them in their order counts.
+
+    GET on `http` and `https`, where anything below 500 is an answer; on `tcp` a connection is one.
+    `still_worth_it` is called every few seconds and raises when there is no point in going on. Raises
+    NoAnswerError after `timeout` seconds; its message says what was seen last.
     """
     deadline = time.monotonic() + timeout
     look_again = time.monotonic() + 1
-    answers, pause = 0, FIRST_PAUSE
+    seen: dict[str, str] = {}
+    in_a_row = dict.fromkeys(urls, 0)
+    settled, pause = 0.0, FIRST_PAUSE
     while time.monotonic() < deadline:
-        status = _status(url)
-        answers = answers + 1 if status is not None and status < 500 else 0
-        if status is not None and answers >= IN_A_ROW:
-            return status
+        answers: dict[str, Answer] = {}
+        for url in urls:
+            answer = _ask(url)
+            answered = isinstance(answer, Answer)
+            in_a_row[url] = in_a_row[url] + 1 if answered else 0
+            if isinstance(answer, Answer):
+                answers[url] = answer
+            else:
+                seen[url] = answer
+        steady = [url for url in urls if in_a_row[url] >= IN_A_ROW]
+        settled = settled or (time.monotonic() + GRACE if steady else 0.0)
+        if steady and (steady[0] == urls[0] or time.monotonic() >= settled):
+            return answers[steady[0]]
         if time.monotonic() >= look_again:
             still_worth_it()
             look_again = time.monotonic() + 3
-        if answers == 0:
+        if not any(in_a_row.values()) or steady:
             # Most apps answer within a second; the others are asked less and less often.
             time.sleep(pause)
             pause = min(pause * 1.2, LONGEST_PAUSE)
-    return None
+    observed = "; ".join(dict.fromkeys(seen.values()))
+    raise NoAnswerError(f"The app runs, but did not answer within {timeout:.0f} seconds: {observed}.")
 
 
-def _status(url: str) -> int | None:
+def _ask(url: str) -> Answer | str:
+    """The answer, or what was seen in its place."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        if parts.scheme == "tcp":
+            socket.create_connection((parts.hostname or "", port), timeout=CONNECT_WITHIN).close()
+            return Answer(url, None)
+        status = _status(url)
+    except ConnectionRefusedError:
+        return f"nothing accepted a connection on port {port}"
+    except ConnectionTimeout:
+        return f"connections to port {port} timed out"
+    except (http.client.HTTPException, ConnectionResetError, BrokenPipeError):
+        return f"port {port} accepts connections but does not speak HTTP"
+    except TimeoutError:
+        return f"port {port} accepted a connection but gave no answer within {ANSWER_WITHIN:.0f} seconds"
+    except OSError as error:
+        return f"port {port} could not be reached ({error.strerror or type(error).__name__})"
+    return Answer(url, status) if status < 500 else f"it answered {status} on {parts.path or '/'}"
+
+
+class ConnectionTimeout(Exception):
+    """No connection came about in time, as where a firewall drops it."""
+
+
+def _status(url: str) -> int:
     """The status of one GET; redirects are not followed, for they may lead anywhere."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=ATTEMPT)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_WITHIN)
     try:
-        connection.request("GET", parts.path or "/", headers={"User-Agent": "Portcall-Health-Check"})
+        try:
+            connection.connect()
+        except TimeoutError as error:
+            raise ConnectionTimeout from error
+        connection.sock.settimeout(ANSWER_WITHIN)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("GET", target, headers={"User-Agent": "Portcall-Health-Check"})
         return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return None
     finally:
         connection.close()

@@ -4,29 +4,39 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
-from deployer.domain.task_definition import TaskSize
+from deployer.domain.image import Defaults, Limits
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Sources: `Globals.Function.Environment` in template.yaml. Times are in seconds."""
+    """Sources: `Globals.Function.Environment` in template.yaml.
+
+    `port` is the one that `security_group` opens; for others a group is made in `vpc`, open to `cidr` and,
+    where that keeps the world out, to the group `probe_group` of the health check. `by_tag` says that each
+    tag is an app of its own.
+    """
 
     stack: str
     region: str
     registry: str
     cluster: str
     subnets: tuple[str, ...]
+    vpc: str
     security_group: str
+    probe_group: str
+    cidr: str
     execution_role: str
     task_role: str
     log_group: str
     topic: str
     ledger: str
     port: int
-    size: TaskSize
-    health_path: str
-    health_timeout: int
-    probe_inside: bool
+    by_tag: bool
+
+    @property
+    def probe_inside(self) -> bool:
+        """Whether the health check runs inside the VPC."""
+        return bool(self.probe_group)
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,32 @@ class Watch:
     state_machine: str
     repositories: str
     tags: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What holds where an image says nothing, and how much it may ask for; only ReadImage is told."""
+
+    defaults: Defaults
+    limits: Limits
+
+
+@cache
+def reading() -> Reading:
+    """CPU in CPU units (1024 = one vCPU), memory in MiB, times in seconds."""
+    env = os.environ
+    return Reading(
+        Defaults(
+            port=int(env["CONTAINER_PORT"]),
+            cpu=env["TASK_CPU"],
+            memory=env["TASK_MEMORY"],
+            health=env["HEALTH_PATH"],
+            timeout=int(env["HEALTH_TIMEOUT"]),
+            capacity=env["CAPACITY_PROVIDER"],
+            architecture=env["CPU_ARCHITECTURE"],
+        ),
+        Limits(max_cpu=int(env["MAX_CPU"]), max_memory=int(env["MAX_MEMORY"])),
+    )
 
 
 @cache
@@ -55,15 +91,15 @@ def settings() -> Settings:
         registry=env["REGISTRY"],
         cluster=env["CLUSTER_ARN"],
         subnets=tuple(env["SUBNET_IDS"].split(",")),
+        vpc=env["VPC_ID"],
         security_group=env["SECURITY_GROUP_ID"],
+        probe_group=env["PROBE_GROUP_ID"],
+        cidr=env["ALLOWED_CIDR"],
         execution_role=env["EXECUTION_ROLE_ARN"],
         task_role=env["TASK_ROLE_ARN"],
         log_group=env["APP_LOG_GROUP"],
         topic=env["TOPIC_ARN"],
         ledger=env["LEDGER_TABLE"],
         port=int(env["CONTAINER_PORT"]),
-        size=TaskSize(cpu=env["TASK_CPU"], memory=env["TASK_MEMORY"], architecture=env["CPU_ARCHITECTURE"]),
-        health_path=env["HEALTH_PATH"],
-        health_timeout=int(env["HEALTH_TIMEOUT"]),
-        probe_inside=env["PROBE_INSIDE"] == "true",
+        by_tag=env["ENVIRONMENTS"] == "tag",
     )

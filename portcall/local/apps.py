@@ -1,4 +1,4 @@
-"""What runs in the cluster, asked of ECS itself: the ledger may be wrong, what runs is not."""
+"""What runs in the cluster, asked of ECS itself; the ledger adds where the current one answers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from portcall.local.stack import client, outputs
 
 @dataclass(frozen=True)
 class App:
-    """One running app. `since` is ISO 8601; `url` is '' until it has an address."""
+    """One running app. `since` is ISO 8601; `url` is '' until it has answered."""
 
     app: str
     url: str
@@ -23,7 +23,8 @@ class App:
 
 def running(settings: CloudSettings) -> list[App]:
     """The apps, by name and then by age. Raises CloudError where there is no cloud."""
-    cluster = outputs(settings)["ClusterArn"]
+    stack = outputs(settings)
+    cluster = stack["ClusterArn"]
     ecs = client(settings, "ecs")
     arns = [
         arn for page in ecs.get_paginator("list_tasks").paginate(cluster=cluster) for arn in page["taskArns"]
@@ -32,18 +33,18 @@ def running(settings: CloudSettings) -> list[App]:
     for begin in range(0, len(arns), 100):
         answer = ecs.describe_tasks(cluster=cluster, tasks=arns[begin : begin + 100], include=["TAGS"])
         tasks += answer["tasks"]
-    apps = [_app(settings, task) for task in tasks if task["lastStatus"] != "STOPPED"]
+    apps = [_app(settings, stack["LedgerTableName"], task) for task in tasks if task["lastStatus"] != "STOPPED"]
     return sorted(apps, key=lambda each: (each.app, each.since))
 
 
-def _app(settings: CloudSettings, task: dict[str, Any]) -> App:
+def _app(settings: CloudSettings, ledger: str, task: dict[str, Any]) -> App:
     tags = {tag["key"]: tag["value"] for tag in task.get("tags", [])}
     container = task["containers"][0] if task["containers"] else {}
     image = container.get("image", "")
     since = task.get("startedAt") or task.get("createdAt")
     return App(
         app=tags.get("portcall:app", ""),
-        url=_url(settings, task),
+        url=_url(settings, ledger, tags.get("portcall:app", ""), task["taskArn"]),
         image=image,
         digest=image.partition("@")[2],
         tag=tags.get("portcall:tag", ""),
@@ -53,20 +54,8 @@ def _app(settings: CloudSettings, task: dict[str, Any]) -> App:
     )
 
 
-def _url(settings: CloudSettings, task: dict[str, Any]) -> str:
-    interface = next(
-        (
-            detail["value"]
-            for attachment in task.get("attachments", [])
-            for detail in attachment.get("details", [])
-            if detail["name"] == "networkInterfaceId"
-        ),
-        None,
-    )
-    if interface is None:
-        return ""
-    answer = client(settings, "ec2").describe_network_interfaces(NetworkInterfaceIds=[interface])
-    ip = answer["NetworkInterfaces"][0].get("Association", {}).get("PublicIp")
-    definition = client(settings, "ecs").describe_task_definition(taskDefinition=task["taskDefinitionArn"])
-    port = definition["taskDefinition"]["containerDefinitions"][0]["portMappings"][0]["containerPort"]
-    return f"http://{ip}:{port}/" if ip else ""
+def _url(settings: CloudSettings, ledger: str, app: str, task: str) -> str:
+    """Where the app answers, '' if this task is not the one that serves."""
+    key = {"pk": {"S": f"app#{app}"}, "sk": {"S": "current"}}
+    item = client(settings, "dynamodb").get_item(TableName=ledger, Key=key).get("Item") or {}
+    return str(item["url"]["S"]) if item.get("task", {}).get("S") == task else ""

@@ -21,7 +21,7 @@ from portcall.local.processes import CloudError, run
 
 Progress = Callable[[str], None]
 
-STAND_IN_LABEL = "portcall.stand-in-for"
+STAND_IN_LABEL = "stand-in-for"
 # Seconds without a word from the engine, not of the whole pull: a slow line may take its time.
 PULL_PATIENCE = 20
 IMPORT_TIMEOUT = 120
@@ -64,7 +64,7 @@ def ensure_base_image(reference: str, state_dir: Path, progress: Progress) -> No
     """Make sure that the image `reference` is in the Docker engine, e.g. "python:3.13-slim".
 
     Where it cannot be pulled, a Python image is made from Debian packages under the same name: with Debian's
-    Python, whatever version the tag says; its label portcall.stand-in-for tells it apart.
+    Python, whatever version the tag says; its label stand-in-for tells it apart.
     Raises BaseImageUnavailable, or CloudError with the end of what apt-get or mmdebstrap said.
     """
     try:

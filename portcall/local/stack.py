@@ -1,5 +1,6 @@
 """The stack in the embedded cloud, installed with the real `sam build` and `sam deploy`."""
 
+import platform
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -31,7 +32,7 @@ def install(
 
     Raises CloudError.
     """
-    given = {"Email": INBOX_OWNER, **(parameters or {})}
+    given = {"Email": INBOX_OWNER, "CpuArchitecture": _architecture(), **(parameters or {})}
     build = settings.state_dir / "build"
     progress("Building the functions (sam build)")
     _sam(settings, "build", "--build-dir", str(build), "--cache-dir", str(settings.state_dir / "build-cache"))
@@ -64,6 +65,11 @@ def outputs(settings: CloudSettings) -> dict[str, str]:
     except (BotoCoreError, ClientError) as error:
         raise CloudError("The embedded cloud is not running, or has no stack. Start it: portcall up") from error
     return {each["OutputKey"]: each["OutputValue"] for each in stacks[0].get("Outputs", [])}
+
+
+def _architecture() -> str:
+    """The CPU of this machine, for images that are built for several: the embedded Fargate has no other."""
+    return "ARM64" if platform.machine() in ("aarch64", "arm64") else "X86_64"
 
 
 def _sam(settings: CloudSettings, command: str, *arguments: str) -> None:

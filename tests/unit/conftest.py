@@ -22,7 +22,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Stubber]]:
             stubbers[service].activate()
         return stubbers[service]
 
-    for module in ("ecs", "ec2", "sns", "step_functions", "logs", "ledger", "meeting", "ecr", "events"):
+    for module in ("ecs", "ec2", "sns", "step_functions", "logs", "ledger", "meeting", "ecr", "events", "ssm"):
         monkeypatch.setattr(f"deployer.aws.{module}.client", lambda service: real[service])
     clients.client.cache_clear()
     yield stubbed

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from deployer.aws import ec2, ecs, logs, sns, step_functions
+from deployer.aws import ec2, ecr, ecs, logs, sns, ssm, step_functions
 from deployer.aws.client import errors_as_ours
 from deployer.domain import task_definition
 from deployer.domain.errors import (
@@ -15,11 +15,27 @@ from deployer.domain.errors import (
     NoCapacityError,
     ThrottledError,
 )
+from deployer.domain.image import ImageSpec
 from deployer.domain.mail import Mail
 from deployer.domain.push import Push
 
 CLUSTER = "arn:aws:ecs:eu-west-1:111122223333:cluster/portcall"
 TASK = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/0f1e"
+
+
+IMAGE = ImageSpec(
+    digests=["sha256:" + "a" * 64],
+    architecture="ARM64",
+    ports=[3000, 3001],
+    cpu="256",
+    memory="512",
+    health="/",
+    timeout=300,
+    environment={"COLOUR": "blue", "LEVEL": "loud"},
+    capacity="FARGATE",
+    container_health={"command": ["CMD", "ask"], "interval": 30, "timeout": 5, "retries": 3, "startPeriod": 0},
+    expires=None,
+)
 
 
 def run_task():
@@ -28,6 +44,7 @@ def run_task():
         task_definition="portcall-flask-app:7",
         subnets=("subnet-1", "subnet-2"),
         security_group="sg-1",
+        capacity_provider="FARGATE_SPOT",
         started_by="deployment-1",
         client_token="deployment-1",
         tags=[{"key": "portcall:app", "value": "flask-app"}],
@@ -39,7 +56,7 @@ def test_run_task_asks_for_one_task_with_a_public_ip(stub):
     expected = {
         "cluster": CLUSTER,
         "taskDefinition": "portcall-flask-app:7",
-        "launchType": "FARGATE",
+        "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
         "count": 1,
         "startedBy": "deployment-1",
         "clientToken": "deployment-1",
@@ -149,6 +166,84 @@ def test_an_interface_that_ec2_does_not_know_yet_may_be_known_in_a_moment(stub):
         ec2.addresses(interface="eni-1")
 
 
+OPEN = {
+    "name": "portcall tcp 80",
+    "ports": [80],
+    "vpc": "vpc-1",
+    "cidr": "0.0.0.0/0",
+    "probe_group": "sg-probe",
+    "tags": {"portcall:stack": "portcall"},
+}
+
+
+def test_opens_a_port_to_the_world_and_to_the_health_check(stub):
+    rules = [
+        {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "The app's port"}]},
+        {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": "sg-probe", "Description": "The health check"}]},
+    ]  # fmt: skip
+    stub("ec2").add_response("create_security_group", {"GroupId": "sg-80"})
+    stub("ec2").add_response(
+        "authorize_security_group_ingress", {}, {"GroupId": "sg-80", "IpPermissions": rules}
+    )
+    assert ec2.open_ports(**OPEN) == "sg-80"
+
+
+def test_a_port_that_is_open_already_is_opened_once(stub):
+    stub("ec2").add_client_error("create_security_group", "InvalidGroup.Duplicate", "there is one", 400)
+    stub("ec2").add_response("describe_security_groups", {"SecurityGroups": [{"GroupId": "sg-80"}]})
+    stub("ec2").add_client_error(
+        "authorize_security_group_ingress", "InvalidPermission.Duplicate", "it is open", 400
+    )
+    assert ec2.open_ports(**OPEN) == "sg-80"
+
+
+def test_a_group_that_ec2_does_not_show_yet_may_be_there_in_a_moment(stub):
+    stub("ec2").add_response("create_security_group", {"GroupId": "sg-80"})
+    stub("ec2").add_client_error("authorize_security_group_ingress", "InvalidGroup.NotFound", "which?", 400)
+    with pytest.raises(AwsUnavailableError):
+        ec2.open_ports(**OPEN)
+
+
+def test_closes_the_ports_that_nobody_uses_and_no_other(stub):
+    rules = [{"IpProtocol": "tcp", "FromPort": port, "ToPort": port} for port in (80, 443)]
+    stub("ec2").add_response(
+        "describe_security_groups", {"SecurityGroups": [{"GroupId": "sg-1", "IpPermissions": rules}]}
+    )
+    stub("ec2").add_response(
+        "revoke_security_group_ingress", {}, {"GroupId": "sg-1", "IpPermissions": [rules[1]]}
+    )
+    ec2.close_ports(group="sg-1", ports=[443, 8443])
+
+
+def test_a_group_in_use_is_not_deleted(stub):
+    stub("ec2").add_client_error("delete_security_group", "DependencyViolation", "in use", 400)
+    assert not ec2.delete_group("sg-1")
+
+
+def test_reads_a_manifest_as_it_was_pushed(stub):
+    expected = {
+        "repositoryName": "web",
+        "imageIds": [{"imageDigest": "sha256:1"}],
+        "acceptedMediaTypes": ["one", "another"],
+    }
+    stub("ecr").add_response("batch_get_image", {"images": [{"imageManifest": "{}"}]}, expected)
+    assert ecr.manifest(repository="web", digest="sha256:1", media_types=("one", "another")) == "{}"
+
+
+def test_an_image_that_is_gone_says_so(stub):
+    failures = [{"failureCode": "ImageNotFound", "failureReason": "Requested image not found"}]
+    stub("ecr").add_response("batch_get_image", {"images": [], "failures": failures})
+    with pytest.raises(AwsRefusedError, match="Requested image not found"):
+        ecr.manifest(repository="web", digest="sha256:1", media_types=("one",))
+
+
+def test_the_parameters_of_an_app_are_those_right_below_its_path(stub):
+    expected = {"ParameterFilters": [{"Key": "Path", "Option": "OneLevel", "Values": ["/portcall/team/web"]}]}
+    found = [{"Name": "/portcall/team/web/TOKEN", "ARN": "arn:token"}]
+    stub("ssm").add_response("describe_parameters", {"Parameters": found}, expected)
+    assert ssm.parameters(path="/portcall/team/web/") == {"TOKEN": "arn:token"}
+
+
 def test_people_get_text_and_machines_get_json(stub):
     expected = {
         "TopicArn": "arn:aws:sns:eu-west-1:111122223333:portcall",
@@ -192,18 +287,25 @@ def test_a_revision_is_for_a_digest_and_says_whose_it_is(stub):
     push = Push("deployment-1", "", "team/web", "latest", "sha256:" + "a" * 64)
     request = task_definition.request(
         push,
+        IMAGE,
+        secrets={"TOKEN": "arn:token", "LEVEL": "arn:level"},
         stack="portcall",
         registry="registry.example",
-        port=3000,
-        size=task_definition.TaskSize("256", "512", "ARM64"),
         execution_role="execution",
         task_role="task",
         log_group="apps",
         region="eu-west-1",
     )
-    assert request["family"] == "portcall_team--web"
+    assert request["family"] == "portcall_team_sweb"
     assert request["containerDefinitions"][0]["image"] == f"registry.example/team/web@{push.digest}"
     assert request["runtimePlatform"]["cpuArchitecture"] == "ARM64"
+    (container,) = request["containerDefinitions"]
+    assert container["environment"] == [{"name": "COLOUR", "value": "blue"}]
+    assert container["secrets"] == [
+        {"name": "LEVEL", "valueFrom": "arn:level"},
+        {"name": "TOKEN", "valueFrom": "arn:token"},
+    ]
+    assert container["healthCheck"] == IMAGE.container_health
     stub("ecs").add_response(
         "register_task_definition", {"taskDefinition": {"taskDefinitionArn": "it"}}, request
     )

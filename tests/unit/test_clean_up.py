@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from deployer.aws import ecs
+from deployer.aws import ec2, ecs
 from deployer.steps import clean_up
 
 from tests.conftest import LambdaContext
@@ -48,6 +48,9 @@ def cluster(monkeypatch):
     monkeypatch.setattr(clean_up, "LOOK_EVERY", 0)
     monkeypatch.setattr(ecs, "tasks_in", lambda *, cluster: next(looks))
     monkeypatch.setattr(ecs, "stop_task", lambda *, cluster, task, reason: done["stopped"].append(task))
+    used = iter([False, True])
+    monkeypatch.setattr(ec2, "groups_of", lambda *, stack: {"sg-1": ""})
+    monkeypatch.setattr(ec2, "delete_group", lambda group: next(used))
     monkeypatch.setattr(ecs, "revisions_of", lambda *, family_prefix: [f"{family_prefix}{n}" for n in range(3)])
     monkeypatch.setattr(ecs, "deregister_task_definition", done["deregistered"].append)
     monkeypatch.setattr(ecs, "delete_task_definitions", done["deleted"].extend)

@@ -1,5 +1,7 @@
 """The probe, against real sockets: an answer is an answer only twice in a row and below 500."""
 
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from deployer import probe
-from deployer.domain.errors import TaskStoppedError
+from deployer.domain.errors import NoAnswerError, TaskStoppedError
 
 
 @pytest.fixture
@@ -44,26 +46,105 @@ def nothing() -> None:
     pass
 
 
+@pytest.fixture
+def listener() -> Iterator[Callable[[bytes | None], int]]:
+    """`listener(words)` accepts connections, says these words or None at all, and returns its port."""
+    sockets = []
+
+    def serve(words: bytes | None) -> int:
+        server = socket.create_server(("127.0.0.1", 0))
+        sockets.append(server)
+        open_ones = []
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    if words is None:
+                        open_ones.append(connection)
+                        continue
+                    connection.sendall(words)
+                    connection.close()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return int(server.getsockname()[1])
+
+    yield serve
+    for each in sockets:
+        each.close()
+
+
+def ask(*urls: str, timeout: float = 2.0) -> probe.Answer:
+    return probe.wait_until_answers(urls, timeout=timeout, still_worth_it=nothing)
+
+
+def seen(*urls: str, timeout: float = 0.3) -> str:
+    """What is said of an app that does not answer."""
+    with pytest.raises(NoAnswerError) as error:
+        ask(*urls, timeout=timeout)
+    return str(error.value)
+
+
 @pytest.mark.parametrize("status", [200, 301, 401, 404])
 def test_anything_below_500_is_an_answer(app, status):
-    assert probe.wait_until_answers(app(status), timeout=2, still_worth_it=nothing) == status
+    assert ask(app(status)).status == status
 
 
 def test_one_answer_is_none(app):
-    assert probe.wait_until_answers(app(200, 503, 503), timeout=0.3, still_worth_it=nothing) is None
+    assert "it answered 503 on /" in seen(app(200, 503, 503))
 
 
 def test_waits_for_an_app_that_is_slow(app):
-    assert probe.wait_until_answers(app(503, 502, 500, 200), timeout=2, still_worth_it=nothing) == 200
+    assert ask(app(503, 502, 500, 200)).status == 200
 
 
 def test_a_redirect_is_not_followed(app):
-    url = app(302, headers={"Location": "http://169.254.169.254/"})
-    assert probe.wait_until_answers(url, timeout=2, still_worth_it=nothing) == 302
+    assert ask(app(302, headers={"Location": "http://169.254.169.254/"})).status == 302
 
 
 def test_nobody_there_is_no_answer():
-    assert probe.wait_until_answers("http://127.0.0.1:9/", timeout=0.3, still_worth_it=nothing) is None
+    assert "nothing accepted a connection on port 9" in seen("http://127.0.0.1:9/")
+
+
+def test_what_is_no_http_is_no_answer_and_told(listener):
+    port = listener(b"+PONG\r\n")
+    assert f"port {port} accepts connections but does not speak HTTP" in seen(f"http://127.0.0.1:{port}/")
+
+
+def test_a_connection_that_stays_silent_is_told(listener, monkeypatch):
+    monkeypatch.setattr(probe, "ANSWER_WITHIN", 0.2)
+    port = listener(None)
+    assert f"port {port} accepted a connection but gave no answer" in seen(f"http://127.0.0.1:{port}/")
+
+
+def test_a_connection_is_an_answer_where_tcp_is_asked_for(listener):
+    url = f"tcp://127.0.0.1:{listener(None)}"
+    assert ask(url) == probe.Answer(url, None)
+
+
+def test_nobody_there_is_no_answer_over_tcp_either():
+    assert "nothing accepted a connection on port 9" in seen("tcp://127.0.0.1:9")
+
+
+def test_of_several_that_answer_the_first_is_taken(app):
+    first, second = app(200), app(200)
+    assert ask(first, second).url == first
+
+
+def test_of_several_one_answers(app):
+    only = app(200)
+    assert ask("http://127.0.0.1:9/", only, timeout=5).url == only
+
+
+def test_the_first_may_be_a_little_slower_than_the_second(app):
+    first, second = app(503, 503, 503, 200), app(200)
+    assert ask(first, second, timeout=5).url == first
+
+
+def test_of_several_that_do_not_answer_each_is_told(app):
+    said = seen("http://127.0.0.1:9/", app(500))
+    assert "nothing accepted a connection on port 9" in said
+    assert "it answered 500" in said
 
 
 def test_stops_asking_once_there_is_no_point():
@@ -72,5 +153,5 @@ def test_stops_asking_once_there_is_no_point():
 
     began = time.monotonic()
     with pytest.raises(TaskStoppedError):
-        probe.wait_until_answers("http://127.0.0.1:9/", timeout=30, still_worth_it=gone)
+        probe.wait_until_answers(["http://127.0.0.1:9/"], timeout=30, still_worth_it=gone)
     assert time.monotonic() - began < 5

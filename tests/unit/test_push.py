@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 from deployer.domain.errors import BadEventError
-from deployer.domain.push import Push
+from deployer.domain.push import Push, app_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,17 +13,18 @@ from hypothesis import strategies as st
 REPOSITORY_NAMES = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("._-/")), max_size=6).map(
     lambda pairs: "".join(word + separator for word, separator in pairs) + "a"
 )
+TAGS = st.text("abAB01._-", min_size=1, max_size=12)
 
 
 def test_reads_a_tagged_push(event):
-    push = Push.from_event(event("ecr-push-tagged"))
+    push = Push.from_event(event("ecr-push-tagged"), by_tag=False)
     assert (push.app, push.tag) == ("flask-app", "latest")
     assert push.digest.startswith("sha256:aaaa")
     assert push.deployment == "6a1f6a2e-0c1b-4d0e-9c58-1f2a3b4c5d01"
 
 
 def test_reads_a_tagged_index(event):
-    push = Push.from_event(event("ecr-push-tagged-index"))
+    push = Push.from_event(event("ecr-push-tagged-index"), by_tag=False)
     assert (push.app, push.tag) == ("team/flask-app", "v1.4.0")
 
 
@@ -33,7 +34,7 @@ def test_reads_a_tagged_index(event):
 )
 def test_refuses_what_is_not_a_tagged_push(event, name):
     with pytest.raises(BadEventError):
-        Push.from_event(event(name))
+        Push.from_event(event(name), by_tag=False)
 
 
 @pytest.mark.parametrize("digest", ["", "latest", "sha256:abc", "sha256:" + "A" * 64, "sha512:" + "a" * 64])
@@ -41,11 +42,11 @@ def test_refuses_a_digest_that_is_none(event, digest):
     document = copy.deepcopy(event("ecr-push-tagged"))
     document["detail"]["image-digest"] = digest
     with pytest.raises(BadEventError, match="digest"):
-        Push.from_event(document)
+        Push.from_event(document, by_tag=False)
 
 
 def test_names_the_image_by_digest_and_never_by_tag(event):
-    push = Push.from_event(event("ecr-push-tagged"))
+    push = Push.from_event(event("ecr-push-tagged"), by_tag=False)
     assert push.image("registry.example") == f"registry.example/flask-app@{push.digest}"
 
 
@@ -54,3 +55,26 @@ def test_no_two_repositories_share_a_family(names):
     families = [Push("id", "", name, "latest", "").family("portcall") for name in names]
     assert all(one != other for one, other in itertools.combinations(families, 2))
     assert all(set(family) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_") for family in families)
+
+
+@given(st.tuples(REPOSITORY_NAMES, TAGS).map(":".join) | REPOSITORY_NAMES)
+def test_the_app_is_read_back_from_its_family(app):
+    family = Push("id", "", app, "latest", "").family("my-stack")
+    assert app_of(f"arn:aws:ecs:eu-west-1:1:task-definition/{family}:12", stack="my-stack") == app
+
+
+def test_a_family_of_another_stack_names_no_app_of_ours():
+    assert app_of("arn:aws:ecs:eu-west-1:1:task-definition/another_flask-app:1", stack="portcall") == ""
+
+
+def test_a_family_is_never_too_long_for_ecs():
+    long = Push("id", "", "a" * 200 + ":" + "t" * 128, "latest", "")
+    other = Push("id", "", "a" * 200 + ":" + "t" * 127 + "u", "latest", "")
+    assert len(long.family("portcall")) == 255
+    assert long.family("portcall") != other.family("portcall")
+
+
+def test_where_each_tag_is_an_app_it_is_part_of_the_apps_name(event):
+    push = Push.from_event(event("ecr-push-tagged"), by_tag=True)
+    assert (push.app, push.repository, push.tag) == ("flask-app:latest", "flask-app", "latest")
+    assert push.image("registry.example") == f"registry.example/flask-app@{push.digest}"

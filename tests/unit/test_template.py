@@ -16,11 +16,13 @@ RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 KNOW_NO_RESOURCE = {
     "ecr:DescribeRepositories",  # it does, but is asked for all repositories
     "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
     "ecr:GetAuthorizationToken",
     "ecs:DeregisterTaskDefinition",
     "ecs:ListTaskDefinitionFamilies",
     "ecs:ListTaskDefinitions",
     "ecs:RegisterTaskDefinition",
+    "ssm:DescribeParameters",
     "states:SendTaskFailure",
     "states:SendTaskSuccess",
 }

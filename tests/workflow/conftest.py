@@ -21,10 +21,11 @@ import yaml
 os.environ["SFN_WAIT_SCALE"] = "0"  # read when MiniStack is imported
 
 from deployer import outcomes, probe
-from deployer.aws import ec2, ecr, ecs, events, ledger, logs, meeting, sns, step_functions
+from deployer.aws import ec2, ecr, ecs, events, ledger, logs, meeting, sns, ssm, step_functions
+from deployer.domain.errors import NoAnswerError
 from deployer.domain.mail import Mail
 from deployer.domain.task import Task
-from deployer.steps import record_task_state
+from deployer.steps import record_task_state, restart_app
 from ministack.services import stepfunctions as interpreter
 
 from portcall.local.options import Settings
@@ -33,6 +34,25 @@ from tests.conftest import LambdaContext
 
 ROOT = Path(__file__).parents[2]
 URL = "http://203.0.113.7:3000/"
+
+
+# A plain image, as `docker push` leaves it.
+IMAGE = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+    "config": {
+        "mediaType": "application/vnd.docker.container.image.v1+json",
+        "size": 1,
+        "digest": f"sha256:{'c' * 64}",
+    },
+    "layers": [
+        {
+            "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
+            "size": 1,
+            "digest": f"sha256:{'d' * 64}",
+        }
+    ],
+}
 
 
 @dataclass
@@ -48,6 +68,11 @@ class World:
     each_step_twice: bool = False
     lost_events: bool = False
     tags: dict[tuple[str, str], str] = field(default_factory=dict)
+    # What the registry holds under a digest, if it is another than the plain image of `manifest()`.
+    manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    configuration: dict[str, Any] = field(default_factory=lambda: {"Cmd": ["app"]})
+    parameters: dict[str, str] = field(default_factory=dict)
+    listens: list[int] | None = None
 
     pushed_at: dict[str, int] = field(default_factory=dict)
     apps: dict[str, str] = field(default_factory=dict)
@@ -55,6 +80,9 @@ class World:
 
     # Read.
     revisions: list[dict[str, Any]] = field(default_factory=list)
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    opened: list[dict[str, Any]] = field(default_factory=list)
+    closed: list[int] = field(default_factory=list)
     started: dict[str, str] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
     mails: list[dict[str, Any]] = field(default_factory=list)
@@ -114,6 +142,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
 
     def run(*, client_token: str, **request: Any) -> str:
         arn = world.started.setdefault(client_token, ARN + uuid.uuid4().hex)
+        world.tasks.append(request)
         # After the start, as an answer can be lost.
         world.may_fail("run_task")
         if not world.lost_events:
@@ -123,7 +152,9 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
 
     def deliver(task: Task) -> None:
         interface = {"type": "eni", "details": [{"name": "networkInterfaceId", "value": task.interface}]}
-        container = {"name": "app"} | ({} if task.exit_code is None else {"exitCode": task.exit_code})
+        container = {"name": "app", "imageDigest": task.digest, "reason": task.container_reason} | (
+            {} if task.exit_code is None else {"exitCode": task.exit_code}
+        )
         detail = {
             "taskArn": task.arn,
             "lastStatus": task.last_status,
@@ -163,7 +194,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
     for name in (
         "claim",
         "next_in_order",
-        "last_in_order",
+        "is_newest",
         "current",
         "make_current",
         "record",
@@ -185,11 +216,33 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
         number = 7 + tasks.index(name) if name in tasks else 7
         return f"203.0.113.{number}", f"10.0.0.{number}"
 
-    def wait_until_answers(url: str, *, timeout: float, still_worth_it: Callable[[], None]) -> int | None:
+    def wait_until_answers(
+        urls: list[str], *, timeout: float, still_worth_it: Callable[[], None]
+    ) -> probe.Answer:
         world.may_fail("probe")
         still_worth_it()
-        number = int(url.split("/")[2].partition(":")[0].rpartition(".")[2]) - 7
-        return None if list(world.started)[number] in world.bad else world.answers
+        number = int(urls[0].split("/")[2].partition(":")[0].rpartition(".")[2]) - 7
+        answering = [url for url in urls if world.listens is None or int(url.split(":")[2].split("/")[0]) in world.listens]  # fmt: skip
+        if list(world.started)[number] in world.bad or world.answers is None or not answering:
+            raise NoAnswerError("The app runs, but did not answer within 2 seconds: it was not asked.")
+        return probe.Answer(answering[0], world.answers)
+
+    def manifest(*, repository: str, digest: str, media_types: tuple[str, ...]) -> str:
+        world.may_fail("manifest")
+        return json.dumps(world.manifests.get(digest, IMAGE))
+
+    def blob(*, repository: str, digest: str) -> str:
+        world.may_fail("blob")
+        return json.dumps({"os": "linux", "architecture": "amd64", "config": world.configuration})
+
+    def open_ports(**arguments: Any) -> str:
+        world.may_fail("open_ports")
+        world.opened.append(arguments)
+        return f"sg-{arguments['name'].replace(' ', '-')}"
+
+    def parameters(*, path: str) -> dict[str, str]:
+        world.may_fail("parameters")
+        return {name: arn for name, arn in world.parameters.items() if arn.endswith(f"{path}{name}")}
 
     def tell(operation: str, **arguments: str) -> bool:
         status, _, _ = getattr(interpreter, f"_{operation}")(arguments)
@@ -207,6 +260,11 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
         (ecr, "digest_of", lambda *, repository, tag: world.tags.get((repository, tag), "")),
         (events, "put_event", put_event),
         (ec2, "addresses", addresses),
+        (ec2, "open_ports", open_ports),
+        (ec2, "close_ports", lambda *, group, ports: world.closed.extend(ports)),
+        (ecr, "manifest", manifest),
+        (ecr, "blob", blob),
+        (ssm, "parameters", parameters),
         (sns, "publish", publish),
         (logs, "tail", lambda *, group, stream, lines: world.log[-lines:]),
         (probe, "wait_until_answers", wait_until_answers),
@@ -316,3 +374,37 @@ def deploy(world: World, _seam: None, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     yield run
     interpreter._delete_state_machine({"stateMachineArn": arn})
+
+
+@pytest.fixture
+def stop(world: World) -> Callable[..., None]:
+    """`stop()` ends the current task, and delivers the event of it as AWS does: more than once."""
+
+    def current() -> ledger.Current:
+        found = ledger.current(table="ledger", app="flask-app")
+        assert found
+        return found
+
+    def current_task(
+        *,
+        arn: str = "",
+        code: str = "EssentialContainerExited",
+        started_by: str = "",
+        times: int = 2,
+        **how: Any,
+    ) -> None:
+        arn = arn or current().task
+        world.dead[arn] = Task(arn, "STOPPED", "STOPPED", 6, stop_code=code, **{"exit_code": 1, **how})
+        detail = {
+            "taskArn": arn,
+            "lastStatus": "DEPROVISIONING",
+            "desiredStatus": "STOPPED",
+            "stopCode": code,
+            "startedBy": started_by,
+            "taskDefinitionArn": current().revision,
+            "containers": [{"name": "app", "exitCode": 1}],
+        }
+        for _ in range(times):
+            restart_app.handler({"id": "stop", "detail": detail}, LambdaContext())
+
+    return current_task

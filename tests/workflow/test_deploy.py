@@ -17,6 +17,8 @@ from tests.workflow.conftest import URL, stopped
 HAPPY = [
     "AdmitPush",
     "WasAdmitted",
+    "ReadImage",
+    "IsAnApp",
     "RegisterTaskDefinition",
     "IsStillWanted",
     "RunTask",
@@ -49,6 +51,7 @@ def test_the_document_is_the_event_plus_one_key_per_step(deploy, world, push):
     assert {name: output[name] for name in push} == push
     assert set(output) - set(push) == {
         "admission",
+        "image",
         "taskDefinition",
         "task",
         "running",

@@ -3,34 +3,10 @@
 import pytest
 from deployer.aws import ledger
 from deployer.domain.task import Task
-from deployer.steps import restart_app
-
-from tests.conftest import LambdaContext
 
 
 def current():
     return ledger.current(table="ledger", app="flask-app")
-
-
-@pytest.fixture
-def stop(world):
-    """`stop()` ends the current task, and delivers the event of it as AWS does: more than once."""
-
-    def current_task(*, arn="", code="EssentialContainerExited", started_by="", times=2, **how):
-        arn = arn or current().task
-        world.dead[arn] = Task(arn, "STOPPED", "STOPPED", 6, stop_code=code, **{"exit_code": 1, **how})
-        detail = {
-            "taskArn": arn,
-            "lastStatus": "DEPROVISIONING",
-            "desiredStatus": "STOPPED",
-            "stopCode": code,
-            "startedBy": started_by,
-            "containers": [{"name": "app", "exitCode": 1, "image": f"registry/flask-app@{current().digest}"}],
-        }
-        for _ in range(times):
-            restart_app.handler({"id": "stop", "detail": detail}, LambdaContext())
-
-    return current_task
 
 
 @pytest.mark.parametrize("code", ["EssentialContainerExited", "SpotInterruption", "InfrastructureHealth"])

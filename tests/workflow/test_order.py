@@ -63,7 +63,7 @@ def test_the_slower_of_two_gives_way_to_the_one_pushed_later(deploy, world, push
 
 
 def test_a_push_that_is_overtaken_while_it_waits_to_register_gives_up(deploy, world, push):
-    world.faults["last_in_order"] = [lambda: deploy(push(2))]
+    world.faults["is_newest"] = [lambda: deploy(push(2))]
     late = deploy(push(1))
     assert (late.status, late.states[-1]) == ("SUCCEEDED", "Superseded")
     assert len(world.revisions) == 1
@@ -72,7 +72,7 @@ def test_a_push_that_is_overtaken_while_it_waits_to_register_gives_up(deploy, wo
 
 def test_the_late_event_of_an_overtaken_push_overtakes_nobody(deploy, world, push):
     """Two pushes; the event of the second comes first, that of the first while the second registers."""
-    world.faults["last_in_order"] = [lambda: deploy(push(1), moves_the_tag=False)]
+    world.faults["is_newest"] = [lambda: deploy(push(1), moves_the_tag=False)]
     assert deploy(push(2)).states[-1] == "Deployed"
     assert current().deployment == "push-2"
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import LambdaContext
 
-MOMENTS = ["claim", "next_in_order", "note_admitted", "last_in_order", "register_task_definition", "run_task", "addresses", "probe", "current", "make_current", "stop_task", "publish", "record", "mark_told"]  # fmt: skip
+MOMENTS = ["claim", "next_in_order", "manifest", "is_newest", "register_task_definition", "run_task", "addresses", "probe", "current", "make_current", "stop_task", "publish", "record", "mark_told"]  # fmt: skip
 FAULTS = [ThrottledError("Rate exceeded"), AwsUnavailableError("no answer")]
 
 
@@ -59,13 +59,13 @@ def crash(world):
     world.dead[serving.task] = Task(
         serving.task, "STOPPED", "STOPPED", 6, stop_code="EssentialContainerExited", exit_code=1
     )
-    container = {"name": "app", "exitCode": 1, "image": f"registry/flask-app@{serving.digest}"}
     detail = {
         "taskArn": serving.task,
         "lastStatus": "STOPPED",
         "desiredStatus": "STOPPED",
         "stopCode": "EssentialContainerExited",
-        "containers": [container],
+        "taskDefinitionArn": serving.revision,
+        "containers": [{"name": "app", "exitCode": 1}],
     }
     for _ in range(2):
         # Lambda tries an event that failed twice more.

@@ -118,7 +118,7 @@ def test_leaves_the_task_of_a_deployment_under_way_alone(deploy, world, push, sw
 def test_ends_a_deployment_that_was_aborted_with_a_mail(deploy, world, push, sweep):
     deploy(push(1))
     before = current()
-    lost = Push.from_event(push(2))
+    lost = Push.from_event(push(2), by_tag=False)
     ledger.claim(table="ledger", push=lost, execution="arn:aws:states:eu-west-1:1:execution:gone")
     world.started["push-2"] = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/orphan"
     sweep()

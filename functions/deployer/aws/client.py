@@ -9,7 +9,13 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-from deployer.domain.errors import AccessDeniedError, AwsRefusedError, AwsUnavailableError, ThrottledError
+from deployer.domain.errors import (
+    AccessDeniedError,
+    AwsRefusedError,
+    AwsUnavailableError,
+    DeployError,
+    ThrottledError,
+)
 
 # Short: the workflow tries again, with jitter, and tells it in its history.
 CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
@@ -57,3 +63,9 @@ def errors_as_ours() -> Iterator[None]:
         raise AwsRefusedError(message) from error
     except (ConnectionError, HTTPClientError) as error:
         raise AwsUnavailableError(f"AWS did not answer: {type(error).__name__}") from error
+
+
+def code_of(error: DeployError) -> str:
+    """AWS's own code of an error of ours, `ResourceNotFoundException` say, '' if it has none."""
+    cause = error.__cause__
+    return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""

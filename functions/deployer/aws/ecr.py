@@ -1,11 +1,15 @@
-"""Amazon ECR: what a tag means now."""
+"""Amazon ECR: what a tag means now, and what an image says of itself."""
 
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
+from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.domain.errors import AwsRefusedError, AwsUnavailableError
 
-from deployer.aws.client import client, errors_as_ours
-from deployer.domain.errors import AwsRefusedError
+# A configuration has some kilobytes.
+BLOB_LIMIT = 4 * 1024 * 1024
 
 
 def digest_of(*, repository: str, tag: str) -> str:
@@ -14,12 +18,37 @@ def digest_of(*, repository: str, tag: str) -> str:
         with errors_as_ours():
             answer = client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
     except AwsRefusedError as error:
-        cause = error.__cause__
-        gone = ("ImageNotFoundException", "RepositoryNotFoundException")
-        if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in gone:
+        if code_of(error) in ("ImageNotFoundException", "RepositoryNotFoundException"):
             return ""
         raise
     return str(answer["imageDetails"][0]["imageDigest"])
+
+
+def manifest(*, repository: str, digest: str, media_types: Sequence[str]) -> str:
+    """The manifest or the index of a digest, as it was pushed.
+
+    Without `media_types` ECR would turn it into another kind. A 200 may carry `failures`: AwsRefusedError.
+    """
+    with errors_as_ours():
+        answer = client("ecr").batch_get_image(
+            repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=list(media_types)
+        )
+    if not answer["images"]:
+        failures = answer.get("failures") or [{}]
+        raise AwsRefusedError(f"BatchGetImage: {failures[0].get('failureReason') or 'the image is gone'}")
+    return str(answer["images"][0]["imageManifest"])
+
+
+def blob(*, repository: str, digest: str) -> str:
+    """A configuration's text. Other people wrote it, so no more than 4 MiB of it are read."""
+    with errors_as_ours():
+        answer = client("ecr").get_download_url_for_layer(repositoryName=repository, layerDigest=digest)
+    try:
+        # The URL is signed; it wants no credentials.
+        with urllib.request.urlopen(answer["downloadUrl"], timeout=10) as response:
+            return str(response.read(BLOB_LIMIT + 1).decode("utf-8", "replace"))
+    except (urllib.error.URLError, OSError) as error:
+        raise AwsUnavailableError(f"The image's configuration could not be fetched: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -49,8 +78,7 @@ def tagged_images(*, repository: str) -> list[Image]:
                 for each in page["imageDetails"]
             ]
     except AwsRefusedError as error:
-        cause = error.__cause__
-        if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "RepositoryNotFoundException":
+        if code_of(error) == "RepositoryNotFoundException":
             return []
         raise
     return [

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from deployer.aws.client import client, errors_as_ours
-from deployer.domain.errors import AwsRefusedError, NoCapacityError, ThrottledError
+from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.domain.errors import AwsRefusedError, AwsUnavailableError, NoCapacityError, ThrottledError
 from deployer.domain.task import Task
 
 
@@ -22,6 +20,7 @@ def run_task(
     task_definition: str,
     subnets: tuple[str, ...],
     security_group: str,
+    capacity_provider: str,
     started_by: str,
     client_token: str,
     tags: list[dict[str, str]],
@@ -37,7 +36,7 @@ def run_task(
             answer = client("ecs").run_task(
                 cluster=cluster,
                 taskDefinition=task_definition,
-                launchType="FARGATE",
+                capacityProviderStrategy=[{"capacityProvider": capacity_provider, "weight": 1}],
                 count=1,
                 startedBy=started_by,
                 clientToken=client_token,
@@ -55,6 +54,9 @@ def run_task(
         # ECS reports a full zone, and Fargate's vCPU quota, as errors of the call.
         if any(words in str(error) for words in ("apacity", "limit on the number", "LimitExceeded")):
             raise NoCapacityError(str(error)) from error
+        if "security group" in str(error).lower() and "NotFound" in str(error):
+            # It has been made this moment; EC2 is eventually consistent.
+            raise AwsUnavailableError(str(error)) from error
         raise
     if answer.get("failures"):
         reason = str(answer["failures"][0].get("reason") or "no reason given")
@@ -87,8 +89,7 @@ def stop_task(*, cluster: str, task: str, reason: str) -> None:
         with errors_as_ours():
             client("ecs").stop_task(cluster=cluster, task=task, reason=reason[:255])
     except AwsRefusedError as error:
-        cause = error.__cause__
-        if not (isinstance(cause, ClientError) and "not found" in str(cause)):
+        if not (code_of(error) and "not found" in str(error)):
             raise
 
 

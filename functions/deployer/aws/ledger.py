@@ -11,13 +11,12 @@ import time
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from deployer.aws.client import client, errors_as_ours
+from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
+CONDITION_FAILED = "ConditionalCheckFailedException"
 KEEP = 90 * 24 * 60 * 60
 
 
@@ -25,11 +24,11 @@ KEEP = 90 * 24 * 60 * 60
 class Current:
     """The deployment of an app that serves.
 
-    `digest` is what runs, `previous` what ran before it. `sequence` orders an app's deployments: a larger
-    one was pushed later. `retired` are the tasks of earlier ones that have yet to be stopped. `healing` is
-    the task whose stop is being made up for, `crashes` when the app crashed lately (UNIX seconds),
-    `attempts` how many restarts have come to nothing; `halted` says why it is not started again.
-    `version` counts the changes of the item.
+    `digest` is what runs, `image` what ReadImage found in it, from which a restart starts, `previous` the
+    digest that ran before it. `sequence` orders an app's deployments: a larger one was pushed later.
+    `retired` are the tasks of earlier ones that have yet to be stopped. `healing` is the task whose stop is
+    being made up for, `crashes` when the app crashed lately (UNIX seconds), `attempts` how many restarts have
+    come to nothing; `halted` says why it is not started again. `version` counts the changes of the item.
     """
 
     deployment: str
@@ -40,6 +39,7 @@ class Current:
     tag: str
     revision: str
     since: str
+    image: dict[str, Any] = field(default_factory=dict)
     previous: str = ""
     retired: list[str] = field(default_factory=list)
     healing: str = ""
@@ -95,21 +95,19 @@ def next_in_order(*, table: str, app: str) -> int:
     return int(plain(answer["Attributes"])["admitted"])
 
 
-def note_admitted(*, table: str, app: str, sequence: int) -> None:
-    """Note that the push with this number was admitted: those with smaller ones are overtaken."""
-    _unless_refused(
+def is_newest(*, table: str, app: str, sequence: int) -> bool:
+    """Note that the push with this number is of an app; False if one with a larger number was noted.
+
+    A push that came too late, or of what is no app, draws a number too, but never gets here.
+    """
+    return _unless_refused(
         "update_item",
         TableName=table,
         Key=wire({"pk": f"app#{app}", "sk": "order"}),
         UpdateExpression="SET last_admitted = :sequence",
-        ConditionExpression="attribute_not_exists(last_admitted) OR last_admitted < :sequence",
+        ConditionExpression="attribute_not_exists(last_admitted) OR last_admitted <= :sequence",
         ExpressionAttributeValues=wire({":sequence": sequence}),
     )
-
-
-def last_in_order(*, table: str, app: str) -> int:
-    """The largest number of a push of an app that was admitted; one that came too late draws a number too."""
-    return int(_get(table, f"app#{app}", "order").get("last_admitted", 0))
 
 
 def current(*, table: str, app: str) -> Current | None:
@@ -154,7 +152,7 @@ def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
     try:
         item = _update(table, push, values, "attribute_not_exists(#outcome) OR #outcome = :outcome")
     except AwsRefusedError as error:
-        if _condition_failed(error):
+        if code_of(error) == CONDITION_FAILED:
             return False
         raise
     return "told_at" not in item
@@ -248,14 +246,7 @@ def _unless_refused(operation: str, **request: Any) -> bool:
         with errors_as_ours():
             getattr(client("dynamodb"), operation)(**request)
     except AwsRefusedError as error:
-        if _condition_failed(error):
+        if code_of(error) == CONDITION_FAILED:
             return False
         raise
     return True
-
-
-def _condition_failed(error: AwsRefusedError) -> bool:
-    cause = error.__cause__
-    return (
-        isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "ConditionalCheckFailedException"
-    )

@@ -1,8 +1,6 @@
 """Amazon CloudWatch Logs: what the app said last."""
 
-from botocore.exceptions import ClientError
-
-from deployer.aws.client import client, errors_as_ours
+from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.domain.errors import AwsRefusedError
 
 
@@ -14,8 +12,7 @@ def tail(*, group: str, stream: str, lines: int) -> list[str]:
                 logGroupName=group, logStreamName=stream, limit=lines, startFromHead=False
             )
     except AwsRefusedError as error:
-        cause = error.__cause__
-        if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "ResourceNotFoundException":
+        if code_of(error) == "ResourceNotFoundException":
             return []
         raise
     return [str(event["message"]).rstrip() for event in answer["events"]][-lines:]

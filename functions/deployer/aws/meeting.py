@@ -7,9 +7,7 @@ import time
 from dataclasses import dataclass, fields
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from deployer.aws.client import client, errors_as_ours
+from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.task import Task
@@ -40,11 +38,7 @@ def store_task(*, table: str, task: Task) -> Meeting | None:
     try:
         return _meet(table, task.arn, news, condition="attribute_not_exists(#version) OR #version <= :version")
     except AwsRefusedError as error:
-        cause = error.__cause__
-        if (
-            isinstance(cause, ClientError)
-            and cause.response["Error"]["Code"] == "ConditionalCheckFailedException"
-        ):
+        if code_of(error) == "ConditionalCheckFailedException":
             return None
         raise
 

@@ -3,9 +3,7 @@
 import json
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from deployer.aws.client import client, errors_as_ours
+from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.domain.errors import AwsRefusedError
 
 # A second answer, or one that comes too late. Neither has anyone to tell.
@@ -34,7 +32,7 @@ def start_execution(*, machine: str, name: str, document: dict[str, Any]) -> boo
                 stateMachineArn=machine, name=name, input=json.dumps(document)
             )
     except AwsRefusedError as error:
-        if _code(error) == "ExecutionAlreadyExists":
+        if code_of(error) == "ExecutionAlreadyExists":
             return False
         raise
     return True
@@ -46,15 +44,10 @@ def is_running(execution: str) -> bool:
         with errors_as_ours():
             answer = client("stepfunctions").describe_execution(executionArn=execution)
     except AwsRefusedError as error:
-        if _code(error) == "ExecutionDoesNotExist":
+        if code_of(error) == "ExecutionDoesNotExist":
             return False
         raise
     return str(answer["status"]) in ("RUNNING", "PENDING_REDRIVE")
-
-
-def _code(error: AwsRefusedError) -> str:
-    cause = error.__cause__
-    return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""
 
 
 def _answer(operation: str, **arguments: str) -> bool:
@@ -62,7 +55,7 @@ def _answer(operation: str, **arguments: str) -> bool:
         with errors_as_ours():
             getattr(client("stepfunctions"), operation)(**arguments)
     except AwsRefusedError as error:
-        if _code(error) in NOBODY_WAITS:
+        if code_of(error) in NOBODY_WAITS:
             return False
         raise
     return True

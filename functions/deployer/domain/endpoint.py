@@ -1,6 +1,15 @@
 """Where an app answers."""
 
+TCP = "tcp"
 
-def url(public_ip: str, port: int) -> str:
-    """`http://203.0.113.7:3000/`; port 80 goes without saying."""
-    return f"http://{public_ip}/" if port == 80 else f"http://{public_ip}:{port}/"
+
+def url(address: str, port: int, health: str) -> str:
+    """What a person opens: `http://203.0.113.7:3000/`, port 80 going without saying, or `tcp://203.0.113.7:6379`."""
+    if health == TCP:
+        return f"tcp://{address}:{port}"
+    return f"http://{address}/" if port == 80 else f"http://{address}:{port}/"
+
+
+def probe_url(address: str, port: int, health: str) -> str:
+    """What the health check asks: the same with the path that `health` is."""
+    return f"tcp://{address}:{port}" if health == TCP else f"http://{address}:{port}{health}"

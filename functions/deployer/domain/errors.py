@@ -8,6 +8,7 @@ DeployError
  │   ├─ AccessDeniedError     AWS refused a call for lack of a permission
  │   ├─ AwsRefusedError       AWS refused a call for another reason
  │   ├─ TaskStoppedError      the task stopped before it was of use
+ │   ├─ WrongImageError       ECS runs another image than the one that was pushed
  │   └─ NoAnswerError         the task runs, but the app never answered
  └─ TransientError            the workflow tries again
      ├─ MailLimitError        as many mails as SNS allows went out this second
@@ -53,6 +54,10 @@ class AwsRefusedError(PermanentError):
 
 class TaskStoppedError(PermanentError):
     """The task stopped before it was of use."""
+
+
+class WrongImageError(PermanentError):
+    """ECS runs another image than the one that was pushed."""
 
 
 class NoAnswerError(PermanentError):

@@ -5,7 +5,7 @@ Source: https://github.com/opencontainers/image-spec/blob/main/config.md
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from deployer.domain import fargate, health_check, labels, platforms
@@ -78,8 +78,8 @@ class ImageSpec:
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "ImageSpec":
-        """Read what `document` wrote."""
-        return cls(**document)
+        """Read what `document` wrote; what else is there is left alone."""
+        return cls(**{each.name: document[each.name] for each in fields(cls)})
 
 
 def spec(config: dict[str, Any], *, digests: Sequence[str], defaults: Defaults, limits: Limits) -> ImageSpec:

@@ -1,5 +1,6 @@
 """A push: which app, which image, which deployment."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 from deployer.domain.errors import BadEventError
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+FAMILY_LIMIT = 255
+# How a family spells what its name may not hold; `_` comes first, so that the rest can be read back.
+SPELLINGS = {"_": "__", ".": "_d", "/": "_s", ":": "_t"}
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,7 @@ class Push:
     """One *ECR Image Action* event, reduced to what a deployment needs.
 
     `deployment` is the event's id: correlation id, idempotency key and `startedBy` at once. `time` is ISO 8601.
+    `app` is the repository or, where each tag is an app of its own, `<repository>:<tag>`.
     """
 
     deployment: str
@@ -23,17 +28,18 @@ class Push:
     digest: str
 
     @classmethod
-    def from_event(cls, event: dict[str, Any]) -> "Push":
+    def from_event(cls, event: dict[str, Any], *, by_tag: bool) -> "Push":
         """Read the workflow's document, which begins as the event itself.
 
         Raises BadEventError for whatever the rule should have kept out.
         """
         detail = event.get("detail") or {}
+        repository, tag = str(detail.get("repository-name") or ""), str(detail.get("image-tag") or "")
         push = cls(
             deployment=str(event.get("id") or ""),
             time=str(event.get("time") or ""),
-            app=str(detail.get("repository-name") or ""),
-            tag=str(detail.get("image-tag") or ""),
+            app=f"{repository}:{tag}" if by_tag and repository else repository,
+            tag=tag,
             digest=str(detail.get("image-digest") or ""),
         )
         if detail.get("action-type") != "PUSH" or detail.get("result") != "SUCCESS":
@@ -54,20 +60,38 @@ class Push:
             "detail": {
                 "action-type": "PUSH",
                 "result": "SUCCESS",
-                "repository-name": self.app,
+                "repository-name": self.repository,
                 "image-tag": self.tag,
                 "image-digest": self.digest,
             },
         }
 
+    @property
+    def repository(self) -> str:
+        """The ECR repository; its name holds no `:`."""
+        return self.app.partition(":")[0]
+
     def image(self, registry: str) -> str:
         """`<registry>/<repository>@<digest>`: never a tag, which may point elsewhere a moment later."""
-        return f"{registry}/{self.app}@{self.digest}"
+        return f"{registry}/{self.repository}@{self.digest}"
 
     def family(self, stack: str) -> str:
         """The task definition family of the app: `<stack>_<app>`, in the characters that ECS allows.
 
-        No stack's name holds `_`, so no stack's prefix begins another's. Repository names hold single `.`,
-        `-`, `_` and `/`; doubling keeps two apps from sharing a family.
+        No stack's name holds `_`, so no stack's prefix begins another's.
         """
-        return f"{stack}_{self.app.replace('/', '--').replace('.', '__')}"
+        spelled = "".join(SPELLINGS.get(character, character) for character in self.app)
+        family = f"{stack}_{spelled}"
+        if len(family) <= FAMILY_LIMIT:
+            return family
+        digest = hashlib.sha256(family.encode()).hexdigest()[:16]
+        return f"{family[: FAMILY_LIMIT - len(digest) - 1]}-{digest}"
+
+
+def app_of(task_definition: str, *, stack: str) -> str:
+    """The app of a revision's ARN, '' if it is none of this stack's; the way back from `Push.family`."""
+    family = task_definition.rpartition("/")[2].rpartition(":")[0]
+    if not family.startswith(f"{stack}_"):
+        return ""
+    meanings = {spelling: character for character, spelling in SPELLINGS.items()}
+    return re.sub("_.", lambda found: meanings.get(found[0], ""), family.removeprefix(f"{stack}_"))

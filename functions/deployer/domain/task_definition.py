@@ -1,60 +1,63 @@
 """What RegisterTaskDefinition is asked for."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
+from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
 
 CONTAINER = "app"
 
 
-@dataclass(frozen=True)
-class TaskSize:
-    """`cpu` in CPU units (1024 = one vCPU), `memory` in MiB, as strings: that is how ECS takes them."""
-
-    cpu: str
-    memory: str
-    architecture: str
-
-
 def request(
     push: Push,
+    image: ImageSpec,
     *,
+    secrets: Mapping[str, str],
     stack: str,
     registry: str,
-    port: int,
-    size: TaskSize,
     execution_role: str,
     task_role: str,
     log_group: str,
     region: str,
 ) -> dict[str, Any]:
-    """The RegisterTaskDefinition request for exactly this image."""
+    """The RegisterTaskDefinition request for exactly this image.
+
+    `secrets` are ARNs of parameters by the name of the environment variable that each becomes.
+    """
+    container: dict[str, Any] = {
+        "name": CONTAINER,
+        "image": push.image(registry),
+        "essential": True,
+        "portMappings": [{"containerPort": port, "protocol": "tcp"} for port in image.ports],
+        # ECS takes no name twice; what the installation keeps wins over what the image says.
+        "environment": [
+            {"name": name, "value": value}
+            for name, value in sorted(image.environment.items())
+            if name not in secrets
+        ],
+        "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(secrets.items())],
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": log_group,
+                "awslogs-region": region,
+                "awslogs-stream-prefix": _log_prefix(push.app),
+            },
+        },
+    }
+    if image.container_health:
+        container["healthCheck"] = image.container_health
     return {
         "family": push.family(stack),
         "requiresCompatibilities": ["FARGATE"],
         "networkMode": "awsvpc",
-        "cpu": size.cpu,
-        "memory": size.memory,
-        "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": size.architecture},
+        "cpu": image.cpu,
+        "memory": image.memory,
+        "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": image.architecture},
         "executionRoleArn": execution_role,
         "taskRoleArn": task_role,
-        "containerDefinitions": [
-            {
-                "name": CONTAINER,
-                "image": push.image(registry),
-                "essential": True,
-                "portMappings": [{"containerPort": port, "protocol": "tcp"}],
-                "logConfiguration": {
-                    "logDriver": "awslogs",
-                    "options": {
-                        "awslogs-group": log_group,
-                        "awslogs-region": region,
-                        "awslogs-stream-prefix": push.app,
-                    },
-                },
-            }
-        ],
+        "containerDefinitions": [container],
         "tags": tags(push),
     }
 
@@ -70,4 +73,9 @@ def tags(push: Push) -> list[dict[str, str]]:
 
 def log_stream(app: str, task_arn: str) -> str:
     """The stream in which the awslogs driver writes the app's output: `<prefix>/<container>/<task id>`."""
-    return f"{app}/{CONTAINER}/{task_arn.rsplit('/', 1)[-1]}"
+    return f"{_log_prefix(app)}/{CONTAINER}/{task_arn.rsplit('/', 1)[-1]}"
+
+
+def _log_prefix(app: str) -> str:
+    # The name of a log stream holds no `:`.
+    return app.replace(":", "/")

@@ -6,6 +6,7 @@ from typing import Any
 # (name in the mail, key of the step that ends the phase)
 PHASES = (
     ("admit", "admission"),
+    ("read", "image"),
     ("register", "taskDefinition"),
     ("run", "task"),
     ("start", "running"),

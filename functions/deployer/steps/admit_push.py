@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     at: so whoever has a larger one, and found the tag pointing to it, was pushed later.
     """
     config = settings()
-    push = Push.from_event(event["push"])
+    push = Push.from_event(event["push"], by_tag=config.by_tag)
     if not ledger.claim(table=config.ledger, push=push, execution=event["execution"]):
         logger.info("Another execution has this push", extra={"app": push.app})
         return {"verdict": "duplicate", "sequence": 0}
@@ -30,7 +30,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         reason = f"The tag points to {now} by now." if now else "The tag is gone."
         outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
         return {"verdict": "superseded", "sequence": sequence}
-    ledger.note_admitted(table=config.ledger, app=push.app, sequence=sequence)
     logger.info("Admitted a push", extra={"app": push.app, "sequence": sequence})
     return {"verdict": "admitted", "sequence": sequence, "at": time.time()}
 

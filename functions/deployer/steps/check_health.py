@@ -2,10 +2,11 @@
 
 import time
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urlsplit
 
 from deployer import probe
-from deployer.domain.errors import NoAnswerError, TaskStoppedError
+from deployer.domain import endpoint
+from deployer.domain.errors import NoAnswerError, TaskStoppedError, WrongImageError
 from deployer.domain.task import Verdict
 from deployer.observe import logger
 from deployer.settings import settings
@@ -13,12 +14,16 @@ from deployer.settings import settings
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"status": of the answer, "at": UNIX seconds}`.
+    """Return `{"url", "port", "status": of the answer (null for TCP), "at": UNIX seconds}`.
 
-    Raises TaskStoppedError as soon as there is news of a stop, and NoAnswerError after the time-out. Where
-    AllowedCidr keeps it out it runs inside the VPC, and asks at the private address.
+    Raises WrongImageError where ECS runs another image than was pushed, TaskStoppedError as soon as there is
+    news of a stop, and NoAnswerError after the time-out. Where AllowedCidr keeps it out it runs inside the
+    VPC, and asks at the private address.
     """
-    config = settings()
+    config, image = settings(), event["image"]
+    runs = event["running"]["digest"]
+    if runs and runs not in image["digests"]:
+        raise WrongImageError(f"ECS runs {runs}, but {image['digests'][0]} was pushed.")
 
     def still_runs() -> None:
         # Imported here: most apps answer before anyone needs to look.
@@ -28,11 +33,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if task and task.verdict is Verdict.STOPPED:
             raise TaskStoppedError(task.why_stopped())
 
-    endpoint = event["endpoint"]
-    url = urljoin(endpoint["privateUrl"] if config.probe_inside else endpoint["url"], config.health_path)
-    status = probe.wait_until_answers(url, timeout=config.health_timeout, still_worth_it=still_runs)
-    if status is None:
+    address = event["endpoint"]["private" if config.probe_inside else "public"]
+    urls = [endpoint.probe_url(address, port, image["health"]) for port in image["ports"]]
+    try:
+        answer = probe.wait_until_answers(urls, timeout=image["timeout"], still_worth_it=still_runs)
+    except NoAnswerError:
+        # It may have died of what kept it from answering, which says more.
         still_runs()
-        raise NoAnswerError(f"The app runs, but {url} did not answer within {config.health_timeout} seconds.")
-    logger.info("The app answers", extra={"url": url, "status": status})
-    return {"status": status, "at": time.time()}
+        raise
+    port = urlsplit(answer.url).port or 80
+    url = endpoint.url(event["endpoint"]["public"], port, image["health"])
+    logger.info("The app answers", extra={"url": url, "status": answer.status})
+    return {"url": url, "port": port, "status": answer.status, "at": time.time()}

@@ -5,7 +5,7 @@ import time
 import urllib.request
 from typing import Any
 
-from deployer.aws import ecs
+from deployer.aws import ec2, ecs
 from deployer.observe import logger
 from deployer.settings import settings
 
@@ -40,6 +40,12 @@ def _remove_everything() -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{len(tasks)} tasks did not stop within {STOP_WITHIN:.0f} seconds.")
         time.sleep(LOOK_EVERY)
+    for group in ec2.groups_of(stack=config.stack):
+        # Its interfaces go a moment after their tasks.
+        while not ec2.delete_group(group):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"The security group {group} is in use by what is not Portcall's.")
+            time.sleep(LOOK_EVERY)
     revisions = ecs.revisions_of(family_prefix=f"{config.stack}_")
     for revision in revisions:
         ecs.deregister_task_definition(revision)

@@ -15,7 +15,7 @@ from deployer.settings import settings
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return `{"at": UNIX seconds}`; a repeat sends no second mail."""
     config = settings()
-    push = Push.from_event(event)
+    push = Push.from_event(event, by_tag=config.by_tag)
     phases = timing.phases(event)
     where = mail.Context(
         revision=event["taskDefinition"]["arn"],
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         region=config.region,
         phases=phases,
     )
-    url, notes = event["endpoint"]["url"], event["switch"]["notes"]
+    url, notes = event["health"]["url"], event["switch"]["notes"]
     if "restart" in event:
         news = mail.live_again(push, url, event["restart"]["reason"], notes, where)
     else:

@@ -4,8 +4,9 @@ import time
 from typing import Any
 
 from deployer import outcomes
-from deployer.aws import ecs, ledger
+from deployer.aws import ecs, ledger, ssm
 from deployer.domain import task_definition
+from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import settings
@@ -20,20 +21,20 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     the revision that it restarts.
     """
     config = settings()
-    push = Push.from_event(event)
+    push = Push.from_event(event, by_tag=config.by_tag)
     if "restart" in event:
         return {"verdict": "registered", "arn": event["restart"]["revision"], "at": time.time()}
-    if ledger.last_in_order(table=config.ledger, app=push.app) > event["admission"]["sequence"]:
+    if not ledger.is_newest(table=config.ledger, app=push.app, sequence=event["admission"]["sequence"]):
         reason = "A newer push of the app was admitted."
         outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
         return {"verdict": "superseded"}
     revision = ecs.register_task_definition(
         task_definition.request(
             push,
+            ImageSpec.from_document(event["image"]),
+            secrets=ssm.parameters(path=f"/portcall/{push.repository}/"),
             stack=config.stack,
             registry=config.registry,
-            port=config.port,
-            size=config.size,
             execution_role=config.execution_role,
             task_role=config.task_role,
             log_group=config.log_group,

@@ -1,10 +1,9 @@
-"""ResolvePublicIp: from the task's network interface to the URL."""
+"""ResolvePublicIp: from the task's network interface to its addresses."""
 
 import time
 from typing import Any
 
 from deployer.aws import ec2, meeting
-from deployer.domain import endpoint
 from deployer.domain.errors import AddressNotReadyError, TaskStoppedError
 from deployer.domain.task import Verdict
 from deployer.observe import logger
@@ -13,7 +12,7 @@ from deployer.settings import settings
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"url", "privateUrl", "at": UNIX seconds}`.
+    """Return `{"public": IP, "private": IP, "at": UNIX seconds}`.
 
     An address that is not there yet raises, and the state retries; one that will never be there, since the
     task has stopped meanwhile, fails at once.
@@ -26,6 +25,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if task and task.verdict is Verdict.STOPPED:
             raise TaskStoppedError(task.why_stopped()) from None
         raise
-    url = endpoint.url(public, config.port)
-    logger.info("Found the address", extra={"url": url})
-    return {"url": url, "privateUrl": endpoint.url(private, config.port), "at": time.time()}
+    logger.info("Found the address", extra={"address": public})
+    return {"public": public, "private": private, "at": time.time()}

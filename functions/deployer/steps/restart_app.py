@@ -4,6 +4,7 @@ from typing import Any
 
 from deployer import healing
 from deployer.aws import ledger
+from deployer.domain.push import app_of
 from deployer.domain.task import Task
 from deployer.observe import logger
 from deployer.settings import settings
@@ -13,12 +14,11 @@ from deployer.settings import settings
 def handler(event: dict[str, Any], context: object) -> None:
     """Take a *ECS Task State Change* with desired status STOPPED; most are none of its business.
 
-    The app is read from the image, `<registry>/<app>@<digest>`: events carry no tags.
+    The app is read from the revision's family: events carry no tags.
     """
     detail = event["detail"]
     task = Task.from_ecs(detail)
-    images = [container.get("image") or "" for container in detail.get("containers") or []]
-    app = next((image.partition("/")[2].partition("@")[0] for image in images if "@" in image), "")
+    app = app_of(str(detail.get("taskDefinitionArn") or ""), stack=settings().stack)
     current = ledger.current(table=settings().ledger, app=app) if app else None
     restarts = str(detail.get("startedBy") or "").startswith("restart-")
     if current is None or not (task.arn == current.task or (restarts and current.attempts)):

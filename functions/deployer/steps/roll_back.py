@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     Where the deployment has become the current one nothing is rolled back: it is live, and the mail says so.
     """
     config = settings()
-    push = Push.from_event(event)
+    push = Push.from_event(event, by_tag=config.by_tag)
     error, message = failure.read_error(event["error"])
     notes: list[str] = []
     current = _current(config, push, notes)
@@ -37,14 +37,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return {"error": error, "reason": note}
     task = _stop(event, config, push, notes)
     described, log = _last_words(config, push, task, notes)
+    image = event.get("image") or {}
     why = failure.explain(
         error=error,
         message=message,
         task=described,
         log=log,
-        port=config.port,
-        memory=config.size.memory,
-        architecture=config.size.architecture,
+        port=image.get("ports", [config.port])[0],
+        memory=image.get("memory", ""),
+        architecture=image.get("architecture", ""),
     )
     # What a restart was to replace serves no more.
     serving = current.url if current and "restart" not in event and not current.halted else ""

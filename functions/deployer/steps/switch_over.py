@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deployer import outcomes
-from deployer.aws import ecs, ledger
+from deployer.aws import ec2, ecs, ledger
 from deployer.domain.errors import ContendedError, PermanentError
+from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import Settings, settings
@@ -19,7 +20,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     Raises ContendedError where another execution changed the app's current deployment at the same moment.
     """
     config = settings()
-    push = Push.from_event(event)
+    push = Push.from_event(event, by_tag=config.by_tag)
     seen = ledger.current(table=config.ledger, app=push.app)
     if seen and seen.sequence > event["admission"]["sequence"]:
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason="Portcall: superseded")
@@ -29,21 +30,25 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if seen is None or seen.deployment != push.deployment:
         seen = _switch(event, push, config, seen)
     notes = _stop_retired(config, push, seen)
+    _close_unused_ports(event)
     logger.info("Switched over", extra={"app": push.app, "task": seen.task})
     return {"verdict": "current", "previous": seen.previous, "notes": notes}
 
 
 def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None) -> ledger.Current:
     """The one write that makes this deployment the current one."""
+    image = ImageSpec.from_document(event["image"])
     new = ledger.Current(
         deployment=push.deployment,
         sequence=event["admission"]["sequence"],
         task=event["task"]["arn"],
-        url=event["endpoint"]["url"],
+        url=event["health"]["url"],
         digest=push.digest,
         tag=push.tag,
         revision=event["taskDefinition"]["arn"],
         since=datetime.now(UTC).isoformat(timespec="seconds"),
+        # The one port on which it answers: a restart need not look for it again.
+        image=dataclasses.replace(image, ports=[event["health"]["port"]]).document(),
         previous=seen.digest if seen and "restart" not in event else "",
         crashes=seen.crashes if seen and "restart" in event else [],
         # Those that a SwitchOver before this one did not get round to stopping come along.
@@ -52,6 +57,13 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
     if not ledger.make_current(table=config.ledger, app=push.app, new=new, seen=seen):
         raise ContendedError("Another deployment of the app switched over at the same moment.")
     return dataclasses.replace(new, version=(seen.version if seen else 0) + 1)
+
+
+def _close_unused_ports(event: dict[str, Any]) -> None:
+    """Where the image named several ports, the task's own security group opens them all until now."""
+    unused = [port for port in event["image"]["ports"] if port != event["health"]["port"]]
+    if unused:
+        ec2.close_ports(group=event["task"]["securityGroup"], ports=unused)
 
 
 def _stop_retired(config: Settings, push: Push, current: ledger.Current) -> list[str]:

@@ -1,0 +1,17 @@
+"""IgnorePush: what was pushed is no app, which the ledger is told and nobody else."""
+
+import time
+from typing import Any
+
+from deployer import outcomes
+from deployer.domain.push import Push
+from deployer.observe import logger
+from deployer.settings import settings
+
+
+@logger.inject_lambda_context(correlation_id_path="id")
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Return `{"at": UNIX seconds}`."""
+    push = Push.from_event(event, by_tag=settings().by_tag)
+    outcomes.settle(push, outcomes.IGNORED, None, reason=event["image"]["reason"])
+    return {"at": time.time()}

@@ -1,0 +1,48 @@
+"""ReadImage: what the image says of itself: its port, its CPU architecture, its labels."""
+
+import time
+from typing import Any
+
+from deployer.aws import ecr
+from deployer.domain import image
+from deployer.domain.push import Push
+from deployer.observe import logger
+from deployer.settings import reading, settings
+
+IGNORED = {"verdict": "ignored", "reason": "What was pushed is no app: a signature, a chart, or the like."}
+
+
+@logger.inject_lambda_context(correlation_id_path="id")
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Return `{"verdict": "app", "at": UNIX seconds}` and the fields of ImageSpec.
+
+    For what is no app it is `{"verdict": "ignored", "reason"}`.
+    Raises UnsupportedImageError or BadLabelError. Images are other people's code: this step may read the
+    watched repositories, and nothing else.
+    """
+    push = Push.from_event(event, by_tag=settings().by_tag)
+    spec = _read(push)
+    if spec is None:
+        logger.info("Ignored what is no app", extra={"app": push.app, "digest": push.digest})
+        return IGNORED
+    logger.info("Read an image", extra={"app": push.app, "ports": spec.ports, "cpu": spec.architecture})
+    return {"verdict": "app", **spec.document(), "at": time.time()}
+
+
+def _read(push: Push) -> image.ImageSpec | None:
+    digests = [push.digest]
+    manifest = _manifest(push.repository, push.digest)
+    if image.is_index(manifest):
+        chosen = image.choose(manifest, preferred=reading().defaults.architecture)
+        if chosen is None:
+            return None
+        digests.append(chosen)
+        manifest = _manifest(push.repository, chosen)
+    if not image.is_app(manifest):
+        return None
+    blob = ecr.blob(repository=push.repository, digest=image.config_digest(manifest))
+    return image.spec(image.parse(blob), digests=digests, defaults=reading().defaults, limits=reading().limits)
+
+
+def _manifest(repository: str, digest: str) -> dict[str, Any]:
+    return image.parse(ecr.manifest(repository=repository, digest=digest, media_types=image.MEDIA_TYPES))

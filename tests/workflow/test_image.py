@@ -1,0 +1,150 @@
+"""What the image says of itself decides how it is run."""
+
+import pytest
+from deployer.aws import ledger
+from deployer.domain.task import Task
+
+from tests.workflow.conftest import stopped
+
+HELM = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.oci.image.manifest.v1+json",
+    "config": {
+        "mediaType": "application/vnd.cncf.helm.config.v1+json",
+        "size": 1,
+        "digest": f"sha256:{'e' * 64}",
+    },
+    "layers": [],
+}
+
+
+def current():
+    return ledger.current(table="ledger", app="flask-app")
+
+
+def container(world):
+    (container,) = world.revisions[-1]["containerDefinitions"]
+    return container
+
+
+def test_the_port_is_the_one_that_the_image_exposes(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"80/tcp": {}}}
+    deploy(push(1))
+    assert container(world)["portMappings"] == [{"containerPort": 80, "protocol": "tcp"}]
+    assert current().url == "http://203.0.113.7/"
+    (group,) = world.opened
+    assert (group["name"], group["ports"]) == ("portcall tcp 80", [80])
+    assert world.tasks[-1]["security_group"] == "sg-portcall-tcp-80"
+
+
+def test_the_installations_own_port_needs_no_group_of_its_own(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"3000/tcp": {}}}
+    deploy(push(1))
+    assert world.opened == []
+    assert world.tasks[-1]["security_group"] == "sg-0a1b2c3d"
+
+
+def test_of_several_ports_the_lowest_that_answers_is_taken_and_the_others_are_closed(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"9090/tcp": {}, "8080/tcp": {}, "8000/tcp": {}}}
+    world.listens = [8080, 9090]
+    deploy(push(1))
+    assert world.opened[0]["ports"] == [8000, 8080, 9090]
+    assert "push-1" in world.opened[0]["name"]
+    assert current().url == "http://203.0.113.7:8080/"
+    assert world.closed == [8000, 9090]
+
+
+def test_a_restart_starts_from_what_was_read_before(deploy, world, push, stop):
+    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"9090/tcp": {}, "8080/tcp": {}}}
+    world.listens = [9090]
+    deploy(push(1))
+    world.configuration = {"nothing": "is left of it"}
+    stop()
+    assert current().url.endswith(":9090/")
+    assert world.opened[-1]["ports"] == [9090]
+    assert len(world.revisions) == 1
+    assert len(world.mails) == 2
+
+
+def test_the_labels_decide_the_size_and_the_environment(deploy, world, push):
+    labels = {"portcall.cpu": "1024", "portcall.env.COLOUR": "blue", "portcall.capacity": "spot"}
+    world.configuration = {"Cmd": ["app"], "Labels": labels}
+    deploy(push(1))
+    assert (world.revisions[-1]["cpu"], world.revisions[-1]["memory"]) == ("1024", "2048")
+    assert container(world)["environment"] == [{"name": "COLOUR", "value": "blue"}]
+    assert world.tasks[-1]["capacity_provider"] == "FARGATE_SPOT"
+
+
+def test_parameters_are_given_as_references(deploy, world, push):
+    arn = "arn:aws:ssm:eu-west-1:111122223333:parameter/portcall/flask-app/TOKEN"
+    world.parameters = {"TOKEN": arn}
+    deploy(push(1))
+    assert container(world)["secrets"] == [{"name": "TOKEN", "valueFrom": arn}]
+
+
+def test_a_label_that_is_wrong_is_told_and_nothing_is_run(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.prot": "80"}}
+    assert deploy(push(1)).status == "FAILED"
+    (news,) = world.mails
+    assert "did you mean portcall.port?" in news["text"]
+    assert not world.started
+    assert not world.revisions
+
+
+def test_an_image_that_cannot_run_is_refused_and_the_version_before_serves(deploy, world, push):
+    deploy(push(1))
+    world.configuration = {}
+    assert deploy(push(2)).status == "FAILED"
+    assert "no start command" in world.mails[-1]["text"]
+    assert f"still serving at {current().url}" in world.mails[-1]["text"]
+    assert len(world.started) == 1
+
+
+def test_what_is_no_app_starts_nothing_and_fails_nothing(deploy, world, push):
+    chart = push(1)
+    world.manifests[chart["detail"]["image-digest"]] = HELM
+    execution = deploy(chart)
+    assert (execution.status, execution.states[-1]) == ("SUCCEEDED", "Ignored")
+    assert not world.revisions
+    assert not world.mails
+    (known,) = ledger.deployments(table="ledger", app="flask-app")
+    assert known.outcome == "ignored"
+
+
+def test_what_is_no_app_overtakes_no_app(deploy, world, push):
+    chart = push(2)
+    world.manifests[chart["detail"]["image-digest"]] = HELM
+    chart["detail"]["image-tag"] = "chart"
+    world.faults["is_newest"] = [lambda: deploy(chart)]
+    assert deploy(push(1)).states[-1] == "Deployed"
+    assert current().deployment == "push-1"
+
+
+def test_another_image_than_was_pushed_is_never_called_live(deploy, world, push):
+    world.states = [
+        Task("", "RUNNING", "RUNNING", 3, interface="eni-1", digest=f"sha256:{'f' * 64}"),
+    ]
+    assert deploy(push(1)).status == "FAILED"
+    assert "another image runs than was pushed" in world.mails[0]["subject"]
+    assert world.live() == set()
+
+
+@pytest.mark.parametrize("health", ["tcp", "/healthz"])
+def test_the_image_says_how_it_is_asked(deploy, world, push, health):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.health": health, "portcall.port": "6379"}}
+    deploy(push(1))
+    assert current().url == ("tcp://203.0.113.7:6379" if health == "tcp" else "http://203.0.113.7:6379/")
+
+
+def test_a_failure_speaks_of_the_images_own_port(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"8080/tcp": {}}}
+    world.answers = None
+    deploy(push(1))
+    assert "port 8080" in world.mails[0]["text"]
+
+
+def test_a_task_that_stops_is_told_of_with_its_own_memory(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.memory": "1024"}}
+    world.states = [stopped(stop_code="EssentialContainerExited", exit_code=137, container_reason="OutOfMemoryError: killed")]  # fmt: skip
+    deploy(push(1))
+    assert "more than 1024 MiB" in world.mails[0]["text"]
