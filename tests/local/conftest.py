@@ -154,7 +154,13 @@ class Cloud:
     # Tasks
 
     def define(
-        self, image: str, *, architecture: str = HOST_ARCHITECTURE, task_memory: str = "512", **container: Any
+        self,
+        image: str,
+        *,
+        architecture: str = HOST_ARCHITECTURE,
+        task_memory: str = "512",
+        execution_role: str = "",
+        **container: Any,
     ) -> str:
         family = f"family-{uuid.uuid4().hex[:8]}"
         logs = self.client("logs")
@@ -167,6 +173,7 @@ class Cloud:
             requiresCompatibilities=["FARGATE"],
             cpu="256",
             memory=task_memory,
+            executionRoleArn=execution_role,
             runtimePlatform={"cpuArchitecture": CPU[architecture], "operatingSystemFamily": "LINUX"},
             containerDefinitions=[
                 {
