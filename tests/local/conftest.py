@@ -154,7 +154,13 @@ class Cloud:
     # Tasks
 
     def define(
-        self, image: str, *, architecture: str = HOST_ARCHITECTURE, task_memory: str = "512", **container: Any
+        self,
+        image: str,
+        *,
+        architecture: str = HOST_ARCHITECTURE,
+        task_memory: str = "512",
+        execution_role: str = "",
+        **container: Any,
     ) -> str:
         family = f"family-{uuid.uuid4().hex[:8]}"
         logs = self.client("logs")
@@ -167,6 +173,7 @@ class Cloud:
             requiresCompatibilities=["FARGATE"],
             cpu="256",
             memory=task_memory,
+            executionRoleArn=execution_role,
             runtimePlatform={"cpuArchitecture": CPU[architecture], "operatingSystemFamily": "LINUX"},
             containerDefinitions=[
                 {
@@ -206,6 +213,17 @@ class Cloud:
         stream = f"{family}/app/{task['taskArn'].rsplit('/', 1)[-1]}"
         events = self.client("logs").get_log_events(logGroupName="apps", logStreamName=stream)["events"]
         return [event["message"] for event in events]
+
+    # Callers
+
+    def user(self, *statements: dict[str, Any]) -> Callable[[str], Any]:
+        """What gives a service's client of a user who may do this and nothing else."""
+        iam, name = self.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
+        iam.create_user(UserName=name)
+        if statements:
+            iam.put_user_policy(UserName=name, PolicyName="it", PolicyDocument=_policy(*statements))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return lambda service: self.client(service, key["AccessKeyId"], key["SecretAccessKey"])
 
     # Functions and workflows
 

@@ -1,7 +1,7 @@
 """What a call is about, for IAM: MiniStack checks ECS calls against their cluster, and knows no log streams.
 
 Resources, condition keys and the actions that a call needs besides its own are those of
-https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
+from ministack.services import ec2, ecs
 
 from portcall.local.options import Settings
 from portcall.local.seams.seam import Function, wrap
@@ -56,6 +57,8 @@ def _resource(original: Function) -> Function:
         if service == "logs" and found != "*" and not found.endswith(":*"):
             # A policy that names a group names it with `:*`, which covers its streams.
             return f"{found}:log-stream:{request.get('logStreamName') or ''}"
+        if service == "ec2":
+            return _of_security_group(query, f"arn:aws:ec2:{region}:{account}", found)
         if service == "events":
             _keys.set({"events:source": [entry.get("Source") for entry in request.get("Entries") or []]})
         if service != "ecs":
@@ -63,13 +66,14 @@ def _resource(original: Function) -> Function:
         action = headers.get("x-amz-target", "").rpartition(".")[2]
         arn = f"arn:aws:ecs:{region}:{account}"
         cluster = str(request.get("cluster") or "default").rpartition("cluster/")[2]
-        _keys.set({"ecs:cluster": f"{arn}:cluster/{cluster}"})
+        in_cluster = {"ecs:cluster": f"{arn}:cluster/{cluster}"}
+        _keys.set(in_cluster)
         if action in ("RunTask", "RegisterTaskDefinition"):
             return _of_task_definition(action, request, arn, cluster)
         if action in ("StopTask", "DescribeTasks"):
             tasks: list[str] = [request.get("task", "")] if action == "StopTask" else request.get("tasks") or []
             arns = [task if task.startswith("arn:") else f"{arn}:task/{cluster}/{task}" for task in tasks]
-            _also.set([(f"ecs:{action}", each, {}) for each in arns[1:]])
+            _also.set([(f"ecs:{action}", each, in_cluster) for each in arns[1:]])
             return arns[0] if arns else f"{arn}:task/{cluster}/*"
         if action == "DeleteTaskDefinitions":
             arns = [
@@ -89,8 +93,6 @@ def _resource(original: Function) -> Function:
 
 def _of_task_definition(action: str, request: dict[str, Any], arn: str, cluster: str) -> str:
     if action == "RunTask":
-        from ministack.services import ecs
-
         key = ecs._resolve_td_key(request.get("taskDefinition", ""))
         definition = ecs._task_defs.get(key) or {}
         resource, tagged = f"{arn}:task-definition/{key}", f"{arn}:task/{cluster}/new"
@@ -106,6 +108,28 @@ def _of_task_definition(action: str, request: dict[str, Any], arn: str, cluster:
         also.append(("ecs:TagResource", tagged, {"ecs:CreateAction": action}))
     _also.set(also)
     return resource
+
+
+def _of_security_group(query: Any, arn: str, found: str) -> str:
+    action = str(iam_actions._query_param(query, "Action"))
+    if action == "CreateSecurityGroup":
+        new, vpc = f"{arn}:security-group/new", str(iam_actions._query_param(query, "VpcId"))
+        tags = iam_actions.request_tag_context("ec2", "ec2:CreateTags", b"", query)
+        _keys.set(tags)
+        _also.set([("ec2:CreateSecurityGroup", f"{arn}:vpc/{vpc}", _tags_of(vpc))])
+        if tags:
+            _also.set([*_also.get(), ("ec2:CreateTags", new, {**tags, "ec2:CreateAction": action})])
+        return new
+    if "SecurityGroup" in action and not action.startswith("Describe"):
+        group = str(iam_actions._query_param(query, "GroupId"))
+        _keys.set(_tags_of(group))
+        return f"{arn}:security-group/{group}"
+    return found
+
+
+def _tags_of(resource: str) -> dict[str, str]:
+    tags = ec2._tags.get(resource) or []
+    return {f"{prefix}:ResourceTag/{each['Key']}": each["Value"] for each in tags for prefix in ("aws", "ec2")}
 
 
 def _leading_keys(original: Function) -> Function:
@@ -131,13 +155,14 @@ def _enforce(original: Function) -> Function:
         resource_arn: str = "*",
         service_context: dict[str, Any] | None = None,
     ) -> Any:
-        context = {**(service_context or {}), **(_keys.get() if service in ("ecs", "events") else {})}
+        given = service_context or {}
+        context = {**given, **(_keys.get() if service in ("ec2", "ecs", "events") else {})}
         denied = original(access_key_id, iam_action, service, region, resource_arn, context)
-        if denied or service != "ecs":
+        if denied or service not in ("ec2", "ecs"):
             return denied
         for action, resource, keys in _also.get():
             denied = original(
-                access_key_id, action, action.partition(":")[0], region, resource, {**context, **keys}
+                access_key_id, action, action.partition(":")[0], region, resource, {**given, **keys}
             )
             if denied:
                 _refused.set((action, resource))
