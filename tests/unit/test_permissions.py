@@ -13,6 +13,8 @@ PASS_ROLE = "iam:PassRole"
 # What each function of `aws/` needs. The keys are held against the code below.
 NEEDS = {
     "ecr.digest_of": {"ecr:DescribeImages"},
+    "ecr.repositories_of": {"ecr:DescribeRepositories", "ecr:ListTagsForResource"},
+    "ecr.delete_repository": {"ecr:DeleteRepository"},
     "ecr.manifest": {"ecr:BatchGetImage"},
     "ecr.blob": {"ecr:GetDownloadUrlForLayer"},
     "ecr.repositories": {"ecr:DescribeRepositories"},

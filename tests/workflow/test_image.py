@@ -71,8 +71,17 @@ def test_the_labels_decide_the_size_and_the_environment(deploy, world, push):
     world.configuration = {"Cmd": ["app"], "Labels": labels}
     deploy(push(1))
     assert (world.revisions[-1]["cpu"], world.revisions[-1]["memory"]) == ("1024", "2048")
-    assert container(world)["environment"] == [{"name": "COLOUR", "value": "blue"}]
+    assert {"name": "COLOUR", "value": "blue"} in container(world)["environment"]
     assert world.tasks[-1]["capacity_provider"] == "FARGATE_SPOT"
+
+
+def test_an_app_that_asks_for_its_port_is_told(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"8080/tcp": {}}}
+    deploy(push(1))
+    assert container(world)["environment"] == [{"name": "PORT", "value": "8080"}]
+    world.configuration |= {"Labels": {"portcall.env.PORT": "9"}}
+    deploy(push(2))
+    assert container(world)["environment"] == [{"name": "PORT", "value": "9"}]
 
 
 def test_parameters_are_given_as_references(deploy, world, push):

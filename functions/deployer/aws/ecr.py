@@ -67,6 +67,30 @@ def repositories() -> list[str]:
         return [each["repositoryName"] for page in pages for each in page["repositories"]]
 
 
+def repositories_of(*, stack: str) -> list[str]:
+    """The names of the repositories that ECR created for this stack when they were first pushed to."""
+    with errors_as_ours():
+        ecr = client("ecr")
+        pages = ecr.get_paginator("describe_repositories").paginate()
+        arns = {
+            each["repositoryName"]: each["repositoryArn"] for page in pages for each in page["repositories"]
+        }
+        ours = {"Key": "portcall:stack", "Value": stack}
+        return [
+            name for name, arn in arns.items() if ours in ecr.list_tags_for_resource(resourceArn=arn)["tags"]
+        ]
+
+
+def delete_repository(repository: str) -> None:
+    """Delete a repository with its images; one that is gone is fine."""
+    try:
+        with errors_as_ours():
+            client("ecr").delete_repository(repositoryName=repository, force=True)
+    except AwsRefusedError as error:
+        if code_of(error) != "RepositoryNotFoundException":
+            raise
+
+
 def tagged_images(*, repository: str) -> list[Image]:
     """The tagged images of a repository; empty if it is gone."""
     try:

@@ -30,10 +30,10 @@ def request(
         "image": push.image(registry),
         "essential": True,
         "portMappings": [{"containerPort": port, "protocol": "tcp"} for port in image.ports],
-        # ECS takes no name twice; what the installation keeps wins over what the image says.
         "environment": [
             {"name": name, "value": value}
-            for name, value in sorted(image.environment.items())
+            for name, value in sorted(_environment(image).items())
+            # ECS takes no name twice; what the installation keeps wins over what the image says.
             if name not in secrets
         ],
         "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(secrets.items())],
@@ -60,6 +60,12 @@ def request(
         "containerDefinitions": [container],
         "tags": tags(push),
     }
+
+
+def _environment(image: ImageSpec) -> dict[str, str]:
+    """Many servers listen where PORT says, as they do on other platforms."""
+    port = {"PORT": str(image.ports[0])} if len(image.ports) == 1 else {}
+    return port | image.environment
 
 
 def tags(push: Push) -> list[dict[str, str]]:

@@ -1,11 +1,11 @@
-"""CleanUp: when the stack is deleted, stops its tasks and removes its revisions, which no stack owns."""
+"""CleanUp: when the stack is deleted, stops its tasks and removes what no stack owns."""
 
 import json
 import time
 import urllib.request
 from typing import Any
 
-from deployer.aws import ec2, ecs
+from deployer.aws import ec2, ecr, ecs
 from deployer.observe import logger
 from deployer.settings import settings
 
@@ -46,6 +46,8 @@ def _remove_everything() -> None:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"The security group {group} is in use by what is not Portcall's.")
             time.sleep(LOOK_EVERY)
+    for repository in ecr.repositories_of(stack=config.stack):
+        ecr.delete_repository(repository)
     revisions = ecs.revisions_of(family_prefix=f"{config.stack}_")
     for revision in revisions:
         ecs.deregister_task_definition(revision)
