@@ -44,6 +44,7 @@ APPS = {
     | {"layers": [descriptor("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", urls=["https://example.com"])]},
     "layers not to be distributed": manifest(OCI_CONFIG, "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"),
     "no layers at all": manifest(OCI_CONFIG),
+    "one layer of another kind": manifest(OCI_CONFIG, OCI_LAYER, "application/vnd.example.notes"),
     "indexed by SOCI": OCI | {"annotations": {"com.amazon.soci.index-digest": OTHER}},
     "schema 1": {"schemaVersion": 1, "name": "flask-app", "tag": "latest", "architecture": "amd64", "fsLayers": [], "history": []},
 }  # fmt: skip
@@ -64,6 +65,12 @@ ARTIFACTS = {
     "WASM module": manifest("application/vnd.wasm.config.v0+json", "application/wasm"),
     "WASM that poses as an image": manifest(OCI_CONFIG, "application/vnd.bytecodealliance.wasm.component.layer.v0+wasm"),
     "Docker plugin": manifest("application/vnd.docker.plugin.v1+json", "application/vnd.docker.image.rootfs.diff.tar.gzip"),
+    "artifact manifest": {
+        "mediaType": "application/vnd.oci.artifact.manifest.v1+json",
+        "artifactType": "application/vnd.example+type",
+        "blobs": [descriptor("application/octet-stream")],
+    },
+    "image with an artifact type": manifest(OCI_CONFIG, OCI_LAYER, artifactType="application/vnd.example+type"),
     "artifact with layers of a file system": manifest(EMPTY, OCI_LAYER, artifactType="application/vnd.example+type"),
 }  # fmt: skip
 

@@ -57,6 +57,7 @@ def test_the_partner_of_one_is_the_smallest_that_is_not_below_the_default(cpu, m
 
 def test_the_partner_stays_within_the_limit():
     assert sized(8192, None, Size(4096, 30720), Size(16384, 31000)) == (8192, 28672)
+    assert sized(512, None, Size(256, 1024), Size(512, 1024)) == (512, 1024)
 
 
 @pytest.mark.parametrize(

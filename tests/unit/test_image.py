@@ -146,6 +146,17 @@ def test_the_health_check_tells_the_port_where_nothing_else_does():
     assert spec(Healthcheck=checking("http://localhost:8080/")).ports == [8080]
 
 
+def test_the_health_check_tells_the_path():
+    assert spec(Healthcheck=checking("http://localhost:3000/up")).health == "/up"
+    assert spec(Healthcheck=checking("http://localhost:$PORT/up")).health == "/up"
+
+
+def test_a_health_check_of_another_port_tells_no_path():
+    health = checking("http://localhost:9090/metrics")
+    assert spec(ExposedPorts={"8080/tcp": {}}, Healthcheck=health).health == "/"
+    assert spec(Labels={"portcall.port": "8080"}, Healthcheck=health).health == "/"
+
+
 @pytest.mark.parametrize(
     "ports", [{}, None, [], "80", {"0/tcp": {}, "65536": {}, "٣": {}, "80/": {}, "/tcp": {}, "1-5": {}, "": {}}]
 )

@@ -72,7 +72,7 @@ def test_a_label_is_text():
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        ("prot", "portcall.port"), ("Port", "portcall.port"), ("mem", "portcall.memory"), ("cpus", "portcall.cpu"),
+        ("prot", "portcall.port"), ("PORT", "portcall.port"), ("mem", "portcall.memory"), ("cpus", "portcall.cpu"),
         ("healthcheck", "portcall.health"), ("time-out", "portcall.timeout"), ("expire", "portcall.expires"),
     ],
 )  # fmt: skip

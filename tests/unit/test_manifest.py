@@ -60,6 +60,20 @@ def test_what_soci_adds_for_the_same_platform_is_not_chosen():
     assert manifest.choose(index(SOCI, child(AMD64, "linux/amd64")), preferred="X86_64") == AMD64
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        child(OTHER, "unknown/unknown"),
+        child(OTHER, annotations={"vnd.docker.reference.type": "attestation-manifest"}),
+        child(OTHER, "linux/arm64", artifactType="application/spdx+json"),
+        child(OTHER) | {"mediaType": "application/vnd.example+json"},
+    ],
+)
+def test_what_is_listed_beside_the_images_is_not_chosen(beside):
+    assert manifest.choose(index(beside), preferred="ARM64") is None
+    assert manifest.choose(index(beside, child(AMD64, "linux/amd64")), preferred="ARM64") == AMD64
+
+
 def test_of_two_for_the_same_cpu_the_first_is_chosen():
     twice = index(child(AMD64, "linux/amd64"), child(OTHER, "linux/amd64"))
     assert manifest.choose(twice, preferred="X86_64") == AMD64

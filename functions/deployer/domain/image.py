@@ -96,6 +96,7 @@ def spec(config: dict[str, Any], *, digests: Sequence[str], defaults: Defaults, 
         )
     said = labels.read(settings.get("Labels"))
     asked = health_check.address(settings.get("Healthcheck"))
+    ports = [said.port] if said.port else _ports(settings.get("ExposedPorts"), asked, defaults.port)
     size = fargate.size(
         said.cpu,
         said.memory,
@@ -105,10 +106,10 @@ def spec(config: dict[str, Any], *, digests: Sequence[str], defaults: Defaults, 
     return ImageSpec(
         digests=list(dict.fromkeys(digests)),
         architecture=architecture,
-        ports=[said.port] if said.port else _ports(settings.get("ExposedPorts"), asked, defaults.port),
+        ports=ports,
         cpu=str(size.cpu),
         memory=str(size.memory),
-        health=said.health or (asked.path if asked else defaults.health),
+        health=said.health or _path(asked, ports) or defaults.health,
         timeout=said.timeout or defaults.timeout,
         environment=said.environment,
         capacity=said.capacity or defaults.capacity,
@@ -151,6 +152,11 @@ def _ports(exposed: object, asked: Address | None, default: int) -> list[int]:
             "answers with LABEL portcall.port=<number>."
         )
     return ports or [default]
+
+
+def _path(asked: Address | None, ports: list[int]) -> str:
+    """The path of the health check, unless it asks another port: what answers there may not know it here."""
+    return asked.path if asked and (asked.port is None or asked.port in ports) else ""
 
 
 EXPOSED = re.compile("([0-9]{1,5})(?:/(tcp|udp|sctp))?", re.IGNORECASE)

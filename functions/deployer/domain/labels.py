@@ -102,8 +102,7 @@ def _named(name: str) -> str:
 
 
 def _meant(written: str, possible: list[str], prefix: str = "") -> str:
-    # A hostile value may be megabytes long, and so would the comparison.
-    near = get_close_matches(written[:LIMIT].lower(), possible, n=1)
+    near = get_close_matches(written.lower(), possible, n=1)
     return f" (did you mean {prefix}{near[0]}?)" if near else ""
 
 

@@ -60,19 +60,21 @@ def is_app(manifest: dict[str, Any]) -> bool:
     Helm charts, WASM modules. Most name a type of their own; the older ones pose as images, but have no
     layer of a file system. An image without any layer is still one.
     """
-    if is_schema_1(manifest):
-        return True
-    config = manifest.get("config")
-    own_type = config.get("mediaType") if isinstance(config, dict) else None
-    if (manifest.get("artifactType") or own_type) not in CONFIG_TYPES or own_type not in CONFIG_TYPES:
-        return False
-    layers = manifest.get("layers")
-    return not layers or not isinstance(layers, list) or any(map(_is_file_system, layers))
+    match manifest:
+        case {"schemaVersion": 1}:
+            return True
+        case {"config": {"mediaType": media_type}} if media_type in CONFIG_TYPES:
+            return not _has_a_type_of_its_own(manifest) and _has_files(manifest.get("layers"))
+    return False
 
 
-def is_schema_1(manifest: dict[str, Any]) -> bool:
-    """Whether it is of the form that Docker wrote until 2016: without configuration, and no longer run."""
-    return manifest.get("schemaVersion") == 1
+def _has_a_type_of_its_own(source: dict[str, Any]) -> bool:
+    artifact = source.get("artifactType")
+    return bool(artifact) and artifact not in CONFIG_TYPES
+
+
+def _has_files(layers: object) -> bool:
+    return not isinstance(layers, list) or not layers or any(map(_is_file_system, layers))
 
 
 def _is_file_system(layer: object) -> bool:
@@ -84,7 +86,7 @@ def _is_file_system(layer: object) -> bool:
 
 def config_digest(manifest: dict[str, Any]) -> str:
     """The digest of the image's configuration, which is a blob of its own."""
-    if is_schema_1(manifest):
+    if manifest.get("schemaVersion") == 1:
         raise UnsupportedImageError(
             "The image is in the format that Docker wrote until 2016 (schema 1); build and push it again with "
             "a Docker of today."
@@ -118,9 +120,7 @@ def choose(index: dict[str, Any], *, preferred: str) -> str | None:
 
 def _children(index: dict[str, Any]) -> list[dict[str, Any]]:
     match index:
-        case {"artifactType": str(artifact)} if artifact:
-            return []
-        case {"manifests": list(children)}:
+        case {"manifests": list(children)} if not _has_a_type_of_its_own(index):
             return [child for child in children if isinstance(child, dict)]
     return []
 
@@ -130,11 +130,9 @@ def _is_artifact(child: dict[str, Any]) -> bool:
     match child:
         case {"mediaType": str(media_type)} if media_type not in MEDIA_TYPES:
             return True
-        case {"artifactType": str(artifact)} if artifact not in ("", *CONFIG_TYPES):
-            return True
         case {"annotations": {"vnd.docker.reference.type": _}}:
             return True
-    return "unknown" in platforms.parts(_platform(child))
+    return _has_a_type_of_its_own(child) or "unknown" in platforms.parts(_platform(child))
 
 
 def _platform(child: dict[str, Any]) -> dict[str, Any]:
