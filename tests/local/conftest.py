@@ -100,20 +100,25 @@ class Cloud:
         return f"{self.account}.dkr.ecr.{self.region}.amazonaws.com/{repository}{at}"
 
     def push(
-        self, repository: str, command: list[str], *, tag: str = "", architecture: str = HOST_ARCHITECTURE
+        self,
+        repository: str,
+        command: list[str],
+        *,
+        tag: str = "",
+        os: str = "linux",
+        architecture: str = HOST_ARCHITECTURE,
+        **configuration: Any,
     ) -> str:
         """Push an image with nothing but busybox in it; returns its digest."""
         layer = busybox_layer()
         config = {
             "architecture": architecture,
-            "os": "linux",
-            "config": {"Cmd": command, "Env": ["PATH=/bin"]},
+            "os": os,
+            "config": {"Cmd": command, "Env": ["PATH=/bin"], **configuration},
             "rootfs": {"type": "layers", "diff_ids": [_digest(gzip.decompress(layer))]},
         }
         blob = json.dumps(config).encode()
-        for content in (layer, blob):
-            path = f"/v2/{repository}/blobs/uploads/?digest={_digest(content)}"
-            assert self.request("POST", path, content)[0] == 201
+        self._upload(repository, layer, blob)
         layers = [_descriptor(layer, "application/vnd.oci.image.layer.v1.tar+gzip")]
         manifest = {
             "schemaVersion": 2,
@@ -122,6 +127,23 @@ class Cloud:
             "layers": layers,
         }
         return self.put_manifest(repository, manifest, tag)
+
+    def push_artifact(self, repository: str, config_type: str, layer_type: str, tag: str) -> str:
+        """Push what is no image: with a configuration and one layer of these media types."""
+        layer, blob = f"{uuid.uuid4()}".encode(), b"{}"
+        self._upload(repository, layer, blob)
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": _descriptor(blob, config_type),
+            "layers": [_descriptor(layer, layer_type)],
+        }
+        return self.put_manifest(repository, manifest, tag)
+
+    def _upload(self, repository: str, *blobs: bytes) -> None:
+        for content in blobs:
+            path = f"/v2/{repository}/blobs/uploads/?digest={_digest(content)}"
+            assert self.request("POST", path, content)[0] == 201
 
     def put_manifest(self, repository: str, manifest: dict[str, Any], tag: str = "") -> str:
         raw = json.dumps(manifest).encode()

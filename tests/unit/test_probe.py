@@ -49,22 +49,20 @@ def nothing() -> None:
 @pytest.fixture
 def listener() -> Iterator[Callable[[bytes | None], int]]:
     """`listener(words)` accepts connections, says these words or None at all, and returns its port."""
-    sockets = []
+    sockets: list[socket.socket] = []
 
     def serve(words: bytes | None) -> int:
         server = socket.create_server(("127.0.0.1", 0))
         sockets.append(server)
-        open_ones = []
 
         def accept() -> None:
             with contextlib.suppress(OSError):
                 while True:
                     connection, _ = server.accept()
-                    if words is None:
-                        open_ones.append(connection)
-                        continue
-                    connection.sendall(words)
-                    connection.close()
+                    sockets.append(connection)
+                    if words:
+                        connection.sendall(words)
+                        connection.shutdown(socket.SHUT_RDWR)
 
         threading.Thread(target=accept, daemon=True).start()
         return int(server.getsockname()[1])
