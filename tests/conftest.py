@@ -43,6 +43,9 @@ FUNCTION_ENVIRONMENT = {
     "LEDGER_TABLE": "ledger",
     "CONTAINER_PORT": "3000",
     "ENVIRONMENTS": "repository",
+    "LASTING_TAGS": "latest",
+    "PREVIEW_HOURS": "24",
+    "MAX_PREVIEWS": "3",
 }
 
 # Of the step that reads images.

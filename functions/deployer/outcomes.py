@@ -15,12 +15,14 @@ DEPLOYED = "deployed"
 FAILED = "failed"
 SUPERSEDED = "superseded"
 IGNORED = "ignored"
+ENDED = "ended"
 
 DETAIL_TYPES = {
     DEPLOYED: "Deployment Succeeded",
     FAILED: "Deployment Failed",
     SUPERSEDED: "Deployment Superseded",
     IGNORED: "Push Ignored",
+    ENDED: "Deployment Ended",
 }
 
 

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 
 from deployer.domain.image import Defaults, Limits
@@ -13,7 +14,7 @@ class Settings:
 
     `port` is the one that `security_group` opens; for others a group is made in `vpc`, open to `cidr` and,
     where that keeps the world out, to the group `probe_group` of the health check. `by_tag` says that each
-    tag is an app of its own.
+    tag is an app of its own; all but `lasting_tags`, a pattern with `*`, are previews.
     """
 
     stack: str
@@ -32,6 +33,13 @@ class Settings:
     ledger: str
     port: int
     by_tag: bool
+    lasting_tags: str
+    preview_hours: int
+    max_previews: int
+
+    def is_preview(self, tag: str) -> bool:
+        """Whether the app of a tag is not for ever."""
+        return self.by_tag and bool(tag) and not fnmatchcase(tag, self.lasting_tags)
 
     @property
     def probe_inside(self) -> bool:
@@ -102,4 +110,7 @@ def settings() -> Settings:
         ledger=env["LEDGER_TABLE"],
         port=int(env["CONTAINER_PORT"]),
         by_tag=env["ENVIRONMENTS"] == "tag",
+        lasting_tags=env["LASTING_TAGS"],
+        preview_hours=int(env["PREVIEW_HOURS"]),
+        max_previews=int(env["MAX_PREVIEWS"]),
     )

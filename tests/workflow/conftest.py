@@ -96,12 +96,17 @@ class World:
                 raise fault
             fault()
 
+    def tags_of(self, started_by: str) -> dict[str, str]:
+        """The tags of a task of ours; one that a test put there has those of the app."""
+        found = [request["tags"] for request in self.tasks if request["started_by"] == started_by]
+        return {tag["key"]: tag["value"] for tags in found for tag in tags} or {"portcall:app": "flask-app"}
+
     def running_tasks(self) -> list[tuple[Task, str, dict[str, str]]]:
         return [
             (
                 Task(arn, "RUNNING", "RUNNING", 3, interface="eni-1"),
                 by,
-                {"portcall:app": self.apps.get(arn, "flask-app")},
+                self.tags_of(by) | ({"portcall:app": self.apps[arn]} if arn in self.apps else {}),
             )
             for by, arn in self.started.items()
             if arn not in self.stopped and arn not in self.dead
@@ -380,8 +385,8 @@ def deploy(world: World, _seam: None, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def stop(world: World) -> Callable[..., None]:
     """`stop()` ends the current task, and delivers the event of it as AWS does: more than once."""
 
-    def current() -> ledger.Current:
-        found = ledger.current(table="ledger", app="flask-app")
+    def current(app: str) -> ledger.Current:
+        found = ledger.current(table="ledger", app=app)
         assert found
         return found
 
@@ -391,9 +396,10 @@ def stop(world: World) -> Callable[..., None]:
         code: str = "EssentialContainerExited",
         started_by: str = "",
         times: int = 2,
+        app: str = "flask-app",
         **how: Any,
     ) -> None:
-        arn = arn or current().task
+        arn = arn or current(app).task
         world.dead[arn] = Task(arn, "STOPPED", "STOPPED", 6, stop_code=code, **{"exit_code": 1, **how})
         detail = {
             "taskArn": arn,
@@ -401,7 +407,7 @@ def stop(world: World) -> Callable[..., None]:
             "desiredStatus": "STOPPED",
             "stopCode": code,
             "startedBy": started_by,
-            "taskDefinitionArn": current().revision,
+            "taskDefinitionArn": current(app).revision,
             "containers": [{"name": "app", "exitCode": 1}],
         }
         for _ in range(times):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.domain.errors import AwsRefusedError, AwsUnavailableError
+from deployer.domain.manifest import CONFIG_TYPES
 
 # A configuration has some kilobytes.
 BLOB_LIMIT = 4 * 1024 * 1024
@@ -53,11 +54,12 @@ def blob(*, repository: str, digest: str) -> str:
 
 @dataclass(frozen=True)
 class Image:
-    """A tagged image; `pushed_at` is in UNIX seconds."""
+    """A tagged image; `pushed_at` is in UNIX seconds. `may_be_app` is False for signatures, charts and such."""
 
     digest: str
     tags: tuple[str, ...]
     pushed_at: int
+    may_be_app: bool = True
 
 
 def repositories() -> list[str]:
@@ -106,6 +108,12 @@ def tagged_images(*, repository: str) -> list[Image]:
             return []
         raise
     return [
-        Image(each["imageDigest"], tuple(each.get("imageTags") or ()), int(each["imagePushedAt"].timestamp()))
+        Image(
+            each["imageDigest"],
+            tuple(each.get("imageTags") or ()),
+            int(each["imagePushedAt"].timestamp()),
+            # An index has none.
+            each.get("artifactMediaType") in (None, "", *CONFIG_TYPES),
+        )
         for each in found
     ]

@@ -3,6 +3,7 @@
 `app#<app>` / `current`                       the deployment that serves; stays
 `app#<app>` / `order`                         how many numbers were drawn, and the largest admitted; stays
 `app#<app>` / `deployment#<time>#<event id>`  one push and what became of it; kept for 90 days
+`previews`  / `slots`                         `apps`: the previews that are, or are on their way; stays
 `mails#<second>` / `sent`                     how many mails went out in that second; kept for an hour
 `sweep`     / `first`                         when the first sweep was; stays
 """
@@ -28,7 +29,8 @@ class Current:
     digest that ran before it. `sequence` orders an app's deployments: a larger one was pushed later.
     `retired` are the tasks of earlier ones that have yet to be stopped. `healing` is the task whose stop is
     being made up for, `crashes` when the app crashed lately (UNIX seconds), `attempts` how many restarts have
-    come to nothing; `halted` says why it is not started again. `version` counts the changes of the item.
+    come to nothing; `halted` says why it is not started again. `until` is when the app ends (UNIX seconds,
+    0 for never), `ended` that it does. `version` counts the changes of the item.
     """
 
     deployment: str
@@ -46,6 +48,8 @@ class Current:
     crashes: list[int] = field(default_factory=list)
     attempts: int = 0
     halted: str = ""
+    until: int = 0
+    ended: bool = False
     version: int = 0
 
 
@@ -132,6 +136,59 @@ def make_current(*, table: str, app: str, new: Current, seen: Current | None) ->
         ConditionExpression=unchanged,
         **({"ExpressionAttributeValues": wire({":seen": seen.version})} if seen else {}),
     )
+
+
+def forget(*, table: str, app: str, seen: Current) -> bool:
+    """Take away what is current; False if somebody else has changed it since it was seen."""
+    return _unless_refused(
+        "delete_item",
+        TableName=table,
+        Key=wire({"pk": f"app#{app}", "sk": "current"}),
+        ConditionExpression="attribute_not_exists(pk) OR version = :seen",
+        ExpressionAttributeValues=wire({":seen": seen.version}),
+    )
+
+
+SLOTS = {"pk": "previews", "sk": "slots"}
+
+
+def take_slot(*, table: str, app: str, most: int) -> set[str]:
+    """Take one of the `most` slots for previews, or keep the one that the app has.
+
+    Returns the apps that have all of them where none is free, else nothing.
+    """
+    try:
+        with errors_as_ours():
+            client("dynamodb").update_item(
+                TableName=table,
+                Key=wire(SLOTS),
+                UpdateExpression="ADD apps :these",
+                ConditionExpression="attribute_not_exists(apps) OR contains(apps, :app) OR size(apps) < :most",
+                ExpressionAttributeValues=wire({":these": {app}, ":app": app, ":most": most}),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+    except AwsRefusedError as error:
+        if code_of(error) != CONDITION_FAILED:
+            raise
+        answer: dict[str, Any] = getattr(error.__cause__, "response", {})
+        return set(plain(answer["Item"])["apps"])
+    return set()
+
+
+def free_slot(*, table: str, app: str) -> None:
+    """Give the app's slot back."""
+    with errors_as_ours():
+        client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(SLOTS),
+            UpdateExpression="DELETE apps :these",
+            ExpressionAttributeValues=wire({":these": {app}}),
+        )
+
+
+def slots(*, table: str) -> set[str]:
+    """The apps that have a slot."""
+    return set(_get(table, "previews", "slots").get("apps", ()))
 
 
 def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:

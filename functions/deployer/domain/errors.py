@@ -9,6 +9,7 @@ DeployError
  │   ├─ AwsRefusedError       AWS refused a call for another reason
  │   ├─ TaskStoppedError      the task stopped before it was of use
  │   ├─ WrongImageError       ECS runs another image than the one that was pushed
+ │   ├─ PreviewLimitError     as many previews run as the installation allows
  │   └─ NoAnswerError         the task runs, but the app never answered
  └─ TransientError            the workflow tries again
      ├─ MailLimitError        as many mails as SNS allows went out this second
@@ -58,6 +59,10 @@ class TaskStoppedError(PermanentError):
 
 class WrongImageError(PermanentError):
     """ECS runs another image than the one that was pushed."""
+
+
+class PreviewLimitError(PermanentError):
+    """As many previews run as the installation allows."""
 
 
 class NoAnswerError(PermanentError):

@@ -66,6 +66,10 @@ OTHERS = {
         "The app must listen on 0.0.0.0 (not 127.0.0.1), port {port}. If it uses another port, deploy Portcall "
         "with ContainerPort set to it; if it starts slowly, with a larger HealthTimeout.",
     ),
+    "PreviewLimitError": (
+        "was refused: too many previews",
+        "Delete a tag that is no longer needed, or deploy Portcall with a larger MaxPreviews.",
+    ),
     "WrongImageError": (
         "failed: another image runs than was pushed",
         "Push the image again. If it stays so, please report it with this mail.",

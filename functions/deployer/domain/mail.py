@@ -84,6 +84,34 @@ def given_up(push: Push, reason: str, halted: str, log: Sequence[str], context: 
     )
 
 
+def ended(push: Push, url: str, reason: str) -> Mail:
+    """The app was stopped for good, as it was to be."""
+    body = "\n".join(
+        [
+            _printable(reason),
+            "",
+            f"{push.app} has ended, and {url} answers no more. Push the tag again to have it back.",
+            "",
+            f"Image:      {push.repository}:{push.tag}",
+            f"Digest:     {push.digest}",
+        ]
+    )
+    return Mail(
+        subject=_subject(f"{push.app} has ended: {reason[:1].lower()}{reason[1:].rstrip('.')}"),
+        text=body + "\n",
+        document={
+            "outcome": "ended",
+            "app": push.app,
+            "tag": push.tag,
+            "digest": push.digest,
+            "deployment": push.deployment,
+            "url": url,
+            "reason": reason,
+        },
+        attributes={"app": push.app, "outcome": "ended"},
+    )
+
+
 def failed(
     push: Push, failure: Failure, serving: str, notes: Sequence[str], log: Sequence[str], context: Context
 ) -> Mail:
@@ -140,7 +168,7 @@ def _facts(push: Push, context: Context) -> list[str]:
         f"aws logs tail {context.log_group} --log-stream-names {context.log_stream} --region {context.region}"
     )
     facts = [
-        ("Image", f"{push.app}:{push.tag}"),
+        ("Image", f"{push.repository}:{push.tag}"),
         ("Digest", push.digest),
         ("Revision", context.revision.rsplit("/", 1)[-1]),
         ("Task", context.task.rsplit("/", 1)[-1]),

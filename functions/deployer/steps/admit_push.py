@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if "restart" in event["push"]:
         return _admit_restart(push, event["push"]["restart"])
     sequence = ledger.next_in_order(table=config.ledger, app=push.app)
-    now = ecr.digest_of(repository=push.app, tag=push.tag)
+    now = ecr.digest_of(repository=push.repository, tag=push.tag)
     if now != push.digest:
         reason = f"The tag points to {now} by now." if now else "The tag is gone."
         outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
@@ -38,7 +38,7 @@ def _admit_restart(push: Push, restart: dict[str, Any]) -> dict[str, Any]:
     """A restart keeps the number of what it restarts, so any push that is under way wins over it."""
     config = settings()
     current = ledger.current(table=config.ledger, app=push.app)
-    if current is None or current.deployment != restart["deployment"]:
+    if current is None or current.ended or current.deployment != restart["deployment"]:
         reason = "Another version has become the current one."
         outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
         return {"verdict": "superseded", "sequence": restart["sequence"]}

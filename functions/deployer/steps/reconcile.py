@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from deployer import healing, outcomes
+from deployer import healing, outcomes, previews
 from deployer.aws import ecr, ecs, ledger, sns, step_functions
+from deployer.domain import preview
 from deployer.domain.errors import DeployError
 from deployer.domain.failure import explain
 from deployer.domain.mail import Context, failed
@@ -16,6 +17,10 @@ from deployer.domain.push import Push
 from deployer.domain.task import Task, Verdict
 from deployer.observe import logger
 from deployer.settings import settings, watch
+from deployer.steps import end_preview
+
+# When an image was pushed (UNIX seconds), its digest, its tag.
+Pushed = tuple[int, str, str]
 
 # An event that has not come by then will not come.
 EVENTS_TAKE = 120
@@ -29,20 +34,62 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     running = ecs.running_tasks(cluster=settings().cluster)
     since = ledger.first_sweep(table=settings().ledger, now=int(time.time()))
-    watched = {name for name in ecr.repositories() if fnmatchcase(name, watch().repositories)}
+    pushed = _pushed()
     ours = {tags["portcall:app"] for _, _, tags in running if "portcall:app" in tags}
     done: dict[str, Any] = {}
-    for app in sorted(watched | ours):
+    for app in sorted(set(pushed) | ours | ledger.slots(table=settings().ledger)):
         try:
             tasks = {task.arn: by for task, by, tags in running if tags.get("portcall:app") == app}
-            acts = [*_end_what_was_aborted(app), *_stop_what_nobody_owns(app, tasks), *_revive(app, tasks)]
-            acts += _deploy_what_was_missed(app, since) if app in watched else []
+            acts = _end_what_is_over(app)
+            if not acts:
+                acts = [*_end_what_was_aborted(app), *_stop_what_nobody_owns(app, tasks), *_revive(app, tasks)]
+                acts += _deploy_what_was_missed(app, pushed.get(app, []), since)
         except DeployError as error:
             acts = [f"failed: {error}"]
         if acts:
             done[app] = acts
             logger.warning("The sweep found something", extra={"app": app, "acts": acts})
     return done
+
+
+def _pushed() -> dict[str, list[Pushed]]:
+    """The tagged images of the watched repositories, by app."""
+    found: dict[str, list[Pushed]] = {}
+    for repository in ecr.repositories():
+        if not fnmatchcase(repository, watch().repositories):
+            continue
+        try:
+            images = ecr.tagged_images(repository=repository)
+        except DeployError as error:
+            logger.warning("A repository could not be read", extra={"app": repository, "reason": str(error)})
+            continue
+        for image in images:
+            for tag in image.tags:
+                if image.may_be_app and fnmatchcase(tag, watch().tags):
+                    app = f"{repository}:{tag}" if settings().by_tag else repository
+                    found.setdefault(app, []).append((image.pushed_at, image.digest, tag))
+    return found
+
+
+def _end_what_is_over(app: str) -> list[str]:
+    """An app whose time is up, or a preview whose tag is gone, is stopped for good; its slot is free then."""
+    config = settings()
+    current = ledger.current(table=config.ledger, app=app)
+    repository, _, tag = app.partition(":")
+    reason = ""
+    if current is None:
+        under_way = any(not each.outcome for each in ledger.deployments(table=config.ledger, app=app))
+        if not under_way and app in ledger.slots(table=config.ledger):
+            ledger.free_slot(table=config.ledger, app=app)
+            return ["freed its slot"]
+        return []
+    if current.ended:
+        reason = current.halted
+    elif 0 < current.until <= time.time():
+        reason = f"Its time was up at {preview.moment(current.until)}."
+    elif config.is_preview(tag) and not ecr.digest_of(repository=repository, tag=tag):
+        reason = end_preview.REASON
+    return ["ended it"] if reason and previews.end(app=app, current=current, reason=reason) else []
 
 
 def _end_what_was_aborted(app: str) -> list[str]:
@@ -107,15 +154,8 @@ def _revive(app: str, tasks: dict[str, str]) -> list[str]:
     return [] if outcome == "known" else [f"{outcome} {current.task}"]
 
 
-def _deploy_what_was_missed(app: str, since: int) -> list[str]:
+def _deploy_what_was_missed(app: str, images: list[Pushed], since: int) -> list[str]:
     """The newest push of the app is deployed if the ledger has never heard of it."""
-    tag_pattern = watch().tags
-    images = [
-        (image.pushed_at, image.digest, tag)
-        for image in ecr.tagged_images(repository=app)
-        for tag in image.tags
-        if fnmatchcase(tag, tag_pattern)
-    ]
     if not images:
         return []
     pushed_at, digest, tag = max(images)

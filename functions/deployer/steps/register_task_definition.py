@@ -6,10 +6,13 @@ from typing import Any
 from deployer import outcomes
 from deployer.aws import ecs, ledger, ssm
 from deployer.domain import task_definition
+from deployer.domain.errors import PreviewLimitError
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
 from deployer.observe import logger
-from deployer.settings import settings
+from deployer.settings import Settings, settings
+
+NAMED = 20
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
@@ -28,6 +31,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         reason = "A newer push of the app was admitted."
         outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
         return {"verdict": "superseded"}
+    if config.is_preview(push.tag):
+        _take_slot(push.app, config)
     revision = ecs.register_task_definition(
         task_definition.request(
             push,
@@ -43,3 +48,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     )
     logger.info("Registered a revision", extra={"app": push.app, "digest": push.digest, "revision": revision})
     return {"verdict": "registered", "arn": revision, "at": time.time()}
+
+
+def _take_slot(app: str, config: Settings) -> None:
+    others = ledger.take_slot(table=config.ledger, app=app, most=config.max_previews)
+    if others:
+        named = ", ".join(sorted(others)[:NAMED])
+        raise PreviewLimitError(f"{len(others)} previews run already, and no more are allowed: {named}.")

@@ -60,6 +60,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         # Without the ledger the mail may come twice, which is better than never.
         logger.error("The outcome could not be written down", extra={"reason": str(refused)})
         publish()
+    if current is None and config.is_preview(push.tag):
+        ledger.free_slot(table=config.ledger, app=push.app)
     return {"error": why.error, "reason": why.reason}
 
 

@@ -1,11 +1,13 @@
 """SwitchOver: makes the new version the app's current one, and only then stops the one before it."""
 
 import dataclasses
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 from deployer import outcomes
 from deployer.aws import ec2, ecs, ledger
+from deployer.domain import preview
 from deployer.domain.errors import ContendedError, PermanentError
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
@@ -32,6 +34,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     notes = _stop_retired(config, push, seen)
     _close_unused_ports(event)
     logger.info("Switched over", extra={"app": push.app, "task": seen.task})
+    notes += preview.note(seen.until, preview=config.is_preview(push.tag))
     return {"verdict": "current", "previous": seen.previous, "notes": notes}
 
 
@@ -46,6 +49,7 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
         digest=push.digest,
         tag=push.tag,
         revision=event["taskDefinition"]["arn"],
+        until=_until(event, push, config, seen),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
         # The one port on which it answers: a restart need not look for it again.
         image=dataclasses.replace(image, ports=[event["health"]["port"]]).document(),
@@ -57,6 +61,16 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
     if not ledger.make_current(table=config.ledger, app=push.app, new=new, seen=seen):
         raise ContendedError("Another deployment of the app switched over at the same moment.")
     return dataclasses.replace(new, version=(seen.version if seen else 0) + 1)
+
+
+def _until(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None) -> int:
+    """A push gives the app its whole time again, a restart does not."""
+    if seen and "restart" in event:
+        return seen.until
+    is_preview = config.is_preview(push.tag)
+    return preview.until(
+        time.time(), asked=event["image"]["expires"], preview=is_preview, hours=config.preview_hours
+    )
 
 
 def _close_unused_ports(event: dict[str, Any]) -> None:

@@ -1,0 +1,32 @@
+"""Apps that are not for ever: a preview ends with its tag, or when its time is up."""
+
+import dataclasses
+
+from deployer import outcomes
+from deployer.aws import ecs, ledger, sns
+from deployer.domain import mail
+from deployer.domain.push import Push
+from deployer.observe import logger
+from deployer.settings import settings
+
+
+def end(*, app: str, current: ledger.Current, reason: str) -> bool:
+    """Stop an app for good and tell why; False if something newer has come in its place meanwhile.
+
+    Whatever it dies of half-way, the next sweep takes it up again. The app's slot is free afterwards.
+    """
+    config = settings()
+    if not current.ended:
+        ended = dataclasses.replace(current, ended=True, halted=reason)
+        if not ledger.make_current(table=config.ledger, app=app, new=ended, seen=current):
+            return False
+        current = dataclasses.replace(ended, version=current.version + 1)
+    for task in [*current.retired, current.task]:
+        ecs.stop_task(cluster=config.cluster, task=task, reason=f"Portcall: {current.halted}")
+    push = Push(f"end-{current.deployment}", current.since, app, current.tag, current.digest)
+    news = mail.ended(push, current.url, current.halted)
+    outcomes.settle(push, outcomes.ENDED, lambda: sns.publish(topic=config.topic, news=news), reason=reason)
+    if ledger.forget(table=config.ledger, app=app, seen=current):
+        ledger.free_slot(table=config.ledger, app=app)
+    logger.info("Ended an app", extra={"app": app, "reason": reason})
+    return True

@@ -1,0 +1,224 @@
+"""Where each tag is an app of its own: previews have their own URL, a time to live, and an end."""
+
+import time
+
+import pytest
+from deployer.aws import ledger
+from deployer.settings import settings
+from deployer.steps import end_preview, reconcile
+
+from tests.conftest import LambdaContext
+
+
+@pytest.fixture(autouse=True)
+def by_tag(monkeypatch):
+    monkeypatch.setenv("ENVIRONMENTS", "tag")
+    settings.cache_clear()
+    yield
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def tagged(push):
+    """`tagged("pr-7", 1)` is the first push of that tag."""
+
+    def of(tag, number=1):
+        document = push(number)
+        document["id"] = f"{tag}-{number}"
+        document["detail"]["image-tag"] = tag
+        return document
+
+    return of
+
+
+def current(tag):
+    return ledger.current(table="ledger", app=f"flask-app:{tag}")
+
+
+def sweep():
+    return reconcile.handler({"id": "sweep"}, LambdaContext())
+
+
+def delete(world, tag):
+    del world.tags["flask-app", tag]
+    detail = {"action-type": "DELETE", "repository-name": "flask-app", "image-tag": tag}
+    end_preview.handler({"id": "deleted", "detail": detail}, LambdaContext())
+
+
+def pass_time(monkeypatch, hours):
+    later = time.time() + hours * 3600
+    monkeypatch.setattr(reconcile.time, "time", lambda: later)
+
+
+def test_each_tag_has_an_app_of_its_own(deploy, world, tagged):
+    deploy(tagged("pr-7"))
+    deploy(tagged("pr-8", 2))
+    assert current("pr-7").url != current("pr-8").url
+    assert world.live() == {current("pr-7").task, current("pr-8").task}
+    assert world.mails[0]["subject"] == f"flask-app:pr-7 is live: {current('pr-7').url}"
+    assert {request["family"] for request in world.revisions} == {"portcall_flask-app_tpr-7", "portcall_flask-app_tpr-8"}  # fmt: skip
+
+
+def test_a_new_push_of_a_tag_takes_the_place_of_the_one_before(deploy, world, tagged):
+    deploy(tagged("pr-7"))
+    deploy(tagged("pr-8", 2))
+    deploy(tagged("pr-7", 3))
+    assert len(world.live()) == 2
+    assert current("pr-7").deployment == "pr-7-3"
+
+
+def test_the_mail_says_when_it_ends(deploy, world, tagged):
+    deploy(tagged("pr-7"))
+    assert "It is a preview: it ends at 20" in world.mails[0]["text"]
+    assert "or when its tag is deleted" in world.mails[0]["text"]
+    assert abs(current("pr-7").until - time.time() - 24 * 3600) < 60
+
+
+def test_the_image_may_ask_for_another_time(deploy, world, tagged):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.expires": "2h"}}
+    deploy(tagged("pr-7"))
+    assert abs(current("pr-7").until - time.time() - 2 * 3600) < 60
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.expires": "never"}}
+    deploy(tagged("pr-7", 2))
+    assert current("pr-7").until == 0
+
+
+def test_a_lasting_tag_is_no_preview(deploy, world, tagged, monkeypatch):
+    deploy(tagged("latest"))
+    assert current("latest").until == 0
+    assert "preview" not in world.mails[0]["text"]
+    pass_time(monkeypatch, 1000)
+    sweep()
+    delete(world, "latest")
+    assert current("latest")
+    assert world.live() == {current("latest").task}
+
+
+def test_a_preview_ends_when_its_time_is_up_with_a_mail(deploy, world, tagged, monkeypatch):
+    deploy(tagged("pr-7"))
+    url = current("pr-7").url
+    assert sweep() == {}
+    pass_time(monkeypatch, 25)
+    assert sweep() == {"flask-app:pr-7": ["ended it"]}
+    assert world.live() == set()
+    assert current("pr-7") is None
+    news = world.mails[-1]
+    assert news["subject"].startswith("flask-app:pr-7 has ended: its time was up at ")
+    assert url in news["text"]
+    assert news["attributes"] == {"app": "flask-app:pr-7", "outcome": "ended"}
+    assert sweep() == {}
+    assert len(world.mails) == 2
+
+
+def test_a_push_gives_it_its_whole_time_again(deploy, world, tagged, monkeypatch):
+    deploy(tagged("pr-7"))
+    pass_time(monkeypatch, 20)
+    deploy(tagged("pr-7", 2))
+    pass_time(monkeypatch, 10)
+    assert sweep() == {}
+    assert len(world.live()) == 1
+
+
+def test_a_preview_ends_with_its_tag(deploy, world, tagged):
+    deploy(tagged("pr-7"))
+    delete(world, "pr-7")
+    assert world.live() == set()
+    assert world.mails[-1]["subject"] == "flask-app:pr-7 has ended: its tag was deleted"
+    delete_again = {"id": "again", "detail": {"repository-name": "flask-app", "image-tag": "pr-7"}}
+    end_preview.handler(delete_again, LambdaContext())
+    assert len(world.mails) == 2
+
+
+def test_a_tag_that_is_there_again_keeps_its_app(deploy, world, tagged):
+    deploy(tagged("pr-7"))
+    late = {"id": "late", "detail": {"repository-name": "flask-app", "image-tag": "pr-7"}}
+    end_preview.handler(late, LambdaContext())
+    assert world.live() == {current("pr-7").task}
+
+
+def test_the_sweep_sees_a_deletion_whose_event_was_lost(deploy, world, tagged):
+    deploy(tagged("pr-7"))
+    del world.tags["flask-app", "pr-7"]
+    assert sweep() == {"flask-app:pr-7": ["ended it"]}
+    assert world.live() == set()
+
+
+def test_an_end_that_stopped_half_way_is_brought_to_its_end(deploy, world, tagged):
+    deploy(tagged("pr-7"))
+    world.faults["stop_task"] = [RuntimeError("the function died")]
+    with pytest.raises(RuntimeError):
+        delete(world, "pr-7")
+    sweep()
+    assert world.live() == set()
+    assert [news["attributes"]["outcome"] for news in world.mails] == ["deployed", "ended"]
+    assert current("pr-7") is None
+
+
+def test_no_more_previews_than_are_allowed(deploy, world, tagged):
+    for number in range(1, 4):
+        deploy(tagged(f"pr-{number}", number))
+    refused = deploy(tagged("pr-4", 4))
+    assert refused.status == "FAILED"
+    news = world.mails[-1]
+    assert news["subject"] == "flask-app:pr-4 was refused: too many previews"
+    assert "3 previews run already" in news["text"]
+    assert "flask-app:pr-1, flask-app:pr-2, flask-app:pr-3" in news["text"]
+    assert len(world.live()) == 3
+    # Those that run may be pushed again, and what lasts is no preview.
+    assert deploy(tagged("pr-2", 5)).states[-1] == "Deployed"
+    assert deploy(tagged("latest", 6)).states[-1] == "Deployed"
+
+
+def test_an_ended_preview_makes_room(deploy, world, tagged):
+    for number in range(1, 4):
+        deploy(tagged(f"pr-{number}", number))
+    delete(world, "pr-2")
+    assert deploy(tagged("pr-4", 4)).states[-1] == "Deployed"
+
+
+def test_a_preview_that_never_started_takes_no_room(deploy, world, tagged):
+    world.answers = None
+    for number in range(1, 5):
+        deploy(tagged(f"pr-{number}", number))
+    assert ledger.slots(table="ledger") == set()
+    world.answers = 200
+    assert deploy(tagged("pr-5", 5)).states[-1] == "Deployed"
+
+
+def test_the_sweep_frees_a_slot_that_nobody_uses(deploy, world, tagged):
+    ledger.take_slot(table="ledger", app="flask-app:pr-9", most=3)
+    assert sweep() == {"flask-app:pr-9": ["freed its slot"]}
+    assert ledger.slots(table="ledger") == set()
+
+
+def test_a_preview_that_dies_is_started_again_and_keeps_its_time(deploy, world, tagged, stop):
+    deploy(tagged("pr-7"))
+    before = current("pr-7")
+    stop(app="flask-app:pr-7")
+    assert current("pr-7").task != before.task
+    assert current("pr-7").until == before.until
+    assert "is live again" in world.mails[-1]["subject"]
+
+
+def test_the_sweep_deploys_the_tag_whose_event_was_lost(deploy, world, tagged, monkeypatch):
+    deploy(tagged("pr-7"))
+    sweep()
+    lost = tagged("pr-8", 2)
+    digest = lost["detail"]["image-digest"]
+    world.tags["flask-app", "pr-8"] = digest
+    world.pushed_at[digest] = int(time.time()) + 1
+    pass_time(monkeypatch, 1)
+    assert sweep() == {"flask-app:pr-8": ["deployed pr-8, whose event was lost"]}
+    assert len(world.live()) == 2
+
+
+def test_the_end_of_an_app_that_is_no_preview_is_what_its_image_asks(deploy, world, push, monkeypatch):
+    monkeypatch.setenv("ENVIRONMENTS", "repository")
+    settings.cache_clear()
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.expires": "1h"}}
+    deploy(push(1))
+    assert "It ends at 20" in world.mails[0]["text"]
+    pass_time(monkeypatch, 2)
+    assert sweep() == {"flask-app": ["ended it"]}
+    assert world.live() == set()
