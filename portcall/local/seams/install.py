@@ -7,6 +7,7 @@ from importlib.metadata import version
 from portcall.local.options import Settings
 from portcall.local.seams import (
     async_invocations,
+    capacity_providers,
     client_token,
     docker_client,
     ecr_events,
@@ -43,6 +44,7 @@ SEAMS = (
     layer_urls,
     docker_client,
     fargate,
+    capacity_providers,
     network_interfaces,
     security_groups,
     task_secrets,
