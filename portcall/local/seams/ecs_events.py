@@ -23,6 +23,7 @@ _TIMES = (
 )
 _COPIED = (
     "availabilityZone",
+    "capacityProviderName",
     "clusterArn",
     "connectivity",
     "cpu",

@@ -1,4 +1,8 @@
-"""StopTask that asks and returns: MiniStack blocks until the container is gone, and calls that exit code 0."""
+"""StopTask that asks and returns: MiniStack blocks until the container is gone, and calls that exit code 0.
+
+AWS takes Spot capacity back when it likes. Here somebody has to ask for it: StopTask of a task on FARGATE_SPOT
+with the reason that AWS itself gives is an interruption, and not the user's wish.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from portcall.local.seams.seam import Function, wrap
 from portcall.local.seams.task_exit import await_logs, note_exit
 
 DEFAULT_STOP_TIMEOUT_SECONDS = 30
+INTERRUPTED = "Your Spot Task was interrupted."
 
 # MiniStack takes a task that shall stop for one that has: only the thread that ends it may still change it.
 _ending: contextvars.ContextVar[str] = contextvars.ContextVar("ending_task", default="")
@@ -40,8 +45,10 @@ def _ask(original: Function) -> Function:
                 ecs._bump_task_version(task)
                 task["desiredStatus"] = "STOPPED"
                 task["stoppingAt"] = ecs._iso()
-                task["stopCode"] = "UserInitiated"
-                task["stoppedReason"] = data.get("reason") or "Task stopped by user"
+                reason = data.get("reason") or "Task stopped by user"
+                spot = task.get("capacityProviderName") == "FARGATE_SPOT"
+                task["stopCode"] = "SpotInterruption" if spot and reason == INTERRUPTED else "UserInitiated"
+                task["stoppedReason"] = reason
             shown = ecs._sanitize(task)
         if asked:
             announce(task)
