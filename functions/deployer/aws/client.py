@@ -24,6 +24,7 @@ THROTTLES = {
     "BandwidthLimitExceeded",
     "Throttled",
 }
+PASSING = {"ServerException", "ServiceUnavailable", "TransactionConflictException"}
 DENIALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
 
 
@@ -52,7 +53,7 @@ def errors_as_ours() -> Iterator[None]:
             raise ThrottledError(message) from error
         if code in DENIALS:
             raise AccessDeniedError(message) from error
-        if status >= 500 or code in ("ServerException", "ServiceUnavailable"):
+        if status >= 500 or code in PASSING:
             raise AwsUnavailableError(message) from error
         raise AwsRefusedError(message) from error
     except (ConnectionError, HTTPClientError) as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def wire(item: dict[str, Any]) -> dict[str, Any]:
-    """`{"n": 1}` becomes `{"n": {"N": "1"}}`. Takes str, int, None, list and dict."""
+    """`{"n": 1}` becomes `{"n": {"N": "1"}}`. Takes str, int, None, list, dict and sets of str."""
     return {name: _typed(value) for name, value in item.items()}
 
 
@@ -24,6 +24,8 @@ def _typed(value: Any) -> dict[str, Any]:
             return {"S": value}
         case int():
             return {"N": str(value)}
+        case set():
+            return {"SS": sorted(value)}
         case list():
             return {"L": [_typed(each) for each in value]}
         case dict():
@@ -38,6 +40,8 @@ def _untyped(value: dict[str, Any]) -> Any:
             return None
         case "N":
             return int(content)
+        case "SS":
+            return set(content)
         case "L":
             return [_untyped(each) for each in content]
         case "M":

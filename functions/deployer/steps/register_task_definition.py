@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return {"verdict": "registered", "arn": event["restart"]["revision"], "at": time.time()}
     if ledger.last_in_order(table=config.ledger, app=push.app) > event["admission"]["sequence"]:
         reason = "A newer push of the app was admitted."
-        outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
+        outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
         return {"verdict": "superseded"}
     revision = ecs.register_task_definition(
         task_definition.request(
