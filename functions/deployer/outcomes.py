@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from deployer import mailing
 from deployer.aws import events, ledger
-from deployer.domain.errors import DeployError, MailLimitError
+from deployer.domain import timing
+from deployer.domain.errors import DeployError
 from deployer.domain.push import Push
 from deployer.observe import count, logger
 from deployer.settings import settings
-
-MAILS_A_SECOND = 4
 
 DEPLOYED = "deployed"
 FAILED = "failed"
@@ -32,19 +32,29 @@ def settle(push: Push, outcome: str, publish: Callable[[], object] | None, **fac
     Before the mail everything may fail and be tried again. After it nothing may, or the mail would be sent
     twice: what goes wrong then is logged.
     """
-    config = settings()
-    if not ledger.record(table=config.ledger, push=push, outcome=outcome, **facts):
+    if not ledger.record(table=settings().ledger, push=push, outcome=outcome, **facts):
         return
     if publish:
-        # https://docs.aws.amazon.com/general/latest/gr/sns.html: above 10 a second AWS drops the subscription.
-        if ledger.mails_this_second(table=config.ledger) > MAILS_A_SECOND:
-            raise MailLimitError("As many mails as SNS allows went out this second.")
+        mailing.await_turn()
         publish()
     try:
-        ledger.mark_told(table=config.ledger, push=push)
+        mailing.stubbornly(lambda: ledger.mark_told(table=settings().ledger, push=push))
         count(outcome.capitalize())
         detail = {"app": push.app, "tag": push.tag, "digest": push.digest, "deployment": push.deployment}
         events.put_event(detail_type=DETAIL_TYPES[outcome], detail={"outcome": outcome, **detail, **facts})
     except DeployError as error:
         logger.warning("Not everybody was told", extra={"app": push.app, "reason": str(error)})
     logger.info("The push has its outcome", extra={"app": push.app, "outcome": outcome})
+
+
+def so_far(document: dict[str, Any], until: float | None = None) -> dict[str, Any]:
+    """How far a deployment came, for the ledger: phases, revision and task, as far as there are any.
+
+    `until`, in UNIX seconds, is when the phase that did not end was given up.
+    """
+    facts = {
+        "phases": {name: str(round(took, 3)) for name, took in timing.phases(document, until)},
+        "revision": (document.get("taskDefinition") or {}).get("arn"),
+        "task": (document.get("task") or {}).get("arn"),
+    }
+    return {name: value for name, value in facts.items() if value}

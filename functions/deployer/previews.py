@@ -18,7 +18,7 @@ def end(*, app: str, current: ledger.Current, reason: str) -> bool:
     config = settings()
     if not current.ended:
         ended = dataclasses.replace(current, ended=True, halted=reason)
-        if not ledger.make_current(table=config.ledger, app=app, new=ended, seen=current):
+        if not ledger.change_current(table=config.ledger, app=app, new=ended, seen=current):
             return False
         current = dataclasses.replace(ended, version=current.version + 1)
     for task in [*current.retired, current.task]:

@@ -203,7 +203,6 @@ def test_a_sweep_with_nothing_to_mend_does_nothing(stack: Installed) -> None:
 
 # Each is needed on the way of every push, except where the image makes the step ask further.
 NEEDED = [
-    ("AdmitPush", "dynamodb:PutItem", SERVES),
     ("AdmitPush", "dynamodb:UpdateItem", SERVES),
     ("AdmitPush", "ecr:DescribeImages", SERVES),
     ("ReadImage", "ecr:BatchGetImage", SERVES),
@@ -219,6 +218,7 @@ NEEDED = [
     ("WaitForRunning", "dynamodb:UpdateItem", SERVES),
     ("ResolvePublicIp", "ec2:DescribeNetworkInterfaces", SERVES),
     ("CheckHealth", "dynamodb:GetItem", SILENT),
+    ("SwitchOver", "dynamodb:ConditionCheckItem", SERVES),
     ("SwitchOver", "dynamodb:GetItem", SERVES),
     ("SwitchOver", "dynamodb:PutItem", SERVES),
 ]

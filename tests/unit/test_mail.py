@@ -15,6 +15,7 @@ CONTEXT = mail.Context(
     region="eu-west-1",
     phases=[("register", 0.5), ("start", 20.0)],
 )
+NOTHING = mail.Standing("")
 FAILURE = Failure("TaskStoppedError", "failed to start: exit code 1", "exit code 1", "Read its last words.")
 
 
@@ -36,7 +37,7 @@ def test_tells_image_digest_revision_and_times():
 
 
 def test_the_first_line_of_a_failure_is_its_reason_and_the_last_are_the_log():
-    news = mail.failed(PUSH, FAILURE, "", [], ["one", "two"], CONTEXT)
+    news = mail.failed(PUSH, FAILURE, NOTHING, [], ["one", "two"], CONTEXT)
     assert news.text.splitlines()[0] == "exit code 1"
     assert news.text.endswith("    one\n    two\n")
     assert news.subject == "flask-app failed to start: exit code 1"
@@ -44,14 +45,14 @@ def test_the_first_line_of_a_failure_is_its_reason_and_the_last_are_the_log():
 
 
 def test_only_the_last_thirty_lines_are_told():
-    news = mail.failed(PUSH, FAILURE, "", [], [f"line {number}" for number in range(100)], CONTEXT)
+    news = mail.failed(PUSH, FAILURE, NOTHING, [], [f"line {number}" for number in range(100)], CONTEXT)
     assert news.document["log"] == [f"line {number}" for number in range(70, 100)]
 
 
 def test_a_failure_before_there_was_a_task_says_so():
     early = mail.Context(revision="", task="", log_group="apps", log_stream="", region="eu-west-1", phases=[])
-    text = mail.failed(PUSH, FAILURE, "", ["A note."], [], early).text
-    assert "It wrote nothing to its log." in text
+    text = mail.failed(PUSH, FAILURE, NOTHING, ["A note."], [], early).text
+    assert "No task was started, so there is no log." in text
     assert "A note." in text
     assert "Task:" not in text
     assert "Took:" not in text
@@ -69,7 +70,7 @@ def test_a_subject_is_what_sns_takes(text):
 
 @given(st.text(max_size=2000))
 def test_a_log_line_cannot_break_out_of_its_line(text):
-    news = mail.failed(PUSH, FAILURE, "", [], [text], CONTEXT)
+    news = mail.failed(PUSH, FAILURE, NOTHING, [], [text], CONTEXT)
     assert news.text.splitlines()[-1].startswith("    ") or news.text.endswith("\n    \n")
     assert len(news.text.splitlines()[-1]) <= mail.LOG_LINE_LIMIT + 4
 
@@ -81,5 +82,5 @@ def test_tells_what_was_replaced_and_how_to_go_back():
 
 
 def test_a_failure_tells_what_still_serves():
-    text = mail.failed(PUSH, FAILURE, "http://198.51.100.2:3000/", [], [], CONTEXT).text
+    text = mail.failed(PUSH, FAILURE, mail.Standing("http://198.51.100.2:3000/"), [], [], CONTEXT).text
     assert "still serving at http://198.51.100.2:3000/" in text

@@ -51,6 +51,14 @@ def snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
+def source_of(name: str) -> str:
+    """A step's own source, with that of the modules beside `steps` that it goes by."""
+    source = (ROOT / f"functions/deployer/steps/{snake(name)}.py").read_text()
+    beside = re.findall(r"^from deployer import (.+)$", source, re.MULTILINE)
+    modules = [module for names in beside for module in names.split(", ")]
+    return "\n".join([source, *((ROOT / f"functions/deployer/{each}.py").read_text() for each in modules)])
+
+
 def test_every_transition_lands_and_every_state_is_reachable():
     assert DEFINITION["StartAt"] in STATES
     for name, state in STATES.items():
@@ -96,7 +104,7 @@ def test_every_transient_error_is_retried_where_it_is_raised():
     always = {"ThrottledError", "AwsUnavailableError"}
     for name, state in TASKS.items():
         retried = {error for rule in state["Retry"] for error in rule["ErrorEquals"]}
-        source = (ROOT / f"functions/deployer/steps/{snake(name)}.py").read_text()
+        source = source_of(name)
         assert ("ContendedError" in source) == ("ContendedError" in retried), name
         assert ("outcomes.DEPLOYED" in source or "outcomes.FAILED" in source) == (
             "MailLimitError" in retried

@@ -3,6 +3,7 @@
 The interpreter is the embedded cloud's Step Functions, in this process and without its waiting.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -20,9 +21,9 @@ import yaml
 
 os.environ["SFN_WAIT_SCALE"] = "0"  # read when MiniStack is imported
 
-from deployer import outcomes, probe
+from deployer import mailing, probe
 from deployer.aws import ec2, ecr, ecs, events, ledger, logs, meeting, sns, ssm, step_functions
-from deployer.domain.errors import NoAnswerError
+from deployer.domain.errors import DeployError, NoAnswerError
 from deployer.domain.mail import Mail
 from deployer.domain.task import Task
 from deployer.steps import record_task_state, restart_app
@@ -77,6 +78,7 @@ class World:
     pushed_at: dict[str, int] = field(default_factory=dict)
     apps: dict[str, str] = field(default_factory=dict)
     dead: dict[str, Task] = field(default_factory=dict)
+    strangers: list[tuple[Task, str, dict[str, str]]] = field(default_factory=list)
 
     # Read.
     revisions: list[dict[str, Any]] = field(default_factory=list)
@@ -87,9 +89,14 @@ class World:
     stopped: list[str] = field(default_factory=list)
     mails: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    steps: list[tuple[str, Any]] = field(default_factory=list)
 
     def may_fail(self, name: str) -> None:
-        """Raise the next fault of a call, or do what is to happen at that very moment."""
+        """Raise the next fault of a call, or do what is to happen at that very moment.
+
+        Calls go by the name of their function in `aws`, steps by that of their state; `<name> answer` is when
+        it has taken effect.
+        """
         if self.faults.get(name):
             fault = self.faults[name].pop(0)
             if isinstance(fault, Exception):
@@ -99,10 +106,13 @@ class World:
     def tags_of(self, started_by: str) -> dict[str, str]:
         """The tags of a task of ours; one that a test put there has those of the app."""
         found = [request["tags"] for request in self.tasks if request["started_by"] == started_by]
-        return {tag["key"]: tag["value"] for tags in found for tag in tags} or {"portcall:app": "flask-app"}
+        return {tag["key"]: tag["value"] for tags in found for tag in tags} or {
+            "portcall:app": "flask-app",
+            "portcall:deployment": started_by,
+        }
 
     def running_tasks(self) -> list[tuple[Task, str, dict[str, str]]]:
-        return [
+        ours = [
             (
                 Task(arn, "RUNNING", "RUNNING", 3, interface="eni-1"),
                 by,
@@ -111,6 +121,7 @@ class World:
             for by, arn in self.started.items()
             if arn not in self.stopped and arn not in self.dead
         ]
+        return ours + self.strangers
 
     def tagged_images(self, repository: str) -> list[ecr.Image]:
         return [
@@ -121,6 +132,24 @@ class World:
 
     def live(self) -> set[str]:
         return set(self.started.values()) - set(self.stopped) - set(self.dead)
+
+    def abort(self) -> None:
+        """Abort the execution that makes the call, as StopExecution does; the step itself goes on."""
+        interpreter._stop_execution({"executionArn": seam._execution.get()["executionArn"]})
+
+    def again(self, step: str) -> None:
+        """Run a step once more with what it was given last: its first run was slow, or its answer lost."""
+        event = next(event for name, event in reversed(self.steps) if name == step)
+        with contextlib.suppress(DeployError):
+            module_of(step).handler(json.loads(json.dumps(event)), LambdaContext())
+
+
+class LambdaDied(Exception):
+    """What Lambda says of a function that did not end by itself."""
+
+
+def module_of(state: str) -> Any:
+    return import_module("deployer.steps." + re.sub(r"(?<!^)(?=[A-Z])", "_", state).lower())
 
 
 @dataclass
@@ -143,6 +172,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
     def register(request: dict[str, Any]) -> str:
         world.may_fail("register_task_definition")
         world.revisions.append(request)
+        world.may_fail("register_task_definition answer")
         return f"arn:aws:ecs:eu-west-1:111122223333:task-definition/{request['family']}:{len(world.revisions)}"
 
     def run(*, client_token: str, **request: Any) -> str:
@@ -182,6 +212,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
     def stop(*, cluster: str, task: str, reason: str) -> None:
         world.may_fail("stop_task")
         world.stopped.append(task)
+        world.may_fail("stop_task answer")
 
     def put_event(**event: Any) -> None:
         world.may_fail("put_event")
@@ -192,7 +223,9 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
 
         def call(**arguments: Any) -> Any:
             world.may_fail(name)
-            return original(**arguments)
+            answer = original(**arguments)
+            world.may_fail(f"{name} answer")
+            return answer
 
         monkeypatch.setattr(module, name, call)
 
@@ -202,9 +235,13 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
         "is_newest",
         "current",
         "make_current",
+        "change_current",
+        "give_up",
         "record",
         "mark_told",
         "mails_this_second",
+        "open_deployments",
+        "close",
     ):
         may_fail_first(ledger, name)
     may_fail_first(meeting, "store_token")
@@ -212,6 +249,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
     def publish(*, topic: str, news: Mail) -> str:
         world.may_fail("publish")
         world.mails.append(vars(news))
+        world.may_fail("publish answer")
         return "message"
 
     def addresses(*, interface: str) -> tuple[str, str]:
@@ -275,7 +313,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
         (probe, "wait_until_answers", wait_until_answers),
         (step_functions, "_answer", tell),
         # Retries take no time here, so no second would pass until the next mail may go out.
-        (outcomes, "MAILS_A_SECOND", 1_000_000),
+        (mailing, "MAILS_A_SECOND", 1_000_000),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, replacement)
     return world
@@ -305,17 +343,31 @@ def deploy(world: World, _seam: None, monkeypatch: pytest.MonkeyPatch) -> Iterat
     )
     definition["States"]["WaitForRunning"]["TimeoutSeconds"] = 1
 
+    at_work: list[str] = []
+
     def call(function: str, event: Any) -> Any:
-        name = re.sub(r"(?<!^)(?=[A-Z])", "_", function.rsplit(":", 1)[-1]).lower()
-        step = import_module(f"deployer.steps.{name}")
+        name = function.rsplit(":", 1)[-1]
+        step = module_of(name)
+        execution = seam._execution.get()
+        if execution["status"] != "RUNNING":
+            raise interpreter._ExecutionError("Aborted", "No state is entered any more.")
+        world.steps.append((name, event))
+        at_work.append(execution["executionArn"])
         try:
+            world.may_fail(name)
             if world.each_step_twice:
                 step.handler(json.loads(json.dumps(event)), LambdaContext())
             # As over the wire: what is not JSON must not get by.
-            return json.loads(json.dumps(step.handler(json.loads(json.dumps(event)), LambdaContext())))
+            answer = json.loads(json.dumps(step.handler(json.loads(json.dumps(event)), LambdaContext())))
+            world.may_fail(f"{name} answer")
+            return answer
+        except LambdaDied as error:
+            raise interpreter._ExecutionError(str(error), f"RequestId: 1 Error: {error}") from error
         except Exception as error:
             cause = {"errorType": type(error).__name__, "errorMessage": str(error)}
             raise interpreter._ExecutionError(type(error).__name__, json.dumps(cause)) from error
+        finally:
+            at_work.remove(execution["executionArn"])
 
     # `_invoke_with_callback` goes through the seam, which holds on to the function below it.
     monkeypatch.setattr(
@@ -333,7 +385,9 @@ def deploy(world: World, _seam: None, monkeypatch: pytest.MonkeyPatch) -> Iterat
         try:
             return {"body": call(record["ref"], event)}
         except interpreter._ExecutionError as error:
-            return {"error": True, "body": json.loads(error.cause)}
+            with contextlib.suppress(ValueError):
+                return {"error": True, "body": json.loads(error.cause)}
+            return {"error": True, "body": {"errorType": error.error, "errorMessage": error.cause}}
 
     monkeypatch.setattr(lambda_svc, "_execute_function_with_config_scope", execute)
     machine = f"machine-{uuid.uuid4().hex}"
@@ -350,17 +404,21 @@ def deploy(world: World, _seam: None, monkeypatch: pytest.MonkeyPatch) -> Iterat
             follow(json.loads(body)["executionArn"])
         return bool(status == 200)
 
-    def is_running(execution: str) -> bool:
+    def ending(execution: str) -> step_functions.Ending | None:
         known = interpreter._executions.get(execution)
-        return bool(known and known["status"] == "RUNNING")
+        if known is None:
+            return step_functions.Ending("GONE")
+        said = (known.get("error") or "", known.get("cause") or "")
+        return None if known["status"] == "RUNNING" else step_functions.Ending(known["status"], *said)
 
     monkeypatch.setattr(step_functions, "start_execution", start)
-    monkeypatch.setattr(step_functions, "is_running", is_running)
+    monkeypatch.setattr(step_functions, "ending", ending)
 
     def follow(execution_arn: str) -> Execution:
         execution = interpreter._executions[execution_arn]
         deadline = time.monotonic() + 30
-        while execution["status"] == "RUNNING" and time.monotonic() < deadline:
+        # A step goes on when its execution is aborted.
+        while (execution["status"] == "RUNNING" or execution_arn in at_work) and time.monotonic() < deadline:
             time.sleep(0.01)
         entered = [each["stateEnteredEventDetails"]["name"] for each in execution["events"] if "stateEnteredEventDetails" in each]  # fmt: skip
         output = json.loads(execution.get("output") or "{}")

@@ -1,8 +1,13 @@
 """An app that stops by itself is started again; one that keeps crashing, or was stopped by hand, is not."""
 
 import pytest
+from deployer import mailing
 from deployer.aws import ledger
+from deployer.domain.errors import AccessDeniedError, AwsUnavailableError, MailLimitError, ThrottledError
 from deployer.domain.task import Task
+from deployer.steps import reconcile
+
+from tests.conftest import LambdaContext
 
 
 def current():
@@ -98,3 +103,91 @@ def test_a_restart_that_dies_counts_as_a_crash_and_is_tried_again(deploy, world,
         stop(arn=arn, started_by=started_by)
     assert current().halted
     assert world.mails[-1]["subject"] == "flask-app is down: it keeps crashing"
+
+
+def test_an_old_event_of_a_restart_that_died_is_not_dealt_with_again(deploy, world, push, stop):
+    deploy(push(1))
+    world.states = [Task("", "STOPPED", "STOPPED", 6, stop_code="EssentialContainerExited", exit_code=1)]
+    stop()
+    started_by, arn = list(world.started.items())[-1]
+    stop(arn=arn, started_by=started_by)
+    before = current()
+    stop(arn=arn, started_by=started_by, times=5)
+    assert current() == before
+    assert not before.halted
+
+
+def test_events_of_long_ago_change_nothing(deploy, world, push, stop):
+    deploy(push(1))
+    old = current().task
+    stop()
+    deploy(push(2))
+    before, mails = current(), len(world.mails)
+    stop(arn=old, times=3)
+    stop(arn=old, started_by=f"restart-{old.rpartition('/')[2]}")
+    assert current() == before
+    assert len(world.mails) == mails
+
+
+def test_that_an_app_is_given_up_is_told_once_and_later_if_not_at_once(deploy, world, push, stop, monkeypatch):
+    deploy(push(1))
+    now = [1_800_000_000]
+    monkeypatch.setattr("deployer.healing.time.time", lambda: now[0])
+    stop()
+    stop()
+    world.faults["publish"] = [ThrottledError("Rate exceeded")]
+    with pytest.raises(ThrottledError):
+        stop(times=1)
+    stop(times=2, arn=current().task)
+    assert [news["document"]["outcome"] for news in world.mails].count("given up") == 0
+    now[0] += 61
+    stop(times=2, arn=current().task)
+    assert [news["document"]["outcome"] for news in world.mails].count("given up") == 1
+    assert "exit code 1" in world.mails[-1]["text"].splitlines()[0]
+
+
+def test_many_that_are_given_up_at_once_do_not_flood_the_inbox(deploy, world, push, stop, monkeypatch):
+    deploy(push(1))
+    monkeypatch.setattr(mailing, "MAILS_A_SECOND", 0)
+    stop()
+    stop()
+    with pytest.raises(MailLimitError):
+        stop(times=1)
+
+
+def test_the_mail_of_restarts_that_come_to_nothing_does_not_speak_of_crashes(deploy, world, push, stop):
+    deploy(push(1))
+    task = current().task
+    world.faults["run_task"] = [AccessDeniedError("RunTask: not authorized")] * 9
+    stop(code="SpotInterruption")
+    for _ in range(4):
+        reconcile.handler({"id": "sweep"}, LambdaContext())
+    assert current().halted == "3 restarts in a row came to nothing."
+    assert world.mails[-1]["subject"] == "flask-app is down: it could not be started again"
+    assert task.rpartition("/")[2] in world.mails[-1]["text"]
+
+
+def test_what_portcall_stopped_itself_was_not_stopped_by_hand(deploy, world, push, stop):
+    deploy(push(1))
+    dead = current().task
+    world.dead[dead] = Task(
+        dead, "STOPPED", "STOPPED", 6, stop_code="UserInitiated", stopped_reason="Portcall: superseded"
+    )
+    reconcile.handler({"id": "sweep"}, LambdaContext())
+    assert world.live() == {current().task} != {dead}
+
+
+def test_two_restarts_of_one_stop_end_with_one_task_and_one_mail(deploy, world, push, stop):
+    """The first is slow, and the sweep starts another."""
+    deploy(push(1))
+    first = current()
+    world.faults["start_execution"] = [AwsUnavailableError("no answer")]
+    with pytest.raises(AwsUnavailableError):
+        stop(times=1)
+    reconcile.handler({"id": "sweep"}, LambdaContext())
+    late = f"restart-{first.task.rpartition('/')[2]}"
+    restart = {"deployment": "push-1", "sequence": first.sequence, "revision": first.revision, "reason": "?"}
+    document = {**push(1), "id": late, "restart": restart}
+    assert deploy(document, moves_the_tag=False).states[-1] == "Superseded"
+    assert world.live() == {current().task}
+    assert len(world.mails) == 2

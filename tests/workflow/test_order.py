@@ -1,7 +1,11 @@
 """Pushes that come twice, too late, or on top of each other: one live task, and it is the last one pushed."""
 
-from deployer.aws import ledger
+import itertools
+
+import pytest
+from deployer.aws import ledger, meeting
 from deployer.domain.errors import AccessDeniedError
+from deployer.domain.task import Task
 
 
 def outcomes(world):
@@ -148,6 +152,72 @@ def test_apps_do_not_disturb_each_other(deploy, world, push):
     deploy(push(1))
     deploy(other)
     assert len(world.live()) == 2
+
+
+@pytest.mark.parametrize("arrival", list(itertools.permutations([1, 2, 3])))
+@pytest.mark.parametrize("tags", [("latest",) * 3, ("v1", "v2", "v3"), ("latest", "next", "latest")])
+def test_events_in_any_order_and_twice_end_with_what_was_pushed_last(deploy, world, push, tags, arrival):
+    events = {}
+    for number, tag in enumerate(tags, 1):
+        events[number] = push(number)
+        events[number]["detail"]["image-tag"] = tag
+        world.tags["flask-app", tag] = events[number]["detail"]["image-digest"]
+    for number in [*arrival, *arrival]:
+        deploy(events[number], moves_the_tag=False)
+    assert current().deployment == "push-3"
+    assert world.live() == {current().task}
+    told = [news["document"]["deployment"] for news in world.mails]
+    assert len(set(told)) == len(told)
+    assert outcomes(world) == ["deployed"] * len(told)
+
+
+def test_a_clock_that_goes_back_does_not_lose_the_last_push_of_a_tag(deploy, world, push):
+    deploy(push(2))
+    last = push(3)
+    last["time"] = push(1)["time"]
+    assert deploy(last).states[-1] == "Deployed"
+    assert current().deployment == "push-3"
+
+
+def test_going_back_to_an_image_that_was_there_before_is_a_push_like_any_other(deploy, world, push):
+    for number, image in ((1, 1), (2, 2), (3, 1)):
+        event = push(number)
+        event["detail"]["image-digest"] = f"sha256:{image:064x}"
+        deploy(event)
+    assert (current().deployment, current().digest) == ("push-3", f"sha256:{1:064x}")
+
+
+def test_a_version_that_dies_once_it_has_answered_does_not_replace_the_one_before(deploy, world, push):
+    def die() -> None:
+        arn = world.started["push-2"]
+        world.dead[arn] = Task(arn, "STOPPED", "STOPPED", 9, stop_code="EssentialContainerExited", exit_code=1)
+        meeting.store_task(table="ledger", task=world.dead[arn])
+
+    deploy(push(1))
+    before = current()
+    world.faults["CheckHealth answer"] = [die]
+    assert deploy(push(2)).error == "TaskStoppedError"
+    assert current() == before
+    assert world.live() == {before.task}
+    assert outcomes(world) == ["deployed", "failed"]
+
+
+def test_a_failure_of_what_was_overtaken_says_that_the_newer_version_serves(deploy, world, push):
+    world.bad = {"push-1"}
+    world.faults["probe"] = [lambda: deploy(push(2))]
+    deploy(push(1))
+    assert outcomes(world) == ["deployed", "failed"]
+    assert f"A newer version serves at {current().url}" in world.mails[-1]["text"]
+
+
+def test_a_failure_does_not_say_that_a_version_serves_which_has_died_unseen(deploy, world, push):
+    deploy(push(1))
+    dead = current().task
+    world.dead[dead] = Task(dead, "STOPPED", "STOPPED", 9, stop_code="EssentialContainerExited", exit_code=1)
+    world.answers = None
+    deploy(push(2))
+    assert "still serving" not in world.mails[-1]["text"]
+    assert "No other version serves." in world.mails[-1]["text"]
 
 
 def test_each_push_has_one_outcome_in_the_ledger(deploy, world, push):

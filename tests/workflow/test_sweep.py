@@ -1,20 +1,25 @@
 """The sweep makes up for what no event told, does nothing else, and may run at any time."""
 
 import pytest
+from deployer import mailing
 from deployer.aws import ecs, ledger
-from deployer.domain.push import Push
 from deployer.domain.task import Task
 from deployer.steps import reconcile
 
 from tests.conftest import LambdaContext
+from tests.workflow.conftest import ARN
 
 NOW = 1_800_000_000
+
+
+def outcomes(app="flask-app"):
+    return {each.deployment: each.outcome for each in ledger.deployments(table="ledger", app=app)}
 
 
 @pytest.fixture
 def sweep(monkeypatch, world, deploy):
     """`sweep()` runs it; the first one was long ago, so that pushes count as later than that."""
-    ledger.first_sweep(table="ledger", now=NOW - 10_000)
+    ledger.begin_sweep(table="ledger", now=NOW - 10_000, until=NOW - 10_000)
     monkeypatch.setattr("deployer.steps.reconcile.time.time", lambda: NOW)
     return lambda: reconcile.handler({"id": "sweep"}, LambdaContext())
 
@@ -102,7 +107,7 @@ def test_respects_a_stop_by_hand(deploy, world, push, sweep):
 
 def test_stops_a_task_of_ours_that_nobody_owns(deploy, world, push, sweep):
     deploy(push(1))
-    world.started["nobody"] = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/orphan"
+    world.started["nobody"] = ARN + "orphan"
     sweep()
     assert world.live() == {current().task}
 
@@ -118,15 +123,16 @@ def test_leaves_the_task_of_a_deployment_under_way_alone(deploy, world, push, sw
 def test_ends_a_deployment_that_was_aborted_with_a_mail(deploy, world, push, sweep):
     deploy(push(1))
     before = current()
-    lost = Push.from_event(push(2), by_tag=False)
-    ledger.claim(table="ledger", push=lost, execution="arn:aws:states:eu-west-1:1:execution:gone")
-    world.started["push-2"] = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/orphan"
+    world.log = ["the last words"]
+    world.faults["WaitForRunning"] = [world.abort]
+    assert deploy(push(2)).status == "ABORTED"
     sweep()
-    outcomes = {each.deployment: each.outcome for each in ledger.deployments(table="ledger", app="flask-app")}
-    assert outcomes == {"push-1": "deployed", lost.deployment: "failed"}
+    assert outcomes() == {"push-1": "deployed", "push-2": "failed"}
     assert world.live() == {before.task}
-    assert "aborted" in world.mails[-1]["subject"]
-    assert f"still serving at {before.url}" in world.mails[-1]["text"]
+    mail = world.mails[-1]
+    assert mail["subject"] == "flask-app was aborted"
+    assert f"still serving at {before.url}" in mail["text"]
+    assert "the last words" in mail["text"]
     assert sweep() == {}
 
 
@@ -154,3 +160,119 @@ def test_a_push_that_could_not_be_claimed_is_known_all_the_same(deploy, world, p
     world.pushed_at[push(1)["detail"]["image-digest"]] = NOW - 1000
     assert sweep() == {}
     assert len(world.mails) == 1
+
+
+def test_a_push_that_the_ledger_has_forgotten_was_not_missed(deploy, world, push, sweep):
+    """Its item expires after 90 days, the image stays."""
+    world.tags["flask-app", "latest"] = push(1)["detail"]["image-digest"]
+    world.pushed_at[push(1)["detail"]["image-digest"]] = NOW - 91 * 24 * 3600
+    ledger.begin_sweep(table="ledger", now=NOW - 100 * 24 * 3600, until=NOW - 1)
+    assert sweep() == {}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {"Name": "a batch job"},
+        {"portcall:app": "flask-app"},
+        {"portcall:app": "flask-app", "portcall:deployment": "push-1"},
+    ],
+)
+def test_never_touches_the_task_of_somebody_else(deploy, world, push, sweep, tags):
+    """Not even one that was run by hand from a revision of ours, whose tags it may bear."""
+    deploy(push(1))
+    world.strangers = [(Task(ARN + "theirs", "RUNNING", "RUNNING", 3), "somebody", tags)]
+    assert sweep() == {}
+    assert world.stopped == []
+
+
+def test_a_sweep_does_nothing_while_another_is_at_it(deploy, world, push, sweep):
+    deploy(push(1))
+    world.started["nobody"] = ARN + "orphan"
+    seen = []
+    world.faults["stop_task"] = [lambda: seen.append(sweep())]
+    assert sweep() == {"flask-app": [f"stopped {ARN}orphan"]}
+    assert seen == [{}]
+    assert sweep() == {}
+
+
+def test_a_sweep_that_died_does_not_keep_the_next_from_working(deploy, world, push, sweep):
+    deploy(push(1))
+    world.started["nobody"] = ARN + "orphan"
+    ledger.begin_sweep(table="ledger", now=NOW - 300, until=NOW - 60)
+    assert sweep() == {"flask-app": [f"stopped {ARN}orphan"]}
+
+
+MOMENTS = ["AdmitPush", "RunTask", "WaitForRunning", "CheckHealth", "SwitchOver", "make_current", "make_current answer", "record", "record answer", "mark_told", "PublishUrl answer"]  # fmt: skip
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_sweep_in_the_middle_of_a_deployment_does_no_harm(deploy, world, push, sweep, moment):
+    deploy(push(1))
+    world.faults[moment] = [sweep]
+    deploy(push(2))
+    assert current().deployment == "push-2"
+    assert world.live() == {current().task}
+    assert len(world.mails) == 2
+    assert sweep() == {}
+
+
+@pytest.mark.parametrize("moment", ["open_deployments", "current", "open_deployments answer", "current answer"])
+@pytest.mark.parametrize("which", range(4))
+def test_a_deployment_in_the_middle_of_a_sweep_does_no_harm(deploy, world, push, sweep, moment, which):
+    deploy(push(1))
+    world.faults[moment] = [*([lambda: None] * which), lambda: deploy(push(2))]
+    sweep()
+    if current().deployment == "push-1":
+        deploy(push(2))
+    assert current().deployment == "push-2"
+    assert world.live() == {current().task}
+    assert sweep() == {}
+    assert len(world.mails) == 2
+
+
+def test_a_bug_that_one_apps_records_bring_out_does_not_keep_the_others_waiting(deploy, world, push, sweep):
+    deploy(push(1))
+    world.tags["a-first-app", "latest"] = f"sha256:{9:064x}"
+    world.started["nobody"] = ARN + "orphan"
+    world.faults["open_deployments"] = [KeyError("a bug")]
+    done = sweep()
+    assert done["a-first-app"] == ["failed: 'a bug'"]
+    assert done["flask-app"] == [f"stopped {ARN}orphan"]
+
+
+def test_what_the_sweep_has_ended_it_looks_at_no_more(deploy, world, push, sweep):
+    for number in range(1, 4):
+        deploy(push(number))
+    assert len(ledger.open_deployments(table="ledger", app="flask-app")) == 3
+    sweep()
+    assert ledger.open_deployments(table="ledger", app="flask-app") == []
+
+
+def test_many_aborted_deployments_are_told_no_faster_than_mails_may_go_out(
+    deploy, world, push, sweep, monkeypatch
+):
+    sleeps = []
+    monkeypatch.setattr(mailing, "MAILS_A_SECOND", 1)
+    monkeypatch.setattr(reconcile.time, "sleep", lambda seconds: sleeps.append(seconds))
+    for number in (1, 2):
+        world.faults["CheckHealth"] = [world.abort]
+        event = push(number)
+        event["detail"]["repository-name"] = f"app-{number}"
+        deploy(event)
+    sweep()
+    assert len(world.mails) == 1
+    assert sleeps.count(1) == 4
+
+
+def test_the_same_sweep_next_time_tells_what_could_not_be_told(deploy, world, push, sweep, monkeypatch):
+    monkeypatch.setattr(mailing, "MAILS_A_SECOND", 0)
+    monkeypatch.setattr(reconcile.time, "sleep", lambda seconds: None)
+    world.faults["CheckHealth"] = [world.abort]
+    deploy(push(1))
+    assert "failed: " in sweep()["flask-app"][0]
+    monkeypatch.setattr(mailing, "MAILS_A_SECOND", 100)
+    sweep()
+    assert [news["attributes"]["outcome"] for news in world.mails] == ["failed"]
+    assert sweep() == {}

@@ -30,6 +30,7 @@ THROTTLES = {
     "BandwidthLimitExceeded",
     "Throttled",
 }
+PASSING = {"ServerException", "ServiceUnavailable", "TransactionConflictException"}
 DENIALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
 
 
@@ -58,14 +59,18 @@ def errors_as_ours() -> Iterator[None]:
             raise ThrottledError(message) from error
         if code in DENIALS:
             raise AccessDeniedError(message) from error
-        if status >= 500 or code in ("ServerException", "ServiceUnavailable"):
+        if status >= 500 or code in PASSING:
             raise AwsUnavailableError(message) from error
         raise AwsRefusedError(message) from error
     except (ConnectionError, HTTPClientError) as error:
         raise AwsUnavailableError(f"AWS did not answer: {type(error).__name__}") from error
 
 
+def answer_of(error: DeployError) -> dict[str, Any]:
+    """What AWS answered where an error of ours comes from an answer of AWS, else nothing."""
+    return getattr(error.__cause__, "response", None) or {}
+
+
 def code_of(error: DeployError) -> str:
     """AWS's own code of an error of ours, `ResourceNotFoundException` say, '' if it has none."""
-    cause = error.__cause__
-    return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""
+    return str(answer_of(error).get("Error", {}).get("Code", ""))

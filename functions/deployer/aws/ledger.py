@@ -1,18 +1,26 @@
 """Amazon DynamoDB: the ledger. One table, `pk` and `sk`; `expires_at` is in UNIX seconds.
 
 `app#<app>` / `current`                       the deployment that serves; stays
-`app#<app>` / `order`                         how many numbers were drawn, and the largest admitted; stays
-`app#<app>` / `deployment#<time>#<event id>`  one push and what became of it; kept for 90 days
+`app#<app>` / `order`                         how many numbers were drawn, the last push that was of an app, and
+                                              `open`: what the sweep has yet to see told; stays
+`app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
 `previews`  / `slots`                         `apps`: the previews that are, or are on their way; stays
 `mails#<second>` / `sent`                     how many mails went out in that second; kept for an hour
-`sweep`     / `first`                         when the first sweep was; stays
+`sweep`     / `first`                         when the first sweep was, and until when the last may take; stays
+
+A deployment begins with `tag`, `digest`, `execution`, `sequence`, `began_at` and, if it is one, `restart` (of
+which deployment, and why). Its end adds `outcome`, `ended_at`, `phases` (name -> seconds) and, as far as it
+came, `revision`, `task`, `url`, `reason`, `error` and the end of the `log`. `told_at` says that it was mailed,
+`given_up_at` that it can no longer become the current one. Times are in UNIX seconds.
 """
 
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
-from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.aws.client import answer_of, client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
@@ -27,10 +35,11 @@ class Current:
 
     `digest` is what runs, `image` what ReadImage found in it, from which a restart starts, `previous` the
     digest that ran before it. `sequence` orders an app's deployments: a larger one was pushed later.
-    `retired` are the tasks of earlier ones that have yet to be stopped. `healing` is the task whose stop is
-    being made up for, `crashes` when the app crashed lately (UNIX seconds), `attempts` how many restarts have
-    come to nothing; `halted` says why it is not started again. `until` is when the app ends (UNIX seconds,
-    0 for never), `ended` that it does. `version` counts the changes of the item.
+    `retired` are the tasks of earlier ones that have yet to be stopped. `healing` is the stop that is being
+    made up for, `reason` why it was, `crashes` when the app crashed lately (UNIX seconds), `attempts` how many
+    restarts have come to nothing; `halted` says why it is not started again, `halted_at` since when, and
+    `told_at` when that was mailed. `until` is when the app ends (UNIX seconds, 0 for never), `ended` that it
+    does. `version` counts the changes of the item.
     """
 
     deployment: str
@@ -45,9 +54,12 @@ class Current:
     previous: str = ""
     retired: list[str] = field(default_factory=list)
     healing: str = ""
+    reason: str = ""
     crashes: list[int] = field(default_factory=list)
     attempts: int = 0
     halted: str = ""
+    halted_at: int = 0
+    told_at: int = 0
     until: int = 0
     ended: bool = False
     version: int = 0
@@ -55,51 +67,71 @@ class Current:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One push or restart, as the ledger has it; `outcome` is '' while it is open."""
+    """One push or restart, as the ledger has it; `outcome` is '' while there is none."""
 
     deployment: str
     time: str
     tag: str
     digest: str
-    execution: str
-    outcome: str
+    execution: str = ""
+    sequence: int = 0
+    restart: dict[str, Any] = field(default_factory=dict)
+    outcome: str = ""
+    reason: str = ""
+    error: str = ""
+    revision: str = ""
+    task: str = ""
+    told_at: int = 0
 
 
-def claim(*, table: str, push: Push, execution: str) -> bool:
-    """Note that `execution` deals with this push; False if another does already.
+def claim(
+    *, table: str, push: Push, execution: str, sequence: int, restart: dict[str, Any] | None = None
+) -> int | None:
+    """Note that `execution` deals with this push and return its number; None if another does already.
 
-    The same execution may claim a push again, since any step may run twice.
+    The same execution may claim a push again, since any step may run twice: it keeps the number that it had.
     """
-    item = {
-        **_deployment(push),
+    now = int(time.time())
+    values = {
         "execution": execution,
         "tag": push.tag,
         "digest": push.digest,
-        "expires_at": int(time.time()) + KEEP,
+        "sequence": sequence,
+        "began_at": now,
+        "expires_at": now + KEEP,
+        **({"restart": restart} if restart else {}),
     }
-    return _unless_refused(
-        "put_item",
-        TableName=table,
-        Item=wire(item),
-        ConditionExpression="attribute_not_exists(pk) OR execution = :mine",
-        ExpressionAttributeValues=wire({":mine": execution}),
-    )
+    condition = "attribute_not_exists(pk) OR #execution = :execution"
+    try:
+        return int(_update(table, push, values, condition, keep=("sequence", "began_at"))["sequence"])
+    except AwsRefusedError as error:
+        if code_of(error) == CONDITION_FAILED:
+            return None
+        raise
 
 
-def next_in_order(*, table: str, app: str) -> int:
-    """The number of a push among those of its app, from one on."""
+def next_in_order(*, table: str, push: Push) -> int:
+    """Draw the number of a push among those of its app, and note that it is open.
+
+    A push of a later second has a larger number, in whatever order their events come. Within a second, and
+    among pushes of one tag, whose order the tag itself tells, it is the order of drawing.
+    """
     with errors_as_ours():
         answer = client("dynamodb").update_item(
             TableName=table,
-            Key=wire({"pk": f"app#{app}", "sk": "order"}),
-            UpdateExpression="ADD admitted :one",
-            ExpressionAttributeValues=wire({":one": 1}),
-            ReturnValues="UPDATED_NEW",
+            Key=wire({"pk": f"app#{push.app}", "sk": "order"}),
+            UpdateExpression="ADD admitted :one, #open :this",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues=wire({":one": 1, ":this": {_name(push)}}),
+            ReturnValues="ALL_NEW",
         )
-    return int(plain(answer["Attributes"])["admitted"])
+    order = plain(answer["Attributes"])
+    seconds = int(datetime.fromisoformat(push.time.replace("Z", "+00:00")).timestamp())
+    number = seconds * 1_000_000 + int(order["admitted"])
+    return max(number, order["last_admitted"] + 1) if order.get("last_tag") == push.tag else number
 
 
-def is_newest(*, table: str, app: str, sequence: int) -> bool:
+def is_newest(*, table: str, push: Push, sequence: int) -> bool:
     """Note that the push with this number is of an app; False if one with a larger number was noted.
 
     A push that came too late, or of what is no app, draws a number too, but never gets here.
@@ -107,10 +139,10 @@ def is_newest(*, table: str, app: str, sequence: int) -> bool:
     return _unless_refused(
         "update_item",
         TableName=table,
-        Key=wire({"pk": f"app#{app}", "sk": "order"}),
-        UpdateExpression="SET last_admitted = :sequence",
+        Key=wire({"pk": f"app#{push.app}", "sk": "order"}),
+        UpdateExpression="SET last_admitted = :sequence, last_tag = :tag",
         ConditionExpression="attribute_not_exists(last_admitted) OR last_admitted <= :sequence",
-        ExpressionAttributeValues=wire({":sequence": sequence}),
+        ExpressionAttributeValues=wire({":sequence": sequence, ":tag": push.tag}),
     )
 
 
@@ -120,22 +152,46 @@ def current(*, table: str, app: str) -> Current | None:
     return _current(item) if item else None
 
 
-def make_current(*, table: str, app: str, new: Current, seen: Current | None) -> bool:
-    """Put `new` in the place of `seen`; False if somebody else has changed the item since it was seen."""
-    item = {
-        "pk": f"app#{app}",
-        "sk": "current",
-        **vars(new),
-        "version": (seen.version if seen else 0) + 1,
+def make_current(*, table: str, push: Push, new: Current, seen: Current | None) -> bool:
+    """Put `new`, which is of `push`, in the place of `seen`.
+
+    False if somebody else has changed the item since it was seen, or the push was given up.
+    """
+    alive = {
+        "TableName": table,
+        "Key": wire(_deployment(push)),
+        "ConditionExpression": "attribute_not_exists(given_up_at)",
     }
-    unchanged = "version = :seen" if seen else "attribute_not_exists(pk)"
-    return _unless_refused(
-        "put_item",
-        TableName=table,
-        Item=wire(item),
-        ConditionExpression=unchanged,
+    switch = _replacement(table, push.app, new, seen)
+    try:
+        with errors_as_ours():
+            client("dynamodb").transact_write_items(TransactItems=[{"Put": switch}, {"ConditionCheck": alive}])
+    except AwsRefusedError as error:
+        reasons = answer_of(error).get("CancellationReasons", [])
+        if {each.get("Code") for each in reasons} & {"ConditionalCheckFailed", "TransactionConflict"}:
+            return False
+        raise
+    return True
+
+
+def change_current(*, table: str, app: str, new: Current, seen: Current) -> bool:
+    """Put `new`, which is of the same deployment, in the place of `seen`; False if that has changed."""
+    return _unless_refused("put_item", **_replacement(table, app, new, seen))
+
+
+def give_up(*, table: str, push: Push) -> None:
+    """From now on this deployment cannot become the current one, whoever is still at work for it."""
+    _update(table, push, {"given_up_at": int(time.time()), "tag": push.tag, "digest": push.digest})
+
+
+def _replacement(table: str, app: str, new: Current, seen: Current | None) -> dict[str, Any]:
+    item = {"pk": f"app#{app}", "sk": "current", **vars(new), "version": (seen.version if seen else 0) + 1}
+    return {
+        "TableName": table,
+        "Item": wire(item),
+        "ConditionExpression": "version = :seen" if seen else "attribute_not_exists(pk)",
         **({"ExpressionAttributeValues": wire({":seen": seen.version})} if seen else {}),
-    )
+    }
 
 
 def forget(*, table: str, app: str, seen: Current) -> bool:
@@ -170,8 +226,7 @@ def take_slot(*, table: str, app: str, most: int) -> set[str]:
     except AwsRefusedError as error:
         if code_of(error) != CONDITION_FAILED:
             raise
-        answer: dict[str, Any] = getattr(error.__cause__, "response", {})
-        return set(plain(answer["Item"])["apps"])
+        return set(plain(answer_of(error)["Item"])["apps"])
     return set()
 
 
@@ -234,12 +289,16 @@ def mark_told(*, table: str, push: Push) -> None:
     _update(table, push, {"told_at": int(time.time())})
 
 
-def _update(table: str, push: Push, values: dict[str, Any], condition: str = "") -> dict[str, Any]:
+def _update(
+    table: str, push: Push, values: dict[str, Any], condition: str = "", keep: Collection[str] = ()
+) -> dict[str, Any]:
+    """Set values, of those to `keep` only what is not there yet; return the whole item."""
+    new = {name: f"if_not_exists(#{name}, :{name})" if name in keep else f":{name}" for name in values}
     with errors_as_ours():
         answer = client("dynamodb").update_item(
             TableName=table,
             Key=wire(_deployment(push)),
-            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            UpdateExpression="SET " + ", ".join(f"#{name} = {value}" for name, value in new.items()),
             ExpressionAttributeNames={f"#{name}": name for name in values},
             ExpressionAttributeValues=wire({f":{name}": value for name, value in values.items()}),
             ReturnValues="ALL_NEW",
@@ -259,30 +318,78 @@ def deployments(*, table: str, app: str, most: int = 50) -> list[Deployment]:
             Limit=most,
             ConsistentRead=True,
         )
-    found = []
-    for item in map(plain, answer["Items"]):
-        _, at, deployment = item["sk"].split("#", 2)
-        # A push that AdmitPush could not claim has an outcome, but no more than that.
-        facts = {name: item.get(name, "") for name in ("tag", "digest", "execution", "outcome")}
-        found.append(Deployment(deployment, at, **facts))
-    return found
+    return [_known(item) for item in map(plain, answer["Items"])]
 
 
-def first_sweep(*, table: str, now: int) -> int:
-    """When the first sweep was, in UNIX seconds, which is now if this is it."""
+def open_deployments(*, table: str, app: str) -> list[Deployment]:
+    """Those whose outcome is not there, or may not have been told; the oldest first."""
+    names = sorted(_get(table, f"app#{app}", "order").get("open", set()))
+    items = [_get(table, f"app#{app}", f"deployment#{name}") for name in names]
+    # One that was noted but not claimed (yet) has no item.
+    return [_known(item) for item in items if item]
+
+
+def close(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
+    """Take deployments that everybody was told of off the list of open ones."""
     with errors_as_ours():
-        answer = client("dynamodb").update_item(
+        client("dynamodb").update_item(
             TableName=table,
-            Key=wire({"pk": "sweep", "sk": "first"}),
-            UpdateExpression="SET swept_at = if_not_exists(swept_at, :now)",
-            ExpressionAttributeValues=wire({":now": now}),
-            ReturnValues="ALL_NEW",
+            Key=wire({"pk": f"app#{app}", "sk": "order"}),
+            UpdateExpression="DELETE #open :these",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues=wire(
+                {":these": {f"{each.time}#{each.deployment}" for each in deployments}}
+            ),
         )
+
+
+def begin_sweep(*, table: str, now: int, until: int) -> int | None:
+    """When the first sweep was, which is now if this is it; None while another one is at it.
+
+    This one has until `until`. Times are in UNIX seconds.
+    """
+    try:
+        with errors_as_ours():
+            answer = client("dynamodb").update_item(
+                TableName=table,
+                Key=wire({"pk": "sweep", "sk": "first"}),
+                UpdateExpression="SET swept_at = if_not_exists(swept_at, :now), busy_until = :until",
+                ConditionExpression="attribute_not_exists(busy_until) OR busy_until <= :now",
+                ExpressionAttributeValues=wire({":now": now, ":until": until}),
+                ReturnValues="ALL_NEW",
+            )
+    except AwsRefusedError as error:
+        if code_of(error) == CONDITION_FAILED:
+            return None
+        raise
     return int(plain(answer["Attributes"])["swept_at"])
 
 
+def end_sweep(*, table: str, until: int) -> None:
+    """Let the next one begin, unless it has: this one took longer than it had."""
+    _unless_refused(
+        "update_item",
+        TableName=table,
+        Key=wire({"pk": "sweep", "sk": "first"}),
+        UpdateExpression="REMOVE busy_until",
+        ConditionExpression="busy_until = :until",
+        ExpressionAttributeValues=wire({":until": until}),
+    )
+
+
 def _deployment(push: Push) -> dict[str, str]:
-    return {"pk": f"app#{push.app}", "sk": f"deployment#{push.time}#{push.deployment}"}
+    return {"pk": f"app#{push.app}", "sk": f"deployment#{_name(push)}"}
+
+
+def _name(push: Push) -> str:
+    return f"{push.time}#{push.deployment}"
+
+
+def _known(item: dict[str, Any]) -> Deployment:
+    _, at, deployment = item["sk"].split("#", 2)
+    # A push that AdmitPush could not claim has an outcome, but no more than that.
+    facts = {each.name: item[each.name] for each in fields(Deployment) if each.name in item}
+    return Deployment(deployment=deployment, time=at, **facts)
 
 
 def _get(table: str, pk: str, sk: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
-from deployer.domain.errors import AwsRefusedError
-from deployer.domain.task import Task
+from deployer.domain.errors import AwsRefusedError, TaskStoppedError
+from deployer.domain.task import Task, Verdict
 
 DAY = 24 * 60 * 60
 
@@ -46,8 +46,15 @@ def store_task(*, table: str, task: Task) -> Meeting | None:
 def news_of(*, table: str, task: str) -> Task | None:
     """The last news of a task, None if none came."""
     with errors_as_ours():
-        answer = client("dynamodb").get_item(TableName=table, Key=_key(task))
+        answer = client("dynamodb").get_item(TableName=table, Key=_key(task), ConsistentRead=True)
     return _meeting(task, plain(answer.get("Item") or {})).task
+
+
+def still_runs(*, table: str, task: str) -> None:
+    """Raise TaskStoppedError if there is news that a task has stopped."""
+    news = news_of(table=table, task=task)
+    if news and news.verdict is Verdict.STOPPED:
+        raise TaskStoppedError(news.why_stopped())
 
 
 def _meet(table: str, task: str, values: dict[str, Any], condition: str = "") -> Meeting:

@@ -1,6 +1,7 @@
 """AWS Step Functions: executions, and answers to a waiting state."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from deployer.aws.client import client, code_of, errors_as_ours
@@ -38,16 +39,29 @@ def start_execution(*, machine: str, name: str, document: dict[str, Any]) -> boo
     return True
 
 
-def is_running(execution: str) -> bool:
-    """Whether an execution goes on; one that is not known (any more) does not."""
+@dataclass(frozen=True)
+class Ending:
+    """How an execution ended: e.g. `ABORTED`, what was said of it, and when, in UNIX seconds."""
+
+    status: str
+    error: str = ""
+    cause: str = ""
+    at: float = 0.0
+
+
+def ending(execution: str) -> Ending | None:
+    """How an execution ended, None while it goes on. One that is not known (any more) ended long ago."""
     try:
         with errors_as_ours():
             answer = client("stepfunctions").describe_execution(executionArn=execution)
     except AwsRefusedError as error:
         if code_of(error) == "ExecutionDoesNotExist":
-            return False
+            return Ending("GONE")
         raise
-    return str(answer["status"]) in ("RUNNING", "PENDING_REDRIVE")
+    if answer["status"] in ("RUNNING", "PENDING_REDRIVE"):
+        return None
+    said = (answer.get("error") or "", answer.get("cause") or "")
+    return Ending(answer["status"], *said, answer["stopDate"].timestamp())
 
 
 def _answer(operation: str, **arguments: str) -> bool:

@@ -1,5 +1,6 @@
 """The news of a deployment: a mail that people read and a document that machines do."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,8 +8,12 @@ from deployer.domain.failure import Failure
 from deployer.domain.push import Push
 
 SUBJECT_LIMIT = 99
+NAME_LIMIT = 40
+TEXT_LIMIT = 2000
 LOG_LINES = 30
 LOG_LINE_LIMIT = 500
+# What terminals take for colours and cursor movements.
+ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,14 @@ class Mail:
     text: str
     document: dict[str, object]
     attributes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What serves though a deployment failed: `url` is '' if nothing does."""
+
+    url: str
+    is_newer: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,7 @@ def live(push: Push, url: str, previous: str, notes: Sequence[str], context: Con
     """The app answered at `url`; `previous` is the digest that it replaced, '' if it is the first."""
     before = f"It replaced {previous}; push that again to go back." if previous else "It is the first version."
     said = [f"{push.app} is live: it answered at this address.", before, *notes]
-    return _good_news(push, f"{push.app} is live: {url}", url, said, {"previous": previous}, context)
+    return _good_news(push, f"is live: {url}", url, said, {"previous": previous}, context)
 
 
 def live_again(push: Push, url: str, reason: str, notes: Sequence[str], context: Context) -> Mail:
@@ -47,39 +60,40 @@ def live_again(push: Push, url: str, reason: str, notes: Sequence[str], context:
         f"Why it stopped: {reason}",
         *notes,
     ]
-    return _good_news(push, f"{push.app} is live again: {url}", url, said, {"restarted": reason}, context)
+    return _good_news(push, f"is live again: {url}", url, said, {"restarted": reason}, context)
 
 
 def _good_news(
-    push: Push, subject: str, url: str, said: Sequence[str], document: dict[str, object], context: Context
+    push: Push, verdict: str, url: str, said: Sequence[str], document: dict[str, object], context: Context
 ) -> Mail:
-    body = "\n".join([url, "", *map(_printable, said), "", *_facts(push, context)])
+    body = "\n".join([url, "", *map(printable, said), "", *_facts(push, context)])
     return Mail(
-        subject=_subject(subject),
+        subject=_subject(push.app, verdict),
         text=body + "\n",
         document=_document(push, context, "deployed") | {"url": url, **document},
         attributes={"app": push.app, "outcome": "deployed"},
     )
 
 
-def given_up(push: Push, reason: str, halted: str, log: Sequence[str], context: Context) -> Mail:
-    """The app is down, and is not started again until somebody pushes."""
+def given_up(push: Push, verdict: str, reason: str, halted: str, log: Sequence[str], context: Context) -> Mail:
+    """The app is down, and is not started again until somebody pushes; `verdict` ends the subject."""
     body = "\n".join(
         [
-            _printable(reason),
+            printable(reason),
             "",
-            f"{push.app} is down, and is not started again: {halted}",
+            f"{push.app} is down, and is not started again: {printable(halted)}",
             "Mend it and push; that starts it.",
             "",
             *_facts(push, context),
             "",
-            *_last_lines(log),
+            *_last_lines(log, context),
         ]
     )
     return Mail(
-        subject=_subject(f"{push.app} is down: it keeps crashing"),
+        subject=_subject(push.app, f"is down: {verdict}"),
         text=body + "\n",
-        document=_document(push, context, "given up") | {"reason": reason, "halted": halted, "log": _tail(log)},
+        document=_document(push, context, "given up")
+        | {"reason": printable(reason), "halted": halted, "log": tail(log)},
         attributes={"app": push.app, "outcome": "failed"},
     )
 
@@ -88,7 +102,7 @@ def ended(push: Push, url: str, reason: str) -> Mail:
     """The app was stopped for good, as it was to be."""
     body = "\n".join(
         [
-            _printable(reason),
+            printable(reason),
             "",
             f"{push.app} has ended, and {url} answers no more. Push the tag again to have it back.",
             "",
@@ -97,7 +111,7 @@ def ended(push: Push, url: str, reason: str) -> Mail:
         ]
     )
     return Mail(
-        subject=_subject(f"{push.app} has ended: {reason[:1].lower()}{reason[1:].rstrip('.')}"),
+        subject=_subject(push.app, f"has ended: {reason[:1].lower()}{reason[1:].rstrip('.')}"),
         text=body + "\n",
         document={
             "outcome": "ended",
@@ -113,52 +127,66 @@ def ended(push: Push, url: str, reason: str) -> Mail:
 
 
 def failed(
-    push: Push, failure: Failure, serving: str, notes: Sequence[str], log: Sequence[str], context: Context
+    push: Push,
+    failure: Failure,
+    standing: Standing,
+    notes: Sequence[str],
+    log: Sequence[str],
+    context: Context,
 ) -> Mail:
     """The deployment failed.
 
-    `serving` is the URL of the version before, '' if there is none; `notes` say what else is to know;
-    `log` is the app's last output.
+    `standing` is what serves nevertheless; `notes` say what else is to know; `log` is the app's last output.
     """
-    before = f"The version before is still serving at {serving}" if serving else "No earlier version serves."
     body = "\n".join(
         [
-            _printable(failure.reason),
+            printable(failure.reason),
             "",
             f"{push.app} {failure.verdict}.",
             failure.hint,
-            before,
-            *notes,
+            "",
+            _serving(standing),
+            *map(printable, notes),
             "",
             *_facts(push, context),
             "",
-            *_last_lines(log),
+            *_last_lines(log, context),
         ]
     )
     return Mail(
-        subject=_subject(f"{push.app} {failure.verdict}"),
+        subject=_subject(push.app, failure.verdict),
         text=body + "\n",
         document=_document(push, context, "failed")
         | {
             "error": failure.error,
-            "reason": failure.reason,
+            "reason": printable(failure.reason),
             "hint": failure.hint,
-            "log": _tail(log),
-            "serving": serving,
+            "log": tail(log),
+            "serving": standing.url,
         },
         attributes={"app": push.app, "outcome": "failed"},
     )
 
 
-def _tail(log: Sequence[str]) -> list[str]:
-    return [_printable(line)[:LOG_LINE_LIMIT] for line in log][-LOG_LINES:]
+def _serving(standing: Standing) -> str:
+    if not standing.url:
+        return "No other version serves."
+    which = "A newer version serves" if standing.is_newer else "The version before is still serving"
+    return f"{which} at {standing.url}"
 
 
-def _last_lines(log: Sequence[str]) -> list[str]:
-    tail = _tail(log)
-    if not tail:
-        return ["It wrote nothing to its log."]
-    return [f"The last {len(tail)} lines that it wrote:", "", *(f"    {line}" for line in tail)]
+def tail(log: Sequence[str]) -> list[str]:
+    """The last lines of a log, without what could fool a reader or break a mail, and none of them too long."""
+    return [printable(line, LOG_LINE_LIMIT) for line in log[-LOG_LINES:]]
+
+
+def _last_lines(log: Sequence[str], context: Context) -> list[str]:
+    lines = tail(log)
+    if not lines and not context.task:
+        return ["No task was started, so there is no log."]
+    if not lines:
+        return ["Its log was empty when this was written."]
+    return [f"The last {len(lines)} lines of its log:", "", *(f"    {line}" for line in lines)]
 
 
 def _facts(push: Push, context: Context) -> list[str]:
@@ -192,11 +220,14 @@ def _document(push: Push, context: Context, outcome: str) -> dict[str, object]:
     }
 
 
-def _subject(text: str) -> str:
-    """SNS takes fewer than 100 ASCII characters without control characters."""
-    plain = _printable(text).encode("ascii", "replace").decode()
+def _subject(app: str, verdict: str) -> str:
+    """What SNS takes: fewer than 100 characters, all of them ASCII. A long name leaves room for the verdict."""
+    name = app if len(app) <= NAME_LIMIT else "..." + app[3 - NAME_LIMIT :]
+    plain = printable(f"{name} {verdict}").encode("ascii", "replace").decode()
     return plain if len(plain) <= SUBJECT_LIMIT else plain[: SUBJECT_LIMIT - 3] + "..."
 
 
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text).strip()
+def printable(text: str, limit: int = TEXT_LIMIT) -> str:
+    """One line without control characters, colours and the like, and not too long."""
+    plain = "".join(each if each.isprintable() else " " for each in ESCAPES.sub("", text)).strip()
+    return plain if len(plain) <= limit else plain[: limit - 4] + " ..."

@@ -73,8 +73,13 @@ class Task:
 
     @property
     def stopped_by_hand(self) -> bool:
-        """Somebody called StopTask, which is to be respected."""
-        return self.stop_code == "UserInitiated"
+        """Somebody else called StopTask, which is to be respected."""
+        return self.stop_code == "UserInitiated" and not self.stopped_by_us
+
+    @property
+    def stopped_by_us(self) -> bool:
+        """Each of our own stops says so."""
+        return self.stopped_reason.startswith("Portcall:")
 
     @property
     def crashed(self) -> bool:

@@ -15,16 +15,20 @@ PHASES = (
 )
 
 
-def phases(document: dict[str, Any]) -> list[tuple[str, float]]:
+def phases(document: dict[str, Any], until: float | None = None) -> list[tuple[str, float]]:
     """(name, seconds) of each phase that ended, beginning with the push; `at` is in UNIX seconds.
 
-    The event's own time has no fractions of a second, so the first phase is right to a second.
+    `until` is when the deployment failed: the phase in which it did is told too. The event's own time has no
+    fractions of a second, so the first phase is right to a second.
     """
+    ends = [(document.get(key) or {}).get("at") for _, key in PHASES]
+    came = max((number for number, at in enumerate(ends, 1) if at is not None), default=0)
+    if until is not None and came < len(PHASES):
+        ends[came] = until
     before = datetime.fromisoformat(str(document["time"]).replace("Z", "+00:00")).timestamp()
-    ended = []
-    for name, key in PHASES:
-        at = (document.get(key) or {}).get("at")
+    told = []
+    for (name, _), at in zip(PHASES, ends, strict=True):
         if at is not None:
-            ended.append((name, max(0.0, at - before)))
+            told.append((name, max(0.0, at - before)))
             before = at
-    return ended
+    return told

@@ -19,12 +19,20 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     config = settings()
     push = Push.from_event(event["push"], by_tag=config.by_tag)
-    if not ledger.claim(table=config.ledger, push=push, execution=event["execution"]):
+    restart = event["push"].get("restart")
+    drawn = ledger.next_in_order(table=config.ledger, push=push)
+    sequence = ledger.claim(
+        table=config.ledger,
+        push=push,
+        execution=event["execution"],
+        sequence=restart["sequence"] if restart else drawn,
+        restart=restart,
+    )
+    if sequence is None:
         logger.info("Another execution has this push", extra={"app": push.app})
         return {"verdict": "duplicate", "sequence": 0}
-    if "restart" in event["push"]:
-        return _admit_restart(push, event["push"]["restart"])
-    sequence = ledger.next_in_order(table=config.ledger, app=push.app)
+    if restart:
+        return _admit_restart(push, restart)
     now = ecr.digest_of(repository=push.repository, tag=push.tag)
     if now != push.digest:
         reason = f"The tag points to {now} by now." if now else "The tag is gone."

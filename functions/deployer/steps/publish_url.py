@@ -35,9 +35,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         outcomes.DEPLOYED,
         lambda: sns.publish(topic=config.topic, news=news),
         url=url,
-        task=where.task,
-        revision=where.revision,
-        phases={name: str(round(took, 3)) for name, took in phases},
+        **outcomes.so_far(event),
     )
     seconds("PushToUrl", sum(took for _, took in phases))
     return {"at": time.time()}

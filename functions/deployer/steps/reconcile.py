@@ -1,18 +1,15 @@
 """Reconcile, every five minutes: makes up for what no event told."""
 
-import functools
 import hashlib
 import time
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from deployer import healing, outcomes, previews
-from deployer.aws import ecr, ecs, ledger, sns, step_functions
-from deployer.domain import preview
-from deployer.domain.errors import DeployError
-from deployer.domain.failure import explain
-from deployer.domain.mail import Context, failed
+from deployer import failing, healing, outcomes, previews
+from deployer.aws import ecr, ecs, ledger, step_functions
+from deployer.domain import failure, preview
+from deployer.domain.errors import DeployError, MailLimitError
 from deployer.domain.push import Push
 from deployer.domain.task import Task, Verdict
 from deployer.observe import logger
@@ -22,29 +19,53 @@ from deployer.steps import end_preview
 # When an image was pushed (UNIX seconds), its digest, its tag.
 Pushed = tuple[int, str, str]
 
-# An event that has not come by then will not come.
+# An event that has not come by then will not come; a sweep that has not found it in a day is not to find it.
 EVENTS_TAKE = 120
+EVENTS_MATTER = 24 * 60 * 60
+# A function that was at work when its execution was aborted goes on for a moment.
+STEPS_TAKE = 3
+# The function's time-out; the next sweep comes later than that.
+TAKES_AT_MOST = 240
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return what was done, by app; `{}` is what should come of it nearly always.
 
-    One app's trouble does not keep the others from being looked after.
+    One sweep at a time: another one that begins meanwhile does nothing. One app's trouble does not keep the
+    others from being looked after.
     """
+    config = settings()
+    now = int(time.time())
+    until = now + TAKES_AT_MOST
+    since = ledger.begin_sweep(table=config.ledger, now=now, until=until)
+    if since is None:
+        return {}
+    try:
+        return _sweep(since)
+    finally:
+        ledger.end_sweep(table=config.ledger, until=until)
+
+
+def _sweep(since: int) -> dict[str, Any]:
     running = ecs.running_tasks(cluster=settings().cluster)
-    since = ledger.first_sweep(table=settings().ledger, now=int(time.time()))
     pushed = _pushed()
-    ours = {tags["portcall:app"] for _, _, tags in running if "portcall:app" in tags}
+    ours: dict[str, dict[str, str]] = {}
+    for task, started_by, tags in running:
+        # A task that somebody runs from one of our revisions may bear its tags.
+        if "portcall:app" in tags and tags.get("portcall:deployment") == started_by:
+            ours.setdefault(tags["portcall:app"], {})[task.arn] = started_by
     done: dict[str, Any] = {}
-    for app in sorted(set(pushed) | ours | ledger.slots(table=settings().ledger)):
+    for app in sorted({*pushed, *ours, *ledger.slots(table=settings().ledger)}):
         try:
-            tasks = {task.arn: by for task, by, tags in running if tags.get("portcall:app") == app}
+            tasks = ours.get(app, {})
             acts = _end_what_is_over(app)
             if not acts:
                 acts = [*_end_what_was_aborted(app), *_stop_what_nobody_owns(app, tasks), *_revive(app, tasks)]
                 acts += _deploy_what_was_missed(app, pushed.get(app, []), since)
-        except DeployError as error:
+        except Exception as error:
+            # Whatever it is, and be it a bug that only this app's records bring out.
+            logger.exception("An app could not be looked after", extra={"app": app})
             acts = [f"failed: {error}"]
         if acts:
             done[app] = acts
@@ -93,45 +114,75 @@ def _end_what_is_over(app: str) -> list[str]:
 
 
 def _end_what_was_aborted(app: str) -> list[str]:
-    """A deployment whose execution ended without an outcome gets one, and its mail."""
-    config = settings()
-    acts = []
-    for each in ledger.deployments(table=config.ledger, app=app):
-        if each.outcome or step_functions.is_running(each.execution):
+    """A deployment whose execution ended without its outcome, or without the mail of it, gets what it lacks."""
+    acts, told = [], []
+    for each in ledger.open_deployments(table=settings().ledger, app=app):
+        if each.told_at:
+            told.append(each)
             continue
-        push = Push(each.deployment, each.time, app, each.tag, each.digest)
-        current = ledger.current(table=config.ledger, app=app)
-        if current and current.deployment == each.deployment:
-            outcomes.settle(push, outcomes.DEPLOYED, None, url=current.url)
-        else:
-            reason = "Its execution ended before the deployment was done."
-            why = explain(
-                error="AbortedError",
-                message=reason,
-                task=None,
-                log=[],
-                port=config.port,
-                memory="",
-                architecture="",
-            )
-            where = Context("", "", config.log_group, "", config.region, phases=[])
-            serving = current.url if current and not current.halted else ""
-            mail = failed(push, why, serving, [], [], where)
-            publish = functools.partial(sns.publish, topic=config.topic, news=mail)
-            outcomes.settle(push, outcomes.FAILED, publish, reason=reason)
+        # What could not be claimed has no execution.
+        ending = step_functions.ending(each.execution) if each.execution else step_functions.Ending("GONE")
+        if ending is None:
+            continue
+        time.sleep(max(0.0, min(ending.at + STEPS_TAKE - time.time(), STEPS_TAKE)))
+        _end(app, each, ending)
         acts.append(f"ended {each.deployment}")
+    if told:
+        ledger.close(table=settings().ledger, app=app, deployments=told)
     return acts
+
+
+def _end(app: str, deployment: ledger.Deployment, ending: step_functions.Ending) -> None:
+    push = Push(deployment.deployment, deployment.time, app, deployment.tag, deployment.digest)
+    current = ledger.current(table=settings().ledger, app=app)
+    if _is_old_news(deployment, current):
+        outcome = deployment.outcome or outcomes.SUPERSEDED
+        reason = deployment.reason or "Another deployment took the place."
+        outcomes.settle(push, outcome, None, reason=reason)
+        return
+    document = push.event() | {
+        "admission": {"sequence": deployment.sequence},
+        "taskDefinition": {"arn": deployment.revision},
+        "task": {"arn": deployment.task},
+        **({"restart": deployment.restart} if deployment.restart else {}),
+    }
+    _, cause = failure.read_error({"Cause": ending.cause})
+    how = f"{ending.status}, {cause}" if ending.cause else ending.status
+    error = deployment.error or "AbortedError"
+    reason = deployment.reason or f"Its execution ended before the deployment was done: {how}"
+    for wait in (1, 1, 1, 1, 0):
+        try:
+            failing.end(document, error=error, message=reason)
+            return
+        except MailLimitError:
+            if not wait:
+                raise
+            time.sleep(wait)
+
+
+def _is_old_news(deployment: ledger.Deployment, current: ledger.Current | None) -> bool:
+    """Whether another deployment serves, so that nobody needs to hear of this one, unless it failed."""
+    if current is None or current.deployment == deployment.deployment:
+        return deployment.outcome == outcomes.SUPERSEDED
+    if deployment.outcome:
+        return deployment.outcome != outcomes.FAILED
+    if deployment.restart:
+        return bool(current.deployment != deployment.restart["deployment"])
+    return current.sequence > deployment.sequence
 
 
 def _stop_what_nobody_owns(app: str, tasks: dict[str, str]) -> list[str]:
     """A task of ours that is neither current nor of a deployment under way is stopped."""
+    # In this order: what is done with by the first look has left its task current by the second.
+    under_way = {
+        each.deployment
+        for each in ledger.open_deployments(table=settings().ledger, app=app)
+        if not each.outcome
+    }
     current = ledger.current(table=settings().ledger, app=app)
-    known = {each.deployment: each for each in ledger.deployments(table=settings().ledger, app=app)}
     acts = []
     for arn, started_by in tasks.items():
-        deployment = known.get(started_by)
-        under_way = deployment is not None and not deployment.outcome
-        if not under_way and not (current and current.task == arn):
+        if started_by not in under_way and not (current and current.task == arn):
             ecs.stop_task(cluster=settings().cluster, task=arn, reason="Portcall: no deployment owns this task")
             acts.append(f"stopped {arn}")
     return acts
@@ -140,17 +191,19 @@ def _stop_what_nobody_owns(app: str, tasks: dict[str, str]) -> list[str]:
 def _revive(app: str, tasks: dict[str, str]) -> list[str]:
     """The current task that died without an event is started again, unless that is under way."""
     current = ledger.current(table=settings().ledger, app=app)
-    if current is None or current.halted or current.task in tasks:
+    if current is None or current.task in tasks:
         return []
-    open_ones = [each for each in ledger.deployments(table=settings().ledger, app=app) if not each.outcome]
-    if any(each.deployment.startswith("restart-") for each in open_ones):
+    if current.halted:
+        return [f"told that {app} is down"] if healing.tell_again(app, current) == "halted" else []
+    open_ones = [each for each in ledger.open_deployments(table=settings().ledger, app=app) if not each.outcome]
+    if any(each.restart for each in open_ones):
         return []
     task: Task | None = ecs.describe_task(cluster=settings().cluster, task=current.task)
     if task and task.verdict is not Verdict.STOPPED:
         return []
     # A restart that came to nothing is dealt with as a stop of its own, or it would count as known.
-    arn = current.task if current.healing != current.task else f"{current.task}-{current.attempts}"
-    outcome = healing.heal(app=app, current=current, task=task, arn=arn)
+    stop = f"{current.task}#{current.attempts}" if current.healing else current.task
+    outcome = healing.heal(app=app, current=current, task=task, stop=stop)
     return [] if outcome == "known" else [f"{outcome} {current.task}"]
 
 
@@ -159,7 +212,9 @@ def _deploy_what_was_missed(app: str, images: list[Pushed], since: int) -> list[
     if not images:
         return []
     pushed_at, digest, tag = max(images)
-    if pushed_at < since or pushed_at > time.time() - EVENTS_TAKE:
+    now = time.time()
+    # The ledger forgets after 90 days; what it has forgotten was not missed.
+    if not max(since, now - EVENTS_MATTER) <= pushed_at <= now - EVENTS_TAKE:
         return []
     known = [each for each in ledger.deployments(table=settings().ledger, app=app) if each.tag == tag]
     if known and known[0].digest == digest:

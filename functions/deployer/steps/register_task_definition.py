@@ -27,9 +27,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     push = Push.from_event(event, by_tag=config.by_tag)
     if "restart" in event:
         return {"verdict": "registered", "arn": event["restart"]["revision"], "at": time.time()}
-    if not ledger.is_newest(table=config.ledger, app=push.app, sequence=event["admission"]["sequence"]):
+    if not ledger.is_newest(table=config.ledger, push=push, sequence=event["admission"]["sequence"]):
         reason = "A newer push of the app was admitted."
-        outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
+        outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
         return {"verdict": "superseded"}
     if config.is_preview(push.tag):
         _take_slot(push.app, config)

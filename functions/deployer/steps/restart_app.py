@@ -20,11 +20,11 @@ def handler(event: dict[str, Any], context: object) -> None:
     task = Task.from_ecs(detail)
     app = app_of(str(detail.get("taskDefinitionArn") or ""), stack=settings().stack)
     current = ledger.current(table=settings().ledger, app=app) if app else None
-    restarts = str(detail.get("startedBy") or "").startswith("restart-")
-    if current is None or not (task.arn == current.task or (restarts and current.attempts)):
+    restarts = current is not None and healing.is_latest_restart(current, str(detail.get("startedBy") or ""))
+    if current is None or not (task.arn == current.task or restarts):
         return
     if task.arn != current.task and task.stopped_by_hand:
         # A restart that RollBack stopped: the sweep tries again, less eagerly.
         return
-    outcome = healing.heal(app=app, current=current, task=task, arn=task.arn)
+    outcome = healing.heal(app=app, current=current, task=task, stop=task.arn)
     logger.info("A current task stopped", extra={"app": app, "task": task.arn, "outcome": outcome})

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deployer import outcomes
-from deployer.aws import ec2, ecs, ledger
+from deployer.aws import ec2, ecs, ledger, meeting
 from deployer.domain import preview
 from deployer.domain.errors import ContendedError, PermanentError
 from deployer.domain.image import ImageSpec
@@ -19,23 +19,33 @@ from deployer.settings import Settings, settings
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return `{"verdict": "current" or "superseded", "previous": digest or "", "notes": [...]}`.
 
-    Raises ContendedError where another execution changed the app's current deployment at the same moment.
+    Raises TaskStoppedError if the new version has died since it answered, and ContendedError where another
+    execution changed the app's current deployment at the same moment.
     """
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)
     seen = ledger.current(table=config.ledger, app=push.app)
-    if seen and seen.sequence > event["admission"]["sequence"]:
+    if seen and seen.deployment != push.deployment and _is_later(seen, event):
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason="Portcall: superseded")
-        reason = f"Deployment {seen.deployment}, which was pushed later, serves already."
-        outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
+        reason = f"Another deployment, {seen.deployment}, took the place."
+        outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
         return {"verdict": "superseded", "previous": "", "notes": []}
     if seen is None or seen.deployment != push.deployment:
+        # It answered, and may have died since: the one before is not given up for that.
+        meeting.still_runs(table=config.ledger, task=event["task"]["arn"])
         seen = _switch(event, push, config, seen)
     notes = _stop_retired(config, push, seen)
     _close_unused_ports(event)
     logger.info("Switched over", extra={"app": push.app, "task": seen.task})
     notes += preview.note(seen.until, preview=config.is_preview(push.tag))
     return {"verdict": "current", "previous": seen.previous, "notes": notes}
+
+
+def _is_later(seen: ledger.Current, event: dict[str, Any]) -> bool:
+    """Whether what serves was pushed later; a restart takes only the place of what it restarts."""
+    if "restart" in event:
+        return bool(seen.deployment != event["restart"]["deployment"])
+    return bool(seen.sequence >= event["admission"]["sequence"])
 
 
 def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None) -> ledger.Current:
@@ -58,7 +68,7 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
         # Those that a SwitchOver before this one did not get round to stopping come along.
         retired=[*seen.retired, seen.task] if seen else [],
     )
-    if not ledger.make_current(table=config.ledger, app=push.app, new=new, seen=seen):
+    if not ledger.make_current(table=config.ledger, push=push, new=new, seen=seen):
         raise ContendedError("Another deployment of the app switched over at the same moment.")
     return dataclasses.replace(new, version=(seen.version if seen else 0) + 1)
 
@@ -89,7 +99,7 @@ def _stop_retired(config: Settings, push: Push, current: ledger.Current) -> list
         return [f"The version before could not be stopped, still runs, and costs money: {refused}"]
     if current.retired:
         # Lost to a newer deployment, that one has them on its list.
-        ledger.make_current(
+        ledger.change_current(
             table=config.ledger, app=push.app, new=dataclasses.replace(current, retired=[]), seen=current
         )
     return []

@@ -1,0 +1,158 @@
+"""Ends a deployment that came to nothing: stops its task, and only that, finds out why, and says so."""
+
+from typing import Any
+
+from deployer import outcomes
+from deployer.aws import ecs, ledger, logs, sns
+from deployer.domain import failure, mail, task_definition, timing
+from deployer.domain.errors import AccessDeniedError, PermanentError
+from deployer.domain.push import Push
+from deployer.domain.task import Task, Verdict
+from deployer.observe import logger
+from deployer.settings import Settings, settings
+
+
+def end(document: dict[str, Any], *, error: str, message: str, until: float | None = None) -> failure.Failure:
+    """Settle the deployment whose workflow had come as far as its `document`; return why it failed.
+
+    `error` and `message` are what the workflow caught, `until` when, in UNIX seconds. Where the deployment
+    has become the current one nothing is undone: it is live, and the mail says so. What is refused here is
+    told in the mail.
+    """
+    config = settings()
+    push = Push.from_event(document, by_tag=config.by_tag)
+    notes: list[str] = []
+    current = _current(document, config, push, notes)
+    if current and current.deployment == push.deployment:
+        return _live_after_all(document, config, push, current, error, message)
+    task = _stop(document, config, push, notes)
+    described, log = _last_words(config, push, task, notes)
+    image = document.get("image") or {}
+    why = failure.explain(
+        error=error,
+        message=message,
+        task=described,
+        log=log,
+        port=image.get("ports", [config.port])[0],
+        memory=image.get("memory", ""),
+        architecture=image.get("architecture", ""),
+    )
+    restart = document.get("restart")
+    if restart:
+        notes.append(
+            f"{push.app} had stopped ({restart['reason']}), and this was to start it again. "
+            "That is tried once more within minutes, three times at the most."
+        )
+    document = document | {"task": {"arn": task} | (document.get("task") or {})}
+    where = _context(document, config, push, task, until)
+    news = mail.failed(push, why, _standing(document, config, current, notes), notes, log, where)
+    facts = {"reason": mail.printable(why.reason), "error": why.error, "log": mail.tail(log)}
+
+    def publish() -> None:
+        sns.publish(topic=config.topic, news=news)
+
+    try:
+        outcomes.settle(push, outcomes.FAILED, publish, **facts, **outcomes.so_far(document, until))
+    except AccessDeniedError as refused:
+        # Without the ledger the mail may come twice, which is better than never.
+        logger.error("The outcome could not be written down", extra={"reason": str(refused)})
+        publish()
+    if current is None and config.is_preview(push.tag):
+        ledger.free_slot(table=config.ledger, app=push.app)
+    return why
+
+
+def _live_after_all(
+    document: dict[str, Any], config: Settings, push: Push, current: ledger.Current, error: str, message: str
+) -> failure.Failure:
+    note = f"It is live, but what comes after failed: {message}"
+    where = _context(document, config, push, current.task)
+    restart = document.get("restart")
+    if restart:
+        news = mail.live_again(push, current.url, restart["reason"], [note], where)
+    else:
+        news = mail.live(push, current.url, current.previous, [note], where)
+    facts = outcomes.so_far(document) | {"task": current.task, "revision": current.revision}
+
+    def publish() -> None:
+        sns.publish(topic=config.topic, news=news)
+
+    outcomes.settle(push, outcomes.DEPLOYED, publish, url=current.url, note=note, **facts)
+    return failure.Failure(error, "is live", note, "")
+
+
+def _current(document: dict[str, Any], config: Settings, push: Push, notes: list[str]) -> ledger.Current | None:
+    """What serves, once this deployment can no longer become that."""
+    try:
+        ledger.give_up(table=config.ledger, push=push)
+        return ledger.current(table=config.ledger, app=push.app)
+    except PermanentError as refused:
+        if "switch" in document:
+            # It may be the one that serves, and is not stopped on a suspicion.
+            raise
+        notes.append(f"Which version serves could not be found out: {refused}")
+        return None
+
+
+def _standing(
+    document: dict[str, Any], config: Settings, current: ledger.Current | None, notes: list[str]
+) -> mail.Standing:
+    """What serves now that this deployment does not. ECS is asked, for the news of a stop may be on its way."""
+    if current is None or "restart" in document or current.halted or current.healing:
+        return mail.Standing("")
+    try:
+        task = ecs.describe_task(cluster=config.cluster, task=current.task)
+    except PermanentError as refused:
+        notes.append(f"Whether the version before still runs could not be found out: {refused}")
+        return mail.Standing("")
+    if task is None or task.verdict is Verdict.STOPPED:
+        return mail.Standing("")
+    sequence = (document.get("admission") or {}).get("sequence", current.sequence)
+    return mail.Standing(current.url, is_newer=current.sequence > sequence)
+
+
+def _last_words(config: Settings, push: Push, task: str, notes: list[str]) -> tuple[Task | None, list[str]]:
+    """What ECS says of the task, and the last lines of its log."""
+    if not task:
+        return None, []
+    stream = task_definition.log_stream(push.app, task)
+    try:
+        described = ecs.describe_task(cluster=config.cluster, task=task)
+        return described, logs.tail(group=config.log_group, stream=stream, lines=mail.LOG_LINES)
+    except PermanentError as refused:
+        notes.append(f"More could not be found out: {refused}")
+        return None, []
+
+
+def _stop(document: dict[str, Any], config: Settings, push: Push, notes: list[str]) -> str:
+    """Stop what this deployment started and return the task's ARN, '' if it never got that far.
+
+    The ARN may have been lost with RunTask's answer, so ECS is asked for it by `startedBy`.
+    """
+    arn = str((document.get("task") or {}).get("arn", ""))
+    try:
+        running = ecs.tasks_started_by(cluster=config.cluster, started_by=push.deployment)
+        for each in dict.fromkeys([arn, *running] if arn else running):
+            ecs.stop_task(
+                cluster=config.cluster, task=each, reason=f"Portcall: deployment {push.deployment} failed"
+            )
+        return arn or next(iter(running), "")
+    except PermanentError as refused:
+        notes.append(
+            f"Its task could not be stopped and may still run, and cost money: {refused} "
+            f"Stop it with: aws ecs stop-task --cluster {config.cluster} --task {arn or '<task>'}"
+        )
+        return arn
+
+
+def _context(
+    document: dict[str, Any], config: Settings, push: Push, task: str, until: float | None = None
+) -> mail.Context:
+    return mail.Context(
+        revision=(document.get("taskDefinition") or {}).get("arn", ""),
+        task=task,
+        log_group=config.log_group,
+        log_stream=task_definition.log_stream(push.app, task),
+        region=config.region,
+        phases=timing.phases(document, until),
+    )

@@ -1,0 +1,185 @@
+"""An execution that is ended from outside, at any state, has its outcome and its mail with the next sweep."""
+
+import itertools
+
+import pytest
+from deployer.aws import ledger
+from deployer.domain.errors import AccessDeniedError, AwsUnavailableError, ThrottledError
+from deployer.steps import reconcile
+
+from tests.conftest import LambdaContext
+from tests.workflow.conftest import LambdaDied
+from tests.workflow.test_properties import crash
+
+STATES = ["AdmitPush", "RegisterTaskDefinition", "RunTask", "WaitForRunning", "ResolvePublicIp", "CheckHealth", "SwitchOver", "PublishUrl"]  # fmt: skip
+# A step that is at work when its execution is aborted goes on; from SwitchOver on the deployment is live.
+LIVE_ALL_THE_SAME = {"SwitchOver", "SwitchOver answer", "PublishUrl", "PublishUrl answer"}
+
+
+def current():
+    return ledger.current(table="ledger", app="flask-app")
+
+
+def sweep():
+    return reconcile.handler({"id": "sweep"}, LambdaContext())
+
+
+def known():
+    return {each.deployment: each for each in ledger.deployments(table="ledger", app="flask-app")}
+
+
+def told(world, push):
+    return [
+        news["attributes"]["outcome"]
+        for news in world.mails
+        if news["document"]["deployment"] == f"push-{push}"
+    ]
+
+
+@pytest.mark.parametrize("moment", ["", " answer"])
+@pytest.mark.parametrize("state", STATES)
+def test_an_aborted_deployment_is_told_and_leaves_nothing(deploy, world, push, state, moment):
+    deploy(push(1))
+    before = current()
+    world.faults[state + moment] = [world.abort]
+    assert deploy(push(2)).status == "ABORTED"
+    sweep()
+    expected = "deployed" if state + moment in LIVE_ALL_THE_SAME else "failed"
+    assert known()["push-2"].outcome == expected
+    assert told(world, 2) == [expected]
+    assert current() == before if expected == "failed" else current().deployment == "push-2"
+    assert world.live() == {current().task}
+    assert sweep() == {}
+    assert len(world.mails) == 2
+
+
+@pytest.mark.parametrize("moment", ["RollBack", "RollBack answer"])
+def test_a_roll_back_that_is_aborted_has_told_why(deploy, world, push, moment):
+    world.answers = None
+    world.faults[moment] = [world.abort]
+    assert deploy(push(1)).status == "ABORTED"
+    sweep()
+    assert known()["push-1"].error == "NoAnswerError"
+    assert told(world, 1) == ["failed"]
+    assert world.live() == set()
+
+
+def test_an_abort_of_what_was_overtaken_is_no_news(deploy, world, push):
+    world.faults["SwitchOver answer"] = [world.abort]
+    deploy(push(1))
+    deploy(push(2))
+    sweep()
+    assert known()["push-1"].outcome == "superseded"
+    assert told(world, 1) == []
+    assert world.live() == {current().task}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_function_that_dies_at_its_end_doubles_nothing(deploy, world, push, state):
+    """Its work is done, and its answer is lost; the workflow tries it again."""
+    deploy(push(1))
+    world.faults[f"{state} answer"] = [LambdaDied("Sandbox.Timedout")] * 2
+    assert deploy(push(2)).status == "SUCCEEDED"
+    assert (told(world, 1), told(world, 2)) == (["deployed"], ["deployed"])
+    assert world.live() == {current().task}
+    assert len(world.started) == 2
+
+
+# WaitForRunning is answered through its token, whatever becomes of its function.
+@pytest.mark.parametrize("state", [each for each in STATES if each != "WaitForRunning"])
+def test_a_function_that_always_dies_at_its_end_ends_in_one_true_mail(deploy, world, push, state):
+    deploy(push(1))
+    before = current()
+    world.faults[f"{state} answer"] = [LambdaDied("Lambda.Unknown")]
+    assert deploy(push(2)).status == "FAILED"
+    sweep()
+    live = f"{state} answer" in LIVE_ALL_THE_SAME
+    assert known()["push-2"].outcome == ("deployed" if live else "failed")
+    assert told(world, 2) == ["deployed" if live else "failed"]
+    assert current() == before or live
+    assert world.live() == {current().task}
+
+
+@pytest.mark.parametrize(("state", "later"), list(itertools.combinations_with_replacement(STATES, 2)))
+def test_a_step_that_runs_once_more_later_changes_nothing(deploy, world, push, state, later):
+    """Its first run was so slow that the workflow had given it up, and succeeded with the second."""
+    deploy(push(1))
+    world.faults[f"{later} answer"] = [lambda: world.again(state)]
+    assert deploy(push(2)).status == "SUCCEEDED"
+    assert known()["push-2"].outcome == "deployed"
+    assert told(world, 2) == ["deployed"]
+    assert world.live() == {current().task}
+    assert sweep() == {}
+
+
+def test_a_slow_step_that_goes_on_after_the_sweep_gave_its_deployment_up_changes_nothing(deploy, world, push):
+    deploy(push(1))
+    before = current()
+    world.faults["SwitchOver"] = [world.abort]
+    world.faults["make_current"] = [sweep]
+    assert deploy(push(2)).status == "ABORTED"
+    assert current() == before
+    assert world.live() == {before.task}
+    assert known()["push-2"].outcome == "failed"
+    assert told(world, 2) == ["failed"]
+
+
+def test_a_mail_that_could_not_be_sent_is_sent_by_the_sweep(deploy, world, push):
+    world.answers = None
+    world.log = ["the last words"]
+    world.faults["publish"] = [AccessDeniedError("Publish: not authorized")] * 2
+    assert deploy(push(1)).states[-1] == "RollBackFailed"
+    assert world.mails == []
+    sweep()
+    assert told(world, 1) == ["failed"]
+    assert "did not answer" in world.mails[0]["text"].splitlines()[0]
+    assert "the last words" in world.mails[0]["text"]
+    assert sweep() == {}
+
+
+def test_a_url_that_could_not_be_published_is_published_by_the_sweep(deploy, world, push):
+    world.faults["publish"] = [AccessDeniedError("Publish: not authorized")] * 2
+    assert deploy(push(1)).status == "FAILED"
+    sweep()
+    assert told(world, 1) == ["deployed"]
+    assert known()["push-1"].outcome == "deployed"
+    assert sweep() == {}
+    assert len(world.mails) == 1
+
+
+def test_a_url_that_nobody_heard_of_before_the_next_push_took_over_is_no_news(deploy, world, push):
+    world.faults["publish"] = [AccessDeniedError("Publish: not authorized")] * 2
+    deploy(push(1))
+    deploy(push(2))
+    sweep()
+    assert (known()["push-1"].outcome, known()["push-2"].outcome) == ("deployed", "deployed")
+    assert (told(world, 1), told(world, 2)) == ([], ["deployed"])
+    assert sweep() == {}
+
+
+@pytest.mark.parametrize("fault", [ThrottledError("Rate exceeded"), AwsUnavailableError("no answer")])
+def test_that_a_mail_went_out_is_noted_stubbornly(deploy, world, push, fault):
+    world.faults["mark_told"] = [fault] * 4
+    deploy(push(1))
+    sweep()
+    assert told(world, 1) == ["deployed"]
+
+
+def test_a_restart_that_is_aborted_is_told_as_one_and_tried_again(deploy, world, push):
+    deploy(push(1))
+    world.faults["CheckHealth answer"] = [world.abort]
+    crash(world)
+    sweep()
+    subjects = [news["subject"].partition(":")[0] for news in world.mails]
+    assert subjects == ["flask-app is live", "flask-app was aborted", "flask-app is live again"]
+    assert "No other version serves." in world.mails[1]["text"]
+    assert "exit code 1" in world.mails[1]["text"]
+    assert world.live() == {current().task}
+
+
+def test_a_restart_that_is_live_but_could_not_be_told_is_called_a_restart(deploy, world, push):
+    deploy(push(1))
+    world.faults["publish"] = [AccessDeniedError("Publish: not authorized")]
+    crash(world)
+    assert "is live again" in world.mails[-1]["subject"]
+    assert "first version" not in world.mails[-1]["text"]
