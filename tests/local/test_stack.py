@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from portcall.local.inbox import Received, read
 from portcall.local.settings import PROJECT, STACK, CloudSettings
 from portcall.local.stack import install, outputs
 from tests.conftest import EVENTS
-from tests.deployments import Deployments
+from tests.deployments import WITHIN, Deployments
 from tests.local.conftest import ACCOUNT, REGION, Cloud, eventually, forget_images, start_cloud
 
 # Both end when they are asked to, and no two pushes are alike.
@@ -306,7 +307,7 @@ def matches(stack: Installed) -> Any:
     """Whether the deployed rule takes an event."""
     events = stack.cloud.client("events")
     rules = [events.describe_rule(Name=rule["Name"]) for rule in events.list_rules()["Rules"]]
-    (pattern,) = (rule["EventPattern"] for rule in rules if "ECR Image Action" in rule.get("EventPattern", ""))
+    (pattern,) = (rule["EventPattern"] for rule in rules if '"PUSH"' in rule.get("EventPattern", ""))
 
     def asked(event: dict[str, Any]) -> bool:
         return bool(events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"])
@@ -417,3 +418,65 @@ def test_a_second_stack_deploys_its_own_pushes_and_leaves_nothing_when_it_is_del
     second.sam("delete", "--no-prompts")
     assert inventory(stack.cloud) == before
     assert stack.deploy()["status"] == "SUCCEEDED"
+
+
+# ── With previews
+
+
+def by_subject(stack: Installed, subject: str) -> Received:
+    """The only mail whose subject begins so, once it is there."""
+
+    def look() -> list[Received]:
+        return [mail for mail in read(stack.settings.inbox) if mail.subject.startswith(subject)]
+
+    (mail,) = eventually(look, within=WITHIN, every=0.1)
+    return mail
+
+
+def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(stack: Installed) -> None:
+    eventually(lambda: len(containers(stack.cloud.port)) == len(stack.tasks()))
+    before = inventory(stack.cloud)
+    third = Installed(stack.cloud, "third")
+    built = str(stack.cloud.state_dir / "build/template.yaml")
+    parameters = ["Email=them@example.com", "RepositoryName=third-app", "RepositoryPattern=shop/*"]
+    parameters += ["CreateRepositories=shop", "Environments=tag", "MaxPreviews=2"]
+    third.sam("deploy", "--template-file", built, "--parameter-overrides", *parameters)
+
+    def push(tag: str, **configuration: Any) -> str:
+        # The first of them creates the repository.
+        command = ["httpd", "-f", "-p", "80", "-h", f"/{tag}"]
+        return third.cloud.push(
+            "shop/web", command, tag=tag, **{"ExposedPorts": {"80/tcp": {}}, **configuration}
+        )
+
+    urls = {}
+    for tag in ("pr-7", "pr-8"):
+        push(tag)
+        mail = by_subject(third, f"shop/web:{tag} is live: http://")
+        urls[tag] = mail.text.splitlines()[0]
+        assert "It is a preview: it ends at " in mail.text
+        assert mail.attributes == {"app": f"shop/web:{tag}", "outcome": "deployed"}
+    assert urls["pr-7"] != urls["pr-8"]
+    assert len(third.tasks()) == 2
+    push("pr-9")
+    assert "shop/web:pr-7, shop/web:pr-8" in by_subject(third, "shop/web:pr-9 was refused").text
+
+    third.cloud.client("ecr").batch_delete_image(repositoryName="shop/web", imageIds=[{"imageTag": "pr-7"}])
+    assert urls["pr-7"] in by_subject(third, "shop/web:pr-7 has ended: its tag was deleted").text
+    eventually(lambda: len(third.tasks()) == 1)
+    # There is room again. This one's time passes at once.
+    push("pr-9", Labels={"portcall.expires": "1m"})
+    by_subject(third, "shop/web:pr-9 is live")
+    third.cloud.client("dynamodb").update_item(
+        TableName=third.outputs["LedgerTableName"],
+        Key={"pk": {"S": "app#shop/web:pr-9"}, "sk": {"S": "current"}},
+        UpdateExpression="SET #until = :now",
+        ExpressionAttributeNames={"#until": "until"},
+        ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
+    )
+    assert third.sweep() == {"shop/web:pr-9": ["ended it"]}
+    by_subject(third, "shop/web:pr-9 has ended: its time was up at ")
+    eventually(lambda: len(third.tasks()) == 1)
+
+    third.sam("delete", "--no-prompts")
+    assert inventory(stack.cloud) == before
