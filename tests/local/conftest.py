@@ -100,10 +100,16 @@ class Cloud:
         return f"{self.account}.dkr.ecr.{self.region}.amazonaws.com/{repository}{at}"
 
     def push(
-        self, repository: str, command: list[str], *, tag: str = "", architecture: str = HOST_ARCHITECTURE
+        self,
+        repository: str,
+        command: list[str],
+        *,
+        tag: str = "",
+        architecture: str = HOST_ARCHITECTURE,
+        layer: bytes = b"",
     ) -> str:
-        """Push an image with nothing but busybox in it; returns its digest."""
-        layer = busybox_layer()
+        """Push an image with nothing but busybox in it, or a gzipped layer; returns its digest."""
+        layer = layer or busybox_layer()
         config = {
             "architecture": architecture,
             "os": "linux",
