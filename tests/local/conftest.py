@@ -107,10 +107,11 @@ class Cloud:
         tag: str = "",
         os: str = "linux",
         architecture: str = HOST_ARCHITECTURE,
+        layer: bytes = b"",
         **configuration: Any,
     ) -> str:
-        """Push an image with nothing but busybox in it; returns its digest."""
-        layer = busybox_layer()
+        """Push an image with nothing but busybox in it, or a gzipped layer; returns its digest."""
+        layer = layer or busybox_layer()
         config = {
             "architecture": architecture,
             "os": os,

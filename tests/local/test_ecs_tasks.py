@@ -1,5 +1,6 @@
 """A task from RunTask to its end: its events, its address, how it stops."""
 
+import socket
 import subprocess
 import time
 import urllib.request
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from portcall.local.seams.network_interfaces import address_of_nobody
 from tests.local.conftest import Cloud, eventually
 
 SERVE = ["sh", "-c", "echo hello > /index.html; trap 'exit 0' TERM; httpd -f -p 3000 -h / & wait"]
@@ -105,6 +107,13 @@ def test_an_events_detail_has_no_field_that_the_samples_have_not(cloud: Cloud, e
         "EssentialContainerExited",
         "Essential container in task exited",
     )
+
+
+def test_nothing_answers_at_the_address_of_a_container_that_ended_at_once() -> None:
+    asked = time.monotonic()
+    with pytest.raises(OSError, match="unreachable"):
+        socket.create_connection((address_of_nobody(), 3000), timeout=5)
+    assert time.monotonic() - asked < 1
 
 
 def test_without_a_public_ip_there_is_no_association(cloud: Cloud) -> None:

@@ -1,6 +1,58 @@
 """Containers get what Fargate gives, and fail as they fail there."""
 
+import gzip
+import io
+import struct
+import tarfile
+from pathlib import Path
+
+import pytest
+
 from tests.local.conftest import HOST_ARCHITECTURE, OTHER_ARCHITECTURE, Cloud
+
+MACHINE = {"amd64": 62, "arm64": 183}
+# Write 4 bytes from behind the code to output 1, and exit with 0.
+CODE = {
+    "amd64": bytes.fromhex("bf01000000 488d3515000000 ba04000000 b801000000 0f05 31ff b83c000000 0f05"),
+    "arm64": bytes.fromhex("200080d2 e1000010 820080d2 080880d2 010000d4 000080d2 a80b80d2 010000d4"),
+}
+
+
+def program(architecture: str) -> bytes:
+    """A Linux program for a CPU that prints `ran`: the smallest ELF file with that in it."""
+    content, base, begin = CODE[architecture] + b"ran\n", 0x400000, 64 + 56
+    kind = (2, MACHINE[architecture], 1, base + begin, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    size = begin + len(content)
+    segment = (1, 5, 0, base, base, size, size, 0x1000)
+    identity = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
+    return identity + struct.pack("<HHIQQQIHHHHHH", *kind) + struct.pack("<IIQQQQQQ", *segment) + content
+
+
+def layer(content: bytes) -> bytes:
+    """A gzipped layer with one executable file, `/program`."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        member = tarfile.TarInfo("program")
+        member.size, member.mode = len(content), 0o755
+        tar.addfile(member, io.BytesIO(content))
+    return gzip.compress(archive.getvalue(), mtime=0)
+
+
+def runs(architecture: str) -> bool:
+    """Whether containers here run programs for a CPU: it is the host's, or the kernel has an emulator for it.
+
+    The emulator must be loaded already (flag F), for it is not in the containers.
+    """
+    magic = struct.pack("<HH", 2, MACHINE[architecture]).hex()
+    handlers = [
+        each.read_text()
+        for each in Path("/proc/sys/fs/binfmt_misc").glob("*")
+        if each.name not in ("register", "status")
+    ]
+    return architecture == HOST_ARCHITECTURE or any(
+        text.startswith("enabled") and "F" in text.partition("flags:")[2].split()[0] and magic in text
+        for text in handlers
+    )
 
 
 def test_an_image_that_is_not_there_cannot_be_pulled(cloud: Cloud) -> None:
@@ -42,6 +94,22 @@ def test_a_task_definition_for_another_cpu_does_not_run_the_hosts_image(cloud: C
     definition = cloud.define(cloud.image(repository, ":latest"), architecture=OTHER_ARCHITECTURE)
     task = cloud.await_task(cloud.run(definition)["taskArn"], "STOPPED")
     assert any("exec format error" in line for line in cloud.log_lines(task))
+
+
+@pytest.mark.parametrize("architecture", [HOST_ARCHITECTURE, OTHER_ARCHITECTURE])
+def test_an_image_runs_where_its_cpu_is_here_or_emulated_and_nowhere_else(
+    cloud: Cloud, architecture: str
+) -> None:
+    repository, content = cloud.repository(), layer(program(architecture))
+    cloud.push(repository, ["/program"], tag="latest", architecture=architecture, layer=content)
+    definition = cloud.define(cloud.image(repository, ":latest"), architecture=architecture)
+    task = cloud.await_task(cloud.run(definition)["taskArn"], "STOPPED")
+    exit_code, lines = task["containers"][0]["exitCode"], cloud.log_lines(task)
+    if runs(architecture):
+        assert (exit_code, lines) == (0, ["ran"])
+    else:
+        assert exit_code != 0
+        assert any("exec format error" in line for line in lines)
 
 
 def test_an_index_without_the_cpu_cannot_be_pulled_and_one_with_it_runs(cloud: Cloud) -> None:

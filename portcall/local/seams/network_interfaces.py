@@ -80,9 +80,8 @@ def _attach(original: Function) -> Function:
         if task.get("_network_mode") != "awsvpc":
             original(task, container, ecs_network)
             return
-        # A container that ended at once has no address any more. On AWS its interface has one all the same,
-        # which does not answer: that is what TEST-NET-3 is for.
-        address = ecs._container_ip(container, ecs_network) or f"203.0.113.{random.randint(1, 254)}"
+        # A container that ended at once has no address any more. On AWS its interface has one all the same.
+        address = ecs._container_ip(container, ecs_network) or address_of_nobody()
         with resource_lock("ecs-task", task["taskArn"]):
             if task.get("_container_ip"):
                 return
@@ -104,6 +103,14 @@ def _attach(original: Function) -> Function:
                 each["networkInterfaces"] = [{"attachmentId": attachment["id"], "privateIpv4Address": address}]
 
     return record_task_ip
+
+
+def address_of_nobody() -> str:
+    """One of MCAST-TEST-NET (RFC 6676): nothing can connect to it.
+
+    A network may have somebody who answers for every other address, even those of TEST-NET-1 to 3.
+    """
+    return f"233.252.0.{random.randint(1, 254)}"
 
 
 def _create_interface(task: dict[str, Any], attachment_id: str, address: str) -> dict[str, Any]:
