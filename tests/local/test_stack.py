@@ -186,11 +186,16 @@ def test_installing_it_again_changes_nothing(stack: Installed) -> None:
 
 
 def test_a_push_is_live_with_no_more_than_the_steps_own_permissions(stack: Installed) -> None:
+    told = stack.cloud.watch(source=["portcall"])
     execution = stack.deploy()
     assert execution["status"] == "SUCCEEDED", execution.get("cause")
     (mail,) = stack.mails(execution)
     assert mail.attributes == {"app": "flask-app", "outcome": "deployed"}
     assert stack.tasks() == stack.tasks(execution)
+    # Other programs hear of it too.
+    (event,) = eventually(told)
+    assert event["detail-type"] == "Deployment Succeeded"
+    assert event["detail"]["url"] == mail.text.splitlines()[0]
 
 
 def test_a_sweep_with_nothing_to_mend_does_nothing(stack: Installed) -> None:
@@ -444,7 +449,7 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(s
 
     def push(tag: str, **configuration: Any) -> str:
         # The first of them creates the repository.
-        command = ["httpd", "-f", "-p", "80", "-h", f"/{tag}"]
+        command = ["sh", "-c", f": {tag}; httpd -f -p 80"]
         return third.cloud.push(
             "shop/web", command, tag=tag, **{"ExposedPorts": {"80/tcp": {}}, **configuration}
         )

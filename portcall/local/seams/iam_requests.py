@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import apigateway, ec2, ecs
+from ministack.services import apigateway, ec2, ecr, ecs
 
 from portcall.local.options import Settings
 from portcall.local.seams.seam import Function, wrap
@@ -24,7 +24,7 @@ _also: contextvars.ContextVar[Sequence[tuple[str, str, dict[str, Any]]]] = conte
     "also", default=()
 )
 _refused: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("refused", default=None)
-_OURS = ("apigateway", "ec2", "ecs", "events")
+_OURS = ("apigateway", "ec2", "ecr", "ecs", "events")
 _NONE: Mapping[str, Any] = MappingProxyType({})
 # Condition keys that the request brings along.
 _keys: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("keys", default=_NONE)
@@ -53,7 +53,7 @@ def _resource(original: Function) -> Function:
         _keys.set({})
         found = str(original(service, method, path, headers, body, query, region, account))
         try:
-            request = json.loads(body or b"{}") if service in ("ecs", "events", "logs") else {}
+            request = json.loads(body or b"{}") if service in ("ecr", "ecs", "events", "logs") else {}
         except ValueError:
             request = {}
         if service == "logs" and found != "*" and not found.endswith(":*"):
@@ -61,6 +61,8 @@ def _resource(original: Function) -> Function:
             return f"{found}:log-stream:{request.get('logStreamName') or ''}"
         if service == "apigateway":
             return _of_http_api(method, found, body, region)
+        if service == "ecr":
+            return _of_repository(request, found)
         if service == "ec2":
             return _of_security_group(query, f"arn:aws:ec2:{region}:{account}", found)
         if service == "events":
@@ -129,6 +131,14 @@ def _of_security_group(query: Any, arn: str, found: str) -> str:
         _keys.set(_tags_of(group))
         return f"{arn}:security-group/{group}"
     return found
+
+
+def _of_repository(request: dict[str, Any], found: str) -> str:
+    """Calls about tags name the repository by its ARN, the others by its name."""
+    resource = str(request.get("resourceArn") or found)
+    repository = ecr._repositories.get(resource.partition(":repository/")[2]) or {}
+    _keys.set({f"aws:ResourceTag/{tag['Key']}": tag["Value"] for tag in repository.get("tags", [])})
+    return resource
 
 
 def _of_http_api(method: str, found: str, body: bytes, region: str) -> str:
