@@ -207,6 +207,17 @@ class Cloud:
         events = self.client("logs").get_log_events(logGroupName="apps", logStreamName=stream)["events"]
         return [event["message"] for event in events]
 
+    # Callers
+
+    def user(self, *statements: dict[str, Any]) -> Callable[[str], Any]:
+        """What gives a service's client of a user who may do this and nothing else."""
+        iam, name = self.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
+        iam.create_user(UserName=name)
+        if statements:
+            iam.put_user_policy(UserName=name, PolicyName="it", PolicyDocument=_policy(*statements))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return lambda service: self.client(service, key["AccessKeyId"], key["SecretAccessKey"])
+
     # Functions and workflows
 
     def role(self, service: str, *statements: dict[str, Any]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -30,3 +31,18 @@ def wrap(module: ModuleType, name: str, wrapper: Callable[[Function], Function])
             for key, value in list(table.items()):
                 if value is original:
                     table[key] = replacement
+
+
+def add_actions(module: ModuleType, actions: Mapping[str, Function]) -> None:
+    """Answer actions of a JSON service that MiniStack does not know: name -> function of the request."""
+
+    def wrapper(original: Function) -> Function:
+        async def handle_request(
+            method: str, path: str, headers: dict[str, str], body: bytes, query: Any
+        ) -> Any:
+            action = actions.get(headers.get("x-amz-target", "").rpartition(".")[2])
+            return action(json.loads(body)) if action else await original(method, path, headers, body, query)
+
+        return handle_request
+
+    wrap(module, "handle_request", wrapper)
