@@ -9,6 +9,7 @@ from deployer.domain.push import Push
 SUBJECT_LIMIT = 99
 LOG_LINES = 30
 LOG_LINE_LIMIT = 500
+DETAIL_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def failed(
             failure.hint,
             before,
             *notes,
+            *_details(failure),
             "",
             *_facts(push, context),
             "",
@@ -115,11 +117,19 @@ def failed(
             "error": failure.error,
             "reason": failure.reason,
             "hint": failure.hint,
+            "details": [_printable(line) for line in failure.details],
             "log": _tail(log),
             "serving": serving,
         },
         attributes={"app": push.app, "outcome": "failed"},
     )
+
+
+def _details(failure: Failure) -> list[str]:
+    """The first of many, and the last; the document has them all."""
+    lines = failure.details
+    shown = lines if len(lines) <= DETAIL_LINES + 1 else [*lines[:DETAIL_LINES], "...", lines[-1]]
+    return ["", *(f"    {_printable(line)}" for line in shown)] if shown else []
 
 
 def _tail(log: Sequence[str]) -> list[str]:

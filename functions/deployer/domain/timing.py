@@ -7,6 +7,7 @@ from typing import Any
 PHASES = (
     ("admit", "admission"),
     ("read", "image"),
+    ("scan", "findings"),
     ("register", "taskDefinition"),
     ("run", "task"),
     ("start", "running"),
