@@ -129,8 +129,8 @@ def test_a_scan_that_never_ends_is_waited_for_so_long_and_no_longer(deploy, worl
 
 def test_a_repository_that_is_not_scanned_is_named(deploy, world, push, gate, impatient):
     gate("high")
-    assert "the repository flask-app does not seem to be scanned on push" in deploy(push(1)).cause
-    assert "Turn on scan on push" in world.mails[-1]["text"]
+    assert "turn on scan on push for the repository flask-app" in deploy(push(1)).cause
+    assert "WhenNotScanned=deploy" in world.mails[-1]["text"]
 
 
 def test_a_scan_that_failed_is_not_waited_for(deploy, world, push, gate):

@@ -121,8 +121,8 @@ OTHERS = {
     ),
     "NotScannedError": (
         "was refused: it was not scanned",
-        "Turn on scan on push for its repository, or have it scanned (aws ecr start-image-scan), and push it "
-        "again. Or let in what is not scanned: deploy Portcall with WhenNotScanned=deploy.",
+        "Push it again once it can be scanned; ECR's enhanced scanning knows more kinds of images than basic "
+        "scanning. Or let in what is not scanned: deploy Portcall with WhenNotScanned=deploy.",
     ),
     "ScanPendingError": ("failed: its scan did not end", "Push again in a few minutes."),
     "AwsRefusedError": (

@@ -94,8 +94,8 @@ class Scan:
         """A sentence; `minutes` is how long it was waited for."""
         if not self.status:
             return (
-                f"No scan of the image began within {minutes} minutes: the repository {repository} does not "
-                "seem to be scanned on push."
+                f"No scan of the image began within {minutes} minutes: turn on scan on push for the repository "
+                f"{repository}, or have each image scanned (aws ecr start-image-scan)."
             )
         if self.under_way:
             return f"The scan of the image did not end within {minutes} minutes ({self.status})."
