@@ -58,7 +58,11 @@ READ_ENVIRONMENT = {
     "CAPACITY_PROVIDER": "FARGATE",
     "HEALTH_PATH": "/",
     "HEALTH_TIMEOUT": "2",
+    "BLOCK_ON_FINDINGS": "none",
 }
+
+# Of the gate, which also has BLOCK_ON_FINDINGS.
+GATE_ENVIRONMENT = {"WHEN_NOT_SCANNED": "refuse"}
 
 # Of the two functions that look after the apps.
 WATCH_ENVIRONMENT = {
@@ -70,7 +74,7 @@ WATCH_ENVIRONMENT = {
 # At import time: Powertools reads its names when the steps are imported.
 for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
     del os.environ[name]
-os.environ.update(FUNCTION_ENVIRONMENT | READ_ENVIRONMENT | WATCH_ENVIRONMENT)
+os.environ.update(FUNCTION_ENVIRONMENT | READ_ENVIRONMENT | GATE_ENVIRONMENT | WATCH_ENVIRONMENT)
 
 
 @pytest.fixture(scope="session")

@@ -58,10 +58,25 @@ class Watch:
 
 @dataclass(frozen=True)
 class Reading:
-    """What holds where an image says nothing, and how much it may ask for; only ReadImage is told."""
+    """What holds where an image says nothing, and how much it may ask for; only ReadImage is told.
+
+    `gated` says that CheckFindings comes next.
+    """
 
     defaults: Defaults
     limits: Limits
+    gated: bool
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What keeps an image out; only CheckFindings is told.
+
+    `refuses` are the severities of `BlockOnFindings`: `none`, `critical` or `high`.
+    """
+
+    refuses: str
+    lets_unscanned_in: bool
 
 
 @cache
@@ -79,7 +94,14 @@ def reading() -> Reading:
             architecture=env["CPU_ARCHITECTURE"],
         ),
         Limits(max_cpu=int(env["MAX_CPU"]), max_memory=int(env["MAX_MEMORY"])),
+        gated=env["BLOCK_ON_FINDINGS"] != "none",
     )
+
+
+@cache
+def gate() -> Gate:
+    """From the parameters of the same names."""
+    return Gate(os.environ["BLOCK_ON_FINDINGS"], os.environ["WHEN_NOT_SCANNED"] == "deploy")
 
 
 @cache

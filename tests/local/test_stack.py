@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,15 @@ from portcall.local.settings import PROJECT, STACK, CloudSettings
 from portcall.local.stack import install, outputs
 from tests.conftest import EVENTS
 from tests.deployments import WITHIN, Deployments
-from tests.local.conftest import ACCOUNT, REGION, Cloud, eventually, forget_images, start_cloud
+from tests.local.conftest import (
+    ACCOUNT,
+    HOST_ARCHITECTURE,
+    REGION,
+    Cloud,
+    eventually,
+    forget_images,
+    start_cloud,
+)
 
 # Both end when they are asked to, and no two pushes are alike.
 SERVES = "trap 'exit 0' TERM; httpd -f -p 3000 & wait"
@@ -302,6 +310,84 @@ def test_a_push_that_the_rule_may_not_deliver_waits_in_the_queue(stack: Installe
         (message,) = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))
     assert json.loads(message["Body"])["detail"]["image-digest"] == digest
     assert stack.deployments.of(stack.app, digest) == []
+
+
+# ── The gate
+
+CRITICAL = {
+    "name": "CVE-2026-1234",
+    "severity": "CRITICAL",
+    "package_name": "zlib",
+    "package_version": "1.2.13",
+}
+
+
+@pytest.fixture(scope="module")
+def gated(stack: Installed) -> Iterator[Installed]:
+    """The stack with the gate on, for as long as there are tests of it."""
+    built = ["--template-file", str(stack.cloud.state_dir / "build/template.yaml"), "--parameter-overrides"]
+    stack.sam("deploy", *built, "BlockOnFindings=high")
+    yield stack
+    stack.sam("deploy", *built, "BlockOnFindings=none")
+
+
+@pytest.fixture
+def know(stack: Installed) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """What scans find from now on; nothing is known at first."""
+    known = stack.cloud.state_dir / "findings.json"
+
+    def scans_find(entries: dict[str, Any]) -> None:
+        known.write_text(json.dumps(entries))
+
+    yield scans_find
+    known.unlink(missing_ok=True)
+
+
+def test_a_clean_image_passes_the_gate_once_its_scan_has_ended(gated: Installed) -> None:
+    execution = gated.deploy()
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    (mail,) = gated.mails(execution)
+    assert "scan " in mail.text
+
+
+def test_an_image_with_findings_is_refused_with_their_list_and_the_version_before_serves(
+    gated: Installed, know: Callable[[dict[str, Any]], None]
+) -> None:
+    serving = gated.tasks()
+    know({gated.app: {"findings": [CRITICAL, {**CRITICAL, "severity": "LOW", "name": "CVE-2026-1"}]}})
+    # Of an index it is the image that would run that is scanned, and not the index.
+    child = gated.cloud.push(gated.app, ["sh", "-c", f": {uuid.uuid4()}; {SERVES}"])
+    digest = gated.cloud.push_index(gated.app, {HOST_ARCHITECTURE: child}, "latest")
+    (execution,) = gated.deployments.ended(gated.app, digest)
+    assert (execution["status"], execution["error"]) == ("FAILED", "FindingsError")
+    (mail,) = gated.mails(execution)
+    assert mail.subject == "flask-app was refused: 1 critical vulnerability"
+    assert mail.text.splitlines()[0] == execution["cause"]
+    listed = [line.strip() for line in mail.text.splitlines() if line.startswith("    ")]
+    assert listed[0] == "CRITICAL CVE-2026-1234 in zlib 1.2.13"
+    assert listed[1].startswith("Read it with: aws ecr describe-image-scan-findings ")
+    assert f"imageDigest={child}" in listed[1]
+    assert gated.tasks() == serving
+
+
+def test_an_image_that_cannot_be_scanned_is_refused(
+    gated: Installed, know: Callable[[dict[str, Any]], None]
+) -> None:
+    know({gated.app: {"status": "UNSUPPORTED_IMAGE"}})
+    execution = gated.deploy()
+    assert (execution["status"], execution["error"]) == ("FAILED", "NotScannedError")
+    (mail,) = gated.mails(execution)
+    assert mail.subject == "flask-app was refused: it was not scanned"
+
+
+def test_a_gate_without_its_permission_lets_nobody_in(gated: Installed) -> None:
+    serving = gated.tasks()
+    with gated.without(gated.role("CheckFindings"), "ecr:DescribeImageScanFindings"):
+        execution = gated.deploy()
+    assert (execution["status"], execution["error"]) == ("FAILED", "AccessDeniedError")
+    (mail,) = gated.mails(execution)
+    assert "ecr:DescribeImageScanFindings" in mail.text.splitlines()[0]
+    assert gated.tasks() == serving
 
 
 # ── The rule

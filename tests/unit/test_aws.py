@@ -1,6 +1,7 @@
 """What AWS answers, odd answers included, becomes plain values or errors of ours."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -15,6 +16,7 @@ from deployer.domain.errors import (
     NoCapacityError,
     ThrottledError,
 )
+from deployer.domain.findings import Scan
 from deployer.domain.image import ImageSpec
 from deployer.domain.mail import Mail
 from deployer.domain.push import Push
@@ -235,6 +237,32 @@ def test_an_image_that_is_gone_says_so(stub):
     stub("ecr").add_response("batch_get_image", {"images": [], "failures": failures})
     with pytest.raises(AwsRefusedError, match="Requested image not found"):
         ecr.manifest(repository="web", digest="sha256:1", media_types=("one",))
+
+
+def test_a_scan_is_read_to_its_last_page(stub):
+    asked = {"repositoryName": "web", "imageId": {"imageDigest": "sha256:" + "a" * 64}, "maxResults": 1000}
+    status = {"imageScanStatus": {"status": "COMPLETE"}}
+    basic = {"name": "CVE-1", "severity": "HIGH", "attributes": [{"key": "package_name", "value": "zlib"}]}
+    enhanced = {"severity": "LOW", "packageVulnerabilityDetails": {"vulnerabilityId": "CVE-2"}}
+    ended = {"imageScanCompletedAt": datetime.now(UTC)}
+    first = status | {"imageScanFindings": ended | {"findings": [basic]}, "nextToken": "more"}
+    stub("ecr").add_response("describe_image_scan_findings", first, asked)
+    second = status | {"imageScanFindings": ended | {"enhancedFindings": [enhanced]}}
+    stub("ecr").add_response("describe_image_scan_findings", second, asked | {"nextToken": "more"})
+    scan = ecr.scan_findings(repository="web", digest="sha256:" + "a" * 64)
+    assert [each.line() for each in scan.findings] == ["HIGH CVE-1 in zlib", "LOW CVE-2"]
+    assert (scan.finished, scan.under_way) == (True, False)
+
+
+def test_an_image_that_was_never_scanned_has_a_scan_without_a_status(stub):
+    stub("ecr").add_client_error("describe_image_scan_findings", "ScanNotFoundException")
+    assert ecr.scan_findings(repository="web", digest="sha256:1") == Scan()
+
+
+def test_an_image_that_is_gone_has_no_scan(stub):
+    stub("ecr").add_client_error("describe_image_scan_findings", "ImageNotFoundException")
+    with pytest.raises(AwsRefusedError, match="ImageNotFoundException"):
+        ecr.scan_findings(repository="web", digest="sha256:1")
 
 
 def test_the_parameters_of_an_app_are_those_right_below_its_path(stub):

@@ -1,5 +1,7 @@
 """The mail: verdict first, within what SNS takes, and nothing that could fool a reader."""
 
+import dataclasses
+
 from deployer.domain import mail
 from deployer.domain.failure import Failure
 from deployer.domain.push import Push
@@ -47,6 +49,21 @@ def test_the_first_line_of_a_failure_is_its_reason_and_the_last_are_the_log():
 def test_only_the_last_thirty_lines_are_told():
     news = mail.failed(PUSH, FAILURE, NOTHING, [], [f"line {number}" for number in range(100)], CONTEXT)
     assert news.document["log"] == [f"line {number}" for number in range(70, 100)]
+
+
+def test_of_many_details_the_mail_has_the_first_and_the_last_and_the_document_all():
+    details = (*(f"HIGH CVE-{number}" for number in range(100)), "Read all 100 with: aws")
+    news = mail.failed(PUSH, dataclasses.replace(FAILURE, details=details), mail.Standing(""), [], [], CONTEXT)
+    listed = [line.strip() for line in news.text.splitlines() if line.startswith("    ")]
+    assert listed == [*details[:20], "...", details[-1]]
+    assert news.text.splitlines()[0] == FAILURE.reason
+    assert news.document["details"] == list(details)
+
+
+def test_few_details_are_told_in_full():
+    details = (*(f"HIGH CVE-{number}" for number in range(20)), "Read all 20 with: aws")
+    news = mail.failed(PUSH, dataclasses.replace(FAILURE, details=details), mail.Standing(""), [], [], CONTEXT)
+    assert [line.strip() for line in news.text.splitlines() if line.startswith("    ")] == list(details)
 
 
 def test_a_failure_before_there_was_a_task_says_so():

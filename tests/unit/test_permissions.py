@@ -18,6 +18,12 @@ NEEDS = {
     "ecr.manifest": {"ecr:BatchGetImage"},
     "ecr.blob": {"ecr:GetDownloadUrlForLayer"},
     "ecr.repositories": {"ecr:DescribeRepositories"},
+    # ECR asks Inspector in the name of its caller, where scanning is enhanced.
+    "ecr.scan_findings": {
+        "ecr:DescribeImageScanFindings",
+        "inspector2:ListCoverage",
+        "inspector2:ListFindings",
+    },
     "ecr.tagged_images": {"ecr:DescribeImages"},
     "ec2.addresses": {"ec2:DescribeNetworkInterfaces"},
     "ec2.open_ports": {

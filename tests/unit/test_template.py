@@ -22,6 +22,8 @@ KNOW_NO_RESOURCE = {
     "ecs:ListTaskDefinitionFamilies",
     "ecs:ListTaskDefinitions",
     "ecs:RegisterTaskDefinition",
+    "inspector2:ListCoverage",
+    "inspector2:ListFindings",
     "ssm:DescribeParameters",
     "states:SendTaskFailure",
     "states:SendTaskSuccess",

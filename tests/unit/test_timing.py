@@ -25,3 +25,10 @@ def test_a_deployment_that_failed_tells_how_long_it_took_until_then():
 def test_one_that_failed_at_its_end_has_no_phase_more():
     document = {"time": "1970-01-01T00:01:40Z", "health": {"at": 101.0}}
     assert phases(document, until=112.0) == [("answer", 1.0)]
+
+
+def test_only_where_there_is_a_gate_somebody_may_have_failed_at_it():
+    document = {"time": "1970-01-01T00:01:40Z", "image": {"at": 101.0, "gated": True}}
+    assert phases(document, until=112.0) == [("read", 1.0), ("scan", 11.0)]
+    document["image"] |= {"gated": False}
+    assert phases(document, until=112.0) == [("read", 1.0), ("register", 11.0)]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from deployer.domain import errors
+from deployer.steps import check_findings
 from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +113,7 @@ def test_every_transient_error_is_retried_where_it_is_raised():
         assert always <= retried, name
         assert ("ecs.run_task" in source) == ("NoCapacityError" in retried), name
         assert ("ec2.addresses" in source) == ("AddressNotReadyError" in retried), name
+        assert ("ScanPendingError" in source) == ("ScanPendingError" in retried), name
 
 
 def test_no_permanent_error_is_retried():
@@ -163,6 +165,16 @@ def test_a_function_outlives_neither_its_state_nor_its_caller():
     for name, state in TASKS.items():
         timeout = FUNCTIONS[f"{name}Function"]["Properties"].get("Timeout", default)
         assert timeout < state["TimeoutSeconds"], name
+
+
+def test_the_wait_for_a_scan_is_over_before_its_retries_are():
+    (retry,) = (
+        each for each in STATES["CheckFindings"]["Retry"] if each["ErrorEquals"] == ["ScanPendingError"]
+    )
+    # With full jitter a delay is anything from nothing to its maximum: half of that, on average.
+    growing = (retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"]))
+    average = sum(min(delay, retry["MaxDelaySeconds"]) for delay in growing) / 2
+    assert average > 2 * check_findings.SCAN_WITHIN
 
 
 def test_the_health_check_has_time_for_the_longest_health_time_out():

@@ -24,6 +24,7 @@ os.environ["SFN_WAIT_SCALE"] = "0"  # read when MiniStack is imported
 from deployer import mailing, probe
 from deployer.aws import ec2, ecr, ecs, events, ledger, logs, meeting, sns, ssm, step_functions
 from deployer.domain.errors import DeployError, NoAnswerError
+from deployer.domain.findings import Scan
 from deployer.domain.mail import Mail
 from deployer.domain.task import Task
 from deployer.steps import record_task_state, restart_app
@@ -74,6 +75,8 @@ class World:
     configuration: dict[str, Any] = field(default_factory=lambda: {"Cmd": ["app"]})
     parameters: dict[str, str] = field(default_factory=dict)
     listens: list[int] | None = None
+    # What is known of an image's scan, look by look; the last stays. Without any there is no scan.
+    scans: list[Scan] = field(default_factory=list)
 
     pushed_at: dict[str, int] = field(default_factory=dict)
     apps: dict[str, str] = field(default_factory=dict)
@@ -85,6 +88,7 @@ class World:
     tasks: list[dict[str, Any]] = field(default_factory=list)
     opened: list[dict[str, Any]] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
+    scanned: list[tuple[str, str]] = field(default_factory=list)
     started: dict[str, str] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
     mails: list[dict[str, Any]] = field(default_factory=list)
@@ -278,6 +282,11 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
         world.may_fail("blob")
         return json.dumps({"os": "linux", "architecture": "amd64", "config": world.configuration})
 
+    def scan_findings(*, repository: str, digest: str) -> Scan:
+        world.may_fail("scan_findings")
+        world.scanned.append((repository, digest))
+        return world.scans.pop(0) if len(world.scans) > 1 else next(iter(world.scans), Scan())
+
     def open_ports(**arguments: Any) -> str:
         world.may_fail("open_ports")
         world.opened.append(arguments)
@@ -307,6 +316,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
         (ec2, "close_ports", lambda *, group, ports: world.closed.extend(ports)),
         (ecr, "manifest", manifest),
         (ecr, "blob", blob),
+        (ecr, "scan_findings", scan_findings),
         (ssm, "parameters", parameters),
         (sns, "publish", publish),
         (logs, "tail", lambda *, group, stream, lines: world.log[-lines:]),

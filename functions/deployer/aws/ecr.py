@@ -1,4 +1,4 @@
-"""Amazon ECR: what a tag means now, and what an image says of itself."""
+"""Amazon ECR: what a tag means now, what an image says of itself, and what its scan found."""
 
 import urllib.error
 import urllib.request
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.domain.errors import AwsRefusedError, AwsUnavailableError
+from deployer.domain.findings import Scan
 from deployer.domain.manifest import CONFIG_TYPES
 
 # A configuration has some kilobytes.
@@ -50,6 +51,22 @@ def blob(*, repository: str, digest: str) -> str:
             return str(response.read(BLOB_LIMIT + 1).decode("utf-8", "replace"))
     except (urllib.error.URLError, OSError) as error:
         raise AwsUnavailableError(f"The image's configuration could not be fetched: {error}") from error
+
+
+def scan_findings(*, repository: str, digest: str) -> Scan:
+    """The last scan of an image and all that it found; one without a status where there is none.
+
+    There is none of an index, and none yet right after a push, with enhanced scanning for a minute or so.
+    """
+    try:
+        with errors_as_ours():
+            pages = client("ecr").get_paginator("describe_image_scan_findings")
+            image = {"repositoryName": repository, "imageId": {"imageDigest": digest}}
+            return Scan.from_ecr(list(pages.paginate(**image, PaginationConfig={"PageSize": 1000})))
+    except AwsRefusedError as error:
+        if code_of(error) == "ScanNotFoundException":
+            return Scan()
+        raise
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ DeployError
  │   ├─ BadEventError         the event does not describe an image push that can be deployed
  │   ├─ UnsupportedImageError what was pushed cannot run on Fargate
  │   ├─ BadLabelError         a label of the image asks for what is not possible
+ │   ├─ FindingsError         the scan of the image found what this installation refuses
+ │   ├─ NotScannedError       nobody knows what the image holds, and this installation wants to know
  │   ├─ AccessDeniedError     AWS refused a call for lack of a permission
  │   ├─ AwsRefusedError       AWS refused a call for another reason
  │   ├─ TaskStoppedError      the task stopped before it was of use
@@ -13,6 +15,7 @@ DeployError
  │   └─ NoAnswerError         the task runs, but the app never answered
  └─ TransientError            the workflow tries again
      ├─ MailLimitError        as many mails as SNS allows went out this second
+     ├─ ScanPendingError      the scan of the image has not ended yet
      ├─ ContendedError        another execution changed the same thing at the same moment
      ├─ ThrottledError        AWS asked for fewer calls
      ├─ AwsUnavailableError   AWS did not answer, or answered that it cannot now
@@ -45,6 +48,14 @@ class BadLabelError(PermanentError):
     """A label of the image asks for what is not possible."""
 
 
+class FindingsError(PermanentError):
+    """The scan of the image found what this installation refuses: a sentence, then a line for each finding."""
+
+
+class NotScannedError(PermanentError):
+    """Nobody knows what the image holds, and this installation wants to know."""
+
+
 class AccessDeniedError(PermanentError):
     """AWS refused a call for lack of a permission."""
 
@@ -71,6 +82,10 @@ class NoAnswerError(PermanentError):
 
 class MailLimitError(TransientError):
     """As many mails as SNS allows went out this second."""
+
+
+class ScanPendingError(TransientError):
+    """The scan of the image has not ended yet."""
 
 
 class ContendedError(TransientError):

@@ -12,12 +12,16 @@ CONSOLE_WORDS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 
 @dataclass(frozen=True)
 class Failure:
-    """`verdict` ends the mail's subject, `reason` is one sentence, `hint` says what to do."""
+    """`verdict` ends the mail's subject, `reason` is one sentence, `hint` says what to do.
+
+    `details` are lines for whoever wants to know more, of which the last says where to read all.
+    """
 
     error: str
     verdict: str
     reason: str
     hint: str
+    details: tuple[str, ...] = ()
 
 
 def explain(
@@ -33,6 +37,10 @@ def explain(
         verdict, hint = _stopped(stopped, message, log, memory, architecture)
         return Failure(error, verdict, message, hint)
     verdict, hint = OTHERS.get(error, ("failed for a reason not seen before", UNKNOWN))
+    if error == "FindingsError":
+        reason, *details = message.split("\n")
+        found = FOUND.search(reason)
+        return Failure(error, f"was refused: {found[1]}" if found else verdict, reason, hint, tuple(details))
     hint = hint.format(port=port)
     other = _port_in(log, port) if error == "NoAnswerError" else None
     if other:
@@ -57,6 +65,8 @@ LISTENING = re.compile(
     re.IGNORECASE,
 )
 
+
+FOUND = re.compile("The scan found (.+), and")
 
 UNKNOWN = "This looks like a fault of Portcall, not of your image. Please report it with this mail."
 
@@ -108,6 +118,17 @@ OTHERS = {
         "was refused: a label is wrong",
         "Change that LABEL in the Dockerfile, or in the image that FROM names; build and push again.",
     ),
+    "FindingsError": (
+        "was refused: its scan found vulnerabilities",
+        "Build it on a base image of today (docker build --pull --no-cache ...), which has most of the fixes, "
+        "and push it; or deploy Portcall with another BlockOnFindings.",
+    ),
+    "NotScannedError": (
+        "was refused: it was not scanned",
+        "Push it again once it can be scanned; ECR's enhanced scanning knows more kinds of images than basic "
+        "scanning. Or let in what is not scanned: deploy Portcall with WhenNotScanned=deploy.",
+    ),
+    "ScanPendingError": ("failed: its scan did not end", "Push again in a few minutes."),
     "AwsRefusedError": (
         "failed: AWS refused a call",
         "Read the reason above: it is AWS's own. Push again once what it names is mended.",

@@ -12,6 +12,7 @@ NAME_LIMIT = 40
 TEXT_LIMIT = 2000
 LOG_LINES = 30
 LOG_LINE_LIMIT = 500
+DETAIL_LINES = 20
 # What terminals take for colours and cursor movements.
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
@@ -147,6 +148,7 @@ def failed(
             "",
             _serving(standing),
             *map(printable, notes),
+            *_details(failure),
             "",
             *_facts(push, context),
             "",
@@ -161,11 +163,19 @@ def failed(
             "error": failure.error,
             "reason": printable(failure.reason),
             "hint": failure.hint,
+            "details": [printable(line) for line in failure.details],
             "log": tail(log),
             "serving": standing.url,
         },
         attributes={"app": push.app, "outcome": "failed"},
     )
+
+
+def _details(failure: Failure) -> list[str]:
+    """The first of many, and the last; the document has them all."""
+    lines = failure.details
+    shown = lines if len(lines) <= DETAIL_LINES + 1 else [*lines[:DETAIL_LINES], "...", lines[-1]]
+    return ["", *(f"    {printable(line)}" for line in shown)] if shown else []
 
 
 def _serving(standing: Standing) -> str:

@@ -25,7 +25,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         region=config.region,
         phases=phases,
     )
-    url, notes = event["health"]["url"], event["switch"]["notes"]
+    url = event["health"]["url"]
+    notes = [*event.get("findings", {}).get("notes", []), *event["switch"]["notes"]]
     if "restart" in event:
         news = mail.live_again(push, url, event["restart"]["reason"], notes, where)
     else:

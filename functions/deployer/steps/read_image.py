@@ -14,7 +14,7 @@ IGNORED = {"verdict": "ignored", "reason": "What was pushed is no app: a signatu
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"verdict": "app", "at": UNIX seconds}` and the fields of ImageSpec.
+    """Return `{"verdict": "app", "gated": bool, "at": UNIX seconds}` and the fields of ImageSpec.
 
     For what is no app it is `{"verdict": "ignored", "reason"}`.
     Raises UnsupportedImageError or BadLabelError. Images are other people's code: this step may read the
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         logger.info("Ignored what is no app", extra={"app": push.app, "digest": push.digest})
         return IGNORED
     logger.info("Read an image", extra={"app": push.app, "ports": spec.ports, "cpu": spec.architecture})
-    return {"verdict": "app", **spec.document(), "at": time.time()}
+    return {"verdict": "app", "gated": reading().gated, **spec.document(), "at": time.time()}
 
 
 def _read(push: Push) -> image.ImageSpec | None:

@@ -1,0 +1,39 @@
+"""CheckFindings: where the gate is on, an image runs only if its scan found nothing that is refused."""
+
+import time
+from typing import Any
+
+from deployer.aws import ecr
+from deployer.domain import findings
+from deployer.domain.errors import FindingsError, NotScannedError, ScanPendingError
+from deployer.domain.push import Push
+from deployer.observe import logger
+from deployer.settings import gate, settings
+
+# As long as the SDK's own waiter for scans, in seconds. The retries of the state go on for longer.
+SCAN_WITHIN = 300
+
+
+@logger.inject_lambda_context(correlation_id_path="id")
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Return `{"notes": [...], "at": UNIX seconds}`; a note says that an image was let in unscanned.
+
+    Raises ScanPendingError while there is time to wait, for the state to try again; then FindingsError or
+    NotScannedError. ECR scans images and no indexes: the last digest is that of the image that would run.
+    """
+    push, refuses = Push.from_event(event, by_tag=settings().by_tag), gate().refuses
+    where = {"repository": push.repository, "digest": event["image"]["digests"][-1]}
+    scan = ecr.scan_findings(**where)
+    if scan.under_way and time.time() < event["image"]["at"] + SCAN_WITHIN:
+        raise ScanPendingError(f"The scan of the image has not ended yet: {scan.status or 'none was started'}.")
+    notes = []
+    if not scan.finished:
+        reason = scan.why_not_finished(repository=push.repository, minutes=SCAN_WITHIN // 60)
+        if not gate().lets_unscanned_in:
+            raise NotScannedError(reason)
+        notes.append(f"It was not scanned, and let in all the same. {reason}")
+    blocks = findings.blocking(scan.findings, refuses)
+    if blocks:
+        raise FindingsError(findings.refusal(blocks, refuses, **where, region=settings().region))
+    logger.info("Let an image in", extra={"app": push.app, "scan": scan.status, "found": len(scan.findings)})
+    return {"notes": notes, "at": time.time()}
