@@ -68,6 +68,7 @@ STOPPED = [
     ("", ["Error: listen EADDRINUSE: address already in use :::3000"], 1, "its port is in use", "one of them"),
     ("", ["bye"], 0, "ended by itself", "foreground"),
     ("", ["Traceback"], 3, "exit code 3", "may say why"),
+    ("", [], 3, "exit code 3", "docker run"),
     ("", [], 137, "was killed", "TaskMemory above 512"),
     ("", [], 139, "segmentation fault", "linux/amd64"),
     ("", [], 132, "illegal instruction", "-march"),

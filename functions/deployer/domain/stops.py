@@ -47,8 +47,8 @@ SIGNS = (
     # Linux says the same of a script without its first line and of one whose shell is another CPU's.
     Sign(
         "failed to start: {script} cannot be run",
-        "Is the first line of {script} `#!/bin/sh`, or the like? Add it, if not. If it is, the image is built for "
-        "another CPU than {platform}: build it with `docker build --platform {platform} ...`.",
+        "Is the first line of {script} `#!/bin/sh`, or the like? Add it, if not. If it is, the image is "
+        "built for another CPU than {platform}: build it with `docker build --platform {platform} ...`.",
         reason=(rf"exec: \"?{SCRIPT}\"?: exec format error",),
         log=rf"^exec {SCRIPT}: exec format error",
     ),
@@ -61,9 +61,8 @@ SIGNS = (
     ),
     Sign(
         "failed to start: the shell that {script} names is not there",
-        "{script} is in the image, but what its first line (#!) names is not. Mostly the file has Windows "
-        "line endings: save it with LF instead of CRLF. Or it names bash, and the image has only /bin/sh, as "
-        "Alpine's.",
+        "{script} is in the image, but what its first line (#!) names is not. Mostly the file has Windows line "
+        "endings: save it with LF instead of CRLF. Or it names bash, and the image, as Alpine, has only sh.",
         log=rf"^exec {SCRIPT}: no such file or directory",
     ),
     Sign(
@@ -76,7 +75,7 @@ SIGNS = (
         "failed to start: a shared library is missing",
         "The image lacks {library}. Install the package that brings it in the Dockerfile; packages.debian.org "
         "finds it by the file's name.",
-        log=r"(?:shared library:? |shared libraries: |ImportError: )(?P<library>[\w.+-]+\.so[.\d]*)",
+        log=r"(?P<library>[\w.+-]+\.so[.\d]*): (?:cannot open shared object file|no such file or directory)",
     ),
     Sign(
         "failed to start: {program} may not be executed",
@@ -200,6 +199,12 @@ SIGNS = (
     ),
 )
 
+LAST_WORDS = "It ended by itself; the end of its log, below, may say why."
+NO_WORDS = (
+    "It ended by itself, without a word. Does it log to a file? Let it write to its standard output, and see "
+    "what it says with `docker run` on your machine."
+)
+
 
 def recognize(*, reason: str, log: list[str], code: int | None, platform: str, memory: str) -> tuple[str, str]:
     """The verdict and the hint of the first sign that fits, or of the bare exit code."""
@@ -209,8 +214,5 @@ def recognize(*, reason: str, log: list[str], code: int | None, platform: str, m
             told = {"platform": platform, "memory": memory, **names}
             return sign.verdict.format(**told), sign.hint.format(**told)
     if code is not None:
-        return (
-            f"failed to start: exit code {code}",
-            "It ended by itself; the end of its log, below, may say why.",
-        )
+        return f"failed to start: exit code {code}", LAST_WORDS if log else NO_WORDS
     return "failed to start", "Read the reason above; it is AWS's own."
