@@ -1,5 +1,7 @@
 """Ends a deployment that came to nothing: stops its task, and only that, finds out why, and says so."""
 
+import dataclasses
+import time
 from typing import Any
 
 from deployer import outcomes
@@ -8,8 +10,12 @@ from deployer.domain import failure, mail, task_definition, timing
 from deployer.domain.errors import AccessDeniedError, PermanentError
 from deployer.domain.push import Push
 from deployer.domain.task import Task, Verdict
+from deployer.domain.text import printable
 from deployer.observe import logger
 from deployer.settings import Settings, settings
+
+# How often, and after how many seconds each, the log of an app that has ended is looked at once more.
+LOOKS, LOOKS_FOR_ANY, PAUSE = 8, 2, 1.0
 
 
 def end(document: dict[str, Any], *, error: str, message: str, until: float | None = None) -> failure.Failure:
@@ -45,8 +51,10 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
         )
     document = document | {"task": {"arn": task} | (document.get("task") or {})}
     where = _context(document, config, push, task, until)
+    if described and not described.stopped_by_us:
+        where = dataclasses.replace(where, stop_code=described.stop_code, exit_code=described.exit_code)
     news = mail.failed(push, why, _standing(document, config, current, notes), notes, log, where)
-    facts = {"reason": mail.printable(why.reason), "error": why.error, "log": mail.tail(log)}
+    facts = {"reason": printable(why.reason), "error": why.error, "log": log}
 
     def publish() -> None:
         sns.publish(topic=config.topic, news=news)
@@ -118,10 +126,23 @@ def _last_words(config: Settings, push: Push, task: str, notes: list[str]) -> tu
     stream = task_definition.log_stream(push.app, task)
     try:
         described = ecs.describe_task(cluster=config.cluster, task=task)
-        return described, logs.tail(group=config.log_group, stream=stream, lines=mail.LOG_LINES)
+        log = logs.tail(group=config.log_group, stream=stream, lines=mail.LOG_LINES)
+        if described and described.exit_code is not None and not described.stopped_by_us:
+            log = _whole(log, config, stream)
+        return described, mail.tail(log)
     except PermanentError as refused:
         notes.append(f"More could not be found out: {refused}")
         return None, []
+
+
+def _whole(log: list[str], config: Settings, stream: str) -> list[str]:
+    """The end of the log of an app that has just ended: its last lines arrive a moment after that."""
+    for look in range(LOOKS):
+        time.sleep(PAUSE)
+        before, log = log, logs.tail(group=config.log_group, stream=stream, lines=mail.LOG_LINES)
+        if log == before and (log or look >= LOOKS_FOR_ANY):
+            break
+    return log
 
 
 def _stop(document: dict[str, Any], config: Settings, push: Push, notes: list[str]) -> str:

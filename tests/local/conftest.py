@@ -157,6 +157,10 @@ class Cloud:
         assert status == 201, answer
         return _digest(raw)
 
+    def manifest(self, repository: str, digest: str) -> dict[str, Any]:
+        manifest: dict[str, Any] = json.loads(self.request("GET", f"/v2/{repository}/manifests/{digest}")[1])
+        return manifest
+
     def push_index(self, repository: str, children: dict[str, str], tag: str) -> str:
         """Push an index of images that are there already: architecture -> digest."""
         manifests = [

@@ -63,6 +63,17 @@ def test_an_image_that_is_not_there_cannot_be_pulled(cloud: Cloud) -> None:
     assert "exitCode" not in task["containers"][0]
 
 
+def test_an_image_that_was_deleted_cannot_be_pulled_though_the_engine_has_it(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    digest = cloud.push(repository, ["echo", "hello"], tag="latest")
+    definition = cloud.define(cloud.image(repository, f"@{digest}"))
+    assert "exitCode" in cloud.await_task(cloud.run(definition)["taskArn"], "STOPPED")["containers"][0]
+    cloud.client("ecr").batch_delete_image(repositoryName=repository, imageIds=[{"imageDigest": digest}])
+    task = cloud.await_task(cloud.run(definition)["taskArn"], "STOPPED")
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert "not found" in task["stoppedReason"]
+
+
 def test_an_image_of_another_account_is_not_asked_of_the_real_aws(cloud: Cloud) -> None:
     image = f"999999999999.dkr.ecr.{cloud.region}.amazonaws.com/app:latest"
     task = cloud.await_task(cloud.run(cloud.define(image))["taskArn"], "STOPPED")

@@ -177,3 +177,20 @@ def test_a_role_that_may_not_invoke_the_function_fails_the_task(cloud: Cloud) ->
     outcome = cloud.outcome(cloud.execute(machine(task(function)), role=cloud.role("states")))
     assert outcome["error"] == "Lambda.AWSLambdaException"
     assert f"is not authorized to perform: lambda:InvokeFunction on resource: {function}" in outcome["cause"]
+
+
+def test_an_execution_that_is_stopped_tries_nothing_again(cloud: Cloud) -> None:
+    cloud.client("logs").create_log_group(logGroupName="tries")
+    source = "def handler(event, context):\n    print('TRY')\n    raise ValueError('again')\n"
+    function = cloud.function(source, LoggingConfig={"LogGroup": "tries"})
+    retry = {"ErrorEquals": ["ValueError"], "IntervalSeconds": 1, "BackoffRate": 1, "MaxAttempts": 9}
+    execution = cloud.execute(machine(task(function, Retry=[retry])))
+
+    def tries() -> int:
+        events = cloud.client("logs").filter_log_events(logGroupName="tries")["events"]
+        return sum(event["message"].startswith("TRY") for event in events)
+
+    eventually(lambda: tries() == 1)
+    cloud.client("stepfunctions").stop_execution(executionArn=execution)
+    time.sleep(2.5)
+    assert tries() <= 2

@@ -16,9 +16,10 @@ from deployer.domain.errors import (
     NoCapacityError,
     ThrottledError,
 )
+from deployer.domain.failure import Failure
 from deployer.domain.findings import Scan
 from deployer.domain.image import ImageSpec
-from deployer.domain.mail import Mail
+from deployer.domain.mail import Context, Mail, Standing, failed
 from deployer.domain.push import Push
 
 CLUSTER = "arn:aws:ecs:eu-west-1:111122223333:cluster/portcall"
@@ -304,6 +305,33 @@ def test_reads_the_last_lines_of_a_log(stub):
     expected = {"logGroupName": "apps", "logStreamName": "stream", "limit": 30, "startFromHead": False}
     stub("logs").add_response("get_log_events", {"events": events}, expected)
     assert logs.tail(group="apps", stream="stream", lines=30) == ["one", "two"]
+
+
+def test_an_empty_page_of_a_log_is_not_its_end(stub):
+    first = {"logGroupName": "apps", "logStreamName": "stream", "limit": 30, "startFromHead": False}
+    stub("logs").add_response("get_log_events", {"events": [], "nextBackwardToken": "b/1"}, first)
+    second = first | {"nextToken": "b/1"}
+    stub("logs").add_response("get_log_events", {"events": [{"message": "one"}]}, second)
+    assert logs.tail(group="apps", stream="stream", lines=30) == ["one"]
+
+
+def test_a_log_whose_token_stays_is_empty(stub):
+    for _ in range(2):
+        stub("logs").add_response("get_log_events", {"events": [], "nextBackwardToken": "b/1"})
+    assert logs.tail(group="apps", stream="stream", lines=30) == []
+
+
+def test_the_longest_log_of_all_fits_into_a_message(monkeypatch):
+    """SNS takes 256 KiB, and the text is in it twice: once for people, once in the document."""
+    sent = {}
+    monkeypatch.setattr(sns, "client", lambda service: type("SNS", (), {"publish": staticmethod(lambda **request: sent.update(request) or {"MessageId": "1"})}))  # fmt: skip
+    push = Push("deployment-1", "", "x" * 256, "v" * 128, "sha256:" + "a" * 64)
+    why = Failure("Error", "failed", "\N{BUG}" * 100_000, "hint")
+    context = Context("", "task", "apps", "stream", "eu-west-1", phases=[])
+    for line in ("\N{BUG}" * 10_000, '"' * 10_000, "\\" * 10_000, "\x00" * 10_000):
+        sns.publish(topic="topic", news=failed(push, why, Standing(""), [line] * 3, [line] * 100, context))
+        size = sum(len(str(part).encode()) for part in (sent["Message"], sent["Subject"], sent["MessageAttributes"]))  # fmt: skip
+        assert size < 256 * 1024
 
 
 def test_a_task_that_wrote_nothing_has_no_log(stub):

@@ -46,6 +46,26 @@ def test_the_first_line_of_a_failure_is_its_reason_and_the_last_are_the_log():
     assert news.attributes["outcome"] == "failed"
 
 
+def test_tells_people_and_programs_how_the_task_stopped():
+    where = dataclasses.replace(CONTEXT, stop_code="EssentialContainerExited", exit_code=1)
+    news = mail.failed(PUSH, FAILURE, NOTHING, [], [], where)
+    assert "Stop code:  EssentialContainerExited" in news.text
+    assert (news.document["stop_code"], news.document["exit_code"]) == ("EssentialContainerExited", 1)
+
+
+def test_a_long_name_leaves_room_for_the_verdict():
+    push = dataclasses.replace(PUSH, app="team/" + "long-" * 40 + "app")
+    subject = mail.failed(push, FAILURE, NOTHING, [], [], CONTEXT).subject
+    assert subject.index("failed to start") < 60
+    assert subject.startswith("...")
+    assert len(subject) < 100
+
+
+def test_a_newer_version_that_serves_is_not_called_the_one_before():
+    text = mail.failed(PUSH, FAILURE, mail.Standing("http://198.51.100.2/", True), [], [], CONTEXT).text
+    assert "A newer version serves at http://198.51.100.2/" in text
+
+
 def test_only_the_last_thirty_lines_are_told():
     news = mail.failed(PUSH, FAILURE, NOTHING, [], [f"line {number}" for number in range(100)], CONTEXT)
     assert news.document["log"] == [f"line {number}" for number in range(70, 100)]

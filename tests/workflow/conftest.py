@@ -21,7 +21,7 @@ import yaml
 
 os.environ["SFN_WAIT_SCALE"] = "0"  # read when MiniStack is imported
 
-from deployer import mailing, probe
+from deployer import failing, mailing, probe
 from deployer.aws import ec2, ecr, ecs, events, ledger, logs, meeting, sns, ssm, step_functions
 from deployer.domain.errors import DeployError, NoAnswerError
 from deployer.domain.findings import Scan
@@ -322,6 +322,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
         (logs, "tail", lambda *, group, stream, lines: world.log[-lines:]),
         (probe, "wait_until_answers", wait_until_answers),
         (step_functions, "_answer", tell),
+        (failing, "PAUSE", 0.0),
         # Retries take no time here, so no second would pass until the next mail may go out.
         (mailing, "MAILS_A_SECOND", 1_000_000),
     ):  # fmt: skip

@@ -3,14 +3,24 @@
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.domain.errors import AwsRefusedError
 
+PAGES = 4
+
 
 def tail(*, group: str, stream: str, lines: int) -> list[str]:
-    """The last lines of a log stream, oldest first; empty where the app never wrote one."""
+    """The last lines of a log stream, oldest first; empty where the app never wrote one.
+
+    A page may be empty though there are events before it: then its token is another one.
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
+    """
+    page = {"logGroupName": group, "logStreamName": stream, "limit": lines, "startFromHead": False}
     try:
-        with errors_as_ours():
-            answer = client("logs").get_log_events(
-                logGroupName=group, logStreamName=stream, limit=lines, startFromHead=False
-            )
+        for _ in range(PAGES):
+            with errors_as_ours():
+                answer = client("logs").get_log_events(**page)
+            before = answer.get("nextBackwardToken")
+            if answer["events"] or before in (None, page.get("nextToken")):
+                break
+            page["nextToken"] = before
     except AwsRefusedError as error:
         if code_of(error) == "ResourceNotFoundException":
             return []

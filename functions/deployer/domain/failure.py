@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from deployer.domain import silence, stops
 from deployer.domain.task import Task
 
 CONSOLE_WORDS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
@@ -29,53 +30,58 @@ def explain(
 ) -> Failure:
     """Find the verdict and the hint; an error that nobody foresaw is told as it is."""
     # One that we stopped ourselves tells nothing of why.
-    ours = task is not None and task.stopped_reason.startswith("Portcall:")
-    stopped = task if task and not ours and (task.stop_code or task.exit_code is not None) else None
+    stopped = (
+        task if task and not task.stopped_by_us and (task.stop_code or task.exit_code is not None) else None
+    )
     if error in ("NoAnswerError", "States.Timeout") and stopped:
         error, message = "TaskStoppedError", stopped.why_stopped()
     if error == "TaskStoppedError":
         verdict, hint = _stopped(stopped, message, log, memory, architecture)
-        return Failure(error, verdict, message, hint)
-    verdict, hint = OTHERS.get(error, ("failed for a reason not seen before", UNKNOWN))
+    elif error == "NoAnswerError":
+        verdict, hint = silence.explain(message, log, port)
+    elif "No Fargate configuration exists" in message:
+        verdict, hint = SIZE
+    else:
+        verdict, hint = OTHERS.get(error) or _fault(error)
     if error == "FindingsError":
-        reason, *details = message.split("\n")
-        found = FOUND.search(reason)
-        return Failure(error, f"was refused: {found[1]}" if found else verdict, reason, hint, tuple(details))
-    hint = hint.format(port=port)
-    other = _port_in(log, port) if error == "NoAnswerError" else None
-    if other:
-        hint = f"Its log speaks of port {other}, but {port} was asked. {hint}"
+        message, *details = message.split("\n")
+        found = FOUND.search(message)
+        verdict = f"was refused: {found[1]}" if found else verdict
+        return Failure(error, verdict, message, hint, tuple(details))
     return Failure(error, verdict, message, hint)
 
 
-def _port_in(log: list[str], asked: int) -> int | None:
-    """The port that the app itself says it listens on, as nearly all servers do when they start."""
-    for line in log:
-        for found in LISTENING.finditer(line):
-            port = int(found["port"])
-            if port != asked and 0 < port < 65536:
-                return port
-    return None
+def _stopped(
+    task: Task | None, message: str, log: list[str], memory: str, architecture: str
+) -> tuple[str, str]:
+    if task and task.stop_code == "UserInitiated":
+        return "failed: somebody stopped its task", "Push again, if that was not meant."
+    return stops.recognize(
+        reason=message,
+        log=log,
+        code=task.exit_code if task else None,
+        platform=CONSOLE_WORDS.get(architecture, architecture),
+        memory=memory,
+    )
 
 
-# "Listening at: http://0.0.0.0:8080", "listening on port 8080", "Serving HTTP on 0.0.0.0 port 8080"
-LISTENING = re.compile(
-    r"(?:listen|serv|start|running|bound).{0,60}?"
-    r"(?:port[ =:]+|localhost:|\.\d+:|[\]\s*]:)(?P<port>[1-9]\d{1,4})\b",
-    re.IGNORECASE,
+def _fault(error: str) -> tuple[str, str]:
+    if error.startswith(("Lambda.", "Sandbox.", "Runtime.")):
+        return "failed: a function of Portcall did not end", "Push again; if it stays so, please report it."
+    return "failed for a reason not seen before", UNKNOWN
+
+
+SIZE = (
+    "failed: Fargate has no such size",
+    "TaskMemory does not go with TaskCpu. With 256 CPU there are 512, 1024 and 2048 MiB, with 512 CPU 1024 "
+    "to 4096, with more CPU more: "
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html",
 )
-
-
 FOUND = re.compile("The scan found (.+), and")
 
 UNKNOWN = "This looks like a fault of Portcall, not of your image. Please report it with this mail."
 
 OTHERS = {
-    "NoAnswerError": (
-        "never answered",
-        "The app must listen on 0.0.0.0 (not 127.0.0.1), port {port}. If it uses another port, deploy Portcall "
-        "with ContainerPort set to it; if it starts slowly, with a larger HealthTimeout.",
-    ),
     "PreviewLimitError": (
         "was refused: too many previews",
         "Delete a tag that is no longer needed, or deploy Portcall with a larger MaxPreviews.",
@@ -140,43 +146,6 @@ OTHERS = {
 }
 
 
-def _stopped(
-    task: Task | None, message: str, log: list[str], memory: str, architecture: str
-) -> tuple[str, str]:
-    platform = CONSOLE_WORDS.get(architecture, architecture)
-    said = " ".join([message, *log]).lower()
-    code = task.exit_code if task else None
-    if "exec format error" in said or ("cannotpull" in said and "platform" in said):
-        return "failed to start: wrong CPU architecture", (
-            f"The image is built for another CPU than {platform}. Build it with "
-            f"`docker build --platform {platform} ...`, or deploy Portcall with the other CpuArchitecture."
-        )
-    if "cannotpull" in said:
-        return "failed to start: the image could not be pulled", (
-            "Does the image still exist in the repository? Push it again."
-        )
-    if "outofmemory" in said:
-        return "failed: out of memory", (
-            f"The app needs more than {memory} MiB. Deploy Portcall with a larger TaskMemory."
-        )
-    if "cannotstartcontainer" in said or "cannotcreatecontainer" in said or code in (126, 127):
-        return "failed to start: its command cannot be run", (
-            "The program that CMD or ENTRYPOINT names is not in the image, or is not executable."
-        )
-    if "secret" in said and "resourceinitialization" in said:
-        return (
-            "failed to start: a secret is missing",
-            "Create the secret that the reason names, then push again.",
-        )
-    if code == 0:
-        return "failed: it ended by itself (exit code 0)", (
-            "A deployed app must keep running in the foreground: start the server itself in CMD."
-        )
-    if code is not None:
-        return f"failed to start: exit code {code}", "The app ended by itself; its last words are below."
-    return "failed to start", "Read the reason above; it is AWS's own."
-
-
 def read_error(caught: dict[str, Any]) -> tuple[str, str]:
     """The name and the message of what the workflow caught: `{"Error": name, "Cause": text or JSON}`."""
     cause = str(caught.get("Cause") or "")
@@ -185,4 +154,5 @@ def read_error(caught: dict[str, Any]) -> tuple[str, str]:
         message = str(document.get("errorMessage") or cause)
     except (ValueError, AttributeError):
         message = cause
-    return str(caught.get("Error") or "Unknown"), message or "AWS gave no reason."
+    error = str(caught.get("Error") or "Unknown")
+    return error, message or ("A step took too long." if error == "States.Timeout" else "AWS gave no reason.")

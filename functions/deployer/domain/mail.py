@@ -1,20 +1,17 @@
 """The news of a deployment: a mail that people read and a document that machines do."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deployer.domain.failure import Failure
 from deployer.domain.push import Push
+from deployer.domain.text import discreet, printable
 
 SUBJECT_LIMIT = 99
 NAME_LIMIT = 40
-TEXT_LIMIT = 2000
 LOG_LINES = 30
 LOG_LINE_LIMIT = 500
 DETAIL_LINES = 20
-# What terminals take for colours and cursor movements.
-ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,8 @@ class Context:
     log_stream: str
     region: str
     phases: Sequence[tuple[str, float]]
+    stop_code: str = ""
+    exit_code: int | None = None
 
 
 def live(push: Push, url: str, previous: str, notes: Sequence[str], context: Context) -> Mail:
@@ -186,8 +185,8 @@ def _serving(standing: Standing) -> str:
 
 
 def tail(log: Sequence[str]) -> list[str]:
-    """The last lines of a log, without what could fool a reader or break a mail, and none of them too long."""
-    return [printable(line, LOG_LINE_LIMIT) for line in log[-LOG_LINES:]]
+    """The last lines of a log, fit for a mail: no secrets, nothing that could break it, and none too long."""
+    return [discreet(printable(line, LOG_LINE_LIMIT)) for line in log[-LOG_LINES:]]
 
 
 def _last_lines(log: Sequence[str], context: Context) -> list[str]:
@@ -196,7 +195,8 @@ def _last_lines(log: Sequence[str], context: Context) -> list[str]:
         return ["No task was started, so there is no log."]
     if not lines:
         return ["Its log was empty when this was written."]
-    return [f"The last {len(lines)} lines of its log:", "", *(f"    {line}" for line in lines)]
+    which = "The last line" if len(lines) == 1 else f"The last {len(lines)} lines"
+    return [f"{which} of its log:", "", *(f"    {line}" for line in lines)]
 
 
 def _facts(push: Push, context: Context) -> list[str]:
@@ -210,6 +210,7 @@ def _facts(push: Push, context: Context) -> list[str]:
         ("Digest", push.digest),
         ("Revision", context.revision.rsplit("/", 1)[-1]),
         ("Task", context.task.rsplit("/", 1)[-1]),
+        ("Stop code", context.stop_code),
         ("Took", f"{total:.1f} s ({steps})" if steps else ""),
         ("Logs", logs if context.task else ""),
         ("Deployment", push.deployment),
@@ -227,17 +228,13 @@ def _document(push: Push, context: Context, outcome: str) -> dict[str, object]:
         "revision": context.revision,
         "task": context.task,
         "phases": {name: round(seconds, 3) for name, seconds in context.phases},
+        **({"stop_code": context.stop_code} if context.stop_code else {}),
+        **({} if context.exit_code is None else {"exit_code": context.exit_code}),
     }
 
 
 def _subject(app: str, verdict: str) -> str:
     """What SNS takes: fewer than 100 characters, all of them ASCII. A long name leaves room for the verdict."""
     name = app if len(app) <= NAME_LIMIT else "..." + app[3 - NAME_LIMIT :]
-    plain = printable(f"{name} {verdict}").encode("ascii", "replace").decode()
+    plain = printable(f"{name} {verdict}").strip().encode("ascii", "replace").decode()
     return plain if len(plain) <= SUBJECT_LIMIT else plain[: SUBJECT_LIMIT - 3] + "..."
-
-
-def printable(text: str, limit: int = TEXT_LIMIT) -> str:
-    """One line without control characters, colours and the like, and not too long."""
-    plain = "".join(each if each.isprintable() else " " for each in ESCAPES.sub("", text)).strip()
-    return plain if len(plain) <= limit else plain[: limit - 4] + " ..."

@@ -13,7 +13,7 @@ from docker.errors import APIError, DockerException, NotFound
 from ministack.services import ecr, ecs
 
 from portcall.local.options import Settings
-from portcall.local.seams.docker_client import ForeignRegistry, manifest_of
+from portcall.local.seams.docker_client import ForeignRegistry, local_name, manifest_of
 from portcall.local.seams.seam import Function, wrap
 
 log = logging.getLogger("portcall.fargate")
@@ -116,6 +116,10 @@ def _pull(client: Any, image: str, wanted: str, settings: Settings) -> tuple[Any
     """
     platform = _platform(image, wanted, settings)
     try:
+        ours = local_name(image, settings).startswith(f"{settings.registry}/")
+        if ours and manifest_of(image, settings) is None:
+            # The engine would find it among those that it has pulled before.
+            raise NotFound(image)
         return client.images.pull(image, platform=platform), platform
     except (NotFound, ForeignRegistry) as error:
         raise ecs._ImagePullError(

@@ -146,12 +146,16 @@ def _refusal(token: str) -> Any:
 
 
 def _delay_as_told(original: Function) -> Function:
-    """MaxDelaySeconds and JitterStrategy, by handing out a retrier with the delay already worked out."""
+    """MaxDelaySeconds and JitterStrategy, by handing out a retrier with the delay already worked out.
+
+    Nothing is tried again once the execution has ended from outside.
+    """
 
     def find_matching_retrier(retriers: Any, error: str, counts: dict[int, int]) -> Any:
         retrier, index = original(retriers, error, counts)
-        if retrier is None:
-            return retrier, index
+        execution = _execution.get()
+        if retrier is None or (execution and execution["status"] != "RUNNING"):
+            return None, index
         delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** counts.get(index, 0)
         delay = min(delay, retrier.get("MaxDelaySeconds", delay))
         if retrier.get("JitterStrategy") == "FULL":
