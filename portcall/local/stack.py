@@ -1,6 +1,5 @@
 """The stack in the embedded cloud, installed with the real `sam build` and `sam deploy`."""
 
-import platform
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -10,6 +9,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from portcall.local.emulation import host
 from portcall.local.processes import CloudError, run
 from portcall.local.settings import INBOX_OWNER, PROJECT, STACK, CloudSettings
 
@@ -69,7 +69,7 @@ def outputs(settings: CloudSettings) -> dict[str, str]:
 
 def _architecture() -> str:
     """The CPU of this machine, for images that are built for several: the embedded Fargate has no other."""
-    return "ARM64" if platform.machine() in ("aarch64", "arm64") else "X86_64"
+    return "ARM64" if host() == "arm64" else "X86_64"
 
 
 def _sam(settings: CloudSettings, command: str, *arguments: str) -> None:

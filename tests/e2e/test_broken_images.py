@@ -12,8 +12,12 @@ import pytest
 
 from portcall.local.inbox import Received
 from tests.e2e.conftest import FIXTURES, HEALTH_TIMEOUT, Portcall, docker, get
-from tests.local.conftest import OTHER_ARCHITECTURE, eventually
+from tests.local.conftest import HOST_ARCHITECTURE, eventually
+from tests.local.test_fargate import layer
+from tests.local.test_fargate import program as tiny_program
 
+# A small program whose header names no machine.
+FOREIGN = tiny_program(HOST_ARCHITECTURE)[:18] + b"\0\0" + tiny_program(HOST_ARCHITECTURE)[20:]
 MAILS = Path(__file__).parent / "mails"
 LONG_NAME = f"team/{'long-' * 35}app"
 
@@ -57,7 +61,7 @@ BROKEN = {
     "not-executable": script(f"#!/bin/sh\n{SERVE}\n", MODE="-x"),
     "windows-line-ends": script(f"#!/bin/sh\r\n{SERVE}\r\n"),
     "no-first-line": script(f"{SERVE}\n"),
-    "other-architecture": Broken(command=("httpd", "-f", "-p", "3000")),
+    "other-architecture": Broken(command=("/program",)),
     "other-index": Broken(command=("httpd", "-f", "-p", "3000")),
     "layer-is-gone": Broken(command=("httpd", "-f", "-p", "3000")),
     # It runs, and does not answer
@@ -82,15 +86,16 @@ def push(portcall: Portcall, name: str) -> str:
     portcall.repository(app)
     command = list(broken.command)
     if name == "other-index":
-        # An index in which there is no image for this CPU.
-        child = by_hand.push(app, command, architecture=OTHER_ARCHITECTURE)
-        return by_hand.push_index(app, {OTHER_ARCHITECTURE: child}, broken.tag)
+        # An index in which there is no image for a CPU that Fargate has.
+        child = by_hand.push(app, command, architecture="s390x")
+        return by_hand.push_index(app, {"s390x": child}, broken.tag)
     if name == "layer-is-gone":
         manifest = by_hand.manifest(app, by_hand.push(app, command))
         manifest["layers"][0]["digest"] = f"sha256:{'0' * 64}"
         return by_hand.put_manifest(app, manifest, broken.tag)
-    architecture = {"architecture": OTHER_ARCHITECTURE} if name == "other-architecture" else {}
-    return by_hand.push(app, command, tag=broken.tag, **architecture)
+    # It says that it is for this CPU, but its program is for one that nobody has or emulates.
+    content = layer(FOREIGN) if name == "other-architecture" else b""
+    return by_hand.push(app, command, tag=broken.tag, layer=content)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from typing import Any
 from docker.errors import APIError, DockerException, NotFound
 from ministack.services import ecr, ecs
 
+from portcall.local.emulation import runs
 from portcall.local.options import Settings
 from portcall.local.seams.docker_client import ForeignRegistry, local_name, manifest_of
 from portcall.local.seams.seam import Function, wrap
@@ -79,6 +80,12 @@ def _start(settings: Settings) -> Any:
             wanted = kwargs["platform"]
             image, platform = _pull(client, cdef["image"], wanted, settings)
             options = {**kwargs, "platform": platform}
+            if platform == wanted and not runs(platform.partition("/")[2]):
+                # On AWS it would run.
+                raise StartError(
+                    f"CannotStartContainerError: the image is for {platform}, and this machine has neither such "
+                    "a CPU nor an emulator of one. Get one: sudo apt-get install qemu-user-static"
+                )
             program = ""
             if platform != wanted:
                 log.warning("%s is for %s, its task definition for %s", cdef["image"], platform, wanted)
