@@ -51,7 +51,7 @@ def cluster(monkeypatch):
     monkeypatch.setattr(ecr, "repositories_of", lambda *, stack: ["team/made-on-push"])
     monkeypatch.setattr(ecr, "delete_repository", done["repositories"].append)
     used = iter([False, True])
-    monkeypatch.setattr(ec2, "groups_of", lambda *, stack: {"sg-1": ""})
+    monkeypatch.setattr(ec2, "groups_of", lambda *, stack: [ec2.Group("sg-1", "", "")])
     monkeypatch.setattr(ec2, "delete_group", lambda group: next(used))
     monkeypatch.setattr(ecs, "revisions_of", lambda *, family_prefix: [f"{family_prefix}{n}" for n in range(3)])
     monkeypatch.setattr(ecs, "deregister_task_definition", done["deregistered"].append)

@@ -75,6 +75,7 @@ class World:
     configuration: dict[str, Any] = field(default_factory=lambda: {"Cmd": ["app"]})
     parameters: dict[str, str] = field(default_factory=dict)
     listens: list[int] | None = None
+    groups: list[ec2.Group] = field(default_factory=list)
     # What is known of an image's scan, look by look; the last stays. Without any there is no scan.
     scans: list[Scan] = field(default_factory=list)
 
@@ -88,6 +89,7 @@ class World:
     tasks: list[dict[str, Any]] = field(default_factory=list)
     opened: list[dict[str, Any]] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
     scanned: list[tuple[str, str]] = field(default_factory=list)
     started: dict[str, str] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
@@ -313,6 +315,8 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
         (events, "put_event", put_event),
         (ec2, "addresses", addresses),
         (ec2, "open_ports", open_ports),
+        (ec2, "groups_of", lambda *, stack: list(world.groups)),
+        (ec2, "delete_group", lambda group: world.removed.append(group) or True),
         (ec2, "close_ports", lambda *, group, ports: world.closed.extend(ports)),
         (ecr, "manifest", manifest),
         (ecr, "blob", blob),

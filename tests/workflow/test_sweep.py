@@ -2,7 +2,7 @@
 
 import pytest
 from deployer import mailing
-from deployer.aws import ecs, ledger
+from deployer.aws import ec2, ecs, ledger
 from deployer.domain.task import Task
 from deployer.steps import reconcile
 
@@ -276,3 +276,16 @@ def test_the_same_sweep_next_time_tells_what_could_not_be_told(deploy, world, pu
     sweep()
     assert [news["attributes"]["outcome"] for news in world.mails] == ["failed"]
     assert sweep() == {}
+
+
+def test_the_security_group_of_a_deployment_goes_with_its_task(deploy, world, push, sweep):
+    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"8080/tcp": {}, "9090/tcp": {}}}
+    under_way: list[list[str]] = []
+    shared = ec2.Group("sg-shared", "", "")
+    world.groups = [shared, *(ec2.Group(f"sg-{n}", "flask-app", f"push-{n}") for n in (1, 2))]
+    world.faults["run_task"] = [lambda: (sweep(), under_way.append(list(world.removed)))]
+    deploy(push(1))
+    assert "sg-1" not in under_way[0]
+    world.removed.clear()
+    sweep()
+    assert world.removed == ["sg-2"]

@@ -1,5 +1,6 @@
 """Amazon EC2: network interfaces, and the security groups that open ports."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from deployer.aws.client import client, code_of, errors_as_ours
@@ -92,14 +93,26 @@ def close_ports(*, group: str, ports: list[int]) -> None:
             client("ec2").revoke_security_group_ingress(GroupId=group, IpPermissions=unwanted)
 
 
-def groups_of(*, stack: str) -> dict[str, str]:
-    """The security groups that `open_ports` made for a stack: by id, the deployment that each is for, or ''."""
+@dataclass(frozen=True)
+class Group:
+    """A security group that `open_ports` made; `deployment` is '' for one that apps share."""
+
+    id: str
+    app: str
+    deployment: str
+
+
+def groups_of(*, stack: str) -> list[Group]:
+    """The security groups that `open_ports` made for a stack."""
     with errors_as_ours():
         pages = client("ec2").get_paginator("describe_security_groups")
         filters = [{"Name": "tag:portcall:stack", "Values": [stack]}]
         found = [each for page in pages.paginate(Filters=filters) for each in page["SecurityGroups"]]
     tags = {each["GroupId"]: {tag["Key"]: tag["Value"] for tag in each["Tags"]} for each in found}
-    return {group: of_group.get("portcall:deployment", "") for group, of_group in tags.items()}
+    return [
+        Group(group, named.get("portcall:app", ""), named.get("portcall:deployment", ""))
+        for group, named in tags.items()
+    ]
 
 
 def delete_group(group: str) -> bool:

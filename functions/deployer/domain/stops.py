@@ -97,8 +97,8 @@ SIGNS = (
     ),
     Sign(
         "failed: out of memory",
-        "The app needs more than {memory} MiB. Ask for more in the Dockerfile, with `LABEL portcall.memory=`; for "
-        "all apps, deploy Portcall with a larger TaskMemory.",
+        "The app needs more than {memory} MiB. Ask for more in the Dockerfile, with `LABEL portcall.memory=`; "
+        "for all apps, deploy Portcall with a larger TaskMemory.",
         reason=("outofmemory",),
     ),
     Sign(

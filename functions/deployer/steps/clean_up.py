@@ -42,9 +42,9 @@ def _remove_everything() -> None:
         time.sleep(LOOK_EVERY)
     for group in ec2.groups_of(stack=config.stack):
         # Its interfaces go a moment after their tasks.
-        while not ec2.delete_group(group):
+        while not ec2.delete_group(group.id):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"The security group {group} is in use by what is not Portcall's.")
+                raise TimeoutError(f"The security group {group.id} is in use by what is not Portcall's.")
             time.sleep(LOOK_EVERY)
     for repository in ecr.repositories_of(stack=config.stack):
         ecr.delete_repository(repository)

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from deployer import failing, healing, outcomes, previews
-from deployer.aws import ecr, ecs, ledger, step_functions
+from deployer.aws import ec2, ecr, ecs, ledger, step_functions
 from deployer.domain import failure, preview
 from deployer.domain.errors import DeployError, MailLimitError
 from deployer.domain.push import Push
@@ -70,7 +70,17 @@ def _sweep(since: int) -> dict[str, Any]:
         if acts:
             done[app] = acts
             logger.warning("The sweep found something", extra={"app": app, "acts": acts})
+    _remove_groups({started_by for _, started_by, _ in running})
     return done
+
+
+def _remove_groups(started: set[str]) -> None:
+    """The security group that a deployment has to itself goes with its task; one still in use stays."""
+    for group in ec2.groups_of(stack=settings().stack):
+        if group.deployment and group.deployment not in started:
+            open_ones = ledger.open_deployments(table=settings().ledger, app=group.app)
+            if not any(each.deployment == group.deployment and not each.outcome for each in open_ones):
+                ec2.delete_group(group.id)
 
 
 def _pushed() -> dict[str, list[Pushed]]:

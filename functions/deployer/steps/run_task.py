@@ -51,5 +51,6 @@ def _security_group(config: Settings, push: Push, ports: list[int]) -> str:
         vpc=config.vpc,
         cidr=config.cidr,
         probe_group=config.probe_group,
-        tags={"portcall:stack": config.stack, "portcall:deployment": owner},
+        tags={"portcall:stack": config.stack}
+        | ({"portcall:app": push.app, "portcall:deployment": owner} if owner else {}),
     )

@@ -83,8 +83,8 @@ def _start(settings: Settings) -> Any:
             if platform == wanted and not runs(platform.partition("/")[2]):
                 # On AWS it would run.
                 raise StartError(
-                    f"CannotStartContainerError: the image is for {platform}, and this machine has neither such "
-                    "a CPU nor an emulator of one. Get one: sudo apt-get install qemu-user-static"
+                    f"CannotStartContainerError: the image is for {platform}, and this machine has neither "
+                    "such a CPU nor an emulator of one. Get one: sudo apt-get install qemu-user-static"
                 )
             program = ""
             if platform != wanted:
