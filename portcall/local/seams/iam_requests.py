@@ -11,9 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import ec2, ecs
+from ministack.services import apigateway, ec2, ecs
 
 from portcall.local.options import Settings
 from portcall.local.seams.seam import Function, wrap
@@ -23,6 +24,7 @@ _also: contextvars.ContextVar[Sequence[tuple[str, str, dict[str, Any]]]] = conte
     "also", default=()
 )
 _refused: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("refused", default=None)
+_OURS = ("apigateway", "ec2", "ecs", "events")
 _NONE: Mapping[str, Any] = MappingProxyType({})
 # Condition keys that the request brings along.
 _keys: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("keys", default=_NONE)
@@ -57,6 +59,8 @@ def _resource(original: Function) -> Function:
         if service == "logs" and found != "*" and not found.endswith(":*"):
             # A policy that names a group names it with `:*`, which covers its streams.
             return f"{found}:log-stream:{request.get('logStreamName') or ''}"
+        if service == "apigateway":
+            return _of_http_api(method, found, body, region)
         if service == "ec2":
             return _of_security_group(query, f"arn:aws:ec2:{region}:{account}", found)
         if service == "events":
@@ -127,6 +131,20 @@ def _of_security_group(query: Any, arn: str, found: str) -> str:
     return found
 
 
+def _of_http_api(method: str, found: str, body: bytes, region: str) -> str:
+    api = found.partition("::/apis/")[2].partition("/")[0]
+    tags = apigateway._api_tags.get(f"arn:aws:apigateway:{region}::/apis/{api}") or {}
+    requested: dict[str, Any] = {}
+    if method == "POST":
+        requested = iam_actions.request_tag_context("apigateway", "apigateway:CreateApi", body, {})
+    if requested:
+        # To give something tags is to POST them too; its id is not known before.
+        resource = f"arn:aws:apigateway:{region}::/tags/{quote(f'{found}/', safe='')}*"
+        _also.set([("apigateway:POST", resource, requested)])
+    _keys.set({**requested, **{f"aws:ResourceTag/{name}": value for name, value in tags.items()}})
+    return found
+
+
 def _tags_of(resource: str) -> dict[str, str]:
     tags = ec2._tags.get(resource) or []
     return {f"{prefix}:ResourceTag/{each['Key']}": each["Value"] for each in tags for prefix in ("aws", "ec2")}
@@ -156,9 +174,9 @@ def _enforce(original: Function) -> Function:
         service_context: dict[str, Any] | None = None,
     ) -> Any:
         given = service_context or {}
-        context = {**given, **(_keys.get() if service in ("ec2", "ecs", "events") else {})}
+        context = {**given, **(_keys.get() if service in _OURS else {})}
         denied = original(access_key_id, iam_action, service, region, resource_arn, context)
-        if denied or service not in ("ec2", "ecs"):
+        if denied or service not in _OURS:
             return denied
         for action, resource, keys in _also.get():
             denied = original(
