@@ -43,6 +43,7 @@ FUNCTION_ENVIRONMENT = {
     "LEDGER_TABLE": "ledger",
     "CONTAINER_PORT": "3000",
     "ENVIRONMENTS": "repository",
+    "STABLE_URL": "off",
 }
 
 # Of the step that reads images.

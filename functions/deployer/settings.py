@@ -13,7 +13,7 @@ class Settings:
 
     `port` is the one that `security_group` opens; for others a group is made in `vpc`, open to `cidr` and,
     where that keeps the world out, to the group `probe_group` of the health check. `by_tag` says that each
-    tag is an app of its own.
+    tag is an app of its own, `stable_url` that apps get an address that stays.
     """
 
     stack: str
@@ -32,6 +32,7 @@ class Settings:
     ledger: str
     port: int
     by_tag: bool
+    stable_url: bool
 
     @property
     def probe_inside(self) -> bool:
@@ -102,4 +103,5 @@ def settings() -> Settings:
         ledger=env["LEDGER_TABLE"],
         port=int(env["CONTAINER_PORT"]),
         by_tag=env["ENVIRONMENTS"] == "tag",
+        stable_url=env["STABLE_URL"] == "on",
     )

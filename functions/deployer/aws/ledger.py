@@ -8,11 +8,12 @@
 """
 
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
+from deployer.domain.endpoint import Address
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
@@ -24,7 +25,8 @@ KEEP = 90 * 24 * 60 * 60
 class Current:
     """The deployment of an app that serves.
 
-    `digest` is what runs, `image` what ReadImage found in it, from which a restart starts, `previous` the
+    `url` is what people are told: that of `address`, which stays, or else `direct_url`, which is the task's
+    own. `digest` is what runs, `image` what ReadImage found in it, from which a restart starts, `previous` the
     digest that ran before it. `sequence` orders an app's deployments: a larger one was pushed later.
     `retired` are the tasks of earlier ones that have yet to be stopped. `healing` is the task whose stop is
     being made up for, `crashes` when the app crashed lately (UNIX seconds), `attempts` how many restarts have
@@ -39,6 +41,8 @@ class Current:
     tag: str
     revision: str
     since: str
+    direct_url: str = ""
+    address: Address | None = None
     image: dict[str, Any] = field(default_factory=dict)
     previous: str = ""
     retired: list[str] = field(default_factory=list)
@@ -121,7 +125,7 @@ def make_current(*, table: str, app: str, new: Current, seen: Current | None) ->
     item = {
         "pk": f"app#{app}",
         "sk": "current",
-        **vars(new),
+        **asdict(new),
         "version": (seen.version if seen else 0) + 1,
     }
     unchanged = "version = :seen" if seen else "attribute_not_exists(pk)"
@@ -237,7 +241,8 @@ def _get(table: str, pk: str, sk: str) -> dict[str, Any]:
 
 
 def _current(item: dict[str, Any]) -> Current:
-    return Current(**{each.name: item[each.name] for each in fields(Current) if each.name in item})
+    known = {each.name: item[each.name] for each in fields(Current) if each.name in item}
+    return Current(**known | {"address": Address(**known["address"]) if known.get("address") else None})
 
 
 def _unless_refused(operation: str, **request: Any) -> bool:

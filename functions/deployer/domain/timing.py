@@ -12,6 +12,7 @@ PHASES = (
     ("start", "running"),
     ("address", "endpoint"),
     ("answer", "health"),
+    ("move", "address"),
 )
 
 

@@ -24,8 +24,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         log_stream=task_definition.log_stream(push.app, event["task"]["arn"]),
         region=config.region,
         phases=phases,
+        direct_url=event["health"]["url"],
     )
-    url, notes = event["health"]["url"], event["switch"]["notes"]
+    url = event["switch"]["url"]
+    notes = [*event["switch"]["notes"], *event.get("stopped", {}).get("notes", [])]
     if "restart" in event:
         news = mail.live_again(push, url, event["restart"]["reason"], notes, where)
     else:
@@ -35,6 +37,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         outcomes.DEPLOYED,
         lambda: sns.publish(topic=config.topic, news=news),
         url=url,
+        direct_url=where.direct_url,
         task=where.task,
         revision=where.revision,
         phases={name: str(round(took, 3)) for name, took in phases},

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from deployer import healing, outcomes
-from deployer.aws import ecr, ecs, ledger, sns, step_functions
+from deployer import address, healing, outcomes
+from deployer.aws import apigateway, ecr, ecs, ledger, sns, step_functions
 from deployer.domain.errors import DeployError
 from deployer.domain.failure import explain
 from deployer.domain.mail import Context, failed
@@ -30,12 +30,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     running = ecs.running_tasks(cluster=settings().cluster)
     since = ledger.first_sweep(table=settings().ledger, now=int(time.time()))
     watched = {name for name in ecr.repositories() if fnmatchcase(name, watch().repositories)}
-    ours = {tags["portcall:app"] for _, _, tags in running if "portcall:app" in tags}
+    addresses = _addresses()
+    ours = {tags["portcall:app"] for _, _, tags in running if "portcall:app" in tags} | set(addresses.values())
     done: dict[str, Any] = {}
     for app in sorted(watched | ours):
         try:
             tasks = {task.arn: by for task, by, tags in running if tags.get("portcall:app") == app}
             acts = [*_end_what_was_aborted(app), *_stop_what_nobody_owns(app, tasks), *_revive(app, tasks)]
+            acts += _close_what_nobody_owns(app, [api for api, owner in addresses.items() if owner == app])
             acts += _deploy_what_was_missed(app, since) if app in watched else []
         except DeployError as error:
             acts = [f"failed: {error}"]
@@ -85,8 +87,33 @@ def _stop_what_nobody_owns(app: str, tasks: dict[str, str]) -> list[str]:
         deployment = known.get(started_by)
         under_way = deployment is not None and not deployment.outcome
         if not under_way and not (current and current.task == arn):
+            if current and arn in current.retired:
+                # Its hand-over was not brought to an end, so the address may still lead to it.
+                address.lead(app)
             ecs.stop_task(cluster=settings().cluster, task=arn, reason="Portcall: no deployment owns this task")
             acts.append(f"stopped {arn}")
+    return acts
+
+
+def _addresses() -> dict[str, str]:
+    """The addresses that stay, by API, with the app of each. Without API Gateway the sweep does the rest."""
+    try:
+        return apigateway.addresses_of(stack=settings().stack)
+    except DeployError as error:
+        logger.warning("The addresses could not be listed", extra={"reason": str(error)})
+        return {}
+
+
+def _close_what_nobody_owns(app: str, apis: list[str]) -> list[str]:
+    """An address that is neither of the current deployment nor, perhaps, of one under way is closed."""
+    if not apis or any(not each.outcome for each in ledger.deployments(table=settings().ledger, app=app)):
+        return []
+    current = ledger.current(table=settings().ledger, app=app)
+    acts = []
+    for api in apis:
+        if not (current and current.address and current.address.api == api):
+            apigateway.close_address(api)
+            acts.append(f"closed {api}")
     return acts
 
 
@@ -104,7 +131,10 @@ def _revive(app: str, tasks: dict[str, str]) -> list[str]:
     # A restart that came to nothing is dealt with as a stop of its own, or it would count as known.
     arn = current.task if current.healing != current.task else f"{current.task}-{current.attempts}"
     outcome = healing.heal(app=app, current=current, task=task, arn=arn)
-    return [] if outcome == "known" else [f"{outcome} {current.task}"]
+    if outcome == "known":
+        return []
+    address.let_go(app)
+    return [f"{outcome} {current.task}"]
 
 
 def _deploy_what_was_missed(app: str, since: int) -> list[str]:

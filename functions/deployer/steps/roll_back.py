@@ -26,12 +26,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if current and current.deployment == push.deployment:
         note = f"It is live, but what comes after failed: {message}"
         where = _context(event, config, push, current.task)
-        news = mail.live(push, current.url, current.previous, [note], where)
+        # Only CheckAddress has seen that the address that stays leads to it.
+        url = current.url if "address" in event or not current.address else current.direct_url
+        news = mail.live(push, url, current.previous, [note], where)
         outcomes.settle(
             push,
             outcomes.DEPLOYED,
             lambda: sns.publish(topic=config.topic, news=news),
-            url=current.url,
+            url=url,
             note=note,
         )
         return {"error": error, "reason": note}
