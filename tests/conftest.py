@@ -46,6 +46,7 @@ FUNCTION_ENVIRONMENT = {
     "LASTING_TAGS": "latest",
     "PREVIEW_HOURS": "24",
     "MAX_PREVIEWS": "3",
+    "STABLE_URL": "off",
 }
 
 # Of the step that reads images.

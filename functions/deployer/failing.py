@@ -75,17 +75,19 @@ def _live_after_all(
 ) -> failure.Failure:
     note = f"It is live, but what comes after failed: {message}"
     where = _context(document, config, push, current.task)
+    # Only CheckAddress has seen that the address that stays leads to it.
+    url = current.url if "address" in document or not current.address else current.direct_url
     restart = document.get("restart")
     if restart:
-        news = mail.live_again(push, current.url, restart["reason"], [note], where)
+        news = mail.live_again(push, url, restart["reason"], [note], where)
     else:
-        news = mail.live(push, current.url, current.previous, [note], where)
+        news = mail.live(push, url, current.previous, [note], where)
     facts = outcomes.so_far(document) | {"task": current.task, "revision": current.revision}
 
     def publish() -> None:
         sns.publish(topic=config.topic, news=news)
 
-    outcomes.settle(push, outcomes.DEPLOYED, publish, url=current.url, note=note, **facts)
+    outcomes.settle(push, outcomes.DEPLOYED, publish, url=url, note=note, **facts)
     return failure.Failure(error, "is live", note, "")
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 
 from deployer import outcomes
-from deployer.aws import ecs, ledger, sns
+from deployer.aws import apigateway, ecs, ledger, sns
 from deployer.domain import mail
 from deployer.domain.push import Push
 from deployer.observe import logger
@@ -23,6 +23,8 @@ def end(*, app: str, current: ledger.Current, reason: str) -> bool:
         current = dataclasses.replace(ended, version=current.version + 1)
     for task in [*current.retired, current.task]:
         ecs.stop_task(cluster=config.cluster, task=task, reason=f"Portcall: {current.halted}")
+    if current.address:
+        apigateway.close_address(current.address.api)
     push = Push(f"end-{current.deployment}", current.since, app, current.tag, current.digest)
     news = mail.ended(push, current.url, current.halted)
     outcomes.settle(push, outcomes.ENDED, lambda: sns.publish(topic=config.topic, news=news), reason=reason)

@@ -1,4 +1,4 @@
-"""Asks an app whether it answers. Talks to other people's code: it reads a status line, and no more."""
+"""Asks an app whether it answers. Talks to other people's code: it reads status and headers, and no more."""
 
 import http.client
 import socket
@@ -15,6 +15,8 @@ IN_A_ROW = 2
 # How long an earlier address may still take once a later one has answered.
 GRACE = 2.0
 
+Headers = http.client.HTTPMessage
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -24,10 +26,17 @@ class Answer:
     status: int | None
 
 
-def wait_until_answers(urls: Sequence[str], *, timeout: float, still_worth_it: Callable[[], None]) -> Answer:
+def wait_until_answers(
+    urls: Sequence[str],
+    *,
+    timeout: float,
+    still_worth_it: Callable[[], None],
+    counts: Callable[[Headers], bool] = lambda headers: True,
+) -> Answer:
     """Ask each URL until one answers twice in a row; the first of them in their order counts.
 
-    GET on `http` and `https`, where anything below 500 is an answer; on `tcp` a connection is one.
+    GET on `http` and `https`, where anything below 500 is an answer if its headers count; on `tcp` a
+    connection is one.
     `still_worth_it` is called every few seconds and raises when there is no point in going on. Raises
     NoAnswerError after `timeout` seconds; its message says what was seen last.
     """
@@ -39,7 +48,7 @@ def wait_until_answers(urls: Sequence[str], *, timeout: float, still_worth_it: C
     while time.monotonic() < deadline:
         answers: dict[str, Answer] = {}
         for url in urls:
-            answer = _ask(url)
+            answer = _ask(url, counts)
             answered = isinstance(answer, Answer)
             in_a_row[url] = in_a_row[url] + 1 if answered else 0
             if isinstance(answer, Answer):
@@ -61,7 +70,7 @@ def wait_until_answers(urls: Sequence[str], *, timeout: float, still_worth_it: C
     raise NoAnswerError(f"The app runs, but did not answer within {timeout:.0f} seconds: {observed}.")
 
 
-def _ask(url: str) -> Answer | str:
+def _ask(url: str, counts: Callable[[Headers], bool]) -> Answer | str:
     """The answer, or what was seen in its place."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -69,7 +78,7 @@ def _ask(url: str) -> Answer | str:
         if parts.scheme == "tcp":
             socket.create_connection((parts.hostname or "", port), timeout=CONNECT_WITHIN).close()
             return Answer(url, None)
-        status = _status(url)
+        status, headers = _get(url)
     except ConnectionRefusedError:
         return f"nothing accepted a connection on port {port}"
     except ConnectionTimeout:
@@ -80,15 +89,17 @@ def _ask(url: str) -> Answer | str:
         return f"port {port} accepted a connection but gave no answer within {ANSWER_WITHIN:.0f} seconds"
     except OSError as error:
         return f"port {port} could not be reached ({error.strerror or type(error).__name__})"
-    return Answer(url, status) if status < 500 else f"it answered {status} on {parts.path or '/'}"
+    if status >= 500:
+        return f"it answered {status} on {parts.path or '/'}"
+    return Answer(url, status) if counts(headers) else f"what answered {status} was not the new version"
 
 
 class ConnectionTimeout(Exception):
     """No connection came about in time, as where a firewall drops it."""
 
 
-def _status(url: str) -> int:
-    """The status of one GET; redirects are not followed, for they may lead anywhere."""
+def _get(url: str) -> tuple[int, Headers]:
+    """The status and the headers of one GET; redirects are not followed, for they may lead anywhere."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_WITHIN)
@@ -100,6 +111,7 @@ def _status(url: str) -> int:
         connection.sock.settimeout(ANSWER_WITHIN)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", target, headers={"User-Agent": "Portcall-Health-Check"})
-        return connection.getresponse().status
+        answer = connection.getresponse()
+        return answer.status, answer.headers
     finally:
         connection.close()

@@ -14,7 +14,8 @@ class Settings:
 
     `port` is the one that `security_group` opens; for others a group is made in `vpc`, open to `cidr` and,
     where that keeps the world out, to the group `probe_group` of the health check. `by_tag` says that each
-    tag is an app of its own; all but `lasting_tags`, a pattern with `*`, are previews.
+    tag is an app of its own; all but `lasting_tags`, a pattern with `*`, are previews. `stable_url` says that
+    apps get an address that stays.
     """
 
     stack: str
@@ -36,6 +37,7 @@ class Settings:
     lasting_tags: str
     preview_hours: int
     max_previews: int
+    stable_url: bool
 
     def is_preview(self, tag: str) -> bool:
         """Whether the app of a tag is not for ever."""
@@ -135,4 +137,5 @@ def settings() -> Settings:
         lasting_tags=env["LASTING_TAGS"],
         preview_hours=int(env["PREVIEW_HOURS"]),
         max_previews=int(env["MAX_PREVIEWS"]),
+        stable_url=env["STABLE_URL"] == "on",
     )

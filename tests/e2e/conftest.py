@@ -198,12 +198,12 @@ def portcall(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
     assert not shared.listens()
 
 
-def deploy_again(portcall: Portcall) -> None:
+def deploy_again(portcall: Portcall, **more: str) -> None:
     """`sam deploy` with other parameters, as a user would: pointed at the cloud by `portcall env`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     command = [str(COMMANDS / "sam"), "deploy", "--config-file", str(ROOT / "samconfig.toml")]
     command += ["--config-env", "local", "--template-file", str(portcall.state_dir / "build/template.yaml")]
-    command += ["--parameter-overrides", *("=".join(pair) for pair in STACK.items())]
+    command += ["--parameter-overrides", *("=".join(pair) for pair in (STACK | more).items())]
     ended = subprocess.run(
         command,
         env={**environment, **portcall.environment(), "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5"},

@@ -467,6 +467,7 @@ def inventory(cloud: Cloud) -> dict[str, set[str]]:
         "route tables": ("ec2", "describe_route_tables", "RouteTables", "RouteTableId"),
         "security groups": ("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
         "interfaces": ("ec2", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+        "addresses": ("apigatewayv2", "get_apis", "Items", "ApiId"),
         "alarms": ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
         "dashboards": ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
     }
@@ -494,7 +495,7 @@ def test_a_second_stack_deploys_its_own_pushes_and_leaves_nothing_when_it_is_del
     before = inventory(stack.cloud)
     second = Installed(stack.cloud, "second")
     built = str(stack.cloud.state_dir / "build/template.yaml")
-    parameters = ["Email=them@example.com", "RepositoryName=second-app"]
+    parameters = ["Email=them@example.com", "RepositoryName=second-app", "StableUrl=on"]
     second.sam("deploy", "--template-file", built, "--parameter-overrides", *parameters)
 
     execution = second.deploy()

@@ -22,7 +22,19 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Stubber]]:
             stubbers[service].activate()
         return stubbers[service]
 
-    for module in ("ecs", "ec2", "sns", "step_functions", "logs", "ledger", "meeting", "ecr", "events", "ssm"):
+    for module in (
+        "apigateway",
+        "ecs",
+        "ec2",
+        "sns",
+        "step_functions",
+        "logs",
+        "ledger",
+        "meeting",
+        "ecr",
+        "events",
+        "ssm",
+    ):
         monkeypatch.setattr(f"deployer.aws.{module}.client", lambda service: real[service])
     clients.client.cache_clear()
     yield stubbed

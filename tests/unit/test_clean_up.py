@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from deployer.aws import ec2, ecr, ecs
+from deployer.aws import apigateway, ec2, ecr, ecs
 from deployer.steps import clean_up
 
 from tests.conftest import LambdaContext
@@ -44,12 +44,20 @@ def request(kind: str, url: str) -> dict[str, Any]:
 def cluster(monkeypatch):
     """A cluster with two tasks, one of which needs a second look to be gone, and three revisions."""
     looks = iter([["one", "two"], ["two"], []])
-    done: dict[str, list[str]] = {"stopped": [], "deregistered": [], "deleted": [], "repositories": []}
+    done: dict[str, list[str]] = {
+        "stopped": [],
+        "deregistered": [],
+        "deleted": [],
+        "repositories": [],
+        "addresses": [],
+    }
     monkeypatch.setattr(clean_up, "LOOK_EVERY", 0)
     monkeypatch.setattr(ecs, "tasks_in", lambda *, cluster: next(looks))
     monkeypatch.setattr(ecs, "stop_task", lambda *, cluster, task, reason: done["stopped"].append(task))
     monkeypatch.setattr(ecr, "repositories_of", lambda *, stack: ["team/made-on-push"])
     monkeypatch.setattr(ecr, "delete_repository", done["repositories"].append)
+    monkeypatch.setattr(apigateway, "addresses_of", lambda *, stack: {"api-1": "flask-app"})
+    monkeypatch.setattr(apigateway, "close_address", done["addresses"].append)
     used = iter([False, True])
     monkeypatch.setattr(ec2, "groups_of", lambda *, stack: [ec2.Group("sg-1", "", "")])
     monkeypatch.setattr(ec2, "delete_group", lambda group: next(used))
@@ -62,7 +70,7 @@ def cluster(monkeypatch):
 @pytest.mark.parametrize("kind", ["Create", "Update"])
 def test_touches_nothing_while_the_stack_lives(cloudformation, cluster, kind):
     clean_up.handler(request(kind, cloudformation.url), LambdaContext())
-    assert cluster == {"stopped": [], "deregistered": [], "deleted": [], "repositories": []}
+    assert not any(cluster.values())
     ((_, answer),) = cloudformation.answers
     assert answer["Status"] == "SUCCESS"
     assert answer["PhysicalResourceId"] == "CleanUp"
@@ -74,6 +82,7 @@ def test_stops_every_task_and_waits_until_it_is_gone(cloudformation, cluster):
     revisions = ["portcall_0", "portcall_1", "portcall_2"]
     assert cluster["deregistered"] == cluster["deleted"] == revisions
     assert cluster["repositories"] == ["team/made-on-push"]
+    assert cluster["addresses"] == ["api-1"]
     ((content_type, answer),) = cloudformation.answers
     assert answer["Status"] == "SUCCESS"
     assert content_type == ""

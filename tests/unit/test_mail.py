@@ -18,6 +18,7 @@ CONTEXT = mail.Context(
     phases=[("register", 0.5), ("start", 20.0)],
 )
 NOTHING = mail.Standing("")
+STAYS = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/"
 FAILURE = Failure("TaskStoppedError", "failed to start: exit code 1", "exit code 1", "Read its last words.")
 
 
@@ -36,6 +37,28 @@ def test_tells_image_digest_revision_and_times():
     assert "portcall-flask-app:7" in text
     assert "20.5 s (register 0.5 s, start 20.0 s)" in text
     assert "aws logs tail apps" in text
+
+
+def test_an_address_that_stays_leads_and_the_tasks_own_is_a_fact():
+    where = dataclasses.replace(CONTEXT, direct_url="http://203.0.113.7:3000/")
+    news = mail.live(PUSH, STAYS, "", [], where)
+    assert news.text.splitlines()[0] == STAYS
+    assert news.subject == f"flask-app is live: {STAYS}"
+    assert "Direct:     http://203.0.113.7:3000/\n" in news.text
+    assert (news.document["url"], news.document["direct_url"]) == (STAYS, "http://203.0.113.7:3000/")
+
+
+def test_there_is_one_url_where_no_address_stays():
+    where = dataclasses.replace(CONTEXT, direct_url="http://203.0.113.7:3000/")
+    news = mail.live(PUSH, "http://203.0.113.7:3000/", "", [], where)
+    assert "Direct:" not in news.text
+    assert news.document["direct_url"] == news.document["url"]
+
+
+def test_a_restart_says_whether_the_address_has_changed():
+    new = dataclasses.replace(CONTEXT, direct_url="http://203.0.113.8:3000/")
+    assert "at the same address" in mail.live_again(PUSH, STAYS, "exit code 1", [], new).text
+    assert "at this new address" in mail.live_again(PUSH, new.direct_url, "exit code 1", [], new).text
 
 
 def test_the_first_line_of_a_failure_is_its_reason_and_the_last_are_the_log():

@@ -100,6 +100,20 @@ def test_a_redirect_is_not_followed(app):
     assert ask(app(302, headers={"Location": "http://169.254.169.254/"})).status == 302
 
 
+def test_an_answer_counts_only_with_the_headers_that_it_should_have(app):
+    old, new = app(200, headers={"Version": "1"}), app(200, headers={"Version": "2"})
+
+    def is_new(headers: probe.Headers) -> bool:
+        return headers.get("version") == "2"
+
+    def asked(url: str) -> probe.Answer:
+        return probe.wait_until_answers([url], timeout=0.3, still_worth_it=nothing, counts=is_new)
+
+    assert asked(new).status == 200
+    with pytest.raises(NoAnswerError, match="what answered 200 was not the new version"):
+        asked(old)
+
+
 def test_nobody_there_is_no_answer():
     assert "nothing accepted a connection on port 9" in seen("http://127.0.0.1:9/")
 

@@ -74,6 +74,14 @@ def test_a_star_is_given_only_where_aws_knows_no_resource():
 def test_the_health_check_holds_next_to_nothing():
     granted = [actions(statement) for name, statement in statements() if name == "CheckHealthFunction"]
     assert granted == [{"dynamodb:GetItem"}]
+    assert "Policies" not in RESOURCES["CheckAddressFunction"]["Properties"]
+
+
+def test_no_address_is_promised_where_the_gateway_is_kept_out():
+    (rule,) = TEMPLATE["Rules"].values()
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "StableUrl"}, "on"]}
+    (assertion,) = rule["Assertions"]
+    assert assertion["Assert"] == {"Fn::Equals": [{"Ref": "AllowedCidr"}, "0.0.0.0/0"]}
 
 
 def test_the_apps_may_do_nothing_in_aws():

@@ -22,11 +22,13 @@ import yaml
 os.environ["SFN_WAIT_SCALE"] = "0"  # read when MiniStack is imported
 
 from deployer import failing, mailing, probe
-from deployer.aws import ec2, ecr, ecs, events, ledger, logs, meeting, sns, ssm, step_functions
+from deployer.aws import apigateway, ec2, ecr, ecs, events, ledger, logs, meeting, sns, ssm, step_functions
+from deployer.domain.endpoint import MARK, Address
 from deployer.domain.errors import DeployError, NoAnswerError
 from deployer.domain.findings import Scan
 from deployer.domain.mail import Mail
 from deployer.domain.task import Task
+from deployer.settings import settings
 from deployer.steps import record_task_state, restart_app
 from ministack.services import stepfunctions as interpreter
 
@@ -93,6 +95,10 @@ class World:
     scanned: list[tuple[str, str]] = field(default_factory=list)
     started: dict[str, str] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
+    # By its id, each HTTP API: of which app it is, where it leads, and which version its answers tell.
+    apis: dict[str, dict[str, str]] = field(default_factory=dict)
+    # Tasks that were stopped while an address led to them.
+    cut_off: list[str] = field(default_factory=list)
     mails: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     steps: list[tuple[str, Any]] = field(default_factory=list)
@@ -135,6 +141,12 @@ class World:
             for (name, tag), digest in self.tags.items()
             if name == repository
         ]
+
+    def task_at(self, url: str) -> str:
+        """The task that has the IP of a URL, '' where that is none of ours."""
+        number = url.split("/")[2].partition(":")[0].rpartition(".")[2]
+        tasks = list(self.started.values())
+        return tasks[int(number) - 7] if number.isdecimal() else ""
 
     def live(self) -> set[str]:
         return set(self.started.values()) - set(self.stopped) - set(self.dead)
@@ -218,6 +230,8 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
     def stop(*, cluster: str, task: str, reason: str) -> None:
         world.may_fail("stop_task")
         world.stopped.append(task)
+        if task not in world.dead and any(world.task_at(api["target"]) == task for api in world.apis.values()):
+            world.cut_off.append(task)
         world.may_fail("stop_task answer")
 
     def put_event(**event: Any) -> None:
@@ -266,15 +280,47 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
         return f"203.0.113.{number}", f"10.0.0.{number}"
 
     def wait_until_answers(
-        urls: list[str], *, timeout: float, still_worth_it: Callable[[], None]
+        urls: list[str],
+        *,
+        timeout: float,
+        still_worth_it: Callable[[], None],
+        counts: Callable[[Any], bool] | None = None,
     ) -> probe.Answer:
+        if counts:
+            return answer_of_address(urls[0], counts)
         world.may_fail("probe")
         still_worth_it()
-        number = int(urls[0].split("/")[2].partition(":")[0].rpartition(".")[2]) - 7
+        number = list(world.started.values()).index(world.task_at(urls[0]))
         answering = [url for url in urls if world.listens is None or int(url.split(":")[2].split("/")[0]) in world.listens]  # fmt: skip
         if list(world.started)[number] in world.bad or world.answers is None or not answering:
             raise NoAnswerError("The app runs, but did not answer within 2 seconds: it was not asked.")
         return probe.Answer(answering[0], world.answers)
+
+    def answer_of_address(url: str, counts: Callable[[Any], bool]) -> probe.Answer:
+        world.may_fail("ask_address")
+        api = world.apis[url.removeprefix("https://").partition(".")[0]]
+        if world.task_at(api["target"]) not in world.live():
+            raise NoAnswerError("The app runs, but did not answer within 60 seconds: it answered 503 on /.")
+        if not counts({MARK: api["version"]}):
+            raise NoAnswerError(
+                "The app runs, but did not answer within 60 seconds: it was not the new version."
+            )
+        return probe.Answer(url, 200)
+
+    def open_address(*, stack: str, app: str, target: str) -> Address:
+        world.may_fail("open_address")
+        known = [name for name, api in world.apis.items() if api["app"] == app]
+        name = known[0] if known else f"api-{len(world.apis) + 1}"
+        world.apis.setdefault(name, {"app": app, "target": target, "version": ""})
+        return Address(name, f"{name}-integration", f"https://{name}.example/")
+
+    def move_address(*, address: Address, target: str, version: int) -> None:
+        world.may_fail("move_address")
+        world.apis[address.api] |= {"target": target, "version": str(version)}
+
+    def addresses_of(*, stack: str) -> dict[str, str]:
+        world.may_fail("addresses_of")
+        return {name: api["app"] for name, api in world.apis.items()}
 
     def manifest(*, repository: str, digest: str, media_types: tuple[str, ...]) -> str:
         world.may_fail("manifest")
@@ -318,6 +364,11 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
         (ec2, "groups_of", lambda *, stack: list(world.groups)),
         (ec2, "delete_group", lambda group: world.removed.append(group) or True),
         (ec2, "close_ports", lambda *, group, ports: world.closed.extend(ports)),
+        (apigateway, "open_address", open_address),
+        (apigateway, "move_address", move_address),
+        (apigateway, "is_open", lambda address: address.api in world.apis),
+        (apigateway, "addresses_of", addresses_of),
+        (apigateway, "close_address", lambda api: world.apis.pop(api, None)),
         (ecr, "manifest", manifest),
         (ecr, "blob", blob),
         (ecr, "scan_findings", scan_findings),
@@ -332,6 +383,15 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
     ):  # fmt: skip
         monkeypatch.setattr(module, name, replacement)
     return world
+
+
+@pytest.fixture
+def stable_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Apps get an address that stays."""
+    monkeypatch.setenv("STABLE_URL", "on")
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
 
 
 def running(arn: str) -> list[Task]:

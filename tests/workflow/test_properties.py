@@ -7,16 +7,18 @@ import contextlib
 import itertools
 from dataclasses import dataclass
 
+from deployer import address
 from deployer.aws import ledger
 from deployer.domain.errors import AwsUnavailableError, DeployError, ThrottledError
 from deployer.domain.task import Task
+from deployer.settings import settings as deployer_settings
 from deployer.steps import reconcile, restart_app
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import LambdaContext
 
-MOMENTS = ["claim", "next_in_order", "manifest", "is_newest", "register_task_definition", "run_task", "addresses", "probe", "current", "make_current", "stop_task", "publish", "record", "mark_told"]  # fmt: skip
+MOMENTS = ["claim", "next_in_order", "manifest", "is_newest", "register_task_definition", "run_task", "addresses", "probe", "current", "open_address", "make_current", "move_address", "ask_address", "stop_task", "publish", "record", "mark_told"]  # fmt: skip
 FAULTS = [ThrottledError("Rate exceeded"), AwsUnavailableError("no answer")]
 
 
@@ -104,10 +106,12 @@ def play(acts, deploy, world, push):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(acts=ACTS)
-def test_when_the_dust_has_settled(acts, deploy, world, push, ledger_table):
+@given(acts=ACTS, stays=st.sampled_from(["off", "on"]))
+def test_when_the_dust_has_settled(acts, stays, deploy, world, push, ledger_table, stable_url, monkeypatch):
     ledger_table()
-    for collection in (world.bad, world.started, world.stopped, world.mails, world.revisions, world.tags, world.dead, world.faults, world.events):  # fmt: skip
+    monkeypatch.setenv("STABLE_URL", stays)
+    deployer_settings.cache_clear()
+    for collection in (world.bad, world.started, world.stopped, world.mails, world.revisions, world.tags, world.dead, world.faults, world.events, world.apis, world.cut_off):  # fmt: skip
         collection.clear()
     made = play(acts, deploy, world, push)
     for _ in range(2):
@@ -137,6 +141,14 @@ def test_when_the_dust_has_settled(acts, deploy, world, push, ledger_table):
         assert serving.digest == f"sha256:{deployed[-1]:064x}"
     # The last push of all is never superseded: nothing overtook it.
     assert outcomes[f"push-{made[-1]}"] == ("failed" if f"push-{made[-1]}" in world.bad else "deployed")
+
+    # An address that stays is one, leads to what serves or nowhere, and was never cut off from it.
+    leads_to = [api["target"] for api in world.apis.values()]
+    if serving is None or stays == "off":
+        assert leads_to == []
+    else:
+        assert leads_to == [address.NOWHERE if serving.healing else serving.direct_url]
+    assert world.cut_off == []
 
     # No mail says live of what did not answer, none failed of what is live; none is sent twice.
     told = [(news["document"]["deployment"], news["attributes"]["outcome"]) for news in world.mails if news["document"]["deployment"].startswith("push-") and news["document"]["outcome"] != "given up"]  # fmt: skip

@@ -16,12 +16,13 @@ came, `revision`, `task`, `url`, `reason`, `error` and the end of the `log`. `to
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
 from deployer.aws.client import answer_of, client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
+from deployer.domain.endpoint import Address
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
@@ -33,7 +34,8 @@ KEEP = 90 * 24 * 60 * 60
 class Current:
     """The deployment of an app that serves.
 
-    `digest` is what runs, `image` what ReadImage found in it, from which a restart starts, `previous` the
+    `url` is what people are told: that of `address`, which stays, or else `direct_url`, which is the task's
+    own. `digest` is what runs, `image` what ReadImage found in it, from which a restart starts, `previous` the
     digest that ran before it. `sequence` orders an app's deployments: a larger one was pushed later.
     `retired` are the tasks of earlier ones that have yet to be stopped. `healing` is the stop that is being
     made up for, `reason` why it was, `crashes` when the app crashed lately (UNIX seconds), `attempts` how many
@@ -50,6 +52,8 @@ class Current:
     tag: str
     revision: str
     since: str
+    direct_url: str = ""
+    address: Address | None = None
     image: dict[str, Any] = field(default_factory=dict)
     previous: str = ""
     retired: list[str] = field(default_factory=list)
@@ -185,7 +189,7 @@ def give_up(*, table: str, push: Push) -> None:
 
 
 def _replacement(table: str, app: str, new: Current, seen: Current | None) -> dict[str, Any]:
-    item = {"pk": f"app#{app}", "sk": "current", **vars(new), "version": (seen.version if seen else 0) + 1}
+    item = {"pk": f"app#{app}", "sk": "current", **asdict(new), "version": (seen.version if seen else 0) + 1}
     return {
         "TableName": table,
         "Item": wire(item),
@@ -401,7 +405,8 @@ def _get(table: str, pk: str, sk: str) -> dict[str, Any]:
 
 
 def _current(item: dict[str, Any]) -> Current:
-    return Current(**{each.name: item[each.name] for each in fields(Current) if each.name in item})
+    known = {each.name: item[each.name] for each in fields(Current) if each.name in item}
+    return Current(**known | {"address": Address(**known["address"]) if known.get("address") else None})
 
 
 def _unless_refused(operation: str, **request: Any) -> bool:

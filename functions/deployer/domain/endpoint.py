@@ -1,6 +1,19 @@
 """Where an app answers."""
 
+from dataclasses import dataclass
+
 TCP = "tcp"
+# The header with which an address that stays says where it leads to: a number that grows with each move.
+MARK = "portcall-version"
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address that stays: the ids of an HTTP API and of its integration, and the app's URL there."""
+
+    api: str
+    integration: str
+    url: str
 
 
 def url(address: str, port: int, health: str) -> str:

@@ -34,7 +34,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class Context:
-    """Where a deployment happened; `phases` are (name, seconds) in order."""
+    """Where a deployment happened; `phases` are (name, seconds) in order.
+
+    `direct_url` is the task's own, at which the app answers until the next deployment.
+    """
 
     revision: str
     task: str
@@ -44,6 +47,7 @@ class Context:
     phases: Sequence[tuple[str, float]]
     stop_code: str = ""
     exit_code: int | None = None
+    direct_url: str = ""
 
 
 def live(push: Push, url: str, previous: str, notes: Sequence[str], context: Context) -> Mail:
@@ -55,8 +59,9 @@ def live(push: Push, url: str, previous: str, notes: Sequence[str], context: Con
 
 def live_again(push: Push, url: str, reason: str, notes: Sequence[str], context: Context) -> Mail:
     """The app stopped by itself, was started again, and answered at `url`."""
+    where = "this new address" if context.direct_url in ("", url) else "the same address"
     said = [
-        f"{push.app} had stopped, and is live again, at this new address.",
+        f"{push.app} had stopped, and is live again, at {where}.",
         f"Why it stopped: {reason}",
         *notes,
     ]
@@ -66,13 +71,19 @@ def live_again(push: Push, url: str, reason: str, notes: Sequence[str], context:
 def _good_news(
     push: Push, verdict: str, url: str, said: Sequence[str], document: dict[str, object], context: Context
 ) -> Mail:
-    body = "\n".join([url, "", *map(printable, said), "", *_facts(push, context)])
+    body = "\n".join([url, "", *map(printable, said), "", *_direct(url, context), *_facts(push, context)])
     return Mail(
         subject=_subject(push.app, verdict),
         text=body + "\n",
-        document=_document(push, context, "deployed") | {"url": url, **document},
+        document=_document(push, context, "deployed")
+        | {"url": url, "direct_url": context.direct_url or url, **document},
         attributes={"app": push.app, "outcome": "deployed"},
     )
+
+
+def _direct(url: str, context: Context) -> list[str]:
+    """Where the app answers itself, if the URL is that of an address that stays."""
+    return [f"Direct:     {context.direct_url}"] if context.direct_url not in ("", url) else []
 
 
 def given_up(push: Push, verdict: str, reason: str, halted: str, log: Sequence[str], context: Context) -> Mail:

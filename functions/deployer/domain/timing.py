@@ -13,6 +13,7 @@ PHASES = (
     ("start", "running"),
     ("address", "endpoint"),
     ("answer", "health"),
+    ("move", "address"),
 )
 
 
@@ -22,11 +23,7 @@ def phases(document: dict[str, Any], until: float | None = None) -> list[tuple[s
     `until` is when the deployment failed: the phase in which it did is told too. The event's own time has no
     fractions of a second, so the first phase is right to a second.
     """
-    gated = bool((document.get("image") or {}).get("gated"))
-    left_out = {"findings"} if not gated else set()
-    if "restart" in document:
-        left_out = {"image", "findings"}
-    passed = [(name, key) for name, key in PHASES if key not in left_out]
+    passed = [(name, key) for name, key in PHASES if key not in _left_out(document)]
     ends = [(document.get(key) or {}).get("at") for _, key in passed]
     came = max((number for number, at in enumerate(ends, 1) if at is not None), default=0)
     if until is not None and came < len(passed):
@@ -38,3 +35,12 @@ def phases(document: dict[str, Any], until: float | None = None) -> list[tuple[s
             told.append((name, max(0.0, at - before)))
             before = at
     return told
+
+
+def _left_out(document: dict[str, Any]) -> set[str]:
+    """The steps that this deployment does not go through."""
+    restarts = "restart" in document
+    gated = (document.get("image") or {}).get("gated") and not restarts
+    moves = (document.get("switch") or {}).get("verdict") == "moved"
+    goes = {"image": not restarts, "findings": gated, "address": moves}
+    return {key for key, through in goes.items() if not through}

@@ -5,7 +5,7 @@ import time
 import urllib.request
 from typing import Any
 
-from deployer.aws import ec2, ecr, ecs
+from deployer.aws import apigateway, ec2, ecr, ecs
 from deployer.observe import logger
 from deployer.settings import settings
 
@@ -52,6 +52,8 @@ def _remove_everything() -> None:
     for revision in revisions:
         ecs.deregister_task_definition(revision)
     ecs.delete_task_definitions(revisions)
+    for api in apigateway.addresses_of(stack=config.stack):
+        apigateway.close_address(api)
     logger.info("Cleaned up", extra={"revisions": len(revisions)})
 
 

@@ -24,9 +24,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         log_stream=task_definition.log_stream(push.app, event["task"]["arn"]),
         region=config.region,
         phases=phases,
+        direct_url=event["health"]["url"],
     )
-    url = event["health"]["url"]
-    notes = [*event.get("findings", {}).get("notes", []), *event["switch"]["notes"]]
+    url, switch = event["switch"]["url"], event["switch"]
+    others = [event.get(step, {}).get("notes", []) for step in ("findings", "stopped")]
+    notes = [*others[0], *switch["notes"], *others[1]]
     if "restart" in event:
         news = mail.live_again(push, url, event["restart"]["reason"], notes, where)
     else:
@@ -36,6 +38,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         outcomes.DEPLOYED,
         lambda: sns.publish(topic=config.topic, news=news),
         url=url,
+        direct_url=where.direct_url,
         **outcomes.so_far(event),
     )
     seconds("PushToUrl", sum(took for _, took in phases))

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from deployer import failing, healing, outcomes, previews
-from deployer.aws import ec2, ecr, ecs, ledger, step_functions
+from deployer import address, failing, healing, outcomes, previews
+from deployer.aws import apigateway, ec2, ecr, ecs, ledger, step_functions
 from deployer.domain import failure, preview
 from deployer.domain.errors import DeployError, MailLimitError
 from deployer.domain.push import Push
@@ -49,19 +49,20 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _sweep(since: int) -> dict[str, Any]:
     running = ecs.running_tasks(cluster=settings().cluster)
-    pushed = _pushed()
+    pushed, addresses = _pushed(), _addresses()
     ours: dict[str, dict[str, str]] = {}
     for task, started_by, tags in running:
         # A task that somebody runs from one of our revisions may bear its tags.
         if "portcall:app" in tags and tags.get("portcall:deployment") == started_by:
             ours.setdefault(tags["portcall:app"], {})[task.arn] = started_by
     done: dict[str, Any] = {}
-    for app in sorted({*pushed, *ours, *ledger.slots(table=settings().ledger)}):
+    for app in sorted({*pushed, *ours, *addresses.values(), *ledger.slots(table=settings().ledger)}):
         try:
             tasks = ours.get(app, {})
             acts = _end_what_is_over(app)
             if not acts:
                 acts = [*_end_what_was_aborted(app), *_stop_what_nobody_owns(app, tasks), *_revive(app, tasks)]
+                acts += _close_what_nobody_owns(app, [api for api, owner in addresses.items() if owner == app])
                 acts += _deploy_what_was_missed(app, pushed.get(app, []), since)
         except Exception as error:
             # Whatever it is, and be it a bug that only this app's records bring out.
@@ -193,8 +194,33 @@ def _stop_what_nobody_owns(app: str, tasks: dict[str, str]) -> list[str]:
     acts = []
     for arn, started_by in tasks.items():
         if started_by not in under_way and not (current and current.task == arn):
+            if current and arn in current.retired:
+                # Its hand-over was not brought to an end, so the address may still lead to it.
+                address.lead(app)
             ecs.stop_task(cluster=settings().cluster, task=arn, reason="Portcall: no deployment owns this task")
             acts.append(f"stopped {arn}")
+    return acts
+
+
+def _addresses() -> dict[str, str]:
+    """The addresses that stay, by API, with the app of each. Without API Gateway the sweep does the rest."""
+    try:
+        return apigateway.addresses_of(stack=settings().stack)
+    except DeployError as error:
+        logger.warning("The addresses could not be listed", extra={"reason": str(error)})
+        return {}
+
+
+def _close_what_nobody_owns(app: str, apis: list[str]) -> list[str]:
+    """An address that is neither of the current deployment nor, perhaps, of one under way is closed."""
+    if not apis or any(not each.outcome for each in ledger.deployments(table=settings().ledger, app=app)):
+        return []
+    current = ledger.current(table=settings().ledger, app=app)
+    acts = []
+    for api in apis:
+        if not (current and current.address and current.address.api == api):
+            apigateway.close_address(api)
+            acts.append(f"closed {api}")
     return acts
 
 
@@ -214,7 +240,10 @@ def _revive(app: str, tasks: dict[str, str]) -> list[str]:
     # A restart that came to nothing is dealt with as a stop of its own, or it would count as known.
     stop = f"{current.task}#{current.attempts}" if current.healing else current.task
     outcome = healing.heal(app=app, current=current, task=task, stop=stop)
-    return [] if outcome == "known" else [f"{outcome} {current.task}"]
+    if outcome == "known":
+        return []
+    address.let_go(app)
+    return [f"{outcome} {current.task}"]
 
 
 def _deploy_what_was_missed(app: str, images: list[Pushed], since: int) -> list[str]:

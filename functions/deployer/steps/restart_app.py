@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deployer import healing
+from deployer import address, healing
 from deployer.aws import ledger
 from deployer.domain.push import app_of
 from deployer.domain.task import Task
@@ -27,4 +27,6 @@ def handler(event: dict[str, Any], context: object) -> None:
         # A restart that RollBack stopped: the sweep tries again, less eagerly.
         return
     outcome = healing.heal(app=app, current=current, task=task, stop=task.arn)
+    if outcome != "known":
+        address.let_go(app)
     logger.info("A current task stopped", extra={"app": app, "task": task.arn, "outcome": outcome})

@@ -5,20 +5,25 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from deployer import outcomes
+from deployer import address, outcomes, retired
 from deployer.aws import ec2, ecs, ledger, meeting
-from deployer.domain import preview
-from deployer.domain.errors import ContendedError, PermanentError
+from deployer.domain import endpoint, preview
+from deployer.domain.endpoint import Address
+from deployer.domain.errors import ContendedError
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import Settings, settings
 
+NO_HTTP = "It has no address that stays: StableUrl is for HTTP, and this app speaks plain TCP."
+
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"verdict": "current" or "superseded", "previous": digest or "", "notes": [...]}`.
+    """Return `{"verdict", "version", "url": what people are told, "previous": digest or "", "notes": [...]}`.
 
+    The verdict is `current`, or `superseded`, or `moved`: then the app has an address that stays, which leads
+    to the new version as soon as API Gateway has taken that in, and until then the one before is not stopped.
     Raises TaskStoppedError if the new version has died since it answered, and ContendedError where another
     execution changed the app's current deployment at the same moment.
     """
@@ -26,19 +31,26 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     push = Push.from_event(event, by_tag=config.by_tag)
     seen = ledger.current(table=config.ledger, app=push.app)
     if seen and seen.deployment != push.deployment and _is_later(seen, event):
+        if seen.address:
+            # An attempt before this one may have led it here a moment too late.
+            address.lead(push.app)
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason="Portcall: superseded")
         reason = f"Another deployment, {seen.deployment}, took the place."
         outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
-        return {"verdict": "superseded", "previous": "", "notes": []}
+        return {"verdict": "superseded", "version": 0, "url": "", "previous": "", "notes": []}
     if seen is None or seen.deployment != push.deployment:
         # It answered, and may have died since: the one before is not given up for that.
         meeting.still_runs(table=config.ledger, task=event["task"]["arn"])
         seen = _switch(event, push, config, seen)
-    notes = _stop_retired(config, push, seen)
     _close_unused_ports(event)
     logger.info("Switched over", extra={"app": push.app, "task": seen.task})
-    notes += preview.note(seen.until, preview=config.is_preview(push.tag))
-    return {"verdict": "current", "previous": seen.previous, "notes": notes}
+    told = {"version": seen.version, "url": seen.url, "previous": seen.previous}
+    notes = preview.note(seen.until, preview=config.is_preview(push.tag))
+    if seen.address:
+        address.lead(push.app)
+        return {"verdict": "moved", **told, "notes": notes}
+    notes += [NO_HTTP] if config.stable_url else []
+    return {"verdict": "current", **told, "notes": [*retired.stop(push, seen), *notes]}
 
 
 def _is_later(seen: ledger.Current, event: dict[str, Any]) -> bool:
@@ -51,16 +63,19 @@ def _is_later(seen: ledger.Current, event: dict[str, Any]) -> bool:
 def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None) -> ledger.Current:
     """The one write that makes this deployment the current one."""
     image = ImageSpec.from_document(event["image"])
+    stays = _address(event, push, config, seen)
     new = ledger.Current(
         deployment=push.deployment,
         sequence=event["admission"]["sequence"],
         task=event["task"]["arn"],
-        url=event["health"]["url"],
+        url=stays.url if stays else event["health"]["url"],
         digest=push.digest,
         tag=push.tag,
         revision=event["taskDefinition"]["arn"],
         until=_until(event, push, config, seen),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
+        direct_url=event["health"]["url"],
+        address=stays,
         # The one port on which it answers: a restart need not look for it again.
         image=dataclasses.replace(image, ports=[event["health"]["port"]]).document(),
         previous=seen.digest if seen and "restart" not in event else "",
@@ -83,23 +98,26 @@ def _until(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cur
     )
 
 
+def _address(
+    event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None
+) -> Address | None:
+    """The address that stays: that of the deployment before, or a new one; None if the app is to have none."""
+    if not config.stable_url or event["image"]["health"] == endpoint.TCP:
+        return None
+    # Imported here: API Gateway's model is only for those who have an address.
+    from deployer.aws import apigateway
+
+    if seen and seen.address and apigateway.is_open(seen.address):
+        return seen.address
+    return apigateway.open_address(
+        stack=config.stack,
+        app=push.app,
+        target=event["health"]["url"],
+    )
+
+
 def _close_unused_ports(event: dict[str, Any]) -> None:
     """Where the image named several ports, the task's own security group opens them all until now."""
     unused = [port for port in event["image"]["ports"] if port != event["health"]["port"]]
     if unused:
         ec2.close_ports(group=event["task"]["securityGroup"], ports=unused)
-
-
-def _stop_retired(config: Settings, push: Push, current: ledger.Current) -> list[str]:
-    """Stop the tasks of earlier deployments; a refusal is told, for the new version is live all the same."""
-    try:
-        for task in current.retired:
-            ecs.stop_task(cluster=config.cluster, task=task, reason="Portcall: replaced by a newer version")
-    except PermanentError as refused:
-        return [f"The version before could not be stopped, still runs, and costs money: {refused}"]
-    if current.retired:
-        # Lost to a newer deployment, that one has them on its list.
-        ledger.change_current(
-            table=config.ledger, app=push.app, new=dataclasses.replace(current, retired=[]), seen=current
-        )
-    return []

@@ -1,0 +1,27 @@
+"""Stops the tasks that a newer deployment has replaced."""
+
+import dataclasses
+
+from deployer.aws import ecs, ledger
+from deployer.domain.errors import PermanentError
+from deployer.domain.push import Push
+from deployer.settings import settings
+
+
+def stop(push: Push, current: ledger.Current) -> list[str]:
+    """Stop the tasks of earlier deployments, and return what is to be told of it.
+
+    A refusal is told, and no more, for the new version is live all the same.
+    """
+    config = settings()
+    try:
+        for task in current.retired:
+            ecs.stop_task(cluster=config.cluster, task=task, reason="Portcall: replaced by a newer version")
+    except PermanentError as refused:
+        return [f"The version before could not be stopped, still runs, and costs money: {refused}"]
+    if current.retired:
+        # Lost to a newer deployment, that one has them on its list.
+        ledger.change_current(
+            table=config.ledger, app=push.app, new=dataclasses.replace(current, retired=[]), seen=current
+        )
+    return []

@@ -1,0 +1,22 @@
+"""StopPrevious: stops the version before, to which the address that stays led until now."""
+
+from typing import Any
+
+from deployer import retired
+from deployer.aws import ledger
+from deployer.domain.push import Push
+from deployer.observe import logger
+from deployer.settings import settings
+
+
+@logger.inject_lambda_context(correlation_id_path="id")
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Return `{"notes": [...]}`. A newer deployment that is current by now sees to it itself."""
+    config = settings()
+    push = Push.from_event(event, by_tag=config.by_tag)
+    current = ledger.current(table=config.ledger, app=push.app)
+    if current is None or current.deployment != push.deployment:
+        return {"notes": []}
+    notes = retired.stop(push, current)
+    logger.info("Stopped what was before", extra={"app": push.app, "tasks": current.retired})
+    return {"notes": notes}

@@ -1,0 +1,55 @@
+"""What API Gateway makes of a target, and what it adds to an answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.local.conftest import Cloud
+from tests.local.test_http_apis import Api, app
+
+
+class Quick(Api):
+    """An HTTP API that is made of a target."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        made = client.create_api(Name="quick", ProtocolType="HTTP", Target=url)
+        self.client, self.id, self.endpoint = client, made["ApiId"], made["ApiEndpoint"]
+        (self.made,) = client.get_integrations(ApiId=self.id)["Items"]
+
+
+@contextmanager
+def quick(cloud: Cloud, url: str) -> Iterator[Quick]:
+    api = Quick(cloud.client("apigatewayv2"), url)
+    try:
+        yield api
+    finally:
+        api.client.delete_api(ApiId=api.id)
+
+
+def test_a_target_becomes_a_whole_api_that_passes_on(cloud: Cloud) -> None:
+    with app("web") as url, quick(cloud, url) as front:
+        assert (front.made["IntegrationType"], front.made["IntegrationUri"]) == ("HTTP_PROXY", url)
+        (stage,) = front.client.get_stages(ApiId=front.id)["Items"]
+        assert (stage["StageName"], stage["AutoDeploy"]) == ("$default", True)
+        assert front.status("GET", "/teapot") == 418
+
+
+def test_an_answer_is_mapped_by_its_status(cloud: Cloud) -> None:
+    mapped = {
+        "200": {
+            "overwrite:header.Content-Type": "text/other",
+            "append:header.set-cookie": "c=3",
+            "overwrite:header.x-version": "7",
+        },
+        "302": {"remove:header.location": "''"},
+    }
+    with app("web") as url, quick(cloud, url) as front:
+        ids = {"ApiId": front.id, "IntegrationId": front.made["IntegrationId"]}
+        front.client.update_integration(**ids, ResponseParameters=mapped)
+        found, _ = front.ask()
+        assert found.headers.get_all("Content-Type") == ["text/other"]
+        assert found.headers.get_all("Set-Cookie") == ["a=1", "b=2", "c=3"]
+        assert found.headers["X-Version"] == "7"
+        redirect, _ = front.ask("GET", "/redirect")
+        assert (redirect.status, redirect.headers["Location"]) == (302, None)
+        assert front.ask("GET", "/teapot")[0].headers["X-Version"] is None

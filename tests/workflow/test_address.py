@@ -1,0 +1,308 @@
+"""An address that stays: every version takes it over, and none is stopped while it still leads there."""
+
+import pytest
+from deployer import address
+from deployer.aws import ledger, step_functions
+from deployer.domain.errors import AccessDeniedError, AwsRefusedError, AwsUnavailableError
+from deployer.steps import check_address, reconcile, stop_previous, switch_over
+
+from tests.conftest import LambdaContext
+from tests.workflow.conftest import URL
+from tests.workflow.test_deploy import HAPPY
+
+STAYS = "https://api-1.example/"
+WITH_ADDRESS = [*HAPPY[:-2], "CheckAddress", "StopPrevious", *HAPPY[-2:]]
+
+
+@pytest.fixture(autouse=True)
+def _stable_url(stable_url):
+    pass
+
+
+def current():
+    return ledger.current(table="ledger", app="flask-app")
+
+
+def leads_to(world):
+    """The task to which the only address leads."""
+    (api,) = world.apis.values()
+    return world.task_at(api["target"])
+
+
+def sweep():
+    return reconcile.handler({"id": "sweep"}, LambdaContext())
+
+
+def test_a_push_gets_an_address_that_the_mail_leads_with(deploy, world, push):
+    execution = deploy(push(1))
+    assert (execution.status, execution.states) == ("SUCCEEDED", WITH_ADDRESS)
+    (news,) = world.mails
+    assert news["subject"] == f"flask-app is live: {STAYS}"
+    assert news["text"].splitlines()[0] == STAYS
+    assert f"Direct:     {URL}\n" in news["text"]
+    assert (news["document"]["url"], news["document"]["direct_url"]) == (STAYS, URL)
+    assert (current().url, current().direct_url) == (STAYS, URL)
+
+
+def test_the_next_push_takes_the_address_over(deploy, world, push):
+    deploy(push(1))
+    first = current()
+    deploy(push(2))
+    assert [news["subject"] for news in world.mails] == [f"flask-app is live: {STAYS}"] * 2
+    assert (current().url, current().address) == (first.url, first.address)
+    assert leads_to(world) == current().task != first.task
+    assert world.live() == {current().task}
+
+
+def test_the_version_before_runs_until_the_address_leads_to_the_new_one(deploy, world, push):
+    deploy(push(1))
+    first = current()
+    seen = []
+    world.faults["ask_address"] = [lambda: seen.append(world.live())]
+    deploy(push(2))
+    assert seen == [{first.task, current().task}]
+    assert world.stopped == [first.task]
+    assert world.cut_off == []
+
+
+def test_a_restart_takes_the_address_along(deploy, world, push, stop):
+    deploy(push(1))
+    before = current()
+    stop()
+    assert current().task != before.task
+    assert current().address == before.address
+    assert leads_to(world) == current().task
+    assert world.mails[-1]["subject"] == f"flask-app is live again: {STAYS}"
+    assert "at the same address" in world.mails[-1]["text"]
+
+
+def test_an_address_leads_nowhere_while_its_app_is_down(deploy, world, push, stop):
+    """The IP of a stopped task may be somebody else's soon."""
+    deploy(push(1))
+    stop(code="UserInitiated")
+    assert world.apis["api-1"]["target"] == address.NOWHERE
+    deploy(push(2))
+    assert leads_to(world) == current().task
+
+
+def test_an_address_leads_nowhere_until_its_app_is_started_again(deploy, world, push, stop, monkeypatch):
+    deploy(push(1))
+    monkeypatch.setattr(step_functions, "start_execution", lambda **_: True)
+    stop()
+    assert world.apis["api-1"]["target"] == address.NOWHERE
+
+
+def test_an_address_that_cannot_be_moved_holds_up_no_restart(deploy, world, push, stop):
+    deploy(push(1))
+    before = current()
+    # The restart's own move comes first: here, an execution has ended when its start is answered.
+    world.faults["move_address"] = [lambda: None, AccessDeniedError("UpdateIntegration: not authorized")]
+    stop(times=1)
+    assert world.live() == {current().task} != {before.task}
+
+
+def test_a_version_that_fails_leaves_the_address_alone(deploy, world, push):
+    deploy(push(1))
+    before = current()
+    world.answers = None
+    assert deploy(push(2)).status == "FAILED"
+    assert leads_to(world) == before.task
+    assert f"still serving at {STAYS}" in world.mails[-1]["text"]
+
+
+def test_an_app_that_speaks_no_http_has_no_address_and_its_mail_says_so(deploy, world, push):
+    world.configuration = {"Cmd": ["db"], "Labels": {"portcall.health": "tcp", "portcall.port": "6379"}}
+    execution = deploy(push(1))
+    assert "CheckAddress" not in execution.states
+    assert world.apis == {}
+    assert world.mails[0]["text"].splitlines()[0] == "tcp://203.0.113.7:6379"
+    assert switch_over.NO_HTTP in world.mails[0]["text"]
+
+
+def test_every_step_may_run_twice(deploy, world, push):
+    deploy(push(1))
+    world.each_step_twice = True
+    assert deploy(push(2)).states == WITH_ADDRESS
+    assert list(world.apis) == ["api-1"]
+    assert leads_to(world) == current().task
+    assert world.live() == {current().task}
+    assert world.cut_off == []
+
+
+def test_an_address_that_was_made_but_whose_making_was_never_answered_is_found_again(deploy, world, push):
+    world.faults["move_address"] = [AwsUnavailableError("no answer")]
+    assert deploy(push(1)).status == "SUCCEEDED"
+    assert list(world.apis) == ["api-1"]
+
+
+def test_an_address_that_somebody_deleted_is_replaced(deploy, world, push):
+    deploy(push(1))
+    world.apis.clear()
+    world.apis["api-9"] = {"app": "another", "target": "", "version": ""}
+    deploy(push(2))
+    assert current().url == "https://api-2.example/"
+    assert world.mails[-1]["text"].splitlines()[0] == current().url
+
+
+def test_without_an_address_the_version_before_keeps_serving(deploy, world, push):
+    deploy(push(1))
+    before = current()
+    world.apis.clear()
+    world.faults["open_address"] = [AccessDeniedError("CreateApi: not authorized")]
+    assert deploy(push(2)).error == "AccessDeniedError"
+    assert current() == before
+    assert world.live() == {before.task}
+
+
+def test_a_version_that_the_address_does_not_lead_to_is_live_where_it_answered(deploy, world, push):
+    """Nothing is called live that did not answer, and nothing is stopped that the address may lead to."""
+    deploy(push(1))
+    first = current()
+    world.faults["move_address"] = [AccessDeniedError("UpdateIntegration: not authorized")]
+    execution = deploy(push(2))
+    assert execution.status == "FAILED"
+    (news,) = world.mails[1:]
+    assert news["attributes"]["outcome"] == "deployed"
+    assert news["text"].splitlines()[0] == current().direct_url
+    assert "UpdateIntegration: not authorized" in news["text"]
+    assert {first.task, current().task} == world.live()
+    assert leads_to(world) == first.task
+
+
+def test_the_sweep_brings_such_a_hand_over_to_an_end(deploy, world, push):
+    deploy(push(1))
+    first = current()
+    world.faults["move_address"] = [AccessDeniedError("UpdateIntegration: not authorized")]
+    deploy(push(2))
+    assert sweep() == {"flask-app": [f"stopped {first.task}"]}
+    assert leads_to(world) == current().task
+    assert world.live() == {current().task}
+    assert world.cut_off == []
+
+
+def test_what_the_address_does_not_show_within_a_minute_is_told(deploy, world, push):
+    deploy(push(1))
+    world.faults["ask_address"] = [lambda: world.apis["api-1"].update(version="1")]
+    deploy(push(2))
+    assert f"Its address {STAYS} does not lead to it." in world.mails[-1]["text"]
+    assert world.mails[-1]["text"].splitlines()[0] == current().direct_url
+
+
+def test_a_version_that_is_overtaken_while_its_address_is_asked_is_content(deploy, world, push):
+    world.faults["ask_address"] = [lambda: deploy(push(2))]
+    first = deploy(push(1))
+    assert (first.status, first.states) == ("SUCCEEDED", WITH_ADDRESS)
+    assert current().deployment == "push-2"
+    assert leads_to(world) == current().task
+    assert world.live() == {current().task}
+    assert world.cut_off == []
+
+
+def test_a_move_that_is_overtaken_on_its_way_is_mended(deploy, world, push):
+    """The first reads what is current, and before it moves the address there the second has switched over."""
+    deploy(push(1))
+    world.faults["move_address"] = [lambda: deploy(push(3))]
+    deploy(push(2))
+    assert current().deployment == "push-3"
+    assert leads_to(world) == current().task
+    assert world.live() == {current().task}
+
+
+def test_a_superseded_version_leaves_the_address_where_it_should_lead(deploy, world, push):
+    """The attempt before died after it had moved the address, and before it could look again."""
+    deploy(push(1))
+    mine = world.apis["api-1"].copy()
+
+    def overtake():
+        deploy(push(3))
+        world.apis["api-1"] |= mine
+        raise AwsUnavailableError("no answer")
+
+    world.faults["move_address"] = [overtake]
+    assert deploy(push(2)).states[-1] == "Superseded"
+    assert leads_to(world) == current().task
+    assert world.live() == {current().task}
+
+
+def test_of_two_first_pushes_at_once_one_makes_the_address(deploy, world, push):
+    world.faults["open_address"] = [lambda: deploy(push(2))]
+    deploy(push(1))
+    assert current().deployment == "push-2"
+    assert leads_to(world) == current().task
+
+
+def test_the_sweep_closes_an_address_that_no_deployment_has(deploy, world, push):
+    deploy(push(1))
+    world.apis["api-2"] = {"app": "flask-app", "target": "http://203.0.113.9/", "version": ""}
+    world.apis["api-3"] = {"app": "never-live", "target": "http://203.0.113.9/", "version": ""}
+    assert sweep() == {"flask-app": ["closed api-2"], "never-live": ["closed api-3"]}
+    assert list(world.apis) == ["api-1"]
+    assert sweep() == {}
+
+
+def test_the_sweep_leaves_the_address_of_a_deployment_under_way_alone(deploy, world, push):
+    seen = []
+    world.faults["move_address"] = [lambda: seen.append(sweep())]
+    deploy(push(1))
+    assert seen == [{}]
+    assert list(world.apis) == ["api-1"]
+
+
+def test_the_sweep_does_the_rest_without_api_gateway(deploy, world, push):
+    deploy(push(1))
+    world.started["nobody"] = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/orphan"
+    world.faults["addresses_of"] = [AwsUnavailableError("no answer")]
+    sweep()
+    assert world.live() == {current().task}
+    assert list(world.apis) == ["api-1"]
+
+
+def test_switched_off_again_the_app_loses_its_address(deploy, world, push, monkeypatch):
+    from deployer.settings import settings
+
+    deploy(push(1))
+    monkeypatch.setenv("STABLE_URL", "off")
+    settings.cache_clear()
+    assert deploy(push(2)).states == HAPPY
+    assert current().url == current().direct_url
+    assert sweep() == {"flask-app": ["closed api-1"]}
+
+
+def test_a_stop_that_comes_late_stops_nothing_of_a_newer_deployment(deploy, world, push):
+    document, seen = deploy(push(1)).output, []
+
+    def stop_late():
+        stop_previous.handler(document, LambdaContext())
+        seen.extend(world.stopped)
+
+    world.faults["ask_address"] = [stop_late]
+    deploy(push(2))
+    assert seen == []
+
+
+def test_a_previous_version_that_cannot_be_stopped_is_told(deploy, world, push):
+    deploy(push(1))
+    world.faults["stop_task"] = [AccessDeniedError("StopTask: not authorized")]
+    assert deploy(push(2)).status == "SUCCEEDED"
+    assert "could not be stopped" in world.mails[-1]["text"]
+
+
+def test_the_path_of_the_health_check_is_asked_at_the_address(deploy, world, push, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "deployer.probe.wait_until_answers",
+        lambda urls, **_: asked.append(urls) or check_address.probe.Answer(urls[0], 200),
+    )
+    document = push(1) | {
+        "switch": {"url": STAYS, "version": 1},
+        "image": {"health": "/healthz"},
+    }
+    assert check_address.handler(document, LambdaContext())["status"] == 200
+    assert asked == [["https://api-1.example/healthz"]]
+
+
+def test_an_error_of_the_gateway_that_stays_is_told(deploy, world, push):
+    world.faults["open_address"] = [AwsRefusedError("CreateApi: too many APIs")]
+    assert deploy(push(1)).status == "FAILED"
+    assert "too many APIs" in world.mails[0]["text"]
+    assert world.live() == set()
