@@ -53,6 +53,7 @@ NEEDS = {
     "events.put_event": {"events:PutEvents"},
     "ledger.claim": {"dynamodb:UpdateItem"},
     "ledger.next_in_order": {"dynamodb:UpdateItem"},
+    "ledger.note_in_order": {"dynamodb:UpdateItem"},
     "ledger.is_newest": {"dynamodb:UpdateItem"},
     "ledger.current": {"dynamodb:GetItem"},
     "ledger.make_current": {"dynamodb:PutItem", "dynamodb:ConditionCheckItem"},

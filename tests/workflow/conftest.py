@@ -252,6 +252,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
     for name in (
         "claim",
         "next_in_order",
+        "note_in_order",
         "is_newest",
         "current",
         "make_current",

@@ -1,8 +1,8 @@
 """Amazon DynamoDB: the ledger. One table, `pk` and `sk`; `expires_at` is in UNIX seconds.
 
 `app#<app>` / `current`                       the deployment that serves; stays
-`app#<app>` / `order`                         how many numbers were drawn, the last push that was of an app, and
-                                              `open`: what the sweep has yet to see told; stays
+`app#<app>` / `order`                         how many numbers were drawn, the last of them with its tag, the last
+                                              of an app, and `open`: what the sweep has yet to see told; stays
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
 `previews`  / `slots`                         `apps`: the previews that are, or are on their way; stays
 `mails#<second>` / `sent`                     how many mails went out in that second; kept for an hour
@@ -132,7 +132,19 @@ def next_in_order(*, table: str, push: Push) -> int:
     order = plain(answer["Attributes"])
     seconds = int(datetime.fromisoformat(push.time.replace("Z", "+00:00")).timestamp())
     number = seconds * 1_000_000 + int(order["admitted"])
-    return max(number, order["last_admitted"] + 1) if order.get("last_tag") == push.tag else number
+    return max(number, order["last_number"] + 1) if order.get("last_tag") == push.tag else number
+
+
+def note_in_order(*, table: str, push: Push, sequence: int) -> None:
+    """Note that the tag pointed to the push with this number: a later push of the tag gets a larger one."""
+    _unless_refused(
+        "update_item",
+        TableName=table,
+        Key=wire({"pk": f"app#{push.app}", "sk": "order"}),
+        UpdateExpression="SET last_number = :sequence, last_tag = :tag",
+        ConditionExpression="attribute_not_exists(last_number) OR last_number < :sequence",
+        ExpressionAttributeValues=wire({":sequence": sequence, ":tag": push.tag}),
+    )
 
 
 def is_newest(*, table: str, push: Push, sequence: int) -> bool:
@@ -144,9 +156,9 @@ def is_newest(*, table: str, push: Push, sequence: int) -> bool:
         "update_item",
         TableName=table,
         Key=wire({"pk": f"app#{push.app}", "sk": "order"}),
-        UpdateExpression="SET last_admitted = :sequence, last_tag = :tag",
+        UpdateExpression="SET last_admitted = :sequence",
         ConditionExpression="attribute_not_exists(last_admitted) OR last_admitted <= :sequence",
-        ExpressionAttributeValues=wire({":sequence": sequence, ":tag": push.tag}),
+        ExpressionAttributeValues=wire({":sequence": sequence}),
     )
 
 

@@ -38,6 +38,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         reason = f"The tag points to {now} by now." if now else "The tag is gone."
         outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
         return {"verdict": "superseded", "sequence": sequence}
+    ledger.note_in_order(table=config.ledger, push=push, sequence=sequence)
     logger.info("Admitted a push", extra={"app": push.app, "sequence": sequence})
     return {"verdict": "admitted", "sequence": sequence, "at": time.time()}
 
