@@ -20,6 +20,7 @@ from portcall.local.settings import PROJECT, CloudSettings
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 40.0
+END_TIMEOUT = 5.0
 
 
 def is_up(settings: CloudSettings) -> bool:
@@ -84,9 +85,19 @@ def stop(settings: CloudSettings) -> bool:
             time.sleep(0.05)
         if _pid(settings) is not None:
             os.kill(pid, signal.SIGKILL)
+        _end_group(pid)
     _pid_file(settings).unlink(missing_ok=True)
     settings.forget()
     return pid is not None
+
+
+def _end_group(leader: int) -> None:
+    """End what the cloud has started and left behind, a function in the middle of its work, say."""
+    deadline = time.monotonic() + END_TIMEOUT
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(leader, signal.SIGKILL)
+            time.sleep(0.05)
 
 
 def _answers(settings: CloudSettings) -> bool:
