@@ -1,18 +1,23 @@
 """Logs and metrics: one logger for all steps, every line with the event's id."""
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 logger = Logger()
 
 
 def count(name: str) -> None:
     """Add one to a metric of the namespace in POWERTOOLS_METRICS_NAMESPACE."""
-    with single_metric(name=name, unit=MetricUnit.Count, value=1):
-        pass
+    _record(name, "Count", 1)
 
 
 def seconds(name: str, value: float) -> None:
     """Record a duration."""
-    with single_metric(name=name, unit=MetricUnit.Seconds, value=value):
+    _record(name, "Seconds", value)
+
+
+def _record(name: str, unit: str, value: float) -> None:
+    # Imported here: most steps record nothing, and for those that do the mail is out by then.
+    from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+    with single_metric(name=name, unit=MetricUnit(unit), value=value):
         pass

@@ -1,7 +1,5 @@
 """Amazon ECR: what a tag means now, what an image says of itself, and what its scan found."""
 
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,6 +41,10 @@ def manifest(*, repository: str, digest: str, media_types: Sequence[str]) -> str
 
 def blob(*, repository: str, digest: str) -> str:
     """A configuration's text. Other people wrote it, so no more than 4 MiB of it are read."""
+    # Imported here: only one step reads configurations.
+    import urllib.error
+    import urllib.request
+
     with errors_as_ours():
         answer = client("ecr").get_download_url_for_layer(repositoryName=repository, layerDigest=digest)
     try:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from deployer.domain import fargate
@@ -102,6 +101,9 @@ def _named(name: str) -> str:
 
 
 def _meant(written: str, possible: list[str], prefix: str = "") -> str:
+    # Imported here: hardly any image has a label that is wrong.
+    from difflib import get_close_matches
+
     near = get_close_matches(written.lower(), possible, n=1)
     return f" (did you mean {prefix}{near[0]}?)" if near else ""
 
