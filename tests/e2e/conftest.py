@@ -28,7 +28,12 @@ FIXTURES = Path(__file__).parent / "fixtures"
 COMMANDS = Path(sys.executable).parent
 # What the tests deploy with: every app its own repository, and nobody waits five minutes for an answer.
 HEALTH_TIMEOUT = 12
-STACK = {"Email": "you@example.com", "HealthTimeout": str(HEALTH_TIMEOUT), "RepositoryPattern": "*-app"}
+STACK = {
+    "Email": "you@example.com",
+    "HealthTimeout": str(HEALTH_TIMEOUT),
+    "RepositoryPattern": "*-app",
+    "StableUrl": "off",
+}
 # Proxies are for the way out; the apps are here.
 _straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

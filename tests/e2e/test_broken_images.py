@@ -116,6 +116,8 @@ def readable(mail: Received, portcall: Portcall) -> str:
         (r"(?m)^(Took: +).*$", r"\1<time>"),
         (r"(aws logs tail) \S+", r"\1 <log group>"),
         (rf"within {HEALTH_TIMEOUT} seconds", "within <time>"),
+        # How many of a flood have arrived by then is a matter of luck.
+        (r"line \d+ of 20000", "line <number> of 20000"),
     ):
         text = re.sub(pattern, name, text)
     return text

@@ -98,6 +98,11 @@ def built(builder: str, form: str) -> Callable[[Bench, str], None]:
     return push
 
 
+def built_with_zstd(bench: Bench, image: str) -> None:
+    bench.build("buildah", "--format=oci", f"--tag={image}")
+    bench.run("buildah", "push", "--tls-verify=false", "--compression-format=zstd", image)
+
+
 def built_for_both(builder: str, form: str) -> Callable[[Bench, str], None]:
     """An index of the image for two CPUs; its children are pushed without a tag."""
 
@@ -137,6 +142,7 @@ CLIENTS: dict[str, tuple[Callable[[Bench, str], None], str, int]] = {
     "podman-oci": (built("podman", "oci"), OCI, 0),
     "podman-list": (built_for_both("podman", "docker"), DOCKER_LIST, 2),
     "buildah-v2s2": (built("buildah", "docker"), DOCKER, 0),
+    "buildah-zstd": (built_with_zstd, OCI, 0),
     "buildah-oci": (built("buildah", "oci"), OCI, 0),
     "buildah-index": (built_for_both("buildah", "oci"), OCI_INDEX, 2),
 }

@@ -37,3 +37,21 @@ def test_an_app_that_keeps_crashing_is_given_up_with_its_last_words(portcall: Po
     assert len(down) == 1
     assert "error: lost the connection to the queue" in down[0].text
     eventually(lambda: not portcall.containers("crashing-app"), every=0.2)
+
+
+def test_an_app_whose_spot_task_is_taken_away_is_live_again_on_spot(portcall: Portcall) -> None:
+    portcall.repository("spot-app")
+    command = ["httpd", "-f", "-p", "3000"]
+    digest = portcall.by_hand.push("spot-app", command, tag="latest", Labels={"portcall.capacity": "spot"})
+    portcall.mail("spot-app", digest)
+    (before,) = portcall.apps("spot-app")
+    ecs, cluster = portcall.client("ecs"), before["task_arn"].split("/")[1]
+    # The embedded cloud takes this for what AWS says when it takes a task away.
+    ecs.stop_task(cluster=cluster, task=before["task_arn"], reason="Your Spot Task was interrupted.")
+    mail = eventually(lambda: portcall.mails("spot-app", digest)[1:], within=30, every=0.1)[-1]
+    assert mail.subject.startswith("spot-app is live again: ")
+    assert "Your Spot Task was interrupted" in mail.text
+    (after,) = eventually(lambda: [app for app in portcall.apps("spot-app") if app["url"]], every=0.2)
+    (task,) = ecs.describe_tasks(cluster=cluster, tasks=[after["task_arn"]])["tasks"]
+    assert task["capacityProviderName"] == "FARGATE_SPOT"
+    assert after["task_arn"] != before["task_arn"]

@@ -42,8 +42,8 @@ def test_a_service_that_speaks_no_http(portcall: Portcall) -> None:
     assert (url.scheme, url.port) == ("tcp", 6379)
     with socket.create_connection((url.hostname or "", 6379), timeout=5) as connection:
         connection.sendall(b"hello\n")
-        assert connection.makefile().readline() == "READY\n"
-        assert connection.makefile().readline() == "hello\n"
+        said = connection.makefile()
+        assert (said.readline(), said.readline()) == ("READY\n", "hello\n")
     assert open_ports(portcall, "echo-app") == {6379}
 
 

@@ -1,8 +1,8 @@
 """Amazon DynamoDB: the ledger. One table, `pk` and `sk`; `expires_at` is in UNIX seconds.
 
 `app#<app>` / `current`                       the deployment that serves; stays
-`app#<app>` / `order`                         how many numbers were drawn, the last of them with its tag, the last
-                                              of an app, and `open`: what the sweep has yet to see told; stays
+`app#<app>` / `order`                         how many numbers were drawn, the last one with its tag, the last app's,
+                                              and `open`: what the sweep has yet to see told; stays
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
 `previews`  / `slots`                         `apps`: the previews that are, or are on their way; stays
 `mails#<second>` / `sent`                     how many mails went out in that second; kept for an hour

@@ -53,6 +53,8 @@ class Context:
 def live(push: Push, url: str, previous: str, notes: Sequence[str], context: Context) -> Mail:
     """The app answered at `url`; `previous` is the digest that it replaced, '' if it is the first."""
     before = f"It replaced {previous}; push that again to go back." if previous else "It is the first version."
+    if previous == push.digest:
+        before = "It replaced a task of the same image."
     said = [f"{push.app} is live: it answered at this address.", before, *notes]
     return _good_news(push, f"is live: {url}", url, said, {"previous": previous}, context)
 
