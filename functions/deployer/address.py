@@ -20,7 +20,7 @@ def lead(app: str) -> None:
     while current and current.address:
         apigateway.move_address(
             address=current.address,
-            target=NOWHERE if current.healing else current.direct_url,
+            target=NOWHERE if current.healing or current.halted else current.direct_url,
             version=current.version,
         )
         before, current = current, ledger.current(table=table, app=app)

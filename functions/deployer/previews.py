@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from deployer import outcomes
-from deployer.aws import apigateway, ecs, ledger, sns
+from deployer import address, outcomes
+from deployer.aws import ecs, ledger, sns
 from deployer.domain import mail
 from deployer.domain.push import Push
 from deployer.observe import logger
@@ -21,10 +21,10 @@ def end(*, app: str, current: ledger.Current, reason: str) -> bool:
         if not ledger.change_current(table=config.ledger, app=app, new=ended, seen=current):
             return False
         current = dataclasses.replace(ended, version=current.version + 1)
+    # The sweep closes it, once no deployment can be about to take it over.
+    address.let_go(app)
     for task in [*current.retired, current.task]:
         ecs.stop_task(cluster=config.cluster, task=task, reason=f"Portcall: {current.halted}")
-    if current.address:
-        apigateway.close_address(current.address.api)
     push = Push(f"end-{current.deployment}", current.since, app, current.tag, current.digest)
     news = mail.ended(push, current.url, current.halted)
     outcomes.settle(push, outcomes.ENDED, lambda: sns.publish(topic=config.topic, news=news), reason=reason)

@@ -6,7 +6,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -71,9 +71,7 @@ def visitors(url: str, number: int = 3, most: int = 20_000) -> Iterator[Visitors
             thread.join(timeout=30)
 
 
-def test_two_versions_have_one_url_and_no_visitor_sees_an_error(
-    steady: Portcall, record_property: Callable[[str, object], None]
-) -> None:
+def test_two_versions_have_one_url_and_no_visitor_sees_an_error(steady: Portcall) -> None:
     url = visit(steady, "first")
     assert get(url) == "plain-http first"
     with visitors(url) as seen:
@@ -84,8 +82,7 @@ def test_two_versions_have_one_url_and_no_visitor_sees_an_error(
     said = [answer for _, answer in sorted(seen.heard)]
     assert said[0] == "plain-http first"
     assert said[-1] == "plain-http second"
-    record_property("requests", len(said))
-    record_property("longest silence", seen.longest_silence())
+    assert len(said) > 100
     assert seen.longest_silence() < LONGEST
 
 

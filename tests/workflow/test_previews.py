@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from deployer import address
 from deployer.aws import ledger
 from deployer.settings import settings
 from deployer.steps import end_preview, reconcile
@@ -222,3 +223,24 @@ def test_the_end_of_an_app_that_is_no_preview_is_what_its_image_asks(deploy, wor
     pass_time(monkeypatch, 2)
     assert sweep() == {"flask-app": ["ended it"]}
     assert world.live() == set()
+
+
+def test_the_address_of_an_ended_preview_leads_nowhere_and_the_sweep_closes_it(
+    deploy, world, tagged, stable_url
+):
+    deploy(tagged("pr-7"))
+    delete(world, "pr-7")
+    assert [api["target"] for api in world.apis.values()] == [address.NOWHERE]
+    assert world.cut_off == []
+    assert sweep() == {"flask-app:pr-7": ["closed api-1"]}
+    assert sweep() == {}
+
+
+def test_a_preview_that_is_pushed_again_before_that_has_its_url_back(deploy, world, tagged, stable_url):
+    deploy(tagged("pr-7"))
+    url = current("pr-7").url
+    delete(world, "pr-7")
+    deploy(tagged("pr-7", 2))
+    assert current("pr-7").url == url
+    assert world.mails[-1]["text"].splitlines()[0] == url
+    assert sweep() == {}

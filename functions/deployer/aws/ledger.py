@@ -1,7 +1,7 @@
 """Amazon DynamoDB: the ledger. One table, `pk` and `sk`; `expires_at` is in UNIX seconds.
 
 `app#<app>` / `current`                       the deployment that serves; stays
-`app#<app>` / `order`                         the numbers: how many, the last one with its tag, the last app's; and
+`app#<app>` / `order`                         the numbers: how many, the last with its tag, the last app's;
                                               `open`: what the sweep has yet to see told; stays
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
 `previews`  / `slots`                         `apps`: the previews that are, or are on their way; stays

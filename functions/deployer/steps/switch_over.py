@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deployer import address, outcomes, retired
-from deployer.aws import ec2, ecs, ledger, meeting
+from deployer.aws import apigateway, ec2, ecs, ledger, meeting
 from deployer.domain import endpoint, preview
 from deployer.domain.endpoint import Address
 from deployer.domain.errors import ContendedError
@@ -104,16 +104,9 @@ def _address(
     """The address that stays: that of the deployment before, or a new one; None if the app is to have none."""
     if not config.stable_url or event["image"]["health"] == endpoint.TCP:
         return None
-    # Imported here: API Gateway's model is only for those who have an address.
-    from deployer.aws import apigateway
-
     if seen and seen.address and apigateway.is_open(seen.address):
         return seen.address
-    return apigateway.open_address(
-        stack=config.stack,
-        app=push.app,
-        target=event["health"]["url"],
-    )
+    return apigateway.open_address(stack=config.stack, app=push.app, target=event["health"]["url"])
 
 
 def _close_unused_ports(event: dict[str, Any]) -> None:
