@@ -108,19 +108,26 @@ class Cloud:
         os: str = "linux",
         architecture: str = HOST_ARCHITECTURE,
         layer: bytes = b"",
+        zstd: Callable[[bytes], bytes] | None = None,
         **configuration: Any,
     ) -> str:
-        """Push an image with nothing but busybox in it, or a gzipped layer; returns its digest."""
+        """Push an image with nothing but busybox in it, or a gzipped layer; returns its digest.
+
+        With ``zstd``, the layer is what that makes of its content, and is called zstd.
+        """
         layer = layer or busybox_layer()
+        content = gzip.decompress(layer)
+        if zstd:
+            layer = zstd(content)
         config = {
             "architecture": architecture,
             "os": os,
             "config": {"Cmd": command, "Env": ["PATH=/bin"], **configuration},
-            "rootfs": {"type": "layers", "diff_ids": [_digest(gzip.decompress(layer))]},
+            "rootfs": {"type": "layers", "diff_ids": [_digest(content)]},
         }
         blob = json.dumps(config).encode()
         self._upload(repository, layer, blob)
-        layers = [_descriptor(layer, "application/vnd.oci.image.layer.v1.tar+gzip")]
+        layers = [_descriptor(layer, f"application/vnd.oci.image.layer.v1.tar+{'zstd' if zstd else 'gzip'}")]
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,

@@ -56,6 +56,16 @@ def test_an_image_that_was_deleted_cannot_be_pulled_though_the_engine_has_it(clo
     assert "not found" in task["stoppedReason"]
 
 
+def test_a_damaged_layer_is_told_as_the_engine_tells_it(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    damaged = gzip.compress(repository.encode() * 100)
+    cloud.push(repository, ["sleep", "60"], tag="latest", layer=damaged)
+    task = cloud.await_task(cloud.run(cloud.define(cloud.image(repository, ":latest")))["taskArn"], "STOPPED")
+    assert task["stoppedReason"].startswith("CannotPullContainerError: ref pull has been retried 1 time(s): ")
+    assert "layer" in task["stoppedReason"]
+    assert "not found" not in task["stoppedReason"]
+
+
 def test_an_image_of_another_account_is_not_asked_of_the_real_aws(cloud: Cloud) -> None:
     image = f"999999999999.dkr.ecr.{cloud.region}.amazonaws.com/app:latest"
     task = cloud.await_task(cloud.run(cloud.define(image))["taskArn"], "STOPPED")

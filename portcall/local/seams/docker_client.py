@@ -61,6 +61,12 @@ def manifest_of(image: str, settings: Settings) -> tuple[str, str, dict[str, Any
     return None if raw is None else (repository, digest, json.loads(raw))
 
 
+def images_of(index: dict[str, Any]) -> dict[str, str]:
+    """The digests of an index's images by platform (``linux/arm64``); of two for one, the first counts."""
+    platforms = [(child.get("platform") or {}, child["digest"]) for child in reversed(index["manifests"])]
+    return {f"{each.get('os')}/{each.get('architecture')}": digest for each, digest in platforms}
+
+
 def image_digest(image: str, settings: Settings) -> str:
     """The digest that an image reference names or, for a tag, means now; '' if unknown."""
     _, _, digest = image.partition("@")

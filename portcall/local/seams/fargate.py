@@ -14,8 +14,9 @@ from ministack.services import ecr, ecs
 
 from portcall.local.emulation import runs
 from portcall.local.options import Settings
-from portcall.local.seams.docker_client import ForeignRegistry, local_name, manifest_of
+from portcall.local.seams.docker_client import ForeignRegistry, images_of, local_name, manifest_of
 from portcall.local.seams.seam import Function, wrap
+from portcall.local.seams.zstd_layers import load_decompressed
 
 log = logging.getLogger("portcall.fargate")
 
@@ -89,7 +90,7 @@ def _start(settings: Settings) -> Any:
             program = ""
             if platform != wanted:
                 log.warning("%s is for %s, its task definition for %s", cdef["image"], platform, wanted)
-                program = _program(image, options)
+                program = _program(client.images.get(image), options)
                 options |= {
                     "entrypoint": [f"/{program}"],
                     "command": None,
@@ -98,7 +99,7 @@ def _start(settings: Settings) -> Any:
                 }
             container = None
             try:
-                container = client.containers.create(cdef["image"], **options)
+                container = client.containers.create(image, **options)
                 if program:
                     _put_unexecutable(container, program)
             except DockerException as error:
@@ -116,29 +117,43 @@ def _start(settings: Settings) -> Any:
     return wrapper
 
 
-def _pull(client: Any, image: str, wanted: str, settings: Settings) -> tuple[Any, str]:
-    """Pull an image; Fargate keeps none. Returns it with the platform it is for.
+def _pull(client: Any, image: str, wanted: str, settings: Settings) -> tuple[str, str]:
+    """Pull an image; Fargate keeps none. Returns its name in the engine and the platform it is for.
 
     AWS picks from an index by the task definition, and takes a plain manifest whatever it is for.
     """
     platform = _platform(image, wanted, settings)
     try:
-        ours = local_name(image, settings).startswith(f"{settings.registry}/")
-        if ours and manifest_of(image, settings) is None:
-            # The engine would find it among those that it has pulled before.
-            raise NotFound(image)
-        return client.images.pull(image, platform=platform), platform
+        return _into_engine(client, image, platform, settings), platform
     except (NotFound, ForeignRegistry) as error:
         raise ecs._ImagePullError(
             f"pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {image}: not found"
         ) from error
     except DockerException as error:
-        text = _explained(error)
+        failed, text = "pull image manifest", _explained(error)
         if "no matching manifest" in text or "no match for platform" in text:
             text = f"image Manifest does not contain descriptor matching platform '{wanted}'"
-        elif re.search(r"manifest unknown|not found|name unknown|does not exist", text):
+        elif re.search(r"manifest unknown|name unknown|failed to resolve reference .*: not found", text):
             text = f"failed to resolve ref {image}: {image}: not found"
-        raise ecs._ImagePullError(f"pull image manifest has been retried 1 time(s): {text}") from error
+        else:
+            failed = "ref pull"
+        raise ecs._ImagePullError(f"{failed} has been retried 1 time(s): {text}") from error
+
+
+def _into_engine(client: Any, image: str, platform: str, settings: Settings) -> str:
+    name = local_name(image, settings)
+    if name.startswith(f"{settings.registry}/") and manifest_of(image, settings) is None:
+        # The engine would find it among those that it has pulled before.
+        raise NotFound(image)
+    # `images.pull` passes over what the engine says once it has begun, and then finds no image, or an old one.
+    lines = client.api.pull(name, platform=platform, stream=True, decode=True)
+    refusal = next((line["error"] for line in lines if "error" in line), None)
+    if refusal is None:
+        return name
+    loaded = load_decompressed(client, image, platform, settings)
+    if loaded is None:
+        raise DockerException(refusal)
+    return loaded
 
 
 def _platform(image: str, wanted: str, settings: Settings) -> str:
@@ -147,8 +162,7 @@ def _platform(image: str, wanted: str, settings: Settings) -> str:
         return wanted
     repository, _digest, manifest = found
     if "manifests" in manifest:
-        offered = [child.get("platform") or {} for child in manifest["manifests"]]
-        if wanted not in [f"{each.get('os')}/{each.get('architecture')}" for each in offered]:
+        if wanted not in images_of(manifest):
             raise ecs._ImagePullError(
                 f"image Manifest does not contain descriptor matching platform '{wanted}'"
             )
