@@ -13,7 +13,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import docker
 import psutil
+from docker.errors import DockerException
 
 from portcall.local.processes import CloudError, run
 from portcall.local.settings import PROJECT, CloudSettings
@@ -86,6 +88,7 @@ def stop(settings: CloudSettings) -> bool:
         if _pid(settings) is not None:
             os.kill(pid, signal.SIGKILL)
         _end_group(pid)
+        _remove_containers(settings)
     _pid_file(settings).unlink(missing_ok=True)
     settings.forget()
     return pid is not None
@@ -98,6 +101,15 @@ def _end_group(leader: int) -> None:
         while time.monotonic() < deadline:
             os.killpg(leader, signal.SIGKILL)
             time.sleep(0.05)
+
+
+def _remove_containers(settings: CloudSettings) -> None:
+    """Remove containers of ours that the cloud did not: those that it was making when it ended."""
+    label = f"ministack.instance={os.uname().nodename}:{settings.port}"
+    with contextlib.suppress(DockerException), contextlib.closing(docker.from_env()) as engine:
+        for container in engine.containers.list(all=True, filters={"label": label}):
+            with contextlib.suppress(DockerException):
+                container.remove(force=True, v=True)
 
 
 def _answers(settings: CloudSettings) -> bool:
