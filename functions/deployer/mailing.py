@@ -1,4 +1,4 @@
-"""When a mail may go out, and that it is noted once it has."""
+"""When a mail may go out, and that it is written down once it has."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ def await_turn() -> None:
 
 
 def stubbornly(note: Callable[[], object]) -> None:
-    """Note that a mail is out: what is not noted is mailed once more."""
+    """Write down that something is done: until it is written down, it may be done once more."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             note()

@@ -332,9 +332,11 @@ class Cloud:
         return look
 
 
-def start_cloud(state_dir: Path, *, port: int = 0, **environment: str) -> Cloud:
+def start_cloud(
+    state_dir: Path, *, port: int = 0, module: str = "portcall.local.server", **environment: str
+) -> Cloud:
     port = port or free_port()
-    command = [sys.executable, "-m", "portcall.local.server", "--port", str(port), "--account", ACCOUNT]
+    command = [sys.executable, "-m", module, "--port", str(port), "--account", ACCOUNT]
     command += ["--region", REGION, "--state-dir", str(state_dir), "--lambda-python", sys.executable]
     with (state_dir / "cloud.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment})

@@ -26,6 +26,8 @@ OF_AWS = {
     "Lambda.TooManyRequestsException",
     "Lambda.ClientExecutionTimeoutException",
     "Sandbox.Timedout",
+    "Lambda.Unknown",
+    "Runtime.ExitError",
     "States.Timeout",
     "States.ALL",
 }

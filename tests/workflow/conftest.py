@@ -263,6 +263,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
         "mails_this_second",
         "open_deployments",
         "close",
+        "end_sweep",
     ):
         may_fail_first(ledger, name)
     may_fail_first(meeting, "store_token")

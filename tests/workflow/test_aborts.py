@@ -90,7 +90,7 @@ def test_a_function_that_dies_at_its_end_doubles_nothing(deploy, world, push, st
 def test_a_function_that_always_dies_at_its_end_ends_in_one_true_mail(deploy, world, push, state):
     deploy(push(1))
     before = current()
-    world.faults[f"{state} answer"] = [LambdaDied("Lambda.Unknown")]
+    world.faults[f"{state} answer"] = [LambdaDied("Lambda.Unknown")] * 7
     assert deploy(push(2)).status == "FAILED"
     sweep()
     live = f"{state} answer" in LIVE_ALL_THE_SAME
@@ -122,6 +122,18 @@ def test_a_slow_step_that_goes_on_after_the_sweep_gave_its_deployment_up_changes
     assert world.live() == {before.task}
     assert known()["push-2"].outcome == "failed"
     assert told(world, 2) == ["failed"]
+
+
+def test_a_push_that_could_neither_be_admitted_nor_told_is_told_by_the_sweep(deploy, world, push):
+    world.faults["AdmitPush"] = [LambdaDied("Runtime.ExitError")] * 7
+    world.faults["record"] = [AccessDeniedError("UpdateItem: not authorized")]
+    world.faults["publish"] = [AccessDeniedError("Publish: not authorized")]
+    deploy(push(1))
+    assert world.mails == []
+    sweep()
+    assert known()["push-1"].outcome == "failed"
+    assert told(world, 1) == ["failed"]
+    assert sweep() == {}
 
 
 def test_a_mail_that_could_not_be_sent_is_sent_by_the_sweep(deploy, world, push):

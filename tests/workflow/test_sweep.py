@@ -3,6 +3,7 @@
 import pytest
 from deployer import mailing
 from deployer.aws import ec2, ecs, ledger
+from deployer.domain.errors import AccessDeniedError, ThrottledError
 from deployer.domain.task import Task
 from deployer.steps import reconcile
 
@@ -19,7 +20,7 @@ def outcomes(app="flask-app"):
 @pytest.fixture
 def sweep(monkeypatch, world, deploy):
     """`sweep()` runs it; the first one was long ago, so that pushes count as later than that."""
-    ledger.begin_sweep(table="ledger", now=NOW - 10_000, until=NOW - 10_000)
+    ledger.begin_sweep(table="ledger", sweep="before", now=NOW - 10_000, until=NOW - 10_000)
     monkeypatch.setattr("deployer.steps.reconcile.time.time", lambda: NOW)
     return lambda: reconcile.handler({"id": "sweep"}, LambdaContext())
 
@@ -144,8 +145,6 @@ def test_the_trouble_of_one_app_does_not_keep_the_others_waiting(deploy, world, 
     world.apps[world.started["other"]] = "a-first-app"
     for task in list(world.started.values()):
         world.dead[task] = Task(task, "STOPPED", "STOPPED", 6, stop_code="InfrastructureHealth")
-    from deployer.domain.errors import AccessDeniedError
-
     world.faults["describe_task"] = [AccessDeniedError("not authorized")]
     done = sweep()
     assert done["a-first-app"][0].startswith("failed")
@@ -153,8 +152,6 @@ def test_the_trouble_of_one_app_does_not_keep_the_others_waiting(deploy, world, 
 
 
 def test_a_push_that_could_not_be_claimed_is_known_all_the_same(deploy, world, push, sweep):
-    from deployer.domain.errors import AccessDeniedError
-
     world.faults["claim"] = [AccessDeniedError("PutItem: not authorized")]
     assert deploy(push(1)).status == "FAILED"
     world.pushed_at[push(1)["detail"]["image-digest"]] = NOW - 1000
@@ -166,7 +163,7 @@ def test_a_push_that_the_ledger_has_forgotten_was_not_missed(deploy, world, push
     """Its item expires after 90 days, the image stays."""
     world.tags["flask-app", "latest"] = push(1)["detail"]["image-digest"]
     world.pushed_at[push(1)["detail"]["image-digest"]] = NOW - 91 * 24 * 3600
-    ledger.begin_sweep(table="ledger", now=NOW - 100 * 24 * 3600, until=NOW - 1)
+    ledger.begin_sweep(table="ledger", sweep="before", now=NOW - 100 * 24 * 3600, until=NOW - 1)
     assert sweep() == {}
 
 
@@ -193,14 +190,26 @@ def test_a_sweep_does_nothing_while_another_is_at_it(deploy, world, push, sweep)
     seen = []
     world.faults["stop_task"] = [lambda: seen.append(sweep())]
     assert sweep() == {"flask-app": [f"stopped {ARN}orphan"]}
-    assert seen == [{}]
+    assert seen == [{"skipped": "another sweep is at it"}]
     assert sweep() == {}
+
+
+def test_a_sweep_lets_the_next_begin_though_that_cannot_be_noted_at_once(deploy, world, push, sweep):
+    world.faults["end_sweep"] = [ThrottledError("Rate exceeded")] * 4
+    assert sweep() == {}
+    assert sweep() == {}
+
+
+def test_a_sweep_that_was_never_told_that_it_may_begin_may(deploy, world, push, sweep):
+    begun = {"table": "ledger", "sweep": "this", "now": NOW, "until": NOW + 240}
+    assert ledger.begin_sweep(**begun) == ledger.begin_sweep(**begun) is not None
+    assert ledger.begin_sweep(**begun | {"sweep": "another"}) is None
 
 
 def test_a_sweep_that_died_does_not_keep_the_next_from_working(deploy, world, push, sweep):
     deploy(push(1))
     world.started["nobody"] = ARN + "orphan"
-    ledger.begin_sweep(table="ledger", now=NOW - 300, until=NOW - 60)
+    ledger.begin_sweep(table="ledger", sweep="before", now=NOW - 300, until=NOW - 60)
     assert sweep() == {"flask-app": [f"stopped {ARN}orphan"]}
 
 

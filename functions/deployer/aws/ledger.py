@@ -120,6 +120,14 @@ def next_in_order(*, table: str, push: Push) -> int:
     A push of a later second has a larger number, in whatever order their events come. Within a second, and
     among pushes of one tag, whose order the tag itself tells, it is the order of drawing.
     """
+    order = _note_open(table, push)
+    seconds = int(datetime.fromisoformat(push.time.replace("Z", "+00:00")).timestamp())
+    number = seconds * 1_000_000 + int(order["admitted"])
+    return max(number, order["last_number"] + 1) if order.get("last_tag") == push.tag else number
+
+
+def _note_open(table: str, push: Push) -> dict[str, Any]:
+    """Put a push on its app's list of open ones, draw a number, and return the item."""
     with errors_as_ours():
         answer = client("dynamodb").update_item(
             TableName=table,
@@ -129,10 +137,7 @@ def next_in_order(*, table: str, push: Push) -> int:
             ExpressionAttributeValues=wire({":one": 1, ":this": {_name(push)}}),
             ReturnValues="ALL_NEW",
         )
-    order = plain(answer["Attributes"])
-    seconds = int(datetime.fromisoformat(push.time.replace("Z", "+00:00")).timestamp())
-    number = seconds * 1_000_000 + int(order["admitted"])
-    return max(number, order["last_number"] + 1) if order.get("last_tag") == push.tag else number
+    return plain(answer["Attributes"])
 
 
 def note_in_order(*, table: str, push: Push, sequence: int) -> None:
@@ -197,6 +202,8 @@ def change_current(*, table: str, app: str, new: Current, seen: Current) -> bool
 
 def give_up(*, table: str, push: Push) -> None:
     """From now on this deployment cannot become the current one, whoever is still at work for it."""
+    # It may never have been admitted; the sweep is to see that it is told all the same.
+    _note_open(table, push)
     _update(table, push, {"given_up_at": int(time.time()), "tag": push.tag, "digest": push.digest})
 
 
@@ -359,19 +366,23 @@ def close(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
         )
 
 
-def begin_sweep(*, table: str, now: int, until: int) -> int | None:
+def begin_sweep(*, table: str, sweep: str, now: int, until: int) -> int | None:
     """When the first sweep was, which is now if this is it; None while another one is at it.
 
-    This one has until `until`. Times are in UNIX seconds.
+    `sweep` is a name of its own, so that it may begin twice; it has until `until`. Times are in UNIX seconds.
     """
     try:
         with errors_as_ours():
             answer = client("dynamodb").update_item(
                 TableName=table,
                 Key=wire({"pk": "sweep", "sk": "first"}),
-                UpdateExpression="SET swept_at = if_not_exists(swept_at, :now), busy_until = :until",
-                ConditionExpression="attribute_not_exists(busy_until) OR busy_until <= :now",
-                ExpressionAttributeValues=wire({":now": now, ":until": until}),
+                UpdateExpression=(
+                    "SET swept_at = if_not_exists(swept_at, :now), sweep = :sweep, busy_until = :until"
+                ),
+                ConditionExpression=(
+                    "attribute_not_exists(busy_until) OR busy_until <= :now OR sweep = :sweep"
+                ),
+                ExpressionAttributeValues=wire({":now": now, ":sweep": sweep, ":until": until}),
                 ReturnValues="ALL_NEW",
             )
     except AwsRefusedError as error:
@@ -381,15 +392,15 @@ def begin_sweep(*, table: str, now: int, until: int) -> int | None:
     return int(plain(answer["Attributes"])["swept_at"])
 
 
-def end_sweep(*, table: str, until: int) -> None:
+def end_sweep(*, table: str, sweep: str) -> None:
     """Let the next one begin, unless it has: this one took longer than it had."""
     _unless_refused(
         "update_item",
         TableName=table,
         Key=wire({"pk": "sweep", "sk": "first"}),
         UpdateExpression="REMOVE busy_until",
-        ConditionExpression="busy_until = :until",
-        ExpressionAttributeValues=wire({":until": until}),
+        ConditionExpression="sweep = :sweep",
+        ExpressionAttributeValues=wire({":sweep": sweep}),
     )
 
 

@@ -2,11 +2,12 @@
 
 import hashlib
 import time
+import uuid
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from deployer import address, failing, healing, outcomes, previews
+from deployer import address, failing, healing, mailing, outcomes, previews
 from deployer.aws import apigateway, ec2, ecr, ecs, ledger, step_functions
 from deployer.domain import failure, preview
 from deployer.domain.errors import DeployError, MailLimitError
@@ -32,19 +33,19 @@ TAKES_AT_MOST = 240
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return what was done, by app; `{}` is what should come of it nearly always.
 
-    One sweep at a time: another one that begins meanwhile does nothing. One app's trouble does not keep the
-    others from being looked after.
+    One sweep at a time: one that begins meanwhile only says so. One app's trouble does not keep the others
+    from being looked after.
     """
     config = settings()
     now = int(time.time())
-    until = now + TAKES_AT_MOST
-    since = ledger.begin_sweep(table=config.ledger, now=now, until=until)
+    sweep = uuid.uuid4().hex
+    since = ledger.begin_sweep(table=config.ledger, sweep=sweep, now=now, until=now + TAKES_AT_MOST)
     if since is None:
-        return {}
+        return {"skipped": "another sweep is at it"}
     try:
         return _sweep(since)
     finally:
-        ledger.end_sweep(table=config.ledger, until=until)
+        mailing.stubbornly(lambda: ledger.end_sweep(table=config.ledger, sweep=sweep))
 
 
 def _sweep(since: int) -> dict[str, Any]:

@@ -1,0 +1,101 @@
+"""The embedded cloud with faults in what functions are answered: `python -m tests.local.faulty --port ...`.
+
+`PUT /_faults/<share>` says how many of their calls are throttled, fail, or take effect without an answer.
+"""
+
+import os
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from portcall.local import server
+
+SEED = os.environ.get("FAULTS_SEED", "1")
+KINDS = ("throttled", "failed", "lost")
+# What AWS itself cannot do once: a mail, or an event, whose answer is lost goes out twice.
+NEVER_LOST = (b"Action=Publish&", b"AWSEvents.PutEvents")
+JSON = b'{"__type": "ThrottlingException", "message": "Rate exceeded"}'
+XML = b"<Response><Errors><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></Errors></Response>"
+QUERY = b"<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Faults:
+    """An ASGI application around another one."""
+
+    def __init__(self, app: Any) -> None:
+        self.app, self.share, self.random = app, 0.0, random.Random(SEED)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif scope["path"].startswith("/_faults/"):
+            self.share = float(scope["path"].rpartition("/")[2])
+            await answer(send, 200, b"")
+        # Only the functions have keys of roles.
+        elif b"Credential=ASIA" not in dict(scope["headers"]).get(b"authorization", b""):
+            await self.app(scope, receive, send)
+        else:
+            await self.maybe_not(scope, receive, send)
+
+    async def maybe_not(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        body = await whole(receive)
+
+        async def again() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        fault = self.random.choice(KINDS) if self.random.random() < self.share else ""
+        said = body + headers.get(b"x-amz-target", b"")
+        if fault == "lost" and any(each in said for each in NEVER_LOST):
+            fault = "failed"
+        if fault == "throttled":
+            shape = JSON if b"json" in headers.get(b"content-type", b"") else XML if b"ec2" in headers[b"authorization"] else QUERY  # fmt: skip
+            await answer(send, 400, shape)
+        elif fault == "failed":
+            await answer(send, 503, b"")
+        elif fault == "lost":
+
+            async def nowhere(message: dict[str, Any]) -> None:
+                pass
+
+            await self.app(scope, again, nowhere)
+            await answer(send, 500, b"")
+        else:
+            await self.app(scope, again, send)
+
+
+async def whole(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body
+
+
+async def answer(send: Send, status: int, body: bytes) -> None:
+    length = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": length})
+    await send({"type": "http.response.body", "body": body})
+
+
+def main() -> None:
+    serve = server.serve
+
+    async def serve_with_faults(listener: Any) -> None:
+        # Only now: MiniStack reads its environment when it is imported.
+        from ministack import app as ministack
+
+        ministack.app = Faults(ministack.app)
+        await serve(listener)
+
+    server.serve = serve_with_faults
+    server.main()
+
+
+if __name__ == "__main__":
+    main()
