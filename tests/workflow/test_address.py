@@ -92,6 +92,17 @@ def test_an_address_leads_nowhere_until_its_app_is_started_again(deploy, world, 
     assert world.apis["api-1"]["target"] == address.NOWHERE
 
 
+def test_an_address_leads_nowhere_where_giving_the_app_up_came_no_further(deploy, world, push, stop):
+    deploy(push(1))
+    stop()
+    stop()
+    world.faults["publish"] = [AwsUnavailableError("no answer")]
+    with pytest.raises(AwsUnavailableError):
+        stop(times=1)
+    assert current().halted
+    assert world.apis["api-1"]["target"] == address.NOWHERE
+
+
 def test_an_address_that_cannot_be_moved_holds_up_no_restart(deploy, world, push, stop):
     deploy(push(1))
     before = current()

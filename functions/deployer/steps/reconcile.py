@@ -240,11 +240,11 @@ def _revive(app: str, tasks: dict[str, str]) -> list[str]:
         return []
     # A restart that came to nothing is dealt with as a stop of its own, or it would count as known.
     stop = f"{current.task}#{current.attempts}" if current.healing else current.task
-    outcome = healing.heal(app=app, current=current, task=task, stop=stop)
-    if outcome == "known":
-        return []
-    address.let_go(app)
-    return [f"{outcome} {current.task}"]
+    try:
+        outcome = healing.heal(app=app, current=current, task=task, stop=stop)
+    finally:
+        address.let_go(app)
+    return [] if outcome == "known" else [f"{outcome} {current.task}"]
 
 
 def _deploy_what_was_missed(app: str, images: list[Pushed], since: int) -> list[str]:

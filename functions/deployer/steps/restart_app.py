@@ -26,7 +26,9 @@ def handler(event: dict[str, Any], context: object) -> None:
     if task.arn != current.task and task.stopped_by_hand:
         # A restart that RollBack stopped: the sweep tries again, less eagerly.
         return
-    outcome = healing.heal(app=app, current=current, task=task, stop=task.arn)
-    if outcome != "known":
+    try:
+        outcome = healing.heal(app=app, current=current, task=task, stop=task.arn)
+    finally:
+        # Also where a try before this one had the ledger written, and came no further.
         address.let_go(app)
     logger.info("A current task stopped", extra={"app": app, "task": task.arn, "outcome": outcome})
