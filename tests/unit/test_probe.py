@@ -49,26 +49,33 @@ def nothing() -> None:
 @pytest.fixture
 def listener() -> Iterator[Callable[[bytes | None], int]]:
     """`listener(words)` accepts connections, says these words or None at all, and returns its port."""
-    sockets: list[socket.socket] = []
+    servers: list[socket.socket] = []
+    accepted: list[socket.socket] = []
+    threads: list[threading.Thread] = []
 
     def serve(words: bytes | None) -> int:
         server = socket.create_server(("127.0.0.1", 0))
-        sockets.append(server)
+        servers.append(server)
 
         def accept() -> None:
             with contextlib.suppress(OSError):
                 while True:
                     connection, _ = server.accept()
-                    sockets.append(connection)
+                    accepted.append(connection)
                     if words:
                         connection.sendall(words)
                         connection.shutdown(socket.SHUT_RDWR)
 
-        threading.Thread(target=accept, daemon=True).start()
+        threads.append(threading.Thread(target=accept))
+        threads[-1].start()
         return int(server.getsockname()[1])
 
     yield serve
-    for each in sockets:
+    for each in servers:
+        each.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
+        thread.join()
+    for each in [*servers, *accepted]:
         each.close()
 
 
