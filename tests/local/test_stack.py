@@ -507,8 +507,18 @@ def test_a_second_stack_deploys_its_own_pushes_and_leaves_nothing_when_it_is_del
     assert len(second.tasks()) == 1
     assert stack.tasks() == stack.tasks(first) != []
 
+    # What a deletion that was not done in one go has left, and a deployment that is under way.
+    ecs = stack.cloud.client("ecs")
+    for _ in range(3):
+        left = ecs.register_task_definition(family="second_gone-app", containerDefinitions=[{"name": "app", "image": "gone"}])  # fmt: skip
+        ecs.deregister_task_definition(taskDefinition=left["taskDefinition"]["taskDefinitionArn"])
+    digest = second.push()
+    eventually(lambda: second.deployments.of(second.app, digest))
+
     second.sam("delete", "--no-prompts")
     assert inventory(stack.cloud) == before
+    inactive = ecs.list_task_definitions(familyPrefix="second_", status="INACTIVE")["taskDefinitionArns"]
+    assert inactive == []
     assert stack.deploy()["status"] == "SUCCEEDED"
 
 

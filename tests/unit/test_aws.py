@@ -149,6 +149,22 @@ def test_finds_the_tasks_of_a_deployment_on_all_pages(stub):
     assert ecs.tasks_started_by(cluster=CLUSTER, started_by="deployment-1") == ["one", "two"]
 
 
+def test_finds_the_revisions_of_all_families_whatever_is_active_of_them(stub):
+    families = "list_task_definition_families"
+    stub("ecs").add_response(families, {"families": ["p_a"]}, {"familyPrefix": "p_", "status": "ACTIVE"})
+    stub("ecs").add_response(families, {"families": ["p_b"]}, {"familyPrefix": "p_", "status": "INACTIVE"})
+    for family in ("p_a", "p_b"):
+        expected = {"familyPrefix": family, "status": "INACTIVE"}
+        stub("ecs").add_response("list_task_definitions", {"taskDefinitionArns": [f"{family}:1"]}, expected)
+    assert ecs.revisions_of(family_prefix="p_", status="INACTIVE") == ["p_a:1", "p_b:1"]
+
+
+def test_tells_which_revisions_are_not_deleted(stub):
+    failures = [{"arn": "p_a:1", "reason": "it is in use"}]
+    stub("ecs").add_response("delete_task_definitions", {"failures": failures}, {"taskDefinitions": ["p_a:1"]})
+    assert ecs.delete_task_definitions(["p_a:1"]) == ["p_a:1: it is in use"]
+
+
 def test_reads_the_public_and_the_private_ip(stub):
     answer = {
         "NetworkInterfaces": [{"Association": {"PublicIp": "203.0.113.7"}, "PrivateIpAddress": "10.0.0.24"}]

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from deployer.aws import apigateway, ec2, ecr, ecs
+from deployer.domain.errors import ThrottledError
 from deployer.steps import clean_up
 
 from tests.conftest import LambdaContext
+from tests.unit.test_workflow_contract import TEMPLATE
 
 
 @pytest.fixture
@@ -40,52 +42,145 @@ def request(kind: str, url: str) -> dict[str, Any]:
     return {"RequestType": kind, "ResponseURL": url, **names}
 
 
+class Cluster:
+    """A cluster with two tasks, one of which needs a while to be gone, and some revisions."""
+
+    def __init__(self) -> None:
+        self.looks = iter([["one", "two"], ["two"], ["two"]])
+        self.active = [f"portcall_app:{number}" for number in range(25)]
+        self.inactive = ["portcall_app:left"]
+        self.stopped: list[str] = []
+        self.deleted: list[str] = []
+        self.removed: list[str] = []
+        self.in_use = 0
+        self.throttles = 0
+        self.calls = 0
+
+    def tasks_in(self, **_: object) -> list[str]:
+        return next(self.looks, [])
+
+    def stop_task(self, *, task: str, **_: object) -> None:
+        self.stopped.append(task)
+
+    def delete_group(self, group: str) -> bool:
+        if self.in_use:
+            self.in_use -= 1
+            return False
+        self.removed.append(group)
+        return True
+
+    def revisions_of(self, *, family_prefix: str, status: str) -> list[str]:
+        assert family_prefix == "portcall_"
+        return list(self.active if status == "ACTIVE" else self.inactive)
+
+    def deregister_task_definition(self, revision: str) -> None:
+        self.calls += 1
+        if self.throttles:
+            self.throttles -= 1
+            raise ThrottledError("Rate exceeded")
+        self.active.remove(revision)
+        self.inactive.append(revision)
+
+    def delete_task_definitions(self, revisions: list[str]) -> list[str]:
+        assert 0 < len(revisions) <= 10
+        assert set(revisions) <= set(self.inactive)
+        self.inactive = [each for each in self.inactive if each not in revisions]
+        self.deleted += revisions
+        return []
+
+
 @pytest.fixture
-def cluster(monkeypatch):
-    """A cluster with two tasks, one of which needs a second look to be gone, and three revisions."""
-    looks = iter([["one", "two"], ["two"], []])
-    done: dict[str, list[str]] = {
-        "stopped": [],
-        "deregistered": [],
-        "deleted": [],
-        "repositories": [],
-        "addresses": [],
-    }
+def cluster(monkeypatch) -> Cluster:
+    cluster = Cluster()
     monkeypatch.setattr(clean_up, "LOOK_EVERY", 0)
-    monkeypatch.setattr(ecs, "tasks_in", lambda *, cluster: next(looks))
-    monkeypatch.setattr(ecs, "stop_task", lambda *, cluster, task, reason: done["stopped"].append(task))
-    monkeypatch.setattr(ecr, "repositories_of", lambda *, stack: ["team/made-on-push"])
-    monkeypatch.setattr(ecr, "delete_repository", done["repositories"].append)
-    monkeypatch.setattr(apigateway, "addresses_of", lambda *, stack: {"api-1": "flask-app"})
-    monkeypatch.setattr(apigateway, "close_address", done["addresses"].append)
-    used = iter([False, True])
+    monkeypatch.setattr(clean_up, "PAUSE", 0)
+    for name in (
+        "tasks_in",
+        "stop_task",
+        "revisions_of",
+        "deregister_task_definition",
+        "delete_task_definitions",
+    ):
+        monkeypatch.setattr(ecs, name, getattr(cluster, name))
     monkeypatch.setattr(ec2, "groups_of", lambda *, stack: [ec2.Group("sg-1", "", "")])
-    monkeypatch.setattr(ec2, "delete_group", lambda group: next(used))
-    monkeypatch.setattr(ecs, "revisions_of", lambda *, family_prefix: [f"{family_prefix}{n}" for n in range(3)])
-    monkeypatch.setattr(ecs, "deregister_task_definition", done["deregistered"].append)
-    monkeypatch.setattr(ecs, "delete_task_definitions", done["deleted"].extend)
-    return done
+    monkeypatch.setattr(ec2, "delete_group", cluster.delete_group)
+    monkeypatch.setattr(ecr, "repositories_of", lambda *, stack: ["team/made-on-push"])
+    monkeypatch.setattr(ecr, "delete_repository", cluster.removed.append)
+    monkeypatch.setattr(apigateway, "addresses_of", lambda *, stack: {"api-1": "flask-app"})
+    monkeypatch.setattr(apigateway, "close_address", cluster.removed.append)
+    return cluster
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
 def test_touches_nothing_while_the_stack_lives(cloudformation, cluster, kind):
     clean_up.handler(request(kind, cloudformation.url), LambdaContext())
-    assert not any(cluster.values())
+    assert (cluster.stopped, cluster.deleted, len(cluster.active)) == ([], [], 25)
+    assert cluster.removed == []
     ((_, answer),) = cloudformation.answers
     assert answer["Status"] == "SUCCESS"
     assert answer["PhysicalResourceId"] == "CleanUp"
 
 
 def test_stops_every_task_and_waits_until_it_is_gone(cloudformation, cluster):
+    cluster.in_use = 1
     clean_up.handler(request("Delete", cloudformation.url), LambdaContext())
-    assert cluster["stopped"] == ["one", "two", "two"]
-    revisions = ["portcall_0", "portcall_1", "portcall_2"]
-    assert cluster["deregistered"] == cluster["deleted"] == revisions
-    assert cluster["repositories"] == ["team/made-on-push"]
-    assert cluster["addresses"] == ["api-1"]
+    assert cluster.stopped == ["one", "two", "two", "two"]
+    assert (cluster.active, cluster.inactive, len(cluster.deleted)) == ([], [], 26)
+    assert cluster.removed == ["sg-1", "api-1", "team/made-on-push"]
     ((content_type, answer),) = cloudformation.answers
     assert answer["Status"] == "SUCCESS"
     assert content_type == ""
+
+
+def test_removes_revisions_while_the_tasks_stop(cloudformation, cluster, monkeypatch):
+    seen = []
+    monkeypatch.setattr(clean_up.time, "sleep", lambda _: seen.append(len(cluster.active)))
+    clean_up.handler(request("Delete", cloudformation.url), LambdaContext())
+    assert seen == [0, 0]
+
+
+def test_waits_as_long_as_aws_throttles(cloudformation, cluster):
+    cluster.throttles = 100
+    clean_up.handler(request("Delete", cloudformation.url), LambdaContext())
+    assert cloudformation.answers[0][1]["Status"] == "SUCCESS"
+    assert cluster.active == []
+
+
+def test_goes_on_in_the_next_call_where_its_time_was_up(cloudformation, cluster, monkeypatch):
+    """Lambda calls again, for nothing was answered; what is done is done."""
+    now = [0.0]
+    monkeypatch.setattr(clean_up.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(clean_up.time, "sleep", lambda _: now.__setitem__(0, now[0] + clean_up.WORKS_FOR + 1))
+    deregister = cluster.deregister_task_definition
+
+    def only_a_few(revision: str) -> None:
+        if len(cluster.active) <= 12:
+            cluster.throttles = 1
+        deregister(revision)
+
+    monkeypatch.setattr(ecs, "deregister_task_definition", only_a_few)
+    with pytest.raises(clean_up.UnfinishedError):
+        clean_up.handler(request("Delete", cloudformation.url), LambdaContext())
+    assert cloudformation.answers == []
+    # Three were made inactive, and the time was up before they could be deleted.
+    assert (len(cluster.active), len(cluster.inactive), len(cluster.deleted)) == (12, 3, 11)
+    monkeypatch.setattr(ecs, "deregister_task_definition", deregister)
+    clean_up.handler(request("Delete", cloudformation.url), LambdaContext())
+    assert (cluster.active, cluster.inactive) == ([], [])
+    assert cloudformation.answers[0][1]["Status"] == "SUCCESS"
+
+
+def test_a_revision_that_aws_does_not_delete_does_not_keep_the_stack(cloudformation, cluster, monkeypatch):
+    monkeypatch.setattr(ecs, "delete_task_definitions", lambda revisions: ["it: no reason given"])
+    clean_up.handler(request("Delete", cloudformation.url), LambdaContext())
+    assert cloudformation.answers[0][1]["Status"] == "SUCCESS"
+
+
+def test_its_time_is_up_before_lambda_ends_it_and_cloudformation_waits_for_all_calls():
+    function = TEMPLATE["Resources"]["CleanUpFunction"]["Properties"]["Timeout"]
+    assert function > clean_up.WORKS_FOR + 40
+    # Lambda waits one minute before the second call, and two before the third.
+    assert 3 * function + 180 < TEMPLATE["Resources"]["CleanUp"]["Properties"]["ServiceTimeout"] <= 3600
 
 
 def test_a_failure_is_answered_too(cloudformation, cluster, monkeypatch):

@@ -130,22 +130,27 @@ def tasks_in(*, cluster: str) -> list[str]:
     return held
 
 
-def revisions_of(*, family_prefix: str) -> list[str]:
-    """The ARNs of all active revisions of the families whose names begin so."""
+def revisions_of(*, family_prefix: str, status: str) -> list[str]:
+    """The ARNs of the revisions, `ACTIVE` or `INACTIVE`, of the families whose names begin so."""
     with errors_as_ours():
         ecs = client("ecs")
         families = [
             family
-            for page in ecs.get_paginator("list_task_definition_families").paginate(familyPrefix=family_prefix)
+            # A family that has an active revision is not listed among the inactive ones.
+            for each in ("ACTIVE", "INACTIVE")
+            for page in ecs.get_paginator("list_task_definition_families").paginate(
+                familyPrefix=family_prefix, status=each
+            )
             for family in page["families"]
         ]
         # `familyPrefix` is the whole name of one family here.
-        return [
+        found = [
             arn
-            for family in families
-            for page in ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family)
+            for family in dict.fromkeys(families)
+            for page in ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family, status=status)
             for arn in page["taskDefinitionArns"]
         ]
+    return list(dict.fromkeys(found))
 
 
 def deregister_task_definition(revision: str) -> None:
@@ -154,8 +159,11 @@ def deregister_task_definition(revision: str) -> None:
         client("ecs").deregister_task_definition(taskDefinition=revision)
 
 
-def delete_task_definitions(revisions: list[str]) -> None:
-    """Delete inactive revisions, ten a call; AWS does so once no task refers to them."""
+def delete_task_definitions(revisions: list[str]) -> list[str]:
+    """Delete at most ten inactive revisions, which AWS does once no task refers to them.
+
+    Returns why it does not, for those that it does not.
+    """
     with errors_as_ours():
-        for begin in range(0, len(revisions), 10):
-            client("ecs").delete_task_definitions(taskDefinitions=revisions[begin : begin + 10])
+        answer = client("ecs").delete_task_definitions(taskDefinitions=revisions)
+    return [f"{each.get('arn')}: {each.get('reason')}" for each in answer.get("failures") or []]

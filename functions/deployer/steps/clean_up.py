@@ -3,27 +3,43 @@
 import json
 import time
 import urllib.request
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 from deployer.aws import apigateway, ec2, ecr, ecs
+from deployer.domain.errors import TransientError
 from deployer.observe import logger
 from deployer.settings import settings
 
-# CloudFormation waits an hour for an answer; this function lives for fifteen minutes.
-STOP_WITHIN = 600.0
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# This function lives for 890 seconds, and is called up to three times; CloudFormation waits for all of them.
+WORKS_FOR = 840.0
 LOOK_EVERY = 2.0
+PAUSE = 1.0
+# As many as DeleteTaskDefinitions takes.
+AT_ONCE = 10
+
+
+class UnfinishedError(Exception):
+    """There is more to do than one call has time for."""
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: object) -> None:
     """Answer a custom resource's request; creating and updating it does nothing.
 
+    Raises UnfinishedError instead when its time is up. CloudFormation calls asynchronously, so Lambda calls
+    again, twice, and each call goes on where the one before stopped.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
     """
     status, reason = "SUCCESS", ""
     try:
         if event["RequestType"] == "Delete":
-            _remove_everything()
+            _remove_everything(time.monotonic() + WORKS_FOR)
+    except UnfinishedError:
+        raise
     except Exception as error:
         # Whatever it is: without an answer the deletion of the stack would hang for an hour.
         logger.exception("Cleaning up failed")
@@ -31,30 +47,70 @@ def handler(event: dict[str, Any], context: object) -> None:
     _answer(event, status, reason)
 
 
-def _remove_everything() -> None:
-    config = settings()
-    deadline = time.monotonic() + STOP_WITHIN
-    while tasks := ecs.tasks_in(cluster=config.cluster):
-        for task in tasks:
-            ecs.stop_task(cluster=config.cluster, task=task, reason="Portcall: the stack is being deleted")
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{len(tasks)} tasks did not stop within {STOP_WITHIN:.0f} seconds.")
+def _remove_everything(deadline: float) -> None:
+    """Stop the tasks, remove revisions while they stop, and wait until no task holds a network interface."""
+    _stop_tasks(deadline)
+    _remove_revisions(deadline)
+    while _stop_tasks(deadline):
+        _in_time(deadline)
         time.sleep(LOOK_EVERY)
-    for group in ec2.groups_of(stack=config.stack):
+    # A deployment that was under way when the stack's deletion began may have registered one more.
+    _remove_revisions(deadline)
+    _remove_what_apps_were_given(deadline)
+
+
+def _stop_tasks(deadline: float) -> int:
+    """Ask all tasks of the cluster to stop, and return how many have not yet."""
+    cluster, reason = settings().cluster, "Portcall: the stack is being deleted"
+    tasks = _patiently(deadline, ecs.tasks_in, cluster=cluster)
+    for task in tasks:
+        _patiently(deadline, ecs.stop_task, cluster=cluster, task=task, reason=reason)
+    return len(tasks)
+
+
+def _remove_revisions(deadline: float) -> None:
+    """Deregister and delete ten by ten, so that a call that comes after this one has that much less to do."""
+    prefix = f"{settings().stack}_"
+    # The inactive ones are what a call before this one left.
+    for status in ("INACTIVE", "ACTIVE"):
+        revisions = _patiently(deadline, ecs.revisions_of, family_prefix=prefix, status=status)
+        for batch in (revisions[begin : begin + AT_ONCE] for begin in range(0, len(revisions), AT_ONCE)):
+            for revision in batch if status == "ACTIVE" else ():
+                _patiently(deadline, ecs.deregister_task_definition, revision)
+            refused = _patiently(deadline, ecs.delete_task_definitions, batch)
+            if refused:
+                # They are inactive, cost nothing, and are no reason to keep the stack.
+                logger.error("AWS does not delete revisions", extra={"refused": refused})
+        logger.info("Removed revisions", extra={"revisions": len(revisions), "were": status})
+
+
+def _remove_what_apps_were_given(deadline: float) -> None:
+    """Security groups, addresses that stay, and the repositories that ECR made on their first push."""
+    stack = settings().stack
+    for group in _patiently(deadline, ec2.groups_of, stack=stack):
         # Its interfaces go a moment after their tasks.
-        while not ec2.delete_group(group.id):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"The security group {group.id} is in use by what is not Portcall's.")
+        while not _patiently(deadline, ec2.delete_group, group.id):
+            _in_time(deadline)
             time.sleep(LOOK_EVERY)
-    for repository in ecr.repositories_of(stack=config.stack):
-        ecr.delete_repository(repository)
-    revisions = ecs.revisions_of(family_prefix=f"{config.stack}_")
-    for revision in revisions:
-        ecs.deregister_task_definition(revision)
-    ecs.delete_task_definitions(revisions)
-    for api in apigateway.addresses_of(stack=config.stack):
-        apigateway.close_address(api)
-    logger.info("Cleaned up", extra={"revisions": len(revisions)})
+    for api in _patiently(deadline, apigateway.addresses_of, stack=stack):
+        _patiently(deadline, apigateway.close_address, api)
+    for repository in _patiently(deadline, ecr.repositories_of, stack=stack):
+        _patiently(deadline, ecr.delete_repository, repository)
+
+
+def _patiently(deadline: float, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call until it succeeds: AWS allows one call a second of those that change revisions."""
+    while True:
+        try:
+            return call(*args, **kwargs)
+        except TransientError:
+            _in_time(deadline)
+            time.sleep(PAUSE)
+
+
+def _in_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise UnfinishedError
 
 
 def _answer(event: dict[str, Any], status: str, reason: str) -> None:
