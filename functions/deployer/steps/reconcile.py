@@ -181,6 +181,9 @@ def _deploy_what_was_missed(app: str, since: int) -> list[str]:
     known = [each for each in ledger.deployments(table=settings().ledger, app=app) if each.tag == tag]
     if known and known[0].digest == digest:
         return []
+    current = ledger.current(table=settings().ledger, app=app)
+    if current and (current.digest, current.tag) == (digest, tag):
+        return []
     name = "sweep-" + hashlib.sha256(f"{app}:{tag}@{digest}#{pushed_at}".encode()).hexdigest()[:40]
     at = datetime.fromtimestamp(pushed_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     push = Push(name, at, app, tag, digest)
