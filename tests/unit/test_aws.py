@@ -149,6 +149,35 @@ def test_finds_the_tasks_of_a_deployment_on_all_pages(stub):
     assert ecs.tasks_started_by(cluster=CLUSTER, started_by="deployment-1") == ["one", "two"]
 
 
+def test_describes_no_more_tasks_at_once_than_ecs_takes(stub):
+    arns = [f"{TASK}{number}" for number in range(230)]
+    listed = {"cluster": CLUSTER, "desiredStatus": "RUNNING"}
+    stub("ecs").add_response("list_tasks", {"taskArns": arns[:100], "nextToken": "2"}, listed)
+    stub("ecs").add_response(
+        "list_tasks", {"taskArns": arns[100:200], "nextToken": "3"}, listed | {"nextToken": "2"}
+    )
+    stub("ecs").add_response("list_tasks", {"taskArns": arns[200:]}, listed | {"nextToken": "3"})
+    for begin in (0, 100, 200):
+        some = arns[begin : begin + 100]
+        tasks = [
+            {"taskArn": arn, "startedBy": "deployment", "tags": [{"key": "a", "value": "b"}]} for arn in some
+        ]
+        expected = {"cluster": CLUSTER, "tasks": some, "include": ["TAGS"]}
+        stub("ecs").add_response("describe_tasks", {"tasks": tasks, "failures": []}, expected)
+    found = ecs.running_tasks(cluster=CLUSTER)
+    assert [task.arn for task, _, _ in found] == arns
+    assert found[0][1:] == ("deployment", {"a": "b"})
+
+
+def test_reads_a_large_repository_in_large_pages(stub):
+    pushed = datetime(2026, 11, 20, tzinfo=UTC)
+    image = {"imageDigest": "sha256:a", "imageTags": ["latest"], "imagePushedAt": pushed}
+    first = {"repositoryName": "app", "filter": {"tagStatus": "TAGGED"}, "maxResults": 1000}
+    stub("ecr").add_response("describe_images", {"imageDetails": [image] * 1000, "nextToken": "2"}, first)
+    stub("ecr").add_response("describe_images", {"imageDetails": [image]}, first | {"nextToken": "2"})
+    assert len(ecr.tagged_images(repository="app")) == 1001
+
+
 def test_finds_the_revisions_of_all_families_whatever_is_active_of_them(stub):
     families = "list_task_definition_families"
     stub("ecs").add_response(families, {"families": ["p_a"]}, {"familyPrefix": "p_", "status": "ACTIVE"})

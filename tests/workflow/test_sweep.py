@@ -3,6 +3,7 @@
 import pytest
 from deployer import mailing
 from deployer.aws import ec2, ecs, ledger
+from deployer.aws.client import client
 from deployer.domain.errors import AccessDeniedError, ThrottledError
 from deployer.domain.task import Task
 from deployer.steps import reconcile
@@ -298,3 +299,58 @@ def test_the_security_group_of_a_deployment_goes_with_its_task(deploy, world, pu
     world.removed.clear()
     sweep()
     assert world.removed == ["sg-2"]
+
+
+def test_an_app_that_is_well_costs_few_calls_however_much_the_ledger_knows_of_it(deploy, world, push, sweep):
+    for number in range(1, 31):
+        deploy(push(number))
+    world.pushed_at[push(30)["detail"]["image-digest"]] = NOW - 1000
+    sweep()
+    calls = []
+    client("dynamodb").meta.events.register(
+        "before-call", lambda model, **_: calls.append(model.name), "counts"
+    )
+    try:
+        assert sweep() == {}
+    finally:
+        client("dynamodb").meta.events.unregister("before-call", unique_id="counts")
+    assert len(calls) <= 10, calls
+    assert calls.count("Query") == 1
+
+
+def test_two_hundred_apps_are_looked_after_in_one_sweep(world, sweep):
+    """Nothing is known of them: each is a task that nobody owns."""
+    for number in range(200):
+        arn = f"{ARN}{number}"
+        world.started[f"by-{number}"] = arn
+        world.apps[arn] = f"app-{number:03}"
+    world.strangers = [
+        (Task(f"{ARN}theirs-{number}", "RUNNING", "RUNNING", 3), "x", {}) for number in range(50)
+    ]
+    assert len(sweep()) == 200
+    assert len(world.stopped) == 200
+    assert not any("theirs" in arn for arn in world.stopped)
+
+
+@pytest.mark.parametrize("ahead", [-7200, 7200])
+def test_a_clock_that_is_wrong_does_no_harm(deploy, world, push, sweep, ahead, monkeypatch):
+    deploy(push(1))
+    world.pushed_at[push(1)["detail"]["image-digest"]] = NOW + ahead
+    world.faults["CheckHealth"] = [world.abort]
+    deploy(push(2))
+    world.pushed_at[push(2)["detail"]["image-digest"]] = NOW + ahead
+    sweep()
+    assert outcomes() == {"push-1": "deployed", "push-2": "failed"}
+    assert world.live() == {current().task}
+    monkeypatch.setattr("deployer.steps.reconcile.time.time", lambda: NOW - ahead)
+    assert sweep() == {}
+
+
+def test_going_back_to_what_serves_already_is_not_taken_for_a_lost_push(deploy, world, push, sweep):
+    deploy(push(1))
+    world.bad = {"push-2"}
+    deploy(push(2))
+    world.tags["flask-app", "latest"] = push(1)["detail"]["image-digest"]
+    world.pushed_at[push(1)["detail"]["image-digest"]] = NOW - 1000
+    assert sweep() == {}
+    assert len(world.mails) == 2

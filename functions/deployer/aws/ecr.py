@@ -11,6 +11,9 @@ from deployer.domain.manifest import CONFIG_TYPES
 # A configuration has some kilobytes.
 BLOB_LIMIT = 4 * 1024 * 1024
 
+# The largest that ECR gives; a repository may have thousands of images.
+PAGES = {"PageSize": 1000}
+
 
 def digest_of(*, repository: str, tag: str) -> str:
     """The digest of the manifest or the index that a tag points to, '' if there is no such tag."""
@@ -84,7 +87,7 @@ class Image:
 def repositories() -> list[str]:
     """The names of all repositories of the registry."""
     with errors_as_ours():
-        pages = client("ecr").get_paginator("describe_repositories").paginate()
+        pages = client("ecr").get_paginator("describe_repositories").paginate(PaginationConfig=PAGES)
         return [each["repositoryName"] for page in pages for each in page["repositories"]]
 
 
@@ -119,7 +122,9 @@ def tagged_images(*, repository: str) -> list[Image]:
             pages = client("ecr").get_paginator("describe_images")
             found = [
                 each
-                for page in pages.paginate(repositoryName=repository, filter={"tagStatus": "TAGGED"})
+                for page in pages.paginate(
+                    repositoryName=repository, filter={"tagStatus": "TAGGED"}, PaginationConfig=PAGES
+                )
                 for each in page["imageDetails"]
             ]
     except AwsRefusedError as error:

@@ -110,6 +110,8 @@ def _end_what_is_over(app: str) -> list[str]:
     current = ledger.current(table=config.ledger, app=app)
     repository, _, tag = app.partition(":")
     reason = ""
+    if current is None and not config.is_preview(tag):
+        return []
     if current is None:
         under_way = any(not each.outcome for each in ledger.deployments(table=config.ledger, app=app))
         if not under_way and app in ledger.slots(table=config.ledger):
@@ -258,6 +260,9 @@ def _deploy_what_was_missed(app: str, images: list[Pushed], since: int) -> list[
         return []
     known = [each for each in ledger.deployments(table=settings().ledger, app=app) if each.tag == tag]
     if known and known[0].digest == digest:
+        return []
+    current = ledger.current(table=settings().ledger, app=app)
+    if current and (current.digest, current.tag) == (digest, tag):
         return []
     name = "sweep-" + hashlib.sha256(f"{app}:{tag}@{digest}#{pushed_at}".encode()).hexdigest()[:40]
     at = datetime.fromtimestamp(pushed_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
