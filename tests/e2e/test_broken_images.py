@@ -173,3 +173,22 @@ def test_a_failed_push_leaves_the_version_before_it_serving(portcall: Portcall) 
     (app,) = portcall.apps("plain-app")
     assert app["digest"] == before
     eventually(lambda: portcall.containers("plain-app") == kept, within=20, every=0.1)
+
+
+def test_a_secret_that_is_gone_is_told_when_the_app_cannot_be_started_again(portcall: Portcall) -> None:
+    app, ssm = "secretive-app", portcall.client("ssm")
+    name = f"/portcall/{app}/TOKEN"
+    ssm.put_parameter(Name=name, Type="SecureString", Value="s3cret-t0ken")
+    digest = portcall.push(FIXTURES / "plain-http", app)
+    assert portcall.mail(app, digest).attributes["outcome"] == "deployed"
+    ssm.delete_parameter(Name=name)
+    eventually(lambda: len(portcall.containers(app)) == 1, every=0.2)
+    docker("kill", *portcall.containers(app))
+    for verdict in ("failed to start: a secret is missing", "is down: it keeps crashing"):
+        told = eventually(
+            lambda verdict=verdict: [each for each in portcall.mails(app, digest) if verdict in each.subject],
+            within=60,
+            every=0.1,
+        )
+    check("secret-is-missing", told[0], portcall)
+    assert not any("s3cret-t0ken" in each.text for each in portcall.mails(app, digest))
