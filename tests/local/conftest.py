@@ -362,13 +362,14 @@ def cloud(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
 
 
 def forget_images(port: int) -> None:
-    """The Docker engine keeps what tasks have pulled."""
-    reference = f"reference=localhost:{port}/*"
-    ids = subprocess.check_output(
-        ["docker", "images", "-q", "--no-trunc", "--filter", reference], text=True
-    ).split()
-    if ids:
-        subprocess.run(["docker", "rmi", "-f", *set(ids)], capture_output=True, check=False)
+    """The Docker engine keeps what tasks have pulled. By name, for another cloud may have the same image."""
+    command = ["docker", "images", "--digests", "--filter", f"reference=localhost:{port}/*"]
+    listed = subprocess.check_output(
+        [*command, "--format", "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}"], text=True
+    )
+    names = {name for name in listed.split() if not name.endswith("<none>")}
+    if names:
+        subprocess.run(["docker", "rmi", *names], capture_output=True, check=False)
 
 
 _layer: list[bytes] = []
