@@ -226,7 +226,7 @@ OPEN = {
 
 def test_opens_a_port_to_the_world_and_to_the_health_check(stub):
     rules = [
-        {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "The app's port"}]},
+        {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "The port of the app"}]},
         {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": "sg-probe", "Description": "The health check"}]},
     ]  # fmt: skip
     stub("ec2").add_response("create_security_group", {"GroupId": "sg-80"})

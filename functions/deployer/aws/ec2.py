@@ -68,7 +68,7 @@ def _group_named(name: str, vpc: str) -> str:
 
 
 def _authorize(group: str, ports: list[int], cidr: str, probe_group: str) -> None:
-    callers: list[dict[str, Any]] = [{"IpRanges": [{"CidrIp": cidr, "Description": "The app's port"}]}]
+    callers: list[dict[str, Any]] = [{"IpRanges": [{"CidrIp": cidr, "Description": "The port of the app"}]}]
     if probe_group:
         callers.append({"UserIdGroupPairs": [{"GroupId": probe_group, "Description": "The health check"}]})
     rules = [_rule(port) | caller for port in ports for caller in callers]
