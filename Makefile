@@ -3,7 +3,7 @@
 PORTCALL := .venv/bin/portcall
 TOOLS := .venv/.ready
 
-.PHONY: demo test check up down bench clean help
+.PHONY: demo test check tools up down bench clean help
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,6 +20,8 @@ check: $(TOOLS) ## Format, lint, types, template; changes nothing
 	@.venv/bin/mypy
 	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 .venv/bin/sam validate --lint
 	@.venv/bin/cfn-lint template.yaml
+
+tools: $(TOOLS) ## SAM, uv and portcall, in .venv/bin
 
 up: $(TOOLS) ## The embedded cloud, left running
 	@$(PORTCALL) up --detach
