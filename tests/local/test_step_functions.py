@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.broken_workflows import CHANGES, broken, deployed
 from tests.local.conftest import Cloud, eventually
 
 RAISE = """
@@ -53,6 +54,11 @@ def keeper(cloud: Cloud) -> str:
     cloud.client("logs").create_log_group(logGroupName="tokens")
     source = "def handler(event, context):\n    print('TOKEN', event['token'])\n"
     return cloud.function(source, LoggingConfig={"LogGroup": "tokens"})
+
+
+@pytest.fixture(scope="module")
+def workflow(cloud: Cloud) -> Any:
+    return cloud.client("stepfunctions")
 
 
 def test_the_error_of_a_failed_function_is_its_class_name(cloud: Cloud) -> None:
@@ -141,10 +147,11 @@ def test_each_attempt_has_a_token_of_its_own(cloud: Cloud, keeper: str, language
 
 
 def test_a_retry_waits_no_longer_than_max_delay_seconds(cloud: Cloud) -> None:
-    retry = [{"ErrorEquals": ["NoSuchImage"], "IntervalSeconds": 30, "MaxDelaySeconds": 1, "MaxAttempts": 1}]
+    retry = {"ErrorEquals": ["NoSuchImage"], "IntervalSeconds": 1, "BackoffRate": 30, "MaxDelaySeconds": 2}
+    function = cloud.function(RAISE)
     started = time.monotonic()
-    cloud.outcome(cloud.execute(machine(task(cloud.function(RAISE), Retry=retry))))
-    assert 1 <= time.monotonic() - started < 8
+    cloud.outcome(cloud.execute(machine(task(function, Retry=[{**retry, "MaxAttempts": 2}]))))
+    assert 3 <= time.monotonic() - started < 10
 
 
 def test_a_state_machine_that_takes_too_long_has_timed_out_and_stays_so(cloud: Cloud, keeper: str) -> None:
@@ -194,3 +201,38 @@ def test_an_execution_that_is_stopped_tries_nothing_again(cloud: Cloud) -> None:
     cloud.client("stepfunctions").stop_execution(executionArn=execution)
     time.sleep(2.5)
     assert tries() <= 2
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_broken_definition_is_refused(cloud: Cloud, workflow: Any, name: str) -> None:
+    with pytest.raises(workflow.exceptions.InvalidDefinition, match="Invalid State Machine Definition: '"):
+        workflow.create_state_machine(
+            name="broken", definition=json.dumps(broken(name)), roleArn=f"arn:aws:iam::{cloud.account}:role/any"
+        )
+
+
+def test_a_state_machine_is_not_updated_to_a_broken_definition(cloud: Cloud, workflow: Any) -> None:
+    arn = workflow.create_state_machine(
+        name="whole", definition=json.dumps(deployed()), roleArn=cloud.role("states")
+    )["stateMachineArn"]
+    with pytest.raises(workflow.exceptions.InvalidDefinition):
+        workflow.update_state_machine(stateMachineArn=arn, definition=json.dumps(broken("StartAt is missing")))
+    assert json.loads(workflow.describe_state_machine(stateMachineArn=arn)["definition"]) == deployed()
+
+
+def test_a_stack_with_a_broken_definition_is_rolled_back(cloud: Cloud) -> None:
+    formation = cloud.client("cloudformation")
+    properties = {
+        "RoleArn": f"arn:aws:iam::{cloud.account}:role/any",
+        "DefinitionString": json.dumps(broken("Next names no state")),
+    }
+    template = {"Resources": {"It": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}
+    formation.create_stack(StackName="broken", TemplateBody=json.dumps(template))
+
+    def ended() -> Any:
+        (stack,) = formation.describe_stacks(StackName="broken")["Stacks"]
+        return stack if not stack["StackStatus"].endswith("_IN_PROGRESS") else None
+
+    assert eventually(ended)["StackStatus"] == "ROLLBACK_COMPLETE"
+    events = formation.describe_stack_events(StackName="broken")["StackEvents"]
+    assert any("No state found named" in event.get("ResourceStatusReason", "") for event in events)

@@ -1,5 +1,6 @@
 """The state machine, the template and the code agree; walks the definition as AWS would."""
 
+import copy
 import inspect
 import re
 from pathlib import Path
@@ -10,6 +11,9 @@ import yaml
 from deployer.domain import errors
 from deployer.steps import check_findings
 from samtranslator.yaml_helper import yaml_parse
+
+from portcall.local.state_language import problems
+from tests.broken_workflows import CHANGES, broken, deployed
 
 ROOT = Path(__file__).parents[2]
 DEFINITION: dict[str, Any] = yaml.safe_load((ROOT / "statemachine/deploy.asl.yaml").read_text())
@@ -31,6 +35,10 @@ OF_AWS = {
     "States.Timeout",
     "States.ALL",
 }
+
+
+# What the document has when an execution starts: an event of EventBridge.
+EVENT = {"version", "id", "source", "account", "time", "region", "resources", "detail", "detail-type"}
 
 
 def transitions(state: dict[str, Any]) -> list[str]:
@@ -60,6 +68,25 @@ def source_of(name: str) -> str:
     beside = re.findall(r"^from deployer import (.+)$", source, re.MULTILINE)
     modules = [module for names in beside for module in names.split(", ")]
     return "\n".join([source, *((ROOT / f"functions/deployer/{each}.py").read_text() for each in modules)])
+
+
+@pytest.fixture
+def definition():
+    return DEFINITION
+
+
+def test_step_functions_would_take_the_definition():
+    assert problems(deployed()) == []
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_broken_definition_is_noticed(name):
+    assert problems(broken(name))
+
+
+@pytest.mark.parametrize("nonsense", [None, [], "x", {"States": 3}, {"StartAt": 1, "States": {"A": 3, "B": {"Type": 7}}}])  # fmt: skip
+def test_what_is_no_definition_at_all_is_noticed(nonsense):
+    assert problems(nonsense)
 
 
 def test_every_transition_lands_and_every_state_is_reachable():
@@ -94,6 +121,108 @@ def test_no_caught_error_leads_to_success():
         for catcher in state["Catch"]:
             ends = {end for end in reachable(catcher["Next"]) if STATES[end]["Type"] == "Succeed"}
             assert not ends, f"{name} catches into {ends}"
+
+
+def test_every_choice_has_a_default(definition):
+    for name, state in definition["States"].items():
+        assert state["Type"] != "Choice" or "Default" in state, name
+
+
+def test_no_error_is_named_twice_where_the_first_rule_wins(definition):
+    for name, state in definition["States"].items():
+        for rules in (state.get("Retry", []), state.get("Catch", [])):
+            errors = [error for rule in rules for error in rule["ErrorEquals"]]
+            assert len(errors) == len(set(errors)), name
+
+
+def test_no_path_is_passed_as_text(definition):
+    for name, state in definition["States"].items():
+        assert not re.search(r"'[^'$]+': '(\$[.$]|States\.)", str(state.get("Parameters", {}))), name
+
+
+def test_what_a_state_reads_is_in_the_document_by_then(definition):
+    """By the first key of each path: a state adds that of its ResultPath, and a catch its own."""
+
+    def keys(value: Any) -> set[str]:
+        return set(re.findall(r"(?<!\$)\$\.([\w-]+)", str(value)))
+
+    there: dict[str, set[str]] = {definition["StartAt"]: set(EVENT)}
+    ahead = [definition["StartAt"]]
+    while ahead:
+        name = ahead.pop()
+        state = definition["States"][name]
+        rules = state.get("Choices", [])
+        compared = [rule["Variable"] for rule in rules if "IsPresent" not in rule]
+        read = keys([compared, *(state.get(each) for each in ("Parameters", "InputPath", "OutputPath", "ErrorPath", "CausePath"))])  # fmt: skip
+        assert read <= there[name], (name, read - there[name])
+        edges = [(state.get("Next"), keys(state.get("ResultPath"))), (state.get("Default"), set())]
+        edges += [(catch["Next"], keys(catch["ResultPath"])) for catch in state.get("Catch", [])]
+        edges += [(rule["Next"], keys(rule["Variable"]) if rule.get("IsPresent") else set()) for rule in rules]  # fmt: skip
+        for target, added in edges:
+            arriving = there[name] | added
+            if target and target not in there:
+                there[target] = arriving
+                ahead.append(target)
+            elif target and not there[target] <= arriving:
+                there[target] &= arriving
+                ahead.append(target)
+
+
+# Step Functions takes these.
+MISTAKES = {
+    "no Default": (
+        test_every_choice_has_a_default,
+        lambda states: states["IsCurrent"].pop("Default"),
+    ),
+    "an error in two rules": (
+        test_no_error_is_named_twice_where_the_first_rule_wins,
+        lambda states: states["RunTask"]["Retry"][2]["ErrorEquals"].append("ThrottledError"),
+    ),
+    "a path as text": (
+        test_no_path_is_passed_as_text,
+        lambda states: states["WaitForRunning"]["Parameters"]["Payload"].update(deployment="$.detail"),
+    ),
+    "a path of the context as text": (
+        test_no_path_is_passed_as_text,
+        lambda states: states["AdmitPush"]["Parameters"].update(execution="$$.Execution.Id"),
+    ),
+    "a path that no state has written": (
+        test_what_a_state_reads_is_in_the_document_by_then,
+        lambda states: states["IsCurrent"]["Choices"][0].update(Variable="$.swtich.verdict"),
+    ),
+    "a path that only some roads have written": (
+        test_what_a_state_reads_is_in_the_document_by_then,
+        lambda states: states["DeploymentFailed"].update(ErrorPath="$.task.error"),
+    ),
+    "a result that goes elsewhere": (
+        test_what_a_state_reads_is_in_the_document_by_then,
+        lambda states: states["SwitchOver"].update(ResultPath="$.switched"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_that_step_functions_takes_is_noticed(name):
+    test, change = MISTAKES[name]
+    mistaken = copy.deepcopy(DEFINITION)
+    change(mistaken["States"])
+    with pytest.raises(AssertionError):
+        test(mistaken)
+
+
+def test_no_key_is_given_twice():
+    """YAML's readers take the last one without a word."""
+
+    def keys(node: yaml.Node) -> None:
+        if isinstance(node, yaml.MappingNode):
+            names = [key.value for key, _ in node.value]
+            assert len(names) == len(set(names)), node.start_mark
+        for each in node.value if isinstance(node, yaml.MappingNode | yaml.SequenceNode) else []:
+            for child in each if isinstance(each, tuple) else [each]:
+                keys(child)
+
+    for path in ("statemachine/deploy.asl.yaml", "template.yaml"):
+        keys(yaml.compose((ROOT / path).read_text()))
 
 
 def test_names_in_retry_and_catch_are_real():

@@ -9,6 +9,7 @@ from portcall.local.seams import (
     async_invocations,
     capacity_providers,
     client_token,
+    definition_checks,
     docker_client,
     ecr_events,
     ecs_events,
@@ -64,6 +65,7 @@ SEAMS = (
     lambda_runtime,
     iam_requests,
     yaml_definition,
+    definition_checks,
 )
 
 PINNED = "1.5.33"
