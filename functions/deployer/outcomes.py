@@ -6,16 +6,15 @@ from typing import Any
 from deployer import mailing
 from deployer.aws import events, ledger
 from deployer.domain import timing
+from deployer.domain.deployment import DEPLOYED as DEPLOYED
+from deployer.domain.deployment import ENDED as ENDED
+from deployer.domain.deployment import FAILED as FAILED
+from deployer.domain.deployment import IGNORED as IGNORED
+from deployer.domain.deployment import SUPERSEDED as SUPERSEDED
 from deployer.domain.errors import DeployError
 from deployer.domain.push import Push
 from deployer.observe import count, logger
 from deployer.settings import settings
-
-DEPLOYED = "deployed"
-FAILED = "failed"
-SUPERSEDED = "superseded"
-IGNORED = "ignored"
-ENDED = "ended"
 
 DETAIL_TYPES = {
     DEPLOYED: "Deployment Succeeded",

@@ -16,76 +16,20 @@ came, `revision`, `task`, `url`, `reason`, `error` and the end of the `log`. `to
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
 from deployer.aws.client import answer_of, client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
+from deployer.domain.deployment import Current as Current
+from deployer.domain.deployment import Deployment as Deployment
 from deployer.domain.endpoint import Address
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 KEEP = 90 * 24 * 60 * 60
-
-
-@dataclass(frozen=True)
-class Current:
-    """The deployment of an app that serves.
-
-    `url` is what people are told: that of `address`, which stays, or else `direct_url`, which is the task's
-    own. `digest` is what runs, `image` what ReadImage found in it, from which a restart starts, `previous` the
-    digest that ran before it. `sequence` orders an app's deployments: a larger one was pushed later.
-    `retired` are the tasks of earlier ones that have yet to be stopped. `healing` is the stop that is being
-    made up for, `reason` why it was, `crashes` when the app crashed lately (UNIX seconds), `attempts` how many
-    restarts have come to nothing; `halted` says why it is not started again, `halted_at` since when, and
-    `told_at` when that was mailed. `until` is when the app ends (UNIX seconds, 0 for never), `ended` that it
-    does. `version` counts the changes of the item.
-    """
-
-    deployment: str
-    sequence: int
-    task: str
-    url: str
-    digest: str
-    tag: str
-    revision: str
-    since: str
-    direct_url: str = ""
-    address: Address | None = None
-    image: dict[str, Any] = field(default_factory=dict)
-    previous: str = ""
-    retired: list[str] = field(default_factory=list)
-    healing: str = ""
-    reason: str = ""
-    crashes: list[int] = field(default_factory=list)
-    attempts: int = 0
-    halted: str = ""
-    halted_at: int = 0
-    told_at: int = 0
-    until: int = 0
-    ended: bool = False
-    version: int = 0
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """One push or restart, as the ledger has it; `outcome` is '' while there is none."""
-
-    deployment: str
-    time: str
-    tag: str
-    digest: str
-    execution: str = ""
-    sequence: int = 0
-    restart: dict[str, Any] = field(default_factory=dict)
-    outcome: str = ""
-    reason: str = ""
-    error: str = ""
-    revision: str = ""
-    task: str = ""
-    told_at: int = 0
 
 
 def claim(

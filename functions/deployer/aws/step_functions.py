@@ -1,10 +1,10 @@
 """AWS Step Functions: executions, and answers to a waiting state."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.domain.deployment import Ending as Ending
 from deployer.domain.errors import AwsRefusedError
 
 # A second answer, or one that comes too late. Neither has anyone to tell.
@@ -37,16 +37,6 @@ def start_execution(*, machine: str, name: str, document: dict[str, Any]) -> boo
             return False
         raise
     return True
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How an execution ended: e.g. `ABORTED`, what was said of it, and when, in UNIX seconds."""
-
-    status: str
-    error: str = ""
-    cause: str = ""
-    at: float = 0.0
 
 
 def ending(execution: str) -> Ending | None:

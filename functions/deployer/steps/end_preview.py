@@ -4,10 +4,9 @@ from typing import Any
 
 from deployer import previews
 from deployer.aws import ecr, ledger
+from deployer.domain.sweep import TAG_DELETED
 from deployer.observe import logger
 from deployer.settings import settings
-
-REASON = "Its tag was deleted."
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
@@ -20,4 +19,4 @@ def handler(event: dict[str, Any], context: object) -> None:
     app = f"{repository}:{tag}"
     current = ledger.current(table=config.ledger, app=app)
     if current:
-        previews.end(app=app, current=current, reason=REASON)
+        previews.end(app=app, current=current, reason=TAG_DELETED)

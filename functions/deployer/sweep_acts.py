@@ -1,0 +1,98 @@
+"""Carries out what the sweep has decided, each act so that it may be carried out twice."""
+
+import time
+
+from deployer import address, failing, healing, outcomes, previews
+from deployer.aws import apigateway, ecs, ledger, step_functions
+from deployer.domain import failure, sweep
+from deployer.domain.deployment import Deployment, Ending
+from deployer.domain.errors import MailLimitError
+from deployer.domain.push import Push
+from deployer.domain.sweep import Act, Facts
+from deployer.settings import settings, watch
+
+# A function that was at work when its execution was aborted goes on for a moment (seconds).
+STEPS_TAKE = 3
+
+
+def carry_out(act: Act, facts: Facts) -> str:
+    """Do it, and say what was done; '' where there was nothing to do after all."""
+    app, table = facts.app, settings().ledger
+    match act:
+        case sweep.EndApp(reason):
+            ended = facts.current and previews.end(app=app, current=facts.current, reason=reason)
+            return "ended it" if ended else ""
+        case sweep.FreeSlot():
+            ledger.free_slot(table=table, app=app)
+            return "freed its slot"
+        case sweep.SettleDeployment(name):
+            _settle(app, _open(facts, name), facts.endings[name])
+            return f"ended {name}"
+        case sweep.CloseDeployments(names):
+            ledger.close(table=table, app=app, deployments=[_open(facts, name) for name in names])
+            return ""
+        case sweep.StopTask(task):
+            if facts.current and task in facts.current.retired:
+                # Its hand-over was not brought to an end, so the address may still lead to it.
+                address.lead(app)
+            ecs.stop_task(
+                cluster=settings().cluster, task=task, reason="Portcall: no deployment owns this task"
+            )
+            return f"stopped {task}"
+        case sweep.NotifyAgain():
+            notified = facts.current and healing.tell_again(app, facts.current) == "halted"
+            return f"told that {app} is down" if notified else ""
+        case sweep.RestartApp(stop):
+            return _restart(facts, stop)
+        case sweep.CloseAddress(api):
+            apigateway.close_address(api)
+            return f"closed {api}"
+        case sweep.DeployPush(push):
+            started = step_functions.start_execution(
+                machine=watch().state_machine, name=push.deployment, document=push.event()
+            )
+            return f"deployed {push.tag}, whose event was lost" if started else ""
+
+
+def _open(facts: Facts, deployment: str) -> Deployment:
+    return next(each for each in facts.open if each.deployment == deployment)
+
+
+def _restart(facts: Facts, stop: str) -> str:
+    if facts.current is None:
+        return ""
+    try:
+        outcome = healing.heal(app=facts.app, current=facts.current, task=facts.task, stop=stop)
+    finally:
+        address.let_go(facts.app)
+    return "" if outcome == "known" else f"{outcome} {facts.current.task}"
+
+
+def _settle(app: str, deployment: Deployment, ending: Ending) -> None:
+    time.sleep(max(0.0, min(ending.at + STEPS_TAKE - time.time(), STEPS_TAKE)))
+    push = Push(deployment.deployment, deployment.time, app, deployment.tag, deployment.digest)
+    # Asked for again: a step that went on may have changed it.
+    current = ledger.current(table=settings().ledger, app=app)
+    if sweep.is_old_news(deployment, current):
+        outcome = deployment.outcome or outcomes.SUPERSEDED
+        reason = deployment.reason or "Another deployment took the place."
+        outcomes.settle(push, outcome, None, reason=reason)
+        return
+    document = push.event() | {
+        "admission": {"sequence": deployment.sequence},
+        "taskDefinition": {"arn": deployment.revision},
+        "task": {"arn": deployment.task},
+        **({"restart": deployment.restart} if deployment.restart else {}),
+    }
+    _, cause = failure.read_error({"Cause": ending.cause})
+    how = f"{ending.status}, {cause}" if ending.cause else ending.status
+    error = deployment.error or "AbortedError"
+    reason = deployment.reason or f"Its execution ended before the deployment was done: {how}"
+    for wait in (1, 1, 1, 1, 0):
+        try:
+            failing.end(document, error=error, message=reason)
+            return
+        except MailLimitError:
+            if not wait:
+                raise
+            time.sleep(wait)

@@ -1,0 +1,162 @@
+"""What the sweep decides, by the facts alone: no AWS, no clock."""
+
+import dataclasses
+
+import pytest
+from deployer.domain.deployment import Current, Deployment, Ending
+from deployer.domain.endpoint import Address
+from deployer.domain.sweep import (
+    CloseAddress,
+    CloseDeployments,
+    DeployPush,
+    EndApp,
+    Facts,
+    FreeSlot,
+    Image,
+    NotifyAgain,
+    RestartApp,
+    SettleDeployment,
+    StopTask,
+    decide,
+    is_old_news,
+)
+from deployer.domain.task import Task
+
+NOW = 1_800_000_000
+NEW, OLD = f"sha256:{2:064x}", f"sha256:{1:064x}"
+
+
+def current(**facts):
+    known = {"deployment": "push-1", "sequence": 10, "task": "task-1", "url": "http://1/", "digest": OLD}
+    return Current(**known | {"tag": "latest", "revision": "app:1", "since": "2026-11-20T09:15:01Z"} | facts)
+
+
+def deployment(name="push-2", **facts):
+    known = {"time": "2026-11-20T09:15:02Z", "tag": "latest", "digest": NEW, "execution": "arn", "sequence": 20}
+    return Deployment(deployment=name, **known | facts)
+
+
+def app(**facts):
+    """An app with one running task, of which nothing needs to be done."""
+    return Facts(
+        **{"app": "flask-app", "now": NOW, "tasks": {"task-1": "push-1"}, "current": current()} | facts
+    )
+
+
+def test_nothing_is_due_for_an_app_that_is_well():
+    assert decide(app(images=[Image(NOW - 1000, OLD, "latest")])) == []
+
+
+def test_nothing_is_due_for_an_app_that_is_not_there():
+    assert decide(Facts(app="flask-app", now=NOW)) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"current": current(until=NOW)}, "Its time was up at 2027-01-15 08:00 UTC."),
+        ({"current": current(ended=True, halted="Its tag was deleted.")}, "Its tag was deleted."),
+        ({"is_preview": True, "tag_deleted": True}, "Its tag was deleted."),
+    ],
+)
+def test_an_app_that_is_over_is_ended_and_nothing_else_is_done_for_it(facts, reason):
+    assert decide(app(**{"tasks": {"orphan": "?"}} | facts)) == [EndApp(reason)]
+
+
+@pytest.mark.parametrize(
+    "facts", [{"current": current(until=NOW + 1)}, {"current": current()}, {"tag_deleted": True}]
+)
+def test_an_app_that_is_not_over_is_not_ended(facts):
+    assert decide(app(**facts)) == []
+
+
+def test_a_slot_is_freed_only_where_neither_an_app_nor_a_deployment_of_it_is_there():
+    gone = Facts(app="flask-app:pr-7", now=NOW, is_preview=True, has_slot=True)
+    assert decide(gone) == [FreeSlot()]
+    assert decide(dataclasses.replace(gone, current=current(task="task-1"), tasks={"task-1": "push-1"})) == []
+    assert decide(dataclasses.replace(gone, open=[deployment()])) == []
+    assert decide(dataclasses.replace(gone, has_slot=False)) == []
+
+
+def test_a_deployment_is_settled_once_its_execution_has_ended():
+    open_one = app(open=[deployment()])
+    assert decide(open_one) == []
+    assert decide(dataclasses.replace(open_one, endings={"push-2": Ending("ABORTED")})) == [
+        SettleDeployment("push-2")
+    ]
+
+
+def test_deployments_of_which_everybody_was_told_are_closed():
+    told = [deployment(outcome="deployed", told_at=1), deployment("push-3", outcome="failed")]
+    assert decide(app(open=told, endings={"push-3": Ending("FAILED")})) == [
+        SettleDeployment("push-3"),
+        CloseDeployments(("push-2",)),
+    ]
+
+
+def test_a_task_that_no_deployment_owns_is_stopped():
+    tasks = {"task-1": "push-1", "task-2": "push-2"}
+    assert decide(app(tasks=tasks)) == [StopTask("task-2")]
+    assert decide(app(tasks=tasks, open=[deployment()])) == []
+    assert decide(app(tasks=tasks, open=[deployment(outcome="failed")])) == [StopTask("task-2")]
+    assert decide(app(tasks=tasks, current=None)) == [StopTask("task-1"), StopTask("task-2")]
+
+
+@pytest.mark.parametrize(
+    "task", [None, Task("task-1", "STOPPED", "STOPPED", 6), Task("task-1", "RUNNING", "STOPPED", 5)]
+)
+def test_a_current_task_that_died_is_restarted(task):
+    dead = app(tasks={}, task=task)
+    assert decide(dead) == [RestartApp("task-1")]
+    assert decide(dataclasses.replace(dead, restarting=True)) == []
+    again = current(healing="task-1", attempts=2)
+    assert decide(dataclasses.replace(dead, current=again)) == [RestartApp("task-1#2")]
+
+
+def test_a_current_task_that_runs_is_left_alone_though_it_was_not_listed():
+    assert decide(app(tasks={}, task=Task("task-1", "RUNNING", "RUNNING", 3, interface="eni"))) == []
+
+
+def test_an_app_that_is_down_is_not_restarted():
+    assert decide(app(tasks={}, current=current(halted="It was stopped by hand."))) == [NotifyAgain()]
+
+
+def test_an_address_is_closed_unless_it_is_the_apps_or_may_be_soon():
+    mine = current(address=Address("api-1", "integration", "https://api-1/"))
+    assert decide(app(current=mine, addresses=["api-1", "api-2"])) == [CloseAddress("api-2")]
+    assert decide(app(current=mine, addresses=["api-2"], open=[deployment()])) == []
+    assert decide(app(addresses=["api-1"])) == [CloseAddress("api-1")]
+
+
+@pytest.mark.parametrize(
+    ("facts", "missed"),
+    [
+        ({}, True),
+        ({"images": [Image(NOW - 119, NEW, "latest")]}, False),
+        ({"images": [Image(NOW - 24 * 3600 - 1, NEW, "latest")]}, False),
+        ({"since": NOW - 999}, False),
+        ({"deployments": [deployment()]}, False),
+        ({"deployments": [deployment(tag="next")]}, True),
+        ({"current": current(digest=NEW)}, False),
+    ],
+)
+def test_the_newest_push_is_deployed_if_the_ledger_never_heard_of_it(facts, missed):
+    acts = decide(app(**{"images": [Image(5, OLD, "latest"), Image(NOW - 1000, NEW, "latest")]} | facts))
+    assert [type(act) for act in acts] == ([DeployPush] if missed else [])
+    assert [act.push.digest for act in acts] == ([NEW] if missed else [])
+
+
+@pytest.mark.parametrize(
+    ("of", "serving", "expected"),
+    [
+        (deployment(), None, False),
+        (deployment(outcome="superseded"), None, True),
+        (deployment(sequence=9), current(), True),
+        (deployment(sequence=11), current(), False),
+        (deployment(sequence=9, outcome="failed"), current(), False),
+        (deployment(restart={"deployment": "push-1"}), current(), False),
+        (deployment(restart={"deployment": "push-0"}), current(), True),
+    ],
+)
+def test_an_aborted_deployment_is_old_news_once_another_serves(of, serving, expected):
+    assert is_old_news(of, serving) is expected
