@@ -156,9 +156,10 @@ def _stop(document: dict[str, Any], config: Settings, push: Push, notes: list[st
     try:
         running = ecs.tasks_started_by(cluster=config.cluster, started_by=push.deployment)
         for each in dict.fromkeys([arn, *running] if arn else running):
-            ecs.stop_task(
-                cluster=config.cluster, task=each, reason=f"Portcall: deployment {push.deployment} failed"
-            )
+            if not _has_stopped(config, each):
+                ecs.stop_task(
+                    cluster=config.cluster, task=each, reason=f"Portcall: deployment {push.deployment} failed"
+                )
         return arn or next(iter(running), "")
     except PermanentError as refused:
         notes.append(
@@ -166,6 +167,15 @@ def _stop(document: dict[str, Any], config: Settings, push: Push, notes: list[st
             f"Stop it with: aws ecs stop-task --cluster {config.cluster} --task {arn or '<task>'}"
         )
         return arn
+
+
+def _has_stopped(config: Settings, task: str) -> bool:
+    """Whether ECS says so. Stopping it once more may put our reason in the place of its own."""
+    try:
+        described = ecs.describe_task(cluster=config.cluster, task=task)
+    except PermanentError:
+        return False
+    return described is not None and described.verdict is Verdict.STOPPED
 
 
 def _context(

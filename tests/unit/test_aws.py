@@ -1,18 +1,29 @@
 """What AWS answers, odd answers included, becomes plain values or errors of ours."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+)
+from botocore.parsers import ResponseParserError
+from botocore.retries.standard import ThrottledRetryableChecker
 from deployer.aws import ec2, ecr, ecs, logs, sns, ssm, step_functions
-from deployer.aws.client import errors_as_ours
+from deployer.aws.client import CONFIG, THROTTLES, code_of, errors_as_ours
 from deployer.domain import task_definition
 from deployer.domain.errors import (
     AccessDeniedError,
     AddressNotReadyError,
     AwsRefusedError,
     AwsUnavailableError,
+    DeployError,
     NoCapacityError,
     ThrottledError,
 )
@@ -21,6 +32,7 @@ from deployer.domain.findings import Scan
 from deployer.domain.image import ImageSpec
 from deployer.domain.mail import Context, Mail, Standing, failed
 from deployer.domain.push import Push
+from samtranslator.yaml_helper import yaml_parse
 
 CLUSTER = "arn:aws:ecs:eu-west-1:111122223333:cluster/portcall"
 TASK = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/0f1e"
@@ -71,30 +83,137 @@ def test_run_task_asks_for_one_task_with_a_public_ip(stub):
     assert run_task() == TASK
 
 
-@pytest.mark.parametrize("reason", ["RESOURCE:CPU", "Capacity is unavailable at this time"])
-def test_a_200_that_says_no_is_no_capacity(stub, reason):
+SHORTAGES = [
+    "RESOURCE:CPU",
+    "RESOURCE:ENI",
+    "AGENT",
+    "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+    # As ECS writes it, with a typographic apostrophe, and as people quote it.
+    "You\N{RIGHT SINGLE QUOTATION MARK}ve reached the limit on the number of vCPUs you can run concurrently",
+    "You've reached the limit on the number of tasks you can run concurrently",
+]
+NO_SHORTAGES = [
+    "MISSING",
+    "The specified capacity provider strategy cannot contain a capacity provider that is not associated with "
+    "the cluster. Associate the capacity provider with the cluster and try again.",
+    "The requested CPU configuration is above your limit",
+]
+
+
+@pytest.mark.parametrize("reason", SHORTAGES)
+def test_a_shortage_is_one_in_a_200_and_in_an_error(stub, reason):
     stub("ecs").add_response("run_task", {"tasks": [], "failures": [{"arn": CLUSTER, "reason": reason}]})
+    with pytest.raises(NoCapacityError, match=reason):
+        run_task()
+    stub("ecs").add_client_error("run_task", "ClientException", reason, 400)
     with pytest.raises(NoCapacityError, match=reason):
         run_task()
 
 
-def test_a_200_with_another_failure_is_not_tried_again(stub):
-    stub("ecs").add_response("run_task", {"tasks": [], "failures": [{"arn": CLUSTER, "reason": "MISSING"}]})
-    with pytest.raises(AwsRefusedError, match="MISSING"):
+@pytest.mark.parametrize("reason", NO_SHORTAGES)
+def test_another_failure_is_not_tried_again_wherever_it_is_told(stub, reason):
+    stub("ecs").add_response("run_task", {"tasks": [], "failures": [{"arn": CLUSTER, "reason": reason}]})
+    with pytest.raises(AwsRefusedError, match=reason[:40]):
         run_task()
+    stub("ecs").add_client_error("run_task", "InvalidParameterException", reason, 400)
+    with pytest.raises(AwsRefusedError, match=reason[:40]) as refused:
+        run_task()
+    assert code_of(refused.value) == "InvalidParameterException"
 
 
 @pytest.mark.parametrize(
-    ("code", "message"),
+    ("message", "error"),
     [
-        ("ClientException", "Capacity is unavailable at this time. Please try again later"),
-        ("ClientException", "You've reached the limit on the number of vCPUs you can run concurrently"),
+        ("Unable to assume the service linked role. Please verify that the ECS service linked role exists.", AwsUnavailableError),
+        ("ECS was unable to assume the role 'arn:aws:iam::111122223333:role/execution' that was provided for this task.", AwsUnavailableError),
+        ("Error retrieving security group information for [sg-1]: The security group 'sg-1' does not exist (ErrorCode: InvalidGroup.NotFound)", AwsUnavailableError),
+        ("Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: RequestLimitExceeded)", ThrottledError),
+        ("Error retrieving subnet information for [subnet-1]: The subnet does not exist (ErrorCode: InvalidSubnetID.Value)", AwsRefusedError),
+    ],
+)  # fmt: skip
+def test_what_ecs_blames_on_the_client_though_it_passes_is_tried_again(stub, message, error):
+    stub("ecs").add_client_error("run_task", "InvalidParameterException", message, 400)
+    with pytest.raises(error):
+        run_task()
+
+
+def test_a_second_revision_of_a_family_at_the_same_moment_is_tried_again(stub):
+    said = "Too many concurrent attempts to create a new revision of the specified family."
+    stub("ecs").add_client_error("register_task_definition", "ClientException", said, 400)
+    with pytest.raises(ThrottledError, match="Too many concurrent"):
+        ecs.register_task_definition({"family": "portcall_flask-app", "containerDefinitions": []})
+
+
+def test_another_refusal_of_a_revision_is_not_tried_again(stub):
+    stub("ecs").add_client_error("register_task_definition", "ClientException", "Invalid image", 400)
+    with pytest.raises(AwsRefusedError, match="Invalid image"):
+        ecs.register_task_definition({"family": "portcall_flask-app", "containerDefinitions": []})
+
+
+def test_every_code_that_botocore_takes_for_throttling_is_throttling():
+    # Under this code ECS, ECR and SSM tell of quotas, which waiting does not change.
+    quotas = {"LimitExceededException"}
+    assert set(ThrottledRetryableChecker._THROTTLED_ERROR_CODES) - quotas <= THROTTLES
+
+
+@pytest.mark.parametrize(
+    ("codes", "error"),
+    [
+        (["None", "ThrottlingError"], ThrottledError),
+        (["ProvisionedThroughputExceeded", "None"], ThrottledError),
+        (["ConditionalCheckFailed", "ThrottlingError"], AwsRefusedError),
+        (["None", "ConditionalCheckFailed"], AwsRefusedError),
     ],
 )
-def test_a_full_zone_and_a_reached_quota_are_no_capacity(stub, code, message):
-    stub("ecs").add_client_error("run_task", code, message, 400)
-    with pytest.raises(NoCapacityError):
-        run_task()
+def test_a_transaction_that_load_cancelled_is_tried_again(codes, error):
+    answer = {
+        "Error": {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+        "CancellationReasons": [{"Code": code} for code in codes],
+    }
+    with pytest.raises(error), errors_as_ours():
+        raise ClientError(answer, "TransactWriteItems")
+
+
+def of_botocore() -> Iterator[BotoCoreError]:
+    """One of each error that botocore itself raises."""
+    ahead: list[type[BotoCoreError]] = [BotoCoreError]
+    while ahead:
+        kind = ahead.pop()
+        ahead += kind.__subclasses__()
+        # Each wants other arguments; what they have in common is a message.
+        error = kind.__new__(kind)
+        Exception.__init__(error, "it did not work")
+        yield error
+
+
+def test_every_error_of_botocores_own_becomes_one_of_ours_with_a_sentence():
+    for error in of_botocore():
+        with pytest.raises(DeployError, match=r"\w+ \w+ .*\w"), errors_as_ours():
+            raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "ours"),
+    [
+        (EndpointConnectionError(endpoint_url="https://ecs.eu-west-1.amazonaws.com"), AwsUnavailableError),
+        (ResponseParserError("Unable to parse response"), AwsUnavailableError),
+        (NoCredentialsError(), AccessDeniedError),
+        (ParamValidationError(report="Missing required parameter: taskDefinition"), AwsRefusedError),
+    ],
+)
+def test_an_error_of_botocores_own_is_transient_only_if_it_may_pass(error, ours):
+    with pytest.raises(ours), errors_as_ours():
+        raise error
+
+
+def test_all_attempts_of_a_call_end_before_a_function_does():
+    attempts = CONFIG.retries["total_max_attempts"]
+    # Before each further attempt botocore pauses for up to 1, 2, 4 ... seconds.
+    pauses = sum(2**number for number in range(attempts - 1))
+    calls = attempts * (CONFIG.connect_timeout + CONFIG.read_timeout)
+    template = yaml_parse((Path(__file__).parents[2] / "template.yaml").read_text())
+    assert calls + pauses + 2 <= template["Globals"]["Function"]["Timeout"]
 
 
 @pytest.mark.parametrize(
@@ -112,11 +231,6 @@ def test_an_error_of_aws_becomes_ours(stub, code, status, error):
     stub("ecs").add_client_error("describe_tasks", code, "the reason", status)
     with pytest.raises(error, match="DescribeTasks: the reason"):
         ecs.describe_task(cluster=CLUSTER, task=TASK)
-
-
-def test_no_answer_at_all_may_pass():
-    with pytest.raises(AwsUnavailableError), errors_as_ours():
-        raise EndpointConnectionError(endpoint_url="https://ecs.eu-west-1.amazonaws.com")
 
 
 def test_a_task_that_ecs_does_not_know_is_none(stub):

@@ -93,6 +93,20 @@ def test_a_task_that_stops_fails_the_deployment(deploy, world, push, how):
     assert "the last words" in news["text"]
 
 
+def test_a_task_that_has_stopped_by_itself_is_not_stopped_again(deploy, world, push):
+    world.states = [stopped(exit_code=1, stop_code="EssentialContainerExited", stopped_reason="Essential container in task exited")]  # fmt: skip
+    assert deploy(push).error == "TaskStoppedError"
+    assert world.stopped == []
+    assert "Essential container in task exited" in world.mails[0]["text"]
+
+
+def test_a_task_that_cannot_be_described_is_stopped_all_the_same(deploy, world, push):
+    world.answers = None
+    world.faults["describe_task"] = [AccessDeniedError("DescribeTasks: not authorized")]
+    deploy(push)
+    assert world.live() == set()
+
+
 def test_an_app_that_never_answers_is_stopped_and_not_called_live(deploy, world, push):
     world.answers = None
     execution = deploy(push)

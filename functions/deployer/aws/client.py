@@ -7,7 +7,18 @@ from typing import Any
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ChecksumError,
+    ClientError,
+    ConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.parsers import ResponseParserError
 
 from deployer.domain.errors import (
     AccessDeniedError,
@@ -17,21 +28,43 @@ from deployer.domain.errors import (
     ThrottledError,
 )
 
-# Short: the workflow tries again, with jitter, and tells it in its history.
-CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+# All attempts together, with botocore's pauses of at most 1 and 2 seconds, end before a function does: what
+# ends with its function is never told. The workflow tries again, with longer pauses.
+CONFIG = Config(connect_timeout=2, read_timeout=6, retries={"mode": "standard", "total_max_attempts": 3})
 
 THROTTLES = {
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttled",
+    "ThrottledException",
     "Throttling",
     "ThrottlingException",
-    "ThrottledException",
     "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "ProvisionedThroughputExceededException",
-    "BandwidthLimitExceeded",
-    "Throttled",
+    "TransactionInProgressException",
 }
-PASSING = {"ServerException", "ServiceUnavailable", "TransactionConflictException"}
+PASSING = {
+    # A function's credentials are renewed between two calls of it.
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InternalFailure",
+    "RequestExpired",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServerException",
+    "ServiceUnavailable",
+    "TransactionConflictException",
+}
 DENIALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
+# Why DynamoDB cancels a transaction: one that failed a condition as well would fail it again.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+CANCELLED_BY_LOAD = {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionInProgress"}
+CANCELLED_FOR_GOOD = {"ConditionalCheckFailed", "ValidationError", "ItemCollectionSizeLimitExceeded"}
 
 
 @cache
@@ -55,15 +88,31 @@ def errors_as_ours() -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         message = f"{error.operation_name}: {error.response.get('Error', {}).get('Message') or code}"
-        if code in THROTTLES:
+        if code in THROTTLES or _cancelled_by_load(error):
             raise ThrottledError(message) from error
         if code in DENIALS:
             raise AccessDeniedError(message) from error
         if status >= 500 or code in PASSING:
             raise AwsUnavailableError(message) from error
         raise AwsRefusedError(message) from error
-    except (ConnectionError, HTTPClientError) as error:
+    except (
+        ConnectionError,
+        HTTPClientError,
+        ChecksumError,
+        IncompleteReadError,
+        ResponseParserError,
+    ) as error:
         raise AwsUnavailableError(f"AWS did not answer: {type(error).__name__}") from error
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
+        raise AccessDeniedError(f"The function has no credentials to call AWS with: {error}") from error
+    except BotoCoreError as error:
+        # ParamValidationError and its like: what was asked for never left the function.
+        raise AwsRefusedError(f"The call was not sent, for it is not one that AWS takes: {error}") from error
+
+
+def _cancelled_by_load(error: ClientError) -> bool:
+    codes = {each.get("Code") for each in error.response.get("CancellationReasons") or []}
+    return bool(codes & CANCELLED_BY_LOAD) and not codes & CANCELLED_FOR_GOOD
 
 
 def answer_of(error: DeployError) -> dict[str, Any]:

@@ -1,16 +1,33 @@
 """Amazon ECS: task definitions and tasks."""
 
+import re
 from typing import Any
 
-from deployer.aws.client import client, code_of, errors_as_ours
-from deployer.domain.errors import AwsRefusedError, AwsUnavailableError, NoCapacityError, ThrottledError
+from deployer.aws.client import THROTTLES, client, code_of, errors_as_ours
+from deployer.domain import capacity
+from deployer.domain.errors import (
+    AwsRefusedError,
+    AwsUnavailableError,
+    DeployError,
+    NoCapacityError,
+    ThrottledError,
+)
 from deployer.domain.task import Task
+
+# EC2's own code, in what ECS says where EC2 refused a call of its.
+CODE_OF_EC2 = re.compile(r"\(ErrorCode: ([\w.]+)")
 
 
 def register_task_definition(request: dict[str, Any]) -> str:
-    """Register a revision and return its ARN. Quota: a burst of 20, then one a second."""
-    with errors_as_ours():
-        answer = client("ecs").register_task_definition(**request)
+    """Register a revision and return its ARN.
+
+    Quota: a burst of 20, then one a second; and one at a time of each family. Raises ThrottledError for both.
+    """
+    try:
+        with errors_as_ours():
+            answer = client("ecs").register_task_definition(**request)
+    except AwsRefusedError as error:
+        raise _as_transient(error) from error.__cause__
     return str(answer["taskDefinition"]["taskDefinitionArn"])
 
 
@@ -51,19 +68,29 @@ def run_task(
                 enableECSManagedTags=True,
             )
     except (AwsRefusedError, ThrottledError) as error:
-        # ECS reports a full zone, and Fargate's vCPU quota, as errors of the call.
-        if any(words in str(error) for words in ("apacity", "limit on the number", "LimitExceeded")):
-            raise NoCapacityError(str(error)) from error
-        if "security group" in str(error).lower() and "NotFound" in str(error):
-            # It has been made this moment; EC2 is eventually consistent.
-            raise AwsUnavailableError(str(error)) from error
-        raise
+        raise _as_transient(error) from error.__cause__
     if answer.get("failures"):
         reason = str(answer["failures"][0].get("reason") or "no reason given")
-        if reason.startswith(("RESOURCE", "Capacity")):
-            raise NoCapacityError(f"RunTask: {reason}")
-        raise AwsRefusedError(f"RunTask: {reason}")
+        raise _as_transient(AwsRefusedError(f"RunTask: {reason}"))
     return str(answer["tasks"][0]["taskArn"])
+
+
+def _as_transient(error: DeployError) -> DeployError:
+    """The error that lets the workflow try again, where ECS calls a client's error what passes by itself.
+
+    It says so in words only: the code is ClientException or InvalidParameterException, or there is none.
+    """
+    said = str(error)
+    if capacity.is_shortage(said):
+        return NoCapacityError(said)
+    found = CODE_OF_EC2.search(said)
+    if "Too many concurrent attempts" in said or (found and found[1] in THROTTLES):
+        return ThrottledError(said)
+    # IAM and EC2 are eventually consistent: a role, a security group may have been made this moment.
+    assumes = re.search(r"unable to assume the (?:service linked )?role", said, re.IGNORECASE)
+    if assumes or ("security group" in said.lower() and "NotFound" in said):
+        return AwsUnavailableError(said)
+    return error
 
 
 def describe_task(*, cluster: str, task: str) -> Task | None:
