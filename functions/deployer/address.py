@@ -1,12 +1,18 @@
 """Leads the address that stays to where the ledger says that the app runs."""
 
+import time
+
 from deployer.aws import apigateway, ledger
-from deployer.domain.errors import DeployError
+from deployer.domain.errors import TransientError
 from deployer.observe import logger
 from deployer.settings import settings
 
-# Nothing has that name (RFC 6761). The IP of a task that has stopped may be somebody else's soon.
-NOWHERE = "http://stopped.invalid/"
+# The IP of a task that has stopped may be somebody else's soon. Names below example.com are reserved for ever
+# (RFC 2606) and none but www is in the DNS. API Gateway refuses names outside public top-level domains, such as
+# .invalid (https://github.com/aws/aws-cdk/issues/24017).
+NOWHERE = "http://stopped.example.com/"
+# How often letting go is tried at once, and after how many seconds each.
+ATTEMPTS, PAUSE_SECONDS = 4, 0.5
 
 
 def lead(app: str) -> None:
@@ -29,8 +35,17 @@ def lead(app: str) -> None:
 
 
 def let_go(app: str) -> None:
-    """Lead the app's address away from a task that has stopped. What goes wrong here holds no restart up."""
-    try:
-        lead(app)
-    except DeployError as error:
-        logger.warning("The address leads to a stopped task", extra={"app": app, "reason": str(error)})
+    """Lead the app's address away from a task that has stopped, after its restart has been seen to.
+
+    What AWS cannot do at the moment is tried again at once, a few times. What it refuses is raised, so that the
+    function is called again; the sweep comes to it as well.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            lead(app)
+        except TransientError as error:
+            logger.warning("The address leads to a stopped task", extra={"app": app, "reason": str(error)})
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+    lead(app)

@@ -4,6 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+from deployer.address import NOWHERE
+
 from tests.local.conftest import Cloud
 from tests.local.test_http_apis import Api, app
 
@@ -53,3 +57,44 @@ def test_an_answer_is_mapped_by_its_status(cloud: Cloud) -> None:
         redirect, _ = front.ask("GET", "/redirect")
         assert (redirect.status, redirect.headers["Location"]) == (302, None)
         assert front.ask("GET", "/teapot")[0].headers["X-Version"] is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://stopped.invalid/",
+        "http://web.internal/",
+        "http://web.test:8080/",
+        "http://localhost/",
+        "http://203.0.113.7:81/",
+        "http://203.0.113.7:70000/",
+    ],
+)
+def test_names_outside_public_domains_and_most_low_ports_are_refused(cloud: Cloud, url: str) -> None:
+    client = cloud.client("apigatewayv2")
+    with app("web") as target, quick(cloud, target) as front:
+        ids = {"ApiId": front.id, "IntegrationId": front.made["IntegrationId"]}
+        for refused in (
+            lambda: client.create_api(Name="quick", ProtocolType="HTTP", Target=url),
+            lambda: client.update_api(ApiId=front.id, Target=url),
+            lambda: client.update_integration(**ids, IntegrationUri=url),
+            lambda: client.create_integration(
+                ApiId=front.id, IntegrationType="HTTP_PROXY", IntegrationMethod="ANY", IntegrationUri=url
+            ),
+        ):
+            with pytest.raises(ClientError) as error:
+                refused()
+            assert error.value.response["Error"]["Code"] == "BadRequestException"
+            assert error.value.response["Error"]["Message"] == "Invalid HTTP endpoint specified for URI"
+        (left,) = client.get_integrations(ApiId=front.id)["Items"]
+        assert left["IntegrationUri"] == target
+
+
+@pytest.mark.parametrize(
+    "url", [NOWHERE, "http://203.0.113.7/", "http://203.0.113.7:3000/", "https://a.example.org/"]
+)
+def test_public_names_and_addresses_are_taken(cloud: Cloud, url: str) -> None:
+    client = cloud.client("apigatewayv2")
+    with app("web") as target, quick(cloud, target) as front:
+        ids = {"ApiId": front.id, "IntegrationId": front.made["IntegrationId"]}
+        assert client.update_integration(**ids, IntegrationUri=url)["IntegrationUri"] == url

@@ -3,7 +3,7 @@
 import pytest
 from deployer import address
 from deployer.aws import ledger, step_functions
-from deployer.domain.errors import AccessDeniedError, AwsRefusedError, AwsUnavailableError
+from deployer.domain.errors import AccessDeniedError, AwsRefusedError, AwsUnavailableError, ThrottledError
 from deployer.steps import check_address, reconcile, stop_previous, switch_over
 
 from tests.conftest import LambdaContext
@@ -108,8 +108,33 @@ def test_an_address_that_cannot_be_moved_holds_up_no_restart(deploy, world, push
     before = current()
     # The restart's own move comes first: here, an execution has ended when its start is answered.
     world.faults["move_address"] = [lambda: None, AccessDeniedError("UpdateIntegration: not authorized")]
-    stop(times=1)
+    with pytest.raises(AccessDeniedError):
+        stop(times=1)
     assert world.live() == {current().task} != {before.task}
+
+
+def test_an_address_that_could_not_be_led_away_is_led_away_when_the_function_is_called_again(
+    deploy, world, push, stop, monkeypatch
+):
+    deploy(push(1))
+    monkeypatch.setattr(step_functions, "start_execution", lambda **_: True)
+    world.faults["move_address"] = [AwsRefusedError("Invalid HTTP endpoint specified for URI")]
+    with pytest.raises(AwsRefusedError):
+        stop(times=1)
+    stop(times=1)
+    assert world.apis["api-1"]["target"] == address.NOWHERE
+
+
+def test_what_aws_cannot_do_for_a_moment_is_tried_again_at_once(deploy, world, push, stop, monkeypatch):
+    deploy(push(1))
+    monkeypatch.setattr(step_functions, "start_execution", lambda **_: True)
+    monkeypatch.setattr(address, "PAUSE_SECONDS", 0.0)
+    world.faults["move_address"] = [ThrottledError("Too many requests")] * 3
+    stop(times=1)
+    assert world.apis["api-1"]["target"] == address.NOWHERE
+    world.faults["move_address"] = [ThrottledError("Too many requests")] * 4
+    with pytest.raises(ThrottledError):
+        stop(times=1)
 
 
 def test_a_version_that_fails_leaves_the_address_alone(deploy, world, push):
