@@ -125,7 +125,7 @@ class Newcomer:
 @pytest.fixture(scope="module")
 def installed(
     account: Cloud, repository: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Newcomer, str]]:
+) -> tuple[Newcomer, str]:
     """After the first block of the README's section, and what it showed."""
     settings = CloudSettings(account.port, ACCOUNT, REGION, account.state_dir)
     environment = {
@@ -140,7 +140,7 @@ def installed(
     typed = [line.replace("<this repository>", str(repository)) for line in commands("git clone")]
     code, shown = newcomer.terminal.types(*typed)
     assert code == 0, shown[-6000:]
-    yield newcomer, shown
+    return newcomer, shown
 
 
 def test_the_install_asks_nothing_and_prints_the_three_commands_that_come_next(
@@ -180,11 +180,13 @@ def test_an_upgrade_keeps_all_parameters(installed: tuple[Newcomer, str], reposi
     newcomer, _ = installed
     before = newcomer.parameters()
     template = repository / "template.yaml"
-    template.write_text(template.read_text().replace("The repository to push to", "Push to it"))
+    template.write_text(template.read_text().replace("DisplayName: Portcall\n", "DisplayName: Newer\n"))
     git(repository, "-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "--all", "--quiet", "--message", "2")  # fmt: skip
     code, shown = newcomer.in_the_clone(*commands("git pull"))
     assert code == 0, shown[-6000:]
-    assert "Push to it" in [output["Description"] for output in newcomer.stack()["Outputs"]]
+    topic = {each["OutputKey"]: each["OutputValue"] for each in newcomer.stack()["Outputs"]}["TopicArn"]
+    attributes = newcomer.cloud.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]
+    assert attributes["DisplayName"] == "Newer"
     assert newcomer.parameters() == before
 
 
