@@ -8,7 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """``lambda_python`` is an interpreter that has what AWS's Lambda runtime has (boto3), and no more."""
+    """``lambda_python`` is an interpreter that has what AWS's Lambda runtime has (boto3), and no more.
+
+    ``ecs_role_seconds`` is how long ECS's service-linked role takes to come, where ECS was never used.
+    """
 
     port: int
     account: str
@@ -16,6 +19,7 @@ class Settings:
     state_dir: Path
     lambda_python: Path
     smtp_host: str = ""
+    ecs_role_seconds: float = 0.0
 
     @property
     def registry(self) -> str:

@@ -71,6 +71,7 @@ def parse(arguments: list[str] | None) -> Settings:
         # Not resolved: the link is what makes it the Python of its virtual environment.
         lambda_python=given.lambda_python.absolute(),
         smtp_host=os.environ.get("SMTP_HOST", ""),
+        ecs_role_seconds=float(os.environ.get("ECS_SERVICE_LINKED_ROLE_SECONDS", "0")),
     )
 
 

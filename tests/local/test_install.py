@@ -75,8 +75,8 @@ class Terminal:
 
 @pytest.fixture(scope="module")
 def account(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """An account that nothing was ever installed in."""
-    running = start_cloud(tmp_path_factory.mktemp("account"))
+    """An account in which ECS was never used."""
+    running = start_cloud(tmp_path_factory.mktemp("account"), ECS_SERVICE_LINKED_ROLE_SECONDS="1")
     yield running
     running.stop()
 

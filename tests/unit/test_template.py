@@ -33,7 +33,7 @@ KNOW_NO_RESOURCE = {
 def statements() -> list[tuple[str, dict[str, Any]]]:
     found = []
     for name, resource in RESOURCES.items():
-        properties = resource["Properties"]
+        properties = resource.get("Properties", {})
         for policy in properties.get("Policies", []):
             document = policy.get("PolicyDocument", policy)
             found += [(name, statement) for statement in document["Statement"]]
@@ -111,7 +111,7 @@ def test_nothing_has_a_fixed_name():
     """Two installs live side by side; the repository's name alone is the user's choice."""
     named = ("BucketName", "ClusterName", "FunctionName", "LogGroupName", "QueueName", "RoleName", "TableName", "TopicName")  # fmt: skip
     for resource in RESOURCES.values():
-        assert not [name for name in named if name in resource["Properties"]]
+        assert not [name for name in named if name in resource.get("Properties", {})]
 
 
 def test_the_environment_of_the_tests_is_that_of_the_template():
@@ -124,3 +124,14 @@ def test_logs_do_not_stay_for_ever():
     for resource in RESOURCES.values():
         if resource["Type"] == "AWS::Logs::LogGroup":
             assert "RetentionInDays" in resource["Properties"]
+
+
+def test_what_needs_the_service_linked_role_of_ecs_comes_after_a_role_that_names_the_cluster():
+    """CloudFormation waits for each role that it makes, but not for the one that ECS makes with the first cluster."""
+    assert "CapacityProviders" not in RESOURCES["Cluster"].get("Properties", {})
+    assert RESOURCES["ClusterCapacityProviders"]["DependsOn"] == "CleanUpFunction"
+    assert "${Cluster}" in str(RESOURCES["CleanUpFunction"]["Properties"]["Policies"])
+
+
+def test_apps_are_stopped_before_their_capacity_provider_is_taken_away():
+    assert "ClusterCapacityProviders" in RESOURCES["CleanUp"]["DependsOn"]
