@@ -4,13 +4,18 @@ import shlex
 
 import click
 
+from portcall.local.processes import CloudError
 from portcall.local.settings import CloudSettings
 
 
 @click.command()
 def env() -> None:
     """Print `export` lines; use it as: eval "$(portcall env)"."""
-    for name, value in CloudSettings.load().environment().items():
+    settings = CloudSettings.load()
+    if not settings.secret:
+        # The key is made when the cloud starts.
+        raise CloudError("The embedded cloud is not running. Start it: portcall up")
+    for name, value in settings.environment().items():
         click.echo(f"export {name}={shlex.quote(value)}")
     # A profile or a session of the user's own would win over the key.
     click.echo("unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN")

@@ -11,6 +11,7 @@ class Settings:
     """``lambda_python`` is an interpreter that has what AWS's Lambda runtime has (boto3), and no more.
 
     ``ecs_role_seconds`` is how long ECS's service-linked role takes to come, where ECS was never used.
+    ``root_secret`` is the secret of the account's root user, whose key id is the account.
     """
 
     port: int
@@ -18,6 +19,7 @@ class Settings:
     region: str
     state_dir: Path
     lambda_python: Path
+    root_secret: str
     smtp_host: str = ""
     ecs_role_seconds: float = 0.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import errno
 import logging
 import os
@@ -16,6 +17,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from portcall.local import root_key
+from portcall.local.guard import NoWebPages
 from portcall.local.options import Settings
 
 SHUTDOWN_SECONDS = 30.0
@@ -26,13 +29,15 @@ _KEPT_OF_DOCKER = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCK
 
 
 def main(arguments: list[str] | None = None) -> None:
-    settings = parse(arguments)
+    given = parse(arguments)
     try:
-        listener = listen(settings.port)
+        listener = listen(given.port)
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         reason = "is taken by another program" if taken else f"cannot be used: {error.strerror}"
-        sys.exit(f"portcall: port {settings.port} of 127.0.0.1 {reason}.")
+        sys.exit(f"portcall: port {given.port} of 127.0.0.1 {reason}.")
+    # Only now: the key in the folder may be that of the cloud that has the port.
+    settings = dataclasses.replace(given, root_secret=root_key.make(given.state_dir))
     prepare_environment(settings)
     # Only now: MiniStack reads its environment when it is imported.
     from portcall.local.seams.install import WrongVersion, check_version, install
@@ -43,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"portcall: {error}")
     install(settings)
     raise_file_limit()
-    asyncio.run(serve(listener))
+    asyncio.run(serve(listener, settings))
 
 
 def parse(arguments: list[str] | None) -> Settings:
@@ -62,7 +67,7 @@ def parse(arguments: list[str] | None) -> Settings:
     )
     given = parser.parse_args(arguments)
     state_dir = given.state_dir.resolve()
-    state_dir.mkdir(parents=True, exist_ok=True)
+    root_key.make_private(state_dir)
     return Settings(
         port=given.port,
         account=given.account,
@@ -70,6 +75,7 @@ def parse(arguments: list[str] | None) -> Settings:
         state_dir=state_dir,
         # Not resolved: the link is what makes it the Python of its virtual environment.
         lambda_python=given.lambda_python.absolute(),
+        root_secret="",
         smtp_host=os.environ.get("SMTP_HOST", ""),
         ecs_role_seconds=float(os.environ.get("ECS_SERVICE_LINKED_ROLE_SECONDS", "0")),
     )
@@ -103,6 +109,8 @@ def prepare_environment(settings: Settings) -> None:
         MINISTACK_HOST="localhost",
         MINISTACK_ACCOUNT_ID=settings.account,
         MINISTACK_REGION=settings.region,
+        # Where MiniStack itself looks for it, e.g. to check the presigned URLs of S3.
+        AWS_SECRET_ACCESS_KEY=settings.root_secret,
         # A pull or a slow stop may keep the daemon busy for longer than MiniStack's 10 s.
         MINISTACK_DOCKER_TIMEOUT="60",
         IOT_MTLS_ENABLED="0",
@@ -124,13 +132,14 @@ def raise_file_limit() -> None:
             logging.getLogger("portcall.server").warning("file limit stays at %d: %s", soft, error)
 
 
-async def serve(listener: socket.socket) -> None:
+async def serve(listener: socket.socket, settings: Settings) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
     from ministack.app import app
     from ministack.core import container_reaper, lambda_runtime
 
     from portcall.local.seams import events
+    from portcall.local.signatures import SignedOnly
 
     _spare_the_ownerless(container_reaper)
     asked = asyncio.Event()
@@ -159,8 +168,11 @@ async def serve(listener: socket.socket) -> None:
         # First, so that no request is left waiting for a function.
         await asyncio.to_thread(lambda_runtime.reset)
 
+    guarded = NoWebPages(
+        SignedOnly(app, account=settings.account, root_secret=settings.root_secret),
+    )
     # Shutting down, MiniStack removes its containers.
-    await hypercorn_serve(app, config, shutdown_trigger=until_asked)
+    await hypercorn_serve(guarded, config, shutdown_trigger=until_asked)
     lambda_runtime.reset()
     logging.shutdown()
     # Threads of executions that wait for a token would keep the process for as long as they wait.

@@ -5,6 +5,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from portcall.local import root_key
+
 PROJECT = Path(__file__).resolve().parents[2]
 STACK = "portcall"
 INBOX_OWNER = "you@example.com"
@@ -39,12 +41,17 @@ class CloudSettings:
         """Where the cloud and the tools it calls write what they say."""
         return self.state_dir / "logs"
 
+    @property
+    def secret(self) -> str:
+        """The secret of the account's root user, another one each time the cloud starts; '' if none runs."""
+        return root_key.read(self.state_dir)
+
     def environment(self) -> dict[str, str]:
         """What points boto3, the AWS CLI and SAM at the cloud. The key id of its root user is the account."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.account,
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SECRET_ACCESS_KEY": self.secret,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
         }
@@ -56,13 +63,14 @@ class CloudSettings:
 
     def save(self) -> None:
         """Note the address for the other commands."""
-        self.state_dir.mkdir(parents=True, exist_ok=True)
+        root_key.make_private(self.state_dir)
         document = {"port": self.port, "account": self.account, "region": self.region}
         self._file.write_text(json.dumps(document) + "\n")
 
     def forget(self) -> None:
         """There is no cloud any more."""
         self._file.unlink(missing_ok=True)
+        root_key.forget(self.state_dir)
 
     @property
     def _file(self) -> Path:

@@ -16,11 +16,15 @@ from portcall.local.settings import INBOX_OWNER, PROJECT, STACK, CloudSettings
 BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
 
 
-@cache
 def client(settings: CloudSettings, service: str) -> Any:
     """A boto3 client of the embedded cloud, whatever the user's own AWS configuration says."""
+    return _client(settings, service, settings.secret)
+
+
+@cache
+def _client(settings: CloudSettings, service: str, secret: str) -> Any:
     session = boto3.Session(
-        aws_access_key_id=settings.account, aws_secret_access_key="test", region_name=settings.region
+        aws_access_key_id=settings.account, aws_secret_access_key=secret, region_name=settings.region
     )
     return session.client(service, endpoint_url=settings.endpoint)  # type: ignore[call-overload]
 

@@ -67,6 +67,10 @@ class Portcall:
         return ended.stdout
 
     def up(self) -> str:
+        # Another cloud has another key.
+        for cached in ("_exported", "deployments"):
+            self.__dict__.pop(cached, None)
+        self._clients.clear()
         return self.says("up", "--detach", "--port", str(self.port))
 
     def environment(self) -> dict[str, str]:

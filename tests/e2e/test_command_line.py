@@ -94,6 +94,7 @@ def test_without_a_cloud_each_command_says_so(nowhere: Portcall) -> None:
     began = time.monotonic()
     assert sentence(nowhere.run("status")) == "The embedded cloud is not running. Start it: portcall up"
     assert time.monotonic() - began < 4
+    assert sentence(nowhere.run("env")) == "The embedded cloud is not running. Start it: portcall up"
     assert nowhere.says("inbox").strip() == "No mail yet. Push an image, and its URL arrives here."
     assert json.loads(nowhere.says("inbox", "--json")) == []
     for _ in range(2):

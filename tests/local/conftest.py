@@ -25,6 +25,8 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 
+from portcall.local import root_key
+
 T = TypeVar("T")
 
 ACCOUNT = "123456789012"
@@ -63,18 +65,20 @@ class Cloud:
     state_dir: Path
     account: str = ACCOUNT
     region: str = REGION
-    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
 
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def client(self, service: str, key_id: str = ACCOUNT, secret: str = "test") -> Any:
+    def client(self, service: str, key_id: str = ACCOUNT, secret: str = "") -> Any:
         """A client of the account's root, whose key id is the account, or of whoever has the key."""
-        known = (service, key_id)
+        known = (service, key_id, secret)
         if known not in self._clients:
             session = boto3.Session(
-                aws_access_key_id=key_id, aws_secret_access_key=secret, region_name=self.region
+                aws_access_key_id=key_id,
+                aws_secret_access_key=secret or root_key.read(self.state_dir),
+                region_name=self.region,
             )
             self._clients[known] = session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
         return self._clients[known]

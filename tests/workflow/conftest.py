@@ -408,7 +408,7 @@ def stopped(arn: str = "", **how: Any) -> Task:
 
 @pytest.fixture(scope="session")
 def _seam() -> None:
-    seam.install(Settings(port=1, account="123456789012", region="us-east-1", state_dir=Path("/nowhere"), lambda_python=Path("/nowhere")))  # fmt: skip
+    seam.install(Settings(port=1, account="123456789012", region="us-east-1", state_dir=Path("/nowhere"), lambda_python=Path("/nowhere"), root_secret=""))  # fmt: skip
 
 
 @pytest.fixture

@@ -1,0 +1,43 @@
+"""The secret of the account's root user: made anew at each start, readable by its owner alone."""
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+FILE = "root-key"
+
+
+def make(state_dir: Path) -> str:
+    """Write a new secret into the state folder and return it. Raises OSError."""
+    make_private(state_dir)
+    secret = secrets.token_urlsafe(30)
+    file = state_dir / FILE
+    # Not opened but made: it may be somebody else's, or a link.
+    with contextlib.suppress(FileNotFoundError):
+        file.unlink()
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
+        output.write(secret)
+    return secret
+
+
+def read(state_dir: Path) -> str:
+    """The secret of the cloud that runs, '' if none has been started."""
+    try:
+        return (state_dir / FILE).read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def forget(state_dir: Path) -> None:
+    """Delete the secret: its cloud has ended."""
+    (state_dir / FILE).unlink(missing_ok=True)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and keep other users out of it. A shared one, as /tmp is, stays as it is."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid == os.geteuid() and not found.st_mode & stat.S_ISVTX:
+        folder.chmod(0o700)
