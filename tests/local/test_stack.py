@@ -522,6 +522,48 @@ def test_a_second_stack_deploys_its_own_pushes_and_leaves_nothing_when_it_is_del
     assert stack.deploy()["status"] == "SUCCEEDED"
 
 
+# ── In a thief's hands
+
+
+def test_a_stolen_role_registers_and_runs_nothing_but_tasks_of_ours_on_fargate(stack: Installed) -> None:
+    cloud = stack.cloud
+    assert stack.deploy()["status"] == "SUCCEEDED"
+
+    def stolen(function: str) -> Any:
+        """ECS in the hands of somebody who may do what the function may."""
+        return cloud.user(*policies(cloud, stack.role(function)))("ecs")
+
+    registers, runs = stolen("RegisterTaskDefinition"), stolen("RunTask")
+    container = {"name": "app", "image": "any", "privileged": True}
+    ours = {"family": f"{stack.name}_stolen", "containerDefinitions": [container]}
+    fargate = {"requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512", "networkMode": "awsvpc"}
+    for request in (
+        ours,
+        {**ours, "requiresCompatibilities": ["EC2"]},
+        {**ours, **fargate, "family": "somebody-elses"},
+    ):
+        with pytest.raises(
+            registers.exceptions.ClientError, match="not authorized to perform: ecs:RegisterTaskDefinition"
+        ):
+            registers.register_task_definition(**request)
+    made = registers.register_task_definition(**{**ours, **fargate})["taskDefinition"]["taskDefinitionArn"]
+    cloud.client("ecs").deregister_task_definition(taskDefinition=made)
+
+    revision = cloud.client("ecs").list_task_definitions(familyPrefix=f"{stack.name}_{stack.app}")
+    request = {"cluster": stack.outputs["ClusterArn"], "taskDefinition": revision["taskDefinitionArns"][-1]}
+    volume = {"name": "stolen", "managedEBSVolume": {"roleArn": f"arn:aws:iam::{ACCOUNT}:role/any"}}
+    for more in ({"enableExecuteCommand": True}, {"volumeConfigurations": [volume]}, {"cluster": "default"}):
+        with pytest.raises(runs.exceptions.ClientError, match="not authorized to perform: ecs:RunTask"):
+            runs.run_task(**{**request, **more})
+
+
+def policies(cloud: Cloud, role: str) -> list[dict[str, Any]]:
+    iam = cloud.client("iam")
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    documents = [iam.get_role_policy(RoleName=role, PolicyName=each)["PolicyDocument"] for each in names]
+    return [statement for document in documents for statement in document["Statement"]]
+
+
 # ── With previews
 
 

@@ -98,13 +98,23 @@ def _resource(original: Function) -> Function:
 
 
 def _of_task_definition(action: str, request: dict[str, Any], arn: str, cluster: str) -> str:
+    keys: dict[str, Any]
     if action == "RunTask":
         key = ecs._resolve_td_key(request.get("taskDefinition", ""))
         definition = ecs._task_defs.get(key) or {}
         resource, tagged = f"{arn}:task-definition/{key}", f"{arn}:task/{cluster}/new"
+        keys = {"ecs:enable-execute-command": _said(bool(request.get("enableExecuteCommand")))}
+        volumes = request.get("volumeConfigurations") or []
+        keys["ecs:enable-ebs-volumes"] = _said(any("managedEBSVolume" in each for each in volumes))
     else:
         definition = request
-        resource, tagged = "*", f"{arn}:task-definition/{request.get('family', '')}:1"
+        resource = f"{arn}:task-definition/{request.get('family', '')}:*"
+        tagged = resource
+        privileged = any(each.get("privileged") for each in request.get("containerDefinitions") or [])
+        keys = {"ecs:privileged": _said(privileged)}
+        if request.get("requiresCompatibilities"):
+            keys["ecs:compute-compatibility"] = request["requiresCompatibilities"]
+    _keys.set({**_keys.get(), **keys})
     also: list[tuple[str, str, dict[str, Any]]] = [
         ("iam:PassRole", definition[role], {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
         for role in ("executionRoleArn", "taskRoleArn")
@@ -114,6 +124,10 @@ def _of_task_definition(action: str, request: dict[str, Any], arn: str, cluster:
         also.append(("ecs:TagResource", tagged, {"ecs:CreateAction": action}))
     _also.set(also)
     return resource
+
+
+def _said(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _of_security_group(query: Any, arn: str, found: str) -> str:
