@@ -83,7 +83,7 @@ class _Resolver:
         for name, resource in self.resources.items():
             if not self._holds(resource.get("Condition")):
                 continue
-            properties = resource["Properties"]
+            properties = resource.get("Properties", {})
             for policy in properties.get("Policies", []):
                 yield name, self._value(policy.get("PolicyDocument", policy))
             if resource["Type"] == "AWS::IAM::ManagedPolicy":
