@@ -8,6 +8,14 @@ import pytest
 from botocore.stub import Stubber
 from deployer.aws import client as clients
 
+from tests.aws_requests import Requests, checked_requests
+
+
+@pytest.fixture(autouse=True)
+def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Requests]:
+    """No test sends what AWS would refuse."""
+    yield from checked_requests(monkeypatch)
+
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Stubber]]:

@@ -34,6 +34,7 @@ from ministack.services import stepfunctions as interpreter
 
 from portcall.local.options import Settings
 from portcall.local.seams import step_functions as seam
+from tests.aws_requests import Requests, checked_requests, checking
 from tests.conftest import LambdaContext
 
 ROOT = Path(__file__).parents[2]
@@ -182,8 +183,14 @@ class Execution:
 ARN = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/"
 
 
+@pytest.fixture(autouse=True)
+def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Requests]:
+    """No test sends what AWS would refuse, nor would it if AWS were not played."""
+    yield from checked_requests(monkeypatch)
+
+
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> World:
+def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], requests: Requests) -> World:
     """A world in which everything goes well, until a test says otherwise."""
     world = World()
 
@@ -383,6 +390,8 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None]) -> 
         # Retries take no time here, so no second would pass until the next mail may go out.
         (mailing, "MAILS_A_SECOND", 1_000_000),
     ):  # fmt: skip
+        if hasattr(module, "client"):
+            replacement = checking(requests, module, name, replacement)
         monkeypatch.setattr(module, name, replacement)
     return world
 
@@ -412,7 +421,9 @@ def _seam() -> None:
 
 
 @pytest.fixture
-def deploy(world: World, _seam: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Execution]]:
+def deploy(
+    world: World, requests: Requests, _seam: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Execution]]:
     """`deploy(event)` runs the workflow to its end; waits for callbacks time out after a second."""
     text = (ROOT / "statemachine/deploy.asl.yaml").read_text()
     definition = yaml.safe_load(
@@ -488,7 +499,9 @@ def deploy(world: World, _seam: None, monkeypatch: pytest.MonkeyPatch) -> Iterat
         said = (known.get("error") or "", known.get("cause") or "")
         return None if known["status"] == "RUNNING" else step_functions.Ending(known["status"], *said)
 
-    monkeypatch.setattr(step_functions, "start_execution", start)
+    monkeypatch.setattr(
+        step_functions, "start_execution", checking(requests, step_functions, "start_execution", start)
+    )
     monkeypatch.setattr(step_functions, "ending", ending)
 
     def follow(execution_arn: str) -> Execution:

@@ -1,0 +1,112 @@
+"""Every request that a test makes AWS's clients send is held against AWS's own rules."""
+
+import contextlib
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from portcall.local.aws_rules import models
+from portcall.local.aws_rules.requests import refusals
+
+# What AWS refuses today all the same, and why the tests let it pass.
+KNOWN = {
+    "http://stopped.invalid/": "leads nowhere on purpose; what API Gateway takes instead is being looked for",
+}
+
+
+@dataclass
+class Requests:
+    """What was sent: the operations, and what AWS would have refused of them."""
+
+    sent: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    def check(self, service: str, operation: str, parameters: Mapping[str, Any]) -> None:
+        self.sent.append(f"{service}:{operation}")
+        found = refusals(service, operation, parameters)
+        self.refused += [f"{service} {each}" for each in found if str(each.value) not in KNOWN]
+
+
+def checked_requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Requests]:
+    """Check what goes through botocore's clients. Fails when the test is over: steps catch errors, or retry."""
+    requests = Requests()
+    send = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def check_and_send(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        requests.check(self.meta.service_model.service_name, operation, parameters)
+        return send(self, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", check_and_send)
+    yield requests
+    assert not requests.refused, "AWS would refuse this:\n" + "\n".join(dict.fromkeys(requests.refused))
+
+
+def checking(requests: Requests, module: Any, name: str, replacement: Callable[..., Any]) -> Callable[..., Any]:
+    """A replacement of a function of `aws`, which first lets the function itself build and check its requests."""
+    original = getattr(module, name)
+
+    @functools.wraps(original)
+    def call(*arguments: Any, **named: Any) -> Any:
+        client, module.client = module.client, lambda service: _Client(service, requests)
+        try:
+            # It may well stumble over a made-up answer; what it asks until then is what counts.
+            with contextlib.suppress(Exception):
+                original(*arguments, **named)
+        finally:
+            module.client = client
+        return replacement(*arguments, **named)
+
+    return call
+
+
+class _Client:
+    """Takes every call of a service, checks it, and makes up an answer of the right shape."""
+
+    def __init__(self, service: str, requests: Requests) -> None:
+        self._service = service
+        self._requests = requests
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        model = models.service(self._service)
+        operation = next(name for name in model.operation_names if _snake(name) == method)
+
+        def call(**parameters: Any) -> Any:
+            self._requests.check(self._service, operation, parameters)
+            return _sample(model.operation_model(operation).output_shape)
+
+        return call
+
+    def get_paginator(self, method: str) -> Any:
+        call = getattr(self, method)
+
+        class Pages:
+            def paginate(self, **parameters: Any) -> list[Any]:
+                parameters.pop("PaginationConfig", None)
+                return [call(**parameters)]
+
+        return Pages()
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _sample(shape: Shape | None, above: tuple[str, ...] = ()) -> Any:
+    """A value of a shape: each list has one entry, each structure all members, no token a next page."""
+    if shape is None or shape.name in above:
+        return {}
+    above = (*above, shape.name)
+    if isinstance(shape, StructureShape):
+        found = {name: _sample(member, above) for name, member in shape.members.items()}
+        return {name: each for name, each in found.items() if "oken" not in name and name != "failures"}
+    if isinstance(shape, ListShape):
+        return [_sample(shape.member, above)]
+    if isinstance(shape, MapShape):
+        return {}
+    return {"string": "sample", "boolean": False}.get(shape.type_name, 0)
