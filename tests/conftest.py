@@ -1,5 +1,7 @@
 """Fake credentials for everything, so that a forgotten mock fails instead of deploying."""
 
+import contextlib
+import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -79,12 +81,37 @@ os.environ.update(FUNCTION_ENVIRONMENT | READ_ENVIRONMENT | GATE_ENVIRONMENT | W
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Docker engine, installed and started if need be. It outlives the clouds, so that what they leave is seen."""
-    folder = tmp_path_factory.mktemp("engine")
-    ensure_engine(folder, print)
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all the processes of this test run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: Path, what: str) -> Iterator[None]:
+    """Of the processes of a test run, one at a time is in here."""
+    with (folder / f"{what}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def engine(shared_folder: Path) -> Iterator[None]:
+    """A Docker engine, installed and started if need be. It outlives the clouds, so that what they leave is seen.
+
+    The processes of a test run share it; the last one that uses it stops it.
+    """
+    folder = shared_folder / "engine"
+    folder.mkdir(exist_ok=True)
+    user = folder / f"{os.getpid()}.user"
+    with one_at_a_time(shared_folder, "engine"):
+        ensure_engine(folder, print)
+        user.touch()
     yield
-    stop_engine(folder, print)
+    with one_at_a_time(shared_folder, "engine"):
+        user.unlink()
+        if not list(folder.glob("*.user")):
+            stop_engine(folder, print)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ import pytest
 from portcall.cli.demo import base_of
 from portcall.local.base_image import build_arguments, ensure_base_image
 from portcall.local.inbox import Received, read
+from tests.conftest import one_at_a_time
 from tests.deployments import WITHIN, Deployments
 from tests.local.conftest import Cloud, eventually, forget_images, free_port
 
@@ -185,10 +186,12 @@ def get(url: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def base_image(engine: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+def base_image(engine: None, shared_folder: Path) -> None:
     """What the fixtures' Dockerfiles begin with."""
-    folder = tmp_path_factory.mktemp("base")
-    ensure_base_image(base_of(FIXTURES / "plain-http" / "Dockerfile"), folder, print)
+    folder = shared_folder / "base"
+    with one_at_a_time(shared_folder, "base"):
+        folder.mkdir(exist_ok=True)
+        ensure_base_image(base_of(FIXTURES / "plain-http" / "Dockerfile"), folder, print)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,11 +36,12 @@ class Bench:
     """A folder to build in, and where each client keeps its images, apart from the user's own."""
 
     folder: Path
+    storage: Path
 
     def run(self, *command: str) -> None:
         install(command[0])
-        storage = self.folder / command[0]
-        own = [f"--root={storage}/root", f"--runroot={storage}/run", "--storage-driver=vfs"]
+        # podman takes no path of more than 50 characters here.
+        own = [f"--root={self.storage}/root", f"--runroot={self.storage}/run", "--storage-driver=vfs"]
         options = own if command[0] in ("podman", "buildah") else []
         line = [command[0], *options, *command[1:]]
         ended = subprocess.run(line, cwd=self.folder, capture_output=True, text=True)
@@ -64,7 +66,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     (folder / "Dockerfile").write_text(DOCKERFILE)
     (folder / ".dockerignore").write_text("*\n!root.tar\n!index.html\n")
     (folder / "root.tar").write_bytes(gzip.decompress(busybox_layer()))
-    yield Bench(folder)
+    with tempfile.TemporaryDirectory(prefix="images-") as storage:
+        yield Bench(folder, Path(storage))
     shutil.rmtree(folder)
 
 
