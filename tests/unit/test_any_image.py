@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from deployer.domain import fargate, image
+from deployer.domain import fargate, image, ports
 from deployer.domain.errors import BadLabelError, UnsupportedImageError
 from deployer.domain.failure import explain
 from deployer.domain.image import Defaults, ImageSpec, Limits
@@ -105,8 +105,8 @@ def can_run(found: ImageSpec) -> None:
     assert int(found.memory) <= LIMITS.max_memory
     assert found.architecture in ("X86_64", "ARM64")
     assert found.capacity in ("FARGATE", "FARGATE_SPOT")
-    assert 0 < len(found.ports) <= image.PORTS_LIMIT
-    assert found.ports == sorted(set(found.ports))
+    assert 0 < len(found.ports) <= ports.LIMIT
+    assert len(set(found.ports)) == len(found.ports) == len(found.named_by)
     assert all(0 < port < 65536 for port in found.ports)
     assert found.health == "tcp" or found.health.startswith("/")
     assert 5 <= found.timeout <= 840

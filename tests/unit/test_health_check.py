@@ -74,6 +74,9 @@ def test_what_is_no_check_is_none(none):
         ("curl HTTP://LOCALHOST/", 80, "/"),
         ("curl --fail localhost:8080/up; true", 8080, "/up"),
         ("curl localhost/up", 80, "/up"),
+        ("curl -fsS localhost:8080 || exit 1", 8080, "/"),
+        ("true; wget -q --spider 127.0.0.1:9000", 9000, "/"),
+        ("curl --unix-socket /run/app.sock http://localhost/up", None, "/up"),
         ("""node -e "require('http').get('http://localhost:3000/health', r => process.exit(r.statusCode != 200))\"""", 3000, "/health"),
         ("""python -c 'import urllib.request as r; r.urlopen("http://localhost:8000/")'""", 8000, "/"),
         ("curl http://localhost:$PORT/health", None, "/health"),
@@ -92,6 +95,7 @@ def test_the_address_that_the_check_asks_is_found(command, port, path):
     "command",
     [
         "pg_isready -h localhost", "nc -z localhost 3000", "redis-cli -u redis://localhost:6379/0", "wait-for localhost:5432",
+        "curl -f $URL || nc -z localhost:5432",
         "curl https://localhost/health", "curl http://localhost.example.com/", "curl http://example.com/localhost/x",
         "curl http://user@localhost/x", "curl http://localhost:3000/$STAGE/health", "curl http://localhost:3000/ä",
         "test -e /tmp/localhost/up",

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from deployer.domain import image
+from deployer.domain import ports as candidate_ports
 from deployer.domain.errors import BadLabelError, UnsupportedImageError
 from deployer.domain.image import Defaults, ImageSpec, Limits
 
@@ -54,6 +55,7 @@ def test_an_image_says_it_all():
             "startPeriod": 5,
         },
         expires=None,
+        named_by=["HEALTHCHECK"],
     )
 
 
@@ -137,7 +139,11 @@ def test_several_exposed_ports_are_candidates_in_ascending_order():
 
 def test_the_health_check_tells_which_of_the_exposed_ports_it_is():
     assert exposing("9090/tcp", "8080/tcp", Healthcheck=checking("http://localhost:8080/")) == [8080]
-    assert exposing("9090/tcp", "8080/tcp", Healthcheck=checking("http://localhost:7070/")) == [8080, 9090]
+    assert exposing("9090/tcp", "8080/tcp", Healthcheck=checking("http://localhost:7070/")) == [
+        7070,
+        8080,
+        9090,
+    ]
     assert exposing("9090/tcp", "8080/tcp", Healthcheck=checking("http://localhost:$PORT/")) == [8080, 9090]
     assert exposing("80/tcp", "8080/tcp", Healthcheck=checking("http://localhost/")) == [80]
 
@@ -158,7 +164,7 @@ def test_a_health_check_of_another_port_tells_no_path():
 
 
 @pytest.mark.parametrize(
-    "ports", [{}, None, [], "80", {"0/tcp": {}, "65536": {}, "٣": {}, "80/": {}, "/tcp": {}, "1-5": {}, "": {}}]
+    "ports", [{}, None, [], "80", {"0/tcp": {}, "65536": {}, "٣": {}, "80/": {}, "/tcp": {}, "5-1": {}, "": {}}]
 )
 def test_what_is_no_port_is_not_taken_for_one(ports):
     assert spec(ExposedPorts=ports).ports == [3000]
@@ -171,8 +177,8 @@ def test_an_image_that_exposes_no_tcp_port_is_refused_unless_a_label_names_one()
 
 
 def test_too_many_ports_are_refused_unless_a_label_names_one():
-    many = [f"{port}/tcp" for port in range(1, image.PORTS_LIMIT + 2)]
-    assert len(exposing(*many[:-1])) == image.PORTS_LIMIT
+    many = [f"{port}/tcp" for port in range(1, candidate_ports.LIMIT + 2)]
+    assert len(exposing(*many[:-1])) == candidate_ports.LIMIT
     with pytest.raises(UnsupportedImageError, match=r"21 TCP ports.*LABEL portcall\.port"):
         exposing(*many)
     assert exposing(*many, Labels={"portcall.port": "7"}) == [7]

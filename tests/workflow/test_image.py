@@ -54,6 +54,23 @@ def test_of_several_ports_the_lowest_that_answers_is_taken_and_the_others_are_cl
     assert world.closed == [8000, 9090]
 
 
+def test_the_mail_says_which_of_several_ports_was_chosen(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"80/tcp": {}}, "Env": ["PORT=8080"]}
+    world.listens = [80]
+    deploy(push(1))
+    assert (
+        "It answered on port 80, named by EXPOSE. Also named, and closed now: 8080 (ENV PORT)."
+        in world.mails[0]["text"]
+    )
+    assert world.closed == [8080]
+
+
+def test_the_mail_says_nothing_of_ports_where_there_was_no_choice(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"80/tcp": {}}}
+    deploy(push(1))
+    assert "named by" not in world.mails[0]["text"]
+
+
 def test_a_restart_starts_from_what_was_read_before(deploy, world, push, stop):
     world.configuration = {"Cmd": ["app"], "ExposedPorts": {"9090/tcp": {}, "8080/tcp": {}}}
     world.listens = [9090]

@@ -28,6 +28,10 @@ ADDRESS = re.compile(
     re.VERBOSE | re.ASCII | re.IGNORECASE,
 )
 
+UNIX_SOCKET = re.compile(r"(?<!\S)--(?:abstract-)?unix-socket(?!\S)|(?<!\S)--unix-socket=")
+# The address belongs to the last command before it.
+HTTP_CLIENT = re.compile(r"\b(?:curl|wget|http)\b[^;&|]*$")
+
 
 @dataclass(frozen=True)
 class Address:
@@ -73,11 +77,13 @@ def _is_command(test: list[Any]) -> bool:
 
 
 def _addresses(command: str) -> Iterator[Address]:
+    # Where a Unix socket is asked, the URL's port is none that anything listens on.
+    over_tcp = not UNIX_SOCKET.search(command)
     for found in ADDRESS.finditer(command):
-        # `localhost/healthz` is one, as curl and wget take it; `localhost:5432` may be a database.
-        if found["scheme"] or found["path"]:
+        # `localhost/healthz` is one, as is what curl and wget are given; `localhost:5432` may be a database.
+        if found["scheme"] or found["path"] or HTTP_CLIENT.search(command[: found.start()]):
             port = int(found["port"] or 0) if found["colon"] else 80
-            yield Address(port if 0 < port < 65536 else None, found["path"] or "/")
+            yield Address(port if over_tcp and 0 < port < 65536 else None, found["path"] or "/")
 
 
 def _seconds(nanoseconds: object, *, default: int, least: int, most: int) -> int:

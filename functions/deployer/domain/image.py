@@ -3,12 +3,12 @@
 Source: https://github.com/opencontainers/image-spec/blob/main/config.md
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from deployer.domain import fargate, health_check, labels, platforms
+from deployer.domain import ports as candidate_ports
 from deployer.domain.errors import UnsupportedImageError
 from deployer.domain.health_check import Address
 from deployer.domain.manifest import MEDIA_TYPES, choose, config_digest, is_app, is_index, parse
@@ -25,8 +25,6 @@ __all__ = [
     "parse",
     "spec",
 ]
-
-PORTS_LIMIT = 20
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,9 @@ class ImageSpec:
     """How to run an image, as ECS words it.
 
     `digests` are all those under which ECS may report it, the pushed one first. `ports` are the candidates,
-    ascending, a single one where it is certain. `health` is `tcp` or a path; `timeout` are the seconds until
-    it must answer. `container_health` is the container definition's `healthCheck`. `expires` are seconds, 0
-    for never and None where the image does not say.
+    the likeliest first, a single one where it is certain; `named_by` says for each what names it. `health` is
+    `tcp` or a path; `timeout` are the seconds until it must answer. `container_health` is the container
+    definition's `healthCheck`. `expires` are seconds, 0 for never and None where the image does not say.
     """
 
     digests: list[str]
@@ -71,15 +69,21 @@ class ImageSpec:
     capacity: str
     container_health: dict[str, Any] | None
     expires: int | None
+    named_by: list[str] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
         """What travels in the workflow's document."""
         return asdict(self)
 
+    def answering_on(self, port: int) -> "ImageSpec":
+        """The same, now that it is known on which of its ports the app answers."""
+        by = [name for each, name in zip(self.ports, self.named_by, strict=False) if each == port]
+        return replace(self, ports=[port], named_by=by)
+
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "ImageSpec":
         """Read what `document` wrote; what else is there is left alone."""
-        return cls(**{each.name: document[each.name] for each in fields(cls)})
+        return cls(**{each.name: document[each.name] for each in fields(cls) if each.name in document})
 
 
 def spec(config: dict[str, Any], *, digests: Sequence[str], defaults: Defaults, limits: Limits) -> ImageSpec:
@@ -96,7 +100,14 @@ def spec(config: dict[str, Any], *, digests: Sequence[str], defaults: Defaults, 
         )
     said = labels.read(settings.get("Labels"))
     asked = health_check.address(settings.get("Healthcheck"))
-    ports = [said.port] if said.port else _ports(settings.get("ExposedPorts"), asked, defaults.port)
+    candidates = candidate_ports.candidates(
+        label=said.port,
+        exposed=settings.get("ExposedPorts"),
+        asked=asked.port if asked else None,
+        environment=settings.get("Env"),
+        default=defaults.port,
+    )
+    ports = [each.port for each in candidates]
     size = fargate.size(
         said.cpu,
         said.memory,
@@ -107,6 +118,7 @@ def spec(config: dict[str, Any], *, digests: Sequence[str], defaults: Defaults, 
         digests=list(dict.fromkeys(digests)),
         architecture=architecture,
         ports=ports,
+        named_by=[each.named_by for each in candidates],
         cpu=str(size.cpu),
         memory=str(size.memory),
         health=said.health or _path(asked, ports) or defaults.health,
@@ -134,29 +146,6 @@ def _says_something(command: object) -> bool:
     return isinstance(command, list) and any(isinstance(word, str) and word.strip() for word in command)
 
 
-def _ports(exposed: object, asked: Address | None, default: int) -> list[int]:
-    """The TCP ports that EXPOSE names; the one of the health check if it is among them, or alone."""
-    found = [EXPOSED.fullmatch(each) for each in exposed] if isinstance(exposed, dict) else []
-    named = [(int(each[1]), (each[2] or "tcp").lower()) for each in found if each and 0 < int(each[1]) < 65536]
-    ports = sorted({port for port, protocol in named if protocol == "tcp"})
-    if asked and asked.port and (not ports or asked.port in ports):
-        return [asked.port]
-    if named and not ports:
-        raise UnsupportedImageError(
-            "The image exposes no TCP port, and it is over TCP that an app has to answer: EXPOSE the port that "
-            "does, or name it with LABEL portcall.port=<number>."
-        )
-    if len(ports) > PORTS_LIMIT:
-        raise UnsupportedImageError(
-            f"The image exposes {len(ports)} TCP ports, and {PORTS_LIMIT} can be tried; name the one that "
-            "answers with LABEL portcall.port=<number>."
-        )
-    return ports or [default]
-
-
 def _path(asked: Address | None, ports: list[int]) -> str:
     """The path of the health check, unless it asks another port: what answers there may not know it here."""
-    return asked.path if asked and (asked.port is None or asked.port in ports) else ""
-
-
-EXPOSED = re.compile("([0-9]{1,5})(?:/(tcp|udp|sctp))?", re.IGNORECASE)
+    return asked.path if asked and asked.port in (None, ports[0]) else ""

@@ -5,7 +5,8 @@ from typing import Any
 
 from deployer import outcomes
 from deployer.aws import sns
-from deployer.domain import mail, task_definition, timing
+from deployer.domain import mail, ports, task_definition, timing
+from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
 from deployer.observe import logger, seconds
 from deployer.settings import settings
@@ -28,7 +29,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     )
     url, switch = event["switch"]["url"], event["switch"]
     others = [event.get(step, {}).get("notes", []) for step in ("findings", "stopped")]
-    notes = [*others[0], *switch["notes"], *others[1]]
+    notes = [*_port_note(event), *others[0], *switch["notes"], *others[1]]
     if "restart" in event:
         news = mail.live_again(push, url, event["restart"]["reason"], notes, where)
     else:
@@ -43,3 +44,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     )
     seconds("PushToUrl", sum(took for _, took in phases))
     return {"at": time.time()}
+
+
+def _port_note(event: dict[str, Any]) -> list[str]:
+    """Which port was chosen, where the image named several."""
+    image = ImageSpec.from_document(event["image"])
+    named = zip(image.ports, image.named_by, strict=False)
+    note = ports.note([ports.Candidate(*each) for each in named], event["health"]["port"])
+    return [note] if note else []

@@ -77,7 +77,7 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
         direct_url=event["health"]["url"],
         address=stays,
         # The one port on which it answers: a restart need not look for it again.
-        image=dataclasses.replace(image, ports=[event["health"]["port"]]).document(),
+        image=image.answering_on(event["health"]["port"]).document(),
         previous=seen.digest if seen and "restart" not in event else "",
         crashes=seen.crashes if seen and "restart" in event else [],
         # Those that a SwitchOver before this one did not get round to stopping come along.
