@@ -39,7 +39,6 @@ FUNCTION_ENVIRONMENT = {
     "PROBE_GROUP_ID": "",
     "ALLOWED_CIDR": "0.0.0.0/0",
     "EXECUTION_ROLE_ARN": "arn:aws:iam::111122223333:role/execution",
-    "TASK_ROLE_ARN": "arn:aws:iam::111122223333:role/task",
     "APP_LOG_GROUP": "apps",
     "TOPIC_ARN": "arn:aws:sns:eu-west-1:111122223333:portcall",
     "LEDGER_TABLE": "ledger",

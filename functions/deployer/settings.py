@@ -28,7 +28,6 @@ class Settings:
     probe_group: str
     cidr: str
     execution_role: str
-    task_role: str
     log_group: str
     topic: str
     ledger: str
@@ -128,7 +127,6 @@ def settings() -> Settings:
         probe_group=env["PROBE_GROUP_ID"],
         cidr=env["ALLOWED_CIDR"],
         execution_role=env["EXECUTION_ROLE_ARN"],
-        task_role=env["TASK_ROLE_ARN"],
         log_group=env["APP_LOG_GROUP"],
         topic=env["TOPIC_ARN"],
         ledger=env["LEDGER_TABLE"],

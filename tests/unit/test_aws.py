@@ -507,11 +507,12 @@ def test_a_revision_is_for_a_digest_and_says_whose_it_is(stub):
         stack="portcall",
         registry="registry.example",
         execution_role="execution",
-        task_role="task",
         log_group="apps",
         region="eu-west-1",
     )
     assert request["family"] == "portcall_team_sweb"
+    # With a task role the app would have credentials of the account.
+    assert "taskRoleArn" not in request
     assert request["containerDefinitions"][0]["image"] == f"registry.example/team/web@{push.digest}"
     assert request["runtimePlatform"]["cpuArchitecture"] == "ARM64"
     (container,) = request["containerDefinitions"]

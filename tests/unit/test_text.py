@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from deployer.domain.text import discreet, printable
+from deployer.domain.text import discreet, printable, without_keys
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +43,28 @@ def test_it_is_one_line_that_any_channel_takes(text):
         ('{"password": "hunter2", "user": "me"}', '{"password": "***", "user": "me"}'),
         ("GET /?api_key=abc&page=2", "GET /?api_key=***&page=2"),
         ("postgres://me:s3cret@db:5432/x", "postgres://me:***@db:5432/x"),
+        ("password: hunter2", "password: ***"),
+        ("  - db_password: 'hunter 2'", "  - db_password: ***"),
+        ('   "token" : "abc",', '   "token" : "***",'),
+        ("x-api-key: abcdef", "x-api-key: ***"),
+        ("spring.datasource.password=abc", "spring.datasource.password=***"),
+        ("> Authorization: Bearer abc.def", "> Authorization: Bearer ***"),
+        (
+            "{'Authorization': 'Basic dXNlcjpwYXNz', 'Accept': '*/*'}",
+            "{'Authorization': 'Basic ***', 'Accept': '*/*'}",
+        ),
+        ("authorization=0123456789abcdef0123", "authorization=***"),
+        ("sent Bearer 0123456789abcdef", "sent Bearer ***"),
+        ("User AKIAIOSFODNN7EXAMPLE is not", "User AKIA*** is not"),
+        ("with ASIAIOSFODNN7EXAMPLE.", "with ASIA***."),
+        ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "got eyJ***"),
+        ("remote: ghp_0123456789abcdefghijABCDEFGHIJ012345", "remote: ghp_***"),
+        ("KEY='-----BEGIN RSA PRIVATE KEY-----\\nMIIE\\n'", "KEY='-----BEGIN RSA PRIVATE KEY-----***"),
+        ("-----BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE-----"),
+        ("Bearer authentication is required", "Bearer authentication is required"),
+        ("Authorization: missing", "Authorization: missing"),
+        ("no token: the file is empty", "no token: the file is empty"),
+        ("password: must not be empty", "password: must not be empty"),
         ("SyntaxError: Unexpected token: }", "SyntaxError: Unexpected token: }"),
         ("error: password authentication failed", "error: password authentication failed"),
         ("KeyError: 'SECRET_KEY'", "KeyError: 'SECRET_KEY'"),
@@ -53,7 +75,44 @@ def test_secrets_are_not_told(line, told):
     assert discreet(line) == told
 
 
-@pytest.mark.parametrize("line", ["x" * 500, "token" * 100, "=" * 500, "://" + "a:" * 200, "secret=" * 70])
+KEY = [
+    "-----BEGIN PRIVATE KEY-----",
+    *(f"{'MIIEvQ' * 10}{n}" for n in range(3)),
+    "AbC=",
+    "-----END PRIVATE KEY-----",
+]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["before", *KEY, "after"], ["before", KEY[0], "***", "after"]),
+        (KEY[2:], ["***"]),
+        (["a line", *KEY[2:], "after"], ["a line", "***", "after"]),
+        (KEY[:3], [KEY[0], "***"]),
+        ([KEY[0], "and then it crashed: 1"], [KEY[0], "and then it crashed: 1"]),
+        (["no key"], ["no key"]),
+    ],
+)
+def test_no_line_of_a_private_key_is_told(lines, told):
+    assert without_keys(lines) == told
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x" * 500,
+        "token" * 100,
+        "=" * 500,
+        "://" + "a:" * 200,
+        "secret=" * 70,
+        "token-" * 400,
+        "bearer " * 300,
+        "authorization:" * 200,
+        "eyJ" * 700,
+        "-----BEGIN " * 200,
+    ],
+)
 def test_no_line_takes_long(line):
     began = time.monotonic()
     discreet(line)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from deployer.domain.failure import Failure
 from deployer.domain.push import Push
-from deployer.domain.text import discreet, printable
+from deployer.domain.text import discreet, printable, without_keys
 
 SUBJECT_LIMIT = 99
 NAME_LIMIT = 40
@@ -199,7 +199,7 @@ def _serving(standing: Standing) -> str:
 
 def tail(log: Sequence[str]) -> list[str]:
     """The last lines of a log, fit for a mail: no secrets, nothing that could break it, and none too long."""
-    return [discreet(printable(line, LOG_LINE_LIMIT)) for line in log[-LOG_LINES:]]
+    return [discreet(printable(line, LOG_LINE_LIMIT)) for line in without_keys(log)[-LOG_LINES:]]
 
 
 def _last_lines(log: Sequence[str], context: Context) -> list[str]:

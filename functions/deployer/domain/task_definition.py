@@ -17,7 +17,6 @@ def request(
     stack: str,
     registry: str,
     execution_role: str,
-    task_role: str,
     log_group: str,
     region: str,
 ) -> dict[str, Any]:
@@ -56,7 +55,6 @@ def request(
         "memory": image.memory,
         "runtimePlatform": {"operatingSystemFamily": "LINUX", "cpuArchitecture": image.architecture},
         "executionRoleArn": execution_role,
-        "taskRoleArn": task_role,
         "containerDefinitions": [container],
         "tags": tags(push),
     }

@@ -41,7 +41,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             stack=config.stack,
             registry=config.registry,
             execution_role=config.execution_role,
-            task_role=config.task_role,
             log_group=config.log_group,
             region=config.region,
         )
