@@ -6,10 +6,10 @@ import urllib.request
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from portcall.cli.inbox import show
 from portcall.cli.progress import Progress
+from portcall.cli.terminal import Terminal, done
 from portcall.cli.up import bring_up
 from portcall.local.base_image import build_arguments, ensure_base_image
 from portcall.local.executions import follow
@@ -25,7 +25,7 @@ MAIL_TIMEOUT = 30.0
 @click.command()
 def demo() -> None:
     """Start the cloud, push the example app, follow its deployment, read the mail, open the URL."""
-    console = Console()
+    console = Terminal()
     settings = bring_up(console)
     image = f"{settings.registry}/flask-app:latest"
     seen = {mail.id for mail in read(settings.inbox)}
@@ -39,10 +39,9 @@ def demo() -> None:
         progress(f"docker push {image}")
         pushed = time.time()
         _docker(settings, "push", "--quiet", image)
-    console.print("\nThe push has started a deployment:", highlight=False)
+    console.print("\nThe push has started a deployment:")
     for state in follow(settings, since=pushed):
-        mark = "[green]✓[/]" if state.ok else "[red]✗[/]"
-        console.print(f"{mark} {state.name:<24} {state.seconds:5.1f} s", highlight=False)
+        console.print(done(state.ok), f"{state.name:<24} {state.seconds:5.1f} s")
     mail = _mail(settings, seen)
     console.print("\nThe mail that came:\n")
     show(console, mail)
@@ -52,7 +51,6 @@ def demo() -> None:
     console.print(
         "\nIt stays up. Look around with:  .venv/bin/portcall status, .venv/bin/portcall inbox"
         "\nStop it with:                   make down",
-        highlight=False,
         soft_wrap=True,
     )
 
@@ -85,13 +83,13 @@ def _mail(settings: CloudSettings, seen: set[str]) -> Received:
     )
 
 
-def _visit(console: Console, url: str) -> None:
+def _visit(console: Terminal, url: str) -> None:
     for path, expected in EXPECTED.items():
         try:
             with urllib.request.urlopen(url + path, timeout=10) as answer:
                 said = answer.read().decode().strip()
         except (urllib.error.URLError, OSError) as error:
             raise CloudError(f"{url}{path} does not answer: {error}") from error
-        console.print(f"GET {url}{path}  →  {said}", highlight=False, soft_wrap=True)
+        console.print(f"GET {url}{path}  →  {said}", soft_wrap=True)
         if expected not in said:
             raise CloudError(f"{url}{path} should answer {expected!r}.")

@@ -1,9 +1,9 @@
 """`portcall down`: nothing is left, no process and no container."""
 
 import click
-from rich.console import Console
 
 from portcall.cli.progress import Progress
+from portcall.cli.terminal import Terminal
 from portcall.local import cloud
 from portcall.local.docker_engine import stop_engine
 from portcall.local.settings import CloudSettings
@@ -12,10 +12,10 @@ from portcall.local.settings import CloudSettings
 @click.command()
 def down() -> None:
     """Stop the embedded cloud with everything that runs in it. The mails stay."""
-    take_down(Console(), CloudSettings.load())
+    take_down(Terminal(), CloudSettings.load())
 
 
-def take_down(console: Console, settings: CloudSettings) -> None:
+def take_down(console: Terminal, settings: CloudSettings) -> None:
     """Stop the cloud, its containers, and the Docker engine if `up` started it."""
     with Progress(console) as progress:
         progress("Stopping the embedded cloud and the apps in it")

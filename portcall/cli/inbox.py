@@ -4,10 +4,10 @@ import dataclasses
 import json
 
 import click
-from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
+from portcall.cli.terminal import Terminal, plain
 from portcall.local.inbox import Received, read
 from portcall.local.settings import CloudSettings
 
@@ -21,15 +21,15 @@ def inbox(as_json: bool, last: int | None) -> None:
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(mail) for mail in mails], indent=2))
         return
-    console = Console()
+    console = Terminal()
     if not mails:
         console.print("No mail yet. Push an image, and its URL arrives here.")
     for mail in mails:
         show(console, mail)
 
 
-def show(console: Console, mail: Received) -> None:
+def show(console: Terminal, mail: Received) -> None:
     """Print one mail."""
-    console.print(Rule(Text(mail.subject, style="bold"), align="left"))
-    console.print(Text(f"From: {mail.sender}\nTo:   {mail.to}\nDate: {mail.date}\n", style="dim"))
-    console.print(Text(mail.text), soft_wrap=True)
+    console.print(Rule(Text(plain(mail.subject), style="bold"), align="left"))
+    console.print(f"From: {mail.sender}\nTo:   {mail.to}\nDate: {mail.date}\n", style="dim")
+    console.print(mail.text, soft_wrap=True)

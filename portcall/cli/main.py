@@ -3,13 +3,13 @@
 import sys
 
 import click
-from rich.console import Console
 
 from portcall.cli.demo import demo
 from portcall.cli.down import down
 from portcall.cli.env import env
 from portcall.cli.inbox import inbox
 from portcall.cli.status import status
+from portcall.cli.terminal import fail
 from portcall.cli.up import up
 from portcall.local.docker_engine import EngineUnavailable
 from portcall.local.processes import CloudError
@@ -30,14 +30,10 @@ def main() -> None:
     try:
         cli(standalone_mode=True)
     except (CloudError, EngineUnavailable) as error:
-        Console(stderr=True).print(f"[red bold]portcall:[/] {error}", highlight=False, soft_wrap=True)
+        fail(str(error))
         sys.exit(1)
     except OSError as error:
         # A full disk, a folder that may not be written: whatever the file system says.
         place = f" ({error.filename})" if error.filename else ""
-        Console(stderr=True).print(
-            f"[red bold]portcall:[/] {error.strerror or error}{place}. Mend that, then run the command again.",
-            highlight=False,
-            soft_wrap=True,
-        )
+        fail(f"{error.strerror or error}{place}. Fix that, then run the command again.")
         sys.exit(1)

@@ -3,8 +3,10 @@
 import time
 from types import TracebackType
 
-from rich.console import Console
 from rich.status import Status
+from rich.text import Text
+
+from portcall.cli.terminal import Terminal, done, plain
 
 
 class Progress:
@@ -13,7 +15,7 @@ class Progress:
     On a terminal the phase turns; elsewhere its name is written when it begins and its time when it ends.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         self.console = console
         self._phase = ""
         self._began = 0.0
@@ -24,15 +26,15 @@ class Progress:
             # The same phase, further on: "Pulling python:3.13-slim (12 of 48 MB)".
             self._phase = phase
             if self._status:
-                self._status.update(f"{phase} …")
+                self._status.update(Text(plain(f"{phase} …")))
             return
-        self._end("[green]✓[/]")
+        self._end(ok=True)
         self._phase, self._began = phase, time.monotonic()
         if self.console.is_terminal:
-            self._status = self.console.status(f"{phase} …")
+            self._status = self.console.status(Text(plain(f"{phase} …")))
             self._status.start()
         else:
-            self.console.print(f"  {phase} … ", end="", highlight=False, soft_wrap=True)
+            self.console.print(f"  {phase} … ", end="", soft_wrap=True)
 
     def __enter__(self) -> "Progress":
         return self
@@ -40,16 +42,16 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end("[green]✓[/]" if kind is None else "[red]✗[/]")
+        self._end(ok=kind is None)
 
-    def _end(self, mark: str) -> None:
+    def _end(self, *, ok: bool) -> None:
         if not self._phase:
             return
-        seconds = f"[dim]{time.monotonic() - self._began:.1f} s[/]"
+        seconds = Text(f"{time.monotonic() - self._began:.1f} s", style="dim")
         if self._status:
             self._status.stop()
             self._status = None
-            self.console.print(f"{mark} {self._phase} {seconds}", highlight=False, soft_wrap=True)
+            self.console.print(done(ok), self._phase, seconds, soft_wrap=True)
         else:
-            self.console.print(f"{mark} {seconds}", highlight=False)
+            self.console.print(done(ok), seconds)
         self._phase = ""

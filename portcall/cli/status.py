@@ -4,9 +4,9 @@ import dataclasses
 import json
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from portcall.cli.terminal import Terminal
 from portcall.local import cloud
 from portcall.local.apps import running
 from portcall.local.processes import CloudError
@@ -25,10 +25,10 @@ def status(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(app) for app in apps], indent=2))
         return
-    console = Console()
+    console = Terminal()
     if not console.is_terminal:
         # In a file or a pipe there is no edge to break lines at.
-        console = Console(width=200)
+        console = Terminal(width=200)
     if not apps:
         console.print("Nothing runs. Push an image, and it will.")
         return

@@ -6,10 +6,11 @@ import time
 from types import FrameType
 
 import click
-from rich.console import Console
+from rich.text import Text
 
 from portcall.cli.down import take_down
 from portcall.cli.progress import Progress
+from portcall.cli.terminal import Terminal
 from portcall.local import cloud, stack
 from portcall.local.docker_engine import ensure_engine
 from portcall.local.inbox import read
@@ -23,7 +24,7 @@ from portcall.local.settings import CloudSettings
 @click.option("--account", help="Its AWS account id, 12 digits.  [default: 123456789012]")
 def up(detach: bool, port: int | None, account: str | None) -> None:
     """Start the embedded cloud and install the stack. Safe to repeat."""
-    console = Console()
+    console = Terminal()
     if account is not None and not (account.isascii() and account.isdigit() and len(account) == 12):
         raise click.BadParameter("an AWS account id has 12 digits.", param_hint="--account")
     settings = bring_up(console, port=port, account=account)
@@ -33,15 +34,14 @@ def up(detach: bool, port: int | None, account: str | None) -> None:
         f"  docker push {settings.registry}/flask-app:latest\n"
         f"  portcall inbox\n\n"
         f'Point the AWS CLI, boto3 and SAM at it with:  eval "$(portcall env)"',
-        highlight=False,
     )
     if detach:
-        console.print("Stop it with:  portcall down", highlight=False)
+        console.print("Stop it with:  portcall down")
     else:
         _stay(console, settings)
 
 
-def bring_up(console: Console, *, port: int | None = None, account: str | None = None) -> CloudSettings:
+def bring_up(console: Terminal, *, port: int | None = None, account: str | None = None) -> CloudSettings:
     """Everything that `up` does before it says so; used by `demo` as well."""
     noted = CloudSettings.load()
     wanted = dataclasses.replace(noted, port=port or noted.port, account=account or noted.account)
@@ -63,9 +63,9 @@ def bring_up(console: Console, *, port: int | None = None, account: str | None =
     return wanted
 
 
-def _stay(console: Console, settings: CloudSettings) -> None:
+def _stay(console: Terminal, settings: CloudSettings) -> None:
     """Tell of each mail until Ctrl-C, then take everything down."""
-    console.print("It stays up until you press Ctrl-C.", highlight=False)
+    console.print("It stays up until you press Ctrl-C.")
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -77,9 +77,9 @@ def _stay(console: Console, settings: CloudSettings) -> None:
             for mail in read(settings.inbox):
                 if mail.id not in seen:
                     seen.add(mail.id)
-                    console.print(f"[bold]✉[/] {mail.subject}", highlight=False)
+                    console.print(Text("✉", style="bold"), mail.subject)
             time.sleep(1)
-        console.print("The embedded cloud has ended by itself; its log is in", settings.logs / "cloud.log")
+        console.print("The embedded cloud has ended by itself; its log is in", str(settings.logs / "cloud.log"))
     except KeyboardInterrupt:
         console.print()
     finally:

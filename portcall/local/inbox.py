@@ -41,13 +41,18 @@ def _received(key: str, message: Message) -> Received:
     return Received(
         id=key,
         date=parsedate_to_datetime(message["Date"]).isoformat(),
-        sender=str(message["From"]),
-        to=str(message["To"]),
-        subject=str(message["Subject"]),
+        sender=_whole(message["From"]),
+        to=_whole(message["To"]),
+        subject=_whole(message["Subject"]),
         text=body.get_content() if body else "",
         attributes={
-            name[len(ATTRIBUTE) :].lower(): str(value)
+            name[len(ATTRIBUTE) :].lower(): _whole(value)
             for name, value in message.items()
             if name.lower().startswith(ATTRIBUTE.lower())
         },
     )
+
+
+def _whole(header: object) -> str:
+    """A header's value; one that was too long for the header's own line begins on the next, after a space."""
+    return str(header).strip()
