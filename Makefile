@@ -12,7 +12,9 @@ demo: $(TOOLS) ## The whole road on this machine: cloud, docker push, mail, URL
 	@$(PORTCALL) demo
 
 test: $(TOOLS) ## All tests: unit, workflow, local, e2e
-	@.venv/bin/python -m pytest tests/unit tests/workflow tests/local tests/e2e
+	@rm -rf .portcall/iam-decisions
+	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest tests/unit tests/workflow tests/local tests/e2e
+	@.venv/bin/python -m bench.permissions --parts .portcall/iam-decisions
 
 check: $(TOOLS) ## Format, lint, types, template; changes nothing
 	@.venv/bin/ruff format --check .
@@ -22,6 +24,10 @@ check: $(TOOLS) ## Format, lint, types, template; changes nothing
 	@.venv/bin/cfn-lint template.yaml
 
 tools: $(TOOLS) ## SAM, uv and portcall, in .venv/bin
+
+scan: $(TOOLS) ## Security scanners on the template and its policies
+	@.tools/bin/uv sync --quiet --locked --project scan
+	@.venv/bin/python -m scan
 
 up: $(TOOLS) ## The embedded cloud, left running
 	@$(PORTCALL) up --detach

@@ -73,6 +73,13 @@ WATCH_ENVIRONMENT = {
     "TAG_PATTERN": "*",
 }
 
+# Where clouds write the calls that IAM let through; each process of the tests has a folder of its own.
+DECISIONS = Path()
+if "PORTCALL_IAM_DECISIONS" in os.environ:
+    DECISIONS = Path(os.environ["PORTCALL_IAM_DECISIONS"]) / os.environ.get("PYTEST_XDIST_WORKER", "main")
+    DECISIONS.mkdir(parents=True, exist_ok=True)
+    os.environ["PORTCALL_IAM_DECISIONS"] = str(DECISIONS.resolve())
+
 # At import time: Powertools reads its names when the steps are imported.
 for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
     del os.environ[name]
@@ -111,6 +118,12 @@ def engine(shared_folder: Path) -> Iterator[None]:
         user.unlink()
         if not list(folder.glob("*.user")):
             stop_engine(folder, print)
+
+
+@pytest.fixture(autouse=True)
+def _name_the_test(request: pytest.FixtureRequest) -> None:
+    if DECISIONS.name:
+        (DECISIONS / "test").write_text(request.node.nodeid)
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ class Settings:
     root_secret: str
     smtp_host: str = ""
     ecs_role_seconds: float = 0.0
+    # Where the calls that IAM let through are written, None for nowhere.
+    decisions: Path | None = None
 
     @property
     def registry(self) -> str:

@@ -66,6 +66,7 @@ def parse(arguments: list[str] | None) -> Settings:
         help="a Python with boto3 and nothing else, for the functions",
     )
     given = parser.parse_args(arguments)
+    decisions = os.environ.get("PORTCALL_IAM_DECISIONS")
     state_dir = given.state_dir.resolve()
     root_key.make_private(state_dir)
     return Settings(
@@ -78,6 +79,7 @@ def parse(arguments: list[str] | None) -> Settings:
         root_secret="",
         smtp_host=os.environ.get("SMTP_HOST", ""),
         ecs_role_seconds=float(os.environ.get("ECS_SERVICE_LINKED_ROLE_SECONDS", "0")),
+        decisions=Path(decisions).resolve() if decisions else None,
     )
 
 

@@ -522,6 +522,88 @@ def test_a_second_stack_deploys_its_own_pushes_and_leaves_nothing_when_it_is_del
     assert stack.deploy()["status"] == "SUCCEEDED"
 
 
+# ── What seldom happens, with the permissions that there are for it
+
+
+def test_the_sweep_starts_an_app_again_whose_stop_nobody_heard_of(stack: Installed) -> None:
+    execution = stack.deploy()
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    (task,) = eventually(lambda: stack.tasks() if stack.tasks() == stack.tasks(execution) else None)
+    eventually(lambda: len(containers(stack.cloud.port)) == 1)
+    events, rule = stack.cloud.client("events"), stack.resources["RestartAppFunctionTaskStops"]
+    events.disable_rule(Name=rule)
+    try:
+        subprocess.run(["docker", "kill", *containers(stack.cloud.port)], check=True, capture_output=True)
+        eventually(lambda: not stack.tasks())
+        assert list(stack.sweep()) == [stack.app]
+        eventually(lambda: [each for each in stack.tasks() if each != task], within=WITHIN)
+        stack.deployments.ended(stack.app)
+    finally:
+        events.enable_rule(Name=rule)
+
+
+def test_the_sweep_removes_the_security_group_of_a_deployment_that_is_gone(stack: Installed) -> None:
+    def groups() -> list[str]:
+        tagged = [{"Name": "tag:portcall:stack", "Values": [stack.name]}]
+        found = stack.cloud.client("ec2").describe_security_groups(Filters=tagged)["SecurityGroups"]
+        return [each["GroupId"] for each in found]
+
+    ports = {"3000/tcp": {}, "3001/tcp": {}}
+    command = ["sh", "-c", f": {uuid.uuid4()}; {SERVES}"]
+    digest = stack.cloud.push(stack.app, command, tag="latest", ExposedPorts=ports)
+    (execution,) = stack.deployments.ended(stack.app, digest)
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    before = groups()
+    assert before
+    assert stack.deploy()["status"] == "SUCCEEDED"
+    eventually(lambda: len(containers(stack.cloud.port)) == 1)
+
+    def swept() -> bool:
+        stack.sweep()
+        return not set(before) & set(groups())
+
+    eventually(swept, within=WITHIN, every=1)
+
+
+def test_a_step_that_waits_asks_ecs_once_an_event_may_be_lost(stack: Installed) -> None:
+    execution = stack.deploy()
+    (task,) = stack.tasks(execution)
+    stack.cloud.client("dynamodb").delete_item(
+        TableName=stack.outputs["LedgerTableName"], Key={"pk": {"S": f"task#{task}"}, "sk": {"S": "state"}}
+    )
+    document = {**json.loads(execution["input"]), "task": {"arn": task}}
+    event = {"token": "given up", "attempt": 1, "deployment": document}
+    waits = stack.resources["WaitForRunningFunction"]
+    assert stack.cloud.invoke(waits, event) == ("", None)
+    # News of a stop may be there first.
+    stack.cloud.client("ecs").stop_task(cluster=stack.outputs["ClusterArn"], task=task)
+    eventually(lambda: not containers(stack.cloud.port))
+    assert stack.cloud.invoke(waits, event) == ("", None)
+
+
+def test_a_deployment_that_is_overtaken_at_the_end_tells_other_programs(stack: Installed) -> None:
+    first = stack.deploy()
+    assert stack.deploy()["status"] == "SUCCEEDED"
+    eventually(lambda: len(containers(stack.cloud.port)) == 1)
+    told = stack.cloud.watch(source=["portcall"])
+    late = {**json.loads(first["output"]), "id": str(uuid.uuid4())}
+    error, said = stack.cloud.invoke(stack.resources["SwitchOverFunction"], late)
+    assert (error, said["verdict"]) == ("", "superseded")
+    (event,) = eventually(told)
+    assert event["detail-type"] == "Deployment Superseded"
+
+
+def test_an_app_gets_a_parameter_that_is_encrypted_with_a_key_of_the_account(stack: Installed) -> None:
+    kms, ssm = stack.cloud.client("kms"), stack.cloud.client("ssm")
+    name, key = f"/portcall/{stack.app}/WORD", kms.create_key()["KeyMetadata"]["KeyId"]
+    ssm.put_parameter(Name=name, Value="friend", Type="SecureString", KeyId=key)
+    try:
+        execution = stack.deploy(f'[ "$WORD" = friend ] && {{ {SERVES}; }}')
+        assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    finally:
+        ssm.delete_parameter(Name=name)
+
+
 # ── In a thief's hands
 
 

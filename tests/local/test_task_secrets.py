@@ -14,6 +14,17 @@ NOT_RETRIEVED = (
     "unable to retrieve secrets from ssm: "
 )
 
+# What every task needs before it starts.
+STARTS: dict[str, dict[str, Any]] = {
+    "log in": {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
+    "pull": {
+        "Effect": "Allow",
+        "Action": ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+        "Resource": "*",
+    },
+    "log": {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"},
+}
+
 
 class Parameters:
     """Those of one app."""
@@ -29,9 +40,9 @@ class Parameters:
     def arn(self, name: str) -> str:
         return f"arn:aws:ssm:{self.cloud.region}:{self.cloud.account}:parameter{self.folder}/{name}"
 
-    def role(self, *more: dict[str, str]) -> str:
+    def role(self, *more: dict[str, Any]) -> str:
         read = {"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": self.arn("*")}
-        return self.cloud.role("ecs-tasks", read, *more)
+        return self.cloud.role("ecs-tasks", *STARTS.values(), read, *more)
 
 
 @pytest.fixture
@@ -90,12 +101,27 @@ def test_each_kind_of_parameter_arrives_by_arn_and_by_name_and_shows_nowhere_els
 
 def test_a_role_that_may_not_read_the_parameter_starts_nothing(cloud: Cloud, parameters: Parameters) -> None:
     parameters.put("NAME", "String")
-    for role in (cloud.role("ecs-tasks"), ""):
+    for role in (cloud.role("ecs-tasks", *STARTS.values()), ""):
         refused = reason(cloud, role, NAME=parameters.arn("NAME"))
         assert refused.startswith(
             "service call has been retried 1 time(s): AccessDeniedException: User: arn:aws:sts"
         )
         assert f"ssm:GetParameters on resource: {parameters.arn('NAME')}" in refused
+
+
+@pytest.mark.parametrize(
+    ("missing", "action"),
+    [
+        ("log in", "ecr:GetAuthorizationToken"),
+        ("pull", "ecr:BatchCheckLayerAvailability"),
+        ("log", "logs:CreateLogStream"),
+    ],
+)
+def test_a_role_that_may_not_pull_or_log_starts_nothing(cloud: Cloud, missing: str, action: str) -> None:
+    given = [statement for name, statement in STARTS.items() if name != missing]
+    task = cloud.await_task(start(cloud, cloud.role("ecs-tasks", *given), ["sleep", "60"]), "STOPPED")
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert f"is not authorized to perform: {action} on resource: " in task["stoppedReason"]
 
 
 def test_a_parameter_that_is_not_there_starts_nothing(cloud: Cloud, parameters: Parameters) -> None:
@@ -109,7 +135,17 @@ def test_a_key_of_the_customer_needs_decrypt_too(cloud: Cloud, parameters: Param
     value = parameters.put("NAME", "SecureString", KeyId=key["KeyId"])
     refused = reason(cloud, parameters.role(), NAME=parameters.arn("NAME"))
     assert "AccessDeniedException: The ciphertext refers to a customer master key" in refused
-    role = parameters.role({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key["Arn"]})
+    decrypt = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key["Arn"]}
+    elsewhere = {"StringEquals": {"kms:ViaService": f"secretsmanager.{cloud.region}.amazonaws.com"}}
+    of_another = {"StringLike": {"kms:EncryptionContext:PARAMETER_ARN": f"{parameters.arn('OTHER')}"}}
+    for condition in (elsewhere, of_another):
+        role = parameters.role({**decrypt, "Condition": condition})
+        assert "customer master key" in reason(cloud, role, NAME=parameters.arn("NAME"))
+    ours = {
+        "StringEquals": {"kms:ViaService": f"ssm.{cloud.region}.amazonaws.com"},
+        "StringLike": {"kms:EncryptionContext:PARAMETER_ARN": parameters.arn("*")},
+    }
+    role = parameters.role({**decrypt, "Condition": ours})
     task = cloud.await_task(start(cloud, role, ["env"], NAME=parameters.arn("NAME")), "STOPPED")
     assert f"NAME={value}" in cloud.log_lines(task)
 

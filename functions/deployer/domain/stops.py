@@ -37,7 +37,7 @@ class Sign:
 SCRIPT = r"(?P<script>/?[\w./-]+\.(?:sh|bash|py|js|rb|pl))"
 PROGRAM = r"(?P<program>/?[\w./-]+)"
 SHELL_SAYS = rf"^(?:[\w./-]+): (?:line )?(?:\d+: )?(?:exec: )?{PROGRAM}: "
-SECRET = r"secrets? from (?:asm|ssm)|fetch secret|secrets ?manager:|ssm:"
+SECRET = r"secrets? from (?:asm|ssm)|fetch secret|secrets ?manager:|ssm:"  # noqa: S105 - a pattern
 PULL = r"cannotpull|pull [\w ]*registry auth"
 GONE = r"not found|unknown|404|does not exist"
 DENIED = r"403|access ?denied|not authorized|kms"

@@ -29,8 +29,10 @@ def install(settings: Settings) -> None:
     wrap(stepfunctions, "_call_lambda", _ask_before_invoke)
 
 
-def role_allows(role_arn: str, *, service: str, action: str, resource: str) -> bool:
-    """Whether a service can assume the role, and the role may do the action."""
+def role_allows(
+    role_arn: str, *, service: str, action: str, resource: str, keys: dict[str, str] | None = None
+) -> bool:
+    """Whether a service can assume the role, and the role may do it; condition keys in lower case."""
     role_name = role_arn.rsplit("/", 1)[-1]
     account = get_account_id()
     role = iam._roles.get_scoped(account, None, role_name)
@@ -43,6 +45,7 @@ def role_allows(role_arn: str, *, service: str, action: str, resource: str) -> b
         action=action,
         resource_arn=resource,
         region=get_region(),
+        service_context=keys or {},
     )
     policies = iam_evaluator._gather_role_policies(role_name, account)
     limits = iam_evaluator._permissions_boundary(iam._roles, role_name, account)

@@ -159,7 +159,7 @@ def _delay_as_told(original: Function) -> Function:
         delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** counts.get(index, 0)
         delay = min(delay, retrier.get("MaxDelaySeconds", delay))
         if retrier.get("JitterStrategy") == "FULL":
-            delay = random.uniform(0, delay)
+            delay = random.uniform(0, delay)  # noqa: S311 - a delay, no secret
         return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1.0}, index
 
     return find_matching_retrier

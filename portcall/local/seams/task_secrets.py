@@ -10,7 +10,7 @@ import contextvars
 from typing import Any
 
 from ministack.core import iam_actions
-from ministack.core.responses import get_account_id, new_uuid
+from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import ecs, kms, ssm
 
 from portcall.local.options import Settings
@@ -20,7 +20,8 @@ from portcall.local.seams.service_roles import role_allows
 # AWS manages this key, and lets everybody decrypt with it who may read the parameter.
 _MANAGED_KEY = "alias/aws/ssm"
 
-_execution_role: contextvars.ContextVar[str] = contextvars.ContextVar("execution_role", default="")
+# The role that Fargate starts this thread's task with.
+execution_role: contextvars.ContextVar[str] = contextvars.ContextVar("execution_role", default="")
 
 
 def install(settings: Settings) -> None:
@@ -30,11 +31,11 @@ def install(settings: Settings) -> None:
 
 def _remember_role(original: Function) -> Function:
     def start_task_worker(task: dict[str, Any], definition: dict[str, Any], *rest: Any) -> None:
-        token = _execution_role.set(definition.get("executionRoleArn") or "")
+        token = execution_role.set(definition.get("executionRoleArn") or "")
         try:
             original(task, definition, *rest)
         finally:
-            _execution_role.reset(token)
+            execution_role.reset(token)
 
     return start_task_worker
 
@@ -54,7 +55,7 @@ def _value(value_from: str) -> str:
     _name, parameter = ssm._lookup_parameter(value_from, allow_arn_region=True, flexible_name=True)
     asked = value_from.partition(":parameter")[2] or value_from
     arn = parameter["ARN"] if parameter else ssm._param_arn(asked)
-    role = _execution_role.get()
+    role = execution_role.get()
     if not role_allows(role, service="ecs-tasks.amazonaws.com", action="ssm:GetParameters", resource=arn):
         session = f"arn:aws:sts::{get_account_id()}:assumed-role/{role.rpartition('/')[2]}/{new_uuid()}"
         raise _refused(iam_actions.identity_denial_message("ssm:GetParameters", session, arn, False))
@@ -63,7 +64,11 @@ def _value(value_from: str) -> str:
     key = parameter["KeyId"]
     if key and key != _MANAGED_KEY:
         key_arn = (kms._resolve_key(key) or {}).get("Arn", key)
-        if not role_allows(role, service="ecs-tasks.amazonaws.com", action="kms:Decrypt", resource=key_arn):
+        # As Parameter Store calls KMS in the name of the role.
+        keys = {"kms:viaservice": f"ssm.{get_region()}.amazonaws.com"}
+        keys["kms:encryptioncontext:parameter_arn"] = arn
+        decrypt = {"service": "ecs-tasks.amazonaws.com", "action": "kms:Decrypt", "resource": key_arn}
+        if not role_allows(role, **decrypt, keys=keys):
             raise _refused(
                 "The ciphertext refers to a customer master key that does not exist, does not exist in this "
                 "region, or you are not allowed to access."

@@ -1,0 +1,109 @@
+"""What the recorded calls tell of statements, with the embedded cloud's own engine."""
+
+import json
+
+import pytest
+
+from bench.permission_table import SECURITY, THIEF, may
+from bench.permissions import Decision, Report, excused, load, logical
+
+STATEMENT = {
+    "sid": "MeetInTheLedger",
+    "effect": "Allow",
+    "actions": ["dynamodb:UpdateItem", "dynamodb:GetItem"],
+    "not_actions": [],
+    "resources": ["arn:aws:dynamodb:eu-west-1:111122223333:table/ledger"],
+    "not_resources": [],
+    "conditions": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["task#*", "app#*"]}},
+}
+OTHER = {**STATEMENT, "sid": "AnswerTheWorkflow", "actions": ["states:SendTaskSuccess"], "conditions": {}}
+
+
+def decision(action="dynamodb:UpdateItem", key="task#1", statements=(STATEMENT, OTHER), limits=()):
+    context = {
+        "principal_arn": "arn:aws:sts::111122223333:assumed-role/x-WaitForRunningFunctionRole-1/y",
+        "principal_type": "AssumedRole",
+        "principal_account": "111122223333",
+        "action": action,
+        "resource_arn": "arn:aws:dynamodb:eu-west-1:111122223333:table/ledger",
+        "region": "eu-west-1",
+        "service_context": {"dynamodb:leadingkeys": [key]},
+    }
+    return Decision("x-WaitForRunningFunctionRole-1", "test_it", context, [list(statements)], list(limits))
+
+
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [
+        ("portcall-RunTaskFunctionRole-0A1B2C3D4E5F", "RunTaskFunction"),
+        ("portcall-DeployStateMachineRole-0A1B2C", "DeployStateMachine"),
+        ("my-stack-ExecutionRole-0A1B2C", "ExecutionRole"),
+        ("role-0a1b2c3d", ""),
+    ],
+)
+def test_the_physical_name_of_a_role_tells_whose_it_is(role, name):
+    assert logical(role) == name
+
+
+def test_a_statement_is_needed_by_the_call_that_it_alone_lets_through():
+    assert decision().needed == {"MeetInTheLedger"}
+
+
+def test_a_statement_that_no_call_needs_is_reported():
+    unused = Report([decision()], "").unused()
+    assert "WaitForRunningFunction: no test needs AnswerTheWorkflow" in unused
+    assert "WaitForRunningFunction: no test needs MeetInTheLedger" not in unused
+
+
+def test_an_excuse_stands_at_the_sid_or_at_the_alias():
+    template = """
+  WaitForRunningFunction:
+            - &answer
+              Sid: AnswerTheWorkflow # knows no resource; not exercised here: the reason
+  RecordTaskStateFunction:
+            - *answer # not exercised here: another one
+"""
+    assert excused(template) == {
+        ("WaitForRunningFunction", "AnswerTheWorkflow"): "the reason",
+        ("RecordTaskStateFunction", "AnswerTheWorkflow"): "another one",
+    }
+    assert not [each for each in Report([], template).unused() if "AnswerTheWorkflow" in each]
+
+
+def test_an_excuse_for_what_is_exercised_is_reported():
+    template = "  WaitForRunningFunction:\n            - Sid: MeetInTheLedger # not exercised here: why\n"
+    assert len(Report([decision()], template).needless_excuses()) == 1
+    assert Report([], template).needless_excuses() == []
+
+
+def test_what_could_be_taken_away_unnoticed_is_reported():
+    assert Report([decision()], "").survivors() == [
+        "WaitForRunningFunction: MeetInTheLedger without dynamodb:LeadingKeys app#*",
+        "WaitForRunningFunction: MeetInTheLedger without dynamodb:GetItem",
+    ]
+    excuse = "# dynamodb:GetItem is not exercised here: why\n            - Sid: MeetInTheLedger\n"
+    assert len(Report([decision()], excuse).survivors()) == 1
+    both = [decision(), decision("dynamodb:GetItem", "app#1")]
+    assert Report(both, "").survivors() == []
+
+
+def test_a_boundary_counts():
+    nothing = {**STATEMENT, "actions": ["s3:GetObject"]}
+    assert decision(limits=[[[nothing]]]).needed == set()
+
+
+def test_decisions_are_read_from_all_processes(tmp_path):
+    for worker in ("gw0", "gw1"):
+        (tmp_path / worker).mkdir()
+        one = decision()
+        line = {name: getattr(one, name) for name in ("role", "test", "context", "policies", "limits")}
+        (tmp_path / worker / "1.jsonl").write_text(json.dumps(line) + "\n")
+    assert [each.needed for each in load(tmp_path)] == [{"MeetInTheLedger"}] * 2
+
+
+def test_the_table_of_the_roles_is_that_of_the_template():
+    """Made anew by `python -m bench.permissions --write`."""
+    rows = [row.split(" | ") for row in SECURITY.read_text().splitlines() if row.startswith("| ")]
+    told = {row[0].removeprefix("| "): row[1] for row in rows if len(row) == 4}
+    assert {role: text for role, text in told.items() if role != "Role"} == may()
+    assert set(THIEF) == set(may())
