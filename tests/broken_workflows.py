@@ -125,7 +125,7 @@ CHANGES: dict[str, Change] = {
     "MaxAttempts below 0": _retry(MaxAttempts=-1),
     "MaxAttempts is no whole number": _retry(MaxAttempts=1.5),
     "IntervalSeconds 0": _retry(IntervalSeconds=0),
-    "MaxDelaySeconds is not above IntervalSeconds": _retry(IntervalSeconds=20),
+    "MaxDelaySeconds is not above IntervalSeconds": _retry(IntervalSeconds=30),
     "a JitterStrategy that is none": _retry(JitterStrategy="SOME"),
     "States.ALL is not alone": _catch(ErrorEquals=["States.ALL", "Sandbox.Timedout"]),
     "States.ALL is not the last catch": lambda definition: definition["States"]["ReadImage"]["Catch"].insert(

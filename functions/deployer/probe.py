@@ -1,11 +1,17 @@
-"""Asks an app whether it answers. Talks to other people's code: it reads status and headers, and no more."""
+"""Asks an app whether it answers. Talks to other people's code: it reads status and headers, and no more.
 
-import http.client
+Whatever a server does, a request takes no longer than it may, and all of them together neither: time-outs of
+sockets and of http.client begin anew with each byte.
+"""
+
+import re
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from deployer.domain.errors import NoAnswerError
 
@@ -14,8 +20,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 IN_A_ROW = 2
 # How long an earlier address may still take once a later one has answered.
 GRACE = 2.0
+# How many bytes a server may send before its headers have ended.
+HEAD_LIMIT = 64 * 1024
 
-Headers = http.client.HTTPMessage
+STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: |$)")
+END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+
+# By their names in lower case.
+Headers = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -32,64 +44,82 @@ def wait_until_answers(
     timeout: float,
     still_worth_it: Callable[[], None],
     counts: Callable[[Headers], bool] = lambda headers: True,
+    asked_for: float = 0.0,
 ) -> Answer:
-    """Ask each URL until one answers twice in a row; the first of them in their order counts.
+    """Ask all URLs side by side until one answers twice in a row; the first of them in their order counts.
 
-    GET on `http` and `https`, where anything below 500 is an answer if its headers count; on `tcp` a
+    GET on `http` and `https`, where a status from 200 to 499 is an answer if its headers count; on `tcp` a
     connection is one.
     `still_worth_it` is called every few seconds and raises when there is no point in going on. Raises
-    NoAnswerError after `timeout` seconds; its message says what was seen last.
+    NoAnswerError after `timeout` seconds; its message says what was seen last, and counts in the seconds for
+    which the app was `asked_for` an answer before.
     """
     deadline = time.monotonic() + timeout
     look_again = time.monotonic() + 1
     seen: dict[str, str] = {}
     in_a_row = dict.fromkeys(urls, 0)
     settled, pause = 0.0, FIRST_PAUSE
-    while time.monotonic() < deadline:
-        answers: dict[str, Answer] = {}
-        for url in urls:
-            answer = _ask(url, counts)
-            answered = isinstance(answer, Answer)
-            in_a_row[url] = in_a_row[url] + 1 if answered else 0
-            if isinstance(answer, Answer):
-                answers[url] = answer
-            else:
-                seen[url] = answer
-        steady = [url for url in urls if in_a_row[url] >= IN_A_ROW]
-        settled = settled or (time.monotonic() + GRACE if steady else 0.0)
-        if steady and (steady[0] == urls[0] or time.monotonic() >= settled):
-            return answers[steady[0]]
-        if time.monotonic() >= look_again:
-            still_worth_it()
-            look_again = time.monotonic() + 3
-        if not any(in_a_row.values()) or steady:
-            # Most apps answer within a second; the others are asked less and less often.
-            time.sleep(pause)
-            pause = min(pause * 1.2, LONGEST_PAUSE)
+    with _side_by_side(len(urls)) as all_of:
+        while time.monotonic() < deadline:
+            answers: dict[str, Answer] = {}
+            for url, answer in zip(urls, all_of(lambda url: _ask(url, counts, deadline), urls), strict=True):
+                in_a_row[url] = in_a_row[url] + 1 if isinstance(answer, Answer) else 0
+                if isinstance(answer, Answer):
+                    answers[url] = answer
+                elif time.monotonic() < deadline or url not in seen:
+                    # What is cut short by the end tells less than what was seen before.
+                    seen[url] = answer
+            steady = [url for url in urls if in_a_row[url] >= IN_A_ROW]
+            settled = settled or (time.monotonic() + GRACE if steady else 0.0)
+            if steady and (steady[0] == urls[0] or time.monotonic() >= settled):
+                return answers[steady[0]]
+            if time.monotonic() >= look_again:
+                still_worth_it()
+                look_again = time.monotonic() + 3
+            if not any(in_a_row.values()) or steady:
+                # Most apps answer within a second; the others are asked less and less often.
+                time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+                pause = min(pause * 1.2, LONGEST_PAUSE)
     observed = "; ".join(dict.fromkeys(seen.values()))
-    raise NoAnswerError(f"The app runs, but did not answer within {timeout:.0f} seconds: {observed}.")
+    whole = asked_for + timeout
+    raise NoAnswerError(f"The app runs, but did not answer within {whole:.0f} seconds: {observed}.")
 
 
-def _ask(url: str, counts: Callable[[Headers], bool]) -> Answer | str:
+@contextmanager
+def _side_by_side(number: int) -> Iterator[Callable[..., Any]]:
+    """A `map` that makes so many calls at once: one port that hangs is not to keep the others waiting."""
+    if number == 1:
+        yield map
+        return
+    # Imported here: most apps have one port.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(number) as pool:
+        yield pool.map
+
+
+def _ask(url: str, counts: Callable[[Headers], bool], deadline: float) -> Answer | str:
     """The answer, or what was seen in its place."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
+    began = time.monotonic()
     try:
-        if parts.scheme == "tcp":
-            socket.create_connection((parts.hostname or "", port), timeout=CONNECT_WITHIN).close()
-            return Answer(url, None)
-        status, headers = _get(url)
+        with _connect(parts, port, min(began + CONNECT_WITHIN, deadline)) as connection:
+            if parts.scheme == "tcp":
+                return Answer(url, None)
+            status, headers = _get(connection, parts, min(time.monotonic() + ANSWER_WITHIN, deadline))
     except ConnectionRefusedError:
         return f"nothing accepted a connection on port {port}"
     except ConnectionTimeout:
         return f"connections to port {port} timed out"
-    except (http.client.HTTPException, ConnectionResetError, BrokenPipeError):
+    except (NotHttp, ConnectionResetError, BrokenPipeError):
         return f"port {port} accepts connections but does not speak HTTP"
     except TimeoutError:
-        return f"port {port} accepted a connection but gave no answer within {ANSWER_WITHIN:.0f} seconds"
+        waited = time.monotonic() - began
+        return f"port {port} accepted a connection but gave no answer within {waited:.0f} seconds"
     except OSError as error:
         return f"port {port} could not be reached ({error.strerror or type(error).__name__})"
-    if status >= 500:
+    if not 200 <= status < 500:
         return f"it answered {status} on {parts.path or '/'}"
     return Answer(url, status) if counts(headers) else f"what answered {status} was not the new version"
 
@@ -98,20 +128,67 @@ class ConnectionTimeout(Exception):
     """No connection came about in time, as where a firewall drops it."""
 
 
-def _get(url: str) -> tuple[int, Headers]:
-    """The status and the headers of one GET; redirects are not followed, for they may lead anywhere."""
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_WITHIN)
+class NotHttp(Exception):
+    """What the server sends is no head of an HTTP answer."""
+
+
+def _connect(parts: SplitResult, port: int, by: float) -> socket.socket:
+    host = parts.hostname or ""
     try:
-        try:
-            connection.connect()
-        except TimeoutError as error:
-            raise ConnectionTimeout from error
-        connection.sock.settimeout(ANSWER_WITHIN)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", target, headers={"User-Agent": "Portcall-Health-Check"})
-        answer = connection.getresponse()
-        return answer.status, answer.headers
-    finally:
-        connection.close()
+        connection = socket.create_connection((host, port), timeout=_left(by))
+        if parts.scheme != "https":
+            return connection
+        # Imported here: apps are asked over HTTP, and only the address of the installation over HTTPS.
+        import ssl
+
+        return ssl.create_default_context().wrap_socket(connection, server_hostname=host)
+    except TimeoutError as error:
+        raise ConnectionTimeout from error
+
+
+def _get(connection: socket.socket, parts: SplitResult, by: float) -> tuple[int, Headers]:
+    """The status and the headers of one GET; redirects are not followed, for they may lead anywhere."""
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    lines = [
+        f"GET {target} HTTP/1.1",
+        f"Host: {parts.netloc}",
+        "User-Agent: Portcall-Health-Check",
+        "Accept-Encoding: identity",
+        "Connection: close",
+    ]
+    connection.settimeout(_left(by))
+    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    received, size = b"", 0
+    while True:
+        if size > HEAD_LIMIT or not b"HTTP/".startswith(received[:5]):
+            raise NotHttp
+        if end := END_OF_HEAD.search(received):
+            status, headers = _parsed(received[: end.start()])
+            # 100 Continue, 103 Early Hints: the answer comes after them, if any comes.
+            if status >= 200 or status == 101:
+                return status, headers
+            received = received[end.end() :]
+            continue
+        connection.settimeout(_left(by))
+        chunk = connection.recv(HEAD_LIMIT)
+        if not chunk:
+            raise NotHttp
+        received += chunk
+        size += len(chunk)
+
+
+def _parsed(head: bytes) -> tuple[int, Headers]:
+    first, *lines = head.splitlines()
+    status = STATUS_LINE.match(first)
+    if not status:
+        raise NotHttp
+    fields = [line.decode("latin-1").partition(":") for line in lines]
+    return int(status[1]), {name.strip().lower(): value.strip() for name, _, value in fields}
+
+
+def _left(by: float) -> float:
+    """The seconds that are left. Raises TimeoutError if none are."""
+    left = by - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

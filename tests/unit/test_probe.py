@@ -79,6 +79,40 @@ def listener() -> Iterator[Callable[[bytes | None], int]]:
         each.close()
 
 
+@pytest.fixture
+def trickle() -> Iterator[Callable[..., int]]:
+    """`trickle(words, pause)` sends these again and again for as long as anybody listens; returns its port."""
+    servers: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def serve(words: bytes, pause: float = 0.0) -> int:
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+
+        def send(connection: socket.socket) -> None:
+            with connection, contextlib.suppress(OSError):
+                while True:
+                    connection.sendall(words)
+                    time.sleep(pause)
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    threads.append(threading.Thread(target=send, args=(server.accept()[0],)))
+                    threads[-1].start()
+
+        threads.append(threading.Thread(target=accept))
+        threads[-1].start()
+        return int(server.getsockname()[1])
+
+    yield serve
+    for each in servers:
+        each.shutdown(socket.SHUT_RDWR)
+        each.close()
+    for thread in threads:
+        thread.join()
+
+
 def ask(*urls: str, timeout: float = 2.0) -> probe.Answer:
     return probe.wait_until_answers(urls, timeout=timeout, still_worth_it=nothing)
 
@@ -174,3 +208,100 @@ def test_stops_asking_once_there_is_no_point():
     with pytest.raises(TaskStoppedError):
         probe.wait_until_answers(["http://127.0.0.1:9/"], timeout=30, still_worth_it=gone)
     assert time.monotonic() - began < 5
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "pause"),
+    [
+        (b"H", 0.02),  # a byte of no line that ever ends
+        (b"HTTP/1.1 100 Continue\r\n\r\n", 0.02),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", 0.02),
+        (b"HTTP/1.1 200 OK\r\nX: ", 0.02),  # headers that never end
+    ],
+)
+def test_a_server_that_drips_costs_no_more_than_its_time_out(trickle, monkeypatch, words, pause):
+    monkeypatch.setattr(probe, "ANSWER_WITHIN", 0.3)
+    url = f"http://127.0.0.1:{trickle(words, pause)}/"
+    began = time.monotonic()
+    seen(url, timeout=0.7)
+    assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize(
+    "words", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK" + b"x" * 1000, b"\x00" * 100]
+)
+def test_a_server_that_floods_is_left_soon(trickle, words):
+    began = time.monotonic()
+    assert "does not speak HTTP" in seen(f"http://127.0.0.1:{trickle(words)}/", timeout=0.5)
+    assert time.monotonic() - began < 1.5
+
+
+def test_twenty_ports_that_hang_cost_no_more_than_one(listener, monkeypatch):
+    monkeypatch.setattr(probe, "ANSWER_WITHIN", 0.3)
+    urls = [f"http://127.0.0.1:{listener(None)}/" for _ in range(20)]
+    began = time.monotonic()
+    seen(*urls, timeout=0.7)
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_port_that_answers_is_found_behind_others_that_hang(app, listener, monkeypatch):
+    monkeypatch.setattr(probe, "ANSWER_WITHIN", 0.2)
+    monkeypatch.setattr(probe, "GRACE", 0.1)
+    hung = [f"http://127.0.0.1:{listener(None)}/" for _ in range(10)]
+    answering = app(200)
+    assert ask(*hung, answering, timeout=2).url == answering
+
+
+@pytest.mark.parametrize("status", [100, 101, 102, 103, 199])
+def test_a_status_below_200_is_no_answer(listener, status):
+    port = listener(b"HTTP/1.1 %d Any\r\n\r\n" % status)
+    seen(f"http://127.0.0.1:{port}/")
+
+
+def test_the_answer_after_early_hints_is_the_answer(listener):
+    port = listener(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n")
+    assert ask(f"http://127.0.0.1:{port}/").status == 204
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        OK + b"Content-Length: " + b"9" * 5000,
+        OK + b"Version: " + b"9" * 5000,
+        OK + b"no colon",
+        OK + b"\xff\xfe: \xff",
+        OK.replace(b"\r", b"") + b"Bare: newlines",
+        b"HTTP/1.0 200\r\nNo: reason",
+    ],
+)
+def test_odd_headers_do_not_keep_an_answer_from_being_one(listener, head):
+    port = listener(head + b"\r\n\r\n")
+    assert ask(f"http://127.0.0.1:{port}/").status == 200
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"\r\n", b"HTTP/1.1\r\n", b"HTTP/1.1 2 OK\r\n", b"HTTP/1.1 2000\r\n", b"SSH-2.0-x\r\n"]
+)
+def test_what_is_no_status_line_is_no_http(listener, line):
+    port = listener(line + b"\r\n")
+    assert "does not speak HTTP" in seen(f"http://127.0.0.1:{port}/")
+
+
+def test_the_end_of_the_time_does_not_hide_what_was_seen_before(monkeypatch, listener, app):
+    monkeypatch.setattr(probe, "LONGEST_PAUSE", 0.01)
+    answers = iter(["it answered 503 on /"])
+    monkeypatch.setattr(probe, "_ask", lambda url, counts, deadline: next(answers, None) or cut_short(deadline))
+
+    def cut_short(deadline: float) -> str:
+        time.sleep(max(0.0, deadline - time.monotonic()))
+        return "gave no answer within 0 seconds"
+
+    assert seen("http://127.0.0.1:9/").endswith("it answered 503 on /.")
+
+
+def test_the_seconds_of_the_calls_before_are_told_too():
+    with pytest.raises(NoAnswerError, match="within 271 seconds"):
+        probe.wait_until_answers(["http://127.0.0.1:9/"], timeout=0.2, still_worth_it=nothing, asked_for=270.5)

@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 import yaml
+from deployer.aws.client import CONFIG
 from deployer.domain import errors
-from deployer.steps import check_findings
+from deployer.steps import check_findings, check_health
 from samtranslator.yaml_helper import yaml_parse
 
 from portcall.local.state_language import problems
@@ -23,18 +25,18 @@ TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task
 FUNCTIONS = {
     name: resource for name, resource in TEMPLATE["Resources"].items() if resource["Type"] == "AWS::Serverless::Function"
 }  # fmt: skip
+INVOKE = botocore.session.get_session().get_service_model("lambda").operation_model("Invoke")
 OF_AWS = {
-    "Lambda.ServiceException",
+    # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
     "Lambda.ClientExecutionTimeoutException",
-    "Sandbox.Timedout",
     "Lambda.Unknown",
+    "Sandbox.Timedout",
     "Runtime.ExitError",
     "States.Timeout",
     "States.ALL",
-}
+} | {f"Lambda.{shape.name}" for shape in INVOKE.error_shapes}
 
 
 # What the document has when an execution starts: an event of EventBridge.
@@ -245,6 +247,7 @@ def test_every_transient_error_is_retried_where_it_is_raised():
         assert ("ecs.run_task" in source) == ("NoCapacityError" in retried), name
         assert ("ec2.addresses" in source) == ("AddressNotReadyError" in retried), name
         assert ("ScanPendingError" in source) == ("ScanPendingError" in retried), name
+        assert ("NoAnswerYetError" in source) == ("NoAnswerYetError" in retried), name
 
 
 def test_no_permanent_error_is_retried():
@@ -309,5 +312,65 @@ def test_the_wait_for_a_scan_is_over_before_its_retries_are():
 
 
 def test_the_health_check_has_time_for_the_longest_health_time_out():
-    function = FUNCTIONS["CheckHealthFunction"]["Properties"]["Timeout"]
-    assert TEMPLATE["Parameters"]["HealthTimeout"]["MaxValue"] + 30 <= function
+    longest = TEMPLATE["Parameters"]["HealthTimeout"]["MaxValue"]
+    retry = retrier("CheckHealth", "NoAnswerYetError")
+    assert retry["MaxAttempts"] * check_health.LOOK_SECONDS > longest + 60
+
+
+def test_a_call_of_the_health_check_ends_before_its_function_does():
+    # Each round of asking may be followed by a look at the ledger, and so may the last.
+    slowest = 3 * (CONFIG.connect_timeout + CONFIG.read_timeout) + 3
+    asking = max(check_health.LOOK_SECONDS, check_health.LEAST_SECONDS)
+    assert asking + 2 * slowest < FUNCTIONS["CheckHealthFunction"]["Properties"]["Timeout"]
+
+
+def retrier(state: str, error: str) -> dict[str, Any]:
+    """The one that AWS takes for an error: the first that names it."""
+    return next(each for each in TASKS[state]["Retry"] if error in each["ErrorEquals"])
+
+
+def waits(retry: dict[str, Any]) -> float:
+    """How many seconds a retrier waits in sum; with full jitter a delay is half of its maximum, on average."""
+    growing = (retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"]))
+    whole = sum(min(delay, retry.get("MaxDelaySeconds", delay)) for delay in growing)
+    return whole / 2 if retry.get("JitterStrategy") == "FULL" else whole
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_waits_for_a_lambda_slot_for_minutes(name):
+    retry = retrier(name, "Lambda.TooManyRequestsException")
+    assert retry["ErrorEquals"] == ["Lambda.TooManyRequestsException"], (
+        "it shares its attempts with no other error"
+    )
+    assert retry["JitterStrategy"] == "FULL"
+    assert waits(retry) > 12 * 60
+    assert (
+        name == "RollBack" or waits(retry) <= waits(retrier("RollBack", "Lambda.TooManyRequestsException")) / 2
+    )
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_waits_for_a_function_that_is_not_ready(name):
+    # What Invoke says with "try again later" in its documentation, of functions in a VPC and of those just made.
+    for error in (
+        "ResourceNotReadyException",
+        "ResourceConflictException",
+        "ENINotReadyException",
+        "ENILimitReachedException",
+        "SubnetIPAddressLimitReachedException",
+        "EC2ThrottledException",
+        "EC2UnexpectedException",
+        "CodeArtifactUserPendingException",
+        "CodeArtifactUserDeletedException",
+    ):
+        retry = retrier(name, f"Lambda.{error}")
+        assert (retry["IntervalSeconds"], retry["BackoffRate"]) == (15, 1)
+        assert 180 <= waits(retry) <= 600
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_only_what_talks_to_other_peoples_servers_is_not_asked_again_when_it_hangs(name):
+    probes = name in ("CheckHealth", "CheckAddress")
+    retried = {error for rule in TASKS[name]["Retry"] for error in rule["ErrorEquals"]}
+    assert ("from deployer import probe" in source_of(name)) == probes
+    assert bool(retried & {"Sandbox.Timedout", "Lambda.Unknown"}) != probes

@@ -294,6 +294,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         timeout: float,
         still_worth_it: Callable[[], None],
         counts: Callable[[Any], bool] | None = None,
+        asked_for: float = 0.0,
     ) -> probe.Answer:
         if counts:
             return answer_of_address(urls[0], counts)

@@ -3,6 +3,7 @@
 import pytest
 from deployer import address
 from deployer.aws import ledger, step_functions
+from deployer.domain.endpoint import MARK
 from deployer.domain.errors import AccessDeniedError, AwsRefusedError, AwsUnavailableError, ThrottledError
 from deployer.steps import check_address, reconcile, stop_previous, switch_over
 
@@ -335,6 +336,20 @@ def test_the_path_of_the_health_check_is_asked_at_the_address(deploy, world, pus
     }
     assert check_address.handler(document, LambdaContext())["status"] == 200
     assert asked == [["https://api-1.example/healthz"]]
+
+
+@pytest.mark.parametrize("version", ["9" * 5000, "\N{SUPERSCRIPT TWO}", "1.0", "-1", ""])
+def test_a_version_that_is_no_number_of_ours_is_not_the_new_one(version, push, monkeypatch):
+    counted = []
+    monkeypatch.setattr(
+        "deployer.probe.wait_until_answers",
+        lambda urls, *, counts, **_: (
+            counted.append(counts({MARK: version})) or check_address.probe.Answer(urls[0], 200)
+        ),
+    )
+    document = push(1) | {"switch": {"url": STAYS, "version": 1}, "image": {"health": "/"}}
+    check_address.handler(document, LambdaContext())
+    assert counted == [False]
 
 
 def test_an_error_of_the_gateway_that_stays_is_told(deploy, world, push):

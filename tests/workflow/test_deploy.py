@@ -1,5 +1,9 @@
 """What a push comes to, in the real workflow on the real handlers."""
 
+import itertools
+import time
+from types import SimpleNamespace
+
 import pytest
 from deployer.aws import meeting
 from deployer.domain.errors import (
@@ -7,12 +11,14 @@ from deployer.domain.errors import (
     AddressNotReadyError,
     AwsRefusedError,
     AwsUnavailableError,
+    NoAnswerError,
     NoCapacityError,
     TaskStoppedError,
     ThrottledError,
 )
+from deployer.steps import check_health
 
-from tests.workflow.conftest import URL, stopped
+from tests.workflow.conftest import URL, LambdaDied, stopped
 
 HAPPY = [
     "AdmitPush",
@@ -126,6 +132,56 @@ def test_a_task_that_is_gone_before_its_address_is_found_fails_at_once(deploy, w
     execution = deploy(push)
     assert (execution.status, execution.error) == ("FAILED", "TaskStoppedError")
     assert "exit code 3" in world.mails[0]["subject"]
+
+
+def test_an_app_that_takes_its_time_is_asked_in_several_calls(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.timeout": "100"}}
+    world.faults["probe"] = [NoAnswerError("nothing accepted a connection on port 3000")] * 3
+    assert deploy(push).status == "SUCCEEDED"
+    assert [name for name, _ in world.steps].count("CheckHealth") == 4
+    assert len(world.mails) == 1
+
+
+def test_once_its_time_is_up_an_app_is_not_asked_again(deploy, world, push, monkeypatch):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.timeout": "100"}}
+    world.answers = None
+    later = itertools.count(time.time(), 32.0)
+    monkeypatch.setattr(check_health, "time", SimpleNamespace(time=lambda: next(later)))
+    execution = deploy(push)
+    assert (execution.status, execution.error) == ("FAILED", "NoAnswerError")
+    # Its 100 seconds are over after three whole looks and a short one.
+    assert [name for name, _ in world.steps].count("CheckHealth") == 4
+    assert world.live() == set()
+
+
+def test_an_app_that_dies_between_two_calls_fails_at_once(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.timeout": "100"}}
+
+    def dies() -> None:
+        (arn,) = world.started.values()
+        world.dead[arn] = stopped(arn, exit_code=3)
+        meeting.store_task(table="ledger", task=world.dead[arn])
+        raise NoAnswerError("nothing accepted a connection on port 3000")
+
+    world.faults["probe"] = [dies]
+    execution = deploy(push)
+    assert (execution.status, execution.error) == ("FAILED", "TaskStoppedError")
+
+
+def test_a_health_check_that_hangs_is_not_begun_again(deploy, world, push):
+    world.faults["CheckHealth"] = [LambdaDied("Sandbox.Timedout")] * 9
+    assert deploy(push).error == "Sandbox.Timedout"
+    assert [name for name, _ in world.steps].count("CheckHealth") == 1
+    assert world.live() == set()
+
+
+@pytest.mark.parametrize("error", ["Lambda.TooManyRequestsException", "Lambda.ResourceNotReadyException"])
+@pytest.mark.parametrize("step", ["CheckHealth", "RollBack", "AdmitPush"])
+def test_a_step_waits_until_lambda_has_a_place_for_it(deploy, world, push, step, error):
+    world.answers = None if step == "RollBack" else 200
+    world.faults[step] = [LambdaDied(error)] * 15
+    assert deploy(push).status == ("FAILED" if step == "RollBack" else "SUCCEEDED")
+    assert len(world.mails) == 1
 
 
 def test_an_app_that_dies_while_it_is_asked_fails_at_once(deploy, world, push):
