@@ -3,7 +3,8 @@
 import time
 
 from deployer.aws import step_functions
-from deployer.domain.errors import TaskStoppedError
+from deployer.domain import capacity
+from deployer.domain.errors import NoCapacityError, TaskStoppedError
 from deployer.domain.task import Task, Verdict
 from deployer.observe import logger
 
@@ -14,9 +15,10 @@ def tell(*, token: str, task: Task) -> None:
         output = {"interface": task.interface, "digest": task.digest, "at": time.time()}
         heard = step_functions.send_task_success(token=token, output=output)
     elif task.verdict is Verdict.STOPPED:
-        heard = step_functions.send_task_failure(
-            token=token, error=TaskStoppedError.__name__, cause=task.why_stopped()
-        )
+        # Fargate may take a task and find no room for it only then.
+        lacks_room = task.stop_code == "TaskFailedToStart" and capacity.is_shortage(task.stopped_reason)
+        error = NoCapacityError if lacks_room else TaskStoppedError
+        heard = step_functions.send_task_failure(token=token, error=error.__name__, cause=task.why_stopped())
     else:
         return
     logger.info("Told the workflow", extra={"task": task.arn, "verdict": task.verdict.value, "heard": heard})

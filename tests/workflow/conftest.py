@@ -72,6 +72,8 @@ class World:
     faults: dict[str, list[Exception | Callable[[], object]]] = field(default_factory=dict)
     each_step_twice: bool = False
     lost_events: bool = False
+    # Called with each client token; raises what ECS refuses it with.
+    before_run_task: Callable[[str], object] = lambda token: None
     tags: dict[tuple[str, str], str] = field(default_factory=dict)
     # What the registry holds under a digest, if it is another than the plain image of `manifest()`.
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class World:
     removed: list[str] = field(default_factory=list)
     scanned: list[tuple[str, str]] = field(default_factory=list)
     started: dict[str, str] = field(default_factory=dict)
+    answers_of_run_task: dict[str, str] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
     # By its id, each HTTP API: of which app it is, where it leads, and which version its answers tell.
     apis: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -201,7 +204,13 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         return f"arn:aws:ecs:eu-west-1:111122223333:task-definition/{request['family']}:{len(world.revisions)}"
 
     def run(*, client_token: str, **request: Any) -> str:
-        arn = world.started.setdefault(client_token, ARN + uuid.uuid4().hex)
+        world.before_run_task(client_token)
+        world.may_fail(f"run_task on {request['capacity_provider']}")
+        arn = world.answers_of_run_task.setdefault(client_token, ARN + uuid.uuid4().hex)
+        started_by = request["started_by"]
+        # A second task of a deployment is none that anybody asked for, and is seen as one.
+        twice = world.started.get(started_by, arn) != arn
+        world.started[client_token if twice else started_by] = arn
         world.tasks.append(request)
         # After the start, as an answer can be lost.
         world.may_fail("run_task")
@@ -226,6 +235,10 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
             "containers": [container],
         }
         record_task_state.handler({"id": "news", "detail": detail}, LambdaContext())
+
+    def tasks_started_by(*, cluster: str, started_by: str) -> list[str]:
+        world.may_fail("tasks_started_by")
+        return [world.started[started_by]] if started_by in world.started else []
 
     def describe(*, cluster: str, task: str) -> Task | None:
         world.may_fail("describe_task")
@@ -363,7 +376,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (ecs, "run_task", run),
         (ecs, "describe_task", describe),
         (ecs, "stop_task", stop),
-        (ecs, "tasks_started_by", lambda *, cluster, started_by: [world.started[started_by]] if started_by in world.started else []),
+        (ecs, "tasks_started_by", tasks_started_by),
         (ecs, "running_tasks", lambda *, cluster: world.running_tasks()),
         (ecr, "repositories", lambda: sorted({repository for repository, _ in world.tags})),
         (ecr, "tagged_images", lambda *, repository: world.tagged_images(repository)),

@@ -5,7 +5,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from deployer.aws import meeting
+from deployer.aws import ledger, meeting
 from deployer.domain.errors import (
     AccessDeniedError,
     AddressNotReadyError,
@@ -226,6 +226,7 @@ def test_what_does_not_pass_ends_in_a_mail_and_leaves_no_task(deploy, world, pus
 
 def test_a_task_whose_start_was_never_answered_is_stopped_too(deploy, world, push):
     world.faults["run_task"] = [AwsUnavailableError("no answer")] * 50
+    world.faults["tasks_started_by"] = [AwsUnavailableError("no answer")] * 10
     assert deploy(push).status == "FAILED"
     assert world.started
     assert world.live() == set()
@@ -235,6 +236,60 @@ def test_a_retry_of_run_task_starts_nothing_twice(deploy, world, push):
     world.faults["run_task"] = [AwsUnavailableError("no answer")]
     assert deploy(push).status == "SUCCEEDED"
     assert len(world.started) == 1
+
+
+def test_a_task_whose_start_was_not_answered_is_found_though_its_token_is_another(deploy, world, push):
+    world.faults["run_task on FARGATE"] = [NoCapacityError("RESOURCE:CPU")] * 3
+    # The second attempt's own token starts a task, and its answer is lost.
+    world.faults["run_task"] = [AwsUnavailableError("no answer")]
+    assert deploy(push).status == "SUCCEEDED"
+    assert len(world.started) == 1
+
+
+def test_a_token_that_was_refused_is_not_the_only_one_that_is_asked_with(deploy, world, push):
+    """ECS may give the answer of a token again, a refusal too."""
+
+    def refuse(client_token: str) -> None:
+        if client_token in refused:
+            raise NoCapacityError("Capacity is unavailable at this time")
+
+    refused = {push["id"]}
+    world.before_run_task = refuse
+    assert deploy(push).status == "SUCCEEDED"
+    assert len(world.started) == 1
+    assert all(len(token) <= 64 for token in world.answers_of_run_task)
+
+
+def test_where_spot_has_no_room_fargate_has_and_the_mail_says_so(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.capacity": "FARGATE_SPOT"}}
+    world.faults["run_task on FARGATE_SPOT"] = [NoCapacityError("Capacity is unavailable at this time")]
+    assert deploy(push).status == "SUCCEEDED"
+    assert [task["capacity_provider"] for task in world.tasks] == ["FARGATE"]
+    assert "no Spot capacity" in world.mails[0]["text"]
+    # A restart asks for Spot again.
+    assert ledger.current(table="ledger", app="flask-app").image["capacity"] == "FARGATE_SPOT"
+
+
+def test_where_spot_has_room_nothing_is_said(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.capacity": "FARGATE_SPOT"}}
+    assert deploy(push).status == "SUCCEEDED"
+    assert [task["capacity_provider"] for task in world.tasks] == ["FARGATE_SPOT"]
+    assert "Spot" not in world.mails[0]["text"]
+
+
+def test_where_neither_has_room_that_is_the_reason(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.capacity": "FARGATE_SPOT"}}
+    for capacity in ("FARGATE_SPOT", "FARGATE"):
+        world.faults[f"run_task on {capacity}"] = [NoCapacityError("Capacity is unavailable at this time")] * 99
+    assert deploy(push).error == "NoCapacityError"
+    assert world.started == {}
+
+
+def test_a_task_for_which_fargate_finds_no_room_later_lacked_capacity(deploy, world, push):
+    world.states = [stopped(stop_code="TaskFailedToStart", stopped_reason="Capacity is unavailable at this time.")]  # fmt: skip
+    execution = deploy(push)
+    assert (execution.status, execution.error) == ("FAILED", "NoCapacityError")
+    assert "no capacity" in world.mails[0]["subject"]
 
 
 def test_a_stop_that_is_refused_is_told_in_the_mail(deploy, world, push):

@@ -28,8 +28,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         direct_url=event["health"]["url"],
     )
     url, switch = event["switch"]["url"], event["switch"]
-    others = [event.get(step, {}).get("notes", []) for step in ("findings", "stopped")]
-    notes = [*_port_note(event), *others[0], *switch["notes"], *others[1]]
+    others = [event.get(step, {}).get("notes", []) for step in ("findings", "task", "stopped")]
+    notes = [*_port_note(event), *others[0], *others[1], *switch["notes"], *others[2]]
     if "restart" in event:
         news = mail.live_again(push, url, event["restart"]["reason"], notes, where)
     else:

@@ -5,32 +5,68 @@ from typing import Any
 
 from deployer.aws import ecs
 from deployer.domain import task_definition
+from deployer.domain.errors import NoCapacityError
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import Settings, settings
 
+ON_DEMAND, SPOT = "FARGATE", "FARGATE_SPOT"
+DEARER = (
+    "AWS had no Spot capacity for it, so it runs on FARGATE, which costs about three times as much. The next "
+    "push, or restart, asks for Spot again."
+)
 
-@logger.inject_lambda_context(correlation_id_path="id")
+
+@logger.inject_lambda_context(correlation_id_path="deployment.id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"arn": task, "securityGroup": id, "at": UNIX seconds}`.
+    """Take `{"attempt", "deployment": the document}`.
 
-    The client token makes a repeat give the same task.
+    Return `{"arn": task, "securityGroup": id, "notes": for the mail, "at": UNIX seconds}`.
     """
-    config = settings()
-    push = Push.from_event(event, by_tag=config.by_tag)
-    group = _security_group(config, push, event["image"]["ports"])
-    task = ecs.run_task(
-        cluster=config.cluster,
-        task_definition=event["taskDefinition"]["arn"],
-        subnets=config.subnets,
-        security_group=group,
-        capacity_provider=event["image"]["capacity"],
-        started_by=push.deployment,
-        client_token=push.deployment,
-        tags=task_definition.tags(push),
-    )
+    config, document = settings(), event["deployment"]
+    push = Push.from_event(document, by_tag=config.by_tag)
+    group = _security_group(config, push, document["image"]["ports"])
+    # The answer to an earlier attempt may have been lost, and its task is as good as another.
+    running = event["attempt"] and ecs.tasks_started_by(cluster=config.cluster, started_by=push.deployment)
+    task, notes = (running[0], []) if running else _start(event, push, config, group)
     logger.info("Started a task", extra={"app": push.app, "task": task})
-    return {"arn": task, "securityGroup": group, "at": time.time()}
+    return {"arn": task, "securityGroup": group, "notes": notes, "at": time.time()}
+
+
+def _start(event: dict[str, Any], push: Push, config: Settings, group: str) -> tuple[str, list[str]]:
+    """The task's ARN, and what the mail is to say of where it runs. Raises NoCapacityError."""
+    document = event["deployment"]
+    wanted = document["image"]["capacity"]
+    asks = [(wanted, token) for token in _tokens(push.deployment, event["attempt"])]
+    if wanted == SPOT:
+        # It may have no room for hours: an app that costs more for a while is better than one that is down.
+        asks += [(ON_DEMAND, token) for token in _tokens(f"{push.deployment}-fargate", event["attempt"])]
+    refusals = []
+    for capacity, token in asks:
+        try:
+            task = ecs.run_task(
+                cluster=config.cluster,
+                task_definition=document["taskDefinition"]["arn"],
+                subnets=config.subnets,
+                security_group=group,
+                capacity_provider=capacity,
+                started_by=push.deployment,
+                client_token=token,
+                tags=task_definition.tags(push),
+            )
+        except NoCapacityError as error:
+            refusals.append(str(error))
+        else:
+            return task, [] if capacity == wanted else [DEARER]
+    raise NoCapacityError(" ".join(dict.fromkeys(refusals)))
+
+
+def _tokens(token: str, attempt: int) -> list[str]:
+    """The client tokens to ask with: the first gives the task that it gave before.
+
+    ECS may repeat a refusal for the token that it refused, so a later attempt has one of its own as well.
+    """
+    return [token, f"{token}-{attempt}"] if attempt else [token]
 
 
 def _security_group(config: Settings, push: Push, ports: list[int]) -> str:
