@@ -33,6 +33,9 @@ def explain(
     stopped = (
         task if task and not task.stopped_by_us and (task.stop_code or task.exit_code is not None) else None
     )
+    if error == "NoAnswerYetError":
+        # The workflow gave up before the time was up; to whoever pushed that is the same.
+        error = "NoAnswerError"
     if error in ("NoAnswerError", "States.Timeout") and stopped:
         error, message = "TaskStoppedError", stopped.why_stopped()
     if error == "TaskStoppedError":
