@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from portcall.local.switches import Switches
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """``lambda_python`` is an interpreter that has what AWS's Lambda runtime has (boto3), and no more.
 
-    ``ecs_role_seconds`` is how long ECS's service-linked role takes to come, where ECS was never used.
     ``root_secret`` is the secret of the account's root user, whose key id is the account.
     """
 
@@ -21,7 +22,7 @@ class Settings:
     lambda_python: Path
     root_secret: str
     smtp_host: str = ""
-    ecs_role_seconds: float = 0.0
+    switches: Switches = field(default_factory=Switches)
     # Where the calls that IAM let through are written, None for nowhere.
     decisions: Path | None = None
 

@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from portcall.local import root_key
+from portcall.local import root_key, switches
 from portcall.local.guard import NoWebPages
 from portcall.local.options import Settings
 
@@ -78,9 +78,16 @@ def parse(arguments: list[str] | None) -> Settings:
         lambda_python=given.lambda_python.absolute(),
         root_secret="",
         smtp_host=os.environ.get("SMTP_HOST", ""),
-        ecs_role_seconds=float(os.environ.get("ECS_SERVICE_LINKED_ROLE_SECONDS", "0")),
+        switches=_switches(parser),
         decisions=Path(decisions).resolve() if decisions else None,
     )
+
+
+def _switches(parser: argparse.ArgumentParser) -> switches.Switches:
+    try:
+        return switches.parse(os.environ.get(switches.VARIABLE, ""))
+    except switches.UnknownSwitch as error:
+        parser.error(f"{switches.VARIABLE}: {error}")
 
 
 def _account(text: str) -> str:
@@ -113,6 +120,11 @@ def prepare_environment(settings: Settings) -> None:
         MINISTACK_REGION=settings.region,
         # Where MiniStack itself looks for it, e.g. to check the presigned URLs of S3.
         AWS_SECRET_ACCESS_KEY=settings.root_secret,
+        **(
+            {"LAMBDA_ACCOUNT_CONCURRENCY": str(limit)}
+            if (limit := settings.switches.lambda_concurrency)
+            else {}
+        ),
         # A pull or a slow stop may keep the daemon busy for longer than MiniStack's 10 s.
         MINISTACK_DOCKER_TIMEOUT="60",
         IOT_MTLS_ENABLED="0",

@@ -26,7 +26,7 @@ PROVIDERS = {
 
 @pytest.fixture(scope="module")
 def late(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    running = start_cloud(tmp_path_factory.mktemp("late"), ECS_SERVICE_LINKED_ROLE_SECONDS="1")
+    running = start_cloud(tmp_path_factory.mktemp("late"), PORTCALL_SWITCHES="ecs-role-late=1")
     yield running
     running.stop()
 

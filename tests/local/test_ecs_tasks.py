@@ -4,6 +4,8 @@ import socket
 import subprocess
 import time
 import urllib.request
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -139,6 +141,25 @@ def test_a_container_that_was_removed_behind_our_back_is_a_stopped_task(cloud: C
     subprocess.run(["docker", "rm", "-f", container], check=True, capture_output=True)
     task = cloud.await_task(arn, "STOPPED")
     assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("EssentialContainerExited", 137)
+
+
+def test_one_revision_of_a_family_is_registered_at_a_time(cloud: Cloud) -> None:
+    ecs = cloud.client("ecs")
+    family = f"family-{uuid.uuid4().hex[:8]}"
+
+    def register() -> str:
+        containers = [{"name": "app", "image": "app", "memory": 64}]
+        try:
+            ecs.register_task_definition(family=family, containerDefinitions=containers)
+        except ecs.exceptions.ClientException as error:
+            return str(error.response["Error"]["Message"])
+        return "registered"
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: register(), range(4)))
+    busy = "Too many concurrent attempts to create a new revision of the specified family."
+    assert sorted(answers) == [busy, busy, busy, "registered"]
+    assert eventually(lambda: register() == "registered")
 
 
 def test_run_task_with_one_client_token_starts_one_task(cloud: Cloud) -> None:

@@ -76,7 +76,7 @@ class Terminal:
 @pytest.fixture(scope="module")
 def account(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """An account in which ECS was never used."""
-    running = start_cloud(tmp_path_factory.mktemp("account"), ECS_SERVICE_LINKED_ROLE_SECONDS="1")
+    running = start_cloud(tmp_path_factory.mktemp("account"), PORTCALL_SWITCHES="ecs-role-late=1")
     yield running
     running.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ministack.services import ecs
@@ -64,9 +65,15 @@ def install(settings: Settings) -> None:
     wrap(ecs, "_mark_task_stopped", _announce_stop)
 
 
+# Called with each state of a task that is announced, as DescribeTasks would show it.
+watchers: list[Callable[[dict[str, Any]], None]] = []
+
+
 def announce(task: dict[str, Any], **changed: Any) -> None:
     """Publish the state of a task as it is now, or as it was in passing (``changed``)."""
     seen = json.loads(json.dumps(ecs._sanitize(task), default=str)) | changed
+    for watcher in watchers:
+        watcher(seen)
     events.publish(
         source="aws.ecs",
         detail_type="ECS Task State Change",

@@ -29,7 +29,7 @@ class _NoRoleError(ValueError):
 
 
 def install(settings: Settings) -> None:
-    seconds = settings.ecs_role_seconds
+    seconds = settings.switches.ecs_role_late
     if not seconds:
         return
 

@@ -7,6 +7,7 @@ import json
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from ministack.services import eventbridge
@@ -21,6 +22,14 @@ _stopped = threading.Event()
 _pending: queue.SimpleQueue[tuple[contextvars.Context, dict[str, Any]]] = queue.SimpleQueue()
 
 
+def _at_once() -> float:
+    return 0.0
+
+
+# How many seconds after it happened an event is delivered.
+delay: Callable[[], float] = _at_once
+
+
 def install(settings: Settings) -> None:
     threading.Thread(target=_deliver_for_ever, daemon=True, name="portcall-events").start()
 
@@ -33,7 +42,14 @@ def stop() -> None:
 def publish(*, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
     """Queue one event for the default bus, in the account and region of the calling context."""
     entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": resources}
-    _pending.put((contextvars.copy_context(), entry))
+    item = (contextvars.copy_context(), entry)
+    seconds = delay()
+    if seconds:
+        timer = threading.Timer(seconds, _pending.put, (item,))
+        timer.daemon = True
+        timer.start()
+    else:
+        _pending.put(item)
 
 
 def _deliver_for_ever() -> None:
