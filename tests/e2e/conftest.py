@@ -45,6 +45,8 @@ class Portcall:
 
     state_dir: Path
     port: int = field(default_factory=free_port)
+    # As in PORTCALL_SWITCHES.
+    switches: str = ""
     _clients: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -56,7 +58,11 @@ class Portcall:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`portcall ...`, from a folder that is not the project's."""
         self.state_dir.mkdir(exist_ok=True)
-        environment = {**os.environ, "PORTCALL_STATE_DIR": str(self.state_dir)}
+        environment = {
+            **os.environ,
+            "PORTCALL_STATE_DIR": str(self.state_dir),
+            "PORTCALL_SWITCHES": self.switches,
+        }
         command = [str(COMMANDS / "portcall"), *arguments]
         return subprocess.run(
             command, env=environment, cwd=self.state_dir, capture_output=True, text=True, timeout=300

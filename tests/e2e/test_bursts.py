@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -95,6 +96,21 @@ def test_of_ten_pushes_within_two_seconds_the_last_is_live_and_nothing_else_is_l
     assert (live["digest"], live["state"]) == (pushed[-1], "RUNNING")
     assert tasks(portcall, app) == [live["task_arn"]]
     assert get(live["url"]).strip() == f"version-{PUSHES - 1}"
+
+
+def test_two_tags_pushed_at_once_end_well(portcall: Portcall) -> None:
+    """ECS registers one revision of a family at a time, so one of the two is refused at first."""
+    app = "tagged-app"
+    portcall.repository(app)
+    manifests = {tag: upload(portcall, app, tag) for tag in ("1.2", "latest")}
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda tag: portcall.by_hand.put_manifest(app, manifests[tag], tag), manifests))
+    deployments = settled(portcall, app, 2)
+    outcomes = [each["outcome"] for each in deployments]
+    assert "failed" not in outcomes, deployments
+    assert "deployed" in outcomes
+    assert [each["status"] for each in portcall.deployments.ended(app)] == ["SUCCEEDED"] * 2
+    eventually(lambda: len(portcall.containers(app)) == 1)
 
 
 @pytest.mark.usefixtures("stopped_at_the_end")

@@ -1,0 +1,54 @@
+"""An account as AWS gives it to a newcomer: ten functions at once, and six vCPUs."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Portcall, deploy_again, get
+from tests.e2e.test_bursts import settled, tasks, upload
+from tests.local.conftest import eventually, forget_images
+
+SERVING = [f"serving-{number}-app" for number in range(5)]
+SILENT = [f"silent-{number}-app" for number in range(10)]
+
+
+@pytest.fixture(scope="module")
+def newcomer(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portcall]:
+    cloud = Portcall(tmp_path_factory.mktemp("newcomer"), switches="lambda-concurrency=10 vcpus=6")
+    try:
+        cloud.up()
+        deploy_again(cloud)
+        yield cloud
+    finally:
+        stopped = cloud.run("down")
+        forget_images(cloud.port)
+    assert stopped.returncode == 0, stopped.stderr
+
+
+def silent(cloud: Portcall, app: str) -> dict[str, Any]:
+    digest = cloud.by_hand.push(app, ["sleep", "3600"], Labels={"name": app})
+    return cloud.by_hand.manifest(app, digest)
+
+
+def test_ten_apps_that_never_answer_keep_no_other_push_from_its_outcome_and_its_mail(newcomer: Portcall):
+    manifests = {}
+    for app in [*SILENT, *SERVING]:
+        newcomer.repository(app)
+        manifests[app] = upload(newcomer, app, app) if app in SERVING else silent(newcomer, app)
+    began = time.monotonic()
+    pushed = {app: newcomer.by_hand.put_manifest(app, manifests[app], "latest") for app in manifests}
+    assert time.monotonic() - began < 5
+
+    for app in SERVING:
+        (deployment,) = settled(newcomer, app, 1)
+        assert (deployment["outcome"], deployment["digest"]) == ("deployed", pushed[app]), deployment
+        mail = newcomer.mail(app)
+        assert get(mail.text.splitlines()[0]).strip() == app
+    for app in SILENT:
+        (deployment,) = settled(newcomer, app, 1)
+        assert (deployment["outcome"], deployment["error"]) == ("failed", "NoAnswerError"), deployment
+        assert newcomer.mail(app).subject.startswith(f"{app} never answered")
+    eventually(lambda: not any(tasks(newcomer, app) for app in SILENT))
+    assert all(len(tasks(newcomer, app)) == 1 for app in SERVING)
