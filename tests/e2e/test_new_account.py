@@ -19,7 +19,8 @@ def newcomer(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
     cloud = Portcall(tmp_path_factory.mktemp("newcomer"), switches="lambda-concurrency=10 vcpus=6")
     try:
         cloud.up()
-        deploy_again(cloud)
+        # Longer than one call of the health check asks.
+        deploy_again(cloud, HealthTimeout="45")
         yield cloud
     finally:
         stopped = cloud.run("down")
@@ -32,6 +33,12 @@ def silent(cloud: Portcall, app: str) -> dict[str, Any]:
     return cloud.by_hand.manifest(app, digest)
 
 
+def all_have_ended(cloud: Portcall, number: int) -> bool:
+    workflow, machine = cloud.deployments.workflow, cloud.deployments.machine
+    found = workflow.list_executions(stateMachineArn=machine, maxResults=1000)["executions"]
+    return len(found) >= number and all(each["status"] != "RUNNING" for each in found)
+
+
 def test_ten_apps_that_never_answer_keep_no_other_push_from_its_outcome_and_its_mail(newcomer: Portcall):
     manifests = {}
     for app in [*SILENT, *SERVING]:
@@ -40,6 +47,7 @@ def test_ten_apps_that_never_answer_keep_no_other_push_from_its_outcome_and_its_
     began = time.monotonic()
     pushed = {app: newcomer.by_hand.put_manifest(app, manifests[app], "latest") for app in manifests}
     assert time.monotonic() - began < 5
+    eventually(lambda: all_have_ended(newcomer, len(pushed)), within=240, every=1)
 
     for app in SERVING:
         (deployment,) = settled(newcomer, app, 1)
