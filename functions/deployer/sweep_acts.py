@@ -25,6 +25,12 @@ def carry_out(act: Act, facts: Facts) -> str:
         case sweep.FreeSlot():
             ledger.free_slot(table=table, app=app)
             return "freed its slot"
+        case sweep.ListApp():
+            ledger.list_app(table=table, app=app)
+            return ""
+        case sweep.UnlistApp():
+            ledger.unlist_app(table=table, app=app)
+            return ""
         case sweep.SettleDeployment(name):
             _settle(app, _open(facts, name), facts.endings[name])
             return f"ended {name}"

@@ -2,6 +2,8 @@
 
 import dataclasses
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -16,53 +18,69 @@ from deployer.settings import settings, watch
 
 @dataclass
 class Account:
-    """What is listed once, for all apps; all by app, but `started`: the `startedBy` of every running task."""
+    """What is listed once, for all apps, and by app.
+
+    `started` has the `startedBy` of every running task; it and `tasks` are None if ECS could not list them.
+    `listed` are the apps of the ledger. `incomplete` says that something could not be listed.
+    """
 
     since: int
-    tasks: dict[str, dict[str, str]] = field(default_factory=dict)
+    listed: set[str] = field(default_factory=set)
+    tasks: dict[str, dict[str, str]] | None = None
     images: dict[str, list[Image]] = field(default_factory=dict)
     addresses: dict[str, list[str]] = field(default_factory=dict)
     slots: set[str] = field(default_factory=set)
-    started: set[str] = field(default_factory=set)
+    started: set[str] | None = None
+    incomplete: bool = False
 
     def apps(self) -> list[str]:
         """Every app of which anything is known."""
-        return sorted({*self.images, *self.tasks, *self.addresses, *self.slots})
+        return sorted({*self.listed, *self.images, *(self.tasks or ()), *self.addresses, *self.slots})
+
+    @contextmanager
+    def part(self, what: str) -> Iterator[None]:
+        """Go on without what cannot be listed: the sweep does the rest."""
+        try:
+            yield
+        except DeployError as error:
+            self.incomplete = True
+            logger.warning("Something could not be listed", extra={"what": what, "reason": str(error)})
 
 
 def of_account(since: int) -> Account:
     """List everything. `since` is when the first sweep was, in UNIX seconds."""
-    account = Account(since, slots=ledger.slots(table=settings().ledger))
+    table = settings().ledger
+    account = Account(since, listed=ledger.apps(table=table), slots=ledger.slots(table=table))
     # Before anything that the ledger says of deployments: see Facts.
-    for task, started_by, tags in ecs.running_tasks(cluster=settings().cluster):
-        account.started.add(started_by)
-        # A task that somebody runs from one of our revisions may bear its tags.
-        if "portcall:app" in tags and tags.get("portcall:deployment") == started_by:
-            account.tasks.setdefault(tags["portcall:app"], {})[task.arn] = started_by
-    _list_images(account)
-    try:
+    with account.part("tasks"):
+        _list_tasks(account)
+    with account.part("repositories"):
+        for repository in ecr.repositories():
+            if fnmatchcase(repository, watch().repositories):
+                with account.part(repository):
+                    _list_images(account, repository)
+    with account.part("addresses"):
         for api, app in apigateway.addresses_of(stack=settings().stack).items():
             account.addresses.setdefault(app, []).append(api)
-    except DeployError as error:
-        logger.warning("The addresses could not be listed", extra={"reason": str(error)})
     return account
 
 
-def _list_images(account: Account) -> None:
-    """The tagged images of the watched repositories."""
-    for repository in ecr.repositories():
-        if not fnmatchcase(repository, watch().repositories):
-            continue
-        try:
-            images = ecr.tagged_images(repository=repository)
-        except DeployError as error:
-            logger.warning("A repository could not be read", extra={"app": repository, "reason": str(error)})
-            continue
-        for image in images:
-            for tag in image.tags:
-                if image.may_be_app and fnmatchcase(tag, watch().tags):
-                    app = f"{repository}:{tag}" if settings().by_tag else repository
-                    account.images.setdefault(app, []).append(Image(image.pushed_at, image.digest, tag))
+def _list_tasks(account: Account) -> None:
+    running = ecs.running_tasks(cluster=settings().cluster)
+    account.started = {started_by for _, started_by, _ in running}
+    account.tasks = {}
+    for task, started_by, tags in running:
+        # A task that somebody runs from one of our revisions may bear its tags.
+        if "portcall:app" in tags and tags.get("portcall:deployment") == started_by:
+            account.tasks.setdefault(tags["portcall:app"], {})[task.arn] = started_by
+
+
+def _list_images(account: Account, repository: str) -> None:
+    for image in ecr.tagged_images(repository=repository):
+        for tag in image.tags:
+            if image.may_be_app and fnmatchcase(tag, watch().tags):
+                app = f"{repository}:{tag}" if settings().by_tag else repository
+                account.images.setdefault(app, []).append(Image(image.pushed_at, image.digest, tag))
 
 
 def of_app(app: str, account: Account) -> Facts:
@@ -77,7 +95,8 @@ def of_app(app: str, account: Account) -> Facts:
         app=app,
         now=time.time(),
         is_preview=is_preview,
-        tasks=account.tasks.get(app, {}),
+        listed=app in account.listed,
+        tasks=None if account.tasks is None else account.tasks.get(app, {}),
         images=account.images.get(app, ()),
         addresses=account.addresses.get(app, ()),
         has_slot=app in account.slots,
@@ -87,7 +106,7 @@ def of_app(app: str, account: Account) -> Facts:
         tag_deleted=bool(current and is_preview and not ecr.digest_of(repository=repository, tag=tag)),
         since=account.since,
     )
-    if current and not current.halted and current.task not in facts.tasks:
+    if current and not current.halted and facts.tasks is not None and current.task not in facts.tasks:
         again = ledger.open_deployments(table=table, app=app)
         restarting = any(each.restart and not each.outcome for each in again)
         task = None if restarting else ecs.describe_task(cluster=settings().cluster, task=current.task)

@@ -13,10 +13,12 @@ from deployer.domain.sweep import (
     Facts,
     FreeSlot,
     Image,
+    ListApp,
     NotifyAgain,
     RestartApp,
     SettleDeployment,
     StopTask,
+    UnlistApp,
     decide,
     is_old_news,
 )
@@ -48,7 +50,17 @@ def test_nothing_is_due_for_an_app_that_is_well():
 
 
 def test_nothing_is_due_for_an_app_that_is_not_there():
-    assert decide(Facts(app="flask-app", now=NOW)) == []
+    assert decide(Facts(app="flask-app", now=NOW, listed=False)) == []
+
+
+def test_the_ledger_lists_the_apps_that_are_there():
+    assert decide(app(listed=False)) == [ListApp()]
+    assert decide(Facts(app="flask-app", now=NOW)) == [UnlistApp()]
+    assert decide(Facts(app="flask-app", now=NOW, open=[deployment()])) == []
+
+
+def test_nothing_is_concluded_from_tasks_that_could_not_be_listed():
+    assert decide(app(tasks=None)) == []
 
 
 @pytest.mark.parametrize(
@@ -71,10 +83,11 @@ def test_an_app_that_is_not_over_is_not_ended(facts):
 
 
 def test_a_slot_is_freed_only_where_neither_an_app_nor_a_deployment_of_it_is_there():
-    gone = Facts(app="flask-app:pr-7", now=NOW, is_preview=True, has_slot=True)
+    gone = Facts(app="flask-app:pr-7", now=NOW, is_preview=True, has_slot=True, listed=False)
     assert decide(gone) == [FreeSlot()]
-    assert decide(dataclasses.replace(gone, current=current(task="task-1"), tasks={"task-1": "push-1"})) == []
-    assert decide(dataclasses.replace(gone, open=[deployment()])) == []
+    there = dataclasses.replace(gone, listed=True)
+    assert decide(dataclasses.replace(there, current=current(), tasks={"task-1": "push-1"})) == []
+    assert decide(dataclasses.replace(there, open=[deployment()])) == []
     assert decide(dataclasses.replace(gone, has_slot=False)) == []
 
 
@@ -99,7 +112,7 @@ def test_a_task_that_no_deployment_owns_is_stopped():
     assert decide(app(tasks=tasks)) == [StopTask("task-2")]
     assert decide(app(tasks=tasks, open=[deployment()])) == []
     assert decide(app(tasks=tasks, open=[deployment(outcome="failed")])) == [StopTask("task-2")]
-    assert decide(app(tasks=tasks, current=None)) == [StopTask("task-1"), StopTask("task-2")]
+    assert decide(app(tasks=tasks, current=None, listed=False)) == [StopTask("task-1"), StopTask("task-2")]
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class World:
     answers: int | None = 200
     bad: set[str] = field(default_factory=set)
     log: list[str] = field(default_factory=list)
-    faults: dict[str, list[Exception | Callable[[], object]]] = field(default_factory=dict)
+    faults: dict[str, list[BaseException | Callable[[], object]]] = field(default_factory=dict)
     each_step_twice: bool = False
     lost_events: bool = False
     # Called with each client token; raises what ECS refuses it with.
@@ -115,7 +115,7 @@ class World:
         """
         if self.faults.get(name):
             fault = self.faults[name].pop(0)
-            if isinstance(fault, Exception):
+            if isinstance(fault, BaseException):
                 raise fault
             fault()
 
@@ -127,7 +127,12 @@ class World:
             "portcall:deployment": started_by,
         }
 
+    def repositories(self) -> list[str]:
+        self.may_fail("repositories")
+        return sorted({repository for repository, _ in self.tags})
+
     def running_tasks(self) -> list[tuple[Task, str, dict[str, str]]]:
+        self.may_fail("running_tasks")
         ours = [
             (
                 Task(arn, "RUNNING", "RUNNING", 3, interface="eni-1"),
@@ -283,6 +288,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         "mails_this_second",
         "open_deployments",
         "close",
+        "note_sweep",
         "end_sweep",
     ):
         may_fail_first(ledger, name)
@@ -378,7 +384,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (ecs, "stop_task", stop),
         (ecs, "tasks_started_by", tasks_started_by),
         (ecs, "running_tasks", lambda *, cluster: world.running_tasks()),
-        (ecr, "repositories", lambda: sorted({repository for repository, _ in world.tags})),
+        (ecr, "repositories", world.repositories),
         (ecr, "tagged_images", lambda *, repository: world.tagged_images(repository)),
         (ecr, "digest_of", lambda *, repository, tag: world.tags.get((repository, tag), "")),
         (events, "put_event", put_event),

@@ -203,7 +203,10 @@ def test_a_sweep_lets_the_next_begin_though_that_cannot_be_noted_at_once(deploy,
 
 def test_a_sweep_that_was_never_told_that_it_may_begin_may(deploy, world, push, sweep):
     begun = {"table": "ledger", "sweep": "this", "now": NOW, "until": NOW + 240}
-    assert ledger.begin_sweep(**begun) == ledger.begin_sweep(**begun) is not None
+    first, again = ledger.begin_sweep(**begun), ledger.begin_sweep(**begun)
+    assert first
+    assert again
+    assert first.since == again.since
     assert ledger.begin_sweep(**begun | {"sweep": "another"}) is None
 
 
@@ -315,7 +318,7 @@ def test_an_app_that_is_well_costs_few_calls_however_much_the_ledger_knows_of_it
     finally:
         client("dynamodb").meta.events.unregister("before-call", unique_id="counts")
     assert len(calls) <= 10, calls
-    assert calls.count("Query") == 0
+    assert calls.count("Query") == 1
 
 
 def test_two_hundred_apps_are_looked_after_in_one_sweep(world, sweep):
@@ -330,6 +333,105 @@ def test_two_hundred_apps_are_looked_after_in_one_sweep(world, sweep):
     assert len(sweep()) == 200
     assert len(world.stopped) == 200
     assert not any("theirs" in arn for arn in world.stopped)
+
+
+def test_an_app_that_only_the_ledger_knows_is_looked_after(deploy, world, push, sweep):
+    """Its tag is deleted, and its one task has died."""
+    deploy(push(1))
+    world.tags.clear()
+    dead = current().task
+    world.dead[dead] = Task(dead, "STOPPED", "STOPPED", 6, stop_code="InfrastructureHealth")
+    sweep()
+    assert world.live() == {current().task} != {dead}
+    assert "live again" in world.mails[-1]["subject"]
+
+
+def test_an_aborted_push_of_which_nothing_else_is_left_has_its_outcome_and_its_mail(deploy, world, push, sweep):
+    world.faults["RunTask"] = [world.abort]
+    deploy(push(1))
+    world.tags.clear()
+    sweep()
+    assert outcomes() == {"push-1": "failed"}
+    assert len(world.mails) == 1
+
+
+def test_an_app_of_which_nothing_is_left_is_listed_no_more(deploy, world, push, sweep):
+    deploy(push(1), moves_the_tag=False)
+    assert ledger.apps(table="ledger") == {"flask-app"}
+    sweep()
+    sweep()
+    assert ledger.apps(table="ledger") == set()
+    deploy(push(2))
+    assert ledger.apps(table="ledger") == {"flask-app"}
+
+
+def test_an_app_from_before_the_ledger_listed_any_is_listed_by_the_sweep(deploy, world, push, sweep):
+    deploy(push(1))
+    sweep()
+    ledger.unlist_app(table="ledger", app="flask-app")
+    assert ledger.apps(table="ledger") == set()
+    sweep()
+    assert ledger.apps(table="ledger") == {"flask-app"}
+
+
+@pytest.mark.parametrize("call", ["repositories", "addresses_of", "running_tasks"])
+def test_what_cannot_be_listed_does_not_end_the_sweep_and_is_counted(
+    deploy, world, push, sweep, call, monkeypatch
+):
+    counted = []
+    monkeypatch.setattr(reconcile, "count", counted.append)
+    sweep()
+    world.faults["WaitForRunning"] = [world.abort]
+    deploy(push(1))
+    world.faults[call] = [ThrottledError("Rate exceeded")]
+    assert "ended push-1" in sweep()["flask-app"]
+    assert counted[-1] == "SweepUnfinished"
+    world.faults.clear()
+    counted.clear()
+    sweep()
+    assert counted == []
+
+
+def test_tasks_that_could_not_be_listed_are_not_taken_for_dead(deploy, world, push, sweep):
+    deploy(push(1))
+    before = current()
+    world.faults["running_tasks"] = [ThrottledError("Rate exceeded")]
+    assert sweep() == {}
+    assert current() == before
+
+
+def test_a_sweep_that_has_not_the_time_for_all_apps_leaves_the_rest_to_the_next(world, sweep, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("deployer.steps.reconcile.time.monotonic", lambda: clock[0])
+    for name in ("a", "b", "c"):
+        world.started[name] = world_task = f"{ARN}{name}"
+        world.apps[world_task] = name
+
+    def takes_long() -> None:
+        clock[0] += 181
+
+    world.faults["stop_task"] = [takes_long, takes_long, takes_long]
+    assert [list(sweep()) for _ in range(4)] == [["a"], ["b"], ["c"], []]
+
+
+def test_a_sweep_that_dies_of_an_app_does_not_keep_the_others_from_the_next(world, sweep):
+    for name in ("a", "b"):
+        world.started[name] = world_task = f"{ARN}{name}"
+        world.apps[world_task] = name
+
+    class Killed(BaseException):
+        """The function's time is up."""
+
+    def die() -> None:
+        world.faults["end_sweep"] = [Killed()] * 5
+        raise Killed
+
+    world.faults["stop_task"] = [die]
+    with pytest.raises(Killed):
+        sweep()
+    world.faults.clear()
+    ledger.begin_sweep(table="ledger", sweep="it", now=NOW + 300, until=NOW)
+    assert list(sweep()) == ["b", "a"]
 
 
 @pytest.mark.parametrize("ahead", [-7200, 7200])

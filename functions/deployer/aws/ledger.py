@@ -2,11 +2,15 @@
 
 `app#<app>` / `current`                       the deployment that serves; stays
 `app#<app>` / `order`                         the numbers: how many, the last with its tag, the last app's;
-                                              `open`: what the sweep has yet to see told; stays
+                                              `open`: what the sweep has yet to see told; stays, and is `listed`
+                                              while there is anything of the app
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
 `previews`  / `slots`                         `apps`: the previews that are, or are on their way; stays
 `mails#<second>` / `sent`                     how many mails went out in that second; kept for an hour
-`sweep`     / `first`                         when the first sweep was, and until when the last may take; stays
+`sweep`     / `first`                         when the first sweep was, until when the last may take,
+                                              and to which app it came; stays
+
+The sparse index `listing` has what is `listed`: `apps` are the apps.
 
 A deployment begins with `tag`, `digest`, `execution`, `sequence`, `began_at` and, if it is one, `restart` (of
 which deployment, and why). Its end adds `outcome`, `ended_at`, `phases` (name -> seconds) and, as far as it
@@ -16,7 +20,7 @@ came, `revision`, `task`, `url`, `reason`, `error` and the end of the `log`. `to
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +34,9 @@ from deployer.domain.push import Push
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 KEEP = 90 * 24 * 60 * 60
+LISTING = "listing"
+APPS = "apps"
+SWEEP = {"pk": "sweep", "sk": "first"}
 
 
 def claim(
@@ -76,9 +83,9 @@ def _note_open(table: str, push: Push) -> dict[str, Any]:
         answer = client("dynamodb").update_item(
             TableName=table,
             Key=wire({"pk": f"app#{push.app}", "sk": "order"}),
-            UpdateExpression="ADD admitted :one, #open :this",
+            UpdateExpression="ADD admitted :one, #open :this SET listed = :apps",
             ExpressionAttributeNames={"#open": "open"},
-            ExpressionAttributeValues=wire({":one": 1, ":this": {_name(push)}}),
+            ExpressionAttributeValues=wire({":one": 1, ":this": {_name(push)}, ":apps": APPS}),
             ReturnValues="ALL_NEW",
         )
     return plain(answer["Attributes"])
@@ -310,8 +317,60 @@ def close(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
         )
 
 
-def begin_sweep(*, table: str, sweep: str, now: int, until: int) -> int | None:
-    """When the first sweep was, which is now if this is it; None while another one is at it.
+def apps(*, table: str) -> set[str]:
+    """Every app that is there, or may be; an index tells, so what happened this moment may be missing."""
+    with errors_as_ours():
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=table,
+                IndexName=LISTING,
+                KeyConditionExpression="listed = :apps",
+                ExpressionAttributeValues=wire({":apps": APPS}),
+            )
+        )
+        return {str(plain(item)["pk"]).removeprefix("app#") for page in pages for item in page["Items"]}
+
+
+def list_app(*, table: str, app: str) -> None:
+    """Have `apps` name an app."""
+    with errors_as_ours():
+        client("dynamodb").update_item(
+            TableName=table,
+            Key=wire({"pk": f"app#{app}", "sk": "order"}),
+            UpdateExpression="SET listed = :apps",
+            ExpressionAttributeValues=wire({":apps": APPS}),
+        )
+
+
+def unlist_app(*, table: str, app: str) -> bool:
+    """Have `apps` name an app no more; False if a deployment of it has been noted."""
+    return _unless_refused(
+        "update_item",
+        TableName=table,
+        Key=wire({"pk": f"app#{app}", "sk": "order"}),
+        UpdateExpression="REMOVE listed",
+        ConditionExpression="attribute_not_exists(#open)",
+        ExpressionAttributeNames={"#open": "open"},
+    )
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep that may begin.
+
+    `since` is when the first one was (UNIX seconds), `after` the app that the last one came to, '' if it came
+    to the end; `died` says that it did not even get round to saying so.
+    """
+
+    since: int
+    after: str
+    died: bool
+
+
+def begin_sweep(*, table: str, sweep: str, now: int, until: int) -> Sweep | None:
+    """Begin; None while another one is at it.
 
     `sweep` is a name of its own, so that it may begin twice; it has until `until`. Times are in UNIX seconds.
     """
@@ -319,7 +378,7 @@ def begin_sweep(*, table: str, sweep: str, now: int, until: int) -> int | None:
         with errors_as_ours():
             answer = client("dynamodb").update_item(
                 TableName=table,
-                Key=wire({"pk": "sweep", "sk": "first"}),
+                Key=wire(SWEEP),
                 UpdateExpression=(
                     "SET swept_at = if_not_exists(swept_at, :now), sweep = :sweep, busy_until = :until"
                 ),
@@ -327,24 +386,41 @@ def begin_sweep(*, table: str, sweep: str, now: int, until: int) -> int | None:
                     "attribute_not_exists(busy_until) OR busy_until <= :now OR sweep = :sweep"
                 ),
                 ExpressionAttributeValues=wire({":now": now, ":sweep": sweep, ":until": until}),
-                ReturnValues="ALL_NEW",
+                ReturnValues="ALL_OLD",
             )
     except AwsRefusedError as error:
         if code_of(error) == CONDITION_FAILED:
             return None
         raise
-    return int(plain(answer["Attributes"])["swept_at"])
+    before = plain(answer.get("Attributes") or {})
+    return Sweep(
+        since=before.get("swept_at", now),
+        after=before.get("came_to", ""),
+        died="busy_until" in before and before.get("sweep") != sweep,
+    )
 
 
-def end_sweep(*, table: str, sweep: str) -> None:
-    """Let the next one begin, unless it has: this one took longer than it had."""
+def note_sweep(*, table: str, sweep: str, app: str) -> None:
+    """Note how far a sweep has come: should it die, the next one begins with the app after this."""
     _unless_refused(
         "update_item",
         TableName=table,
-        Key=wire({"pk": "sweep", "sk": "first"}),
-        UpdateExpression="REMOVE busy_until",
+        Key=wire(SWEEP),
+        UpdateExpression="SET came_to = :app",
         ConditionExpression="sweep = :sweep",
-        ExpressionAttributeValues=wire({":sweep": sweep}),
+        ExpressionAttributeValues=wire({":app": app, ":sweep": sweep}),
+    )
+
+
+def end_sweep(*, table: str, sweep: str, after: str) -> None:
+    """Let the next one begin, after that app; unless it has, because this one took longer than it had."""
+    _unless_refused(
+        "update_item",
+        TableName=table,
+        Key=wire(SWEEP),
+        UpdateExpression="SET came_to = :after REMOVE busy_until",
+        ConditionExpression="sweep = :sweep",
+        ExpressionAttributeValues=wire({":sweep": sweep, ":after": after}),
     )
 
 

@@ -37,8 +37,10 @@ class Facts:
     # UNIX seconds.
     now: float
     is_preview: bool = False
-    # Its running tasks: ARN -> the deployment that started it.
-    tasks: Mapping[str, str] = field(default_factory=dict)
+    # Whether the ledger lists it among the apps.
+    listed: bool = True
+    # Its running tasks: ARN -> the deployment that started it; None if ECS could not list them.
+    tasks: Mapping[str, str] | None = field(default_factory=dict)
     # Its images, as the registry listed them.
     images: Sequence[Image] = ()
     # The ids of the HTTP APIs that are its stable URL, or once were.
@@ -75,6 +77,16 @@ class EndApp:
 @dataclass(frozen=True)
 class FreeSlot:
     """Give back the slot of a preview that is not there."""
+
+
+@dataclass(frozen=True)
+class ListApp:
+    """Have the ledger list the app: it has been there since before it listed any."""
+
+
+@dataclass(frozen=True)
+class UnlistApp:
+    """Nothing is left of the app but its history."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,8 @@ class DeployPush:
 Act = (
     EndApp
     | FreeSlot
+    | ListApp
+    | UnlistApp
     | SettleDeployment
     | CloseDeployments
     | StopTask
@@ -180,14 +194,14 @@ def _settle_what_was_aborted(facts: Facts) -> Iterator[Act]:
 
 
 def _stop_what_nobody_owns(facts: Facts) -> Iterator[Act]:
-    for arn, deployment in facts.tasks.items():
+    for arn, deployment in (facts.tasks or {}).items():
         if deployment not in facts.under_way and not (facts.current and facts.current.task == arn):
             yield StopTask(arn)
 
 
 def _restart_what_died(facts: Facts) -> Iterator[Act]:
     current = facts.current
-    if current is None or current.task in facts.tasks:
+    if current is None or facts.tasks is None or current.task in facts.tasks:
         return
     if current.halted:
         yield NotifyAgain()
@@ -203,6 +217,14 @@ def _close_addresses(facts: Facts) -> Iterator[Act]:
     for api in facts.addresses:
         if not (current and current.address and current.address.api == api):
             yield CloseAddress(api)
+
+
+def _list_or_unlist(facts: Facts) -> Iterator[Act]:
+    anything = facts.current or facts.open or facts.has_slot
+    if anything and not facts.listed:
+        yield ListApp()
+    elif facts.listed and not anything:
+        yield UnlistApp()
 
 
 def newest_unheard(facts: Facts) -> Image | None:
@@ -238,4 +260,5 @@ RULES: tuple[Callable[[Facts], Iterator[Act]], ...] = (
     _restart_what_died,
     _close_addresses,
     _deploy_what_was_missed,
+    _list_or_unlist,
 )

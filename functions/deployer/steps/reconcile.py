@@ -7,12 +7,17 @@ from typing import Any
 from deployer import mailing, sweep_acts, sweep_facts
 from deployer.aws import ec2, ledger
 from deployer.domain.sweep import Act, EndApp, decide
-from deployer.observe import logger
+from deployer.observe import count, logger
 from deployer.settings import settings
 from deployer.sweep_facts import Account
 
+# A metric: sweeps that did not get round to everything.
+UNFINISHED = "SweepUnfinished"
 # The function's time-out in seconds; the next sweep comes later than that.
 TAKES_AT_MOST = 240
+# Seconds after which the rest of the apps is left to the next sweep, and between two notes of how far this is.
+BEGINS_APPS_FOR = 180
+NOTES_EVERY = 5
 # How often an app is looked at in one sweep: what an act changes may call for the next.
 ROUNDS = 3
 
@@ -22,24 +27,49 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return what was done, by app; `{}` is what should come of it nearly always.
 
     One sweep at a time: one that begins meanwhile only says so. One app's trouble does not keep the others
-    from being looked after.
+    from being looked after, nor does one that takes so long that the function dies: the next sweep begins
+    after it.
     """
-    config = settings()
-    now = int(time.time())
-    sweep = uuid.uuid4().hex
-    since = ledger.begin_sweep(table=config.ledger, sweep=sweep, now=now, until=now + TAKES_AT_MOST)
-    if since is None:
+    table, now, name = settings().ledger, int(time.time()), uuid.uuid4().hex
+    sweep = ledger.begin_sweep(table=table, sweep=name, now=now, until=now + TAKES_AT_MOST)
+    if sweep is None:
         return {"skipped": "another sweep is at it"}
+    if sweep.died:
+        logger.error("The last sweep died", extra={"after": sweep.after})
+        count(UNFINISHED)
+    after = sweep.after
     try:
-        account = sweep_facts.of_account(since)
-        done = {app: acts for app in account.apps() if (acts := _look_after(app, account))}
-        _remove_groups(account.started)
+        account = sweep_facts.of_account(sweep.since)
+        done: dict[str, Any] = {}
+        after = _look_after_all(account, sweep.after, name, done)
+        if account.started is not None:
+            _remove_groups(account.started)
+        if after or account.incomplete:
+            logger.error("The sweep did not look at everything", extra={"after": after})
+            count(UNFINISHED)
         return done
     finally:
-        mailing.stubbornly(lambda: ledger.end_sweep(table=config.ledger, sweep=sweep))
+        mailing.stubbornly(lambda: ledger.end_sweep(table=table, sweep=name, after=after))
 
 
-def _look_after(app: str, account: Account) -> list[str]:
+def _look_after_all(account: Account, after: str, sweep: str, done: dict[str, Any]) -> str:
+    """Look after each app, beginning with the one after `after`; return the last where time was up, else ''."""
+    apps = account.apps()
+    begin = noted = time.monotonic()
+    for app in [*(app for app in apps if app > after), *(app for app in apps if app <= after)]:
+        now = time.monotonic()
+        if now > begin + BEGINS_APPS_FOR:
+            return after
+        if now > noted + NOTES_EVERY:
+            ledger.note_sweep(table=settings().ledger, sweep=sweep, app=app)
+            noted = now
+        if acts := _look_after(app, account, sweep):
+            done[app] = acts
+        after = app
+    return ""
+
+
+def _look_after(app: str, account: Account, sweep: str) -> list[str]:
     """Gather, decide, act, until nothing is due; return what was done. No act is tried twice in a sweep."""
     said: list[str] = []
     tried: set[Act] = set()
@@ -52,6 +82,9 @@ def _look_after(app: str, account: Account) -> list[str]:
             # Whatever it is, and be it a bug that only this app's records bring out.
             said.append(_failed(app, error))
             break
+        if due and not tried:
+            # What takes long is acting: should the function die of it, the next sweep begins after this app.
+            ledger.note_sweep(table=settings().ledger, sweep=sweep, app=app)
         tried.update(due)
         for act in due:
             try:
