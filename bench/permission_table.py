@@ -21,6 +21,7 @@ THIEF = {
     "EndPreviewFunction": f"stop apps, send mails, {NOTHING_MORE}",
     "ExecutionRole": "pull the images, read the parameters of all watched repositories, write the apps' logs",
     "IgnorePushFunction": NOTHING_MORE,
+    "OperateFunction": "deploy once more what a tag of the watched repositories points to",
     "PublishUrlFunction": f"send mails with any text and URL, {NOTHING_MORE}",
     "ReadImageFunction": "read the images of the watched repositories",
     "ReconcileFunction": f"stop and start apps, send mails, read logs, {NOTHING_MORE}",

@@ -48,6 +48,7 @@ FUNCTION_ENVIRONMENT = {
     "PREVIEW_HOURS": "24",
     "MAX_PREVIEWS": "3",
     "STABLE_URL": "off",
+    "OPERATE_FUNCTION": "portcall-operate-1a2b3c4d",
 }
 
 # Of the step that reads images.

@@ -188,4 +188,5 @@ def _context(
         log_stream=task_definition.log_stream(push.app, task),
         region=config.region,
         phases=timing.phases(document, until),
+        deploy_command=config.deploy_command(push),
     )

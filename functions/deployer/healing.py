@@ -77,7 +77,15 @@ def _tell_that_it_is_given_up(app: str, current: ledger.Current) -> None:
         log = []
     verdict = "it keeps crashing" if len(current.crashes) >= CRASHES else "it could not be started again"
     push = Push(current.deployment, current.since, app, current.tag, current.digest)
-    context = mail.Context(current.revision, arn, config.log_group, stream, config.region, phases=[])
+    context = mail.Context(
+        current.revision,
+        arn,
+        config.log_group,
+        stream,
+        config.region,
+        phases=[],
+        deploy_command=config.deploy_command(push),
+    )
     news = mail.given_up(push, verdict, current.reason, current.halted, log, context)
     mailing.await_turn()
     sns.publish(topic=config.topic, news=news)

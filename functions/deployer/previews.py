@@ -6,6 +6,7 @@ from deployer import address, outcomes
 from deployer.aws import ecs, ledger, sns
 from deployer.domain import mail
 from deployer.domain.push import Push
+from deployer.domain.sweep import TAG_DELETED
 from deployer.observe import logger
 from deployer.settings import settings
 
@@ -26,7 +27,9 @@ def end(*, app: str, current: ledger.Current, reason: str) -> bool:
     for task in [*current.retired, current.task]:
         ecs.stop_task(cluster=config.cluster, task=task, reason=f"Portcall: {current.halted}")
     push = Push(f"end-{current.deployment}", current.since, app, current.tag, current.digest)
-    news = mail.ended(push, current.url, current.halted)
+    # A push of a tag that is still there would start nothing.
+    command = "" if current.halted == TAG_DELETED else config.deploy_command(push)
+    news = mail.ended(push, current.url, current.halted, command)
     outcomes.settle(push, outcomes.ENDED, lambda: sns.publish(topic=config.topic, news=news), reason=reason)
     if ledger.forget(table=config.ledger, app=app, seen=current):
         ledger.free_slot(table=config.ledger, app=app)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 
+from deployer.domain import operation
 from deployer.domain.image import Defaults, Limits
+from deployer.domain.push import Push
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,17 @@ class Settings:
     preview_hours: int
     max_previews: int
     stable_url: bool
+    operate_function: str
 
     def is_preview(self, tag: str) -> bool:
         """Whether the app of a tag is not for ever."""
         return self.by_tag and bool(tag) and not fnmatchcase(tag, self.lasting_tags)
+
+    def deploy_command(self, push: Push) -> str:
+        """What deploys once more what the tag of a push points to."""
+        return operation.deploy_command(
+            function=self.operate_function, region=self.region, app=push.app, tag=push.tag
+        )
 
     @property
     def probe_inside(self) -> bool:
@@ -136,4 +145,5 @@ def settings() -> Settings:
         preview_hours=int(env["PREVIEW_HOURS"]),
         max_previews=int(env["MAX_PREVIEWS"]),
         stable_url=env["STABLE_URL"] == "on",
+        operate_function=env["OPERATE_FUNCTION"],
     )

@@ -5,6 +5,7 @@ import sys
 import click
 
 from portcall.cli.demo import demo
+from portcall.cli.deploy import deploy
 from portcall.cli.down import down
 from portcall.cli.env import env
 from portcall.cli.inbox import inbox
@@ -21,7 +22,7 @@ def cli() -> None:
     """Push an image; its URL is in your inbox. Here, on this machine, without an AWS account."""
 
 
-for command in (up, down, env, inbox, status, demo):
+for command in (up, down, env, inbox, status, deploy, demo):
     cli.add_command(command)
 
 

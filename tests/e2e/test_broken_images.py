@@ -110,6 +110,7 @@ def readable(mail: Received, portcall: Portcall) -> str:
     for pattern, name in (
         (re.escape(portcall.registry), "<registry>"),
         (r"sha256:(?!0{64})[0-9a-f]{64}", "sha256:<digest>"),
+        (r"portcall-operate-\w+", "portcall-operate-<stack>"),
         (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>"),
         (r"[0-9a-f]{32}", "<task>"),
         (r"http://\d+\.\d+\.\d+\.\d+:", "http://<address>:"),

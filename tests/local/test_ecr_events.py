@@ -7,6 +7,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from tests.local.conftest import CONFIG, INDEX, MANIFEST, Cloud, eventually
 
 
@@ -85,6 +87,30 @@ def test_an_index_and_its_untagged_image_are_an_event_each(cloud: Cloud) -> None
     assert by_digest[index]["image-tag"] == "v1"
     assert by_digest[index]["manifest-media-type"] == INDEX
     assert "artifact-media-type" not in by_digest[index]
+
+
+def test_a_push_that_changes_nothing_is_no_event(cloud: Cloud, tmp_path: Path) -> None:
+    repository, ecr = cloud.repository(), cloud.client("ecr")
+    seen = cloud.watch(source=["aws.ecr"], detail={"repository-name": [repository]})
+    reference = f"localhost:{cloud.port}/{repository}:latest"
+    import_image(reference, tmp_path)
+    try:
+        for _ in range(2):
+            assert docker("push", reference, config=tmp_path).returncode == 0
+    finally:
+        docker("rmi", reference, config=tmp_path)
+    digest = ecr.describe_images(repositoryName=repository)["imageDetails"][0]["imageDigest"]
+    # As docker asks before it pushes.
+    accept = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
+    status, _ = cloud.request("HEAD", f"/v2/{repository}/manifests/latest", **accept)
+    assert status == 200
+    manifest = ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": "latest"}])["images"][0]
+    again = {"repositoryName": repository, "imageManifest": manifest["imageManifest"]}
+    with pytest.raises(ecr.exceptions.ImageAlreadyExistsException):
+        ecr.put_image(**again, imageTag="latest")
+    ecr.put_image(**again, imageTag="last")
+    assert [event["detail"]["image-tag"] for event in eventually(lambda: seen(2))] == ["latest", "last"]
+    assert digest == manifest["imageId"]["imageDigest"]
 
 
 def test_a_put_image_and_a_deletion_are_events_too(cloud: Cloud) -> None:

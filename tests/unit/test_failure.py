@@ -1,10 +1,12 @@
 """Each way to fail has its own words and its own hint."""
 
 import json
+import re
 
 import pytest
 from deployer.domain.errors import PermanentError, TransientError
 from deployer.domain.failure import OTHERS, explain, read_error
+from deployer.domain.stops import SIGNS
 from deployer.domain.task import Task
 
 
@@ -52,17 +54,17 @@ STOPPED = [
     (ASM + "AccessDeniedException: User: arn:aws:sts::1:assumed-role/x is not authorized to perform: secretsmanager:GetSecretValue", [], None, "a secret may not be read", "ExecutionRole"),
     (SSM + "invalid ssm parameters: /flask-app/key", [], None, "a secret is missing", "Create it"),
     (SSM + "AccessDeniedException: not authorized to perform: ssm:GetParameters", [], None, "a secret may not be read", "ExecutionRole"),
-    (AUTH + "RequestError: send request failed caused by: Post https://api.ecr: dial tcp: i/o timeout", [], None, "could not be pulled", "Push again"),
+    (AUTH + "RequestError: send request failed caused by: Post https://api.ecr: dial tcp: i/o timeout", [], None, "could not be pulled", "drift"),
     (PULL + "failed to resolve ref registry/app@sha256:ab: registry/app@sha256:ab: not found", [], None, "the image is gone", "Push it again"),
     (PULL + "httpReadSeeker: failed open: unexpected status code https://x: 404 Not Found", [], None, "the image is gone", "Push it again"),
     (PULL + "manifest unknown", [], None, "the image is gone", "Push it again"),
-    (PULL + "httpReadSeeker: failed open: unexpected status code https://x: 403 Forbidden", [], None, "may not be pulled", "sam deploy"),
+    (PULL + "httpReadSeeker: failed open: unexpected status code https://x: 403 Forbidden", [], None, "may not be pulled", "drift"),
     (PULL + "failed to copy: write /var/lib/containerd/x: no space left on device", [], None, "the image is too large", "20 GiB"),
-    (PULL + "dial tcp 10.0.0.1:443: i/o timeout", [], None, "could not be pulled", "Push again"),
+    (PULL + "dial tcp 10.0.0.1:443: i/o timeout", [], None, "could not be pulled", "drift"),
     ("Capacity is unavailable at this time. Please try again later or in a different availability zone", [], None, "AWS has no capacity", "Service Quotas"),
     ("ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: The specified log group does not exist", [], None, "AWS could not set it up", "log group"),
-    ("Timeout waiting for network interface provisioning to complete", [], None, "AWS could not set it up", "Push again"),
-    ("Your Spot Task was interrupted.", [], None, "AWS took its machine away", "Push again"),
+    ("Timeout waiting for network interface provisioning to complete", [], None, "AWS could not set it up", "Nothing is wrong"),
+    ("Your Spot Task was interrupted.", [], None, "AWS took its machine away", "Nothing is wrong"),
     ("Task failed container health checks", [], 137, "its own HEALTHCHECK failed", "--start-period"),
     ("", ["OSError: [Errno 98] Address already in use"], 1, "its port is in use", "one of them"),
     ("", ["Error: listen EADDRINUSE: address already in use :::3000"], 1, "its port is in use", "one of them"),
@@ -73,8 +75,41 @@ STOPPED = [
     ("", [], 139, "segmentation fault", "linux/amd64"),
     ("", [], 132, "illegal instruction", "-march"),
     ("", [], 143, "was told to stop", "exec"),
-    ("", [], None, "failed to start", "AWS's own"),
+    ("", [], None, "failed to start", "AWS's error message"),
 ]  # fmt: skip
+
+
+def test_no_hint_has_the_same_image_pushed_again_or_trusts_a_deployment_of_the_stack_to_undo_changes():
+    """Of a push that changes nothing AWS tells nobody; and CloudFormation does not look at what has drifted."""
+    # Its tag is gone with it, so a push of the same image is one.
+    hints = [sign.hint for sign in SIGNS if "image is gone" not in sign.verdict]
+    for hint in [*hints, *(words.hint for words in OTHERS.values())]:
+        assert not re.search(r"push (?:it |that |the image )?again|restores", hint, re.IGNORECASE), hint
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "NoCapacityError",
+        "ThrottledError",
+        "AwsUnavailableError",
+        "States.Timeout",
+        "AddressNotReadyError",
+        "ContendedError",
+        "MailLimitError",
+        "ScanPendingError",
+        "AbortedError",
+        "Lambda.Unknown",
+        "Sandbox.Timedout",
+    ],
+)
+def test_what_failed_on_the_side_of_aws_may_pass(error):
+    assert why(error, "said").passing
+
+
+@pytest.mark.parametrize("error", ["NoAnswerError", "BadLabelError", "UnsupportedImageError", "FindingsError"])
+def test_what_the_image_itself_does_wrong_does_not_pass(error):
+    assert not why(error, "said").passing
 
 
 @pytest.mark.parametrize(("reason", "log", "code", "verdict", "hint"), STOPPED)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from deployer.domain import operation
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.conftest import FUNCTION_ENVIRONMENT
@@ -74,7 +75,20 @@ def test_nothing_has_a_fixed_name():
     """Two installs live side by side; the repository's name alone is the user's choice."""
     named = ("BucketName", "ClusterName", "FunctionName", "LogGroupName", "QueueName", "RoleName", "TableName", "TopicName")  # fmt: skip
     for resource in RESOURCES.values():
-        assert not [name for name in named if name in resource.get("Properties", {})]
+        for name in named:
+            assert "AWS::Stack" in str(resource.get("Properties", {}).get(name, "AWS::Stack"))
+
+
+def test_mails_name_the_function_that_deploys_again():
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["OPERATE_FUNCTION"] == RESOURCES["OperateFunction"]["Properties"]["FunctionName"]
+    command = TEMPLATE["Outputs"]["DeployAgain"]["Value"]["Fn::Sub"]
+    names = {"OperateFunction": "any", "AWS::Region": "eu-west-1", "RepositoryName": "flask-app"}
+    for parameter, value in names.items():
+        command = command.replace(f"${{{parameter}}}", value)
+    assert command == operation.deploy_command(
+        function="any", region="eu-west-1", app="flask-app", tag="latest"
+    )
 
 
 def test_the_environment_of_the_tests_is_that_of_the_template():

@@ -108,6 +108,9 @@ def test_a_preview_ends_when_its_time_is_up_with_a_mail(deploy, world, tagged, m
     assert news["subject"].startswith("flask-app:pr-7 has ended: its time was up at ")
     assert url in news["text"]
     assert news["attributes"] == {"app": "flask-app:pr-7", "outcome": "ended"}
+    # Its tag is still there, so that a push of it would start nothing.
+    assert '--payload \'{"action":"deploy","app":"flask-app:pr-7","tag":"pr-7"}\'' in news["text"]
+    assert "Push the tag again" not in news["text"]
     assert sweep() == {}
     assert len(world.mails) == 2
 
@@ -126,6 +129,7 @@ def test_a_preview_ends_with_its_tag(deploy, world, tagged):
     delete(world, "pr-7")
     assert world.live() == set()
     assert world.mails[-1]["subject"] == "flask-app:pr-7 has ended: its tag was deleted"
+    assert "Push the tag again to have it back." in world.mails[-1]["text"]
     delete_again = {"id": "again", "detail": {"repository-name": "flask-app", "image-tag": "pr-7"}}
     end_preview.handler(delete_again, LambdaContext())
     assert len(world.mails) == 2

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.domain import silence, stops
+from deployer.domain.stops import Words
 from deployer.domain.task import Task
 
 CONSOLE_WORDS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
@@ -15,7 +16,8 @@ CONSOLE_WORDS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 class Failure:
     """`verdict` ends the mail's subject, `reason` is one sentence, `hint` says what to do.
 
-    `details` are lines for whoever wants to know more, of which the last says where to read all.
+    `details` are lines for whoever wants to know more, of which the last says where to read all. `again` says
+    that the same image may well be deployed again, `passing` that what failed was on AWS's side, and may pass.
     """
 
     error: str
@@ -23,6 +25,8 @@ class Failure:
     reason: str
     hint: str
     details: tuple[str, ...] = ()
+    again: bool = False
+    passing: bool = False
 
 
 def explain(
@@ -39,26 +43,24 @@ def explain(
     if error in ("NoAnswerError", "States.Timeout") and stopped:
         error, message = "TaskStoppedError", stopped.why_stopped()
     if error == "TaskStoppedError":
-        verdict, hint = _stopped(stopped, message, log, memory, architecture)
+        words = _stopped(stopped, message, log, memory, architecture)
     elif error == "NoAnswerError":
-        verdict, hint = silence.explain(message, log, port)
+        words = Words(*silence.explain(message, log, port))
     elif "No Fargate configuration exists" in message:
-        verdict, hint = SIZE
+        words = SIZE
     else:
-        verdict, hint = OTHERS.get(error) or _fault(error)
+        words = OTHERS.get(error) or _fault(error)
+    verdict, details = words.verdict, []
     if error == "FindingsError":
         message, *details = message.split("\n")
         found = FOUND.search(message)
         verdict = f"was refused: {found[1]}" if found else verdict
-        return Failure(error, verdict, message, hint, tuple(details))
-    return Failure(error, verdict, message, hint)
+    return Failure(error, verdict, message, words.hint, tuple(details), words.again, words.passing)
 
 
-def _stopped(
-    task: Task | None, message: str, log: list[str], memory: str, architecture: str
-) -> tuple[str, str]:
+def _stopped(task: Task | None, message: str, log: list[str], memory: str, architecture: str) -> Words:
     if task and task.stop_code == "UserInitiated":
-        return "failed: somebody stopped its task", "Push again, if that was not meant."
+        return Words("failed: somebody stopped its task", "If that was not meant, deploy it again.", again=True)
     return stops.recognize(
         reason=message,
         log=log,
@@ -68,83 +70,98 @@ def _stopped(
     )
 
 
-def _fault(error: str) -> tuple[str, str]:
+def _fault(error: str) -> Words:
     if error.startswith(("Lambda.", "Sandbox.", "Runtime.")):
-        return "failed: a function of Portcall did not end", "Push again; if it stays so, please report it."
-    return "failed for a reason not seen before", UNKNOWN
+        return Words(
+            "failed: a function of Portcall did not end",
+            "Nothing is wrong with the image. If it happens again, please report it with this mail.",
+            passing=True,
+        )
+    return Words("failed for a reason not seen before", UNKNOWN, again=True)
 
 
-SIZE = (
+SIZE = Words(
     "failed: Fargate has no such size",
     "TaskMemory does not go with TaskCpu. With 256 CPU there are 512, 1024 and 2048 MiB, with 512 CPU 1024 "
     "to 4096, with more CPU more: "
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html",
+    again=True,
 )
 FOUND = re.compile("The scan found (.+), and")
 
 UNKNOWN = "This looks like a fault of Portcall, not of your image. Please report it with this mail."
 
 OTHERS = {
-    "PreviewLimitError": (
+    "PreviewLimitError": Words(
         "was refused: too many previews",
         "Delete a tag that is no longer needed, or deploy Portcall with a larger MaxPreviews.",
+        again=True,
     ),
-    "WrongImageError": (
+    "WrongImageError": Words(
         "failed: another image runs than was pushed",
-        "Push the image again. If it stays so, please report it with this mail.",
+        "If it happens again, please report it with this mail.",
+        again=True,
     ),
-    "AccessDeniedError": (
+    "AccessDeniedError": Words(
         "failed: Portcall lacks a permission",
-        "Deploy Portcall again (sam deploy), which restores its roles; if a policy of your organisation denies "
-        "the call, ask for it to be allowed.",
+        "Either a role of Portcall was changed, or a policy of your organisation denies the call. `sam deploy` "
+        "does not undo changes that were made by hand; Detect drift, in CloudFormation's console, shows them: "
+        "undo them there. If it is a policy, ask for the call to be allowed.",
+        again=True,
     ),
-    "NoCapacityError": (
+    "NoCapacityError": Words(
         "failed: AWS has no capacity",
-        "Push again in a few minutes. If it stays so, your account may be at its Fargate vCPU quota (6 by "
-        "default): ask for more under Service Quotas, or stop tasks that you do not need.",
+        "Your account may be at its Fargate vCPU quota (6 by default): ask for more under Service Quotas, or "
+        "stop tasks that you do not need. Else AWS is short of machines, which passes.",
+        passing=True,
     ),
-    "AbortedError": (
-        "was aborted",
-        "Somebody, or AWS, ended its execution before it was done. Push again if it was not you.",
+    "AbortedError": Words(
+        "was aborted", "Somebody, or AWS, ended its execution before it was done.", passing=True
     ),
-    "MailLimitError": ("failed: too many mails at once", "Push again in a minute."),
-    "ContendedError": ("failed: too many pushes at once", "Push again in a minute."),
-    "ThrottledError": (
-        "failed: AWS throttled the calls",
-        "Push again in a minute; too much happened at once.",
+    "MailLimitError": Words("failed: too many mails at once", "Too much happened at once.", passing=True),
+    "ContendedError": Words("failed: too many pushes at once", "Too much happened at once.", passing=True),
+    "ThrottledError": Words("failed: AWS throttled the calls", "Too much happened at once.", passing=True),
+    "AwsUnavailableError": Words(
+        "failed: AWS did not answer",
+        "Is AWS down? See https://health.aws.amazon.com/health/status",
+        passing=True,
     ),
-    "AwsUnavailableError": ("failed: AWS did not answer", "Push again in a few minutes."),
-    "AddressNotReadyError": (
+    "AddressNotReadyError": Words(
         "failed: it got no public IP",
-        "Push again; if it stays so, look at the subnets.",
+        "If it happens again, look at the subnets: they must be public.",
+        passing=True,
     ),
-    "BadEventError": ("failed: the event is not a push", "Push the image again with a tag."),
-    "UnsupportedImageError": (
+    "BadEventError": Words("failed: the event is not a push", "Push the image with a tag."),
+    "UnsupportedImageError": Words(
         "was refused: the image cannot run on Fargate",
-        "Build it as the reason says, and push it again.",
+        "Build it as the reason says, and push that.",
     ),
-    "BadLabelError": (
+    "BadLabelError": Words(
         "was refused: a label is wrong",
-        "Change that LABEL in the Dockerfile, or in the image that FROM names; build and push again.",
+        "Change that LABEL in the Dockerfile, or in the image that FROM names; build it, and push that.",
     ),
-    "FindingsError": (
+    "FindingsError": Words(
         "was refused: its scan found vulnerabilities",
         "Build it on a base image of today (docker build --pull --no-cache ...), which has most of the fixes, "
-        "and push it; or deploy Portcall with another BlockOnFindings.",
+        "and push that; or deploy Portcall with another BlockOnFindings, then this image again.",
+        again=True,
     ),
-    "NotScannedError": (
+    "NotScannedError": Words(
         "was refused: it was not scanned",
-        "Push it again once it can be scanned; ECR's enhanced scanning knows more kinds of images than basic "
+        "Have it scanned, then deploy it again; ECR's enhanced scanning knows more kinds of images than basic "
         "scanning. Or let in what is not scanned: deploy Portcall with WhenNotScanned=deploy.",
+        again=True,
     ),
-    "ScanPendingError": ("failed: its scan did not end", "Push again in a few minutes."),
-    "AwsRefusedError": (
+    "ScanPendingError": Words("failed: its scan did not end", "ECR takes longer than usual.", passing=True),
+    "AwsRefusedError": Words(
         "failed: AWS refused a call",
-        "Read the reason above: it is AWS's own. Push again once what it names is mended.",
+        "The reason above is AWS's error message. Fix what it names.",
+        again=True,
     ),
-    "States.Timeout": (
+    "States.Timeout": Words(
         "failed: it took too long",
-        "The image may be very large, or AWS slow. Push again; a smaller image starts faster.",
+        "The image may be very large, or AWS slow. A smaller image starts faster.",
+        passing=True,
     ),
 }
 

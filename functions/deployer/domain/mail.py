@@ -36,7 +36,8 @@ class Standing:
 class Context:
     """Where a deployment happened; `phases` are (name, seconds) in order.
 
-    `direct_url` is the task's own, at which the app answers until the next deployment.
+    `direct_url` is the task's own, at which the app answers until the next deployment. `deploy_command` deploys
+    the same image again.
     """
 
     revision: str
@@ -48,6 +49,7 @@ class Context:
     stop_code: str = ""
     exit_code: int | None = None
     direct_url: str = ""
+    deploy_command: str = ""
 
 
 def live(push: Push, url: str, previous: str, notes: Sequence[str], context: Context) -> Mail:
@@ -95,7 +97,9 @@ def given_up(push: Push, verdict: str, reason: str, halted: str, log: Sequence[s
             printable(reason),
             "",
             f"{push.app} is down, and is not started again: {printable(halted)}",
-            "Mend it and push; that starts it.",
+            "Fix it and push the new image. If the image is fine as it is, start it again with:",
+            "",
+            f"    {context.deploy_command}",
             "",
             *_facts(push, context),
             "",
@@ -106,18 +110,26 @@ def given_up(push: Push, verdict: str, reason: str, halted: str, log: Sequence[s
         subject=_subject(push.app, f"is down: {verdict}"),
         text=body + "\n",
         document=_document(push, context, "given up")
-        | {"reason": printable(reason), "halted": halted, "log": tail(log)},
+        | {
+            "reason": printable(reason),
+            "halted": halted,
+            "log": tail(log),
+            "deploy_command": context.deploy_command,
+        },
         attributes={"app": push.app, "outcome": "failed"},
     )
 
 
-def ended(push: Push, url: str, reason: str) -> Mail:
-    """The app was stopped for good, as it was to be."""
+def ended(push: Push, url: str, reason: str, deploy_command: str = "") -> Mail:
+    """The app was stopped for good; `deploy_command` brings it back, without one a push of its tag does."""
+    back = ["", "To have it back:", "", f"    {deploy_command}"] if deploy_command else []
     body = "\n".join(
         [
             printable(reason),
             "",
-            f"{push.app} has ended, and {url} answers no more. Push the tag again to have it back.",
+            f"{push.app} has ended, and {url} answers no more."
+            + ("" if back else " Push the tag again to have it back."),
+            *back,
             "",
             f"Image:      {push.repository}:{push.tag}",
             f"Digest:     {push.digest}",
@@ -157,6 +169,7 @@ def failed(
             "",
             f"{push.app} {failure.verdict}.",
             failure.hint,
+            *_again(failure, context),
             "",
             _serving(standing),
             *map(printable, notes),
@@ -175,12 +188,20 @@ def failed(
             "error": failure.error,
             "reason": printable(failure.reason),
             "hint": failure.hint,
+            **({"deploy_command": context.deploy_command} if _again(failure, context) else {}),
             "details": [printable(line) for line in failure.details],
             "log": tail(log),
             "serving": standing.url,
         },
         attributes={"app": push.app, "outcome": "failed"},
     )
+
+
+def _again(failure: Failure, context: Context) -> list[str]:
+    """How to deploy the same image again, where that may help: a push of it would start nothing."""
+    if not (context.deploy_command and (failure.again or failure.passing)):
+        return []
+    return ["To deploy the same image again:", "", f"    {context.deploy_command}"]
 
 
 def _details(failure: Failure) -> list[str]:

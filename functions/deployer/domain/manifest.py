@@ -42,7 +42,7 @@ def parse(text: str) -> dict[str, Any]:
         document = None
     if not isinstance(document, dict):
         raise UnsupportedImageError(
-            "The image's description in the registry is not a JSON object; push it again."
+            "The image's description in the registry is not a JSON object; build it again, and push that."
         )
     return document
 
@@ -145,6 +145,6 @@ def _digest(descriptor: dict[str, Any]) -> str:
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
         said = quote(digest) if isinstance(digest, str) else "none"
         raise UnsupportedImageError(
-            f"The image's manifest should hold a sha256 digest, but holds {said}; push it again."
+            f"The image's manifest should hold a sha256 digest, but holds {said}; build and push a new one."
         )
     return digest

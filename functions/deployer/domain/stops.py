@@ -9,11 +9,24 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Words:
+    """What is told: `verdict` ends the mail's subject, `hint` says what to do.
+
+    `again` says that the same image may be deployed again, `passing` that AWS's side failed, which may pass.
+    """
+
+    verdict: str
+    hint: str
+    again: bool = False
+    passing: bool = False
+
+
+@dataclass(frozen=True)
 class Sign:
     """A cause, and what gives it away: all of `reason`, or a line of the `log`, or an exit code.
 
-    `verdict` ends the mail's subject, `hint` says what to do. Both may name what a pattern's groups found, and
-    `{platform}` and `{memory}`.
+    What is told is as in Words. `verdict` and `hint` may name what a pattern's groups found, `{platform}` and
+    `{memory}`.
     """
 
     verdict: str
@@ -21,6 +34,8 @@ class Sign:
     reason: tuple[str, ...] = ()
     log: str = ""
     codes: tuple[int, ...] = ()
+    again: bool = False
+    passing: bool = False
 
     def names(self, reason: str, log: list[str], code: int | None) -> dict[str, str] | None:
         """What the patterns' groups found; None where this is not the cause."""
@@ -106,12 +121,14 @@ SIGNS = (
         "Fargate's role may not read the secret that the reason names, or not decrypt it. Allow both to the "
         "stack's ExecutionRole.",
         reason=(SECRET, DENIED),
+        again=True,
     ),
     Sign(
         "failed to start: a secret is missing",
-        "Is there a secret of exactly the name that the reason tells, in this region? Create it, or mend the "
-        "name, then push again.",
+        "Is there a secret of exactly the name that the reason tells, in this region? Create it, or correct "
+        "the name.",
         reason=(SECRET,),
+        again=True,
     ),
     Sign(
         "failed to start: the image is too large",
@@ -121,9 +138,11 @@ SIGNS = (
     ),
     Sign(
         "failed to start: the image may not be pulled",
-        "Deploy Portcall again (sam deploy), which restores the role that pulls images. If the repository "
-        "has a policy of its own, that must allow the role, too.",
+        "The stack's ExecutionRole pulls images, and must be as Portcall made it: Detect drift, in "
+        "CloudFormation's console, shows what was changed. If the repository has a policy of its own, that "
+        "must allow the role, too.",
         reason=(PULL, DENIED),
+        again=True,
     ),
     Sign(
         "failed to start: the image is gone",
@@ -132,20 +151,24 @@ SIGNS = (
     ),
     Sign(
         "failed to start: the image could not be pulled",
-        "Push again in a few minutes. If it stays so, Fargate finds no way to ECR: deploy Portcall again (sam "
-        "deploy), which restores its network.",
+        "If it happens again, Fargate finds no way to ECR: Detect drift, in CloudFormation's console, shows "
+        "what was changed in Portcall's network.",
         reason=(PULL,),
+        passing=True,
     ),
     Sign(
         "failed: AWS has no capacity",
-        "Push again in a few minutes. If it stays so, ask for more Fargate vCPUs under Service Quotas.",
+        "Your account may be at its Fargate vCPU quota: ask for more under Service Quotas. Else AWS is short "
+        "of machines, which passes.",
         reason=("capacity is unavailable|insufficient capacity|limit on the number",),
+        passing=True,
     ),
     Sign(
         "failed to start: AWS could not set it up",
-        "Nothing is wrong with the image. Push again; if it stays so, deploy Portcall again (sam deploy), "
-        "which restores its network, roles and log group.",
+        "Nothing is wrong with the image. If it happens again, Detect drift, in CloudFormation's console, "
+        "shows what was changed in Portcall's network, roles or log group.",
         reason=("resourceinitialization|network interface provision|timeout waiting for",),
+        passing=True,
     ),
     Sign(
         "failed: its own HEALTHCHECK failed",
@@ -155,8 +178,9 @@ SIGNS = (
     ),
     Sign(
         "failed: AWS took its machine away",
-        "Nothing is wrong with the image. Push again.",
+        "Nothing is wrong with the image.",
         reason=("spot task was interrupted|scheduled for retirement|underlying infrastructure",),
+        passing=True,
     ),
     Sign(
         "failed: its port is in use inside the container",
@@ -207,13 +231,13 @@ NO_WORDS = (
 )
 
 
-def recognize(*, reason: str, log: list[str], code: int | None, platform: str, memory: str) -> tuple[str, str]:
-    """The verdict and the hint of the first sign that fits, or of the bare exit code."""
+def recognize(*, reason: str, log: list[str], code: int | None, platform: str, memory: str) -> Words:
+    """What is told of the first sign that fits, or of the bare exit code."""
     for sign in SIGNS:
         names = sign.names(reason, log, code)
         if names is not None:
             told = {"platform": platform, "memory": memory, **names}
-            return sign.verdict.format(**told), sign.hint.format(**told)
+            return Words(sign.verdict.format(**told), sign.hint.format(**told), sign.again, sign.passing)
     if code is not None:
-        return f"failed to start: exit code {code}", LAST_WORDS if log else NO_WORDS
-    return "failed to start", "Read the reason above; it is AWS's own."
+        return Words(f"failed to start: exit code {code}", LAST_WORDS if log else NO_WORDS)
+    return Words("failed to start", "The reason above is AWS's error message.", again=True)

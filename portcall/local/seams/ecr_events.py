@@ -1,4 +1,8 @@
-"""*ECR Image Action* events: MiniStack's registry and ECR API send none."""
+"""*ECR Image Action* events: MiniStack's registry and ECR API send none.
+
+Nor does ECR for a push that changes nothing, of a digest to which its tag points already: clients see that by
+a HEAD before they push, and PutImage refuses it.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +24,9 @@ def install(settings: Settings) -> None:
 
 def _announce_registry_push(original: Function) -> Function:
     def put_manifest(name: str, ref: str, headers: dict[str, str], body: bytes) -> Any:
+        before = _digest_under(name, ref)
         answer = original(name, ref, headers, body)
-        if answer[0] == 201:
+        if answer[0] == 201 and answer[1]["Docker-Content-Digest"] != before:
             _publish(
                 action="PUSH",
                 repository=name,
@@ -35,6 +40,14 @@ def _announce_registry_push(original: Function) -> Function:
 
 def _announce_api_push(original: Function) -> Function:
     def put_image(data: dict[str, Any]) -> Any:
+        repository, tag = data.get("repositoryName", ""), data.get("imageTag") or ""
+        digest = data.get("imageDigest") or ecr._image_digest(data.get("imageManifest", ""))
+        if tag and _digest_under(repository, tag) == digest:
+            return ecr.error_response_json(
+                "ImageAlreadyExistsException",
+                f"Image with digest '{digest}' and tag '{tag}' already exists in the repository '{repository}'",
+                400,
+            )
         answer = original(data)
         if answer[0] == 200:
             pushed = json.loads(answer[2])["image"]["imageId"]["imageDigest"]
@@ -47,6 +60,18 @@ def _announce_api_push(original: Function) -> Function:
         return answer
 
     return put_image
+
+
+def _digest_under(repository: str, reference: str) -> str:
+    """The digest to which a tag points, or that is there already; '' if neither."""
+    return next(
+        (
+            image["imageDigest"]
+            for image in ecr._images.get(repository) or []
+            if reference in (image["imageDigest"], *(image.get("imageTags") or []))
+        ),
+        "",
+    )
 
 
 def _announce_delete(original: Function) -> Function:

@@ -1,0 +1,133 @@
+"""The one door for operators: deploying once more what a tag points to, and plain words where that cannot be."""
+
+import pytest
+from deployer.aws import ledger
+from deployer.domain.errors import ThrottledError
+from deployer.settings import settings, watch
+from deployer.steps import operate, reconcile
+
+from tests.conftest import LambdaContext
+
+
+def ask(**event):
+    return operate.handler(event, LambdaContext())
+
+
+def current(app="flask-app"):
+    return ledger.current(table="ledger", app=app)
+
+
+def test_deploys_once_more_what_the_tag_points_to(deploy, world, push):
+    deploy(push(1))
+    before = current()
+    answer = ask(action="deploy", app="flask-app", tag="latest")
+    assert answer["status"] == "started"
+    assert (answer["app"], answer["tag"], answer["digest"]) == ("flask-app", "latest", before.digest)
+    assert current().deployment == answer["deployment"]
+    assert world.live() == {current().task} != {before.task}
+    assert len(world.mails) == 2
+    assert reconcile.handler({"id": "sweep"}, LambdaContext()) == {}
+
+
+def test_what_was_refused_may_be_deployed_once_its_reason_is_gone(deploy, world, push):
+    world.answers = None
+    deploy(push(1))
+    world.answers = 200
+    ask(action="deploy", app="flask-app", tag="latest")
+    assert current().digest == push(1)["detail"]["image-digest"]
+
+
+def test_starts_an_app_that_was_given_up(deploy, world, push, stop):
+    deploy(push(1))
+    for _ in range(3):
+        stop()
+    assert "start it again with" in world.mails[-1]["text"]
+    ask(action="deploy", app="flask-app")
+    assert world.live() == {current().task}
+    assert not current().halted
+
+
+def test_each_time_is_a_deployment_of_its_own(deploy, world, push):
+    deploy(push(1))
+    names = {ask(action="deploy", app="flask-app", tag="latest")["deployment"] for _ in range(3)}
+    assert len(names) == 3
+    assert len(world.mails) == 4
+
+
+def test_without_a_tag_it_is_the_one_that_is_live(deploy, world, push):
+    event = push(1)
+    event["detail"]["image-tag"] = "v1"
+    deploy(event)
+    assert ask(action="deploy", app="flask-app")["tag"] == "v1"
+
+
+def test_where_each_tag_is_an_app_the_tag_is_of_its_name(deploy, world, push, monkeypatch):
+    monkeypatch.setenv("ENVIRONMENTS", "tag")
+    settings.cache_clear()
+    try:
+        deploy(push(1))
+        for event in ({"app": "flask-app:latest"}, {"app": "flask-app", "tag": "latest"}):
+            assert ask(action="deploy", **event)["app"] == "flask-app:latest"
+        assert "name the tag" in ask(action="deploy", app="flask-app")["reason"]
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        ({}, "action must be one of: deploy"),
+        ({"action": "explode", "app": "flask-app"}, "action must be one of: deploy"),
+        ({"action": "deploy"}, "The app must be named"),
+        ({"action": "deploy", "app": "Flask App"}, "The app must be named"),
+        ({"action": "deploy", "app": "flask-app", "tag": "no tag"}, "not a tag"),
+        ({"action": "deploy", "app": "flask-app", "tag": 7}, "payload must be like"),
+        ({"action": "deploy", "app": "flask-app", "tag": "nope"}, "There is no image flask-app:nope"),
+    ],
+)
+def test_what_cannot_be_done_is_said_plainly_and_starts_nothing(world, deploy, event, says):
+    answer = ask(**event)
+    assert answer["status"] == "refused"
+    assert says in answer["reason"]
+    assert world.started == {}
+
+
+def test_what_is_no_object_is_refused(world):
+    assert operate.handler(["deploy"], LambdaContext())["status"] == "refused"
+
+
+def test_what_portcall_does_not_watch_it_does_not_deploy(world, deploy, push, monkeypatch):
+    monkeypatch.setenv("REPOSITORY_PATTERN", "team/*")
+    watch.cache_clear()
+    try:
+        world.tags["flask-app", "latest"] = push(1)["detail"]["image-digest"]
+        assert "team/*" in ask(action="deploy", app="flask-app", tag="latest")["reason"]
+    finally:
+        monkeypatch.undo()
+        watch.cache_clear()
+
+
+def test_an_error_of_aws_is_said_plainly(world, deploy, push):
+    world.tags["flask-app", "latest"] = push(1)["detail"]["image-digest"]
+    world.faults["start_execution"] = [ThrottledError("StartExecution: Rate exceeded")]
+    answer = ask(action="deploy", app="flask-app", tag="latest")
+    assert answer == {"status": "refused", "reason": "StartExecution: Rate exceeded"}
+
+
+def test_the_mail_of_a_failure_says_how_to_deploy_the_same_image_again(deploy, world, push):
+    world.states = []
+    world.faults["run_task"] = [PermissionError("never")]
+    deploy(push(1))
+    command = (
+        "aws lambda invoke --function-name portcall-operate-1a2b3c4d --region eu-west-1 --cli-binary-format "
+        """raw-in-base64-out --payload '{"action":"deploy","app":"flask-app","tag":"latest"}' /dev/stdout"""
+    )
+    assert f"    {command}\n" in world.mails[-1]["text"]
+    assert world.mails[-1]["document"]["deploy_command"] == command
+
+
+def test_the_mail_of_an_app_that_is_broken_does_not(deploy, world, push):
+    world.answers = None
+    deploy(push(1))
+    assert "aws lambda invoke" not in world.mails[-1]["text"]
