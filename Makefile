@@ -3,10 +3,10 @@
 PORTCALL := .venv/bin/portcall
 TOOLS := .venv/.ready
 
-.PHONY: demo test check tools up down bench clean help
+.PHONY: demo test check tools up down bench verify-aws clean help
 
 help: ## What there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: $(TOOLS) ## The whole road on this machine: cloud, docker push, mail, URL
 	@$(PORTCALL) demo
@@ -38,6 +38,9 @@ down: $(TOOLS) ## Nothing is left of it
 bench: $(TOOLS) ## What the figures in docs/performance.md come from
 	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group bench
 	@.venv/bin/python -m bench
+
+verify-aws: $(TOOLS) ## Everything in your AWS account, under a name of its own; some cents. ARGS="--only first-push"
+	@$(PORTCALL) verify-aws $(ARGS)
 
 clean: ## Throw away what the set-up made
 	rm -rf .venv .tools .portcall .aws-sam

@@ -12,6 +12,7 @@ from portcall.cli.inbox import inbox
 from portcall.cli.status import status
 from portcall.cli.terminal import fail
 from portcall.cli.up import up
+from portcall.cli.verify_aws import verify_aws
 from portcall.local.docker_engine import EngineUnavailable
 from portcall.local.processes import CloudError
 
@@ -24,6 +25,7 @@ def cli() -> None:
 
 for command in (up, down, env, inbox, status, deploy, demo):
     cli.add_command(command)
+cli.add_command(verify_aws)
 
 
 def main() -> None:

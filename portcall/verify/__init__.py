@@ -1,0 +1,1 @@
+"""`portcall verify-aws`: installs, pushes, breaks and deletes in a real account, and reports what AWS did."""

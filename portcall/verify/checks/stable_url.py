@@ -1,0 +1,120 @@
+"""A URL that stays, by API Gateway."""
+
+import json
+import time
+from urllib.parse import urlsplit
+
+from portcall.verify import leftovers
+from portcall.verify.check import check
+from portcall.verify.checks.network import EVERYONE
+from portcall.verify.errors import DifferentError
+from portcall.verify.load import Load
+from portcall.verify.run import Run
+
+PATH = "a%2Fb%20c/%C3%A4?x=%2F&y"
+
+
+@check("with StableUrl=on the mail has a URL that is not the task's, where the app answers")
+def stable_url(run: Run) -> str:
+    run.deploy(StableUrl="on", AllowedCidr=EVERYONE)
+    document = run.live(run.push("latest", VERSION="stable-1"))
+    url, direct = document["url"], document["direct_url"]
+    if url == direct:
+        raise DifferentError(f"the mail has the task's own URL, {url}")
+    if not run.account.embedded and urlsplit(url).scheme != "https":
+        raise DifferentError(f"the URL is {url}, which is not https")
+    status, said, _ = run.get(url)
+    if "stable-1" not in said:
+        raise DifferentError(f"{url} answers {status}: {said[:200]}")
+    run.state.facts["stable-url"] = {"url": url, "task": document["task"]}
+    return f"{urlsplit(url).scheme} answers {status}"
+
+
+@check("the path and the query reach the app as they were asked for", needs=("install", "stable-url"))
+def stable_url_path(run: Run) -> str:
+    status, said, _ = run.get(run.state.facts["stable-url"]["url"] + PATH)
+    path = json.loads(said)["path"] if status == 200 else f"status {status}"
+    if path != f"/{PATH}":
+        raise DifferentError(f"asked for /{PATH}, the app was asked for {path}")
+    return f"{path}"
+
+
+@check(
+    "during a hand-over no request fails, and the mail comes when the new version answers",
+    needs=("install", "stable-url"),
+)
+def stable_url_hand_over(run: Run) -> str:
+    url = run.state.facts["stable-url"]["url"]
+
+    def ask() -> tuple[int, str]:
+        status, said, _ = run.get(url)
+        return status, said
+
+    with Load(ask) as load:
+        document = run.live(run.push("latest", VERSION="stable-2"))
+        # The task before it is being stopped by now.
+        time.sleep(min(run.pace.quiet, 15))
+    run.state.facts["stable-url"] = {"url": url, "task": document["task"]}
+    seen = str(load)
+    if document["url"] != url:
+        raise DifferentError(f"the URL is another one now; {seen}")
+    if load.failed or "stable-2" not in load.versions[-1]:
+        raise DifferentError(seen)
+    return seen
+
+
+@check("when the app is stopped its URL leads nowhere and answers 5xx", needs=("install", "stable-url"))
+def stable_url_of_a_stopped_app(run: Run) -> str:
+    kept = run.state.facts["stable-url"]
+    target = urlsplit(_targets(run)[0]).hostname
+    run.account.client("ecs").stop_task(
+        cluster=run.state.outputs["ClusterArn"], task=kept["task"], reason="portcall verify-aws"
+    )
+    run.say("waiting for the URL to lead nowhere")
+
+    def moved() -> str | None:
+        # What is stopped by hand is the sweep's.
+        run.sweep()
+        now = _targets(run)[0]
+        return now if urlsplit(now).hostname != target else None
+
+    led = run.eventually(moved, run.pace.mail)
+    if led is None:
+        raise DifferentError(f"the API still leads to {target}, the IP of the stopped task")
+
+    def gone() -> int | None:
+        status, _, _ = run.get(kept["url"])
+        return status if status >= 500 else None
+
+    status = run.eventually(gone, run.pace.event)
+    if status is None:
+        raise DifferentError(f"the API leads to {led}, and the URL answers {run.get(kept['url'])[0]}")
+    return f"the API leads to {led}, the URL answers {status}"
+
+
+@check(
+    "with StableUrl=off the next push has the task's own URL, and the API is gone",
+    needs=("install", "stable-url"),
+)
+def stable_url_off(run: Run) -> str:
+    run.deploy(StableUrl="off")
+    document = run.live(run.push("latest", VERSION="stable-off"))
+    if document["url"] != document["direct_url"]:
+        raise DifferentError(f"the mail still has {document['url']}")
+    run.sweep()
+    left = leftovers.apis_of(run.account, run.state.name)
+    if left:
+        raise DifferentError(f"still there: {[each['ApiEndpoint'] for each in left]}")
+    return "the URL is the task's own, the API is gone"
+
+
+def _targets(run: Run) -> list[str]:
+    gateway = run.account.client("apigatewayv2")
+    found = [
+        each
+        for api in leftovers.apis_of(run.account, run.state.name)
+        for each in gateway.get_integrations(ApiId=api["ApiId"])["Items"]
+    ]
+    if not found:
+        raise DifferentError("the app has no HTTP API")
+    return [each["IntegrationUri"] for each in found]

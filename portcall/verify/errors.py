@@ -1,0 +1,17 @@
+"""How a run, or a check of it, ends early."""
+
+
+class CannotStartError(Exception):
+    """The run did not begin, and nothing was created; the message says what to do."""
+
+
+class DifferentError(Exception):
+    """AWS did something else than was expected; the message says what."""
+
+
+class NotRunError(Exception):
+    """The check could not be made here; the message says why."""
+
+
+class CheckFailedError(Exception):
+    """The check came to no result; the message says how far it got."""

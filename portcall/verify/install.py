@@ -1,0 +1,109 @@
+"""The install under a name of its own, with the commands of the README."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from portcall.local.settings import PROJECT
+from portcall.verify.account import Account
+from portcall.verify.errors import CheckFailedError, DifferentError
+from portcall.verify.state import State
+from portcall.verify.tools import Tools
+
+SAM = str(Path(sys.executable).with_name("sam"))
+CONFIG = ["--config-file", str(PROJECT / "samconfig.toml")]
+
+
+def build(tools: Tools, folder: Path) -> None:
+    """`sam build`, into a folder of its own."""
+    tools.run(
+        SAM, "build", *CONFIG, "--build-dir", str(folder / "build"), "--cache-dir", str(folder / "build-cache")
+    )
+
+
+def deploy(account: Account, state: State, tools: Tools, folder: Path, changes: dict[str, str]) -> None:
+    """`sam deploy` with these parameters named; then the state knows the outputs and what was created.
+
+    Raises CheckFailedError with what CloudFormation refused, DifferentError if another parameter changed.
+    """
+    state.parameters = {**state.parameters, **changes}
+    state.save()
+    overrides = [f"{name}={value}" for name, value in changes.items()]
+    try:
+        tools.run(
+            SAM,
+            "deploy",
+            *CONFIG,
+            "--template-file",
+            str(folder / "build" / "template.yaml"),
+            "--stack-name",
+            state.name,
+            "--region",
+            account.region,
+            # What is uploaded lies under the name of the run, so that it can be removed.
+            "--s3-prefix",
+            state.name,
+            "--no-progressbar",
+            "--parameter-overrides",
+            *overrides,
+        )
+    except CheckFailedError as error:
+        refused = refusals(account, state.name)
+        raise CheckFailedError("\n".join([str(error), *refused])) from error
+    finally:
+        remember(account, state)
+    _compare_parameters(account, state)
+
+
+def delete(account: Account, state: State, tools: Tools) -> None:
+    """`sam delete`, as the README says."""
+    tools.run(SAM, "delete", "--stack-name", state.name, "--region", account.region, "--no-prompts")
+
+
+def describe(account: Account, name: str) -> dict[str, Any] | None:
+    """The stack as CloudFormation describes it, None if there is none."""
+    try:
+        stacks = account.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return next((each for each in stacks if each["StackStatus"] != "DELETE_COMPLETE"), None)
+
+
+def remember(account: Account, state: State) -> None:
+    """Note the stack's outputs, and its resources by logical id: they are looked for when it is gone."""
+    stack = describe(account, state.name)
+    if stack is None:
+        return
+    state.outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    pages = account.client("cloudformation").get_paginator("list_stack_resources")
+    for page in pages.paginate(StackName=state.name):
+        for each in page["StackResourceSummaries"]:
+            if each.get("PhysicalResourceId"):
+                state.resources[each["LogicalResourceId"]] = each["PhysicalResourceId"]
+    state.save()
+
+
+def _compare_parameters(account: Account, state: State) -> None:
+    """Those that were not named have to keep their values."""
+    stack = describe(account, state.name) or {}
+    are = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
+    wrong = {name: are.get(name) for name, value in state.parameters.items() if are.get(name) != value}
+    if wrong:
+        raise DifferentError(f"sam deploy changed parameters that were not named: they are {wrong} now")
+
+
+def refusals(account: Account, name: str) -> list[str]:
+    """What CloudFormation says of the resources that it could not make, change or delete; newest first."""
+    try:
+        events = account.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+    except ClientError:
+        return []
+    return [
+        f"{each['LogicalResourceId']}: {each['ResourceStatusReason']}"
+        for each in events
+        if each["ResourceStatus"].endswith("FAILED") and each.get("ResourceStatusReason")
+    ][:10]

@@ -1,0 +1,179 @@
+"""What a check can do: deploy, push, wait for the mail, open the URL, look at what happened."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from portcall.verify import install, queues
+from portcall.verify.account import Account
+from portcall.verify.errors import CheckFailedError, DifferentError
+from portcall.verify.images import PROBE, Images
+from portcall.verify.pace import Pace
+from portcall.verify.state import State
+from portcall.verify.tools import Tools
+
+T = TypeVar("T")
+GET_TIMEOUT = 10
+# Of the parameters that checks change.
+DEFAULTS = {"Environments": "repository", "AllowedCidr": "0.0.0.0/0", "StableUrl": "off"}
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A push: when `docker push` had ended (UNIX seconds), and how many mails there were when it began."""
+
+    digest: str
+    at: float
+    mails_before: int
+
+
+@dataclass
+class Run:
+    """One run, or what is left of it to do. `say` tells a person what is being done."""
+
+    account: Account
+    state: State
+    tools: Tools
+    images: Images
+    pace: Pace
+    folder: Path
+    email: str
+    say: Callable[[str], None]
+
+    # The install
+
+    def deploy(self, **changes: str) -> None:
+        """`sam deploy` with these parameters changed; nothing if they are as they were."""
+        if self.state.parameters and changes.items() <= {**DEFAULTS, **self.state.parameters}.items():
+            return
+        if not self.state.parameters:
+            changes = {
+                "RepositoryName": self.state.name,
+                "HealthTimeout": str(self.pace.health),
+                "LogRetentionDays": "1",
+                **({"Email": self.email} if self.email else {}),
+                **changes,
+            }
+        self.say(f"sam deploy {' '.join(f'{name}={value}' for name, value in changes.items())}".strip())
+        install.deploy(self.account, self.state, self.tools, self.folder, changes)
+
+    def sweep(self) -> None:
+        """Let the sweep run now, which comes every five minutes."""
+        self.say("the sweep")
+        function = self.state.resources["ReconcileFunction"]
+        self.account.client("lambda").invoke(FunctionName=function, Payload=b"{}")
+
+    # Pushes and what comes of them
+
+    def push(self, tag: str, **arguments: str) -> Pushed:
+        """Build the probe app as these build arguments say, and push it with this tag: a version of the app."""
+        self.deploy(Environments="repository")
+        self.say(f"docker build and push of {tag}")
+        return self.push_image(self.images.build(tag, PROBE, **arguments), tag)
+
+    def push_image(self, image: str, tag: str) -> Pushed:
+        """Push an image that is built already."""
+        before = len(self.mails())
+        self.images.push(image)
+        at = time.time()
+        return Pushed(self.images.digest(tag), at, before)
+
+    def mails(self) -> list[dict[str, Any]]:
+        """All mails so far, oldest first."""
+        queues.read_mails(self.account, self.state)
+        return self.state.mails
+
+    def mail(self, pushed: Pushed, outcome: str) -> dict[str, Any]:
+        """The mail of a push, with `seconds`, how long it took.
+
+        Raises DifferentError if it tells another outcome, CheckFailedError if none comes.
+        """
+        self.say(f"waiting for the mail ({outcome})")
+
+        def look() -> dict[str, Any] | None:
+            fresh = self.mails()[pushed.mails_before :]
+            return next((each for each in fresh if each["document"].get("digest") == pushed.digest), None)
+
+        mail = self.eventually(look, self.pace.mail)
+        if mail is None:
+            raise CheckFailedError(
+                f"No mail of {pushed.digest[:19]} within {self.pace.mail:.0f} s. {self.became_of(pushed)}"
+            )
+        document = mail["document"]
+        if document["outcome"] != outcome:
+            why = document.get("reason") or document.get("url")
+            raise DifferentError(f"The mail says {document['outcome']}: {mail['subject']}. {why}")
+        return {**mail, "seconds": mail["sent"] / 1000 - pushed.at}
+
+    def live(self, pushed: Pushed) -> dict[str, Any]:
+        """The document of the mail that says that a push is live; the facts then know its task."""
+        document: dict[str, Any] = self.mail(pushed, "deployed")["document"]
+        self.state.facts["current"] = {"task": document["task"], "url": document["url"]}
+        return document
+
+    def executions(self) -> list[dict[str, Any]]:
+        """The executions of the workflow, newest first, each with its `digest` and its `input`."""
+        workflow, machine = self.account.client("stepfunctions"), self.state.outputs["StateMachineArn"]
+        found = workflow.list_executions(stateMachineArn=machine, maxResults=100)["executions"]
+        described = [workflow.describe_execution(executionArn=each["executionArn"]) for each in found]
+        for each in described:
+            each["input"] = json.loads(each["input"])
+            each["digest"] = each["input"].get("detail", {}).get("image-digest", "")
+        return described
+
+    def became_of(self, pushed: Pushed) -> str:
+        """What the workflow did with a push, in a sentence."""
+        of_it = [each for each in self.executions() if each["digest"] == pushed.digest]
+        if not of_it:
+            return "It started no execution of the workflow."
+        return " ".join(
+            f"Its execution is {each['status']} {each.get('error', '')} {each.get('cause', '')}".strip()
+            for each in of_it
+        )
+
+    def history(self, deployment: str) -> list[dict[str, Any]]:
+        """What happened in the execution of a push, by the id of its event."""
+        arn = next(each["executionArn"] for each in self.executions() if each["input"].get("id") == deployment)
+        pages = self.account.client("stepfunctions").get_paginator("get_execution_history")
+        return [event for page in pages.paginate(executionArn=arn) for event in page["events"]]
+
+    # The world
+
+    def events(self, source: str, since: float = 0.0) -> list[dict[str, Any]]:
+        """The events of `aws.ecr` or `aws.ecs` so far that came to us after `since` (UNIX seconds)."""
+        queues.read_events(self.account, self.state)
+        return [
+            each
+            for each in self.state.events
+            if each["event"]["source"] == source and each["sent"] / 1000 >= since
+        ]
+
+    def get(self, url: str) -> tuple[int, str, dict[str, str]]:
+        """Status, body and headers (by lower-case name) of what a URL answers; OSError if nothing does."""
+        # The embedded cloud is on this machine, where no proxy leads.
+        proxies = [urllib.request.ProxyHandler({})] if self.account.embedded else []
+        try:
+            with urllib.request.build_opener(*proxies).open(url, timeout=GET_TIMEOUT) as answer:
+                status, body, headers = answer.status, answer.read(), answer.headers
+        except urllib.error.HTTPError as error:
+            status, body, headers = error.code, error.read(), error.headers
+        return status, body.decode(errors="replace"), {name.lower(): value for name, value in headers.items()}
+
+    def eventually(self, look: Callable[[], T | None], within: float) -> T | None:
+        """The first true value that looking gives, None if there is none in time."""
+        deadline = time.monotonic() + within
+        while True:
+            found = look()
+            if found or time.monotonic() > deadline:
+                return found or None
+            time.sleep(self.pace.look_every)
+
+    def wait_quietly(self) -> None:
+        """Wait as long as something would take that is not to come."""
+        self.say(f"waiting {self.pace.quiet:.0f} s for what should not come")
+        time.sleep(self.pace.quiet)

@@ -1,0 +1,73 @@
+"""What a run knows, in a file, so that it can be resumed, and cleaned up after whatever happened to it."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SAME, DIFFERENT, FAILED, NOT_RUN = "same", "different", "failed", "not run"
+PREFIX = "verify-aws-"
+
+
+@dataclass
+class Result:
+    """What became of a check. `install` is the number of the install that it was made in."""
+
+    verdict: str
+    observed: str
+    seconds: float = 0.0
+    install: int = 0
+    settled: bool = False
+
+
+@dataclass
+class State:
+    """`install` counts the installs of this run; `facts` are what checks leave for others."""
+
+    name: str
+    account: str
+    region: str
+    endpoint: str
+    path: Path
+    started: float = 0.0
+    install: int = 0
+    parameters: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    resources: dict[str, str] = field(default_factory=dict)
+    images: list[str] = field(default_factory=list)
+    results: dict[str, Result] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    mails: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def save(self) -> None:
+        """Write the file anew, as a whole or not at all."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        document = {**dataclasses.asdict(self), "path": str(self.path)}
+        draft = self.path.with_suffix(".draft")
+        draft.write_text(json.dumps(document, indent=1, default=str) + "\n")
+        draft.replace(self.path)
+
+    def forget_install(self) -> None:
+        """Nothing of the install is there any more; what it has shown stays."""
+        self.outputs, self.resources, self.parameters = {}, {}, {}
+
+    @classmethod
+    def load(cls, path: Path) -> "State":
+        """Raises OSError or ValueError where there is no such file, or it is no such thing."""
+        document = json.loads(path.read_text())
+        results = {name: Result(**each) for name, each in document.pop("results").items()}
+        return cls(**{**document, "path": path, "results": results})
+
+
+def path_of(folder: Path, name: str) -> Path:
+    """Where the state of the run of that name is."""
+    return folder / f"{PREFIX}{name}.json"
+
+
+def known(folder: Path) -> Iterator[Path]:
+    """The states of earlier runs, newest first."""
+    found = folder.glob(f"{PREFIX}*.json")
+    yield from sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)

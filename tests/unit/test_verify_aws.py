@@ -1,0 +1,452 @@
+"""`portcall verify-aws`, as far as it needs no cloud: what is planned, told, masked and refused."""
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from click.testing import CliRunner
+from moto import mock_aws
+
+from portcall.cli.terminal import Terminal
+from portcall.cli.verify_aws import Display, verify_aws
+from portcall.verify import cost, images, leftovers, preflight, queues, report, runner
+from portcall.verify.check import Check
+from portcall.verify.checks import CHECKS, pushes
+from portcall.verify.errors import CheckFailedError, DifferentError, NotRunError
+from portcall.verify.state import DIFFERENT, FAILED, NOT_RUN, SAME, Result, State
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT = "210987654321"
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State("portcall-verify-1", ACCOUNT, "eu-west-1", "", tmp_path / "verify-aws-portcall-verify-1.json")
+
+
+def settled(install: int = 1, verdict: str = SAME) -> Result:
+    return Result(verdict, "seen", install=install, settled=True)
+
+
+def names(planned: list[Check]) -> list[str]:
+    return [each.name for each in planned]
+
+
+# What is documented
+
+
+def table(document: str, heading: str) -> dict[str, str]:
+    text = (ROOT / "docs" / document).read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.*) \|$", text, re.MULTILINE)
+    return dict(rows)
+
+
+def test_the_documentation_lists_each_check_with_what_is_expected():
+    assert table("verify-aws.md", "The checks") == {name: each.expected for name, each in CHECKS.items()}
+
+
+def test_what_the_embedded_cloud_cannot_show_is_documented():
+    from tests.e2e.test_verify_aws import NOT_RUN_HERE
+
+    text = (ROOT / "docs/verify-aws.md").read_text().partition("\n## Against the embedded cloud\n")[2]
+    assert set(re.findall(r"`([a-z0-9-]+)`\s\(", text)) == NOT_RUN_HERE
+
+
+def test_what_a_check_needs_comes_before_it():
+    seen: set[str] = set()
+    for each in CHECKS.values():
+        assert set(each.needs) <= seen, each.name
+        seen.add(each.name)
+
+
+# What is planned
+
+
+def test_a_check_brings_along_what_it_needs(state: State):
+    assert names(runner.plan(state, {"stable-url-path"}, installed=False)) == [
+        "install",
+        "stable-url",
+        "stable-url-path",
+    ]
+
+
+def test_what_came_to_a_result_is_not_done_again(state: State):
+    state.install = 1
+    state.results = {"install": settled(), "first-push": settled(verdict=DIFFERENT), "scan": Result(FAILED, "")}
+    wanted = {"install", "first-push", "scan", "crash"}
+    assert names(runner.plan(state, wanted, installed=True)) == ["scan", "crash"]
+
+
+def test_where_the_install_is_gone_what_a_check_goes_by_is_done_again(state: State):
+    state.install = 1
+    state.results = {"install": settled(), "first-push": settled(), "scan": Result(FAILED, "")}
+    wanted = {"install", "first-push", "scan"}
+    assert names(runner.plan(state, wanted, installed=False)) == ["install", "first-push", "scan"]
+
+
+# What becomes of a check
+
+
+class NoDisplay:
+    def begin(self, check: Check) -> None: ...
+
+    def end(self, check: Check, result: Result) -> None: ...
+
+
+class FakeRun:
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+
+def carried_out(state: State, *outcomes: BaseException | str) -> list[Result]:
+    def probe_of(outcome: BaseException | str) -> Any:
+        def probe(run: Any) -> str:
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return outcome
+
+        return probe
+
+    made = [Check(f"check-{n}", "", (), probe_of(each)) for n, each in enumerate(outcomes)]
+    runner.carry_out(FakeRun(state), made, NoDisplay())  # type: ignore[arg-type]
+    return [state.results[each.name] for each in made]
+
+
+def test_each_end_of_a_check_has_its_verdict(state: State):
+    same, different, not_run, unforeseen = carried_out(
+        state, "as ever", DifferentError("odd"), NotRunError("no room"), KeyError("image")
+    )
+    assert (same.verdict, same.observed, same.settled) == (SAME, "as ever", True)
+    assert (different.verdict, different.observed, different.settled) == (DIFFERENT, "odd", True)
+    assert (not_run.verdict, not_run.observed) == (NOT_RUN, "no room")
+    assert (unforeseen.verdict, unforeseen.settled) == (FAILED, False)
+    assert unforeseen.observed == "KeyError: 'image', which was not foreseen"
+
+
+def test_what_needs_a_check_that_failed_is_not_run(state: State):
+    def fails(run: Any) -> str:
+        raise OSError("no route")
+
+    first = Check("first", "", (), fails)
+    second = Check("second", "", ("first",), lambda run: "never")
+    runner.carry_out(FakeRun(state), [first, second], NoDisplay())  # type: ignore[arg-type]
+    assert state.results["second"].verdict == NOT_RUN
+    assert state.results["second"].observed == "it needs first, which came to no result"
+
+
+def test_an_interrupted_check_is_noted_and_done_again(state: State):
+    with pytest.raises(KeyboardInterrupt):
+        carried_out(state, KeyboardInterrupt())
+    assert state.results["check-0"].observed == runner.INTERRUPTED
+    assert not State.load(state.path).results["check-0"].settled
+
+
+@pytest.mark.parametrize("verdict", [DIFFERENT, FAILED])
+def test_the_run_is_as_expected_unless_a_check_differs_or_failed(state: State, verdict: str):
+    state.results = {"install": settled(), "other-cpu": settled(verdict=NOT_RUN)}
+    assert runner.is_as_expected(state, {"install", "other-cpu"})
+    state.results["install"].verdict = verdict
+    assert not runner.is_as_expected(state, {"install", "other-cpu"})
+
+
+def test_a_run_in_which_a_check_was_never_reached_is_not_as_expected(state: State):
+    state.results = {"install": settled()}
+    assert not runner.is_as_expected(state, {"install", "crash"})
+
+
+# What events are taken for
+
+
+class Heard:
+    """What the checks of events see of a run."""
+
+    def __init__(self, state: State, *details: dict[str, Any]) -> None:
+        self.state = state
+        state.facts["first-push"] = {"digest": "sha256:" + "a" * 64}
+        self.heard = [
+            {
+                "sent": 1_800_000_005_000,
+                "event": {"source": "aws.ecr", "time": "2027-01-15T08:00:00Z", "detail": each},
+            }
+            for each in details
+        ]
+        self.pace = type("Pace", (), {"event": 0.0})
+
+    def events(self, _source: str) -> list[dict[str, Any]]:
+        return self.heard
+
+    def eventually(self, look: Any, _within: float) -> Any:
+        return look()
+
+
+def push_of(letter: str = "a", **more: str) -> dict[str, Any]:
+    return {"action-type": "PUSH", "image-digest": f"sha256:{letter * 64}", "image-tag": "latest"} | more
+
+
+def test_an_index_with_untagged_children_is_as_expected(state: State):
+    child = push_of("b", **{"image-tag": ""})
+    seen = pushes.push_events(Heard(state, child, push_of()))  # type: ignore[arg-type]
+    assert "image-tag ``" in seen
+    assert "5 s late" in seen
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        [],
+        [push_of(), push_of()],
+        [push_of(**{"artifact-media-type": "application/vnd.oci.image.manifest.v1+json"})],
+        [push_of(), push_of("b", **{"image-tag": "sha256-b"})],
+    ],
+    ids=["no event", "two events", "another type", "a tagged child"],
+)
+def test_other_events_of_a_push_differ(state: State, details: list[dict[str, Any]]):
+    with pytest.raises(DifferentError):
+        pushes.push_events(Heard(state, *details))  # type: ignore[arg-type]
+
+
+# The report
+
+
+def test_the_report_names_neither_the_account_nor_anybody(state: State, tmp_path: Path):
+    state.results["install"] = Result(
+        FAILED, f"arn:aws:iam::{ACCOUNT}:user/jo cannot\nmail jo@example.org, nor 999999999999", install=1
+    )
+    state.events = [
+        {
+            "sent": 1_800_000_000_000,
+            "event": {
+                "source": "aws.ecr",
+                "detail-type": "ECR Image Action",
+                "account": ACCOUNT,
+                "time": "2027-01-15T08:00:00Z",
+                "detail": push_of("1"),
+            },
+        }
+    ]
+    evidence = report.write(state, tmp_path / "verify-aws.md", "AWS", ["queue x: AccessDenied"])
+    for path in (tmp_path / "verify-aws.md", evidence):
+        text = path.read_text()
+        assert ACCOUNT not in text
+        assert "999999999999" not in text
+        assert "jo@example.org" not in text
+    assert "sha256:" + "1" * 64 in evidence.read_text()
+
+
+def test_the_report_says_what_differs_what_was_not_run_and_what_is_left(state: State, tmp_path: Path):
+    state.results = {"install": settled(), "crash": Result(DIFFERENT, "a|b\nand more", 3.4, 1, True)}
+    report.write(state, tmp_path / "verify-aws.md", "AWS", ["queue x: AccessDenied"])
+    text = (tmp_path / "verify-aws.md").read_text()
+    assert f"1 same, 1 different, 0 failed, {len(CHECKS) - 2} not run." in text
+    assert "| a\\|b ... (below) | 3 | different |" in text
+    assert "### crash\n\n```\na|b\nand more\n```" in text
+    assert "- queue x: AccessDenied" in text
+    assert "portcall verify-aws --clean portcall-verify-1" in text
+
+
+def test_a_run_against_the_embedded_cloud_claims_nothing_about_aws(state: State, tmp_path: Path):
+    report.write(state, tmp_path / "verify-aws.md", "the embedded cloud at http://127.0.0.1:4566", [])
+    assert "no proof of anything in AWS" in (tmp_path / "verify-aws.md").read_text()
+
+
+# Before anything is created
+
+
+def test_the_bill_is_the_sum_of_its_lines_and_some_cents():
+    assert cost.cents() == pytest.approx(100 * sum(item.dollars for item in cost.items()))
+    assert 1 < cost.cents() < 10
+
+
+def test_a_quota_that_is_used_up_is_too_small_and_an_unknown_one_is_not():
+    assert preflight.Quota("VPCs", 5, 5, 1).too_small
+    assert not preflight.Quota("VPCs", 5, 4, 1).too_small
+    assert not preflight.Quota("VPCs", None, 5, 1).too_small
+
+
+def invoked(*arguments: str, **environment: str | None) -> tuple[int, str]:
+    nowhere = {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
+        "AWS_CONFIG_FILE": "/nowhere",
+    }
+    ended = CliRunner().invoke(verify_aws, arguments, env=nowhere | environment)
+    assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.exception
+    return ended.exit_code, ended.output
+
+
+def test_without_credentials_it_says_how_to_log_in():
+    code, said = invoked("--yes", AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None, AWS_SESSION_TOKEN=None)
+    assert code == 2
+    assert said.startswith("portcall: AWS does not know who you are: Unable to locate credentials")
+    assert "aws sso login" in said
+
+
+def test_a_profile_that_is_none_is_told_like_missing_credentials():
+    code, said = invoked("--yes", AWS_PROFILE="nobody")
+    assert code == 2
+    assert "(nobody) could not be found" in said
+    assert "AWS_PROFILE" in said
+
+
+def test_before_it_begins_it_says_what_it_makes_and_what_that_costs_and_asks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(preflight, "require_docker", lambda: "29.1.0")
+    monkeypatch.setattr(preflight, "quotas", lambda account: [preflight.Quota("VPCs", 5, 1, 1)])
+    with mock_aws():
+        code, said = invoked(PORTCALL_STATE_DIR=str(tmp_path))
+    assert code == 2
+    assert re.search(
+        r"^portcall-verify-[0-9a-f]{6}: account 123456789012, region eu-west-1, in AWS$", said, re.M
+    )
+    assert "VPCs: 5, 1 in use; the run needs 1" in said
+    assert f"{cost.cents():.1f} ¢  in all" in said
+    assert "two SQS queues, two EventBridge rules" in said
+    assert said.endswith("Say --yes to begin without being asked.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_quota_that_is_used_up_keeps_it_from_beginning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(preflight, "require_docker", lambda: "29.1.0")
+    monkeypatch.setattr(preflight, "quotas", lambda account: [preflight.Quota("VPCs", 5, 5, 1)])
+    with mock_aws():
+        code, said = invoked("--yes", PORTCALL_STATE_DIR=str(tmp_path))
+    assert code == 2
+    assert "There is no room for it: VPCs." in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [("--resume",), ("--clean", "portcall-verify-1")])
+def test_a_run_of_another_account_is_neither_resumed_nor_cleaned(
+    monkeypatch: pytest.MonkeyPatch, state: State, arguments: tuple[str, ...]
+):
+    state.save()
+    with mock_aws():
+        code, said = invoked("--yes", *arguments, PORTCALL_STATE_DIR=str(state.path.parent))
+    assert code == 2
+    assert f"portcall-verify-1 is in account {ACCOUNT}, region eu-west-1" in said
+
+
+# Cleaning up
+
+
+def test_what_cannot_be_removed_is_told_and_holds_nothing_else_up(
+    monkeypatch: pytest.MonkeyPatch, state: State, tmp_path: Path
+):
+    done: list[str] = []
+
+    def refuse(*given: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "DeleteQueue")
+
+    monkeypatch.setattr(leftovers, "_delete_stack", lambda *given: done.append("stack"))
+    monkeypatch.setattr(queues, "close_queues", refuse)
+    monkeypatch.setattr(leftovers, "delete_uploads", lambda *given: done.append("uploads"))
+    monkeypatch.setattr(images, "forget", lambda *given: done.append("images"))
+    monkeypatch.setattr(leftovers, "inventory", lambda *given: ["VPC vpc-1"])
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    left = leftovers.clean_up(None, state, None, scratch, lambda what: None)  # type: ignore[arg-type]
+    assert done == ["stack", "uploads", "images"]
+    assert left[0].startswith("Removing the queues and rules: An error occurred (AccessDenied)")
+    assert left[1:] == ["VPC vpc-1"]
+    assert not scratch.exists()
+
+
+class Formation:
+    """CloudFormation that fails to delete a stack as often as it is told to."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures, self.deletions = failures, 0
+        self.statuses = ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]
+
+    def client(self, _service: str) -> "Formation":
+        return self
+
+    embedded = True
+
+    def describe_stacks(self, **_given: str) -> dict[str, Any]:
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        return {"Stacks": [{"StackStatus": status, "StackId": "arn:stack"}]}
+
+    def describe_stack_events(self, **_given: str) -> dict[str, Any]:
+        reason = {
+            "LogicalResourceId": "Vpc",
+            "ResourceStatus": "DELETE_FAILED",
+            "ResourceStatusReason": "it has dependencies",
+        }
+        return {"StackEvents": [reason]}
+
+    def delete_stack(self, **_given: str) -> None:
+        assert self.statuses in (["CREATE_COMPLETE"], ["DELETE_FAILED"]), "something is under way"
+        self.deletions += 1
+        self.statuses = [
+            "DELETE_IN_PROGRESS",
+            "DELETE_FAILED" if self.deletions <= self.failures else "DELETE_COMPLETE",
+        ]
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers.time, "sleep", lambda seconds: None)
+
+
+def test_a_stack_that_is_being_made_is_deleted_then_and_once_more_where_that_failed(hurry: None):
+    formation = Formation(failures=1)
+    leftovers._delete_stack(formation, "portcall-verify-1")  # type: ignore[arg-type]
+    assert (formation.deletions, formation.statuses) == (2, ["DELETE_COMPLETE"])
+
+
+def test_a_stack_that_cannot_be_deleted_is_told_with_its_reasons(hurry: None):
+    with pytest.raises(CheckFailedError, match="Vpc: it has dependencies"):
+        leftovers._delete_stack(Formation(failures=9), "portcall-verify-1")  # type: ignore[arg-type]
+
+
+def test_what_could_not_be_looked_for_counts_as_left(monkeypatch: pytest.MonkeyPatch, state: State):
+    def refuse(*given: object) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListRoles")
+
+    monkeypatch.setattr(leftovers, "KINDS", {"role": refuse})
+    (left,) = leftovers.inventory(None, state)  # type: ignore[arg-type]
+    assert left.startswith("role: could not look: An error occurred (AccessDenied)")
+
+
+def test_without_a_region_it_asks_for_one():
+    code, said = invoked("--yes", AWS_REGION=None, AWS_DEFAULT_REGION=None)
+    assert code == 2
+    assert "export AWS_REGION=" in said
+
+
+def test_an_endpoint_elsewhere_is_neither_aws_nor_the_embedded_cloud():
+    code, said = invoked("--yes", AWS_ENDPOINT_URL="https://cloud.example.com")
+    assert code == 2
+    assert "neither AWS nor this machine" in said
+
+
+def test_a_check_that_is_none_is_refused_by_name():
+    code, said = invoked("--only", "first-push,second-push")
+    assert code == 2
+    assert "there is no check second-push" in said
+
+
+def test_the_checks_can_be_listed_without_an_account():
+    code, said = invoked("--list", AWS_ACCESS_KEY_ID=None)
+    assert code == 0
+    assert [line.split()[0] for line in said.splitlines()] == list(CHECKS)
+
+
+# On the terminal
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_each_check_ends_in_a_line_with_its_verdict(terminal: bool):
+    shown = io.StringIO()
+    display = Display(Terminal(file=shown, force_terminal=terminal, width=100, color_system=None))
+    display.begin(CHECKS["crash"])
+    display.say("waiting for the restart's mail")
+    display.end(CHECKS["crash"], Result(DIFFERENT, "no [mail]\nand more", 12.0))
+    last = re.sub(r"\x1b\[[0-9?]*[A-Za-z]", "", shown.getvalue().splitlines()[-1])
+    assert last.split() == ["≠", "crash", "12", "s", "different", "no", "[mail]"]
+    assert ("waiting for the restart's mail" in shown.getvalue()) is terminal
