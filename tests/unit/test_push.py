@@ -45,11 +45,6 @@ def test_refuses_a_digest_that_is_none(event, digest):
         Push.from_event(document, by_tag=False)
 
 
-def test_names_the_image_by_digest_and_never_by_tag(event):
-    push = Push.from_event(event("ecr-push-tagged"), by_tag=False)
-    assert push.image("registry.example") == f"registry.example/flask-app@{push.digest}"
-
-
 @given(st.lists(REPOSITORY_NAMES, min_size=2, max_size=6, unique=True))
 def test_no_two_repositories_share_a_family(names):
     families = [Push("id", "", name, "latest", "").family("portcall") for name in names]
@@ -77,4 +72,3 @@ def test_a_family_is_never_too_long_for_ecs():
 def test_where_each_tag_is_an_app_it_is_part_of_the_apps_name(event):
     push = Push.from_event(event("ecr-push-tagged"), by_tag=True)
     assert (push.app, push.repository, push.tag) == ("flask-app:latest", "flask-app", "latest")
-    assert push.image("registry.example") == f"registry.example/flask-app@{push.digest}"

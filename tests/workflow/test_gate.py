@@ -178,6 +178,21 @@ def test_of_an_index_it_is_the_image_that_would_run_whose_scan_counts(deploy, wo
     assert world.scanned == [("flask-app", AMD64)]
 
 
+def test_what_runs_is_the_image_that_was_read_and_scanned_whatever_else_its_index_holds(
+    deploy, world, push, gate
+):
+    gate("high")
+    world.scans = [CLEAN]
+    pushed = push(1)
+    posing = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": AMD64}
+    hidden = child("sha256:" + "e" * 64, "linux/amd64", annotations=posing)
+    world.manifests[pushed["detail"]["image-digest"]] = index(hidden, child(AMD64, "linux/amd64"))
+    assert deploy(pushed).status == "SUCCEEDED"
+    (container,) = world.revisions[-1]["containerDefinitions"]
+    assert container["image"].endswith(f"/flask-app@{AMD64}")
+    assert world.scanned == [("flask-app", AMD64)]
+
+
 def test_a_restart_does_not_pass_the_gate_again(deploy, world, push, gate, stop):
     gate("high")
     world.scans = [CLEAN, BAD]

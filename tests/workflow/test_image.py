@@ -27,6 +27,11 @@ def container(world):
     return container
 
 
+def test_what_runs_is_named_by_digest_and_never_by_tag(deploy, world, push):
+    deploy(push(1))
+    assert container(world)["image"].endswith(f"/flask-app@{push(1)['detail']['image-digest']}")
+
+
 def test_the_port_is_the_one_that_the_image_exposes(deploy, world, push):
     world.configuration = {"Cmd": ["app"], "ExposedPorts": {"80/tcp": {}}}
     deploy(push(1))

@@ -52,10 +52,11 @@ class Limits:
 class ImageSpec:
     """How to run an image, as ECS words it.
 
-    `digests` are all those under which ECS may report it, the pushed one first. `ports` are the candidates,
-    the likeliest first, a single one where it is certain; `named_by` says for each what names it. `health` is
-    `tcp` or a path; `timeout` are the seconds until it must answer. `container_health` is the container
-    definition's `healthCheck`. `expires` are seconds, 0 for never and None where the image does not say.
+    `digests` are the pushed one and, where that is an index, the one of the image that was chosen. `ports` are
+    the candidates, the likeliest first, a single one where it is certain; `named_by` says for each what names
+    it. `health` is `tcp` or a path; `timeout` are the seconds until it must answer. `container_health` is the
+    container definition's `healthCheck`. `expires` are seconds, 0 for never and None where the image does not
+    say.
     """
 
     digests: list[str]
@@ -70,6 +71,11 @@ class ImageSpec:
     container_health: dict[str, Any] | None
     expires: int | None
     named_by: list[str] = field(default_factory=list)
+
+    @property
+    def runs(self) -> str:
+        """The digest of the image that was read, and so runs: an index may hold others, which nobody read."""
+        return self.digests[-1]
 
     def document(self) -> dict[str, Any]:
         """What travels in the workflow's document."""

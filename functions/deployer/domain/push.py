@@ -71,10 +71,6 @@ class Push:
         """The ECR repository; its name holds no `:`."""
         return self.app.partition(":")[0]
 
-    def image(self, registry: str) -> str:
-        """`<registry>/<repository>@<digest>`: never a tag, which may point elsewhere a moment later."""
-        return f"{registry}/{self.repository}@{self.digest}"
-
     def family(self, stack: str) -> str:
         """The task definition family of the app: `<stack>_<app>`, in the characters that ECS allows.
 

@@ -26,7 +26,7 @@ def request(
     """
     container: dict[str, Any] = {
         "name": CONTAINER,
-        "image": push.image(registry),
+        "image": f"{registry}/{push.repository}@{image.runs}",
         "essential": True,
         "portMappings": [{"containerPort": port, "protocol": "tcp"} for port in image.ports],
         "environment": [

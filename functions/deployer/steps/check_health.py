@@ -29,8 +29,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     config, image = settings(), event["image"]
     runs = event["running"]["digest"]
-    if runs and runs not in image["digests"]:
-        raise WrongImageError(f"ECS runs {runs}, but {image['digests'][0]} was pushed.")
+    if runs and runs != image["digests"][-1]:
+        raise WrongImageError(f"ECS runs {runs}, but {image['digests'][-1]} is what was pushed.")
 
     def still_runs() -> None:
         # Imported here: most apps answer before anyone needs to look.
