@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
@@ -89,6 +90,7 @@ def stop(settings: CloudSettings) -> bool:
             os.kill(pid, signal.SIGKILL)
         _end_group(pid)
         _remove_containers(settings)
+        _remove_pulled_images(settings)
     _pid_file(settings).unlink(missing_ok=True)
     settings.forget()
     return pid is not None
@@ -110,6 +112,17 @@ def _remove_containers(settings: CloudSettings) -> None:
         for container in engine.containers.list(all=True, filters={"label": label}):
             with contextlib.suppress(DockerException):
                 container.remove(force=True, v=True)
+
+
+def _remove_pulled_images(settings: CloudSettings) -> None:
+    """Remove what tasks have pulled: images of our registry by digest. What was built here has a tag."""
+    pulled = re.compile(rf"{re.escape(settings.registry)}/[^:@]+(@sha256:|:sha256-)[0-9a-f]{{64}}")
+    with contextlib.suppress(DockerException), contextlib.closing(docker.from_env()) as engine:
+        for image in engine.images.list():
+            names = [*image.tags, *(image.attrs.get("RepoDigests") or [])]
+            for name in names if all(map(pulled.fullmatch, names)) else []:
+                with contextlib.suppress(DockerException):
+                    engine.images.remove(name)
 
 
 def _answers(settings: CloudSettings) -> bool:

@@ -1,5 +1,6 @@
 """The Docker engine: found, or installed and started where that can be done without asking."""
 
+import contextlib
 import grp
 import json
 import os
@@ -24,6 +25,8 @@ Progress = Callable[[str], None]
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 SYSTEM_PID_FILE = Path("/var/run/docker.pid")
+# How the processes of embedded clouds are called.
+SERVER = "portcall.local.server"
 NO_NAT = "--iptables=false"
 ANSWER_TIMEOUT = 5
 START_TIMEOUT = 60.0
@@ -80,9 +83,17 @@ def ensure_engine(state_dir: Path, progress: Progress) -> Engine:
 
 
 def stop_engine(state_dir: Path, progress: Progress) -> None:
-    """Stop the dockerd that ensure_engine started, with its containerd. Any other engine is left alone."""
+    """Stop the dockerd that ensure_engine started, with its containerd, unless somebody else uses it by now.
+
+    Any other engine is left alone.
+    """
     daemon = _our_daemon(state_dir)
     if daemon is not None:
+        if user := _other_user(state_dir):
+            progress(
+                f"Leaving Docker (dockerd, process {daemon.pid}) to {user}; `portcall down` stops it after that"
+            )
+            return
         progress(f"Stopping Docker (dockerd, process {daemon.pid})")
         processes = [daemon, *(child for child in daemon.children() if child.name() == "containerd")]
         _signal(daemon, "TERM")
@@ -91,6 +102,20 @@ def stop_engine(state_dir: Path, progress: Progress) -> None:
             _signal(process, "KILL")
         psutil.wait_procs(alive, timeout=5)
     _pid_file(state_dir).unlink(missing_ok=True)
+
+
+def _other_user(state_dir: Path) -> str | None:
+    """Who else uses the engine: another cloud, or whoever started a container that runs."""
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if SERVER in words and "--state-dir" in words:
+            other = Path(words[words.index("--state-dir") + 1])
+            if other.resolve() != state_dir.resolve():
+                return f"the cloud of {other}"
+    with contextlib.suppress(DockerException), contextlib.closing(docker.from_env()) as engine:
+        for container in engine.containers.list():
+            return f"the container {container.name}"
+    return None
 
 
 def containers_reach_out(state_dir: Path) -> bool:
@@ -275,10 +300,8 @@ def _try_to_start(state_dir: Path, host: str, options: Sequence[str], log: Path)
     root = debian.as_root() or []
     pid_file = _pid_file(state_dir)
     pid_file.unlink(missing_ok=True)
-    # The user's own group may use the socket: with `sudo`, this user is root at will anyway.
-    group = [] if debian.is_root() else ["--group", str(os.getgid())]
     command = [*root, debian.which("dockerd") or "dockerd", "--host", host, "--pidfile", str(pid_file)]
-    command += [*group, *options]
+    command += options
     _note(log, f"$ {' '.join(command)}\n")
     with log.open("ab") as output:
         begin = output.tell()
@@ -294,6 +317,7 @@ def _try_to_start(state_dir: Path, host: str, options: Sequence[str], log: Path)
     _started.append(daemon)
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and daemon.poll() is None:
+        _own(host, root)
         if _answer(host):
             return None
         time.sleep(0.2)
@@ -301,6 +325,16 @@ def _try_to_start(state_dir: Path, host: str, options: Sequence[str], log: Path)
         stop_engine(state_dir, lambda _: None)
         return f"it did not answer at {host} within {START_TIMEOUT:.0f} seconds."
     return log.read_bytes()[begin:].decode("utf-8", "replace")
+
+
+def _own(host: str, root: Sequence[str]) -> None:
+    """Give the daemon's socket to this user, who is root at will with `sudo`.
+
+    Not to a group: this user's may be everybody's.
+    """
+    path = Path(host.removeprefix("unix://"))
+    if root and path.is_socket() and path.stat().st_uid != os.getuid():
+        subprocess.run([*root, "chown", str(os.getuid()), str(path)], capture_output=True)
 
 
 def _remedy(said: str, used: Sequence[str]) -> tuple[tuple[str, ...], str] | None:

@@ -168,3 +168,45 @@ def test_the_last_log_lines_are_there_when_the_task_has_stopped(cloud: Cloud) ->
     # Two streams: only the order within each is certain.
     assert "why" in lines
     assert [line for line in lines if line != "why"][-1] == "line 3999"
+
+
+def test_ports_below_1024_are_roots(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    serve = "httpd -f -p $PORT -h / & sleep 1; kill $! && echo served"
+    digest = cloud.push(repository, ["sh", "-c", serve])
+    image = cloud.image(repository, f"@{digest}")
+    ports = [("1000", "80"), ("1000", "1023"), ("1000", "1024"), ("", "80")]
+    tasks = [
+        cloud.run(cloud.define(image, user=user, environment=[{"name": "PORT", "value": port}]))["taskArn"]
+        for user, port in ports
+    ]
+    lines = [cloud.log_lines(cloud.await_task(task, "STOPPED")) for task in tasks]
+    assert [each[-1:] == ["served"] for each in lines] == [False, False, True, True], lines
+    assert "bind: Permission denied" in lines[0][0]
+
+
+@pytest.mark.parametrize(
+    "command", ["printf 'last words'; exit 1", "sleep 1; printf 'last words' >&2; kill -9 $$"]
+)
+def test_a_last_line_without_an_end_is_told(cloud: Cloud, command: str) -> None:
+    repository = cloud.repository()
+    digest = cloud.push(repository, ["sh", "-c", f"echo first; {command}"])
+    definition = cloud.define(cloud.image(repository, f"@{digest}"))
+    tasks = [cloud.run(definition)["taskArn"] for _ in range(8)]
+    for task in tasks:
+        assert cloud.log_lines(cloud.await_task(task, "STOPPED")) == ["first", "last words"]
+
+
+def test_a_long_log_is_told_once(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    count = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i; done; printf end"
+    digest = cloud.push(repository, ["sh", "-c", count])
+    task = cloud.await_task(
+        cloud.run(cloud.define(cloud.image(repository, f"@{digest}")))["taskArn"], "STOPPED"
+    )
+    family = task["taskDefinitionArn"].rsplit("/", 1)[-1].split(":")[0]
+    stream = f"{family}/app/{task['taskArn'].rsplit('/', 1)[-1]}"
+    pages = {"logGroupName": "apps", "logStreamNames": [stream]}
+    found = cloud.client("logs").get_paginator("filter_log_events").paginate(**pages)
+    told = [event["message"] for page in found for event in page["events"]]
+    assert sorted(told) == sorted([*(f"line {n}" for n in range(1, 3001)), "end"])

@@ -10,7 +10,9 @@ import botocore.exceptions
 import psutil
 import pytest
 
+from portcall.local.cloud import _remove_pulled_images
 from portcall.local.seams import install
+from portcall.local.settings import CloudSettings
 from tests.local.conftest import Cloud, forget_images, start_cloud
 
 
@@ -80,6 +82,23 @@ def test_another_cloud_leaves_this_ones_containers_and_nothing_of_its_own(cloud:
     assert not list((tmp_path / "inbox" / "new").iterdir())
     assert cloud.task(arn)["lastStatus"] == "RUNNING"
     cloud.client("ecs").stop_task(cluster="default", task=arn)
+
+
+def test_no_image_that_tasks_have_pulled_stays_in_the_engine_and_built_ones_do(cloud: Cloud) -> None:
+    def names() -> set[str]:
+        form = "{{.Repository}}:{{.Tag}}@{{.Digest}}"
+        listed = subprocess.check_output(["docker", "images", "--digests", "--format", form], text=True)
+        return {name for name in listed.split() if name.startswith(f"localhost:{cloud.port}/{repository}")}
+
+    repository = cloud.repository()
+    digests = [cloud.push(repository, ["sleep", str(seconds)]) for seconds in (1, 2)]
+    for digest in digests:
+        cloud.await_task(cloud.run(cloud.define(cloud.image(repository, f"@{digest}")))["taskArn"], "STOPPED")
+    image = f"localhost:{cloud.port}/{repository}"
+    subprocess.check_call(["docker", "tag", f"{image}@{digests[0]}", f"{image}:built"])
+    _remove_pulled_images(CloudSettings(port=cloud.port, state_dir=cloud.state_dir))
+    assert {name.partition("@")[0] for name in names()} == {f"{image}:built"}
+    subprocess.check_call(["docker", "rmi", f"{image}:built"], stdout=subprocess.DEVNULL)
 
 
 def test_another_version_of_ministack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,16 @@ import grp
 import os
 import platform
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import docker
 import psutil
 import pytest
 
@@ -285,8 +288,65 @@ def test_stops_the_dockerd_that_was_started_with_our_pid_file(
     monkeypatch.setattr(psutil.Process, "name", lambda _: "dockerd")
     monkeypatch.setattr(psutil.Process, "cmdline", lambda _: ["dockerd", str(tmp_path / "dockerd.pid")])
     monkeypatch.setattr(debian, "as_root", lambda: [])
+    users = iter(["the cloud of /other/.portcall", None])
+    monkeypatch.setattr(docker_engine, "_other_user", lambda _: next(users))
     (tmp_path / "dockerd.pid").write_text(str(sleeper.pid))
     said: list[str] = []
     stop_engine(tmp_path, said.append)
+    assert said[0].startswith(
+        f"Leaving Docker (dockerd, process {sleeper.pid}) to the cloud of /other/.portcall;"
+    )
+    assert psutil.pid_exists(sleeper.pid)
+    said.clear()
+    stop_engine(tmp_path, said.append)
     assert said == [f"Stopping Docker (dockerd, process {sleeper.pid})"]
     assert not psutil.pid_exists(sleeper.pid)
+
+
+def test_the_cloud_of_another_folder_and_a_container_that_runs_use_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    containers: list[Any] = []
+    engine = SimpleNamespace(containers=SimpleNamespace(list=lambda: containers), close=lambda: None)
+    monkeypatch.setattr(docker, "from_env", lambda: engine)
+    processes: list[Any] = [SimpleNamespace(info={"cmdline": None})]
+    monkeypatch.setattr(psutil, "process_iter", lambda _: processes)
+    command = ["python", "-m", docker_engine.SERVER, "--port", "4566", "--state-dir"]
+    processes.append(SimpleNamespace(info={"cmdline": [*command, str(tmp_path)]}))
+    assert docker_engine._other_user(tmp_path) is None
+    containers.append(SimpleNamespace(name="database"))
+    assert docker_engine._other_user(tmp_path) == "the container database"
+    processes.append(SimpleNamespace(info={"cmdline": [*command, str(tmp_path / "other")]}))
+    assert docker_engine._other_user(tmp_path) == f"the cloud of {tmp_path / 'other'}"
+
+
+def test_the_socket_is_given_to_this_user_and_to_no_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user's group may be everybody's (`users`), and who may use the socket is root."""
+    commands: list[list[str]] = []
+    started: list[list[str]] = []
+
+    class Daemon:
+        returncode = None
+
+        def __init__(self, command: list[str], **_: Any) -> None:
+            started.append(command)
+
+        def poll(self) -> None:
+            return None
+
+    host = tmp_path / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(host))
+        monkeypatch.setattr(subprocess, "Popen", Daemon)
+        monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command))
+        monkeypatch.setattr(debian, "as_root", lambda: ["sudo", "-n"])
+        monkeypatch.setattr(debian, "is_root", lambda: False)
+        monkeypatch.setattr(os, "getuid", lambda: 4711)
+        monkeypatch.setattr(docker_engine, "_answer", lambda _: "28.0")
+        (tmp_path / "logs").mkdir()
+        log = tmp_path / "logs" / "docker.log"
+        assert docker_engine._try_to_start(tmp_path, f"unix://{host}", [], log) is None
+    assert "--group" not in started[0]
+    assert commands == [["sudo", "-n", "chown", "4711", str(host)]]

@@ -49,6 +49,9 @@ def _limit(settings: Settings) -> Any:
             architecture = (td.get("runtimePlatform") or {}).get("cpuArchitecture", "")
             kwargs["platform"] = _PLATFORMS.get(architecture.upper(), "linux/amd64")
             kwargs["privileged"] = False
+            # Docker lets every user have the ports below 1024; Fargate does not.
+            # https://github.com/aws/containers-roadmap/issues/1721
+            kwargs["sysctls"] = {"net.ipv4.ip_unprivileged_port_start": "1024"}
             for forbidden in ("cap_add", "volumes", "pid_mode"):
                 kwargs.pop(forbidden, None)
             if not td.get("taskRoleArn"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from docker.errors import DockerException, NotFound
@@ -105,9 +106,28 @@ def _note_start_of_logs(original: Function) -> Function:
 def _note_end_of_logs(original: Function) -> Function:
     def forward_awslogs(container: Any, *rest: Any) -> None:
         try:
-            original(container, *rest)
+            original(WholeLog(container), *rest)
         finally:
             if forwarded := _logs_forwarded.get(container.id):
                 forwarded.set()
 
     return forward_awslogs
+
+
+class WholeLog:
+    """A container whose log does not end before its last line: following it, the engine may leave that out."""
+
+    def __init__(self, container: Any) -> None:
+        self._container = container
+
+    def logs(self, **options: Any) -> Iterator[bytes]:
+        seen = 0
+        for chunk in self._container.logs(**options):
+            seen += len(chunk)
+            yield chunk
+        # A line without an end is written when the container has ended, and that is after its output has.
+        self._container.wait(timeout=_LOGS_WITHIN_SECONDS)
+        for chunk in self._container.logs(**{**options, "follow": False}):
+            if seen < len(chunk):
+                yield chunk[seen:]
+            seen = max(0, seen - len(chunk))
