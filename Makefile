@@ -45,5 +45,15 @@ verify-aws: $(TOOLS) ## Everything in your AWS account, under a name of its own;
 clean: ## Throw away what the set-up made
 	rm -rf .venv .tools .portcall .aws-sam
 
+.PHONY: requirements sbom
+requirements: $(TOOLS) ## functions/requirements.txt, as the lock file has it
+	@{ echo "# Made by: make requirements. boto3 comes with the Lambda runtime."; \
+	.tools/bin/uv export --quiet --frozen --only-group functions --no-header --no-annotate; } > functions/requirements.txt
+
+sbom: $(TOOLS) ## What is packed with the functions, as CycloneDX: .aws-sam/functions.cdx.json
+	@mkdir -p .aws-sam
+	@.tools/bin/uv export --quiet --frozen --only-group functions --format cyclonedx1.5 \
+	--preview-features sbom-export --output-file .aws-sam/functions.cdx.json > /dev/null
+
 $(TOOLS): pyproject.toml uv.lock bootstrap.sh
 	@sh bootstrap.sh

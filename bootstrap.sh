@@ -2,7 +2,6 @@
 # Makes .venv from the lock file, with nothing but a Python 3.11 or newer to begin with.
 set -eu
 cd "$(dirname "$0")"
-UV_VERSION=0.13.9
 PYTHON=${PYTHON:-python3}
 
 say() { printf '%s\n' "$*" >&2; }
@@ -11,6 +10,18 @@ say() { printf '%s\n' "$*" >&2; }
     say "Portcall needs Python 3.11 or newer as $PYTHON. Install it, or name another: PYTHON=python3.12 make ..."
     exit 1
 }
+
+# uv as the lock file has it: its version, and the hashes of its wheels.
+uv_of_the_lock() {
+    "$PYTHON" - "$1" <<'END'
+import sys, tomllib
+with open("uv.lock", "rb") as lock:
+    uv = next(each for each in tomllib.load(lock)["package"] if each["name"] == "uv")
+hashes = "".join(f" --hash={wheel['hash']}" for wheel in uv["wheels"])
+print(uv["version"] if sys.argv[1] == "version" else f"uv=={uv['version']}{hashes}")
+END
+}
+UV_VERSION=$(uv_of_the_lock version)
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
@@ -30,7 +41,9 @@ if [ ! -x .tools/bin/uv ] || [ "$(.tools/bin/uv --version | cut -d' ' -f2)" != "
             exit 1
         fi
     fi
-    .tools/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV_VERSION"
+    uv_of_the_lock requirement > .tools/uv.txt
+    .tools/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
+        --requirement .tools/uv.txt
 fi
 
 say "Setting up: the packages of uv.lock"

@@ -164,9 +164,14 @@ def _lambda_python(settings: CloudSettings, progress: Callable[[str], None]) -> 
     progress("Making a Python for the Lambda functions")
     shutil.rmtree(home, ignore_errors=True)
     uv = str(Path(sys.executable).with_name("uv"))
+    # With the hashes of the lock file, as everything else that is installed.
+    locked = str(home / "requirements.txt")
+    export = ["--quiet", "--frozen", "--only-group", "lambda-runtime", "--output-file", locked]
+    install = ["--quiet", "--compile-bytecode", "--require-hashes", "--requirement", locked]
     for command in (
         [uv, "venv", "--quiet", "--python", sys.executable, str(home)],
-        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), wanted],
+        [uv, "export", *export],
+        [uv, "pip", "install", *install, "--python", str(python)],
     ):
         run(
             command,
