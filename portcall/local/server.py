@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from portcall.local import root_key, switches
+from portcall.local import refusals, root_key, switches
 from portcall.local.guard import NoWebPages
 from portcall.local.options import Settings
 
@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     except WrongVersion as error:
         sys.exit(f"portcall: {error}")
     install(settings)
+    refusals.keep_in(settings.state_dir)
     raise_file_limit()
     asyncio.run(serve(listener, settings))
 
@@ -152,6 +153,7 @@ async def serve(listener: socket.socket, settings: Settings) -> None:
     from ministack.app import app
     from ministack.core import container_reaper, lambda_runtime
 
+    from portcall.local.request_guard import NothingThatAwsRefuses
     from portcall.local.seams import events
     from portcall.local.signatures import SignedOnly
 
@@ -183,7 +185,7 @@ async def serve(listener: socket.socket, settings: Settings) -> None:
         await asyncio.to_thread(lambda_runtime.reset)
 
     guarded = NoWebPages(
-        SignedOnly(app, account=settings.account, root_secret=settings.root_secret),
+        SignedOnly(NothingThatAwsRefuses(app), account=settings.account, root_secret=settings.root_secret),
     )
     # Shutting down, MiniStack removes its containers.
     await hypercorn_serve(guarded, config, shutdown_trigger=until_asked)

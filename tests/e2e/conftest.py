@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from portcall.cli.demo import base_of
+from portcall.local import refusals
 from portcall.local.base_image import build_arguments, ensure_base_image
 from portcall.local.inbox import Received, read
 from tests.conftest import one_at_a_time
@@ -212,6 +213,8 @@ def portcall(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
         stopped = shared.run("down")
         forget_images(shared.port)
     assert stopped.returncode == 0, stopped.stderr
+    # A step may try again what AWS would refuse, or let it be; here nobody may send it.
+    assert refusals.noted(shared.state_dir) == []
     assert shared.leftovers() == []
     assert not shared.listens()
 

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 
-from portcall.local import root_key
+from portcall.local import refusals, root_key
 
 T = TypeVar("T")
 
@@ -66,6 +66,7 @@ class Cloud:
     account: str = ACCOUNT
     region: str = REGION
     _clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
+    _expected: list[Any] = field(default_factory=list)
 
     @property
     def endpoint(self) -> str:
@@ -90,8 +91,20 @@ class Cloud:
             return answer.status, answer.read()
 
     def stop(self) -> int:
+        """End the cloud. Fails where it refused, as AWS would, what no test said that it should refuse."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        status = self.process.wait(timeout=20)
+        assert refusals.unexpected(self.state_dir, self._expected) == []
+        return status
+
+    @contextlib.contextmanager
+    def refuses(self, words: str) -> Iterator[None]:
+        """What is done meanwhile is refused, as AWS would, for a reason with these words."""
+        before = refusals.noted(self.state_dir)
+        yield
+        new = [each for each in refusals.noted(self.state_dir)[len(before) :] if words in str(each)]
+        assert new, f"nothing was refused for {words!r}"
+        self._expected += new
 
     # Images
 

@@ -29,6 +29,7 @@ from portcall.local.seams import (
     network_interfaces,
     parameter_paths,
     repository_templates,
+    resource_checks,
     security_groups,
     service_roles,
     step_functions,
@@ -76,6 +77,7 @@ SEAMS = (
     iam_decisions,
     yaml_definition,
     definition_checks,
+    resource_checks,
 )
 
 PINNED = "1.5.33"
