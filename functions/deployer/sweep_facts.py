@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
-from deployer.domain import sweep
+from deployer.domain import app_tags, sweep
 from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.errors import DeployError
 from deployer.domain.sweep import Facts, Image
@@ -71,8 +71,9 @@ def _list_tasks(account: Account) -> None:
     account.tasks = {}
     for task, started_by, tags in running:
         # A task that somebody runs from one of our revisions may bear its tags.
-        if "portcall:app" in tags and tags.get("portcall:deployment") == started_by:
-            account.tasks.setdefault(tags["portcall:app"], {})[task.arn] = started_by
+        app = app_tags.app(tags)
+        if app and tags.get("portcall:deployment") == started_by:
+            account.tasks.setdefault(app, {})[task.arn] = started_by
 
 
 def _list_images(account: Account, repository: str) -> None:

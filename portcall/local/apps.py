@@ -39,12 +39,14 @@ def running(settings: CloudSettings) -> list[App]:
 
 def _app(settings: CloudSettings, ledger: str, task: dict[str, Any]) -> App:
     tags = {tag["key"]: tag["value"] for tag in task.get("tags", [])}
+    # A tag has 256 characters, and the name of an app up to 385.
+    app = tags.get("portcall:app", "") + tags.get("portcall:app-continued", "")
     container = task["containers"][0] if task["containers"] else {}
     image = container.get("image", "")
     since = task.get("startedAt") or task.get("createdAt")
     return App(
-        app=tags.get("portcall:app", ""),
-        url=_url(settings, ledger, tags.get("portcall:app", ""), task["taskArn"]),
+        app=app,
+        url=_url(settings, ledger, app, task["taskArn"]),
         image=image,
         digest=image.partition("@")[2],
         tag=tags.get("portcall:tag", ""),

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.domain import app_tags
 from deployer.domain.endpoint import MARK, Address
 from deployer.domain.errors import AwsRefusedError, AwsUnavailableError
 
@@ -21,7 +22,7 @@ def open_address(*, stack: str, app: str, target: str) -> Address:
     two calls at once make two addresses, the older one is the app's.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop.html#http-api-examples.cli.quick-create
     """
-    tags = {"portcall:stack": stack, "portcall:app": app}
+    tags = {"portcall:stack": stack, **app_tags.tags(app)}
     gateway = client("apigatewayv2")
     with _errors_as_ours():
         known = [api for api in _apis() if tags.items() <= api.get("Tags", {}).items()]
@@ -68,9 +69,7 @@ def addresses_of(*, stack: str) -> dict[str, str]:
     """The HTTP APIs that are addresses of a stack's apps: by id, the app of each."""
     with _errors_as_ours():
         tags = {api["ApiId"]: api.get("Tags", {}) for api in _apis()}
-    return {
-        api: of_api["portcall:app"] for api, of_api in tags.items() if of_api.get("portcall:stack") == stack
-    }
+    return {api: app_tags.app(of_api) for api, of_api in tags.items() if of_api.get("portcall:stack") == stack}
 
 
 def close_address(api: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.domain import app_tags
 from deployer.domain.errors import AddressNotReadyError, AwsRefusedError, AwsUnavailableError
 
 
@@ -110,8 +111,7 @@ def groups_of(*, stack: str) -> list[Group]:
         found = [each for page in pages.paginate(Filters=filters) for each in page["SecurityGroups"]]
     tags = {each["GroupId"]: {tag["Key"]: tag["Value"] for tag in each["Tags"]} for each in found}
     return [
-        Group(group, named.get("portcall:app", ""), named.get("portcall:deployment", ""))
-        for group, named in tags.items()
+        Group(group, app_tags.app(named), named.get("portcall:deployment", "")) for group, named in tags.items()
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from deployer.domain import app_tags
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
 
@@ -68,11 +69,8 @@ def _environment(image: ImageSpec) -> dict[str, str]:
 
 def tags(push: Push) -> list[dict[str, str]]:
     """The tags of a revision and of its task; with them the bill can be split by app."""
-    return [
-        {"key": "portcall:app", "value": push.app},
-        {"key": "portcall:tag", "value": push.tag},
-        {"key": "portcall:deployment", "value": push.deployment},
-    ]
+    named = app_tags.tags(push.app) | {"portcall:tag": push.tag, "portcall:deployment": push.deployment}
+    return [{"key": key, "value": value} for key, value in named.items()]
 
 
 def log_stream(app: str, task_arn: str) -> str:

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from deployer.aws import ecs
-from deployer.domain import task_definition
+from deployer.domain import app_tags, task_definition
 from deployer.domain.errors import NoCapacityError
 from deployer.domain.push import Push
 from deployer.observe import logger
@@ -88,5 +88,5 @@ def _security_group(config: Settings, push: Push, ports: list[int]) -> str:
         cidr=config.cidr,
         probe_group=config.probe_group,
         tags={"portcall:stack": config.stack}
-        | ({"portcall:app": push.app, "portcall:deployment": owner} if owner else {}),
+        | ({**app_tags.tags(push.app), "portcall:deployment": owner} if owner else {}),
     )

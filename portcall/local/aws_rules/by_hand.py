@@ -19,6 +19,10 @@ _TAG_OF_AWS = begins_not("aws:")
 _TAG_KEYS = Limit(
     "have no key that begins with 'aws:'", lambda tags: not any(key.lower().startswith("aws:") for key in tags)
 )
+# https://docs.aws.amazon.com/general/latest/gr/aws_tagging.html
+_TAG_VALUES = Limit(
+    "have no value of more than 256 characters", lambda tags: all(len(value) <= 256 for value in tags.values())
+)
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 _EXECUTION_NAME = matches(
     r'[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}', "be a name that Step Functions takes"
@@ -98,6 +102,8 @@ MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
         ),
     ),
     ("ecs", "RegisterTaskDefinitionRequest", ""): (
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
+        Limit("have at most 64 KB", lambda request: len(json.dumps(request).encode()) <= 64 * 1024),
         Limit("be of a size that Fargate has", lambda request: not documents.wrong_in_fargate_size(request)),
     ),
     ("ec2", "CreateTagsRequest", "Tags"): (at_most(50, "entries"),),
@@ -111,14 +117,15 @@ MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
     ("ecr", "Tag", "Value"): (at_most(256, "characters"),),
     ("ecr", "PutLifecyclePolicyRequest", "lifecyclePolicyText"): (_LIFECYCLE_POLICY,),
     ("ecr", "CreateRepositoryCreationTemplateRequest", "lifecyclePolicy"): (_LIFECYCLE_POLICY,),
+    ("events", "PutEventsRequestEntry", "Detail"): (bytes_at_most(256 * 1024),),
     ("events", "PutRuleRequest", "EventPattern"): (_EVENT_PATTERN,),
     ("events", "PutRuleRequest", "ScheduleExpression"): (_SCHEDULE,),
     ("events", "Tag", "Key"): (_TAG_OF_AWS,),
     ("apigatewayv2", "CreateApiRequest", "Target"): (_INTEGRATION,),
     ("apigatewayv2", "CreateIntegrationRequest", "IntegrationUri"): (_INTEGRATION,),
     ("apigatewayv2", "UpdateIntegrationRequest", "IntegrationUri"): (_INTEGRATION,),
-    ("apigatewayv2", "CreateApiRequest", "Tags"): (_TAG_KEYS,),
-    ("apigatewayv2", "TagResourceRequest", "Tags"): (_TAG_KEYS,),
+    ("apigatewayv2", "CreateApiRequest", "Tags"): (_TAG_KEYS, _TAG_VALUES),
+    ("apigatewayv2", "TagResourceRequest", "Tags"): (_TAG_KEYS, _TAG_VALUES),
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
     ("dynamodb", "CreateTableInput", "TableName"): (
         matches(r"[a-zA-Z0-9_.-]{3,255}|arn:.+", "be a table's name, of 3 to 255 characters"),
