@@ -114,7 +114,7 @@ def test_the_sweep_closes_an_address_that_no_app_has_and_touches_no_other(stack:
     (ours,) = addresses(stack)
     tags = {"portcall:stack": stack.name, "portcall:app": "gone"}
     for name, owned in (("orphan", tags), ("another's", {**tags, "portcall:stack": "another"})):
-        client.create_api(Name=name, ProtocolType="HTTP", Target="http://127.0.0.1:9", Tags=owned)
+        client.create_api(Name=name, ProtocolType="HTTP", Target="http://127.0.0.1:9009", Tags=owned)
     role = stack.role("Reconcile")
     with stack.without(role, "apigateway:DELETE"):
         (said,) = stack.sweep()["gone"]

@@ -82,7 +82,7 @@ def test_names_outside_public_domains_and_most_low_ports_are_refused(cloud: Clou
                 ApiId=front.id, IntegrationType="HTTP_PROXY", IntegrationMethod="ANY", IntegrationUri=url
             ),
         ):
-            with pytest.raises(ClientError) as error:
+            with cloud.refuses(url), pytest.raises(ClientError) as error:
                 refused()
             assert error.value.response["Error"]["Code"] == "BadRequestException"
             assert error.value.response["Error"]["Message"] == "Invalid HTTP endpoint specified for URI"

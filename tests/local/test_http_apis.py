@@ -203,15 +203,15 @@ def test_managing_apis_is_asked_for_the_paths_of_the_management_api(cloud: Cloud
         **mine,
     }
     allowed = [create, tag, fill, change]
-    ours = Api(cloud.user(*allowed)("apigatewayv2"), "http://127.0.0.1:1", Tags={"by": "us"})
-    ours.move("http://127.0.0.1:2")
+    ours = Api(cloud.user(*allowed)("apigatewayv2"), "http://127.0.0.1:9001", Tags={"by": "us"})
+    ours.move("http://127.0.0.1:9002")
     for missing in (create, tag, fill):
         user = cloud.user(*[each for each in allowed if each != missing])
         with pytest.raises(ClientError, match="AccessDenied"):
-            Api(user("apigatewayv2"), "http://127.0.0.1:1", Tags={"by": "us"})
+            Api(user("apigatewayv2"), "http://127.0.0.1:9001", Tags={"by": "us"})
     with pytest.raises(ClientError, match="AccessDenied"):
-        Api(cloud.user(*allowed)("apigatewayv2"), "http://127.0.0.1:1", Tags={"by": "them"})
-    with api(cloud, "http://127.0.0.1:1", Tags={"by": "them"}) as theirs:
+        Api(cloud.user(*allowed)("apigatewayv2"), "http://127.0.0.1:9001", Tags={"by": "them"})
+    with api(cloud, "http://127.0.0.1:9001", Tags={"by": "them"}) as theirs:
         for change_it in (
             lambda: ours.client.delete_api(ApiId=theirs.id),
             lambda: ours.client.update_integration(ApiId=theirs.id, IntegrationId=theirs.integration),

@@ -69,7 +69,7 @@ def test_email_json_gets_the_whole_notification(cloud: Cloud) -> None:
 def test_a_subject_that_sns_refuses_is_refused(cloud: Cloud, subject: str) -> None:
     topic, address = topic_for(cloud)
     sns = cloud.client("sns")
-    with pytest.raises(sns.exceptions.InvalidParameterException, match="Subject"):
+    with cloud.refuses("Subject"), pytest.raises(sns.exceptions.InvalidParameterException, match="Subject"):
         sns.publish(TopicArn=topic, Subject=subject, Message="m")
     assert not mails(cloud, address)
 

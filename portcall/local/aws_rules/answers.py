@@ -36,7 +36,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 def refusal_of(call: Call, refused: Sequence[Refusal]) -> Answer:
     """Status, headers and body of AWS's answer to a call of which it refuses these values."""
-    code, message = _code(call, refused[0]), _message(refused)
+    code, message = _code(call, refused[0]), refused[0].says or _message(refused)
     match models.service(call.service).metadata["protocol"]:
         case "json":
             version = models.service(call.service).metadata.get("jsonVersion", "1.0")

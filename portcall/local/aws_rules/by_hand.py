@@ -51,6 +51,7 @@ _SCHEDULE = Limit("be a schedule, rate(5 minutes) say", lambda value: not docume
 _INTEGRATION = Limit(
     "be a URL with a public name or an IP, and the port 80, 443 or from 1024 on",
     lambda value: not documents.wrong_in_integration_uri(value),
+    says="Invalid HTTP endpoint specified for URI",
 )
 
 
@@ -71,7 +72,11 @@ MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
     # The documentation says UTF-8 today, and said ASCII for years: what both allow is safe.
     # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     ("sns", "PublishInput", "Subject"): (
-        matches(r"[!-~][ -~]{0,98}", "be ASCII, with no control character, and begin with none that is blank"),
+        Limit(
+            "be ASCII, with no control character, and begin with none that is blank",
+            lambda value: regex.fullmatch("[!-~][ -~]*", value) is not None,
+            says="Invalid parameter: Subject",
+        ),
     ),
     ("sns", "PublishInput", "Message"): (bytes_at_most(256 * 1024), at_least(1, "characters")),
     ("sns", "CreateTopicInput", "Name"): (_TOPIC_NAME,),
@@ -122,6 +127,7 @@ MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
     ("events", "PutRuleRequest", "ScheduleExpression"): (_SCHEDULE,),
     ("events", "Tag", "Key"): (_TAG_OF_AWS,),
     ("apigatewayv2", "CreateApiRequest", "Target"): (_INTEGRATION,),
+    ("apigatewayv2", "UpdateApiRequest", "Target"): (_INTEGRATION,),
     ("apigatewayv2", "CreateIntegrationRequest", "IntegrationUri"): (_INTEGRATION,),
     ("apigatewayv2", "UpdateIntegrationRequest", "IntegrationUri"): (_INTEGRATION,),
     ("apigatewayv2", "CreateApiRequest", "Tags"): (_TAG_KEYS, _TAG_VALUES),

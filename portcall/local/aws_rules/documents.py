@@ -7,9 +7,9 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-# https://www.iana.org/assignments/special-use-domain-names and RFC 2606: names that no public resolver knows.
-_NOT_PUBLIC = {"alt", "arpa", "corp", "example", "home", "internal", "invalid", "lan", "local", "localhost"}
-_NOT_PUBLIC |= {"onion", "test"}
+# Top-level domains that are no public ones: RFC 2606, RFC 6761, RFC 7686, and those of private networks.
+_NOT_PUBLIC = {"alt", "arpa", "corp", "example", "home", "internal", "invalid", "lan", "local", "localdomain"}
+_NOT_PUBLIC |= {"localhost", "onion", "private", "test"}
 
 _LIFECYCLE_COUNTS = ("imageCountMoreThan", "sinceImagePushed", "sinceImagePulled", "sinceImageTransitioned")
 _LIFECYCLE_STATUSES = ("tagged", "untagged", "any")
@@ -140,7 +140,11 @@ def wrong_in_schedule(expression: Any) -> str:
 
 
 def wrong_in_integration_uri(uri: Any) -> str:
-    """API Gateway calls HTTP integrations from the internet, and looks at a name's last label."""
+    """API Gateway refuses names outside public top-level domains, and most ports below 1024.
+
+    https://github.com/aws/aws-cdk/issues/24017
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/setup-http-integrations.html (ports)
+    """
     text = str(uri)
     if text.startswith("arn:"):
         return ""

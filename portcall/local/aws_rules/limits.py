@@ -11,10 +11,14 @@ import regex
 
 @dataclass(frozen=True)
 class Limit:
-    """One thing that AWS asks of a value, in words that end the sentence "it must ..."."""
+    """One thing that AWS asks of a value, in words that end the sentence "it must ..."
+
+    `says` are AWS's own words where they are known, and differ from those of most.
+    """
 
     asks: str
     holds: Callable[[Any], bool]
+    says: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Refusal:
     path: str
     value: Any
     asks: str
+    says: str = ""
 
     def __str__(self) -> str:
         shown = repr(self.value)

@@ -39,7 +39,7 @@ def _walk(service: str, shape: Shape, value: Any, path: str, where: tuple[str, s
         return
     for limit in limits_of(service, *where, shape):
         if not limit.holds(value):
-            yield Refusal(path, value, limit.asks)
+            yield Refusal(path, value, limit.asks, limit.says)
     if isinstance(shape, StructureShape) and not shape.is_document_type:
         for name in shape.required_members:
             if value.get(name) is None:
@@ -48,7 +48,7 @@ def _walk(service: str, shape: Shape, value: Any, path: str, where: tuple[str, s
             # What is asked of the structure itself, wherever it is used.
             for limit in limits_of(service, shape.name, "", shape):
                 if not limit.holds(value):
-                    yield Refusal(path, value, limit.asks)
+                    yield Refusal(path, value, limit.asks, limit.says)
         for name, member in shape.members.items():
             if value.get(name) is not None:
                 yield from _walk(service, member, value[name], f"{path}.{name}", (shape.name, name))

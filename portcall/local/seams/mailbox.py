@@ -11,7 +11,6 @@ import logging
 import mailbox
 import smtplib
 import threading
-import unicodedata
 from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -26,7 +25,6 @@ log = logging.getLogger("portcall.mailbox")
 
 SENDER = "AWS Notifications <no-reply@sns.amazonaws.com>"
 DEFAULT_SUBJECT = "AWS Notification Message"
-SUBJECT_LIMIT = 100
 
 
 def install(settings: Settings) -> None:
@@ -92,9 +90,6 @@ def compose(*, to: str, subject: str, text: str, topic: str, attributes: dict[st
 
 def _refuse_bad_messages(original: Function) -> Function:
     def publish(params: dict[str, Any]) -> Any:
-        subject = sns._p(params, "Subject") or ""
-        if len(subject) > SUBJECT_LIMIT or any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in subject):
-            return sns._error("InvalidParameter", "Invalid parameter: Subject", 400)
         message = sns._p(params, "Message")
         if not message:
             return sns._error("InvalidParameter", "Invalid parameter: Empty message", 400)
