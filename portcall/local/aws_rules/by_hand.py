@@ -47,6 +47,8 @@ def _json(why_not: Callable[[Any], str], asks: str) -> Limit:
 _LIFECYCLE_POLICY = _json(documents.wrong_in_lifecycle_policy, "be a lifecycle policy that ECR takes")
 _EVENT_PATTERN = _json(documents.wrong_in_event_pattern, "be an event pattern that EventBridge takes")
 _POLICY = _json(documents.wrong_in_policy, "be a policy document that IAM takes")
+_IDENTITY_POLICY = _json(documents.wrong_in_identity_policy, "be a policy document that IAM takes")
+_TRUST = _json(documents.wrong_in_trust_policy, "be a policy document that IAM takes for a role's trust")
 _SCHEDULE = Limit("be a schedule, rate(5 minutes) say", lambda value: not documents.wrong_in_schedule(value))
 _INTEGRATION = Limit(
     "be a URL with a public name or an IP, and the port 80, 443 or from 1024 on",
@@ -64,9 +66,26 @@ def _without_spaces_at_most(number: int) -> Limit:
 
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-_MANAGED_POLICY = (_POLICY, _without_spaces_at_most(6144))
-_ROLE_POLICY = (_POLICY, _without_spaces_at_most(10240))
-_TRUST_POLICY = (_POLICY, _without_spaces_at_most(2048))
+_MANAGED_POLICY = (_IDENTITY_POLICY, _without_spaces_at_most(6144))
+_ROLE_POLICY = (_IDENTITY_POLICY, _without_spaces_at_most(10240))
+_TRUST_POLICY = (_TRUST, _without_spaces_at_most(2048))
+
+_SUBSCRIPTION = Limit(
+    "have an endpoint of the kind of its protocol", lambda value: not documents.wrong_in_subscription(value)
+)
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+_RESERVED_VARIABLES = {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_SESSION_TOKEN"} | {
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+}
 
 MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
     # The documentation says UTF-8 today, and said ASCII for years: what both allow is safe.
@@ -83,6 +102,7 @@ MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
     ("sns", "SubscribeInput", "Protocol"): (
         one_of(("http", "https", "email", "email-json", "sms", "sqs", "application", "lambda", "firehose")),
     ),
+    ("sns", "SubscribeInput", ""): (_SUBSCRIPTION,),
     ("sns", "Tag", "Key"): (_TAG_OF_AWS,),
     ("sqs", "CreateQueueRequest", "QueueName"): (_QUEUE_NAME,),
     ("sqs", "GetQueueUrlRequest", "QueueName"): (_QUEUE_NAME,),
@@ -112,6 +132,9 @@ MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
         Limit("be of a size that Fargate has", lambda request: not documents.wrong_in_fargate_size(request)),
     ),
     ("ec2", "CreateTagsRequest", "Tags"): (at_most(50, "entries"),),
+    ("ec2", "IpPermission", "IpProtocol"): (
+        matches("(?i)tcp|udp|icmp|icmpv6|-1|[0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5]", "be a protocol"),
+    ),
     ("ec2", "IpPermission", "FromPort"): _PORT,
     ("ec2", "IpPermission", "ToPort"): _PORT,
     ("ec2", "IpPermission", ""): (
@@ -153,6 +176,10 @@ MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
             lambda names: all(regex.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]+", name) for name in names),
         ),
         Limit(
+            "have no variables that Lambda keeps for itself",
+            lambda names: not any(name in _RESERVED_VARIABLES for name in names),
+        ),
+        Limit(
             "have at most 4096 bytes of variables",
             lambda values: len(json.dumps(values, separators=(",", ":")).encode()) <= 4096,
         ),
@@ -160,12 +187,19 @@ MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
     # 5,400 seconds of the model are for Managed Instances.
     ("lambda", "CreateFunctionRequest", "Timeout"): (at_most(900),),
     ("lambda", "UpdateFunctionConfigurationRequest", "Timeout"): (at_most(900),),
+    ("lambda", "CreateFunctionRequest", "MemorySize"): (at_most(10240),),
+    ("lambda", "UpdateFunctionConfigurationRequest", "MemorySize"): (at_most(10240),),
     ("iam", "CreatePolicyRequest", "PolicyDocument"): _MANAGED_POLICY,
     ("iam", "PutRolePolicyRequest", "PolicyDocument"): _ROLE_POLICY,
     ("iam", "CreateRoleRequest", "AssumeRolePolicyDocument"): _TRUST_POLICY,
     ("iam", "Tag", "Key"): (_TAG_OF_AWS,),
     ("cloudformation", "Tag", "Key"): (_TAG_OF_AWS,),
 }
+
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCapacityProvider.html
+_CAPACITY_PROVIDER = matches(
+    r"FARGATE|FARGATE_SPOT|(?!(?i:aws|ecs|fargate))[a-zA-Z0-9_-]{1,255}", "be a capacity provider"
+)
 
 PROPERTIES: dict[tuple[str, str], tuple[Limit, ...]] = {
     ("AWS::ECR::Repository", "LifecyclePolicy/LifecyclePolicyText"): (_LIFECYCLE_POLICY,),
@@ -177,7 +211,50 @@ PROPERTIES: dict[tuple[str, str], tuple[Limit, ...]] = {
     ("AWS::SQS::QueuePolicy", "PolicyDocument"): (_POLICY,),
     ("AWS::SNS::TopicPolicy", "PolicyDocument"): (_POLICY,),
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html
-    ("AWS::CloudFormation::CustomResource", "ServiceTimeout"): (at_least(1), at_most(3600)),
+    ("AWS::CloudFormation::CustomResource", "ServiceTimeout"): (
+        Limit(
+            "be a number from 1, and at most 3600",
+            lambda value: str(value).isdecimal() and 1 <= int(value) <= 3600,
+        ),
+    ),
+    ("AWS::CloudFormation::CustomResource", ""): (
+        Limit("have a ServiceToken", lambda properties: bool(properties.get("ServiceToken"))),
+    ),
+    ("AWS::SNS::Subscription", ""): (_SUBSCRIPTION,),
+    ("AWS::SNS::Subscription", "TopicArn"): (matches("arn:.+", "be the ARN of a topic"),),
+    ("AWS::SNS::Topic", "DisplayName"): (at_most(100, "characters"),),
+    ("AWS::SQS::Queue", ""): (
+        Limit(
+            "be a FIFO queue by its name too, and have a count with where it redrives to",
+            lambda queue: not documents.wrong_in_queue(queue),
+        ),
+    ),
+    ("AWS::EC2::Route", ""): (
+        Limit("have one destination and one target", lambda route: not documents.wrong_in_route(route)),
+    ),
+    ("AWS::EC2::Subnet", "AvailabilityZone"): (
+        matches(r"[a-z]{2,4}(-[a-z]+)+-[0-9]([a-z]|(-[a-z0-9]+)+)", "be a zone, us-east-1a say"),
+    ),
+    ("AWS::EC2::VPCEndpoint", "ServiceName"): (
+        matches(r"(com|aws|cn|eu)\..+\..+", "be a service's name, com.amazonaws.us-east-1.dynamodb say"),
+    ),
+    ("AWS::ECS::Cluster", "CapacityProviders/*"): (_CAPACITY_PROVIDER,),
+    ("AWS::ECS::ClusterCapacityProviderAssociations", "CapacityProviders/*"): (_CAPACITY_PROVIDER,),
+    ("AWS::ECR::RepositoryCreationTemplate", ""): (
+        Limit(
+            "have a CustomRoleArn with its ResourceTags",
+            lambda template: "CustomRoleArn" in template or not template.get("ResourceTags"),
+        ),
+    ),
+    ("AWS::ApiGatewayV2::Route", "RouteKey"): (
+        matches(r"\S+|(ANY|DELETE|GET|HEAD|OPTIONS|PATCH|POST|PUT) /\S*", "be a route, GET /path say"),
+    ),
+    ("AWS::ApiGatewayV2::Stage", "StageName"): (
+        matches(r"\$default|[a-zA-Z0-9_-]{1,128}", "be a stage's name"),
+    ),
+    ("AWS::StepFunctions::StateMachine", "DefinitionString"): (
+        _json(documents.wrong_in_workflow, "be a definition in JSON"),
+    ),
     ("AWS::EC2::SecurityGroup", "SecurityGroupIngress/*"): MEMBERS["ec2", "IpPermission", ""],
     ("AWS::EC2::SecurityGroup", "SecurityGroupEgress/*"): MEMBERS["ec2", "IpPermission", ""],
     ("AWS::EC2::SecurityGroupIngress", ""): MEMBERS["ec2", "IpPermission", ""],

@@ -33,6 +33,12 @@ _CRON = re.compile(r"cron\(\S+(?: \S+){5}\)")
 _STATEMENT = {"Sid", "Effect", "Condition"} | {
     f"{negated}{name}" for name in ("Action", "Resource", "Principal") for negated in ("", "Not")
 }
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+_CONDITION = re.compile(
+    "(?:(?:ForAllValues|ForAnyValue):)?(?:String(?:Not)?(?:Equals(?:IgnoreCase)?|Like)"
+    "|(?:Numeric|Date)(?:(?:Not)?Equals|LessThan(?:Equals)?|GreaterThan(?:Equals)?)"
+    "|Bool|BinaryEquals|(?:Not)?IpAddress|Arn(?:Not)?(?:Equals|Like)|Null)(?:IfExists)?"
+)
 TASK_IN_STREAM = len("/app/") + 36
 
 
@@ -88,6 +94,8 @@ def _wrong_in_selection(selection: dict[str, Any]) -> str:
     if (count == "imageCountMoreThan") == ("countUnit" in selection):
         return "countUnit goes with time, and only with it"
     number = selection.get("countNumber")
+    if selection.get("countUnit", "days") != "days":
+        return "countUnit is days"
     return "" if isinstance(number, int) and number >= 1 else "countNumber is 1 at least"
 
 
@@ -228,7 +236,29 @@ def _wrong_in_statement(statement: Any) -> str:
     resources = resources if isinstance(resources, list) else [resources]
     if not all(re.fullmatch(r"(?s)\*|arn:.*", str(each)) for each in resources):
         return "a resource is an ARN, or *"
-    return "" if isinstance(statement.get("Condition", {}), dict) else "a condition is an object"
+    condition = statement.get("Condition", {})
+    if not isinstance(condition, dict):
+        return "a condition is an object"
+    known = all(_CONDITION.fullmatch(operator) for operator in condition)
+    return "" if known else "a condition has an operator of IAM"
+
+
+def wrong_in_identity_policy(policy: Any) -> str:
+    """A policy of a role or a user: what it may do, and not who it is."""
+    return wrong_in_policy(policy) or _wrong_about(policy, "Resource", "Principal")
+
+
+def wrong_in_trust_policy(policy: Any) -> str:
+    """Who may take a role on."""
+    return wrong_in_policy(policy) or _wrong_about(policy, "Principal", "Resource")
+
+
+def _wrong_about(policy: dict[str, Any], needed: str, forbidden: str) -> str:
+    statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+    for each in statements:
+        if not {needed, f"Not{needed}"} & set(each) or {forbidden, f"Not{forbidden}"} & set(each):
+            return f"a statement has a {needed}, and no {forbidden}"
+    return ""
 
 
 def wrong_in_log_prefix(prefix: str) -> str:
@@ -260,8 +290,50 @@ def wrong_in_keys(table: dict[str, Any]) -> str:
     keys = {key.get("AttributeName") for schema in schemas for key in schema}
     if keys != defined:
         return "the attributes that are defined are those of the keys"
-    return (
-        ""
-        if all(schema and schema[0].get("KeyType") == "HASH" for schema in schemas)
-        else "a key begins with HASH"
-    )
+    if not all([key.get("KeyType") for key in schema] in (["HASH"], ["HASH", "RANGE"]) for schema in schemas):
+        return "a key is a HASH, or a HASH and a RANGE"
+    if table.get("BillingMode", "PROVISIONED") == "PROVISIONED" and not table.get("ProvisionedThroughput"):
+        return "PROVISIONED needs its throughput"
+    expires = table.get("TimeToLiveSpecification") or {}
+    is_on = str(expires.get("Enabled", "")).lower() == "true"
+    return "a time to live needs its attribute" if is_on and not expires.get("AttributeName") else ""
+
+
+def wrong_in_subscription(request: dict[str, Any]) -> str:
+    """https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html"""
+    protocol, endpoint = str(request.get("Protocol", "")), str(request.get("Endpoint", ""))
+    fitting = {
+        "email": r"[^@\s]+@[^@\s]+",
+        "email-json": r"[^@\s]+@[^@\s]+",
+        "http": r"http://\S+",
+        "https": r"https://\S+",
+        "sqs": r"arn:[^:]+:sqs:\S+",
+        "lambda": r"arn:[^:]+:lambda:\S+",
+        "firehose": r"arn:[^:]+:firehose:\S+",
+    }
+    pattern = fitting.get(protocol, ".*")
+    return "" if re.fullmatch(pattern, endpoint) else f"{protocol} needs another kind of endpoint"
+
+
+def wrong_in_queue(queue: dict[str, Any]) -> str:
+    """CloudFormation's properties of a queue."""
+    name, is_fifo = str(queue.get("QueueName", "")), str(queue.get("FifoQueue", "")).lower() == "true"
+    if name and name.endswith(".fifo") is not is_fifo:
+        return "the name of a FIFO queue ends with .fifo, and of no other"
+    redrive = queue.get("RedrivePolicy")
+    complete = not isinstance(redrive, dict) or {"deadLetterTargetArn", "maxReceiveCount"} <= set(redrive)
+    return "" if complete else "a redrive policy has a queue and a count"
+
+
+def wrong_in_route(route: dict[str, Any]) -> str:
+    """CloudFormation's properties of a route."""
+    destinations = {name for name in route if name.startswith("Destination")}
+    if len(destinations) != 1:
+        return "a route has one destination"
+    return "" if len(set(route) - {"RouteTableId", *destinations}) == 1 else "a route has one target"
+
+
+def wrong_in_workflow(definition: Any) -> str:
+    """The least that a definition has; `state_language` knows the rest."""
+    whole = isinstance(definition, dict) and {"StartAt", "States"} <= set(definition)
+    return "" if whole else "it has StartAt and States"

@@ -55,8 +55,16 @@ def _schema(kind: str) -> dict[str, Any] | None:
 
 # What is written by hand
 
+_ANY_TAGS = (
+    Limit("have at most 50 tags", lambda tags: len(tags) <= 50),
+    Limit("have no key twice", lambda tags: len({str(tag.get("Key")) for tag in tags}) == len(tags)),
+)
+
 
 def _of_hand(kind: str, properties: Mapping[str, Any]) -> Iterator[Refusal]:
+    tags = properties.get("Tags")
+    if isinstance(tags, list) and all(isinstance(tag, Mapping) for tag in tags):
+        yield from (Refusal(f"{kind}.Tags", tags, each.asks) for each in _ANY_TAGS if not each.holds(tags))
     for (wanted, path), limits in by_hand.PROPERTIES.items():
         if wanted == kind:
             for where, value in _at(properties, path.split("/") if path else [], kind):
