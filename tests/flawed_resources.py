@@ -1,7 +1,6 @@
 """Resources with one flaw each that AWS refuses, of all kinds: how strong the checks are.
 
-Each is (name of the flaw, type, properties, words of AWS's rules that name it). Where the words are '', cfn-lint
-is the one that sees it; `UNSEEN` names those that nothing sees.
+Each is (name of the flaw, type, properties, words of the refusal that names it).
 """
 
 from typing import Any
@@ -109,4 +108,24 @@ FLAWED: list[tuple[str, str, dict[str, Any], str]] = [
     ("a resource that is no ARN", "AWS::IAM::ManagedPolicy", _policy(Resource="cluster/portcall"), "policy document"),
     ("an integration that is not public", "AWS::ApiGatewayV2::Integration", {"ApiId": "a1b2c3", "IntegrationType": "HTTP_PROXY", "IntegrationMethod": "ANY", "PayloadFormatVersion": "1.0", "IntegrationUri": "http://stopped.invalid/"}, "public name"),
     ("a tag of AWS's own", "AWS::EC2::VPC", {"CidrBlock": "10.0.0.0/16", "Tags": [{"Key": "aws:name", "Value": "v"}]}, "not begin with"),
+    # What does not go together
+    ("a mail to no address", "AWS::SNS::Subscription", {"TopicArn": "arn:aws:sns:us-east-1:111122223333:news", "Protocol": "email", "Endpoint": "you"}, "of its protocol"),
+    ("http for https", "AWS::SNS::Subscription", {"TopicArn": "arn:aws:sns:us-east-1:111122223333:news", "Protocol": "https", "Endpoint": "http://example.com/"}, "of its protocol"),
+    ("a FIFO queue without the name of one", "AWS::SQS::Queue", {"QueueName": "late", "FifoQueue": True}, "FIFO queue by its name"),
+    ("a route to nowhere", "AWS::EC2::Route", {"RouteTableId": "rtb-0a1b2c3d", "DestinationCidrBlock": "0.0.0.0/0"}, "one target"),
+    ("two keys of which both are HASH", "AWS::DynamoDB::Table", TABLE | {"AttributeDefinitions": [{"AttributeName": each, "AttributeType": "S"} for each in "ab"], "KeySchema": [{"AttributeName": each, "KeyType": "HASH"} for each in "ab"]}, "attributes of its keys"),
+    ("tags of repositories without a role", "AWS::ECR::RepositoryCreationTemplate", {"Prefix": "team", "AppliedFor": ["CREATE_ON_PUSH"], "ResourceTags": [{"Key": "a", "Value": "b"}]}, "CustomRoleArn"),
+    ("a principal in a role's policy", "AWS::IAM::ManagedPolicy", _policy(Principal="*"), "policy document"),
+    ("trust in nobody", "AWS::IAM::Role", {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole"}]}}, "trust"),
+    ("a condition that IAM does not know", "AWS::IAM::ManagedPolicy", _policy(Condition={"StringEqual": {"aws:RequestTag/a": "b"}}), "policy document"),
+    # What is nothing of its kind
+    ("a protocol of the web", "AWS::EC2::SecurityGroup", GROUP | {"SecurityGroupIngress": [RULE | {"IpProtocol": "http"}]}, "a protocol"),
+    ("a zone that is none", "AWS::EC2::Subnet", {"VpcId": "vpc-0a1b2c3d", "CidrBlock": "10.0.0.0/24", "AvailabilityZone": "a"}, "a zone"),
+    ("a service without its region", "AWS::EC2::VPCEndpoint", {"VpcId": "vpc-0a1b2c3d", "ServiceName": "dynamodb"}, "service's name"),
+    ("a capacity provider that is none", "AWS::ECS::Cluster", {"CapacityProviders": ["FARGATE_CHEAP"]}, "capacity provider"),
+    ("a stage with a space", "AWS::ApiGatewayV2::Stage", {"ApiId": "a1b2c3", "StageName": "a b"}, "stage's name"),
+    ("a variable of Lambda's own", "AWS::Lambda::Function", FUNCTION | {"Environment": {"Variables": {"AWS_REGION": "eu-west-1"}}}, "keeps for itself"),
+    ("a workflow that is no JSON", "AWS::StepFunctions::StateMachine", MACHINE | {"DefinitionString": "{"}, "a definition"),
+    ("a tag twice", "AWS::EC2::VPC", {"CidrBlock": "10.0.0.0/16", "Tags": [{"Key": "a", "Value": each} for each in "12"]}, "no key twice"),
+    ("fifty-one tags", "AWS::SNS::Topic", {"Tags": [{"Key": str(each), "Value": "v"} for each in range(51)]}, "at most 50"),
 ]  # fmt: skip

@@ -92,7 +92,6 @@ def calls(push: Push, spec: ImageSpec, stack: str, text: str) -> list[Callable[[
         stack=stack,
         registry=f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com",
         execution_role=f"arn:aws:iam::{ACCOUNT}:role/execution",
-        task_role=f"arn:aws:iam::{ACCOUNT}:role/task",
         log_group=f"{stack}-AppLogGroup-1A2B3C",
         region="eu-west-1",
     )
