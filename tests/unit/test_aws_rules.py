@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+import regex
 
-from portcall.local.aws_rules import documents, resources
+from portcall.local.aws_rules import by_hand, documents, models, resources, wire
 from portcall.local.aws_rules.documentation import limits_in
+from portcall.local.aws_rules.exceptions import WRONG
 from portcall.local.aws_rules.requests import refusals
 from tests.flawed_resources import FLAWED
 from tests.templates import PARAMETERS, STACK_NAMES, resolved, template
@@ -177,3 +179,46 @@ def test_what_is_conditional_or_not_understood_is_no_limit(sentence):
 )
 def test_where_an_integration_may_lead(uri, taken):
     assert (documents.wrong_in_integration_uri(uri) == "") is taken
+
+
+# The rules themselves
+
+
+@pytest.mark.parametrize(("service", "structure", "member"), by_hand.MEMBERS)
+def test_a_rule_by_hand_is_of_a_member_that_there_is(service, structure, member):
+    shape = models.service(service).shape_for(structure)
+    assert not member or member in shape.members
+
+
+@pytest.mark.parametrize(("kind", "path"), by_hand.PROPERTIES)
+def test_a_rule_by_hand_is_of_a_property_that_there_is(kind, path):
+    name = path.partition("/")[0]
+    known = {"ServiceToken", "ServiceTimeout"} if kind.endswith("CustomResource") else set(schema_of(kind))
+    assert not name or name in known
+
+
+def schema_of(kind: str) -> dict[str, Any]:
+    schema = resources._schema(kind)
+    assert schema, kind
+    return dict(schema["properties"])
+
+
+@pytest.mark.parametrize(("service", "structure", "member"), WRONG)
+def test_an_exception_is_still_needed(service, structure, member):
+    shape = models.service(service).shape_for(structure).members[member]
+    good = "$default" if member == "StageName" else "late.fifo"
+    assert not all(limit.holds(good) for limit in limits_in(shape.documentation, shape.type_name))
+    assert all(limit.holds(good) for limit in models.limits_of(service, structure, member, shape))
+
+
+def test_the_models_patterns_compile_but_for_one():
+    """What does not compile is not checked: one of Java's, with halves of surrogate pairs."""
+    failed = set()
+    for service in wire.SERVICES.values():
+        model = models.service(service)
+        for name in model.shape_names:
+            try:
+                regex.compile(model.shape_for(name).metadata.get("pattern", ""))
+            except regex.error:
+                failed.add((service, name))
+    assert failed == {("dynamodb", "AutoScalingRoleArn")}
