@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from portcall.local import refusals
 from tests.e2e.conftest import COMMANDS, FIXTURES, Portcall, get
 from tests.local.conftest import eventually, forget_images
 
@@ -44,6 +45,7 @@ def another(tmp_path: Path, base_image: None) -> Iterator[Portcall]:
     finally:
         cloud.run("down")
         forget_images(cloud.port)
+    assert refusals.noted(cloud.state_dir) == []
 
 
 def test_up_again_is_quick_and_leaves_the_apps_alone(portcall: Portcall) -> None:
