@@ -1,5 +1,6 @@
-"""An account as AWS gives it to a newcomer: ten functions at once, and six vCPUs."""
+"""An account as AWS gives it to a newcomer: ten functions at once, and a few vCPUs."""
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ SILENT = [f"silent-{number}-app" for number in range(10)]
 
 @pytest.fixture(scope="module")
 def newcomer(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portcall]:
-    cloud = Portcall(tmp_path_factory.mktemp("newcomer"), switches="lambda-concurrency=10 vcpus=6")
+    cloud = Portcall(tmp_path_factory.mktemp("newcomer"), switches="lambda-concurrency=10 vcpus=4")
     try:
         cloud.up()
         # Longer than one call of the health check asks.
@@ -63,3 +64,42 @@ def test_ten_apps_that_never_answer_keep_no_other_push_from_its_outcome_and_its_
         assert told[0].subject.startswith(f"{app} never answered")
     eventually(lambda: not any(tasks(newcomer, app) for app in SILENT))
     assert all(len(tasks(newcomer, app)) == 1 for app in SERVING)
+
+
+def test_above_the_quota_of_vcpus_a_push_waits_for_room(newcomer: Portcall):
+    app = "patient-app"
+    newcomer.repository(app)
+    manifest = upload(newcomer, app, app)
+    ecs, workflow = newcomer.client("ecs"), newcomer.client("stepfunctions")
+    (cluster,) = ecs.list_clusters()["clusterArns"]
+    subnet = newcomer.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+    fillers: list[str] = []
+    while not (answer := fill(ecs, cluster, subnet))["failures"]:
+        fillers += [task["taskArn"] for task in answer["tasks"]]
+    newcomer.by_hand.put_manifest(app, manifest, "latest")
+
+    def is_refused() -> bool:
+        for each in newcomer.deployments.of(app):
+            events = workflow.get_execution_history(executionArn=each["executionArn"])["events"]
+            if any("NoCapacityError" in json.dumps(event, default=str) for event in events):
+                return True
+        return False
+
+    eventually(is_refused, within=60, every=0.5)
+    for task in fillers:
+        ecs.stop_task(cluster=cluster, task=task)
+    (deployment,) = settled(newcomer, app, 1)
+    assert deployment["outcome"] == "deployed", deployment
+    assert len(tasks(newcomer, app)) == 1
+
+
+def fill(ecs: Any, cluster: str, subnet: str) -> dict[str, Any]:
+    """Start one more of some app's tasks."""
+    family = ecs.list_task_definition_families(status="ACTIVE")["families"][0]
+    answer: dict[str, Any] = ecs.run_task(
+        cluster=cluster,
+        taskDefinition=family,
+        capacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}],
+        networkConfiguration={"awsvpcConfiguration": {"subnets": [subnet], "assignPublicIp": "ENABLED"}},
+    )
+    return answer
