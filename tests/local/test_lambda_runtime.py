@@ -105,3 +105,8 @@ def test_an_event_waits_for_a_busy_function_and_is_not_dropped(cloud: Cloud) -> 
     assert eventually(ran) == [f"RAN {number}" for number in range(4)]
     time.sleep(0.2)
     assert len(ran()) == 4
+
+
+def test_a_function_that_loads_slowly_has_its_own_time_out_for_it_as_well(cloud: Cloud) -> None:
+    slow = "import time\ntime.sleep(10.5)\ndef handler(event, context):\n    return 'loaded'"
+    assert cloud.invoke(cloud.function(slow, Timeout=5)) == ("", "loaded")

@@ -28,7 +28,8 @@ from portcall.local.seams.seam import Function, wrap
 
 log = logging.getLogger("portcall.lambda_runtime")
 
-# AWS gives a function this long to load, whatever its own time-out.
+# AWS gives a function this long to load, and where that is too short, its own time-out for it once more.
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
 INIT_SECONDS = 10.0
 LOG_SECONDS = 1.0
 # Loading is CPU and nothing else. AWS loads each environment on CPU of its own; here a hundred at once would
@@ -168,7 +169,8 @@ class FunctionProcess(runtime.Worker):  # type: ignore[misc]
                 target=target, args=(stream,), daemon=True, name=f"lambda-{self.func_name}"
             ).start()
         started = time.monotonic()
-        outcome = self._outcome(INIT_SECONDS, request_id, printed if printed is not None else [])
+        seconds = INIT_SECONDS + float(self.config.get("Timeout", 3))
+        outcome = self._outcome(seconds, request_id, printed if printed is not None else [])
         if "error" in outcome:
             raise Failed(outcome["error"])
         log.info("%s loaded in %.0f ms", self.func_name, (time.monotonic() - started) * 1000)
