@@ -18,7 +18,7 @@ from tests.local.conftest import ACCOUNT, REGION, Cloud, eventually, forget_imag
 # What the embedded cloud cannot show. Each is a line in docs/verify-aws.md, too.
 NOT_RUN_HERE = {"function-start-up", "other-cpu", "narrow-cidr-keeps-out"}
 # What the embedded cloud, or Portcall, does not do as AWS does or as is expected yet.
-DIFFERENT_HERE = {"same-image-again", "narrow-cidr"}
+DIFFERENT_HERE = {"narrow-cidr"}
 SAMS = "aws-sam-cli-managed-default"
 
 

@@ -48,6 +48,19 @@ def test_the_documentation_lists_each_check_with_what_is_expected():
     assert table("verify-aws.md", "The checks") == {name: each.expected for name, each in CHECKS.items()}
 
 
+def test_each_thing_that_is_unverified_names_the_checks_that_tell():
+    text = (ROOT / "docs/operations.md").read_text().partition("\n## Unverified\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+) \| (.+) \|$", text, re.MULTILINE)[1:]
+    assert len(rows) >= 10
+    for what, named in rows:
+        if named.startswith("none: "):
+            continue
+        found = re.findall(r"`([a-z0-9-]+)`", named)
+        assert found, what
+        assert set(found) <= set(CHECKS), what
+    assert "\n- " not in text, "a row of the table, with its check"
+
+
 def test_what_the_embedded_cloud_cannot_show_is_documented():
     from tests.e2e.test_verify_aws import NOT_RUN_HERE
 
