@@ -97,7 +97,7 @@ def _drain(account: Account, name: str, keep: Callable[[dict[str, Any], int], No
         answer = sqs.receive_message(
             QueueUrl=url,
             MaxNumberOfMessages=10,
-            AttributeNames=["SentTimestamp"],
+            MessageSystemAttributeNames=["SentTimestamp"],
             # With a wait, however short, SQS asks all its servers.
             WaitTimeSeconds=0 if account.embedded else 1,
         )
