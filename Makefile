@@ -20,6 +20,7 @@ check: $(TOOLS) ## Format, lint, types, template; changes nothing
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
+	@.venv/bin/python -m bench.permissions
 	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 .venv/bin/sam validate --lint
 	@.venv/bin/cfn-lint template.yaml
 

@@ -53,7 +53,9 @@ def may() -> dict[str, str]:
 def needed_by(report: Report, told: str) -> dict[str, str]:
     """The tests that need a role; those that the table told before where nothing was recorded."""
     before = {
-        cells[0]: cells[2] for row in told.splitlines() if len(cells := row.strip("| ").split(" | ")) == 4
+        cells[0]: cells[2]
+        for row in told.partition(BEGIN)[2].partition(END)[0].splitlines()
+        if len(cells := row.strip("| ").split(" | ")) == 4
     }
     found = {role: before.get(role, "") for role in may()}
     for role in found:
@@ -69,8 +71,22 @@ def needed_by(report: Report, told: str) -> dict[str, str]:
 def table(report: Report, told: str) -> str:
     tests = needed_by(report, told)
     rows = ["| Role | May | Needed by, for example | A thief could |", "|---|---|---|---|"]
-    rows += [f"| {role} | {allowed} | {tests[role]} | {THIEF[role]} |" for role, allowed in may().items()]
+    rows += [
+        f"| {role} | {allowed} | {tests[role]} | {THIEF.get(role, '')} |" for role, allowed in may().items()
+    ]
     return "\n".join(rows) + "\n"
+
+
+def outdated(told: str) -> list[str]:
+    """The roles of which the table tells something else than the template."""
+    rows = [row.strip("| ").split(" | ") for row in told.partition(BEGIN)[2].partition(END)[0].splitlines()]
+    there = {cells[0]: cells[1] for cells in rows if len(cells) == 4 and cells[0] != "Role"}
+    now = may()
+    wrong = {role for role in {*now, *there, *THIEF} if not now.get(role) or now[role] != there.get(role)}
+    return [
+        f"{role}: docs/security.md is out of date; python -m bench.permissions --write"
+        for role in sorted(wrong)
+    ]
 
 
 def write(report: Report) -> None:

@@ -183,16 +183,18 @@ def main() -> None:
     )
     given = parser.parse_args()
     report = Report(load(given.folder) if given.folder else [], TEMPLATE.read_text())
-    problems = [*report.unused(), *report.needless_excuses()]
+    problems = [*report.unused(), *report.needless_excuses()] if given.folder else []
     if given.parts:
         problems += report.survivors()
-    if given.write:
-        from bench.permission_table import write
+    from bench.permission_table import SECURITY, outdated, write
 
+    if given.write:
         write(report)
-    if not given.folder:
-        return
-    print(f"{len(set(report.used) & set(report.all))} of {len(report.all)} statements are needed by a test.")
+    problems += outdated(SECURITY.read_text())
+    if given.folder:
+        print(
+            f"{len(set(report.used) & set(report.all))} of {len(report.all)} statements are needed by a test."
+        )
     sys.exit("\n".join(problems) or 0)
 
 
