@@ -581,16 +581,18 @@ def test_a_step_that_waits_asks_ecs_once_an_event_may_be_lost(stack: Installed) 
     assert stack.cloud.invoke(waits, event) == ("", None)
 
 
-def test_a_deployment_that_is_overtaken_at_the_end_tells_other_programs(stack: Installed) -> None:
+@pytest.mark.parametrize("step", ["AdmitPush", "RegisterTaskDefinition", "SwitchOver"])
+def test_a_step_that_finds_its_push_overtaken_tells_other_programs(stack: Installed, step: str) -> None:
     first = stack.deploy()
     assert stack.deploy()["status"] == "SUCCEEDED"
     eventually(lambda: len(containers(stack.cloud.port)) == 1)
     told = stack.cloud.watch(source=["portcall"])
     late = {**json.loads(first["output"]), "id": str(uuid.uuid4())}
-    error, said = stack.cloud.invoke(stack.resources["SwitchOverFunction"], late)
+    event = {"execution": first["executionArn"], "push": late} if step == "AdmitPush" else late
+    error, said = stack.cloud.invoke(stack.resources[f"{step}Function"], event)
     assert (error, said["verdict"]) == ("", "superseded")
-    (event,) = eventually(told)
-    assert event["detail-type"] == "Deployment Superseded"
+    (heard,) = eventually(told)
+    assert heard["detail-type"] == "Deployment Superseded"
 
 
 def test_an_app_gets_a_parameter_that_is_encrypted_with_a_key_of_the_account(stack: Installed) -> None:
