@@ -13,7 +13,7 @@ import pytest
 from portcall.local.cloud import _remove_pulled_images
 from portcall.local.seams import install
 from portcall.local.settings import CloudSettings
-from tests.local.conftest import Cloud, forget_images, start_cloud
+from tests.local.conftest import Cloud, eventually, forget_images, start_cloud
 
 
 def containers(port: int) -> list[str]:
@@ -96,8 +96,13 @@ def test_no_image_that_tasks_have_pulled_stays_in_the_engine_and_built_ones_do(c
         cloud.await_task(cloud.run(cloud.define(cloud.image(repository, f"@{digest}")))["taskArn"], "STOPPED")
     image = f"localhost:{cloud.port}/{repository}"
     subprocess.check_call(["docker", "tag", f"{image}@{digests[0]}", f"{image}:built"])
-    _remove_pulled_images(CloudSettings(port=cloud.port, state_dir=cloud.state_dir))
-    assert {name.partition("@")[0] for name in names()} == {f"{image}:built"}
+
+    def removed() -> bool:
+        # A stopped task's container may still be there for a moment; `down` removes containers first.
+        _remove_pulled_images(CloudSettings(port=cloud.port, state_dir=cloud.state_dir))
+        return {name.partition("@")[0] for name in names()} == {f"{image}:built"}
+
+    eventually(removed)
     subprocess.check_call(["docker", "rmi", f"{image}:built"], stdout=subprocess.DEVNULL)
 
 
