@@ -32,10 +32,14 @@ Headers = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Answer:
-    """`status` is that of HTTP, None for a TCP connection."""
+    """`status` is that of HTTP, None for a TCP connection; `location` is where a redirect leads.
+
+    `url` is the one that was asked, with `https` where only that is spoken there.
+    """
 
     url: str
     status: int | None
+    location: str = ""
 
 
 def wait_until_answers(
@@ -45,11 +49,12 @@ def wait_until_answers(
     still_worth_it: Callable[[], None],
     counts: Callable[[Headers], bool] = lambda headers: True,
     asked_for: float = 0.0,
+    patience: Mapping[str, float] | None = None,
 ) -> Answer:
     """Ask all URLs side by side until one answers twice in a row; the first of them in their order counts.
 
     GET on `http` and `https`, where a status from 200 to 499 is an answer if its headers count; on `tcp` a
-    connection is one.
+    connection is one. Once a URL answers, those before it have GRACE seconds left, or those of its `patience`.
     `still_worth_it` is called every few seconds and raises when there is no point in going on. Raises
     NoAnswerError after `timeout` seconds; its message says what was seen last, and counts in the seconds for
     which the app was `asked_for` an answer before.
@@ -58,7 +63,8 @@ def wait_until_answers(
     look_again = time.monotonic() + 1
     seen: dict[str, str] = {}
     in_a_row = dict.fromkeys(urls, 0)
-    settled, pause = 0.0, FIRST_PAUSE
+    steady_since: dict[str, float] = {}
+    pause = FIRST_PAUSE
     with _side_by_side(len(urls)) as all_of:
         while time.monotonic() < deadline:
             answers: dict[str, Answer] = {}
@@ -70,8 +76,12 @@ def wait_until_answers(
                     # What is cut short by the end tells less than what was seen before.
                     seen[url] = answer
             steady = [url for url in urls if in_a_row[url] >= IN_A_ROW]
-            settled = settled or (time.monotonic() + GRACE if steady else 0.0)
-            if steady and (steady[0] == urls[0] or time.monotonic() >= settled):
+            now = time.monotonic()
+            steady_since = {url: steady_since.get(url, now) for url in steady}
+            settled = any(
+                now >= since + (patience or {}).get(url, GRACE) for url, since in steady_since.items()
+            )
+            if steady and (steady[0] == urls[0] or settled):
                 return answers[steady[0]]
             if time.monotonic() >= look_again:
                 still_worth_it()
@@ -113,15 +123,37 @@ def _ask(url: str, counts: Callable[[Headers], bool], deadline: float) -> Answer
     except ConnectionTimeout:
         return f"connections to port {port} timed out"
     except (NotHttp, ConnectionResetError, BrokenPipeError):
+        if parts.scheme == "http" and (secure := _ask_over_tls(url, deadline)):
+            return secure
         return f"port {port} accepts connections but does not speak HTTP"
     except TimeoutError:
         waited = time.monotonic() - began
         return f"port {port} accepted a connection but gave no answer within {waited:.0f} seconds"
     except OSError as error:
         return f"port {port} could not be reached ({error.strerror or type(error).__name__})"
+    if status == 400 and parts.scheme == "http" and (secure := _ask_over_tls(url, deadline)):
+        # Servers that speak TLS there say so in plain HTTP.
+        return secure
     if not 200 <= status < 500:
         return f"it answered {status} on {parts.path or '/'}"
-    return Answer(url, status) if counts(headers) else f"what answered {status} was not the new version"
+    return (
+        Answer(url, status, headers.get("location", ""))
+        if counts(headers)
+        else f"what answered {status} was not the new version"
+    )
+
+
+def _ask_over_tls(url: str, deadline: float) -> Answer | None:
+    """The answer of a port that speaks HTTPS though HTTP was tried, None if there is none below 500."""
+    secure = "https" + url.removeprefix("http")
+    parts = urlsplit(secure)
+    try:
+        by = min(time.monotonic() + CONNECT_WITHIN, deadline)
+        with _connect(parts, parts.port or 80, by, trusted=False) as connection:
+            status, headers = _get(connection, parts, min(time.monotonic() + ANSWER_WITHIN, deadline))
+    except (ConnectionTimeout, NotHttp, OSError):
+        return None
+    return Answer(secure, status, headers.get("location", "")) if 200 <= status < 500 else None
 
 
 class ConnectionTimeout(Exception):
@@ -132,18 +164,30 @@ class NotHttp(Exception):
     """What the server sends is no head of an HTTP answer."""
 
 
-def _connect(parts: SplitResult, port: int, by: float) -> socket.socket:
+def _connect(parts: SplitResult, port: int, by: float, *, trusted: bool = True) -> socket.socket:
+    """A connection, over TLS for `https`; unless it is to be `trusted`, any certificate will do."""
     host = parts.hostname or ""
     try:
         connection = socket.create_connection((host, port), timeout=_left(by))
-        if parts.scheme != "https":
-            return connection
-        # Imported here: apps are asked over HTTP, and only the address of the installation over HTTPS.
-        import ssl
-
-        return ssl.create_default_context().wrap_socket(connection, server_hostname=host)
+        return _secured(connection, host, by, trusted) if parts.scheme == "https" else connection
     except TimeoutError as error:
         raise ConnectionTimeout from error
+
+
+def _secured(connection: socket.socket, host: str, by: float, trusted: bool) -> socket.socket:
+    # Imported here: most apps speak HTTP.
+    import ssl
+
+    tls = ssl.create_default_context()
+    if not trusted:
+        # An app under an IP address has no certificate for it. Whether it answers is all that is asked.
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    try:
+        connection.settimeout(_left(by))
+        return tls.wrap_socket(connection, server_hostname=host)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _get(connection: socket.socket, parts: SplitResult, by: float) -> tuple[int, Headers]:

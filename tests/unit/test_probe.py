@@ -2,12 +2,19 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from deployer import probe
 from deployer.domain.errors import NoAnswerError, TaskStoppedError
 
@@ -40,6 +47,63 @@ def app(monkeypatch) -> Iterator[Callable[..., str]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> tuple[str, str]:
+    """The files of a certificate that nobody trusts, and of its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody.example")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem = serialization.Encoding.PEM
+    form, none = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "certificate").write_bytes(made.public_bytes(pem))
+    (folder / "key").write_bytes(key.private_bytes(pem, form, none))
+    return str(folder / "certificate"), str(folder / "key")
+
+
+@pytest.fixture
+def over_tls(certificate) -> Iterator[Callable[[str, int | None], str]]:
+    """`over_tls(url, 400)`: a server with the answers of `url` over TLS; over plain HTTP it says this status or hangs up."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*certificate)
+    servers: list[socket.socket] = []
+
+    def answer(connection: socket.socket, behind: str, plain: int | None) -> None:
+        with contextlib.suppress(OSError), connection:
+            if connection.recv(1, socket.MSG_PEEK) != b"\x16":
+                if plain:
+                    connection.recv(4096)
+                    connection.sendall(f"HTTP/1.1 {plain} Bad Request\r\n\r\n".encode())
+                return
+            with tls.wrap_socket(connection, server_side=True) as secure:
+                secure.recv(4096)
+                with urllib.request.urlopen(behind) as said:
+                    secure.sendall(f"HTTP/1.1 {said.status} OK\r\n\r\n".encode())
+
+    def serve(behind: str, plain: int | None) -> str:
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    threading.Thread(target=answer, args=(connection, behind, plain), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+    yield serve
+    for server in servers:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
 
 
 def nothing() -> None:
@@ -153,6 +217,34 @@ def test_an_answer_counts_only_with_the_headers_that_it_should_have(app):
     assert asked(new).status == 200
     with pytest.raises(NoAnswerError, match="what answered 200 was not the new version"):
         asked(old)
+
+
+def test_where_a_redirect_leads_is_told(app):
+    assert ask(app(302, headers={"Location": "https://app.example/"})).location == "https://app.example/"
+
+
+@pytest.mark.parametrize("plain", [400, None], ids=["says so in plain HTTP", "says nothing in plain HTTP"])
+def test_a_port_that_speaks_https_only_is_asked_over_https(app, over_tls, plain):
+    url = over_tls(app(200), plain)
+    assert ask(url) == probe.Answer(url.replace("http:", "https:"), 200)
+
+
+def test_a_bad_request_over_http_is_an_answer_where_nobody_speaks_https(app):
+    assert ask(app(400)).status == 400
+
+
+def test_metrics_that_answer_first_wait_for_the_app(app):
+    metrics, own = app(200), app(*[503] * 8, 200)
+    patient = probe.wait_until_answers(
+        [own, metrics], timeout=5, still_worth_it=nothing, patience={metrics: 4.0}
+    )
+    assert patient.url == own
+
+
+def test_metrics_are_taken_in_the_end_where_nothing_else_answers(app):
+    metrics, own = app(200), app(503)
+    found = probe.wait_until_answers([own, metrics], timeout=5, still_worth_it=nothing, patience={metrics: 0.3})
+    assert found.url == metrics
 
 
 def test_nobody_there_is_no_answer():

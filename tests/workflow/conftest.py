@@ -80,6 +80,8 @@ class World:
     configuration: dict[str, Any] = field(default_factory=lambda: {"Cmd": ["app"]})
     parameters: dict[str, str] = field(default_factory=dict)
     listens: list[int] | None = None
+    speaks_tls: bool = False
+    location: str = ""
     groups: list[ec2.Group] = field(default_factory=list)
     # What is known of an image's scan, look by look; the last stays. Without any there is no scan.
     scans: list[Scan] = field(default_factory=list)
@@ -314,6 +316,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         still_worth_it: Callable[[], None],
         counts: Callable[[Any], bool] | None = None,
         asked_for: float = 0.0,
+        patience: dict[str, float] | None = None,
     ) -> probe.Answer:
         if counts:
             return answer_of_address(urls[0], counts)
@@ -323,7 +326,8 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         answering = [url for url in urls if world.listens is None or int(url.split(":")[2].split("/")[0]) in world.listens]  # fmt: skip
         if list(world.started)[number] in world.bad or world.answers is None or not answering:
             raise NoAnswerError("The app runs, but did not answer within 2 seconds: it was not asked.")
-        return probe.Answer(answering[0], world.answers)
+        url = answering[0].replace("http:", "https:") if world.speaks_tls else answering[0]
+        return probe.Answer(url, world.answers, world.location)
 
     def answer_of_address(url: str, counts: Callable[[Any], bool]) -> probe.Answer:
         world.may_fail("ask_address")

@@ -76,6 +76,30 @@ def test_the_mail_says_nothing_of_ports_where_there_was_no_choice(deploy, world,
     assert "named by" not in world.mails[0]["text"]
 
 
+def test_a_port_that_the_app_redirects_to_stays_open(deploy, world, push, stop):
+    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"80/tcp": {}, "443/tcp": {}, "8080/tcp": {}}}
+    world.answers, world.location = 301, "https://203.0.113.7/"
+    deploy(push(1))
+    assert world.closed == [8080]
+    assert "It answered 301 on / and leads to https://203.0.113.7/" in world.mails[0]["text"]
+    stop()
+    assert world.opened[-1]["ports"] == [80, 443]
+
+
+def test_an_app_that_speaks_https_is_live_at_an_https_url(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"8443/tcp": {}}}
+    world.speaks_tls = True
+    deploy(push(1))
+    assert current().url == "https://203.0.113.7:8443/"
+
+
+def test_an_answer_that_is_no_success_is_told(deploy, world, push):
+    world.answers = 404
+    deploy(push(1))
+    assert world.mails[0]["subject"] == "flask-app is live: http://203.0.113.7:3000/"
+    assert "It answered 404 (not found) on /." in world.mails[0]["text"]
+
+
 def test_a_restart_starts_from_what_was_read_before(deploy, world, push, stop):
     world.configuration = {"Cmd": ["app"], "ExposedPorts": {"9090/tcp": {}, "8080/tcp": {}}}
     world.listens = [9090]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 TCP = "tcp"
+USUAL = {("http", 80), ("https", 443)}
 # The header with which an address that stays says where it leads to: a number that grows with each move.
 MARK = "portcall-version"
 
@@ -16,11 +17,14 @@ class Address:
     url: str
 
 
-def url(address: str, port: int, health: str) -> str:
-    """What a person opens: `http://203.0.113.7:3000/`, port 80 going without saying, or `tcp://203.0.113.7:6379`."""
-    if health == TCP:
+def url(address: str, port: int, scheme: str) -> str:
+    """What a person opens: `http://203.0.113.7:3000/`, `https://203.0.113.7/` or `tcp://203.0.113.7:6379`.
+
+    Port 80 of `http` and port 443 of `https` go without saying.
+    """
+    if scheme == TCP:
         return f"tcp://{address}:{port}"
-    return f"http://{address}/" if port == 80 else f"http://{address}:{port}/"
+    return f"{scheme}://{address}/" if (scheme, port) in USUAL else f"{scheme}://{address}:{port}/"
 
 
 def probe_url(address: str, port: int, health: str) -> str:

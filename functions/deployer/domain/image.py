@@ -12,6 +12,7 @@ from deployer.domain import ports as candidate_ports
 from deployer.domain.errors import UnsupportedImageError
 from deployer.domain.health_check import Address
 from deployer.domain.manifest import MEDIA_TYPES, choose, config_digest, is_app, is_index, parse
+from deployer.domain.ports import Candidate
 
 __all__ = [
     "MEDIA_TYPES",
@@ -81,10 +82,15 @@ class ImageSpec:
         """What travels in the workflow's document."""
         return asdict(self)
 
-    def answering_on(self, port: int) -> "ImageSpec":
-        """The same, now that it is known on which of its ports the app answers."""
-        by = [name for each, name in zip(self.ports, self.named_by, strict=False) if each == port]
-        return replace(self, ports=[port], named_by=by)
+    @property
+    def candidates(self) -> list[Candidate]:
+        """The ports, each with what names it."""
+        return [Candidate(port, by) for port, by in zip(self.ports, self.named_by, strict=False)]
+
+    def answering_on(self, ports: Sequence[int]) -> "ImageSpec":
+        """The same with these ports only, now that it is known on which of them the app answers."""
+        by = {each.port: each.named_by for each in self.candidates}
+        return replace(self, ports=list(ports), named_by=[by[port] for port in ports if port in by])
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "ImageSpec":

@@ -84,15 +84,19 @@ def candidates(
     return sorted(first.values(), key=lambda each: each.is_auxiliary) or [Candidate(default, DEFAULT)]
 
 
-def note(candidates: Sequence[Candidate], chosen: int) -> str:
-    """Which of several ports was chosen, for the mail; '' where there was no choice."""
+def note(candidates: Sequence[Candidate], chosen: Sequence[int]) -> str:
+    """Which of several ports was chosen, for the mail; '' where there was no choice.
+
+    `chosen` are the port that answered and those that stay open beside it.
+    """
     if len(candidates) < 2:
         return ""
-    by = next((each.named_by for each in candidates if each.port == chosen), EXPOSE)
-    others = ", ".join(f"{each.port} ({each.named_by})" for each in candidates if each.port != chosen)
+    by = {each.port: each.named_by for each in candidates}
+    others = ", ".join(f"{port} ({named_by})" for port, named_by in by.items() if port not in chosen)
+    closed = f" Also named, and closed now: {others}." if others else ""
     return (
-        f"It answered on port {chosen}, named by {by}. Also named, and closed now: {others}. To choose "
-        "yourself, add LABEL portcall.port=<number>."
+        f"It answered on port {chosen[0]}, named by {by.get(chosen[0], EXPOSE)}.{closed} "
+        "To choose yourself, add LABEL portcall.port=<number>."
     )
 
 

@@ -5,8 +5,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deployer import probe
+from deployer.domain import answer as answers
 from deployer.domain import endpoint
 from deployer.domain.errors import NoAnswerError, NoAnswerYetError, TaskStoppedError, WrongImageError
+from deployer.domain.image import ImageSpec
 from deployer.domain.task import Verdict
 from deployer.observe import logger
 from deployer.settings import settings
@@ -16,11 +18,15 @@ from deployer.settings import settings
 LOOK_SECONDS = 30.0
 # For so long it is asked in any case, however late a call comes about.
 LEAST_SECONDS = 5.0
+# Less than one call takes: the next one knows nothing of what answered before.
+AUXILIARY_SECONDS = 15.0
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"url", "port", "status": of the answer (null for TCP), "at": UNIX seconds}`.
+    """Return `{"url", "port", "also": [ports], "status", "notes": [...], "at": UNIX seconds}`.
+
+    The status is null for TCP. `also` is the port that a redirect of the app leads to.
 
     Raises WrongImageError where ECS runs another image than was pushed, TaskStoppedError as soon as there is
     news of a stop, NoAnswerYetError after half a minute, and NoAnswerError once the time-out is over, which
@@ -46,7 +52,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     left = max(LEAST_SECONDS, image["timeout"] - asked_for)
     try:
         answer = probe.wait_until_answers(
-            urls, timeout=min(left, LOOK_SECONDS), still_worth_it=still_runs, asked_for=asked_for
+            urls,
+            timeout=min(left, LOOK_SECONDS),
+            still_worth_it=still_runs,
+            asked_for=asked_for,
+            patience=_patience(urls, ImageSpec.from_document(image)),
         )
     except NoAnswerError as error:
         # It may have died of what kept it from answering, which says more.
@@ -54,7 +64,23 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if left > LOOK_SECONDS:
             raise NoAnswerYetError(str(error)) from error
         raise
-    port = urlsplit(answer.url).port or 80
-    url = endpoint.url(event["endpoint"]["public"], port, image["health"])
+    parts = urlsplit(answer.url)
+    port = parts.port or 80
+    url = endpoint.url(event["endpoint"]["public"], port, parts.scheme)
+    note = answers.note(answer.status, parts.path, answer.location)
+    leads_to = answers.redirect_port(answer.location, address, image["ports"])
     logger.info("The app answers", extra={"url": url, "status": answer.status})
-    return {"url": url, "port": port, "status": answer.status, "at": time.time()}
+    return {
+        "url": url,
+        "port": port,
+        "also": [leads_to] if leads_to not in (None, port) else [],
+        "status": answer.status,
+        "notes": [note] if note else [],
+        "at": time.time(),
+    }
+
+
+def _patience(urls: list[str], image: ImageSpec) -> dict[str, float]:
+    """How long the others may still take once metrics or a debugger answer, which start before the app does."""
+    named = zip(urls, image.candidates, strict=False)
+    return {url: AUXILIARY_SECONDS for url, candidate in named if candidate.is_auxiliary}

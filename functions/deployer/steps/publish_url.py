@@ -27,9 +27,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         phases=phases,
         direct_url=event["health"]["url"],
     )
-    url, switch = event["switch"]["url"], event["switch"]
-    others = [event.get(step, {}).get("notes", []) for step in ("findings", "task", "stopped")]
-    notes = [*_port_note(event), *others[0], *others[1], *switch["notes"], *others[2]]
+    url = event["switch"]["url"]
+    steps = ("health", "findings", "task", "switch", "stopped")
+    notes = [*_port_note(event), *(note for step in steps for note in event.get(step, {}).get("notes", []))]
     if "restart" in event:
         news = mail.live_again(push, url, event["restart"]["reason"], notes, where)
     else:
@@ -48,7 +48,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _port_note(event: dict[str, Any]) -> list[str]:
     """Which port was chosen, where the image named several."""
-    image = ImageSpec.from_document(event["image"])
-    named = zip(image.ports, image.named_by, strict=False)
-    note = ports.note([ports.Candidate(*each) for each in named], event["health"]["port"])
+    health, named = event["health"], ImageSpec.from_document(event["image"]).candidates
+    note = ports.note(named, [health["port"], *health.get("also", [])])
     return [note] if note else []

@@ -77,7 +77,7 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
         direct_url=event["health"]["url"],
         address=stays,
         # The one port on which it answers: a restart need not look for it again.
-        image=image.answering_on(event["health"]["port"]).document(),
+        image=image.answering_on([event["health"]["port"], *event["health"].get("also", [])]).document(),
         previous=seen.digest if seen and "restart" not in event else "",
         crashes=seen.crashes if seen and "restart" in event else [],
         # Those that a SwitchOver before this one did not get round to stopping come along.
@@ -111,6 +111,7 @@ def _address(
 
 def _close_unused_ports(event: dict[str, Any]) -> None:
     """Where the image named several ports, the task's own security group opens them all until now."""
-    unused = [port for port in event["image"]["ports"] if port != event["health"]["port"]]
+    used = (event["health"]["port"], *event["health"].get("also", []))
+    unused = [port for port in event["image"]["ports"] if port not in used]
     if unused:
         ec2.close_ports(group=event["task"]["securityGroup"], ports=unused)
