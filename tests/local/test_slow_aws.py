@@ -1,0 +1,53 @@
+"""Deployments where AWS is late, repeats itself and answers from the past, with the health check in the VPC."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from portcall.local.inbox import read
+from portcall.local.stack import install
+from tests.local.conftest import eventually, forget_images, start_cloud
+from tests.local.test_stack import SERVES, Installed
+
+SWITCHES = "late-events targets-twice ec2-behind=2 tasks-behind=2 idle-functions=2"
+
+
+@pytest.fixture(scope="module")
+def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    cloud = start_cloud(tmp_path_factory.mktemp("slow"), PORTCALL_SWITCHES=SWITCHES)
+    try:
+        installed = Installed(cloud)
+        install(installed.settings, print, {"AllowedCidr": "10.0.0.0/8"})
+        yield installed
+    finally:
+        cloud.stop()
+        forget_images(cloud.port)
+
+
+def ended(stack: Installed, digest: str) -> list[dict[str, Any]]:
+    """Both executions of a push: its event called the workflow twice."""
+
+    def look() -> list[dict[str, Any]]:
+        found = stack.deployments.of(stack.app, digest)
+        return found if len(found) == 2 and all(each["status"] != "RUNNING" for each in found) else []
+
+    return eventually(look, within=90, every=0.5)
+
+
+def test_each_push_is_deployed_once_and_told_once(stack: Installed) -> None:
+    first = stack.push()
+    assert [each["status"] for each in ended(stack, first)] == ["SUCCEEDED"] * 2
+    # On a port of its own, so with a security group that EC2 does not know at first.
+    serves = SERVES.replace("3000", "8080")
+    second = stack.cloud.push(stack.app, ["sh", "-c", serves], tag="latest", ExposedPorts={"8080/tcp": {}})
+    assert [each["status"] for each in ended(stack, second)] == ["SUCCEEDED"] * 2
+
+    mails = read(stack.settings.inbox)
+    for digest in (first, second):
+        (mail,) = (each for each in mails if f"Digest:     {digest}" in each.text)
+        assert mail.attributes["outcome"] == "deployed"
+    # ECS shows tasks as they were two seconds ago.
+    (task,) = eventually(lambda: tasks if len(tasks := stack.tasks()) == 1 else [], within=20)
+    shown = stack.cloud.client("ecs").describe_tasks(cluster=stack.outputs["ClusterArn"], tasks=[task])["tasks"]
+    assert shown[0]["containers"][0]["imageDigest"] == second
