@@ -102,7 +102,7 @@ class Figures:
 
 def main() -> None:
     """Print the table and what does not hold; exit 1 if anything does not."""
-    with Setting({"RepositoryPattern": PATTERN}) as setting:
+    with Setting({"RepositoryName": "bench-idle", "RepositoryPattern": PATTERN}) as setting:
         manifests = prepare(setting)
         burst = push(setting, manifests)
         load = wait(setting, burst)

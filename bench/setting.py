@@ -28,7 +28,7 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 class Setting:
     """Use it in a `with`: it is there at the beginning of the block, and gone at the end.
 
-    `parameters` are the template's. Under a RepositoryPattern without flask-app, its push starts nothing.
+    `parameters` are the template's. Under another RepositoryName the push of flask-app starts nothing.
     """
 
     def __init__(self, parameters: Mapping[str, str] | None = None) -> None:
@@ -44,6 +44,9 @@ class Setting:
         cloud.start(self.settings, _say)
         stack.install(self.settings, _say, self._parameters)
         self.outputs = stack.outputs(self.settings)
+        ecr = self.client("ecr")
+        with contextlib.suppress(ecr.exceptions.RepositoryAlreadyExistsException):
+            ecr.create_repository(repositoryName="flask-app")
         ensure_base_image(base_of(APP / "Dockerfile"), self.settings.state_dir, _say)
         image = f"{self.settings.registry}/flask-app:latest"
         build = ["build", *build_arguments(self.settings.state_dir), "--quiet", "--tag", image, str(APP)]

@@ -59,11 +59,18 @@ class Settings:
 
 @dataclass(frozen=True)
 class Watch:
-    """What the sweep watches and starts; only its functions are told, for the workflow knows its steps."""
+    """What the sweep watches and starts; only its functions are told, for the workflow knows its steps.
+
+    Patterns may hold `*`.
+    """
 
     state_machine: str
-    repositories: str
+    repositories: tuple[str, ...]
     tags: str
+
+    def watches(self, repository: str) -> bool:
+        """Whether its pushes are deployed."""
+        return any(fnmatchcase(repository, pattern) for pattern in self.repositories)
 
 
 @dataclass(frozen=True)
@@ -116,9 +123,9 @@ def gate() -> Gate:
 
 @cache
 def watch() -> Watch:
-    """Patterns may hold `*`."""
+    """`REPOSITORY_PATTERNS` are separated by commas; an empty one matches nothing."""
     env = os.environ
-    return Watch(env["STATE_MACHINE_ARN"], env["REPOSITORY_PATTERN"], env["TAG_PATTERN"])
+    return Watch(env["STATE_MACHINE_ARN"], tuple(env["REPOSITORY_PATTERNS"].split(",")), env["TAG_PATTERN"])
 
 
 @cache

@@ -56,7 +56,7 @@ def of_account(since: int) -> Account:
         _list_tasks(account)
     with account.part("repositories"):
         for repository in ecr.repositories():
-            if fnmatchcase(repository, watch().repositories):
+            if watch().watches(repository):
                 with account.part(repository):
                     _list_images(account, repository)
     with account.part("addresses"):

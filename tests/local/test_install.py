@@ -7,6 +7,7 @@ import re
 import select
 import shutil
 import subprocess
+import termios
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pytest
 
 from portcall.local.settings import PROJECT, CloudSettings
 from tests.local.conftest import ACCOUNT, REGION, Cloud, start_cloud
+from tests.local.test_stack import inventory
 
 # What SAM and make may take together, with nothing in their caches.
 WITHIN = 420.0
@@ -44,6 +46,8 @@ class Terminal:
         script = self.folder / "typed.sh"
         script.write_text("set -e\n" + "\n".join(lines) + "\n")
         ours, theirs = pty.openpty()
+        # Wide enough for SAM's table not to break a reason.
+        termios.tcsetwinsize(theirs, (50, 800))
         shell = subprocess.Popen(
             ["bash", "--noprofile", "--norc", str(script)],
             stdin=theirs,
@@ -188,6 +192,59 @@ def test_an_upgrade_keeps_all_parameters(installed: tuple[Newcomer, str], reposi
     attributes = newcomer.cloud.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]
     assert attributes["DisplayName"] == "Newer"
     assert newcomer.parameters() == before
+
+
+def repositories(newcomer: Newcomer) -> dict[str, int]:
+    """How many images each has."""
+    ecr = newcomer.cloud.client("ecr")
+    names = [each["repositoryName"] for each in ecr.describe_repositories()["repositories"]]
+    return {name: len(ecr.list_images(repositoryName=name)["imageIds"]) for name in names}
+
+
+def test_an_install_that_fails_says_why_and_leaves_nothing(installed: tuple[Newcomer, str]) -> None:
+    newcomer, _ = installed
+    before = inventory(newcomer.cloud)
+    code, shown = newcomer.in_the_clone(
+        "sam deploy --stack-name third --parameter-overrides Email=you@example.com"
+    )
+    assert code != 0
+    assert "'flask-app' already exists" in shown
+    assert inventory(newcomer.cloud) == before
+
+
+def test_a_repository_that_exists_is_used_and_stays(installed: tuple[Newcomer, str]) -> None:
+    newcomer, _ = installed
+    newcomer.cloud.client("ecr").create_repository(repositoryName="theirs")
+    newcomer.cloud.push("theirs", ["true"], tag="unwatched")
+    before = inventory(newcomer.cloud)
+    use = "RepositoryName=theirs RepositoryExists=yes TagPattern=latest"
+    code, shown = newcomer.in_the_clone(
+        f"sam deploy --stack-name third --parameter-overrides Email=you@example.com {use}"
+    )
+    assert code == 0, shown[-6000:]
+    assert "theirs:latest" in shown
+    code, shown = newcomer.in_the_clone("sam delete --stack-name third --no-prompts")
+    assert code == 0, shown[-6000:]
+    assert inventory(newcomer.cloud) == before
+    assert repositories(newcomer)["theirs"] == 1
+
+
+def test_a_repository_that_is_renamed_keeps_its_images_until_the_stack_is_deleted(
+    installed: tuple[Newcomer, str],
+) -> None:
+    newcomer, _ = installed
+    stack = "--stack-name third"
+    before = inventory(newcomer.cloud)
+    first = "Email=you@example.com RepositoryName=old TagPattern=latest"
+    code, shown = newcomer.in_the_clone(f"sam deploy {stack} --parameter-overrides {first}")
+    assert code == 0, shown[-6000:]
+    newcomer.cloud.push("old", ["true"], tag="unwatched")
+    code, shown = newcomer.in_the_clone(f"sam deploy {stack} --parameter-overrides RepositoryName=new")
+    assert code == 0, shown[-6000:]
+    assert {"old": 1, "new": 0}.items() <= repositories(newcomer).items()
+    code, shown = newcomer.in_the_clone(f"sam delete {stack} --no-prompts")
+    assert code == 0, shown[-6000:]
+    assert inventory(newcomer.cloud) == before
 
 
 def test_nothing_of_it_is_in_a_file_that_git_tracks(installed: tuple[Newcomer, str]) -> None:

@@ -1,11 +1,13 @@
 """The template keeps its promises: safe defaults, words for people, least privilege."""
 
+import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 from deployer.domain import operation
+from deployer.settings import Watch
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.conftest import FUNCTION_ENVIRONMENT
@@ -112,3 +114,47 @@ def test_what_needs_the_service_linked_role_of_ecs_comes_after_a_role_that_names
 
 def test_apps_are_stopped_before_their_capacity_provider_is_taken_away():
     assert "ClusterCapacityProviders" in RESOURCES["CleanUp"]["DependsOn"]
+
+
+def patterns_of(resource: str, event: str) -> list[Any]:
+    return list(
+        RESOURCES[resource]["Properties"]["Events"][event]["Properties"]["Pattern"]["detail"]["repository-name"]
+    )
+
+
+def test_the_repository_is_watched_whatever_else_is():
+    both = [{"Ref": "RepositoryName"}, {"Fn::If": ["WatchesMoreRepositories", {"wildcard": {"Ref": "RepositoryPattern"}}, {"Ref": "AWS::NoValue"}]}]  # fmt: skip
+    assert patterns_of("DeployStateMachine", "ImagePushed") == both
+    assert patterns_of("EndPreviewFunction", "TagDeleted") == both
+    variables = RESOURCES["ReconcileFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables["REPOSITORY_PATTERNS"] == {"Fn::Sub": "${RepositoryName},${RepositoryPattern}"}
+    named = [statement for _, statement in statements() if "${RepositoryPattern}" in str(statement["Resource"])]
+    assert len(named) >= 5
+    assert all("${RepositoryName}" in str(statement["Resource"]) for statement in named)
+
+
+def test_the_sweep_watches_every_pattern_and_an_empty_one_matches_nothing():
+    watch = Watch("machine", ("flask-app", "team/*", ""), "*")
+    assert watch.watches("flask-app")
+    assert watch.watches("team/web")
+    assert not watch.watches("flask-app-2")
+
+
+def test_no_tagged_image_expires():
+    texts = [
+        RESOURCES["Repository"]["Properties"]["LifecyclePolicy"]["LifecyclePolicyText"],
+        RESOURCES["RepositoryTemplate"]["Properties"]["LifecyclePolicy"],
+    ]
+    for text in texts:
+        (rule,) = json.loads(text)["rules"]
+        assert rule["selection"]["tagStatus"] == "untagged"
+        assert rule["selection"]["countType"] == "sinceImagePushed"
+
+
+def test_a_repository_goes_with_the_stack_alone():
+    repository = RESOURCES["Repository"]
+    assert (repository["DeletionPolicy"], repository["UpdateReplacePolicy"]) == (
+        "RetainExceptOnCreate",
+        "Retain",
+    )
+    assert repository["Properties"]["Tags"] == [{"Key": "portcall:stack", "Value": {"Ref": "AWS::StackName"}}]

@@ -92,7 +92,7 @@ def repositories() -> list[str]:
 
 
 def repositories_of(*, stack: str) -> list[str]:
-    """The names of the repositories that ECR created for this stack when they were first pushed to."""
+    """The names of the repositories of this stack: its own, and those that ECR created on their first push."""
     with errors_as_ours():
         ecr = client("ecr")
         pages = ecr.get_paginator("describe_repositories").paginate()
