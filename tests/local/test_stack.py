@@ -708,3 +708,85 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(s
 
     third.sam("delete", "--no-prompts")
     assert inventory(stack.cloud) == before
+
+
+# ── In a VPC that is there already
+
+
+@pytest.fixture(scope="module")
+def network(stack: Installed) -> dict[str, str]:
+    """A VPC of somebody's, with two public subnets, by the parameters of the template."""
+    ec2 = stack.cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=cidr)["Subnet"]["SubnetId"]
+        for cidr in ("10.1.0.0/24", "10.1.1.0/24")
+    ]
+    return {"VpcId": vpc, "SubnetIds": ",".join(subnets), "RouteTableIds": table}
+
+
+def test_a_stack_in_a_vpc_of_yours_deploys_there_and_makes_none(
+    stack: Installed, network: dict[str, str]
+) -> None:
+    eventually(lambda: len(containers(stack.cloud.port)) == len(stack.tasks()))
+    before = inventory(stack.cloud)
+    fourth = Installed(stack.cloud, "fourth")
+    built = str(stack.cloud.state_dir / "build/template.yaml")
+    given = {
+        "Email": "them@example.com",
+        "RepositoryName": "fourth-app",
+        "AllowedCidr": "198.51.100.0/24",
+        **network,
+    }
+    parameters = [f"{name}={value}" for name, value in given.items()]
+    fourth.sam("deploy", "--template-file", built, "--parameter-overrides", *parameters)
+    assert not {"Vpc", "SubnetA", "InternetGateway", "PublicRouteTable"} & set(fourth.resources)
+    assert inventory(stack.cloud)["networks"] == before["networks"]
+
+    # On another port than the default: its security group is made when it is deployed.
+    serves = ["sh", "-c", "trap 'exit 0' TERM; httpd -f -p 8080 & wait"]
+    digest = fourth.cloud.push(fourth.app, serves, tag="latest", ExposedPorts={"8080/tcp": {}})
+    (execution,) = fourth.deployments.ended(fourth.app, digest)
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    ec2, ecs = stack.cloud.client("ec2"), stack.cloud.client("ecs")
+    (task,) = ecs.describe_tasks(cluster=fourth.outputs["ClusterArn"], tasks=fourth.tasks(execution))["tasks"]
+    details = {each["name"]: each["value"] for each in task["attachments"][0]["details"]}
+    assert details["subnetId"] in network["SubnetIds"].split(",")
+    (interface,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[details["networkInterfaceId"]])[
+        "NetworkInterfaces"
+    ]
+    groups = ec2.describe_security_groups(GroupIds=[each["GroupId"] for each in interface["Groups"]])
+    assert {each["VpcId"] for each in groups["SecurityGroups"]} == {network["VpcId"]}
+    endpoints = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    assert [each["RouteTableIds"] for each in endpoints if each["VpcId"] == network["VpcId"]] == [
+        [network["RouteTableIds"]]
+    ]
+
+    fourth.sam("delete", "--no-prompts")
+    assert inventory(stack.cloud) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "left_out", "sentence"),
+    [
+        ({}, "SubnetIds", "VpcId and SubnetIds go together."),
+        ({}, "VpcId", "VpcId and SubnetIds go together."),
+        ({"AllowedCidr": "198.51.100.0/24"}, "RouteTableIds", "VpcId with an AllowedCidr needs RouteTableIds,"),
+        ({"VpcId": "", "SubnetIds": ""}, "", "RouteTableIds needs VpcId and SubnetIds."),
+    ],
+)
+def test_half_a_network_is_refused_in_a_sentence(
+    stack: Installed, network: dict[str, str], given: dict[str, str], left_out: str, sentence: str
+) -> None:
+    parameters = {name: value for name, value in {**network, **given}.items() if name != left_out}
+    if sentence.startswith("VpcId and"):
+        del parameters["RouteTableIds"]
+    cloudformation = stack.cloud.client("cloudformation")
+    with pytest.raises(cloudformation.exceptions.ClientError, match=sentence):
+        cloudformation.create_stack(
+            StackName="refused",
+            TemplateBody=(stack.cloud.state_dir / "build/template.yaml").read_text(),
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        )

@@ -60,7 +60,7 @@ def test_the_health_check_holds_next_to_nothing():
 
 
 def test_no_address_is_promised_where_the_gateway_is_kept_out():
-    (rule,) = TEMPLATE["Rules"].values()
+    rule = TEMPLATE["Rules"]["TheGatewayReachesTheApps"]
     assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "StableUrl"}, "on"]}
     (assertion,) = rule["Assertions"]
     assert assertion["Assert"] == {"Fn::Equals": [{"Ref": "AllowedCidr"}, "0.0.0.0/0"]}
@@ -158,3 +158,19 @@ def test_a_repository_goes_with_the_stack_alone():
         "Retain",
     )
     assert repository["Properties"]["Tags"] == [{"Key": "portcall:stack", "Value": {"Ref": "AWS::StackName"}}]
+
+
+def test_what_is_in_the_vpc_is_in_the_one_that_was_given():
+    """Whatever names the VPC or its subnets without asking whose they are is made with it alone."""
+    ours = {name for name, resource in RESOURCES.items() if resource.get("Condition") == "MakesTheVpc"}
+    assert {"Vpc", "SubnetA", "SubnetB", "PublicRouteTable"} <= ours
+    chosen = {"Fn::If": ["MakesTheVpc", {"Ref": "Vpc"}, {"Ref": "VpcId"}]}
+    for name, resource in RESOURCES.items():
+        if "VpcId" in resource.get("Properties", {}) and name not in ours:
+            assert resource["Properties"]["VpcId"] == chosen, name
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["VPC_ID"] == chosen
+    given = {"Fn::Split": [",", {"Ref": "SubnetIds"}]}
+    made = [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
+    inside = RESOURCES["CheckHealthFunction"]["Properties"]["VpcConfig"]["Fn::If"][1]
+    assert inside["SubnetIds"] == {"Fn::If": ["MakesTheVpc", made, given]}
