@@ -49,6 +49,15 @@ def test_a_publish_becomes_a_mail_with_its_attributes_as_headers(cloud: Cloud) -
     assert mail.get_content().rstrip("\n") == text
 
 
+def test_the_name_of_the_topic_is_the_name_of_the_sender(cloud: Cloud) -> None:
+    topic, address = topic_for(cloud)
+    sns = cloud.client("sns")
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="DisplayName", AttributeValue="Portcall")
+    sns.publish(TopicArn=topic, Subject="s", Message="m")
+    (mail,) = mails(cloud, address)
+    assert mail["From"] == "Portcall <no-reply@sns.amazonaws.com>"
+
+
 def test_a_filter_policy_keeps_mails_away(cloud: Cloud) -> None:
     topic, address = topic_for(cloud, FilterPolicy=json.dumps({"outcome": ["failed"]}))
     for outcome in ("deployed", "failed"):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from deployer.domain import operation
 from deployer.settings import Watch
 from samtranslator.yaml_helper import yaml_parse
@@ -174,3 +175,57 @@ def test_what_is_in_the_vpc_is_in_the_one_that_was_given():
     made = [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
     inside = RESOURCES["CheckHealthFunction"]["Properties"]["VpcConfig"]["Fn::If"][1]
     assert inside["SubnetIds"] == {"Fn::If": ["MakesTheVpc", made, given]}
+
+
+# Parameter -> values that must pass, and values that AWS or Portcall could not use.
+VALUES: dict[str, tuple[list[str], list[str]]] = {
+    "Email": (
+        ["", "you@example.com", "a.b+c@mail.example.co.uk"],
+        ["you", "you@", "@example.com", "you@example", "you@example.", "you@a b.com", "a@b@c.com"],
+    ),
+    "RepositoryName": (
+        ["flask-app", "team/flask-app", "a1", "a/b.c_d-e"],
+        ["Flask", "-app", "app-", "a//b", "/a", "a/", "a..b", "a b", "a*", ""],
+    ),
+    "RepositoryPattern": (
+        ["", "*", "team/*", "*-app", "*/web/*", "flask-app"],
+        ["**", "team/**", "Team/*", "team *", "team/?", "a,b"],
+    ),
+    "CreateRepositories": (["", "ROOT", "team", "team/web"], ["root/", "/team", "team/", "team/*", "ROOT2", "Team"]),
+    "TagPattern": (["*", "latest", "v*", "*-prod", "V1.2_3-x"], ["", "**", "v**", "-v", ".v", "a b", "a/b", "v?"]),
+    "LastingTags": (["latest", "v*", "*"], ["", "**", "a**b", "-a", "a:b"]),
+    "TaskMemory": (["512", "1024", "122880"], ["0", "", "0512", "99", "1G", "-512", "1e3"]),
+    "AllowedCidr": (
+        ["0.0.0.0/0", "203.0.113.0/24", "203.0.113.7/32", "10.0.0.0/8", "255.255.255.255/32"],
+        [
+            "999.1.1.1/99", "256.0.0.0/8", "1.2.3.4/33", "1.2.3.4", "1.2.3/24", "01.2.3.4/24", "1.2.3.4/024",
+            "1.2.3.4/0", "::/0", "", "1.2.3.4/24,5.6.7.8/24",
+        ],
+    ),
+    "VpcId": (["", "vpc-0a1b2c3d", "vpc-0123456789abcdef0"], ["vpc-", "vpc-0A1B2C3D", "vpc-123", "subnet-0a1b2c3d"]),
+    "SubnetIds": (
+        ["", "subnet-0a1b2c3d", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"],
+        ["subnet-0a1b2c3d,", "subnet-0a1b2c3d, subnet-0a1b2c3e", "vpc-0a1b2c3d", ","],
+    ),
+    "RouteTableIds": (["", "existing", "rtb-0a1b2c3d,rtb-0a1b2c3e"], ["Existing", "existing,rtb-0a1b2c3d", "rtb-"]),
+    "HealthPath": (["/", "/health?x=1"], ["", "health", "/a b", "/\u00e9"]),
+}  # fmt: skip
+
+
+def takes(name: str, value: str) -> bool:
+    """As CloudFormation does, whose patterns match the whole value."""
+    parameter = TEMPLATE["Parameters"][name]
+    length = parameter.get("MinLength", 0) <= len(value) <= parameter.get("MaxLength", 4096)
+    return length and re.fullmatch(parameter["AllowedPattern"], value) is not None
+
+
+def test_every_pattern_of_a_parameter_is_tried():
+    assert set(VALUES) == {name for name, each in TEMPLATE["Parameters"].items() if "AllowedPattern" in each}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_parameter_takes_what_can_be_used_and_refuses_in_words_what_cannot(name: str):
+    good, bad = VALUES[name]
+    assert [value for value in good if not takes(name, value)] == []
+    assert [value for value in bad if takes(name, value)] == []
+    assert TEMPLATE["Parameters"][name]["ConstraintDescription"].startswith("must be ")

@@ -32,10 +32,10 @@ def _deploy(operation: Operation) -> dict[str, str]:
     """Start the workflow for what the tag points to now, as if it had been pushed this moment."""
     repository = operation.app.partition(":")[0]
     tag = operation.tag or _current_tag(operation.app)
-    if not (fnmatchcase(repository, watch().repositories) and fnmatchcase(tag, watch().tags)):
+    if not (watch().watches(repository) and fnmatchcase(tag, watch().tags)):
         raise NotPossible(
             f"Portcall does not deploy {repository}:{tag}. It deploys from repositories like "
-            f"{watch().repositories} and tags like {watch().tags} (RepositoryPattern and TagPattern)."
+            f"{' or '.join(filter(None, watch().repositories))} and tags like {watch().tags} (RepositoryPattern and TagPattern)."
         )
     digest = ecr.digest_of(repository=repository, tag=tag)
     if not digest:

@@ -13,7 +13,7 @@ import smtplib
 import threading
 from email import policy
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formataddr, formatdate, make_msgid
 from typing import Any
 
 from ministack.services import sns
@@ -23,7 +23,9 @@ from portcall.local.seams.seam import Function, wrap
 
 log = logging.getLogger("portcall.mailbox")
 
-SENDER = "AWS Notifications <no-reply@sns.amazonaws.com>"
+# The topic's DisplayName is the sender's name, where it has one.
+SENDER_NAME = "AWS Notifications"
+SENDER_ADDRESS = "no-reply@sns.amazonaws.com"
 DEFAULT_SUBJECT = "AWS Notification Message"
 
 
@@ -76,7 +78,8 @@ def install(settings: Settings) -> None:
 
 def compose(*, to: str, subject: str, text: str, topic: str, attributes: dict[str, Any]) -> EmailMessage:
     mail = EmailMessage(policy=policy.SMTP)
-    mail["From"] = SENDER
+    named = ((sns._topics.get(topic) or {}).get("attributes") or {}).get("DisplayName")
+    mail["From"] = formataddr((named or SENDER_NAME, SENDER_ADDRESS))
     mail["To"] = to
     mail["Subject"] = subject or DEFAULT_SUBJECT
     mail["Date"] = formatdate(usegmt=True)
