@@ -35,7 +35,8 @@ def _deploy(operation: Operation) -> dict[str, str]:
     if not (watch().watches(repository) and fnmatchcase(tag, watch().tags)):
         raise NotPossible(
             f"Portcall does not deploy {repository}:{tag}. It deploys from repositories like "
-            f"{' or '.join(filter(None, watch().repositories))} and tags like {watch().tags} (RepositoryPattern and TagPattern)."
+            f"{' or '.join(filter(None, watch().repositories))} and tags like {watch().tags} "
+            "(RepositoryName, RepositoryPattern and TagPattern)."
         )
     digest = ecr.digest_of(repository=repository, tag=tag)
     if not digest:
