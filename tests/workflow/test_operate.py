@@ -98,11 +98,11 @@ def test_what_is_no_object_is_refused(world):
 
 
 def test_what_portcall_does_not_watch_it_does_not_deploy(world, deploy, push, monkeypatch):
-    monkeypatch.setenv("REPOSITORY_PATTERN", "team/*")
+    monkeypatch.setenv("REPOSITORY_PATTERNS", "web,team/*")
     watch.cache_clear()
     try:
         world.tags["flask-app", "latest"] = push(1)["detail"]["image-digest"]
-        assert "team/*" in ask(action="deploy", app="flask-app", tag="latest")["reason"]
+        assert "web or team/*" in ask(action="deploy", app="flask-app", tag="latest")["reason"]
     finally:
         monkeypatch.undo()
         watch.cache_clear()
