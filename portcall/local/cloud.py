@@ -119,8 +119,10 @@ def _remove_pulled_images(settings: CloudSettings) -> None:
     pulled = re.compile(rf"{re.escape(settings.registry)}/[^:@]+(@sha256:|:sha256-)[0-9a-f]{{64}}")
     with contextlib.suppress(DockerException), contextlib.closing(docker.from_env()) as engine:
         for image in engine.images.list():
-            names = [*image.tags, *(image.attrs.get("RepoDigests") or [])]
-            for name in names if all(map(pulled.fullmatch, names)) else []:
+            # The same image may have names of other registries, which stay.
+            named = [*image.tags, *(image.attrs.get("RepoDigests") or [])]
+            ours = [name for name in named if name.startswith(f"{settings.registry}/")]
+            for name in ours if all(map(pulled.fullmatch, ours)) else []:
                 with contextlib.suppress(DockerException):
                     engine.images.remove(name)
 
