@@ -70,7 +70,7 @@ GATE_ENVIRONMENT = {"WHEN_NOT_SCANNED": "refuse"}
 # Of the two functions that look after the apps.
 WATCH_ENVIRONMENT = {
     "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:111122223333:stateMachine:deploy",
-    "REPOSITORY_PATTERNS": "*,",
+    "REPOSITORY_PATTERNS": "flask-app,*",
     "TAG_PATTERN": "*",
 }
 

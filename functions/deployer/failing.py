@@ -16,6 +16,8 @@ from deployer.settings import Settings, settings
 
 # How often, and after how many seconds each, the log of an app that has ended is looked at once more.
 LOOKS, LOOKS_FOR_ANY, PAUSE = 8, 2, 1.0
+# How often a push is deployed, all in all, where AWS's side fails, or somebody ends its execution.
+ATTEMPTS, ATTEMPTS_AFTER_AN_ABORT = 3, 2
 
 
 def end(document: dict[str, Any], *, error: str, message: str, until: float | None = None) -> failure.Failure:
@@ -43,6 +45,11 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
         memory=image.get("memory", ""),
         architecture=image.get("architecture", ""),
     )
+    if why.passing and "restart" not in document and _is_tried_again(document, push, why, log, until):
+        return why
+    attempt = _attempt(document)
+    if attempt > 1:
+        notes.append(f"It was tried {attempt} times, since {push.time}.")
     restart = document.get("restart")
     if restart:
         notes.append(
@@ -70,6 +77,36 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     return why
 
 
+def _attempt(document: dict[str, Any]) -> int:
+    return int((document.get("retry") or {}).get("attempt", 1))
+
+
+def _is_tried_again(
+    document: dict[str, Any], push: Push, why: failure.Failure, log: list[str], until: float | None
+) -> bool:
+    """Have the sweep deploy the push once more, unless that was tried, or a newer one makes it needless."""
+    table = settings().ledger
+    attempts = ATTEMPTS_AFTER_AN_ABORT if why.error == "AbortedError" else ATTEMPTS
+    if _attempt(document) >= attempts:
+        return False
+    facts = {
+        "reason": printable(why.reason),
+        "error": why.error,
+        "log": log,
+        **outcomes.so_far(document, until),
+    }
+    sequence = (document.get("admission") or {}).get("sequence", 0)
+    try:
+        if 0 < sequence < ledger.newest(table=table, app=push.app):
+            outcomes.settle(push, outcomes.SUPERSEDED, None, **facts)
+        else:
+            ledger.record(table=table, push=push, outcome=outcomes.RETRIED, **facts)
+    except AccessDeniedError:
+        return False
+    logger.warning("Failed on AWS's side", extra={"app": push.app, "reason": why.reason})
+    return True
+
+
 def _live_after_all(
     document: dict[str, Any], config: Settings, push: Push, current: ledger.Current, error: str, message: str
 ) -> failure.Failure:
@@ -95,6 +132,9 @@ def _current(document: dict[str, Any], config: Settings, push: Push, notes: list
     """What serves, once this deployment can no longer become that."""
     try:
         ledger.give_up(table=config.ledger, push=push)
+        if "admission" not in document:
+            # It came to nothing before this was noted, but it is known, and the sweep need not look for it.
+            ledger.claim_tag(table=config.ledger, push=push, seen=False)
         return ledger.current(table=config.ledger, app=push.app)
     except PermanentError as refused:
         if "switch" in document:

@@ -7,9 +7,11 @@ from deployer import mailing
 from deployer.aws import events, ledger
 from deployer.domain import timing
 from deployer.domain.deployment import DEPLOYED as DEPLOYED
+from deployer.domain.deployment import DUPLICATE as DUPLICATE
 from deployer.domain.deployment import ENDED as ENDED
 from deployer.domain.deployment import FAILED as FAILED
 from deployer.domain.deployment import IGNORED as IGNORED
+from deployer.domain.deployment import RETRIED as RETRIED
 from deployer.domain.deployment import SUPERSEDED as SUPERSEDED
 from deployer.domain.errors import DeployError
 from deployer.domain.push import Push
@@ -22,6 +24,8 @@ DETAIL_TYPES = {
     SUPERSEDED: "Deployment Superseded",
     IGNORED: "Push Ignored",
     ENDED: "Deployment Ended",
+    RETRIED: "Deployment Retried",
+    DUPLICATE: "Push Duplicated",
 }
 
 

@@ -61,7 +61,7 @@ class Settings:
 class Watch:
     """What the sweep watches and starts; only its functions are told, for the workflow knows its steps.
 
-    Patterns may hold `*`.
+    Patterns may hold `*`; the first of the `repositories` is the stack's own.
     """
 
     state_machine: str

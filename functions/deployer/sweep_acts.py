@@ -1,9 +1,11 @@
 """Carries out what the sweep has decided, each act so that it may be carried out twice."""
 
+import dataclasses
+import re
 import time
 
 from deployer import address, failing, healing, outcomes, previews
-from deployer.aws import apigateway, ecs, ledger, step_functions
+from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
 from deployer.domain import failure, sweep
 from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.errors import MailLimitError
@@ -34,6 +36,8 @@ def carry_out(act: Act, facts: Facts) -> str:
         case sweep.SettleDeployment(name):
             _settle(app, _open(facts, name), facts.endings[name])
             return f"ended {name}"
+        case sweep.RetryDeployment(name):
+            return _retry(app, _open(facts, name))
         case sweep.CloseDeployments(names):
             ledger.close(table=table, app=app, deployments=[_open(facts, name) for name in names])
             return ""
@@ -54,10 +58,34 @@ def carry_out(act: Act, facts: Facts) -> str:
             apigateway.close_address(api)
             return f"closed {api}"
         case sweep.DeployPush(push):
-            started = step_functions.start_execution(
-                machine=watch().state_machine, name=push.deployment, document=push.event()
-            )
-            return f"deployed {push.tag}, whose event was lost" if started else ""
+            return _deploy(push, facts)
+        case sweep.SeeTag(tag, digest):
+            known = (facts.tags or {}).get(tag)
+            ledger.see_tag(table=table, app=app, tag=tag, digest=digest, as_of=facts.listed_at, seen=known)
+            return ""
+
+
+def _deploy(push: Push, facts: Facts) -> str:
+    # Looked at once more, for the list may be older than what the ledger was asked.
+    if ecr.digest_of(repository=push.repository, tag=push.tag) != push.digest:
+        return ""
+    document = push.event() | {"found": {"at": facts.listed_at}}
+    started = step_functions.start_execution(
+        machine=watch().state_machine, name=push.deployment, document=document
+    )
+    return f"deployed {push.tag}, whose event was lost" if started else ""
+
+
+def _retry(app: str, failed: Deployment) -> str:
+    """Start the workflow for the same push, by a name of its own: however often, it starts once."""
+    attempt = int(failed.retry.get("attempt", 1)) + 1
+    first = re.sub(r"^retry-\d+-", "", failed.deployment)
+    push = Push(f"retry-{attempt}-{first}", failed.time, app, failed.tag, failed.digest)
+    document = push.event() | {"retry": {"of": failed.deployment, "attempt": attempt}}
+    step_functions.start_execution(machine=watch().state_machine, name=push.deployment, document=document)
+    before = dataclasses.replace(push, deployment=failed.deployment)
+    outcomes.settle(before, outcomes.RETRIED, None)
+    return f"tried {first} again"
 
 
 def _open(facts: Facts, deployment: str) -> Deployment:
@@ -89,6 +117,7 @@ def _settle(app: str, deployment: Deployment, ending: Ending) -> None:
         "taskDefinition": {"arn": deployment.revision},
         "task": {"arn": deployment.task},
         **({"restart": deployment.restart} if deployment.restart else {}),
+        **({"retry": deployment.retry} if deployment.retry else {}),
     }
     _, cause = failure.read_error({"Cause": ending.cause})
     how = f"{ending.status}, {cause}" if ending.cause else ending.status

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
-from deployer.domain import app_tags, sweep
+from deployer.domain import app_tags
 from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.errors import DeployError
 from deployer.domain.sweep import Facts, Image
@@ -20,11 +20,17 @@ from deployer.settings import settings, watch
 class Account:
     """What is listed once, for all apps, and by app.
 
-    `started` has the `startedBy` of every running task; it and `tasks` are None if ECS could not list them.
+    `read` are the watched repositories whose images could be listed, `listed_at` is when (UNIX seconds).
+    `missed` counts the pushes that were deployed because their events were lost. `started` has the `startedBy`
+    of every running task; it and `tasks` are None if ECS could not list them.
     `listed` are the apps of the ledger. `incomplete` says that something could not be listed.
     """
 
     since: int
+    previous: int
+    listed_at: int
+    read: set[str] = field(default_factory=set)
+    missed: int = 0
     listed: set[str] = field(default_factory=set)
     tasks: dict[str, dict[str, str]] | None = None
     images: dict[str, list[Image]] = field(default_factory=dict)
@@ -37,6 +43,11 @@ class Account:
         """Every app of which anything is known."""
         return sorted({*self.listed, *self.images, *(self.tasks or ()), *self.addresses, *self.slots})
 
+    @property
+    def heard_of(self) -> set[str]:
+        """The repositories of which a push was announced."""
+        return {app.partition(":")[0] for app in self.listed}
+
     @contextmanager
     def part(self, what: str) -> Iterator[None]:
         """Go on without what cannot be listed: the sweep does the rest."""
@@ -47,10 +58,16 @@ class Account:
             logger.warning("Something could not be listed", extra={"what": what, "reason": str(error)})
 
 
-def of_account(since: int) -> Account:
-    """List everything. `since` is when the first sweep was, in UNIX seconds."""
-    table = settings().ledger
-    account = Account(since, listed=ledger.apps(table=table), slots=ledger.slots(table=table))
+def watching() -> str:
+    """What is watched: a push counts as lost only if its event would have been heard as it is now."""
+    return f"{','.join(watch().repositories)} {watch().tags} {'tag' if settings().by_tag else 'repository'}"
+
+
+def of_account(begun: ledger.Sweep) -> Account:
+    """List everything."""
+    table, now = settings().ledger, int(time.time())
+    account = Account(begun.since, begun.previous, now)
+    account.listed, account.slots = ledger.apps(table=table), ledger.slots(table=table)
     # Before anything that the ledger says of deployments: see Facts.
     with account.part("tasks"):
         _list_tasks(account)
@@ -82,6 +99,7 @@ def _list_images(account: Account, repository: str) -> None:
             if image.may_be_app and fnmatchcase(tag, watch().tags):
                 app = f"{repository}:{tag}" if settings().by_tag else repository
                 account.images.setdefault(app, []).append(Image(image.pushed_at, image.digest, tag))
+    account.read.add(repository)
 
 
 def of_app(app: str, account: Account) -> Facts:
@@ -106,14 +124,16 @@ def of_app(app: str, account: Account) -> Facts:
         current=current,
         tag_deleted=bool(current and is_preview and not ecr.digest_of(repository=repository, tag=tag)),
         since=account.since,
+        listed_at=account.listed_at,
+        previous=account.previous,
+        heard_of=repository == watch().repositories[0] or repository in account.heard_of,
+        tags=ledger.tags(table=table, app=app) if repository in account.read else None,
     )
     if current and not current.halted and facts.tasks is not None and current.task not in facts.tasks:
         again = ledger.open_deployments(table=table, app=app)
         restarting = any(each.restart and not each.outcome for each in again)
         task = None if restarting else ecs.describe_task(cluster=settings().cluster, task=current.task)
         facts = dataclasses.replace(facts, restarting=restarting, task=task)
-    if sweep.newest_unheard(facts):
-        facts = dataclasses.replace(facts, deployments=ledger.deployments(table=table, app=app))
     return facts
 
 

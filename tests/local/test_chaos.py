@@ -139,11 +139,12 @@ class Chaos:
             for mail in mails
             if deployment_of(mail) == deployment and "is down" not in mail.subject
         ]
-        if outcome not in ("deployed", "failed", "superseded"):
+        quiet = ("superseded", "retried", "duplicate")
+        if outcome not in ("deployed", "failed", *quiet):
             yield f"{item} has no outcome"
         # One that another replaced before it could be told is no news.
         unheard = outcome == "deployed" and not told and item.get("execution") in self.aborted
-        if told != ([] if outcome == "superseded" else [outcome]) and not unheard:
+        if told != ([] if outcome in quiet else [outcome]) and not unheard:
             yield f"{deployment} is {outcome}, its mails say {told}"
 
     def live(self, app: str) -> list[str]:

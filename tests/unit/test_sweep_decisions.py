@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from deployer.domain.deployment import Current, Deployment, Ending
+from deployer.domain.deployment import Current, Deployment, Ending, KnownTag
 from deployer.domain.endpoint import Address
 from deployer.domain.sweep import (
     CloseAddress,
@@ -16,6 +16,8 @@ from deployer.domain.sweep import (
     ListApp,
     NotifyAgain,
     RestartApp,
+    RetryDeployment,
+    SeeTag,
     SettleDeployment,
     StopTask,
     UnlistApp,
@@ -141,22 +143,103 @@ def test_an_address_is_closed_unless_it_is_the_apps_or_may_be_soon():
     assert decide(app(addresses=["api-1"])) == [CloseAddress("api-1")]
 
 
+def missed(**facts):
+    """What is deployed of an app whose tag `latest` points to NEW, of which the ledger knows OLD."""
+    known = {
+        "images": [Image(5, OLD, "v1"), Image(NOW - 1000, NEW, "latest")],
+        "tags": {"latest": KnownTag(OLD, NOW - 5000, "push-1"), "v1": KnownTag(OLD, NOW - 5000, "push-0")},
+        "since": NOW - 9000,
+        "listed_at": NOW - 1,
+        "previous": NOW - 301,
+    }
+    return decide(app(**known | facts))
+
+
+def test_a_push_that_the_ledger_has_not_heard_of_is_deployed():
+    (act,) = missed()
+    assert isinstance(act, DeployPush)
+    assert (act.push.tag, act.push.digest, act.push.pushed_at) == ("latest", NEW, NOW - 1000)
+    assert missed() == [act]
+
+
 @pytest.mark.parametrize(
-    ("facts", "missed"),
+    "facts",
     [
-        ({}, True),
-        ({"images": [Image(NOW - 119, NEW, "latest")]}, False),
-        ({"images": [Image(NOW - 24 * 3600 - 1, NEW, "latest")]}, False),
-        ({"since": NOW - 999}, False),
-        ({"deployments": [deployment()]}, False),
-        ({"deployments": [deployment(tag="next")]}, True),
-        ({"current": current(digest=NEW)}, False),
+        # Its event may still come.
+        {"images": [Image(NOW - 119, NEW, "latest")], "tags": {"latest": KnownTag(OLD, NOW - 5000, "push-1")}},
+        {"tags": {"latest": KnownTag(NEW, NOW - 1000, "push-2"), "v1": KnownTag(OLD, NOW - 5000, "push-0")}},
+        # The ledger was asked later than the registry.
+        {"tags": {"latest": KnownTag(OLD, NOW, "push-3"), "v1": KnownTag(OLD, NOW - 5000, "push-0")}},
+        # It is there since before it was watched, or for so long that the ledger may have forgotten it.
+        {"images": [Image(NOW - 9001, NEW, "latest")], "tags": {}},
+        {"images": [Image(NOW - 24 * 3600 - 1, NEW, "latest")], "tags": {}, "since": 0},
+        # Nobody was heard to push to that repository: a pull-through cache, or replication.
+        {"heard_of": False},
+        # The images could not be listed.
+        {"tags": None},
+        # It serves, since before the ledger knew of tags.
+        {"images": [Image(NOW - 1000, OLD, "latest")], "tags": {}},
     ],
 )
-def test_the_newest_push_is_deployed_if_the_ledger_never_heard_of_it(facts, missed):
-    acts = decide(app(**{"images": [Image(5, OLD, "latest"), Image(NOW - 1000, NEW, "latest")]} | facts))
-    assert [type(act) for act in acts] == ([DeployPush] if missed else [])
-    assert [act.push.digest for act in acts] == ([NEW] if missed else [])
+def test_what_is_no_lost_push_is_not_taken_for_one(facts):
+    assert missed(**facts) == []
+
+
+def test_a_push_of_a_tag_that_was_never_heard_of_is_deployed_while_it_is_fresh():
+    (act,) = missed(images=[Image(NOW - 1000, NEW, "next")], tags={})
+    assert act.push.tag == "next"
+
+
+def test_a_tag_that_was_led_back_to_an_older_image_is_deployed():
+    """No time tells when: after the last sweep, or that would have seen it."""
+    (act,) = missed(images=[Image(7, NEW, "latest")], tags={"latest": KnownTag(OLD, NOW - 5000, "push-1")})
+    assert (act.push.digest, act.push.pushed_at) == (NEW, NOW - 301)
+
+
+def test_a_push_that_was_not_watched_when_it_was_made_is_only_noted():
+    images = [Image(NOW - 9500, NEW, "latest")]
+    assert missed(images=images, tags={"latest": KnownTag(OLD, NOW - 9900, "push-1")}) == [
+        SeeTag("latest", NEW)
+    ]
+
+
+def test_a_tag_that_still_points_where_it_did_is_noted_once_as_watched():
+    images = [Image(NOW - 9500, OLD, "latest")]
+    assert missed(images=images, tags={"latest": KnownTag(OLD, NOW - 9900, "push-1")}) == [
+        SeeTag("latest", OLD)
+    ]
+    assert missed(images=images, tags={"latest": KnownTag(OLD, NOW - 1, "push-1")}) == []
+
+
+def test_of_several_lost_pushes_of_an_app_the_newest_is_deployed():
+    images = [Image(NOW - 1000, NEW, "latest"), Image(NOW - 900, OLD, "next")]
+    seen, act = missed(images=images, tags={})
+    assert seen == SeeTag("latest", NEW)
+    assert (act.push.tag, act.push.digest) == ("next", OLD)
+
+
+def test_a_tag_that_is_gone_is_noted_so_that_the_same_image_may_come_back():
+    known = {"latest": KnownTag(OLD, NOW - 5000, "push-1")}
+    assert missed(images=[], tags=known) == [SeeTag("latest", "")]
+    assert missed(images=[], tags={"latest": KnownTag("", NOW - 5000, "")}) == []
+    gone = {"current": None, "tasks": {}, "listed": False}
+    (act,) = missed(**gone, images=[Image(7, OLD, "latest")], tags={"latest": KnownTag("", NOW - 5000, "")})
+    assert act.push.digest == OLD
+
+
+def test_a_push_that_failed_on_the_side_of_aws_is_tried_again_once_its_execution_has_ended():
+    failed = app(open=[deployment(outcome="retried")])
+    assert decide(failed) == []
+    assert decide(dataclasses.replace(failed, endings={"push-2": Ending("FAILED")})) == [
+        RetryDeployment("push-2")
+    ]
+    told = dataclasses.replace(failed, open=[deployment(outcome="retried", told_at=1)])
+    assert decide(told) == [CloseDeployments(("push-2",))]
+
+
+def test_a_preview_that_is_to_be_tried_again_keeps_its_slot():
+    waiting = Facts(app="a:pr-7", now=NOW, is_preview=True, has_slot=True, open=[deployment(outcome="retried")])
+    assert decide(waiting) == []
 
 
 @pytest.mark.parametrize(

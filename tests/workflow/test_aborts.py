@@ -4,7 +4,13 @@ import itertools
 
 import pytest
 from deployer.aws import ledger
-from deployer.domain.errors import AccessDeniedError, AwsUnavailableError, ThrottledError
+from deployer.domain.errors import (
+    AccessDeniedError,
+    AddressNotReadyError,
+    AwsUnavailableError,
+    NoCapacityError,
+    ThrottledError,
+)
 from deployer.steps import reconcile
 
 from tests.conftest import LambdaContext
@@ -43,14 +49,108 @@ def test_an_aborted_deployment_is_told_and_leaves_nothing(deploy, world, push, s
     before = current()
     world.faults[state + moment] = [world.abort]
     assert deploy(push(2)).status == "ABORTED"
+    assert current() == before or state + moment in LIVE_ALL_THE_SAME
     sweep()
-    expected = "deployed" if state + moment in LIVE_ALL_THE_SAME else "failed"
-    assert known()["push-2"].outcome == expected
-    assert told(world, 2) == [expected]
-    assert current() == before if expected == "failed" else current().deployment == "push-2"
+    live = "push-2" if state + moment in LIVE_ALL_THE_SAME else "retry-2-push-2"
+    assert known()["push-2"].outcome == ("deployed" if live == "push-2" else "retried")
+    assert world.mails[-1]["document"]["deployment"] == current().deployment == live
     assert world.live() == {current().task}
     assert sweep() == {}
     assert len(world.mails) == 2
+
+
+@pytest.mark.parametrize("state", STATES[1:-2])
+def test_a_deployment_that_is_aborted_again_is_told_once_and_not_tried_any_more(deploy, world, push, state):
+    deploy(push(1))
+    before = current()
+    world.faults[state] = [world.abort, world.abort]
+    deploy(push(2))
+    sweep()
+    assert {name: each.outcome for name, each in known().items()} == {
+        "push-1": "deployed",
+        "push-2": "retried",
+        "retry-2-push-2": "failed",
+    }
+    (news,) = world.mails[1:]
+    assert news["subject"] == "flask-app was aborted"
+    assert "It was tried 2 times, since 2026-11-20T09:15:02Z." in news["text"]
+    assert (current(), world.live()) == (before, {before.task})
+    assert sweep() == {}
+
+
+def test_what_fails_on_the_side_of_aws_is_tried_three_times_with_one_mail(deploy, world, push):
+    world.faults["run_task on FARGATE"] = [
+        NoCapacityError("RunTask: Capacity is unavailable at this time")
+    ] * 999
+    assert deploy(push(1)).status == "FAILED"
+    assert world.mails == []
+    sweep()
+    assert list(known()) == ["retry-3-push-1", "retry-2-push-1", "push-1"]
+    assert [each.outcome for each in known().values()] == ["failed", "retried", "retried"]
+    (news,) = world.mails
+    assert news["subject"] == "flask-app failed: AWS has no capacity"
+    assert "It was tried 3 times, since 2026-11-20T09:15:01Z." in news["text"]
+    assert sweep() == {}
+    assert world.live() == set()
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [
+        ("run_task on FARGATE", NoCapacityError("RunTask: Capacity is unavailable")),
+        ("register_task_definition", ThrottledError("Rate exceeded")),
+        ("manifest", AwsUnavailableError("no answer")),
+        ("addresses", AddressNotReadyError("no public IP yet")),
+        ("CheckHealth", LambdaDied("Lambda.Unknown")),
+        ("RunTask", LambdaDied("Sandbox.Timedout")),
+        ("next_in_order", ThrottledError("Rate exceeded")),
+        ("claim", ThrottledError("Rate exceeded")),
+    ],
+)
+def test_what_failed_on_the_side_of_aws_is_live_with_the_next_sweep(deploy, world, push, call, fault):
+    world.faults[call] = [fault] * 999
+    deploy(push(1))
+    assert world.mails == []
+    world.faults.clear()
+    sweep()
+    assert known()["push-1"].outcome == "retried"
+    assert current().deployment == "retry-2-push-1"
+    assert world.live() == {current().task}
+    (news,) = world.mails
+    assert news["attributes"]["outcome"] == "deployed"
+    assert "It was tried 2 times" in news["text"]
+    assert sweep() == {}
+
+
+def test_what_failed_on_the_side_of_aws_is_not_tried_again_once_a_newer_push_is_there(deploy, world, push):
+    none = [NoCapacityError("RunTask: Capacity is unavailable")] * 999
+
+    def meanwhile() -> None:
+        world.faults.clear()
+        deploy(push(2))
+        world.faults["run_task on FARGATE"] = none
+
+    world.faults["run_task on FARGATE"] = [meanwhile]
+    deploy(push(1))
+    world.faults.clear()
+    sweep()
+    assert current().deployment == "push-2"
+    assert {each.outcome for name, each in known().items() if name != "push-2"} <= {"superseded", "retried"}
+    assert len(world.mails) == 1
+    assert world.live() == {current().task}
+    assert sweep() == {}
+
+
+def test_a_retry_that_is_overtaken_while_it_waits_for_the_sweep_gives_way(deploy, world, push):
+    world.faults["run_task on FARGATE"] = [NoCapacityError("RunTask: Capacity is unavailable")] * 999
+    deploy(push(1))
+    world.faults.clear()
+    deploy(push(2))
+    sweep()
+    assert current().deployment == "push-2"
+    assert len(world.mails) == 1
+    assert world.live() == {current().task}
+    assert sweep() == {}
 
 
 @pytest.mark.parametrize("moment", ["RollBack", "RollBack answer"])
@@ -92,13 +192,15 @@ def test_a_function_that_dies_at_its_end_doubles_nothing(deploy, world, push, st
 def test_a_function_that_always_dies_at_its_end_ends_in_one_true_mail(deploy, world, push, state):
     deploy(push(1))
     before = current()
-    world.faults[f"{state} answer"] = [LambdaDied("Lambda.Unknown")] * 7
+    world.faults[f"{state} answer"] = [LambdaDied("Lambda.Unknown")] * 999
     assert deploy(push(2)).status == "FAILED"
+    world.faults.clear()
     sweep()
     live = f"{state} answer" in LIVE_ALL_THE_SAME
-    assert known()["push-2"].outcome == ("deployed" if live else "failed")
-    assert told(world, 2) == ["deployed" if live else "failed"]
-    assert current() == before or live
+    assert known()["push-2"].outcome == ("deployed" if live else "retried")
+    assert world.mails[-1]["document"]["deployment"] == ("push-2" if live else "retry-2-push-2")
+    assert [news["attributes"]["outcome"] for news in world.mails] == ["deployed", "deployed"]
+    assert current() != before
     assert world.live() == {current().task}
 
 
@@ -120,21 +222,22 @@ def test_a_slow_step_that_goes_on_after_the_sweep_gave_its_deployment_up_changes
     world.faults["SwitchOver"] = [world.abort]
     world.faults["make_current"] = [sweep]
     assert deploy(push(2)).status == "ABORTED"
-    assert current() == before
-    assert world.live() == {before.task}
-    assert known()["push-2"].outcome == "failed"
-    assert told(world, 2) == ["failed"]
+    assert known()["push-2"].outcome == "retried"
+    assert current().deployment == "retry-2-push-2"
+    assert world.live() == {current().task} != {before.task}
+    assert told(world, 2) == []
 
 
-def test_a_push_that_could_neither_be_admitted_nor_told_is_told_by_the_sweep(deploy, world, push):
-    world.faults["AdmitPush"] = [LambdaDied("Runtime.ExitError")] * 7
+def test_a_push_that_could_neither_be_admitted_nor_told_is_deployed_by_the_sweep(deploy, world, push):
+    world.faults["AdmitPush"] = [KeyError("a bug")]
     world.faults["record"] = [AccessDeniedError("UpdateItem: not authorized")]
     world.faults["publish"] = [AccessDeniedError("Publish: not authorized")]
     deploy(push(1))
     assert world.mails == []
     sweep()
-    assert known()["push-1"].outcome == "failed"
-    assert told(world, 1) == ["failed"]
+    assert known()["push-1"].outcome == "retried"
+    assert current().deployment == "retry-2-push-1"
+    assert len(world.mails) == 1
     assert sweep() == {}
 
 

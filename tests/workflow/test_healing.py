@@ -187,7 +187,35 @@ def test_two_restarts_of_one_stop_end_with_one_task_and_one_mail(deploy, world, 
     reconcile.handler({"id": "sweep"}, LambdaContext())
     late = f"restart-{first.task.rpartition('/')[2]}"
     restart = {"deployment": "push-1", "sequence": first.sequence, "revision": first.revision, "reason": "?"}
-    document = {**push(1), "id": late, "restart": restart}
+    document = {**push(1), "id": late, "restart": restart, "image": first.image}
     assert deploy(document, moves_the_tag=False).states[-1] == "Superseded"
     assert world.live() == {current().task}
     assert len(world.mails) == 2
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"revision": "arn:aws:ecs:eu-west-1:111122223333:task-definition/portcall_other:7"},
+        {"sequence": 9_999_999_999_999_999},
+        {"image": {"ports": [22], "health": "tcp"}},
+        {"digest": f"sha256:{9:064x}"},
+    ],
+)
+def test_a_restart_is_of_what_the_ledger_says_is_live_whatever_the_event_says(deploy, world, push, forged):
+    deploy(push(1))
+    before = current()
+    restart = {"deployment": "push-1", "sequence": before.sequence, "revision": before.revision, "reason": "?"}
+    document = {**push(1), "id": "forged", "restart": restart, "image": before.image}
+    document["detail"]["image-digest"] = forged.get("digest", before.digest)
+    document["image"] = forged.get("image", before.image)
+    restart |= {name: value for name, value in forged.items() if name in restart}
+    assert deploy(document, moves_the_tag=False).error == "BadEventError"
+    assert current() == before
+    assert world.live() == {before.task}
+
+
+def test_an_event_cannot_say_what_its_image_says(deploy, world, push):
+    """Only ReadImage does, and the gate is behind it."""
+    assert deploy({**push(1), "image": {"verdict": "app", "gated": False}}).error == "BadEventError"
+    assert world.started == {}

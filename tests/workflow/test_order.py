@@ -1,6 +1,7 @@
 """Pushes that come twice, too late, or on top of each other: one live task, and it is the last one pushed."""
 
 import itertools
+from datetime import UTC, datetime
 
 import pytest
 from deployer.aws import ledger, meeting
@@ -230,3 +231,24 @@ def test_each_push_has_one_outcome_in_the_ledger(deploy, world, push):
     items = boto3.client("dynamodb").scan(TableName="ledger")["Items"]
     found = {item["sk"]["S"].rpartition("#")[2]: item.get("outcome", {}).get("S") for item in items if item["sk"]["S"].startswith("deployment#")}  # fmt: skip
     assert found == {"push-1": "deployed", "push-2": "failed"}
+
+
+def now_pushed(document):
+    return document | {"time": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")}
+
+
+def test_a_push_that_ecr_does_not_show_yet_is_looked_for_again(deploy, world, push):
+    deploy(push(1))
+    moved = {("flask-app", "latest"): push(2)["detail"]["image-digest"]}
+    # The first two looks are too early.
+    world.faults["next_in_order"] = [lambda: None, lambda: None, lambda: world.tags.update(moved)]
+    assert deploy(now_pushed(push(2)), moves_the_tag=False).states[-1] == "Deployed"
+    assert current().deployment == "push-2"
+
+
+def test_a_push_whose_tag_has_moved_on_is_superseded_at_once(deploy, world, push):
+    deploy(push(1))
+    world.tags["flask-app", "latest"] = push(3)["detail"]["image-digest"]
+    execution = deploy(now_pushed(push(2)), moves_the_tag=False)
+    assert execution.states == ["AdmitPush", "WasAdmitted", "Superseded"]
+    assert len([step for step, _ in world.steps if step == "AdmitPush"]) == 2

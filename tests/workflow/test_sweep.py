@@ -1,11 +1,12 @@
 """The sweep makes up for what no event told, does nothing else, and may run at any time."""
 
 import pytest
-from deployer import mailing
+from deployer import mailing, sweep_facts
 from deployer.aws import ec2, ecs, ledger
 from deployer.aws.client import client
 from deployer.domain.errors import AccessDeniedError, ThrottledError
 from deployer.domain.task import Task
+from deployer.settings import settings, watch
 from deployer.steps import reconcile
 
 from tests.conftest import LambdaContext
@@ -21,7 +22,8 @@ def outcomes(app="flask-app"):
 @pytest.fixture
 def sweep(monkeypatch, world, deploy):
     """`sweep()` runs it; the first one was long ago, so that pushes count as later than that."""
-    ledger.begin_sweep(table="ledger", sweep="before", now=NOW - 10_000, until=NOW - 10_000)
+    begun = {"table": "ledger", "sweep": "before", "watching": sweep_facts.watching()}
+    ledger.begin_sweep(**begun, now=NOW - 10_000, until=NOW - 10_000)
     monkeypatch.setattr("deployer.steps.reconcile.time.time", lambda: NOW)
     return lambda: reconcile.handler({"id": "sweep"}, LambdaContext())
 
@@ -126,10 +128,10 @@ def test_ends_a_deployment_that_was_aborted_with_a_mail(deploy, world, push, swe
     deploy(push(1))
     before = current()
     world.log = ["the last words"]
-    world.faults["WaitForRunning"] = [world.abort]
+    world.faults["WaitForRunning"] = [world.abort, world.abort]
     assert deploy(push(2)).status == "ABORTED"
     sweep()
-    assert outcomes() == {"push-1": "deployed", "push-2": "failed"}
+    assert outcomes() == {"push-1": "deployed", "push-2": "retried", "retry-2-push-2": "failed"}
     assert world.live() == {before.task}
     mail = world.mails[-1]
     assert mail["subject"] == "flask-app was aborted"
@@ -282,9 +284,9 @@ def test_many_aborted_deployments_are_told_no_faster_than_mails_may_go_out(
 def test_the_same_sweep_next_time_tells_what_could_not_be_told(deploy, world, push, sweep, monkeypatch):
     monkeypatch.setattr(mailing, "MAILS_A_SECOND", 0)
     monkeypatch.setattr(reconcile.time, "sleep", lambda seconds: None)
-    world.faults["CheckHealth"] = [world.abort]
+    world.faults["CheckHealth"] = [world.abort, world.abort]
     deploy(push(1))
-    assert "failed: " in sweep()["flask-app"][0]
+    assert "failed: " in sweep()["flask-app"][-1]
     monkeypatch.setattr(mailing, "MAILS_A_SECOND", 100)
     sweep()
     assert [news["attributes"]["outcome"] for news in world.mails] == ["failed"]
@@ -318,7 +320,7 @@ def test_an_app_that_is_well_costs_few_calls_however_much_the_ledger_knows_of_it
     finally:
         client("dynamodb").meta.events.unregister("before-call", unique_id="counts")
     assert len(calls) <= 10, calls
-    assert calls.count("Query") == 1
+    assert calls.count("Query") == 2
 
 
 def test_two_hundred_apps_are_looked_after_in_one_sweep(world, sweep):
@@ -346,13 +348,13 @@ def test_an_app_that_only_the_ledger_knows_is_looked_after(deploy, world, push, 
     assert "live again" in world.mails[-1]["subject"]
 
 
-def test_an_aborted_push_of_which_nothing_else_is_left_has_its_outcome_and_its_mail(deploy, world, push, sweep):
+def test_an_aborted_push_of_which_nothing_else_is_left_has_its_outcome(deploy, world, push, sweep):
     world.faults["RunTask"] = [world.abort]
     deploy(push(1))
     world.tags.clear()
     sweep()
-    assert outcomes() == {"push-1": "failed"}
-    assert len(world.mails) == 1
+    assert outcomes() == {"push-1": "retried", "retry-2-push-1": "superseded"}
+    assert world.live() == set()
 
 
 def test_an_app_of_which_nothing_is_left_is_listed_no_more(deploy, world, push, sweep):
@@ -434,6 +436,162 @@ def test_a_sweep_that_dies_of_an_app_does_not_keep_the_others_from_the_next(worl
     assert list(sweep()) == ["b", "a"]
 
 
+def digest(number):
+    return f"sha256:{number:064x}"
+
+
+def point(world, number, pushed_at, tag="latest", repository="flask-app"):
+    """The tag points to the image of a push whose event was lost."""
+    world.tags[repository, tag] = digest(number)
+    world.pushed_at[digest(number)] = pushed_at
+
+
+def test_a_lost_push_is_found_behind_a_signature_that_was_pushed_after_it(deploy, world, push, sweep):
+    deploy(push(1))
+    point(world, 2, NOW - 1000)
+    signature = push(3)
+    signature["detail"]["image-tag"] = "sha256-2.sig"
+    world.manifests[digest(3)] = {
+        "schemaVersion": 2,
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json"},
+    }
+    world.pushed_at[digest(3)] = NOW - 900
+    assert deploy(signature).states[-1] == "Ignored"
+    assert sweep() == {"flask-app": ["deployed latest, whose event was lost"]}
+    assert current().digest == digest(2)
+    assert sweep() == {}
+
+
+def test_a_tag_that_was_led_back_to_an_older_image_unheard_is_followed(deploy, world, push, sweep):
+    deploy(push(1))
+    deploy(push(2))
+    sweep()
+    world.pushed_at[digest(1)] = NOW - 50_000
+    world.tags["flask-app", "latest"] = digest(1)
+    sweep()
+    assert current().digest == digest(1)
+    assert len(world.mails) == 3
+    assert sweep() == {}
+
+
+def test_one_stale_look_at_the_tag_does_not_lose_a_push(deploy, world, push, sweep):
+    deploy(push(1))
+    world.faults["AdmitPush answer"] = [lambda: world.tags.update({("flask-app", "latest"): digest(2)})]
+    world.pushed_at[digest(2)] = NOW - 1000
+    assert deploy(push(2), moves_the_tag=False).states[-1] == "Superseded"
+    sweep()
+    assert current().digest == digest(2)
+    assert sweep() == {}
+
+
+def test_the_event_of_a_push_that_the_sweep_has_deployed_comes_too_late(deploy, world, push, sweep):
+    deploy(push(1))
+    point(world, 2, NOW - 1000)
+    sweep()
+    late = push(2)
+    late["time"] = "2027-01-15T07:43:20Z"
+    assert deploy(late).states[-1] == "Duplicate"
+    assert outcomes()["push-2"] == "duplicate"
+    assert current().deployment.startswith("sweep-")
+    assert world.live() == {current().task}
+    assert len(world.mails) == 2
+    assert sweep() == {}
+
+
+def test_an_event_that_comes_while_the_sweep_deploys_its_push_is_a_duplicate(deploy, world, push, sweep):
+    deploy(push(1))
+    point(world, 2, NOW - 1000)
+    late = push(2)
+    late["time"] = "2027-01-15T07:43:20Z"
+    ends = []
+    world.faults["probe"] = [lambda: ends.append(deploy(late).states[-1])]
+    sweep()
+    assert ends == ["Duplicate"]
+    assert len(world.mails) == 2
+    assert world.live() == {current().task}
+
+
+def test_a_failed_push_is_not_deployed_again_because_the_version_before_was_restarted(
+    deploy, world, push, sweep, stop
+):
+    deploy(push(1))
+    world.bad = {"push-2"}
+    deploy(push(2))
+    world.pushed_at[digest(2)] = NOW - 1000
+    stop()
+    assert sweep() == {}
+    assert current().digest == digest(1)
+
+
+def test_a_push_that_is_under_way_is_not_deployed_twice(deploy, world, push, sweep, stop):
+    deploy(push(1))
+    world.pushed_at[digest(2)] = NOW - 1000
+    seen = []
+    world.faults["manifest"] = [lambda: (stop(), seen.append(sweep()))]
+    deploy(push(2))
+    assert seen == [{}]
+    assert current().deployment == "push-2"
+
+
+@pytest.mark.parametrize(
+    "change", [{"ENVIRONMENTS": "tag"}, {"REPOSITORY_PATTERNS": "flask-app,*"}, {"TAG_PATTERN": "*"}]
+)
+def test_what_was_there_before_it_was_watched_is_not_taken_for_lost_pushes(
+    deploy, world, push, sweep, change, monkeypatch
+):
+    for name in ("REPOSITORY_PATTERNS", "TAG_PATTERN"):
+        if name in change:
+            monkeypatch.setenv(name, "flask-app" if name == "REPOSITORY_PATTERNS" else "latest")
+    settings.cache_clear()
+    watch.cache_clear()
+    try:
+        deploy(push(1))
+        sweep()
+        for number in range(2, 40):
+            point(world, number, NOW - 1000, tag=f"v{number}")
+            point(world, number, NOW - 1000, repository=f"internal-{number}")
+        for name, value in change.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        watch.cache_clear()
+        sweep()
+        sweep()
+        assert len(world.tasks) == 1
+        assert len(world.mails) == 1
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+        watch.cache_clear()
+
+
+def test_what_comes_to_a_repository_without_a_push_is_not_deployed(deploy, world, push, sweep):
+    """By a pull-through cache, say, or by replication."""
+    deploy(push(1))
+    sweep()
+    point(world, 9, NOW - 1000, repository="docker-hub/library/redis")
+    assert sweep() == {}
+
+
+def test_never_more_than_a_few_pushes_count_as_lost_at_once(deploy, world, push, sweep):
+    for number in range(1, 7):
+        event = push(number)
+        event["detail"]["repository-name"] = f"app-{number}"
+        deploy(event)
+        point(world, number + 10, NOW - 1000, repository=f"app-{number}")
+    assert [len(sweep()) for _ in range(3)] == [3, 3, 0]
+
+
+def test_a_push_that_is_dated_ahead_does_not_overtake_what_is_pushed_until_then(deploy, world, push, sweep):
+    ahead = push(1)
+    ahead["time"] = "2099-01-01T00:00:00Z"
+    ahead["detail"]["image-tag"] = "v1"
+    deploy(ahead)
+    later = push(2)
+    later["time"] = "2027-01-15T08:00:01Z"
+    assert deploy(later).states[-1] == "Deployed"
+    assert current().deployment == "push-2"
+
+
 @pytest.mark.parametrize("ahead", [-7200, 7200])
 def test_a_clock_that_is_wrong_does_no_harm(deploy, world, push, sweep, ahead, monkeypatch):
     deploy(push(1))
@@ -442,7 +600,7 @@ def test_a_clock_that_is_wrong_does_no_harm(deploy, world, push, sweep, ahead, m
     deploy(push(2))
     world.pushed_at[push(2)["detail"]["image-digest"]] = NOW + ahead
     sweep()
-    assert outcomes() == {"push-1": "deployed", "push-2": "failed"}
+    assert outcomes() == {"push-1": "deployed", "push-2": "retried", "retry-2-push-2": "deployed"}
     assert world.live() == {current().task}
     monkeypatch.setattr("deployer.steps.reconcile.time.time", lambda: NOW - ahead)
     assert sweep() == {}

@@ -5,10 +5,12 @@
                                               `open`: what the sweep has yet to see told; stays, and is `listed`
                                               while there is anything of the app
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
+`app#<app>` / `tag#<tag>`                     the `digest` to which the tag pointed `as_of`, and which
+                                              `deployment` deals with that; kept for 90 days
 `previews`  / `slots`                         `apps`: the previews that are, or are on their way; stays
 `mails#<second>` / `sent`                     how many mails went out in that second; kept for an hour
-`sweep`     / `first`                         when the first sweep was, until when the last may take,
-                                              and to which app it came; stays
+`sweep`     / `first`                         what the sweeps are `watching`, and since when; until when the
+                                              last may take, and to which app it came; stays
 
 The sparse index `listing` has what is `listed`: `apps` are the apps.
 
@@ -21,13 +23,13 @@ came, `revision`, `task`, `url`, `reason`, `error` and the end of the `log`. `to
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
 from typing import Any
 
 from deployer.aws.client import answer_of, client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
 from deployer.domain.deployment import Current as Current
 from deployer.domain.deployment import Deployment as Deployment
+from deployer.domain.deployment import KnownTag as KnownTag
 from deployer.domain.endpoint import Address
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
@@ -40,7 +42,13 @@ SWEEP = {"pk": "sweep", "sk": "first"}
 
 
 def claim(
-    *, table: str, push: Push, execution: str, sequence: int, restart: dict[str, Any] | None = None
+    *,
+    table: str,
+    push: Push,
+    execution: str,
+    sequence: int,
+    restart: dict[str, Any] | None = None,
+    retry: dict[str, Any] | None = None,
 ) -> int | None:
     """Note that `execution` deals with this push and return its number; None if another does already.
 
@@ -55,6 +63,7 @@ def claim(
         "began_at": now,
         "expires_at": now + KEEP,
         **({"restart": restart} if restart else {}),
+        **({"retry": retry} if retry else {}),
     }
     condition = "attribute_not_exists(pk) OR #execution = :execution"
     try:
@@ -65,15 +74,15 @@ def claim(
         raise
 
 
-def next_in_order(*, table: str, push: Push) -> int:
+def next_in_order(*, table: str, push: Push, now: float) -> int:
     """Draw the number of a push among those of its app, and note that it is open.
 
     A push of a later second has a larger number, in whatever order their events come. Within a second, and
-    among pushes of one tag, whose order the tag itself tells, it is the order of drawing.
+    among pushes of one tag, whose order the tag itself tells, it is the order of drawing. One that is dated
+    ahead of `now` (UNIX seconds) counts as pushed now, or it would overtake all that are pushed until then.
     """
     order = _note_open(table, push)
-    seconds = int(datetime.fromisoformat(push.time.replace("Z", "+00:00")).timestamp())
-    number = seconds * 1_000_000 + int(order["admitted"])
+    number = min(push.pushed_at, int(now)) * 1_000_000 + int(order["admitted"])
     return max(number, order["last_number"] + 1) if order.get("last_tag") == push.tag else number
 
 
@@ -101,6 +110,94 @@ def note_in_order(*, table: str, push: Push, sequence: int) -> None:
         ConditionExpression="attribute_not_exists(last_number) OR last_number < :sequence",
         ExpressionAttributeValues=wire({":sequence": sequence, ":tag": push.tag}),
     )
+
+
+def tags(*, table: str, app: str) -> dict[str, KnownTag]:
+    """What is known of an app's tags."""
+    with errors_as_ours():
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=table,
+                KeyConditionExpression="pk = :app AND begins_with(sk, :tag)",
+                ExpressionAttributeValues=wire({":app": f"app#{app}", ":tag": "tag#"}),
+                ConsistentRead=True,
+            )
+        )
+        items = [plain(item) for page in pages for item in page["Items"]]
+    return {item["sk"].removeprefix("tag#"): _known_tag(item) for item in items}
+
+
+def tag(*, table: str, app: str, tag: str) -> KnownTag | None:
+    """What is known of one tag."""
+    item = _get(table, f"app#{app}", f"tag#{tag}")
+    return _known_tag(item) if item else None
+
+
+def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", seen: bool = True) -> str:
+    """Note that the tag points to what was pushed, and that this deployment deals with it.
+
+    `as_of` is when that was `seen` (UNIX seconds), or the push's own time. What was not seen to be so counts
+    only where nothing later is known. Returns '', or the deployment that deals with this very push already; in
+    place of `instead_of`, an attempt before it, this one may.
+    """
+    now = int(time.time())
+    pushed_at = min(push.pushed_at, now)
+    try:
+        with errors_as_ours():
+            client("dynamodb").update_item(
+                TableName=table,
+                Key=wire({"pk": f"app#{push.app}", "sk": f"tag#{push.tag}"}),
+                UpdateExpression=(
+                    "SET digest = :digest, as_of = :as_of, deployment = :this, expires_at = :expires"
+                ),
+                ConditionExpression=(
+                    "attribute_not_exists(pk) OR as_of < :pushed_at OR deployment IN (:this, :before)"
+                    + (" OR digest <> :digest" if seen else "")
+                ),
+                ExpressionAttributeValues=wire(
+                    {
+                        ":digest": push.digest,
+                        ":as_of": max(as_of, pushed_at),
+                        ":pushed_at": pushed_at,
+                        ":this": push.deployment,
+                        ":before": instead_of,
+                        ":expires": now + KEEP,
+                    }
+                ),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+    except AwsRefusedError as error:
+        if code_of(error) != CONDITION_FAILED:
+            raise
+        return str(plain(answer_of(error)["Item"])["deployment"]) or "Another deployment"
+    return ""
+
+
+def see_tag(*, table: str, app: str, tag: str, digest: str, as_of: int, seen: KnownTag | None) -> bool:
+    """Note to what a tag points ('' for nothing) though nothing is deployed for that.
+
+    False if a push of it has been noted since it was `seen`. Which deployment deals with a digest stays.
+    """
+    values = {":digest": digest, ":as_of": as_of, ":expires": int(time.time()) + KEEP}
+    change = "SET digest = :digest, as_of = :as_of, expires_at = :expires"
+    if not (seen and seen.digest == digest):
+        change, values = f"{change}, deployment = :none", values | {":none": ""}
+    return _unless_refused(
+        "update_item",
+        TableName=table,
+        Key=wire({"pk": f"app#{app}", "sk": f"tag#{tag}"}),
+        UpdateExpression=change,
+        ConditionExpression="as_of = :seen AND digest = :before" if seen else "attribute_not_exists(pk)",
+        ExpressionAttributeValues=wire(
+            values | ({":seen": seen.as_of, ":before": seen.digest} if seen else {})
+        ),
+    )
+
+
+def _known_tag(item: dict[str, Any]) -> KnownTag:
+    return KnownTag(item["digest"], item["as_of"], item["deployment"])
 
 
 def is_newest(*, table: str, push: Push, sequence: int) -> bool:
@@ -295,6 +392,18 @@ def deployments(*, table: str, app: str, most: int = 50) -> list[Deployment]:
     return [_known(item) for item in map(plain, answer["Items"])]
 
 
+def deployment(*, table: str, app: str, time: str, name: str) -> Deployment | None:
+    """One deployment of an app, whose push was at `time`."""
+    item = _get(table, f"app#{app}", f"deployment#{time}#{name}")
+    return _known(item) if item else None
+
+
+def newest(*, table: str, app: str) -> int:
+    """The largest number of a push of the app whose tag pointed to it; 0 if there is none."""
+    order = _get(table, f"app#{app}", "order")
+    return int(max(order.get("last_number", 0), order.get("last_admitted", 0)))
+
+
 def open_deployments(*, table: str, app: str) -> list[Deployment]:
     """Those whose outcome is not there, or may not have been told; the oldest first."""
     names = sorted(_get(table, f"app#{app}", "order").get("open", set()))
@@ -360,28 +469,29 @@ def unlist_app(*, table: str, app: str) -> bool:
 class Sweep:
     """A sweep that may begin.
 
-    `since` is when the first one was (UNIX seconds), `after` the app that the last one came to, '' if it came
+    `since` is since when what is watched now is watched, `previous` when the sweep before this one began (UNIX
+    seconds, 0 if there was none), `after` the app that the last one came to, '' if it came
     to the end; `died` says that it did not even get round to saying so.
     """
 
     since: int
+    previous: int
     after: str
     died: bool
 
 
-def begin_sweep(*, table: str, sweep: str, now: int, until: int) -> Sweep | None:
+def begin_sweep(*, table: str, sweep: str, now: int, until: int, watching: str = "") -> Sweep | None:
     """Begin; None while another one is at it.
 
-    `sweep` is a name of its own, so that it may begin twice; it has until `until`. Times are in UNIX seconds.
+    `sweep` is a name of its own, so that it may begin twice; it has until `until`. `watching` names what is
+    watched: where that is not what the last sweep watched, `since` is now. Times are in UNIX seconds.
     """
     try:
         with errors_as_ours():
             answer = client("dynamodb").update_item(
                 TableName=table,
                 Key=wire(SWEEP),
-                UpdateExpression=(
-                    "SET swept_at = if_not_exists(swept_at, :now), sweep = :sweep, busy_until = :until"
-                ),
+                UpdateExpression="SET sweep = :sweep, began_at = :now, busy_until = :until",
                 ConditionExpression=(
                     "attribute_not_exists(busy_until) OR busy_until <= :now OR sweep = :sweep"
                 ),
@@ -393,8 +503,20 @@ def begin_sweep(*, table: str, sweep: str, now: int, until: int) -> Sweep | None
             return None
         raise
     before = plain(answer.get("Attributes") or {})
+    since = before.get("since", now) if before.get("watching") == watching else now
+    if (since, watching) != (before.get("since"), before.get("watching")):
+        _unless_refused(
+            "update_item",
+            TableName=table,
+            Key=wire(SWEEP),
+            UpdateExpression="SET #since = :since, watching = :watching",
+            ConditionExpression="sweep = :sweep",
+            ExpressionAttributeNames={"#since": "since"},
+            ExpressionAttributeValues=wire({":since": since, ":watching": watching, ":sweep": sweep}),
+        )
     return Sweep(
-        since=before.get("swept_at", now),
+        since=since,
+        previous=before.get("began_at", 0),
         after=before.get("came_to", ""),
         died="busy_until" in before and before.get("sweep") != sweep,
     )

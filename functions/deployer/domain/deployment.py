@@ -11,6 +11,10 @@ FAILED = "failed"
 SUPERSEDED = "superseded"
 IGNORED = "ignored"
 ENDED = "ended"
+# AWS's side failed, and the push is deployed once more; the next attempt has an outcome of its own.
+RETRIED = "retried"
+# Another deployment deals with this very push.
+DUPLICATE = "duplicate"
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,10 @@ class Current:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One push or restart, as the ledger has it; `outcome` is '' while there is none."""
+    """One push or restart, as the ledger has it; `outcome` is '' while there is none.
+
+    `retry` is, for a further attempt, `{"of": the deployment before, "attempt": number}`.
+    """
 
     deployment: str
     time: str
@@ -63,12 +70,25 @@ class Deployment:
     execution: str = ""
     sequence: int = 0
     restart: dict[str, Any] = field(default_factory=dict)
+    retry: dict[str, Any] = field(default_factory=dict)
     outcome: str = ""
     reason: str = ""
     error: str = ""
     revision: str = ""
     task: str = ""
     told_at: int = 0
+
+
+@dataclass(frozen=True)
+class KnownTag:
+    """To which digest a tag pointed at `as_of` (UNIX seconds), and which deployment deals with that push.
+
+    The digest is '' if there was no such tag.
+    """
+
+    digest: str
+    as_of: int
+    deployment: str
 
 
 @dataclass(frozen=True)

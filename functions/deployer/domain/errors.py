@@ -14,6 +14,7 @@ DeployError
  │   ├─ PreviewLimitError     as many previews run as the installation allows
  │   └─ NoAnswerError         the task runs, but the app never answered
  └─ TransientError            the workflow tries again
+     ├─ TagNotSeenError       ECR does not show yet that the tag points to what was pushed this moment
      ├─ MailLimitError        as many mails as SNS allows went out this second
      ├─ ScanPendingError      the scan of the image has not ended yet
      ├─ ContendedError        another execution changed the same thing at the same moment
@@ -79,6 +80,10 @@ class PreviewLimitError(PermanentError):
 
 class NoAnswerError(PermanentError):
     """The task runs, but the app never answered."""
+
+
+class TagNotSeenError(TransientError):
+    """ECR does not show yet that the tag points to what was pushed this moment."""
 
 
 class MailLimitError(TransientError):

@@ -109,6 +109,11 @@ OTHERS = {
         "undo them there. If it is a policy, ask for the call to be allowed.",
         again=True,
     ),
+    "TagNotSeenError": Words(
+        "failed: ECR does not show the push",
+        "ECR takes longer than usual to show to what the tag points.",
+        passing=True,
+    ),
     "NoCapacityError": Words(
         "failed: AWS has no capacity",
         "Your account may be at its Fargate vCPU quota (6 by default): ask for more under Service Quotas, or "

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from deployer.domain.errors import BadEventError
@@ -65,6 +66,11 @@ class Push:
                 "image-digest": self.digest,
             },
         }
+
+    @property
+    def pushed_at(self) -> int:
+        """`time` in UNIX seconds."""
+        return int(datetime.fromisoformat(self.time.replace("Z", "+00:00")).timestamp())
 
     @property
     def repository(self) -> str:

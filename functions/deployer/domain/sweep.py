@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from deployer.domain import preview
-from deployer.domain.deployment import FAILED, SUPERSEDED, Current, Deployment, Ending
+from deployer.domain.deployment import FAILED, RETRIED, SUPERSEDED, Current, Deployment, Ending, KnownTag
 from deployer.domain.push import Push
 from deployer.domain.task import Task, Verdict
 
@@ -57,14 +57,28 @@ class Facts:
     task: Task | None = None
     # Whether a restart is under way, looked at after `current`.
     restarting: bool = False
-    # Since when pushes are watched for (UNIX seconds), and the app's last deployments, the newest first.
+    # Since when what is watched now is watched, when its images were listed, and when the sweep before this one
+    # began (UNIX seconds).
     since: int = 0
-    deployments: Sequence[Deployment] = ()
+    listed_at: int = 0
+    previous: int = 0
+    # Whether its repository is one whose pushes ECR announces. Nobody announces what comes by a pull-through
+    # cache or by replication, and nobody pushed it to have it deployed.
+    heard_of: bool = True
+    # What the ledger knows of its tags; None if its images could not be listed, or are not watched.
+    tags: Mapping[str, KnownTag] | None = None
 
     @property
     def under_way(self) -> set[str]:
         """The deployments that have no outcome yet."""
         return {each.deployment for each in self.open if not each.outcome}
+
+    @property
+    def to_come(self) -> bool:
+        """Whether a deployment is under way, or about to be tried again."""
+        return bool(
+            self.under_way or [each for each in self.open if each.outcome == RETRIED and not each.told_at]
+        )
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,13 @@ class UnlistApp:
 @dataclass(frozen=True)
 class SettleDeployment:
     """A deployment's execution ended without its outcome, or without the mail of it: supply what it lacks."""
+
+    deployment: str
+
+
+@dataclass(frozen=True)
+class RetryDeployment:
+    """AWS's side failed: deploy the same push once more."""
 
     deployment: str
 
@@ -136,18 +157,28 @@ class DeployPush:
     push: Push
 
 
+@dataclass(frozen=True)
+class SeeTag:
+    """Note to what a tag points, '' for nothing, for nothing is to be deployed for that."""
+
+    tag: str
+    digest: str
+
+
 Act = (
     EndApp
     | FreeSlot
     | ListApp
     | UnlistApp
     | SettleDeployment
+    | RetryDeployment
     | CloseDeployments
     | StopTask
     | NotifyAgain
     | RestartApp
     | CloseAddress
     | DeployPush
+    | SeeTag
 )
 
 
@@ -174,7 +205,7 @@ def is_old_news(deployment: Deployment, current: Current | None) -> bool:
 def _end_what_is_over(facts: Facts) -> Iterator[Act]:
     current = facts.current
     if current is None:
-        if facts.is_preview and facts.has_slot and not facts.under_way:
+        if facts.is_preview and facts.has_slot and not facts.to_come:
             yield FreeSlot()
     elif current.ended:
         yield EndApp(current.halted)
@@ -187,7 +218,8 @@ def _end_what_is_over(facts: Facts) -> Iterator[Act]:
 def _settle_what_was_aborted(facts: Facts) -> Iterator[Act]:
     for each in facts.open:
         if not each.told_at and each.deployment in facts.endings:
-            yield SettleDeployment(each.deployment)
+            retried = each.outcome == RETRIED
+            yield RetryDeployment(each.deployment) if retried else SettleDeployment(each.deployment)
     told = tuple(each.deployment for each in facts.open if each.told_at)
     if told:
         yield CloseDeployments(told)
@@ -211,7 +243,7 @@ def _restart_what_died(facts: Facts) -> Iterator[Act]:
 
 
 def _close_addresses(facts: Facts) -> Iterator[Act]:
-    if facts.under_way:
+    if facts.to_come:
         return
     current = facts.current
     for api in facts.addresses:
@@ -227,31 +259,59 @@ def _list_or_unlist(facts: Facts) -> Iterator[Act]:
         yield UnlistApp()
 
 
-def newest_unheard(facts: Facts) -> Image | None:
-    """The newest image, if its push is of an age at which its event may have been lost."""
-    newest = max(facts.images, key=lambda image: image.pushed_at, default=None)
-    # The ledger forgets after 90 days; what it has forgotten was not missed.
-    begin = max(facts.since, facts.now - EVENTS_MATTER)
-    if newest is None or not begin <= newest.pushed_at <= facts.now - EVENTS_TAKE:
-        return None
-    current = facts.current
-    return None if current and (current.digest, current.tag) == (newest.digest, newest.tag) else newest
-
-
 def _deploy_what_was_missed(facts: Facts) -> Iterator[Act]:
-    newest = newest_unheard(facts)
-    if newest is None:
+    """Of the tags that point elsewhere than the ledger knows, the newest is deployed: it overtakes the rest."""
+    if facts.tags is None or not facts.heard_of:
         return
-    known = [each for each in facts.deployments if each.tag == newest.tag]
-    if not (known and known[0].digest == newest.digest):
-        yield DeployPush(_push(facts.app, newest))
+    tags, lost = facts.tags, []
+    for image in facts.images:
+        known = tags.get(image.tag)
+        if known and known.digest == image.digest and known.as_of < facts.since:
+            # From now on it counts if it points elsewhere.
+            yield SeeTag(image.tag, image.digest)
+        if _may_be_heard_of_yet(image, known, facts):
+            continue
+        serves = facts.current and (facts.current.digest, facts.current.tag) == (image.digest, image.tag)
+        if _was_pushed_while_watched(image, known, facts) and not serves:
+            lost.append(image)
+        elif known:
+            yield SeeTag(image.tag, image.digest)
+    there = {image.tag for image in facts.images}
+    for tag, known in tags.items():
+        if tag not in there and known.digest and known.as_of < facts.listed_at:
+            yield SeeTag(tag, "")
+    if lost:
+        newest = max(lost, key=lambda image: image.pushed_at)
+        yield from (SeeTag(image.tag, image.digest) for image in lost if image is not newest)
+        yield DeployPush(_push(facts, newest, tags.get(newest.tag)))
 
 
-def _push(app: str, image: Image) -> Push:
-    key = f"{app}:{image.tag}@{image.digest}#{image.pushed_at}"
-    at = datetime.fromtimestamp(image.pushed_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _may_be_heard_of_yet(image: Image, known: KnownTag | None, facts: Facts) -> bool:
+    """Whether nothing is missing: the push is known, or its event is on its way."""
+    if known and (known.digest == image.digest or known.as_of > facts.listed_at):
+        return True
+    return image.pushed_at > facts.now - EVENTS_TAKE
+
+
+def _was_pushed_while_watched(image: Image, known: KnownTag | None, facts: Facts) -> bool:
+    """Whether its event would have been heard as things are watched now.
+
+    A tag that was led back to an image of before tells no time: it was, if it pointed elsewhere since then.
+    """
+    if known and known.as_of >= facts.since:
+        return True
+    # The ledger forgets after 90 days; what it has forgotten was not missed.
+    return image.pushed_at >= max(facts.since, facts.now - EVENTS_MATTER)
+
+
+def _push(facts: Facts, image: Image, known: KnownTag | None) -> Push:
+    """The push, at the time of its image or, of an older image, at the earliest that it can have been made."""
+    led_back = known is not None and image.pushed_at <= known.as_of
+    pushed_at = max(image.pushed_at, facts.previous) if led_back else image.pushed_at
+    key = f"{facts.app}:{image.tag}@{image.digest}#{pushed_at}"
+    at = datetime.fromtimestamp(pushed_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     name = "sweep-" + hashlib.sha256(key.encode()).hexdigest()[:40]
-    return Push(name, at, app, image.tag, image.digest)
+    return Push(name, at, facts.app, image.tag, image.digest)
 
 
 RULES: tuple[Callable[[Facts], Iterator[Act]], ...] = (

@@ -5,9 +5,13 @@ from typing import Any
 
 from deployer import outcomes
 from deployer.aws import ecr, ledger
+from deployer.domain.errors import BadEventError, TagNotSeenError
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import settings
+
+# Seconds after a push within which ECR may not show it yet: it promises no read after a write.
+YOUNG = 30
 
 
 @logger.inject_lambda_context(correlation_id_path="push.id")
@@ -15,18 +19,24 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Take `{"execution": ARN, "push": the event}`; return `{"verdict": ..., "sequence": number}`.
 
     The verdict is `admitted`, `duplicate` or `superseded`. The number is drawn before the tag is looked
-    at: so whoever has a larger one, and found the tag pointing to it, was pushed later.
+    at: so whoever has a larger one, and found the tag pointing to it, was pushed later. A further attempt
+    keeps the number of the first. Raises TagNotSeenError where ECR may not show the push yet.
     """
-    config = settings()
-    push = Push.from_event(event["push"], by_tag=config.by_tag)
-    restart = event["push"].get("restart")
-    drawn = ledger.next_in_order(table=config.ledger, push=push)
+    table, document = settings().ledger, event["push"]
+    push = Push.from_event(document, by_tag=settings().by_tag)
+    restart, retry = document.get("restart"), document.get("retry")
+    if restart:
+        _hold_against_the_ledger(push, document)
+    elif "image" in document:
+        raise BadEventError("The event brings along what its image says, which only a restart may.")
+    before = _attempt_before(push, retry) if retry else None
+    number = ledger.next_in_order(table=table, push=push, now=time.time())
+    if restart:
+        number = restart["sequence"]
+    elif before and before.sequence:
+        number = before.sequence
     sequence = ledger.claim(
-        table=config.ledger,
-        push=push,
-        execution=event["execution"],
-        sequence=restart["sequence"] if restart else drawn,
-        restart=restart,
+        table=table, push=push, execution=event["execution"], sequence=number, restart=restart, retry=retry
     )
     if sequence is None:
         logger.info("Another execution has this push", extra={"app": push.app})
@@ -35,12 +45,48 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return _admit_restart(push, restart)
     now = ecr.digest_of(repository=push.repository, tag=push.tag)
     if now != push.digest:
+        _wait_for_ecr(push, now)
         reason = f"The tag points to {now} by now." if now else "The tag is gone."
         outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
         return {"verdict": "superseded", "sequence": sequence}
-    ledger.note_in_order(table=config.ledger, push=push, sequence=sequence)
+    as_of = int((document.get("found") or {}).get("at", 0))
+    instead_of = before.deployment if before else ""
+    if document.get("asked") and (known := ledger.tag(table=table, app=push.app, tag=push.tag)):
+        # Somebody wants it deployed once more, however it was dealt with before.
+        instead_of = known.deployment
+    other = ledger.claim_tag(table=table, push=push, as_of=as_of, instead_of=instead_of)
+    if other:
+        outcomes.settle(push, outcomes.DUPLICATE, None, reason=f"{other} deals with this push.")
+        return {"verdict": "duplicate", "sequence": sequence}
+    ledger.note_in_order(table=table, push=push, sequence=sequence)
     logger.info("Admitted a push", extra={"app": push.app, "sequence": sequence})
     return {"verdict": "admitted", "sequence": sequence, "at": time.time()}
+
+
+def _wait_for_ecr(push: Push, now: str) -> None:
+    """Look again where ECR may still show to what the tag pointed before this push."""
+    if time.time() - push.pushed_at > YOUNG:
+        return
+    known = ledger.tag(table=settings().ledger, app=push.app, tag=push.tag)
+    if not now or (known and known.digest == now and known.as_of <= push.pushed_at):
+        raise TagNotSeenError(f"ECR does not show yet that {push.repository}:{push.tag} is {push.digest}.")
+
+
+def _attempt_before(push: Push, retry: dict[str, Any]) -> ledger.Deployment:
+    before = ledger.deployment(table=settings().ledger, app=push.app, time=push.time, name=str(retry["of"]))
+    if before is None or (before.tag, before.digest) != (push.tag, push.digest):
+        raise BadEventError("The event asks for a further attempt, but the ledger knows of none before it.")
+    return before
+
+
+def _hold_against_the_ledger(push: Push, document: dict[str, Any]) -> None:
+    """A restart is of what the ledger says is current, whatever the event says."""
+    current, restart = ledger.current(table=settings().ledger, app=push.app), document["restart"]
+    if current is None or current.deployment != restart["deployment"]:
+        return
+    said = (restart["sequence"], restart["revision"], document.get("image"), push.digest)
+    if said != (current.sequence, current.revision, current.image, current.digest):
+        raise BadEventError("The event asks for a restart of something else than what the ledger says is live.")
 
 
 def _admit_restart(push: Push, restart: dict[str, Any]) -> dict[str, Any]:

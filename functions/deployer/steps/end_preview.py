@@ -1,5 +1,6 @@
 """On *ECR Image Action* DELETE: a preview ends when its tag is deleted."""
 
+import time
 from typing import Any
 
 from deployer import previews
@@ -17,6 +18,11 @@ def handler(event: dict[str, Any], context: object) -> None:
     if not config.is_preview(tag) or ecr.digest_of(repository=repository, tag=tag):
         return
     app = f"{repository}:{tag}"
+    # The same image may be pushed again, which is a push then.
+    known = ledger.tag(table=config.ledger, app=app, tag=tag)
+    if known and known.digest:
+        as_of = max(known.as_of, int(time.time()))
+        ledger.see_tag(table=config.ledger, app=app, tag=tag, digest="", as_of=as_of, seen=known)
     current = ledger.current(table=config.ledger, app=app)
     if current:
         previews.end(app=app, current=current, reason=TAG_DELETED)

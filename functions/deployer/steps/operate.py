@@ -43,7 +43,8 @@ def _deploy(operation: Operation) -> dict[str, str]:
         raise NotPossible(f"There is no image {repository}:{tag}. Push it, and it will be deployed.")
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     push = Push(f"deploy-{uuid.uuid4().hex}", now, operation.app, tag, digest)
-    step_functions.start_execution(machine=watch().state_machine, name=push.deployment, document=push.event())
+    document = push.event() | {"asked": True, "found": {"at": push.pushed_at}}
+    step_functions.start_execution(machine=watch().state_machine, name=push.deployment, document=document)
     logger.info("Deploys again", extra={"app": push.app, "tag": tag, "digest": digest})
     return {
         "status": "started",

@@ -30,6 +30,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     url = event["switch"]["url"]
     steps = ("health", "findings", "task", "switch", "stopped")
     notes = [*_port_note(event), *(note for step in steps for note in event.get(step, {}).get("notes", []))]
+    if "retry" in event:
+        notes.append(f"It was tried {event['retry']['attempt']} times: before, something failed on AWS's side.")
     if "restart" in event:
         news = mail.live_again(push, url, event["restart"]["reason"], notes, where)
     else:

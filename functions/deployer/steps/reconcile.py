@@ -6,7 +6,7 @@ from typing import Any
 
 from deployer import mailing, sweep_acts, sweep_facts
 from deployer.aws import ec2, ledger
-from deployer.domain.sweep import Act, EndApp, decide
+from deployer.domain.sweep import Act, DeployPush, EndApp, decide
 from deployer.observe import count, logger
 from deployer.settings import settings
 from deployer.sweep_facts import Account
@@ -20,6 +20,8 @@ BEGINS_APPS_FOR = 180
 NOTES_EVERY = 5
 # How often an app is looked at in one sweep: what an act changes may call for the next.
 ROUNDS = 3
+# How many pushes may count as lost in one sweep: should that ever be a mistake, it is a small one.
+MISSED_AT_MOST = 3
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
@@ -31,7 +33,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     after it.
     """
     table, now, name = settings().ledger, int(time.time()), uuid.uuid4().hex
-    sweep = ledger.begin_sweep(table=table, sweep=name, now=now, until=now + TAKES_AT_MOST)
+    sweep = ledger.begin_sweep(
+        table=table, sweep=name, now=now, until=now + TAKES_AT_MOST, watching=sweep_facts.watching()
+    )
     if sweep is None:
         return {"skipped": "another sweep is at it"}
     if sweep.died:
@@ -39,7 +43,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         count(UNFINISHED)
     after = sweep.after
     try:
-        account = sweep_facts.of_account(sweep.since)
+        account = sweep_facts.of_account(sweep)
         done: dict[str, Any] = {}
         after = _look_after_all(account, sweep.after, name, done)
         if account.started is not None:
@@ -87,12 +91,17 @@ def _look_after(app: str, account: Account, sweep: str) -> list[str]:
             ledger.note_sweep(table=settings().ledger, sweep=sweep, app=app)
         tried.update(due)
         for act in due:
+            if isinstance(act, DeployPush) and account.missed >= MISSED_AT_MOST:
+                logger.warning("Left a push to the next sweep", extra={"app": app})
+                continue
+            account.missed += isinstance(act, DeployPush)
             try:
                 said += filter(None, [sweep_acts.carry_out(act, facts)])
             except Exception as error:
                 said.append(_failed(app, error))
-        # What has ended is over for this sweep: a push that brings it back soon has its URL again.
-        if len(said) == before or any(isinstance(act, EndApp) for act in due):
+        # What has ended is over for this sweep: a push that brings it back soon has its URL again. And what has
+        # just begun to be deployed has other tasks than were listed.
+        if len(said) == before or any(isinstance(act, EndApp | DeployPush) for act in due):
             break
     if said:
         logger.warning("The sweep found something", extra={"app": app, "acts": said})
