@@ -67,6 +67,9 @@ READ_ENVIRONMENT = {
 # Of the gate, which also has BLOCK_ON_FINDINGS.
 GATE_ENVIRONMENT = {"WHEN_NOT_SCANNED": "refuse"}
 
+# Of the step that registers revisions.
+REGISTER_ENVIRONMENT = {"PREVIEW_SECRETS": "own"}
+
 # Of the two functions that look after the apps.
 WATCH_ENVIRONMENT = {
     "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:111122223333:stateMachine:deploy",
@@ -84,7 +87,8 @@ if "PORTCALL_IAM_DECISIONS" in os.environ:
 # At import time: Powertools reads its names when the steps are imported.
 for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
     del os.environ[name]
-os.environ.update(FUNCTION_ENVIRONMENT | READ_ENVIRONMENT | GATE_ENVIRONMENT | WATCH_ENVIRONMENT)
+os.environ.update(FUNCTION_ENVIRONMENT | READ_ENVIRONMENT | GATE_ENVIRONMENT | REGISTER_ENVIRONMENT)
+os.environ.update(WATCH_ENVIRONMENT)
 
 
 @pytest.fixture(scope="session")

@@ -121,6 +121,11 @@ def gate() -> Gate:
     return Gate(os.environ["BLOCK_ON_FINDINGS"], os.environ["WHEN_NOT_SCANNED"] == "deploy")
 
 
+def previews_read_production() -> bool:
+    """Whether previews get the secrets of production too; only RegisterTaskDefinition is told."""
+    return os.environ["PREVIEW_SECRETS"] == "production"
+
+
 @cache
 def watch() -> Watch:
     """`REPOSITORY_PATTERNS` are separated by commas; an empty one matches nothing."""

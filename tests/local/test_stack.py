@@ -661,6 +661,28 @@ def by_subject(stack: Installed, subject: str) -> Received:
     return mail
 
 
+@pytest.fixture
+def secrets(stack: Installed) -> Iterator[None]:
+    """Of production and of previews, under a key of the account, so that the role needs both trees for it too."""
+    kms, ssm = stack.cloud.client("kms"), stack.cloud.client("ssm")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kept = {"portcall/shop/web/WORD": "of-production", "portcall/shop/web/OTHER": "of-production"}
+    kept |= {"portcall-previews/shop/web/WORD": "of-previews"}
+    for name, value in kept.items():
+        ssm.put_parameter(Name=f"/{name}", Value=value, Type="SecureString", KeyId=key)
+    yield
+    for name in kept:
+        ssm.delete_parameter(Name=f"/{name}")
+
+
+def given_secrets(port: int) -> list[str]:
+    """What the environments of all containers have of them."""
+    line = ["docker", "inspect", "--format", "{{json .Config.Env}}", *containers(port)]
+    environments = map(json.loads, subprocess.check_output(line, text=True).splitlines())
+    return sorted(each for environment in environments for each in environment if "=of-pr" in each)
+
+
+@pytest.mark.usefixtures("secrets")
 def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(stack: Installed) -> None:
     eventually(lambda: len(containers(stack.cloud.port)) == len(stack.tasks()))
     before = inventory(stack.cloud)
@@ -686,6 +708,7 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(s
         assert mail.attributes == {"app": f"shop/web:{tag}", "outcome": "deployed"}
     assert urls["pr-7"] != urls["pr-8"]
     assert len(third.tasks()) == 2
+    assert given_secrets(stack.cloud.port) == ["WORD=of-previews", "WORD=of-previews"]
     push("pr-9")
     assert "shop/web:pr-7, shop/web:pr-8" in by_subject(third, "shop/web:pr-9 was refused").text
 
@@ -705,6 +728,9 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(s
     assert third.sweep() == {"shop/web:pr-9": ["ended it"]}
     by_subject(third, "shop/web:pr-9 has ended: its time was up at ")
     eventually(lambda: len(third.tasks()) == 1)
+    push("latest")
+    by_subject(third, "shop/web:latest is live")
+    assert {"OTHER=of-production", "WORD=of-production"} <= set(given_secrets(stack.cloud.port))
 
     third.sam("delete", "--no-prompts")
     assert inventory(stack.cloud) == before

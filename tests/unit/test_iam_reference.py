@@ -56,6 +56,8 @@ WILDCARDS: dict[str, tuple[str, set[str]]] = {
     f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{STACK}-DeployStateMachine:*": ("one for each push", set()),
     f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/portcall/flask-app/*": ("whatever an app needs", set()),
     f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/portcall/team/*/*": ("whatever an app needs", set()),
+    f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/portcall-previews/flask-app/*": ("whatever an app needs", set()),
+    f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/portcall-previews/team/*/*": ("whatever an app needs", set()),
     f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*": ("the parameters' keys are the user's", {"kms:ViaService"}),
     f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{STACK}-StepsLogGroup:*": ("its streams", set()),
     f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{STACK}-AppLogGroup:*": ("its streams", set()),

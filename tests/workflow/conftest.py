@@ -78,7 +78,7 @@ class World:
     # What the registry holds under a digest, if it is another than the plain image of `manifest()`.
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
     configuration: dict[str, Any] = field(default_factory=lambda: {"Cmd": ["app"]})
-    parameters: dict[str, str] = field(default_factory=dict)
+    parameters: set[str] = field(default_factory=set)
     listens: list[int] | None = None
     speaks_tls: bool = False
     location: str = ""
@@ -375,7 +375,8 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
 
     def parameters(*, path: str) -> dict[str, str]:
         world.may_fail("parameters")
-        return {name: arn for name, arn in world.parameters.items() if arn.endswith(f"{path}{name}")}
+        names = {arn: arn.partition(":parameter")[2].rpartition("/") for arn in world.parameters}
+        return {name: arn for arn, (folder, _, name) in names.items() if f"{folder}/" == path}
 
     def tell(operation: str, **arguments: str) -> bool:
         status, _, _ = getattr(interpreter, f"_{operation}")(arguments)

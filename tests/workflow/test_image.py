@@ -132,7 +132,7 @@ def test_an_app_that_asks_for_its_port_is_told(deploy, world, push):
 
 def test_parameters_are_given_as_references(deploy, world, push):
     arn = "arn:aws:ssm:eu-west-1:111122223333:parameter/portcall/flask-app/TOKEN"
-    world.parameters = {"TOKEN": arn}
+    world.parameters = {arn}
     deploy(push(1))
     assert container(world)["secrets"] == [{"name": "TOKEN", "valueFrom": arn}]
 

@@ -248,3 +248,55 @@ def test_a_preview_that_is_pushed_again_before_that_has_its_url_back(deploy, wor
     assert current("pr-7").url == url
     assert world.mails[-1]["text"].splitlines()[0] == url
     assert sweep() == {}
+
+
+PARAMETERS = "arn:aws:ssm:eu-west-1:111122223333:parameter"
+PRODUCTION, PREVIEWS = f"{PARAMETERS}/portcall/flask-app", f"{PARAMETERS}/portcall-previews/flask-app"
+KEPT = {
+    f"{PRODUCTION}/DATABASE_URL",
+    f"{PRODUCTION}/API_KEY",
+    f"{PREVIEWS}/DATABASE_URL",
+    f"{PARAMETERS}/portcall-previews/another-app/OTHERS",
+}
+
+
+def secrets_of(world):
+    (container,) = world.revisions[-1]["containerDefinitions"]
+    return [each["valueFrom"] for each in container["secrets"]]
+
+
+def test_a_preview_gets_secrets_of_its_own_and_none_of_production(deploy, world, tagged):
+    world.parameters = KEPT
+    deploy(tagged("pr-7"))
+    assert secrets_of(world) == [f"{PREVIEWS}/DATABASE_URL"]
+
+
+@pytest.mark.parametrize("tag", ["pr-7", "latest2", "LATEST", "production"])
+def test_a_preview_gets_no_secret_of_production_where_it_has_none_of_its_own(deploy, world, tagged, tag):
+    world.parameters = {f"{PRODUCTION}/DATABASE_URL"}
+    deploy(tagged(tag))
+    assert secrets_of(world) == []
+
+
+def test_previews_get_the_secrets_of_production_where_the_install_says_so(deploy, world, tagged, monkeypatch):
+    monkeypatch.setenv("PREVIEW_SECRETS", "production")
+    world.parameters = KEPT
+    deploy(tagged("pr-7"))
+    # Sorted by name; its own DATABASE_URL comes before that of production.
+    assert secrets_of(world) == [f"{PRODUCTION}/API_KEY", f"{PREVIEWS}/DATABASE_URL"]
+
+
+@pytest.mark.parametrize("previews", ["own", "production"])
+def test_a_lasting_tag_gets_the_secrets_of_production_alone(deploy, world, tagged, monkeypatch, previews):
+    monkeypatch.setenv("PREVIEW_SECRETS", previews)
+    world.parameters = KEPT
+    deploy(tagged("latest"))
+    assert secrets_of(world) == [f"{PRODUCTION}/API_KEY", f"{PRODUCTION}/DATABASE_URL"]
+
+
+def test_where_the_repository_is_the_app_no_tag_is_a_preview(deploy, world, tagged, monkeypatch):
+    monkeypatch.setenv("ENVIRONMENTS", "repository")
+    settings.cache_clear()
+    world.parameters = KEPT
+    deploy(tagged("pr-7"))
+    assert secrets_of(world) == [f"{PRODUCTION}/API_KEY", f"{PRODUCTION}/DATABASE_URL"]

@@ -5,12 +5,12 @@ from typing import Any
 
 from deployer import outcomes
 from deployer.aws import ecs, ledger, ssm
-from deployer.domain import task_definition
+from deployer.domain import parameters, task_definition
 from deployer.domain.errors import PreviewLimitError
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
 from deployer.observe import logger
-from deployer.settings import Settings, settings
+from deployer.settings import Settings, previews_read_production, settings
 
 NAMED = 20
 
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         task_definition.request(
             push,
             ImageSpec.from_document(event["image"]),
-            secrets=ssm.parameters(path=f"/portcall/{push.repository}/"),
+            secrets=_secrets(push, config),
             stack=config.stack,
             registry=config.registry,
             execution_role=config.execution_role,
@@ -47,6 +47,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     )
     logger.info("Registered a revision", extra={"app": push.app, "digest": push.digest, "revision": revision})
     return {"verdict": "registered", "arn": revision, "at": time.time()}
+
+
+def _secrets(push: Push, config: Settings) -> dict[str, str]:
+    paths = parameters.paths(
+        push.repository,
+        is_preview=config.is_preview(push.tag),
+        previews_read_production=previews_read_production(),
+    )
+    return {name: arn for path in paths for name, arn in ssm.parameters(path=path).items()}
 
 
 def _take_slot(app: str, config: Settings) -> None:
