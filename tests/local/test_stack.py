@@ -667,7 +667,7 @@ def secrets(stack: Installed) -> Iterator[None]:
     kms, ssm = stack.cloud.client("kms"), stack.cloud.client("ssm")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     kept = {"portcall/shop/web/WORD": "of-production", "portcall/shop/web/OTHER": "of-production"}
-    kept |= {"portcall-previews/shop/web/WORD": "of-previews"}
+    kept |= {f"portcall-previews/{name}/WORD": f"of-previews-of-{name}" for name in ("shop/web", "third-app")}
     for name, value in kept.items():
         ssm.put_parameter(Name=f"/{name}", Value=value, Type="SecureString", KeyId=key)
     yield
@@ -692,25 +692,28 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(s
     parameters += ["CreateRepositories=shop", "Environments=tag", "MaxPreviews=2"]
     third.sam("deploy", "--template-file", built, "--parameter-overrides", *parameters)
 
-    def push(tag: str, **configuration: Any) -> str:
+    def push(tag: str, repository: str = "shop/web", **configuration: Any) -> str:
         # The first of them creates the repository.
         command = ["sh", "-c", f": {tag}; httpd -f -p 80"]
         return third.cloud.push(
-            "shop/web", command, tag=tag, **{"ExposedPorts": {"80/tcp": {}}, **configuration}
+            repository, command, tag=tag, **{"ExposedPorts": {"80/tcp": {}}, **configuration}
         )
 
     urls = {}
-    for tag in ("pr-7", "pr-8"):
-        push(tag)
-        mail = by_subject(third, f"shop/web:{tag} is live: http://")
+    for repository, tag in (("shop/web", "pr-7"), ("third-app", "pr-8")):
+        push(tag, repository)
+        mail = by_subject(third, f"{repository}:{tag} is live: http://")
         urls[tag] = mail.text.splitlines()[0]
         assert "It is a preview: it ends at " in mail.text
-        assert mail.attributes == {"app": f"shop/web:{tag}", "outcome": "deployed"}
+        assert mail.attributes == {"app": f"{repository}:{tag}", "outcome": "deployed"}
     assert urls["pr-7"] != urls["pr-8"]
     assert len(third.tasks()) == 2
-    assert given_secrets(stack.cloud.port) == ["WORD=of-previews", "WORD=of-previews"]
+    assert given_secrets(stack.cloud.port) == [
+        "WORD=of-previews-of-shop/web",
+        "WORD=of-previews-of-third-app",
+    ]
     push("pr-9")
-    assert "shop/web:pr-7, shop/web:pr-8" in by_subject(third, "shop/web:pr-9 was refused").text
+    assert "shop/web:pr-7, third-app:pr-8" in by_subject(third, "shop/web:pr-9 was refused").text
 
     third.cloud.client("ecr").batch_delete_image(repositoryName="shop/web", imageIds=[{"imageTag": "pr-7"}])
     assert urls["pr-7"] in by_subject(third, "shop/web:pr-7 has ended: its tag was deleted").text
@@ -728,8 +731,8 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(s
     assert third.sweep() == {"shop/web:pr-9": ["ended it"]}
     by_subject(third, "shop/web:pr-9 has ended: its time was up at ")
     eventually(lambda: len(third.tasks()) == 1)
-    push("latest")
-    by_subject(third, "shop/web:latest is live")
+    (lasting,) = third.deployments.ended("shop/web", push("latest"))
+    assert lasting["status"] == "SUCCEEDED", lasting.get("cause")
     assert {"OTHER=of-production", "WORD=of-production"} <= set(given_secrets(stack.cloud.port))
 
     third.sam("delete", "--no-prompts")
