@@ -35,7 +35,8 @@ def heal(*, app: str, current: ledger.Current, task: Task | None, stop: str) -> 
         halt = dataclasses.replace(current, healing=stop, halted=BY_HAND, told_at=now)
         return "halted" if _change(app, halt, current) else "known"
     crashes = [at for at in current.crashes if at > now - WITHIN]
-    if task and task.crashed:
+    # A stop that is dealt with once more has been counted.
+    if task and task.crashed and "#" not in stop:
         crashes.append(now)
     reason = task.why_stopped() if task else "The task was gone, and nobody knows why"
     new = dataclasses.replace(current, healing=stop, reason=reason, crashes=crashes)

@@ -1,5 +1,7 @@
 """An app that stops by itself is started again; one that keeps crashing, or was stopped by hand, is not."""
 
+import dataclasses
+
 import pytest
 from deployer import mailing
 from deployer.aws import ledger
@@ -219,3 +221,32 @@ def test_an_event_cannot_say_what_its_image_says(deploy, world, push):
     """Only ReadImage does, and the gate is behind it."""
     assert deploy({**push(1), "image": {"verdict": "app", "gated": False}}).error == "BadEventError"
     assert world.started == {}
+
+
+def test_a_crash_counts_once_however_often_it_is_dealt_with(deploy, world, push, stop):
+    deploy(push(1))
+    world.faults["register_task_definition"] = []
+    world.faults["RegisterTaskDefinition"] = [AccessDeniedError("denied")] * 2
+    stop(times=1)
+    for _ in range(2):
+        reconcile.handler({"id": "sweep"}, LambdaContext())
+    assert not current().halted
+    assert world.live() == {current().task}
+
+
+@pytest.mark.parametrize("over", ["ended", "gone"])
+def test_a_restart_does_not_bring_back_what_has_ended_meanwhile(deploy, world, push, stop, over):
+    deploy(push(1))
+
+    def end() -> None:
+        seen = current()
+        ended = dataclasses.replace(seen, ended=True, halted="Its time was up.")
+        ledger.change_current(table="ledger", app="flask-app", new=ended, seen=seen)
+        if over == "gone":
+            ledger.forget(table="ledger", app="flask-app", seen=current())
+
+    world.faults["probe"] = [end]
+    stop(times=1)
+    assert len(world.mails) == 1
+    assert world.live() == set()
+    assert current() is None or current().ended

@@ -30,12 +30,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)
     seen = ledger.current(table=config.ledger, app=push.app)
-    if seen and seen.deployment != push.deployment and _is_later(seen, event):
-        if seen.address:
+    if not (seen and seen.deployment == push.deployment) and _gives_way(seen, event):
+        if seen and seen.address:
             # An attempt before this one may have led it here a moment too late.
             address.lead(push.app)
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason="Portcall: superseded")
-        reason = f"Another deployment, {seen.deployment}, took the place."
+        reason = f"Another deployment, {seen.deployment}, took the place." if seen else "The app has ended."
         outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
         return {"verdict": "superseded", "version": 0, "url": "", "previous": "", "notes": []}
     if seen is None or seen.deployment != push.deployment:
@@ -53,11 +53,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {"verdict": "current", **told, "notes": [*retired.stop(push, seen), *notes]}
 
 
-def _is_later(seen: ledger.Current, event: dict[str, Any]) -> bool:
-    """Whether what serves was pushed later; a restart takes only the place of what it restarts."""
+def _gives_way(seen: ledger.Current | None, event: dict[str, Any]) -> bool:
+    """Whether what serves was pushed later. A restart replaces only what it restarts, unless that ended."""
     if "restart" in event:
-        return bool(seen.deployment != event["restart"]["deployment"])
-    return bool(seen.sequence >= event["admission"]["sequence"])
+        return seen is None or seen.ended or bool(seen.deployment != event["restart"]["deployment"])
+    return seen is not None and bool(seen.sequence >= event["admission"]["sequence"])
 
 
 def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None) -> ledger.Current:
