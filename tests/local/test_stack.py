@@ -509,8 +509,8 @@ def test_a_second_stack_deploys_its_own_pushes_and_leaves_nothing_when_it_is_del
 
     # What a deletion that was not done in one go has left, and a deployment that is under way.
     ecs = stack.cloud.client("ecs")
-    for _ in range(3):
-        left = ecs.register_task_definition(family="second_gone-app", containerDefinitions=[{"name": "app", "image": "gone"}])  # fmt: skip
+    for number in range(3):  # of a family each, for ECS makes one revision of a family at a time
+        left = ecs.register_task_definition(family=f"second_gone-app-{number}", containerDefinitions=[{"name": "app", "image": "gone"}])  # fmt: skip
         ecs.deregister_task_definition(taskDefinition=left["taskDefinition"]["taskDefinitionArn"])
     digest = second.push()
     eventually(lambda: second.deployments.of(second.app, digest))
