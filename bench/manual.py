@@ -56,7 +56,9 @@ def _network(setting: Setting) -> dict[str, str]:
         if "RunTask" in each["FunctionName"]
     )
     variables = function["Environment"]["Variables"]
-    return {"subnets": variables["SUBNET_IDS"], "securityGroups": variables["SECURITY_GROUP_ID"]}
+    in_vpc = [{"Name": "vpc-id", "Values": [variables["VPC_ID"]]}]
+    group = setting.client("ec2").describe_security_groups(Filters=in_vpc)["SecurityGroups"][0]["GroupId"]
+    return {"subnets": variables["SUBNET_IDS"], "securityGroups": group}
 
 
 def _aws(setting: Setting, *arguments: str) -> Any:

@@ -19,10 +19,6 @@ CHECKOV = {
     ): "DynamoDB encrypts with its own key; what became of pushes is no secret from the account.",
     ("CKV_AWS_136", "Repository"): "ECR encrypts with its own key.",
     ("CKV_AWS_158", r"(App|Steps)LogGroup"): "CloudWatch encrypts with its own key.",
-    (
-        "CKV_AWS_23",
-        "AppSecurityGroup",
-    ): "Each rule has one; checkov cannot read the rule that only some installs have.",
     ("CKV_AWS_26", "Topic"): "The mails go out as they are; a key of one's own would cost a dollar a month.",
     ("CKV_AWS_27", r"Undelivered\w+"): "SQS encrypts new queues with its own key.",
     (

@@ -106,13 +106,17 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
+# Members that requests are made of again.
+SAMPLES = {"IpProtocol": "tcp", "CidrIp": "198.51.100.0/24", "CidrIpv6": "2001:db8::/32"}
+
+
 def _sample(shape: Shape | None, above: tuple[str, ...] = ()) -> Any:
     """A value of a shape: each list has one entry, each structure all members, no token a next page."""
     if shape is None or shape.name in above:
         return {}
     above = (*above, shape.name)
     if isinstance(shape, StructureShape):
-        found = {name: _sample(member, above) for name, member in shape.members.items()}
+        found = {name: SAMPLES.get(name) or _sample(member, above) for name, member in shape.members.items()}
         return {name: each for name, each in found.items() if "oken" not in name and name != "failures"}
     if isinstance(shape, ListShape):
         return [_sample(shape.member, above)]

@@ -35,7 +35,6 @@ FUNCTION_ENVIRONMENT = {
     "CLUSTER_ARN": "arn:aws:ecs:eu-west-1:111122223333:cluster/portcall",
     "SUBNET_IDS": "subnet-0a1b2c3d,subnet-4e5f6071",
     "VPC_ID": "vpc-0a1b2c3d",
-    "SECURITY_GROUP_ID": "sg-0a1b2c3d",
     "PROBE_GROUP_ID": "",
     "ALLOWED_CIDR": "0.0.0.0/0",
     "EXECUTION_ROLE_ARN": "arn:aws:iam::111122223333:role/execution",

@@ -7,10 +7,6 @@ from deployer.domain.errors import TransientError
 from deployer.observe import logger
 from deployer.settings import settings
 
-# The IP of a task that has stopped may be somebody else's soon. Names below example.com are reserved for ever
-# (RFC 2606) and none but www is in the DNS. API Gateway refuses names outside public top-level domains, such as
-# .invalid (https://github.com/aws/aws-cdk/issues/24017).
-NOWHERE = "http://stopped.example.com/"
 # How often letting go is tried at once, and after how many seconds each.
 ATTEMPTS, PAUSE_SECONDS = 4, 0.5
 
@@ -23,12 +19,8 @@ def lead(app: str) -> None:
     """
     table = settings().ledger
     current = ledger.current(table=table, app=app)
-    while current and current.address:
-        apigateway.move_address(
-            address=current.address,
-            target=NOWHERE if current.healing or current.halted else current.direct_url,
-            version=current.version,
-        )
+    while current and current.stable_url:
+        apigateway.move_address(address=current.stable_url, app=app, target=current.target)
         before, current = current, ledger.current(table=table, app=app)
         if current == before:
             return

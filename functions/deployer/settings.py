@@ -14,8 +14,8 @@ from deployer.domain.push import Push
 class Settings:
     """Sources: `Globals.Function.Environment` in template.yaml.
 
-    `port` is the one that `security_group` opens; for others a group is made in `vpc`, open to `cidr` and,
-    where that keeps the world out, to the group `probe_group` of the health check. `by_tag` says that each
+    `port` is that of an app whose image names none. Security groups are made in `vpc`, open to `cidr` and, if
+    that keeps the world out, to the group `probe_group` of the health check. `by_tag` says that each
     tag is an app of its own; all but `lasting_tags`, a pattern with `*`, are previews. `stable_url` says that
     apps get an address that stays.
     """
@@ -26,7 +26,6 @@ class Settings:
     cluster: str
     subnets: tuple[str, ...]
     vpc: str
-    security_group: str
     probe_group: str
     cidr: str
     execution_role: str
@@ -144,7 +143,6 @@ def settings() -> Settings:
         cluster=env["CLUSTER_ARN"],
         subnets=tuple(env["SUBNET_IDS"].split(",")),
         vpc=env["VPC_ID"],
-        security_group=env["SECURITY_GROUP_ID"],
         probe_group=env["PROBE_GROUP_ID"],
         cidr=env["ALLOWED_CIDR"],
         execution_role=env["EXECUTION_ROLE_ARN"],

@@ -42,9 +42,6 @@ def carry_out(act: Act, facts: Facts) -> str:
             ledger.close(table=table, app=app, deployments=[_open(facts, name) for name in names])
             return ""
         case sweep.StopTask(task):
-            if facts.current and task in facts.current.retired:
-                # Its hand-over was not brought to an end, so the address may still lead to it.
-                address.lead(app)
             ecs.stop_task(
                 cluster=settings().cluster, task=task, reason="Portcall: no deployment owns this task"
             )
@@ -54,9 +51,17 @@ def carry_out(act: Act, facts: Facts) -> str:
             return f"told that {app} is down" if notified else ""
         case sweep.RestartApp(stop):
             return _restart(facts, stop)
+        case sweep.LeadAddress():
+            address.let_go(app)
+            return "led its address on"
         case sweep.CloseAddress(api):
             apigateway.close_address(api)
             return f"closed {api}"
+        case sweep.ForgetAddress():
+            if facts.current:
+                without = dataclasses.replace(facts.current, address=None)
+                ledger.change_current(table=table, app=app, new=without, seen=facts.current)
+            return ""
         case sweep.DeployPush(push):
             return _deploy(push, facts)
         case sweep.SeeTag(tag, digest):

@@ -34,14 +34,15 @@ class Account:
     listed: set[str] = field(default_factory=set)
     tasks: dict[str, dict[str, str]] | None = None
     images: dict[str, list[Image]] = field(default_factory=dict)
-    addresses: dict[str, list[str]] = field(default_factory=dict)
+    # API -> where it leads; None if they could not be listed.
+    addresses: dict[str, dict[str, str]] | None = None
     slots: set[str] = field(default_factory=set)
     started: set[str] | None = None
     incomplete: bool = False
 
     def apps(self) -> list[str]:
         """Every app of which anything is known."""
-        return sorted({*self.listed, *self.images, *(self.tasks or ()), *self.addresses, *self.slots})
+        return sorted({*self.listed, *self.images, *(self.tasks or ()), *(self.addresses or ()), *self.slots})
 
     @property
     def heard_of(self) -> set[str]:
@@ -55,7 +56,7 @@ class Account:
             yield
         except DeployError as error:
             self.incomplete = True
-            logger.warning("Something could not be listed", extra={"what": what, "reason": str(error)})
+            logger.error("Something could not be listed", extra={"what": what, "reason": str(error)})
 
 
 def watching() -> str:
@@ -77,8 +78,7 @@ def of_account(begun: ledger.Sweep) -> Account:
                 with account.part(repository):
                     _list_images(account, repository)
     with account.part("addresses"):
-        for api, app in apigateway.addresses_of(stack=settings().stack).items():
-            account.addresses.setdefault(app, []).append(api)
+        _list_addresses(account)
     return account
 
 
@@ -91,6 +91,13 @@ def _list_tasks(account: Account) -> None:
         app = app_tags.app(tags)
         if app and tags.get("portcall:deployment") == started_by:
             account.tasks.setdefault(app, {})[task.arn] = started_by
+
+
+def _list_addresses(account: Account) -> None:
+    found = apigateway.addresses_of(stack=settings().stack)
+    account.addresses = {}
+    for each in found:
+        account.addresses.setdefault(each.app, {})[each.address.api] = each.target
 
 
 def _list_images(account: Account, repository: str) -> None:
@@ -117,7 +124,7 @@ def of_app(app: str, account: Account) -> Facts:
         listed=app in account.listed,
         tasks=None if account.tasks is None else account.tasks.get(app, {}),
         images=account.images.get(app, ()),
-        addresses=account.addresses.get(app, ()),
+        addresses=None if account.addresses is None else account.addresses.get(app, {}),
         has_slot=app in account.slots,
         open=open_ones,
         endings=endings,

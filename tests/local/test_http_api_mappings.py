@@ -1,12 +1,13 @@
-"""What API Gateway makes of a target, and what it adds to an answer."""
+"""What API Gateway makes of a target, and which it refuses."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from deployer.address import NOWHERE
+from deployer.domain.endpoint import NOWHERE
 
 from tests.local.conftest import Cloud
 from tests.local.test_http_apis import Api, app
@@ -38,25 +39,12 @@ def test_a_target_becomes_a_whole_api_that_passes_on(cloud: Cloud) -> None:
         assert front.status("GET", "/teapot") == 418
 
 
-def test_an_answer_is_mapped_by_its_status(cloud: Cloud) -> None:
-    mapped = {
-        "200": {
-            "overwrite:header.Content-Type": "text/other",
-            "append:header.set-cookie": "c=3",
-            "overwrite:header.x-version": "7",
-        },
-        "302": {"remove:header.location": "''"},
-    }
-    with app("web") as url, quick(cloud, url) as front:
-        ids = {"ApiId": front.id, "IntegrationId": front.made["IntegrationId"]}
-        front.client.update_integration(**ids, ResponseParameters=mapped)
-        found, _ = front.ask()
-        assert found.headers.get_all("Content-Type") == ["text/other"]
-        assert found.headers.get_all("Set-Cookie") == ["a=1", "b=2", "c=3"]
-        assert found.headers["X-Version"] == "7"
-        redirect, _ = front.ask("GET", "/redirect")
-        assert (redirect.status, redirect.headers["Location"]) == (302, None)
-        assert front.ask("GET", "/teapot")[0].headers["X-Version"] is None
+def test_a_target_can_be_moved(cloud: Cloud) -> None:
+    with app("first") as first, app("second") as second, quick(cloud, first) as front:
+        assert json.loads(front.ask()[1])["app"] == "first"
+        front.client.update_api(ApiId=front.id, Target=second)
+        assert json.loads(front.ask("GET", "/a/b?c=d")[1])["target"] == "/a/b?c=d"
+        assert json.loads(front.ask()[1])["app"] == "second"
 
 
 @pytest.mark.parametrize(

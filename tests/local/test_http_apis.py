@@ -114,6 +114,16 @@ def test_a_request_comes_through_as_it_is_and_says_where_it_came_from(cloud: Clo
         assert headers["host"] == urlsplit(url).netloc
 
 
+@pytest.mark.parametrize(
+    ("asked", "arrives"), [("/a%2Fb", "/a/b"), ("/%C3%A4%3Fx", "/%C3%A4%3Fx"), ("/a%2525b", "/a%2525b")]
+)
+def test_escapes_in_a_path_are_decoded_and_what_no_path_may_hold_is_escaped_again(
+    cloud: Cloud, asked: str, arrives: str
+) -> None:
+    with app("web") as url, api(cloud, url) as front:
+        assert json.loads(front.ask("GET", asked)[1])["target"] == arrives
+
+
 def test_an_answer_comes_through_as_it_is(cloud: Cloud) -> None:
     with app("web") as url, api(cloud, url) as front:
         redirect, _ = front.ask("GET", "/redirect")
@@ -188,37 +198,38 @@ def test_it_opens_with_its_stage_and_closes_with_the_api(cloud: Cloud) -> None:
     assert eventually(closed)
 
 
-def test_managing_apis_is_asked_for_the_paths_of_the_management_api(cloud: Cloud) -> None:
+def test_an_api_is_known_by_its_name_and_its_tags_and_its_parts_by_nothing(cloud: Cloud) -> None:
+    """Tags are inherited in API Gateway's API for REST APIs only."""
     arn = f"arn:aws:apigateway:{cloud.region}::"
-    encoded = f"arn%3Aaws%3Aapigateway%3A{cloud.region}%3A%3A%2Fapis%2F*"
-    mine = {"Condition": {"StringEquals": {"aws:ResourceTag/by": "us"}}}
-    tagged = {"Condition": {"StringEquals": {"aws:RequestTag/by": "us"}}}
-    create = {"Effect": "Allow", "Action": "apigateway:POST", "Resource": f"{arn}/apis", **tagged}
-    tag = {"Effect": "Allow", "Action": "apigateway:POST", "Resource": f"{arn}/tags/{encoded}"}
-    fill = {"Effect": "Allow", "Action": "apigateway:POST", "Resource": f"{arn}/apis/*", **mine}
     change = {
         "Effect": "Allow",
         "Action": ["apigateway:PATCH", "apigateway:DELETE"],
         "Resource": f"{arn}/apis/*",
-        **mine,
     }
-    allowed = [create, tag, fill, change]
-    ours = Api(cloud.user(*allowed)("apigatewayv2"), "http://127.0.0.1:9001", Tags={"by": "us"})
-    ours.move("http://127.0.0.1:9002")
-    for missing in (create, tag, fill):
-        user = cloud.user(*[each for each in allowed if each != missing])
-        with pytest.raises(ClientError, match="AccessDenied"):
-            Api(user("apigatewayv2"), "http://127.0.0.1:9001", Tags={"by": "us"})
-    with pytest.raises(ClientError, match="AccessDenied"):
-        Api(cloud.user(*allowed)("apigatewayv2"), "http://127.0.0.1:9001", Tags={"by": "them"})
-    with api(cloud, "http://127.0.0.1:9001", Tags={"by": "them"}) as theirs:
-        for change_it in (
-            lambda: ours.client.delete_api(ApiId=theirs.id),
-            lambda: ours.client.update_integration(ApiId=theirs.id, IntegrationId=theirs.integration),
-        ):
-            with pytest.raises(ClientError, match="AccessDenied"):
-                change_it()
+    by_name = {**change, "Condition": {"StringLike": {"apigateway:Resource/ApiName": "ours *"}}}
+    by_tag = {**change, "Condition": {"StringEquals": {"aws:ResourceTag/by": "us"}}}
+    named = {"Condition": {"StringLike": {"apigateway:Request/ApiName": "ours *"}}}
+    create = {"Effect": "Allow", "Action": "apigateway:POST", "Resource": f"{arn}/apis", **named}
+    client = cloud.user(create, by_name)("apigatewayv2")
     root = cloud.client("apigatewayv2")
-    for each in root.get_apis()["Items"]:
-        if each["Tags"] == {"by": "us"}:
-            root.delete_api(ApiId=each["ApiId"])
+    made = client.create_api(Name="ours web", ProtocolType="HTTP", Target="http://127.0.0.1:9001")["ApiId"]
+    theirs = root.create_api(
+        Name="theirs", ProtocolType="HTTP", Target="http://127.0.0.1:9001", Tags={"by": "us"}
+    )
+    (part,) = root.get_integrations(ApiId=theirs["ApiId"])["Items"]
+    client.update_api(ApiId=made, Target="http://127.0.0.1:9002")
+    tagged = cloud.user(by_tag)("apigatewayv2")
+    tagged.update_api(ApiId=theirs["ApiId"], Target="http://127.0.0.1:9002")
+    ids = {"ApiId": theirs["ApiId"], "IntegrationId": part["IntegrationId"]}
+    for change_it in (
+        lambda: client.create_api(Name="theirs", ProtocolType="HTTP"),
+        lambda: client.create_api(Name="ours b", ProtocolType="HTTP", Tags={"by": "us"}),
+        lambda: client.update_api(ApiId=theirs["ApiId"], Name="ours b"),
+        lambda: client.delete_api(ApiId=theirs["ApiId"]),
+        lambda: tagged.update_integration(**ids, IntegrationUri="http://127.0.0.1:9003"),
+        lambda: tagged.update_api(ApiId=made, Target="http://127.0.0.1:9003"),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            change_it()
+    client.delete_api(ApiId=made)
+    root.delete_api(ApiId=theirs["ApiId"])

@@ -74,7 +74,7 @@ def test_whatever_ecr_lets_in_gives_requests_that_aws_takes(repository, tag, sta
 
 # Each is asked for with every example.
 SENT = {
-    "apigatewayv2:CreateApi", "apigatewayv2:GetApis", "apigatewayv2:UpdateIntegration", "dynamodb:GetItem", "dynamodb:Query",
+    "apigatewayv2:CreateApi", "apigatewayv2:GetApis", "apigatewayv2:UpdateApi", "dynamodb:GetItem", "dynamodb:Query",
     "dynamodb:TransactWriteItems", "dynamodb:UpdateItem", "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateSecurityGroup",
     "ecr:DescribeImages", "ecs:DescribeTasks", "ecs:ListTasks", "ecs:RegisterTaskDefinition", "ecs:RunTask", "ecs:StopTask",
     "events:PutEvents", "logs:GetLogEvents", "sns:Publish", "ssm:DescribeParameters", "stepfunctions:SendTaskFailure",
@@ -119,7 +119,7 @@ def calls(push: Push, spec: ImageSpec, stack: str, text: str) -> list[Callable[[
             cluster=config.cluster,
             task_definition=revision,
             subnets=config.subnets,
-            security_group=config.security_group,
+            security_group="sg-0a1b2c3d",
             capacity_provider=spec.capacity,
             started_by=push.deployment,
             client_token=push.deployment,
@@ -129,8 +129,8 @@ def calls(push: Push, spec: ImageSpec, stack: str, text: str) -> list[Callable[[
         lambda: ecs.describe_task(cluster=config.cluster, task=TASK),
         lambda: ecs.stop_task(cluster=config.cluster, task=TASK, reason=text * 10),
         # Where there is none yet, which the made-up answer does not say.
-        lambda: apigateway.open_address(stack=stack, app=push.app, target=URL),
-        lambda: apigateway.move_address(address=Address("a1b2c3", "d4e5f6", URL), target=URL, version=3),
+        lambda: apigateway.open_address(stack=stack, app=push.app),
+        lambda: apigateway.move_address(address=Address("a1b2c3", URL), app=push.app, target=URL),
         *[lambda each=each: sns.publish(topic=config.topic, news=each) for each in news],
         lambda: event_bus.put_event(detail_type=outcomes.DETAIL_TYPES[outcomes.FAILED], detail={"app": push.app, **facts}),
         lambda: ledger.claim(table="ledger", push=push, execution=f"arn:aws:states:eu-west-1:{ACCOUNT}:execution:d:{push.deployment}", sequence=7),

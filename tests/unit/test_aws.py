@@ -350,13 +350,66 @@ def test_opens_a_port_to_the_world_and_to_the_health_check(stub):
     assert ec2.open_ports(**OPEN) == "sg-80"
 
 
-def test_a_port_that_is_open_already_is_opened_once(stub):
+def rule(port: int, kind: str, name: str, peer: str, described: bool = True) -> dict[str, object]:
+    words = {"IpRanges": "The port of the app", "UserIdGroupPairs": "The health check"}
+    said = {"Description": words[kind]} if described else {}
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, kind: [{name: peer, **said}]}
+
+
+WORLD = rule(80, "IpRanges", "CidrIp", "0.0.0.0/0")
+PROBE = rule(80, "UserIdGroupPairs", "GroupId", "sg-probe")
+OFFICE = rule(80, "IpRanges", "CidrIp", "198.51.100.0/24")
+
+
+def test_a_group_that_is_there_and_right_is_left_alone(stub):
+    stub("ec2").add_client_error("create_security_group", "InvalidGroup.Duplicate", "there is one", 400)
+    group = {"GroupId": "sg-80", "IpPermissions": [WORLD, PROBE]}
+    stub("ec2").add_response("describe_security_groups", {"SecurityGroups": [group]})
+    assert ec2.open_ports(**OPEN) == "sg-80"
+
+
+def test_a_port_that_somebody_else_opens_at_the_same_moment_is_opened_once(stub):
     stub("ec2").add_client_error("create_security_group", "InvalidGroup.Duplicate", "there is one", 400)
     stub("ec2").add_response("describe_security_groups", {"SecurityGroups": [{"GroupId": "sg-80"}]})
     stub("ec2").add_client_error(
         "authorize_security_group_ingress", "InvalidPermission.Duplicate", "it is open", 400
     )
     assert ec2.open_ports(**OPEN) == "sg-80"
+
+
+@pytest.mark.parametrize(
+    ("there", "cidr", "probe", "authorized", "revoked"),
+    [
+        # Narrowed: the world is out.
+        ([WORLD], "198.51.100.0/24", "sg-probe", [OFFICE, PROBE], [WORLD]),
+        # From one to another: that one is let in.
+        (
+            [OFFICE, PROBE],
+            "203.0.113.0/24",
+            "sg-probe",
+            [rule(80, "IpRanges", "CidrIp", "203.0.113.0/24")],
+            [OFFICE],
+        ),
+        # Widened: no rule names the probe's group any more.
+        ([OFFICE, PROBE], "0.0.0.0/0", "", [WORLD], [OFFICE, PROBE]),
+        ([OFFICE, PROBE], "198.51.100.0/24", "sg-probe", [], []),
+        ([], "0.0.0.0/0", "", [], []),
+    ],
+)
+def test_groups_let_in_whom_the_parameters_name_now_and_nobody_else(
+    stub, there, cidr, probe, authorized, revoked
+):
+    found = {"SecurityGroups": [{"GroupId": "sg-80", "IpPermissions": there}]}
+    stub("ec2").add_response("describe_security_groups", found)
+    if authorized:
+        request = {"GroupId": "sg-80", "IpPermissions": authorized}
+        stub("ec2").add_response("authorize_security_group_ingress", {}, request)
+    if revoked:
+        stub("ec2").add_response(
+            "revoke_security_group_ingress", {}, {"GroupId": "sg-80", "IpPermissions": revoked}
+        )
+    changed = ec2.hold_rules(stack="portcall", cidr=cidr, probe_group=probe)
+    assert changed == (["sg-80"] if authorized or revoked else [])
 
 
 def test_a_group_that_ec2_does_not_show_yet_may_be_there_in_a_moment(stub):

@@ -106,7 +106,9 @@ def cluster(monkeypatch) -> Cluster:
     monkeypatch.setattr(ec2, "delete_group", cluster.delete_group)
     monkeypatch.setattr(ecr, "repositories_of", lambda *, stack: ["team/made-on-push"])
     monkeypatch.setattr(ecr, "delete_repository", cluster.removed.append)
-    monkeypatch.setattr(apigateway, "addresses_of", lambda *, stack: {"api-1": "flask-app"})
+    address = apigateway.Address("api-1", "https://api-1/")
+    found = [apigateway.StableUrl(address, "flask-app", "http://203.0.113.7/")]
+    monkeypatch.setattr(apigateway, "addresses_of", lambda *, stack: found)
     monkeypatch.setattr(apigateway, "close_address", cluster.removed.append)
     return cluster
 

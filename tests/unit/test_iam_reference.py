@@ -22,6 +22,7 @@ ECS = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 GATEWAY = f"arn:aws:apigateway:{REGION}:"
 OF_OUR_STACK = "aws:ResourceTag/portcall:stack"
 TAGGED_AS_OURS = "aws:RequestTag/portcall:stack"
+NAMED_AS_OURS = "apigateway:Resource/ApiName"
 
 # Sets of parameters under which statements come, go, or read otherwise.
 INSTALLS: list[dict[str, str]] = [
@@ -36,9 +37,7 @@ INSTALLS: list[dict[str, str]] = [
     {"StableUrl": "on", "CreateRepositories": "ROOT"},
 ]
 # Actions of which the reference says nothing.
-NOT_IN_THE_REFERENCE = {
-    "apigateway:TagResource": "denials of CreateApi with tags name it, in some accounts",
-}
+NOT_IN_THE_REFERENCE: dict[str, str] = {}
 # `*` where the reference knows a resource.
 FOR_ALL = {
     ("ecr:DescribeRepositories", "FindRepositories"): "asked for all repositories, which is `*`",
@@ -51,8 +50,7 @@ WILDCARDS: dict[str, tuple[str, set[str]]] = {
     f"{ECS}:task-definition/{STACK}_*": ("a family for each app", set()),
     f"{ECR}:repository/*": ("of any name", {OF_OUR_STACK, "SeeWhichOnesArePortcalls", "CreateThemWithTheirTag"}),
     f"{ECR}:repository/team/*": ("the parameters say so", set()),
-    f"{GATEWAY}:/apis/*": ("ids are not known before", {OF_OUR_STACK, TAGGED_AS_OURS}),
-    f"{GATEWAY}:/tags/*": ("ids are not known before", {TAGGED_AS_OURS}),
+    f"{GATEWAY}:/apis/*": ("ids are not known before", {NAMED_AS_OURS}),
     f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{STACK}-DeployStateMachine:*": ("one for each push", set()),
     f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/portcall/flask-app/*": ("whatever an app needs", set()),
     f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/portcall/team/*/*": ("whatever an app needs", set()),
@@ -65,11 +63,9 @@ WILDCARDS: dict[str, tuple[str, set[str]]] = {
 # The keys by which an action must be narrowed, wherever it is allowed.
 LEADING_KEYS = {"dynamodb:LeadingKeys"}
 KEYS: dict[str, set[str]] = {
-    "apigateway:DELETE": {OF_OUR_STACK},
-    "apigateway:GET": {OF_OUR_STACK},
-    "apigateway:PATCH": {OF_OUR_STACK},
-    "apigateway:POST": {TAGGED_AS_OURS},
-    "apigateway:TagResource": {TAGGED_AS_OURS},
+    "apigateway:DELETE": {NAMED_AS_OURS},
+    "apigateway:PATCH": {NAMED_AS_OURS},
+    "apigateway:POST": {"apigateway:Request/ApiName"},
     "dynamodb:ConditionCheckItem": LEADING_KEYS,
     "dynamodb:DeleteItem": LEADING_KEYS,
     "dynamodb:GetItem": LEADING_KEYS,
@@ -92,7 +88,6 @@ KEYS: dict[str, set[str]] = {
 }
 # Statements without them.
 NO_KEYS = {
-    "FindAddresses": "the collection of all APIs has no tags",
     "MakeThemInOurVpc": "one VPC, which bears no tag of the request",
 }
 # Absent where the request does not ask for it, which is as good as false.

@@ -12,9 +12,8 @@ DEPLOYER = Path(__file__).parents[2] / "functions" / "deployer"
 PASS_ROLE = "iam:PassRole"
 # What each function of `aws/` needs. The keys are held against the code below.
 NEEDS = {
-    "apigateway.open_address": {"apigateway:GET", "apigateway:POST", "apigateway:TagResource"},
+    "apigateway.open_address": {"apigateway:GET", "apigateway:POST"},
     "apigateway.move_address": {"apigateway:PATCH"},
-    "apigateway.is_open": {"apigateway:GET"},
     "apigateway.addresses_of": {"apigateway:GET"},
     "apigateway.close_address": {"apigateway:DELETE"},
     "ecr.digest_of": {"ecr:DescribeImages"},
@@ -35,6 +34,12 @@ NEEDS = {
         "ec2:CreateSecurityGroup",
         "ec2:CreateTags",
         "ec2:AuthorizeSecurityGroupIngress",
+        "ec2:RevokeSecurityGroupIngress",
+        "ec2:DescribeSecurityGroups",
+    },
+    "ec2.hold_rules": {
+        "ec2:AuthorizeSecurityGroupIngress",
+        "ec2:RevokeSecurityGroupIngress",
         "ec2:DescribeSecurityGroups",
     },
     "ec2.close_ports": {"ec2:DescribeSecurityGroups", "ec2:RevokeSecurityGroupIngress"},

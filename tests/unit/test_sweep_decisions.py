@@ -4,15 +4,17 @@ import dataclasses
 
 import pytest
 from deployer.domain.deployment import Current, Deployment, Ending, KnownTag
-from deployer.domain.endpoint import Address
+from deployer.domain.endpoint import NOWHERE, Address
 from deployer.domain.sweep import (
     CloseAddress,
     CloseDeployments,
     DeployPush,
     EndApp,
     Facts,
+    ForgetAddress,
     FreeSlot,
     Image,
+    LeadAddress,
     ListApp,
     NotifyAgain,
     RestartApp,
@@ -136,11 +138,69 @@ def test_an_app_that_is_down_is_not_restarted():
     assert decide(app(tasks={}, current=current(halted="It was stopped by hand."))) == [NotifyAgain()]
 
 
+API = Address("api-1", "https://api-1/")
+LIVE = {"url": "https://api-1/", "direct_url": "http://203.0.113.7/", "address": API}
+RIGHT = {"api-1": "http://203.0.113.7/"}
+
+
 def test_an_address_is_closed_unless_it_is_the_apps_or_may_be_soon():
-    mine = current(address=Address("api-1", "integration", "https://api-1/"))
-    assert decide(app(current=mine, addresses=["api-1", "api-2"])) == [CloseAddress("api-2")]
-    assert decide(app(current=mine, addresses=["api-2"], open=[deployment()])) == []
-    assert decide(app(addresses=["api-1"])) == [CloseAddress("api-1")]
+    mine, more = current(**LIVE), RIGHT | {"api-2": NOWHERE}
+    assert decide(app(current=mine, addresses=more)) == [CloseAddress("api-2")]
+    assert decide(app(current=mine, addresses=more, open=[deployment()])) == []
+    assert decide(app(addresses=RIGHT)) == [CloseAddress("api-1")]
+
+
+def test_an_address_that_the_app_has_lost_is_closed_and_then_forgotten():
+    lost = current(**LIVE | {"url": "http://203.0.113.7/"})
+    assert decide(app(current=lost, addresses=RIGHT)) == [CloseAddress("api-1")]
+    assert decide(app(current=lost, addresses={})) == [ForgetAddress()]
+    assert decide(app(current=lost, addresses=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "leads_to"),
+    [
+        ({}, "http://203.0.113.8/"),
+        ({}, NOWHERE),
+        ({"halted": "It was stopped by hand.", "told_at": 1}, "http://203.0.113.7/"),
+    ],
+)
+def test_an_address_that_leads_elsewhere_than_the_ledger_says_is_led_on(facts, leads_to):
+    wrong = app(current=current(**LIVE | facts), addresses={"api-1": leads_to})
+    assert LeadAddress() in decide(wrong)
+    # The deployment that is at it does so itself.
+    at_it = dataclasses.replace(wrong, open=[deployment("push-1")])
+    assert LeadAddress() not in decide(at_it)
+
+
+def test_an_address_that_leads_where_it_should_is_left_alone():
+    assert decide(app(current=current(**LIVE), addresses=RIGHT)) == []
+    restarting = current(**LIVE, healing="task-1")
+    assert LeadAddress() not in decide(app(current=restarting, addresses={"api-1": NOWHERE}))
+
+
+BEFORE = {"task-1": "push-1", "task-0": "push-0"}
+TAKEN_OVER = current(**LIVE, retired=["task-0"])
+
+
+def test_a_version_before_is_stopped_once_its_hand_over_is_closed_and_the_address_leads_elsewhere():
+    over = app(tasks=BEFORE, current=TAKEN_OVER, addresses=RIGHT)
+    assert decide(over) == [StopTask("task-0")]
+    assert decide(dataclasses.replace(over, open=[deployment("push-1")])) == []
+
+
+@pytest.mark.parametrize("addresses", [{"api-1": "http://203.0.113.8/"}, RIGHT | {"api-2": NOWHERE}, None])
+def test_a_version_before_runs_while_an_address_may_lead_to_it(addresses):
+    acts = decide(app(tasks=BEFORE, current=TAKEN_OVER, addresses=addresses))
+    assert not any(isinstance(act, StopTask) for act in acts)
+
+
+@pytest.mark.parametrize("addresses", [RIGHT, None])
+def test_a_version_before_runs_until_the_address_that_the_app_has_lost_is_closed(addresses):
+    lost = dataclasses.replace(TAKEN_OVER, url="http://203.0.113.7/")
+    acts = decide(app(tasks=BEFORE, current=lost, addresses=addresses))
+    assert not any(isinstance(act, StopTask) for act in acts)
+    assert StopTask("task-0") in decide(app(tasks=BEFORE, current=lost, addresses={}))
 
 
 def missed(**facts):

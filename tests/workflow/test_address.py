@@ -3,8 +3,15 @@
 import pytest
 from deployer import address
 from deployer.aws import ledger, step_functions
-from deployer.domain.endpoint import MARK
-from deployer.domain.errors import AccessDeniedError, AwsRefusedError, AwsUnavailableError, ThrottledError
+from deployer.domain.endpoint import NOWHERE
+from deployer.domain.errors import (
+    AccessDeniedError,
+    AwsRefusedError,
+    AwsUnavailableError,
+    NoAnswerError,
+    ThrottledError,
+)
+from deployer.settings import settings
 from deployer.steps import check_address, reconcile, stop_previous, switch_over
 
 from tests.conftest import LambdaContext
@@ -81,7 +88,7 @@ def test_an_address_leads_nowhere_while_its_app_is_down(deploy, world, push, sto
     """The IP of a stopped task may be somebody else's soon."""
     deploy(push(1))
     stop(code="UserInitiated")
-    assert world.apis["api-1"]["target"] == address.NOWHERE
+    assert world.apis["api-1"]["target"] == NOWHERE
     deploy(push(2))
     assert leads_to(world) == current().task
 
@@ -90,7 +97,7 @@ def test_an_address_leads_nowhere_until_its_app_is_started_again(deploy, world, 
     deploy(push(1))
     monkeypatch.setattr(step_functions, "start_execution", lambda **_: True)
     stop()
-    assert world.apis["api-1"]["target"] == address.NOWHERE
+    assert world.apis["api-1"]["target"] == NOWHERE
 
 
 def test_an_address_leads_nowhere_where_giving_the_app_up_came_no_further(deploy, world, push, stop):
@@ -101,7 +108,7 @@ def test_an_address_leads_nowhere_where_giving_the_app_up_came_no_further(deploy
     with pytest.raises(AwsUnavailableError):
         stop(times=1)
     assert current().halted
-    assert world.apis["api-1"]["target"] == address.NOWHERE
+    assert world.apis["api-1"]["target"] == NOWHERE
 
 
 def test_an_address_that_cannot_be_moved_holds_up_no_restart(deploy, world, push, stop):
@@ -123,7 +130,7 @@ def test_an_address_that_could_not_be_led_away_is_led_away_when_the_function_is_
     with pytest.raises(AwsRefusedError):
         stop(times=1)
     stop(times=1)
-    assert world.apis["api-1"]["target"] == address.NOWHERE
+    assert world.apis["api-1"]["target"] == NOWHERE
 
 
 def test_what_aws_cannot_do_for_a_moment_is_tried_again_at_once(deploy, world, push, stop, monkeypatch):
@@ -132,7 +139,7 @@ def test_what_aws_cannot_do_for_a_moment_is_tried_again_at_once(deploy, world, p
     monkeypatch.setattr(address, "PAUSE_SECONDS", 0.0)
     world.faults["move_address"] = [ThrottledError("Too many requests")] * 3
     stop(times=1)
-    assert world.apis["api-1"]["target"] == address.NOWHERE
+    assert world.apis["api-1"]["target"] == NOWHERE
     world.faults["move_address"] = [ThrottledError("Too many requests")] * 4
     with pytest.raises(ThrottledError):
         stop(times=1)
@@ -153,7 +160,7 @@ def test_an_app_that_speaks_no_http_has_no_address_and_its_mail_says_so(deploy, 
     assert "CheckAddress" not in execution.states
     assert world.apis == {}
     assert world.mails[0]["text"].splitlines()[0] == "tcp://203.0.113.7:6379"
-    assert switch_over.NO_HTTP in world.mails[0]["text"]
+    assert "StableUrl is for HTTP, and this app speaks plain TCP." in world.mails[0]["text"]
 
 
 def test_every_step_may_run_twice(deploy, world, push):
@@ -175,33 +182,56 @@ def test_an_address_that_was_made_but_whose_making_was_never_answered_is_found_a
 def test_an_address_that_somebody_deleted_is_replaced(deploy, world, push):
     deploy(push(1))
     world.apis.clear()
-    world.apis["api-9"] = {"app": "another", "target": "", "version": ""}
+    world.apis["api-9"] = {"app": "another", "target": NOWHERE}
     deploy(push(2))
     assert current().url == "https://api-2.example/"
     assert world.mails[-1]["text"].splitlines()[0] == current().url
 
 
-def test_without_an_address_the_version_before_keeps_serving(deploy, world, push):
+@pytest.mark.parametrize(
+    "refused", [AccessDeniedError("CreateApi: not authorized"), AwsRefusedError("too many APIs")]
+)
+def test_where_no_address_can_be_made_the_app_is_live_at_its_own_url(deploy, world, push, refused):
+    world.faults["open_address"] = [refused]
+    assert deploy(push(1)).status == "SUCCEEDED"
+    assert world.mails[0]["text"].splitlines()[0] == current().url == URL
+    assert switch_over.REFUSED in world.mails[0]["text"]
+    deploy(push(2))
+    assert current().url == STAYS
+    assert world.mails[-1]["text"].splitlines()[0] == STAYS
+
+
+def test_where_the_address_cannot_be_found_the_one_that_the_app_has_is_taken_over(deploy, world, push):
     deploy(push(1))
-    before = current()
-    world.apis.clear()
-    world.faults["open_address"] = [AccessDeniedError("CreateApi: not authorized")]
-    assert deploy(push(2)).error == "AccessDeniedError"
-    assert current() == before
-    assert world.live() == {before.task}
+    world.faults["open_address"] = [AccessDeniedError("GetApis: not authorized")]
+    assert deploy(push(2)).status == "SUCCEEDED"
+    assert current().url == STAYS
+    assert leads_to(world) == current().task
+
+
+def test_an_app_on_a_port_that_api_gateway_does_not_call_has_no_address_and_its_mail_says_so(
+    deploy, world, push
+):
+    world.configuration = {"Cmd": ["web"], "ExposedPorts": {"81/tcp": {}}}
+    assert deploy(push(1)).status == "SUCCEEDED"
+    assert world.apis == {}
+    assert "API Gateway calls the ports 80, 443 and 1024 to 65535 only." in world.mails[0]["text"]
+
+
+def refused_once(world):
+    world.faults["move_address"] = [AccessDeniedError("UpdateApi: not authorized")]
 
 
 def test_a_version_that_the_address_does_not_lead_to_is_live_where_it_answered(deploy, world, push):
-    """Nothing is called live that did not answer, and nothing is stopped that the address may lead to."""
+    """Nothing is stopped that the address may lead to."""
     deploy(push(1))
     first = current()
-    world.faults["move_address"] = [AccessDeniedError("UpdateIntegration: not authorized")]
-    execution = deploy(push(2))
-    assert execution.status == "FAILED"
+    refused_once(world)
+    assert deploy(push(2)).status == "SUCCEEDED"
     (news,) = world.mails[1:]
     assert news["attributes"]["outcome"] == "deployed"
     assert news["text"].splitlines()[0] == current().direct_url
-    assert "UpdateIntegration: not authorized" in news["text"]
+    assert "UpdateApi: not authorized" in news["text"]
     assert {first.task, current().task} == world.live()
     assert leads_to(world) == first.task
 
@@ -209,17 +239,82 @@ def test_a_version_that_the_address_does_not_lead_to_is_live_where_it_answered(d
 def test_the_sweep_brings_such_a_hand_over_to_an_end(deploy, world, push):
     deploy(push(1))
     first = current()
-    world.faults["move_address"] = [AccessDeniedError("UpdateIntegration: not authorized")]
+    refused_once(world)
     deploy(push(2))
-    assert sweep() == {"flask-app": [f"stopped {first.task}"]}
+    assert sweep() == {"flask-app": ["led its address on"]}
     assert leads_to(world) == current().task
+    assert world.live() == {first.task, current().task}
+    assert sweep() == {"flask-app": [f"stopped {first.task}"]}
     assert world.live() == {current().task}
     assert world.cut_off == []
 
 
+def test_the_sweep_leads_the_address_on_where_the_version_before_was_dead(
+    deploy, world, push, stop, monkeypatch
+):
+    deploy(push(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(step_functions, "start_execution", lambda **_: True)
+        stop()
+    assert world.apis["api-1"]["target"] == NOWHERE
+    refused_once(world)
+    deploy(push(2))
+    sweep()
+    assert leads_to(world) == current().task
+
+
+@pytest.mark.parametrize(
+    "error", [ThrottledError("Too many requests"), AccessDeniedError("UpdateApi: not authorized")]
+)
+def test_the_sweep_leads_the_address_away_from_a_task_that_is_down_until_it_succeeds(
+    deploy, world, push, stop, monkeypatch, error
+):
+    deploy(push(1))
+    monkeypatch.setattr(address, "PAUSE_SECONDS", 0.0)
+    world.faults["move_address"] = [error] * 12
+    with pytest.raises(type(error)):
+        stop(code="UserInitiated", times=1)
+    tries = len(world.faults["move_address"])
+    (said,) = sweep()["flask-app"]
+    assert "failed" in said
+    assert len(world.faults["move_address"]) < tries
+    world.faults.clear()
+    assert sweep() == {"flask-app": ["led its address on"]}
+    assert world.apis["api-1"]["target"] == NOWHERE
+    assert sweep() == {}
+
+
+def test_a_sweep_while_the_address_is_asked_stops_nothing(deploy, world, push):
+    deploy(push(1))
+    first, seen = current(), []
+    world.faults["ask_address"] = [lambda: seen.append((sweep(), world.live()))]
+    deploy(push(2))
+    assert seen == [({}, {first.task, current().task})]
+    assert world.live() == {current().task}
+
+
+def test_an_app_that_turns_to_plain_tcp_loses_its_address_before_the_version_before_is_stopped(
+    deploy, world, push
+):
+    deploy(push(1))
+    first = current()
+    world.configuration = {"Cmd": ["db"], "Labels": {"portcall.health": "tcp", "portcall.port": "6379"}}
+    deploy(push(2))
+    assert world.live() == {first.task, current().task}
+    sweep(), sweep()
+    assert world.apis == {}
+    assert world.live() == {current().task}
+    assert world.cut_off == []
+    sweep()
+    assert current().address is None
+    # From now on, nothing waits for the sweep.
+    deploy(push(3))
+    assert world.live() == {current().task}
+
+
 def test_what_the_address_does_not_show_within_a_minute_is_told(deploy, world, push):
     deploy(push(1))
-    world.faults["ask_address"] = [lambda: world.apis["api-1"].update(version="1")]
+    world.faults["ask_address"] = [NoAnswerError("The app runs, but did not answer within 60 seconds.")]
     deploy(push(2))
     assert f"Its address {STAYS} does not lead to it." in world.mails[-1]["text"]
     assert world.mails[-1]["text"].splitlines()[0] == current().direct_url
@@ -270,8 +365,8 @@ def test_of_two_first_pushes_at_once_one_makes_the_address(deploy, world, push):
 
 def test_the_sweep_closes_an_address_that_no_deployment_has(deploy, world, push):
     deploy(push(1))
-    world.apis["api-2"] = {"app": "flask-app", "target": "http://203.0.113.9/", "version": ""}
-    world.apis["api-3"] = {"app": "never-live", "target": "http://203.0.113.9/", "version": ""}
+    world.apis["api-2"] = {"app": "flask-app", "target": "http://203.0.113.9/"}
+    world.apis["api-3"] = {"app": "never-live", "target": "http://203.0.113.9/"}
     assert sweep() == {"flask-app": ["closed api-2"], "never-live": ["closed api-3"]}
     assert list(world.apis) == ["api-1"]
     assert sweep() == {}
@@ -294,15 +389,19 @@ def test_the_sweep_does_the_rest_without_api_gateway(deploy, world, push):
     assert list(world.apis) == ["api-1"]
 
 
-def test_switched_off_again_the_app_loses_its_address(deploy, world, push, monkeypatch):
-    from deployer.settings import settings
-
+def test_switched_off_again_the_app_loses_its_address_and_then_its_version_before(
+    deploy, world, push, monkeypatch
+):
     deploy(push(1))
+    first = current()
     monkeypatch.setenv("STABLE_URL", "off")
     settings.cache_clear()
     assert deploy(push(2)).states == HAPPY
     assert current().url == current().direct_url
+    assert world.live() == {first.task, current().task}
     assert sweep() == {"flask-app": ["closed api-1"]}
+    assert sweep() == {"flask-app": [f"stopped {first.task}"]}
+    assert world.cut_off == []
 
 
 def test_a_stop_that_comes_late_stops_nothing_of_a_newer_deployment(deploy, world, push):
@@ -324,36 +423,17 @@ def test_a_previous_version_that_cannot_be_stopped_is_told(deploy, world, push):
     assert "could not be stopped" in world.mails[-1]["text"]
 
 
-def test_the_path_of_the_health_check_is_asked_at_the_address(deploy, world, push, monkeypatch):
-    asked = []
+def test_the_path_of_the_health_check_is_asked_at_the_address(monkeypatch, push):
+    asked, slept = [], []
+    monkeypatch.setattr(check_address.time, "sleep", slept.append)
     monkeypatch.setattr(
         "deployer.probe.wait_until_answers",
         lambda urls, **_: asked.append(urls) or check_address.probe.Answer(urls[0], 200),
     )
-    document = push(1) | {
-        "switch": {"url": STAYS, "version": 1},
-        "image": {"health": "/healthz"},
-    }
-    assert check_address.handler(document, LambdaContext())["status"] == 200
-    assert asked == [["https://api-1.example/healthz"]]
-
-
-@pytest.mark.parametrize("version", ["9" * 5000, "\N{SUPERSCRIPT TWO}", "1.0", "-1", ""])
-def test_a_version_that_is_no_number_of_ours_is_not_the_new_one(version, push, monkeypatch):
-    counted = []
-    monkeypatch.setattr(
-        "deployer.probe.wait_until_answers",
-        lambda urls, *, counts, **_: (
-            counted.append(counts({MARK: version})) or check_address.probe.Answer(urls[0], 200)
-        ),
-    )
-    document = push(1) | {"switch": {"url": STAYS, "version": 1}, "image": {"health": "/"}}
-    check_address.handler(document, LambdaContext())
-    assert counted == [False]
-
-
-def test_an_error_of_the_gateway_that_stays_is_told(deploy, world, push):
-    world.faults["open_address"] = [AwsRefusedError("CreateApi: too many APIs")]
-    assert deploy(push(1)).status == "FAILED"
-    assert "too many APIs" in world.mails[0]["text"]
-    assert world.live() == set()
+    document = push(1) | {"image": {"health": "/healthz"}}
+    for takes_over in (False, True):
+        document["switch"] = {"url": STAYS, "takesOver": takes_over}
+        assert check_address.handler(document, LambdaContext())["status"] == 200
+    assert asked == [["https://api-1.example/healthz"]] * 2
+    # Where it led to another version, that one is given time to be the one no more.
+    assert slept == [check_address.SETTLES]

@@ -3,6 +3,7 @@
 import pytest
 from deployer.aws import ledger
 from deployer.domain.task import Task
+from deployer.settings import settings
 
 from tests.workflow.conftest import stopped
 
@@ -38,15 +39,27 @@ def test_the_port_is_the_one_that_the_image_exposes(deploy, world, push):
     assert container(world)["portMappings"] == [{"containerPort": 80, "protocol": "tcp"}]
     assert current().url == "http://203.0.113.7/"
     (group,) = world.opened
-    assert (group["name"], group["ports"]) == ("portcall tcp 80", [80])
-    assert world.tasks[-1]["security_group"] == "sg-portcall-tcp-80"
+    assert (group["name"], group["ports"]) == ("Portcall portcall tcp 80", [80])
+    assert world.tasks[-1]["security_group"] == "sg-Portcall-portcall-tcp-80"
 
 
-def test_the_installations_own_port_needs_no_group_of_its_own(deploy, world, push):
-    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"3000/tcp": {}}}
+def test_the_installations_own_port_is_one_like_any_other(deploy, world, push, monkeypatch):
+    """Or changing ContainerPort would close it under the apps that run."""
+    world.configuration = {"Cmd": ["app"]}
     deploy(push(1))
-    assert world.opened == []
-    assert world.tasks[-1]["security_group"] == "sg-0a1b2c3d"
+    (group,) = world.opened
+    assert (group["name"], group["ports"]) == ("Portcall portcall tcp 3000", [3000])
+
+
+def test_the_name_of_a_group_never_begins_as_ec2_does_not_let_it(deploy, world, push, monkeypatch):
+    monkeypatch.setenv("STACK", "sg-" + "s" * 125)
+    settings.cache_clear()
+    world.configuration = {"Cmd": ["app"], "ExposedPorts": {"80/tcp": {}, "81/tcp": {}}}
+    deploy(push(1))
+    settings.cache_clear()
+    assert not world.opened[0]["name"].startswith("sg-")
+    # Names of executions have at most 80 characters.
+    assert len(world.opened[0]["name"]) + 80 - len("push-1") <= 255
 
 
 def test_of_several_ports_the_lowest_that_answers_is_taken_and_the_others_are_closed(deploy, world, push):

@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from deployer import address
 from deployer.aws import ledger
+from deployer.domain.endpoint import NOWHERE
 from deployer.settings import settings
 from deployer.steps import end_preview, reconcile
 
@@ -234,7 +234,7 @@ def test_the_address_of_an_ended_preview_leads_nowhere_and_the_sweep_closes_it(
 ):
     deploy(tagged("pr-7"))
     delete(world, "pr-7")
-    assert [api["target"] for api in world.apis.values()] == [address.NOWHERE]
+    assert [api["target"] for api in world.apis.values()] == [NOWHERE]
     assert world.cut_off == []
     assert sweep() == {"flask-app:pr-7": ["closed api-1"]}
     assert sweep() == {}

@@ -614,3 +614,8 @@ def test_going_back_to_what_serves_already_is_not_taken_for_a_lost_push(deploy, 
     world.pushed_at[push(1)["detail"]["image-digest"]] = NOW - 1000
     assert sweep() == {}
     assert len(world.mails) == 2
+
+
+def test_groups_are_held_against_the_parameters_of_now(sweep, world):
+    sweep()
+    assert world.held == [{"stack": "portcall", "cidr": "0.0.0.0/0", "probe_group": ""}]

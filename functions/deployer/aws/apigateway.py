@@ -1,75 +1,80 @@
-"""Amazon API Gateway: the addresses that stay. Each is an HTTP API, which passes everything on to one task."""
+"""Amazon API Gateway: stable URLs. Each is an HTTP API, which passes everything on to one task.
 
+Every call is about an API as a whole. Its parts (integration, route, stage) are made and changed through it:
+IAM cannot tell whose parts they are, for they have no tags and no names, and inherit none.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-tagging-supported-resources.html
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagementv2.html
+"""
+
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
-from typing import Any
+from dataclasses import dataclass
 
 from deployer.aws.client import client, code_of, errors_as_ours
-from deployer.domain import app_tags
-from deployer.domain.endpoint import MARK, Address
+from deployer.domain.endpoint import NOWHERE, Address
 from deployer.domain.errors import AwsRefusedError, AwsUnavailableError
 
 NAME_LIMIT = 128
-# What counts as an answer of an app; parameters of a response are given by status.
-ANSWERS = [str(status.value) for status in HTTPStatus if 200 <= status < 500]
+# Between an app and its target in an API's description. Names of apps have no spaces.
+AT = " at "
 
 
-def open_address(*, stack: str, app: str, target: str) -> Address:
-    """The app's address, made if it has none, with the URL `target` for a start; `move_address` does the rest.
+@dataclass(frozen=True)
+class StableUrl:
+    """An HTTP API of ours: whose it is, where it leads, and since when it exists (UNIX seconds)."""
+
+    address: Address
+    app: str
+    target: str
+    created_at: float = 0.0
+
+
+def open_address(*, stack: str, app: str) -> Address:
+    """The app's address, made if it has none; a new one leads nowhere until `move_address`.
 
     With a target, API Gateway makes an integration, a catch-all route and a stage that deploys each change. If
     two calls at once make two addresses, the older one is the app's.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop.html#http-api-examples.cli.quick-create
     """
-    tags = {"portcall:stack": stack, **app_tags.tags(app)}
-    gateway = client("apigatewayv2")
+    known = [each for each in addresses_of(stack=stack) if each.app == app]
+    if known:
+        return min(known, key=lambda each: (each.created_at, each.address.api)).address
     with _errors_as_ours():
-        known = [api for api in _apis() if tags.items() <= api.get("Tags", {}).items()]
-        if known:
-            api = min(known, key=lambda each: (each["CreatedDate"], each["ApiId"]))
-        else:
-            name = f"{stack} {app}"[:NAME_LIMIT]
-            api = gateway.create_api(Name=name, ProtocolType="HTTP", Target=target, Tags=tags)
-        integrations = gateway.get_integrations(ApiId=api["ApiId"])["Items"]
-    if not integrations:
-        raise AwsUnavailableError(f"The HTTP API {api['ApiId']} is not complete yet.")
-    return Address(api["ApiId"], integrations[0]["IntegrationId"], f"{api['ApiEndpoint']}/")
-
-
-def move_address(*, address: Address, target: str, version: int) -> None:
-    """Lead the address to the URL `target`, with whatever path is asked for; its answers tell the version.
-
-    API Gateway deploys the change by itself, which takes it a moment.
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-parameter-mapping.html
-    """
-    with _errors_as_ours():
-        client("apigatewayv2").update_integration(
-            ApiId=address.api,
-            IntegrationId=address.integration,
-            IntegrationUri=target,
-            RequestParameters={"overwrite:path": "$request.path"},
-            ResponseParameters={status: {f"overwrite:header.{MARK}": str(version)} for status in ANSWERS},
+        api = client("apigatewayv2").create_api(
+            Name=_name(stack, app), ProtocolType="HTTP", Target=NOWHERE, Description=f"{app}{AT}{NOWHERE}"
         )
+    return Address(api["ApiId"], f"{api['ApiEndpoint']}/")
 
 
-def is_open(address: Address) -> bool:
-    """Whether the address is there, which somebody may have deleted by hand."""
+def move_address(*, address: Address, app: str, target: str) -> None:
+    """Lead the address to the URL `target`, with whatever path is asked for.
+
+    API Gateway deploys the change by itself, which takes it a moment. An address that somebody has deleted
+    leads nowhere, and that is fine.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.default
+    """
     try:
         with _errors_as_ours():
-            client("apigatewayv2").get_integration(ApiId=address.api, IntegrationId=address.integration)
+            client("apigatewayv2").update_api(
+                ApiId=address.api, Target=target, Description=f"{app}{AT}{target}"
+            )
     except AwsRefusedError as error:
-        if code_of(error) == "NotFoundException":
-            return False
-        raise
-    return True
+        if code_of(error) != "NotFoundException":
+            raise
 
 
-def addresses_of(*, stack: str) -> dict[str, str]:
-    """The HTTP APIs that are addresses of a stack's apps: by id, the app of each."""
+def addresses_of(*, stack: str) -> list[StableUrl]:
+    """The HTTP APIs that are stable URLs of a stack's apps, told by name and description."""
+    found = []
     with _errors_as_ours():
-        tags = {api["ApiId"]: api.get("Tags", {}) for api in _apis()}
-    return {api: app_tags.app(of_api) for api, of_api in tags.items() if of_api.get("portcall:stack") == stack}
+        for page in client("apigatewayv2").get_paginator("get_apis").paginate():
+            for api in page["Items"]:
+                app, at, target = api.get("Description", "").rpartition(AT)
+                if at and api["Name"] == _name(stack, app):
+                    address = Address(api["ApiId"], f"{api.get('ApiEndpoint', '')}/")
+                    found.append(StableUrl(address, app, target, api["CreatedDate"].timestamp()))
+    return found
 
 
 def close_address(api: str) -> None:
@@ -82,9 +87,15 @@ def close_address(api: str) -> None:
             raise
 
 
-def _apis() -> Iterator[dict[str, Any]]:
-    for page in client("apigatewayv2").get_paginator("get_apis").paginate():
-        yield from page["Items"]
+def _name(stack: str, app: str) -> str:
+    """It begins with the stack's name and a space, by which IAM knows our APIs: no stack's name has a space.
+
+    A stack's name that leaves no room is all of it; the description tells the app.
+    """
+    for name in (f"{stack} {app}", f"{stack} {hashlib.sha256(app.encode()).hexdigest()[:32]}"):
+        if len(name) <= NAME_LIMIT:
+            return name
+    return stack
 
 
 @contextmanager

@@ -31,57 +31,112 @@ def addresses(*, interface: str) -> tuple[str, str]:
 def open_ports(
     *, name: str, ports: list[int], vpc: str, cidr: str, probe_group: str, tags: dict[str, str]
 ) -> str:
-    """The id of the security group of that name, made if need be, with these TCP ports open.
+    """The id of the security group of that name, made if need be, with these TCP ports open and nothing else.
 
     They are open to `cidr`, and to the members of `probe_group` where that is not ''.
     """
     try:
         with errors_as_ours():
-            group = str(
-                client("ec2").create_security_group(
-                    GroupName=name,
-                    Description="Portcall: apps answer on the ports that their images name",
-                    VpcId=vpc,
-                    TagSpecifications=[
-                        {
-                            "ResourceType": "security-group",
-                            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
-                        }
-                    ],
-                )["GroupId"]
+            made = client("ec2").create_security_group(
+                GroupName=name,
+                Description="Portcall: apps answer on the ports that their images name",
+                VpcId=vpc,
+                TagSpecifications=[
+                    {
+                        "ResourceType": "security-group",
+                        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+                    }
+                ],
             )
+        group = {"GroupId": made["GroupId"]}
     except AwsRefusedError as error:
         if code_of(error) != "InvalidGroup.Duplicate":
             raise
         group = _group_named(name, vpc)
-    _authorize(group, ports, cidr, probe_group)
-    return group
+    _set_rules(group, _wanted(ports, cidr, probe_group))
+    return str(group["GroupId"])
 
 
-def _group_named(name: str, vpc: str) -> str:
+def hold_rules(*, stack: str, cidr: str, probe_group: str) -> list[str]:
+    """Open the ports of every group that `open_ports` made for a stack to these callers, and to nobody else.
+
+    They may have been others when it was made. Returns the ids of the groups that were changed.
+    """
+    changed = []
+    for group in _groups(stack):
+        ports = sorted({rule["FromPort"] for rule in group["IpPermissions"] if rule.get("FromPort")})
+        if _set_rules(group, _wanted(ports, cidr, probe_group)):
+            changed.append(str(group["GroupId"]))
+    return changed
+
+
+# One permission with one peer: protocol, first and last port, and the list and the name of the peer.
+Rule = tuple[str, int, int, str, str]
+PEERS = {
+    "IpRanges": "CidrIp",
+    "Ipv6Ranges": "CidrIpv6",
+    "UserIdGroupPairs": "GroupId",
+    "PrefixListIds": "PrefixListId",
+}
+DESCRIPTIONS = {"IpRanges": "The port of the app", "UserIdGroupPairs": "The health check"}
+
+
+def _wanted(ports: list[int], cidr: str, probe_group: str) -> set[Rule]:
+    peers = [("IpRanges", cidr), *([("UserIdGroupPairs", probe_group)] if probe_group else [])]
+    return {("tcp", port, port, kind, peer) for port in ports for kind, peer in peers}
+
+
+def _set_rules(group: dict[str, Any], wanted: set[Rule]) -> bool:
+    """Authorize what is missing, then revoke what is too much; whether anything was."""
+    there = {
+        (rule["IpProtocol"], rule.get("FromPort", -1), rule.get("ToPort", -1), kind, str(peer[name]))
+        for rule in group.get("IpPermissions", [])
+        for kind, name in PEERS.items()
+        for peer in rule.get(kind) or []
+    }
+    ec2 = client("ec2")
+    for rules, call, done in (
+        (wanted - there, ec2.authorize_security_group_ingress, "InvalidPermission.Duplicate"),
+        (there - wanted, ec2.revoke_security_group_ingress, "InvalidPermission.NotFound"),
+    ):
+        try:
+            if rules:
+                with errors_as_ours():
+                    call(GroupId=group["GroupId"], IpPermissions=[_permission(each) for each in sorted(rules)])
+        except AwsRefusedError as error:
+            if code_of(error) == "InvalidGroup.NotFound":
+                raise AwsUnavailableError(
+                    f"The security group {group['GroupId']} is not to be seen yet."
+                ) from error
+            # Somebody else has done the same at this moment.
+            if code_of(error) != done:
+                raise
+    return there != wanted
+
+
+def _permission(rule: Rule) -> dict[str, Any]:
+    protocol, first, last, kind, peer = rule
+    described = {"Description": DESCRIPTIONS[kind]} if kind in DESCRIPTIONS else {}
+    ports = {} if protocol == "-1" else {"FromPort": first, "ToPort": last}
+    return {"IpProtocol": protocol, **ports, kind: [{PEERS[kind]: peer, **described}]}
+
+
+def _group_named(name: str, vpc: str) -> dict[str, Any]:
     filters = [{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [vpc]}]
     with errors_as_ours():
         found = client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]
     if not found:
         # It has been made this moment; EC2 is eventually consistent.
         raise AwsUnavailableError(f"The security group {name!r} is not to be seen yet.")
-    return str(found[0]["GroupId"])
+    group: dict[str, Any] = found[0]
+    return group
 
 
-def _authorize(group: str, ports: list[int], cidr: str, probe_group: str) -> None:
-    callers: list[dict[str, Any]] = [{"IpRanges": [{"CidrIp": cidr, "Description": "The port of the app"}]}]
-    if probe_group:
-        callers.append({"UserIdGroupPairs": [{"GroupId": probe_group, "Description": "The health check"}]})
-    rules = [_rule(port) | caller for port in ports for caller in callers]
-    try:
-        with errors_as_ours():
-            client("ec2").authorize_security_group_ingress(GroupId=group, IpPermissions=rules)
-    except AwsRefusedError as error:
-        if code_of(error) == "InvalidGroup.NotFound":
-            raise AwsUnavailableError(f"The security group {group} is not to be seen yet.") from error
-        # They are there already: a group's ports never change, but for those that are closed.
-        if code_of(error) != "InvalidPermission.Duplicate":
-            raise
+def _groups(stack: str) -> list[dict[str, Any]]:
+    filters = [{"Name": "tag:portcall:stack", "Values": [stack]}]
+    with errors_as_ours():
+        pages = client("ec2").get_paginator("describe_security_groups").paginate(Filters=filters)
+        return [each for page in pages for each in page["SecurityGroups"]]
 
 
 def close_ports(*, group: str, ports: list[int]) -> None:
@@ -105,10 +160,7 @@ class Group:
 
 def groups_of(*, stack: str) -> list[Group]:
     """The security groups that `open_ports` made for a stack."""
-    with errors_as_ours():
-        pages = client("ec2").get_paginator("describe_security_groups")
-        filters = [{"Name": "tag:portcall:stack", "Values": [stack]}]
-        found = [each for page in pages.paginate(Filters=filters) for each in page["SecurityGroups"]]
+    found = _groups(stack)
     tags = {each["GroupId"]: {tag["Key"]: tag["Value"] for tag in each["Tags"]} for each in found}
     return [
         Group(group, app_tags.app(named), named.get("portcall:deployment", "")) for group, named in tags.items()
@@ -126,7 +178,3 @@ def delete_group(group: str) -> bool:
         if code_of(error) != "InvalidGroup.NotFound":
             raise
     return True
-
-
-def _rule(port: int) -> dict[str, Any]:
-    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port}

@@ -571,7 +571,8 @@ def _get(table: str, pk: str, sk: str) -> dict[str, Any]:
 
 def _current(item: dict[str, Any]) -> Current:
     known = {each.name: item[each.name] for each in fields(Current) if each.name in item}
-    return Current(**known | {"address": Address(**known["address"]) if known.get("address") else None})
+    address = known.get("address")
+    return Current(**known | {"address": Address(address["api"], address["url"]) if address else None})
 
 
 def _unless_refused(operation: str, **request: Any) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployer.domain.endpoint import Address
+from deployer.domain.endpoint import NOWHERE, Address
 
 # What becomes of a push.
 DEPLOYED = "deployed"
@@ -22,9 +22,10 @@ class Current:
     """The deployment of an app that serves.
 
     `url` is what people are told: that of `address`, which stays, or else `direct_url`, which is the task's
-    own. `digest` is what runs, `image` what ReadImage found in it, from which a restart starts, `previous` the
-    digest that ran before it. `sequence` orders an app's deployments: a larger one was pushed later.
-    `retired` are the tasks of earlier ones that have yet to be stopped. `healing` is the stop that is being
+    own; an `address` that is not told any more is one that the app is about to lose. `digest` is what runs,
+    `image` what ReadImage found in it, from which a restart starts, `previous` the digest that ran before it.
+    `sequence` orders an app's deployments: a larger one was pushed later. `retired` are the tasks of earlier
+    ones that have yet to be stopped. `healing` is the stop that is being
     made up for, `reason` why it was, `crashes` when the app crashed lately (UNIX seconds), `attempts` how many
     restarts have come to nothing; `halted` says why it is not started again, `halted_at` since when, and
     `told_at` when that was mailed. `until` is when the app ends (UNIX seconds, 0 for never), `ended` that it
@@ -54,6 +55,16 @@ class Current:
     until: int = 0
     ended: bool = False
     version: int = 0
+
+    @property
+    def stable_url(self) -> Address | None:
+        """The address that is the app's, None if it has none or is about to lose it."""
+        return self.address if self.address and self.address.url == self.url else None
+
+    @property
+    def target(self) -> str:
+        """Where its stable URL is to lead: to its task, or nowhere if that has stopped."""
+        return NOWHERE if self.healing or self.halted else self.direct_url
 
 
 @dataclass(frozen=True)

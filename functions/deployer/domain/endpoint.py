@@ -1,20 +1,38 @@
 """Where an app answers."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 TCP = "tcp"
 USUAL = {("http", 80), ("https", 443)}
-# The header with which an address that stays says where it leads to: a number that grows with each move.
-MARK = "portcall-version"
+# Where the stable URL of an app leads that does not run: the IP of a stopped task may be somebody else's soon.
+# Names below example.com are reserved for ever (RFC 2606) and none but www is in the DNS. API Gateway refuses
+# names outside public top-level domains, such as .invalid (https://github.com/aws/aws-cdk/issues/24017).
+NOWHERE = "http://stopped.example.com/"
 
 
 @dataclass(frozen=True)
 class Address:
-    """An address that stays: the ids of an HTTP API and of its integration, and the app's URL there."""
+    """A stable URL: the id of an HTTP API, and the app's URL there."""
 
     api: str
-    integration: str
     url: str
+
+
+def no_stable_url(url: str) -> str:
+    """Why an app that answers at a URL of its own can have no stable one, '' if it can.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/setup-http-integrations.html (ports)
+    """
+    parts = urlsplit(url)
+    if parts.scheme == TCP:
+        return "StableUrl is for HTTP, and this app speaks plain TCP."
+    if parts.scheme == "https":
+        return "it answers TLS only, and API Gateway takes no certificate for the IP of a task."
+    port = parts.port or 80
+    if port not in (80, 443) and port < 1024:
+        return "API Gateway calls the ports 80, 443 and 1024 to 65535 only."
+    return ""
 
 
 def url(address: str, port: int, scheme: str) -> str:

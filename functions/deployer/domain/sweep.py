@@ -43,8 +43,8 @@ class Facts:
     tasks: Mapping[str, str] | None = field(default_factory=dict)
     # Its images, as the registry listed them.
     images: Sequence[Image] = ()
-    # The ids of the HTTP APIs that are its stable URL, or once were.
-    addresses: Sequence[str] = ()
+    # The HTTP APIs that are its stable URL, or once were: id -> where it leads. None if that is not known.
+    addresses: Mapping[str, str] | None = field(default_factory=dict)
     has_slot: bool = False
     # Deployments without an outcome, or whose outcome may not have been told; the oldest first.
     open: Sequence[Deployment] = ()
@@ -144,10 +144,20 @@ class RestartApp:
 
 
 @dataclass(frozen=True)
+class LeadAddress:
+    """The stable URL does not lead where the ledger says that it should."""
+
+
+@dataclass(frozen=True)
 class CloseAddress:
     """Delete a stable URL that no deployment has, and none can be about to take over."""
 
     api: str
+
+
+@dataclass(frozen=True)
+class ForgetAddress:
+    """The app has lost its stable URL, which is deleted by now."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +186,9 @@ Act = (
     | StopTask
     | NotifyAgain
     | RestartApp
+    | LeadAddress
     | CloseAddress
+    | ForgetAddress
     | DeployPush
     | SeeTag
 )
@@ -226,9 +238,34 @@ def _settle_what_was_aborted(facts: Facts) -> Iterator[Act]:
 
 
 def _stop_what_nobody_owns(facts: Facts) -> Iterator[Act]:
+    current = facts.current
     for arn, deployment in (facts.tasks or {}).items():
-        if deployment not in facts.under_way and not (facts.current and facts.current.task == arn):
+        if deployment in facts.under_way or (current and current.task == arn):
+            continue
+        if not (current and arn in current.retired and _may_serve(facts, current)):
             yield StopTask(arn)
+
+
+def _may_serve(facts: Facts, current: Current) -> bool:
+    """Whether visitors may still reach the versions before: the hand-over goes on, or came to no end.
+
+    What this sweep moves or closes takes API Gateway a moment, so that the next one stops them.
+    """
+    if current.deployment in facts.under_way:
+        return True
+    if facts.addresses is None:
+        return current.address is not None
+    right = {current.stable_url.api: current.target} if current.stable_url else {}
+    return any(right.get(api) != target for api, target in facts.addresses.items())
+
+
+def _lead_address(facts: Facts) -> Iterator[Act]:
+    """A move that failed, or came a moment too late, is made up for."""
+    current = facts.current
+    if current and current.stable_url and current.deployment not in facts.under_way:
+        leads_to = (facts.addresses or {}).get(current.stable_url.api, current.target)
+        if leads_to != current.target:
+            yield LeadAddress()
 
 
 def _restart_what_died(facts: Facts) -> Iterator[Act]:
@@ -245,10 +282,13 @@ def _restart_what_died(facts: Facts) -> Iterator[Act]:
 def _close_addresses(facts: Facts) -> Iterator[Act]:
     if facts.to_come:
         return
-    current = facts.current
-    for api in facts.addresses:
-        if not (current and current.address and current.address.api == api):
+    ours = facts.current and facts.current.stable_url
+    for api in facts.addresses or ():
+        if not (ours and ours.api == api):
             yield CloseAddress(api)
+    lost = facts.current and not ours and facts.current.address
+    if lost and facts.addresses is not None and lost.api not in facts.addresses:
+        yield ForgetAddress()
 
 
 def _list_or_unlist(facts: Facts) -> Iterator[Act]:
@@ -316,6 +356,7 @@ def _push(facts: Facts, image: Image, known: KnownTag | None) -> Push:
 
 RULES: tuple[Callable[[Facts], Iterator[Act]], ...] = (
     _settle_what_was_aborted,
+    _lead_address,
     _stop_what_nobody_owns,
     _restart_what_died,
     _close_addresses,

@@ -92,8 +92,8 @@ def _remove_what_apps_were_given(deadline: float) -> None:
         while not _patiently(deadline, ec2.delete_group, group.id):
             _in_time(deadline)
             time.sleep(LOOK_EVERY)
-    for api in _patiently(deadline, apigateway.addresses_of, stack=stack):
-        _patiently(deadline, apigateway.close_address, api)
+    for found in _patiently(deadline, apigateway.addresses_of, stack=stack):
+        _patiently(deadline, apigateway.close_address, found.address.api)
     for repository in _patiently(deadline, ecr.repositories_of, stack=stack):
         _patiently(deadline, ecr.delete_repository, repository)
 

@@ -46,6 +46,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         account = sweep_facts.of_account(sweep)
         done: dict[str, Any] = {}
         after = _look_after_all(account, sweep.after, name, done)
+        _let_in_whom_the_parameters_name()
         if account.started is not None:
             _remove_groups(account.started)
         if after or account.incomplete:
@@ -111,6 +112,14 @@ def _look_after(app: str, account: Account, sweep: str) -> list[str]:
 def _failed(app: str, error: Exception) -> str:
     logger.exception("An app could not be looked after", extra={"app": app})
     return f"failed: {error}"
+
+
+def _let_in_whom_the_parameters_name() -> None:
+    """Security groups are open to the callers of now, not to those of the time when they were made."""
+    config = settings()
+    changed = ec2.hold_rules(stack=config.stack, cidr=config.cidr, probe_group=config.probe_group)
+    if changed:
+        logger.warning("Security groups let in others than AllowedCidr says", extra={"groups": changed})
 
 
 def _remove_groups(started: set[str]) -> None:

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer.aws import ecs
+from deployer.aws import ec2, ecs
 from deployer.domain import app_tags, task_definition
 from deployer.domain.errors import NoCapacityError
 from deployer.domain.push import Push
@@ -75,14 +75,10 @@ def _security_group(config: Settings, push: Push, ports: list[int]) -> str:
     Apps on the same port share one. Where the image names several, which of them it uses shows later: the
     deployment gets a group of its own, and SwitchOver closes the rest.
     """
-    if ports == [config.port]:
-        return config.security_group
-    # Imported here: most apps need no other group, and EC2's model is 85 ms of a cold start.
-    from deployer.aws import ec2
-
     owner = push.deployment if len(ports) > 1 else ""
     return ec2.open_ports(
-        name=f"{config.stack} {owner or f'tcp {ports[0]}'}",
+        # A name must not begin with `sg-`, as a stack's may.
+        name=f"Portcall {config.stack} {owner or f'tcp {ports[0]}'}",
         ports=ports,
         vpc=config.vpc,
         cidr=config.cidr,

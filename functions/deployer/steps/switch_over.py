@@ -9,21 +9,23 @@ from deployer import address, outcomes, retired
 from deployer.aws import apigateway, ec2, ecs, ledger, meeting
 from deployer.domain import endpoint, preview
 from deployer.domain.endpoint import Address
-from deployer.domain.errors import ContendedError
+from deployer.domain.errors import ContendedError, PermanentError
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import Settings, settings
 
-NO_HTTP = "It has no address that stays: StableUrl is for HTTP, and this app speaks plain TCP."
+NO_ADDRESS = "It has no address that stays: "
+REFUSED = "API Gateway refused to make one. The next push tries again."
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"verdict", "version", "url": what people are told, "previous": digest or "", "notes": [...]}`.
+    """Return `{"verdict", "takesOver", "url": what people are told, "previous": digest or "", "notes": [...]}`.
 
     The verdict is `current`, or `superseded`, or `moved`: then the app has an address that stays, which leads
-    to the new version as soon as API Gateway has taken that in, and until then the one before is not stopped.
+    to the new version as soon as API Gateway has taken that in. `takesOver` says that it led to another version
+    until now, which is not stopped before that.
     Raises TaskStoppedError if the new version has died since it answered, and ContendedError where another
     execution changed the app's current deployment at the same moment.
     """
@@ -31,26 +33,43 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     push = Push.from_event(event, by_tag=config.by_tag)
     seen = ledger.current(table=config.ledger, app=push.app)
     if not (seen and seen.deployment == push.deployment) and _gives_way(seen, event):
-        if seen and seen.address:
-            # An attempt before this one may have led it here a moment too late.
-            address.lead(push.app)
+        # An attempt before this one may have led its address here a moment too late.
+        address.lead(push.app)
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason="Portcall: superseded")
         reason = f"Another deployment, {seen.deployment}, took the place." if seen else "The app has ended."
         outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
-        return {"verdict": "superseded", "version": 0, "url": "", "previous": "", "notes": []}
+        return {"verdict": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
     if seen is None or seen.deployment != push.deployment:
         # It answered, and may have died since: the one before is not given up for that.
         meeting.still_runs(table=config.ledger, task=event["task"]["arn"])
         seen = _switch(event, push, config, seen)
     _close_unused_ports(event)
     logger.info("Switched over", extra={"app": push.app, "task": seen.task})
-    told = {"version": seen.version, "url": seen.url, "previous": seen.previous}
+    told = {
+        "takesOver": bool(seen.retired) and "restart" not in event,
+        "url": seen.url,
+        "previous": seen.previous,
+    }
     notes = preview.note(seen.until, preview=config.is_preview(push.tag))
-    if seen.address:
+    if seen.stable_url:
+        return _lead(push, seen, told, notes)
+    if config.stable_url:
+        notes.append(NO_ADDRESS + (endpoint.no_stable_url(event["health"]["url"]) or REFUSED))
+    if not seen.address:
+        notes = [*retired.stop(push, seen), *notes]
+    # Otherwise the address that it loses may still lead to the version before: the sweep closes it first.
+    return {"verdict": "current", **told, "notes": notes}
+
+
+def _lead(push: Push, seen: ledger.Current, told: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+    """Lead the stable URL to the new version. Where AWS refuses that, the version is live at its own URL."""
+    try:
         address.lead(push.app)
-        return {"verdict": "moved", **told, "notes": notes}
-    notes += [NO_HTTP] if config.stable_url else []
-    return {"verdict": "current", **told, "notes": [*retired.stop(push, seen), *notes]}
+    except PermanentError as refused:
+        logger.error("The address was not moved", extra={"app": push.app, "reason": str(refused)})
+        why = f"Its address {seen.url} does not lead to it yet: {refused} That is tried again within minutes."
+        return {"verdict": "current", **told, "url": seen.direct_url, "notes": [why, *notes]}
+    return {"verdict": "moved", **told, "notes": notes}
 
 
 def _gives_way(seen: ledger.Current | None, event: dict[str, Any]) -> bool:
@@ -75,7 +94,8 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
         until=_until(event, push, config, seen),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
         direct_url=event["health"]["url"],
-        address=stays,
+        # One that it has no more is known until the sweep has closed it.
+        address=stays or (seen.address if seen else None),
         # The one port on which it answers: a restart need not look for it again.
         image=image.answering_on([event["health"]["port"], *event["health"].get("also", [])]).document(),
         previous=seen.digest if seen and "restart" not in event else "",
@@ -101,12 +121,14 @@ def _until(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cur
 def _address(
     event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None
 ) -> Address | None:
-    """The address that stays: that of the deployment before, or a new one; None if the app is to have none."""
-    if not config.stable_url or event["image"]["health"] == endpoint.TCP:
+    """The address that stays, made if there is none; None if the app is to have none, or cannot have one."""
+    if not config.stable_url or endpoint.no_stable_url(event["health"]["url"]):
         return None
-    if seen and seen.address and apigateway.is_open(seen.address):
-        return seen.address
-    return apigateway.open_address(stack=config.stack, app=push.app, target=event["health"]["url"])
+    try:
+        return apigateway.open_address(stack=config.stack, app=push.app)
+    except PermanentError as refused:
+        logger.error("The address could not be made", extra={"app": push.app, "reason": str(refused)})
+        return seen.stable_url if seen else None
 
 
 def _close_unused_ports(event: dict[str, Any]) -> None:

@@ -1,7 +1,6 @@
-"""Parts of HTTP APIs: MiniStack makes none for a target, and maps no answers.
+"""Targets of HTTP APIs: MiniStack makes no parts for one, and moves none.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop.html (quick create)
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-parameter-mapping.html
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from portcall.local.seams.seam import Function, wrap
 
 def install(settings: Settings) -> None:
     wrap(apigateway, "_create_api", _make_the_parts)
-    wrap(apigateway, "_invoke_http_proxy", _map_the_answer)
+    wrap(apigateway, "_update_api", _move_the_target)
 
 
 def _make_the_parts(original: Function) -> Function:
@@ -33,6 +32,7 @@ def _make_the_parts(original: Function) -> Function:
                 "payloadFormatVersion": "1.0",
             }
             made = json.loads(apigateway._create_integration(api, integration)[2])["integrationId"]
+            apigateway._integrations[api][made]["apiGatewayManaged"] = True
             route = {"routeKey": data.get("routeKey", "$default"), "target": f"integrations/{made}"}
             apigateway._create_route(api, route)
             apigateway._create_stage(api, {"stageName": "$default", "autoDeploy": True})
@@ -41,19 +41,13 @@ def _make_the_parts(original: Function) -> Function:
     return create_api
 
 
-def _map_the_answer(original: Function) -> Function:
-    async def invoke_http_proxy(integration: dict[str, Any], *arguments: Any) -> Any:
-        # As it is now: it may be moved while the app is asked.
-        integration = dict(integration)
-        status, headers, body = await original(integration, *arguments)
-        mapped = {name.lower(): values for name, values in headers.items()}
-        for key, value in (integration.get("responseParameters") or {}).get(str(status), {}).items():
-            action, _, header = key.partition(":header.")
-            if action in ("overwrite", "remove"):
-                mapped.pop(header.lower(), None)
-            if action in ("overwrite", "append"):
-                known = mapped.get(header.lower(), [])
-                mapped[header.lower()] = [*([known] if isinstance(known, str) else known), value]
-        return status, mapped, body
+def _move_the_target(original: Function) -> Function:
+    def update_api(api_id: str, data: dict[str, Any]) -> Any:
+        answer = original(api_id, data)
+        if answer[0] == 200 and data.get("target"):
+            for integration in apigateway._integrations.get(api_id, {}).values():
+                if integration.get("apiGatewayManaged"):
+                    integration["integrationUri"] = data["target"]
+        return answer
 
-    return invoke_http_proxy
+    return update_api

@@ -16,7 +16,7 @@ import logging
 import socket
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
@@ -135,7 +135,10 @@ async def _answer(api_id: str, scope: Any, receive: Any) -> tuple[int, list[tupl
     if method == "OPTIONS" and not (apigateway._apis.get(api_id) or {}).get("corsConfiguration"):
         # Without CORS it is the app's to answer, and MiniStack takes it for a request like any other.
         method = "options"
-    path = scope["raw_path"].decode("latin-1")
+    # Escapes are decoded on the way, so that `%2F` arrives as `/`; what no path may hold is escaped once more.
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+    decoded = apigateway.decode_http_api_path(scope["raw_path"].decode("latin-1"))
+    path = quote(decoded, safe="/%:@!$&'()*+,;=~")
     parsed = parse_qs(query, keep_blank_values=True)
     answer = await apigateway.handle_execute(api_id, "$default", path, method, headers, body, parsed, query)
     return _raw(*answer)

@@ -156,16 +156,29 @@ def _of_repository(request: dict[str, Any], found: str) -> str:
 
 
 def _of_http_api(method: str, found: str, body: bytes, region: str) -> str:
-    api = found.partition("::/apis/")[2].partition("/")[0]
-    tags = apigateway._api_tags.get(f"arn:aws:apigateway:{region}::/apis/{api}") or {}
+    """An API has a name and tags; its parts have neither, and inherit none.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-tagging-supported-resources.html
+    """
+    api, _, part = found.partition("::/apis/")[2].partition("/")
     requested: dict[str, Any] = {}
+    if method in ("POST", "PATCH") and not part:
+        name = json.loads(body or b"{}").get("name")
+        requested = {"apigateway:Request/ApiName": name} if name else {}
     if method == "POST":
-        requested = iam_actions.request_tag_context("apigateway", "apigateway:CreateApi", body, {})
-    if requested:
-        # To give something tags is to POST them too; its id is not known before.
-        resource = f"arn:aws:apigateway:{region}::/tags/{quote(f'{found}/', safe='')}*"
-        _also.set([("apigateway:POST", resource, requested)])
-    _keys.set({**requested, **{f"aws:ResourceTag/{name}": value for name, value in tags.items()}})
+        tags = iam_actions.request_tag_context("apigateway", "apigateway:CreateApi", body, {})
+        if tags:
+            # To give something tags is to POST them too; its id is not known before.
+            resource = f"arn:aws:apigateway:{region}::/tags/{quote(f'{found}/', safe='')}*"
+            _also.set([("apigateway:POST", resource, tags)])
+        requested |= tags
+    if api and not part:
+        known = apigateway._apis.get(api) or {}
+        tags = apigateway._api_tags.get(f"arn:aws:apigateway:{region}::/apis/{api}") or {}
+        requested |= {f"aws:ResourceTag/{name}": value for name, value in tags.items()}
+        if known and method in ("PATCH", "DELETE"):
+            requested["apigateway:Resource/ApiName"] = known["name"]
+    _keys.set(requested)
     return found
 
 
