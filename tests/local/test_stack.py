@@ -693,8 +693,8 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(s
     third.sam("deploy", "--template-file", built, "--parameter-overrides", *parameters)
 
     def push(tag: str, repository: str = "shop/web", **configuration: Any) -> str:
-        # The first of them creates the repository.
-        command = ["sh", "-c", f": {tag}; httpd -f -p 80"]
+        # The first of them creates the repository. It ends when asked to, so that no news of it comes after the stack.
+        command = ["sh", "-c", f": {tag}; trap 'exit 0' TERM; httpd -f -p 80 & wait"]
         return third.cloud.push(
             repository, command, tag=tag, **{"ExposedPorts": {"80/tcp": {}}, **configuration}
         )
