@@ -41,7 +41,8 @@ class Bench:
     def run(self, *command: str) -> None:
         install(command[0])
         # podman takes no path of more than 50 characters here.
-        own = [f"--root={self.storage}/root", f"--runroot={self.storage}/run", "--storage-driver=vfs"]
+        storage = self.storage / command[0]
+        own = [f"--root={storage}/root", f"--runroot={storage}/run", "--storage-driver=vfs"]
         options = own if command[0] in ("podman", "buildah") else []
         line = [command[0], *options, *command[1:]]
         ended = subprocess.run(line, cwd=self.folder, capture_output=True, text=True)

@@ -84,16 +84,12 @@ async def answer(send: Send, status: int, body: bytes) -> None:
 
 
 def main() -> None:
-    serve = server.serve
+    outermost = server.NoWebPages
 
-    async def serve_with_faults(listener: Any) -> None:
-        # Only now: MiniStack reads its environment when it is imported.
-        from ministack import app as ministack
+    def with_faults(app: Any) -> Any:
+        return Faults(outermost(app))
 
-        ministack.app = Faults(ministack.app)
-        await serve(listener)
-
-    server.serve = serve_with_faults
+    server.NoWebPages = with_faults  # type: ignore[assignment, misc]
     server.main()
 
 

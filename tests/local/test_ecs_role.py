@@ -24,16 +24,16 @@ PROVIDERS = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def late(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     running = start_cloud(tmp_path_factory.mktemp("late"), PORTCALL_SWITCHES="ecs-role-late=1")
     yield running
     running.stop()
 
 
-def create(cloud: Cloud, account: str, **resources: Any) -> tuple[str, list[str]]:
-    """What a stack ends as in an account of its own, and the reasons of its events."""
-    cloudformation = cloud.client("cloudformation", account)
+def create(cloud: Cloud, **resources: Any) -> tuple[str, list[str]]:
+    """What a stack ends as, and the reasons of its events."""
+    cloudformation = cloud.client("cloudformation")
     cloudformation.create_stack(
         StackName="it", TemplateBody=json.dumps({"Resources": resources}), Capabilities=["CAPABILITY_IAM"]
     )
@@ -48,30 +48,30 @@ def create(cloud: Cloud, account: str, **resources: Any) -> tuple[str, list[str]
 
 
 def test_a_first_cluster_with_capacity_providers_fails_in_the_words_of_aws(late: Cloud) -> None:
-    status, reasons = create(late, "111111111111", Cluster={**CLUSTER, "Properties": {"CapacityProviders": ["FARGATE"]}})  # fmt: skip
+    status, reasons = create(late, Cluster={**CLUSTER, "Properties": {"CapacityProviders": ["FARGATE"]}})  # fmt: skip
     assert status == "ROLLBACK_COMPLETE"
     assert any(WORDS in reason for reason in reasons)
 
 
 def test_capacity_providers_that_follow_the_cluster_at_once_fail_too(late: Cloud) -> None:
     at_once = {key: value for key, value in PROVIDERS.items() if key != "DependsOn"}
-    status, reasons = create(late, "222222222222", Cluster=CLUSTER, Providers=at_once)
+    status, reasons = create(late, Cluster=CLUSTER, Providers=at_once)
     assert status == "ROLLBACK_COMPLETE"
     assert any(WORDS in reason for reason in reasons)
 
 
 def test_capacity_providers_that_follow_a_role_find_the_service_linked_one(late: Cloud) -> None:
-    status, reasons = create(late, "333333333333", Cluster=CLUSTER, Role=ROLE, Providers=PROVIDERS)
+    status, reasons = create(late, Cluster=CLUSTER, Role=ROLE, Providers=PROVIDERS)
     assert status == "CREATE_COMPLETE", reasons
-    (cluster,) = late.client("ecs", "333333333333").describe_clusters(
-        clusters=late.client("ecs", "333333333333").list_clusters()["clusterArns"]
+    (cluster,) = late.client("ecs").describe_clusters(
+        clusters=late.client("ecs").list_clusters()["clusterArns"]
     )["clusters"]
     assert cluster["capacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
     assert cluster["defaultCapacityProviderStrategy"] == [{"capacityProvider": "FARGATE", "weight": 1}]
 
 
 def test_a_task_is_refused_until_the_role_is_there(late: Cloud) -> None:
-    ecs = late.client("ecs", "444444444444")
+    ecs = late.client("ecs")
     ecs.create_cluster(clusterName="new")
     with pytest.raises(ecs.exceptions.InvalidParameterException, match=WORDS):
         ecs.run_task(cluster="new", taskDefinition="any")
