@@ -1,5 +1,6 @@
 """Security groups of EC2: their rules, their errors, who may change them, and the tasks that are in them."""
 
+import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.conftest import Cloud
+from tests.local.conftest import Cloud, eventually
 
 WORLD = {"IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
@@ -104,6 +105,28 @@ def test_a_group_that_a_rule_names_stays_until_the_rule_has_gone(cloud: Cloud, n
         ec2.delete_security_group(GroupId=source)
     ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=port_80(**from_group(source)))
     ec2.delete_security_group(GroupId=source)
+
+
+def test_cloudformation_cannot_delete_a_group_that_a_rule_names(cloud: Cloud, network: Network) -> None:
+    ec2, cloudformation = cloud.client("ec2"), cloud.client("cloudformation")
+    properties = {"GroupDescription": "test", "VpcId": network.id}
+    body = json.dumps({"Resources": {"Source": {"Type": "AWS::EC2::SecurityGroup", "Properties": properties}}})
+    name = f"stack-{uuid.uuid4().hex[:8]}"
+    cloudformation.create_stack(StackName=name, TemplateBody=body)
+
+    def status() -> str:
+        return str(cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+
+    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
+    eventually(lambda: status() == "CREATE_COMPLETE")
+    (found,) = cloudformation.list_stack_resources(StackName=name)["StackResourceSummaries"]
+    group, source = network.group(), found["PhysicalResourceId"]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=port_80(**from_group(source)))
+    cloudformation.delete_stack(StackName=name)
+    eventually(lambda: status() == "DELETE_FAILED")
+    ec2.delete_security_group(GroupId=group)
+    cloudformation.delete_stack(StackName=name)
+    eventually(lambda: status() == "DELETE_COMPLETE")
 
 
 def test_a_task_is_in_all_its_groups_and_they_stay_until_it_has_gone(cloud: Cloud, network: Network) -> None:

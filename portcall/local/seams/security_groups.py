@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ministack.services import ec2
+from ministack.services.cloudformation import provisioners
 
 from portcall.local.options import Settings
 from portcall.local.seams.seam import Function, wrap
@@ -14,6 +15,8 @@ def install(settings: Settings) -> None:
     wrap(ec2, "_authorize_sg_ingress", _refuse_known_rules)
     wrap(ec2, "_revoke_sg_ingress", _refuse_unknown_rules)
     wrap(ec2, "_delete_security_group", _refuse_while_in_use)
+    wrap(provisioners, "_ec2_sg_delete", _refuse_to_cloudformation_too)
+    provisioners._RESOURCE_HANDLERS["AWS::EC2::SecurityGroup"]["delete"] = provisioners._ec2_sg_delete
 
 
 def _refuse_known_rules(original: Function) -> Function:
@@ -49,23 +52,36 @@ def _refuse_unknown_rules(original: Function) -> Function:
 def _refuse_while_in_use(original: Function) -> Function:
     def delete_security_group(params: dict[str, Any]) -> Any:
         group_id = ec2._p(params, "GroupId")
-        attached = any(
-            group["GroupId"] == group_id
-            for interface in ec2._network_interfaces.values()
-            for group in interface.get("Groups", [])
-        )
-        named = any(
-            source["GroupId"] == group_id
-            for group in ec2._security_groups.values()
-            for rule in group["IpPermissions"] + group["IpPermissionsEgress"]
-            for source in rule.get("UserIdGroupPairs", [])
-            if group["GroupId"] != group_id
-        )
-        if attached or named:
+        if _is_in_use(group_id):
             return ec2._error("DependencyViolation", f"resource {group_id} has a dependent object", 400)
         return original(params)
 
     return delete_security_group
+
+
+def _refuse_to_cloudformation_too(original: Function) -> Function:
+    def delete(physical_id: str, properties: Any) -> None:
+        if _is_in_use(physical_id):
+            raise RuntimeError(f"resource {physical_id} has a dependent object (DependencyViolation)")
+        original(physical_id, properties)
+
+    return delete
+
+
+def _is_in_use(group_id: str) -> bool:
+    """Whether a network interface is in the group, or a rule of another names it."""
+    attached = any(
+        group["GroupId"] == group_id
+        for interface in ec2._network_interfaces.values()
+        for group in interface.get("Groups", [])
+    )
+    return attached or any(
+        source["GroupId"] == group_id
+        for group in ec2._security_groups.values()
+        for rule in group["IpPermissions"] + group["IpPermissionsEgress"]
+        for source in rule.get("UserIdGroupPairs", [])
+        if group["GroupId"] != group_id
+    )
 
 
 def _is_in(group: dict[str, Any], rule: dict[str, Any]) -> bool:
