@@ -45,7 +45,10 @@ FUNCTION_ENVIRONMENT = {
     "ENVIRONMENTS": "repository",
     "LASTING_TAGS": "latest",
     "PREVIEW_HOURS": "24",
+    "MAX_PREVIEW_HOURS": "168",
     "MAX_PREVIEWS": "3",
+    "MAX_PREVIEWS_PER_REPOSITORY": "3",
+    "MAX_APPS": "100",
     "STABLE_URL": "off",
     "OPERATE_FUNCTION": "portcall-operate-1a2b3c4d",
 }

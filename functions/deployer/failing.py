@@ -4,9 +4,9 @@ import dataclasses
 import time
 from typing import Any
 
-from deployer import outcomes
-from deployer.aws import ecs, ledger, logs, sns
-from deployer.domain import failure, mail, task_definition, timing
+from deployer import mail_limit, outcomes, places
+from deployer.aws import ecs, ledger, logs
+from deployer.domain import failure, limits, mail, task_definition, timing
 from deployer.domain.errors import AccessDeniedError, PermanentError
 from deployer.domain.push import Push
 from deployer.domain.task import Task, Verdict
@@ -60,11 +60,14 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     where = _context(document, config, push, task, until)
     if described and not described.stopped_by_us:
         where = dataclasses.replace(where, stop_code=described.stop_code, exit_code=described.exit_code)
+    refusal = why.error if why.error in limits.REFUSALS else ""
+    if refusal:
+        notes.append(limits.FIRST_OF_THE_HOUR)
     news = mail.failed(push, why, _standing(document, config, current, notes), notes, log, where)
     facts = {"reason": printable(why.reason), "error": why.error, "log": log}
 
     def publish() -> None:
-        sns.publish(topic=config.topic, news=news)
+        mail_limit.publish(push, news, refusal=refusal)
 
     try:
         outcomes.settle(push, outcomes.FAILED, publish, **facts, **outcomes.so_far(document, until))
@@ -72,8 +75,8 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
         # Without the ledger the mail may come twice, which is better than never.
         logger.error("The outcome could not be written down", extra={"reason": str(refused)})
         publish()
-    if current is None and config.is_preview(push.tag):
-        ledger.free_slot(table=config.ledger, app=push.app)
+    if current is None:
+        places.free_slot(push.app, but=push.deployment)
     return why
 
 
@@ -122,7 +125,7 @@ def _live_after_all(
     facts = outcomes.so_far(document) | {"task": current.task, "revision": current.revision}
 
     def publish() -> None:
-        sns.publish(topic=config.topic, news=news)
+        mail_limit.publish(push, news)
 
     outcomes.settle(push, outcomes.DEPLOYED, publish, url=url, note=note, **facts)
     return failure.Failure(error, "is live", note, "")

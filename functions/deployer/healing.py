@@ -4,8 +4,8 @@ import dataclasses
 import time
 from datetime import UTC, datetime
 
-from deployer import mailing
-from deployer.aws import ledger, logs, sns, step_functions
+from deployer import mail_limit, mailing
+from deployer.aws import ledger, logs, step_functions
 from deployer.domain import mail, task_definition
 from deployer.domain.errors import PermanentError
 from deployer.domain.push import Push
@@ -88,8 +88,7 @@ def _tell_that_it_is_given_up(app: str, current: ledger.Current) -> None:
         deploy_command=config.deploy_command(push),
     )
     news = mail.given_up(push, verdict, current.reason, current.halted, log, context)
-    mailing.await_turn()
-    sns.publish(topic=config.topic, news=news)
+    mail_limit.publish(push, news)
     told = dataclasses.replace(current, told_at=int(time.time()))
     mailing.stubbornly(lambda: _change(app, told, current))
     count("GivenUp")

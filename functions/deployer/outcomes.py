@@ -38,7 +38,6 @@ def settle(push: Push, outcome: str, publish: Callable[[], object] | None, **fac
     if not ledger.record(table=settings().ledger, push=push, outcome=outcome, **facts):
         return
     if publish:
-        mailing.await_turn()
         publish()
     try:
         mailing.stubbornly(lambda: ledger.mark_told(table=settings().ledger, push=push))

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from deployer import address, outcomes
-from deployer.aws import ecs, ledger, sns
+from deployer import address, mail_limit, outcomes, places
+from deployer.aws import ecs, ledger
 from deployer.domain import mail
 from deployer.domain.push import Push
 from deployer.domain.sweep import TAG_DELETED
@@ -30,8 +30,8 @@ def end(*, app: str, current: ledger.Current, reason: str) -> bool:
     # A push of a tag that is still there would start nothing.
     command = "" if current.halted == TAG_DELETED else config.deploy_command(push)
     news = mail.ended(push, current.url, current.halted, command)
-    outcomes.settle(push, outcomes.ENDED, lambda: sns.publish(topic=config.topic, news=news), reason=reason)
+    outcomes.settle(push, outcomes.ENDED, lambda: mail_limit.publish(push, news), reason=reason)
     if ledger.forget(table=config.ledger, app=app, seen=current):
-        ledger.free_slot(table=config.ledger, app=app)
+        places.free_slot(app)
     logger.info("Ended an app", extra={"app": app, "reason": reason})
     return True

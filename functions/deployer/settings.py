@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 
-from deployer.domain import operation
+from deployer.domain import limits, operation
 from deployer.domain.image import Defaults, Limits
 from deployer.domain.push import Push
 
@@ -36,13 +36,26 @@ class Settings:
     by_tag: bool
     lasting_tags: str
     preview_hours: int
+    max_preview_hours: int
     max_previews: int
+    max_previews_per_repository: int
+    max_apps: int
     stable_url: bool
     operate_function: str
 
     def is_preview(self, tag: str) -> bool:
         """Whether the app of a tag is not for ever."""
         return self.by_tag and bool(tag) and not fnmatchcase(tag, self.lasting_tags)
+
+    def slots(self, push: Push) -> dict[str, int]:
+        """The sets in which the app of a push needs a slot, and how many each may hold."""
+        return limits.slots(
+            push.repository,
+            preview=self.is_preview(push.tag),
+            max_apps=self.max_apps,
+            max_previews=self.max_previews,
+            max_previews_per_repository=self.max_previews_per_repository,
+        )
 
     def deploy_command(self, push: Push) -> str:
         """What deploys once more what the tag of a push points to."""
@@ -153,7 +166,10 @@ def settings() -> Settings:
         by_tag=env["ENVIRONMENTS"] == "tag",
         lasting_tags=env["LASTING_TAGS"],
         preview_hours=int(env["PREVIEW_HOURS"]),
+        max_preview_hours=int(env["MAX_PREVIEW_HOURS"]),
         max_previews=int(env["MAX_PREVIEWS"]),
+        max_previews_per_repository=int(env["MAX_PREVIEWS_PER_REPOSITORY"]),
+        max_apps=int(env["MAX_APPS"]),
         stable_url=env["STABLE_URL"] == "on",
         operate_function=env["OPERATE_FUNCTION"],
     )

@@ -26,7 +26,8 @@ def carry_out(act: Act, facts: Facts) -> str:
             return "ended it" if ended else ""
         case sweep.FreeSlot():
             ledger.free_slot(table=table, app=app)
-            return "freed its slot"
+            # That an app is down was told before.
+            return "" if facts.current else "freed its slot"
         case sweep.ListApp():
             ledger.list_app(table=table, app=app)
             return ""

@@ -73,6 +73,8 @@ NEEDS = {
     "ledger.forget": {"dynamodb:DeleteItem"},
     "ledger.take_slot": {"dynamodb:UpdateItem"},
     "ledger.free_slot": {"dynamodb:UpdateItem"},
+    "ledger.note_under_way": {"dynamodb:UpdateItem"},
+    "ledger.note_mail": {"dynamodb:UpdateItem"},
     "ledger.slots": {"dynamodb:GetItem"},
     "ledger.record": {"dynamodb:UpdateItem"},
     "ledger.mails_this_second": {"dynamodb:UpdateItem"},

@@ -82,7 +82,10 @@ def test_the_image_may_ask_for_another_time(deploy, world, tagged):
     assert abs(current("pr-7").until - time.time() - 2 * 3600) < 60
     world.configuration = {"Cmd": ["app"], "Labels": {"portcall.expires": "never"}}
     deploy(tagged("pr-7", 2))
-    assert current("pr-7").until == 0
+    # No more than MaxPreviewHours, and its mail says so.
+    assert abs(current("pr-7").until - time.time() - 168 * 3600) < 60
+    assert "asks for more time (portcall.expires) than a preview may have here (MaxPreviewHours)" in world.mails[1]["text"]  # fmt: skip
+    assert "MaxPreviewHours" not in world.mails[0]["text"]
 
 
 def test_a_lasting_tag_is_no_preview(deploy, world, tagged, monkeypatch):
@@ -192,7 +195,7 @@ def test_a_preview_that_never_started_takes_no_room(deploy, world, tagged):
 
 
 def test_the_sweep_frees_a_slot_that_nobody_uses(deploy, world, tagged):
-    ledger.take_slot(table="ledger", app="flask-app:pr-9", most=3)
+    ledger.take_slot(table="ledger", app="flask-app:pr-9", most={"apps": 3})
     assert sweep() == {"flask-app:pr-9": ["freed its slot"]}
     assert ledger.slots(table="ledger") == set()
 

@@ -7,8 +7,13 @@
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
 `app#<app>` / `tag#<tag>`                     the `digest` to which the tag pointed `as_of`, and which
                                               `deployment` deals with that; kept for 90 days
-`previews`  / `slots`                         `apps`: the previews that are, or are on their way; stays
+`app#<repository>` / `under way`              `deployments` of the repository that run at the moment; stays
+`previews`  / `slots`                         the apps that are, or are on their way: `apps` the previews,
+                                              `of <repository>` those of one repository, `lasting` the others;
+                                              stays
 `mails#<second>` / `sent`                     how many mails went out in that second; kept for an hour
+`mails#<repository>#<hour>` / `of the hour`   the `mails` of the repository in that hour, and the first of each
+                                              kind that comes once an hour; kept for a day
 `sweep`     / `first`                         what the sweeps are `watching`, and since when; until when the
                                               last may take, and to which app it came; stays
 
@@ -21,7 +26,7 @@ came, `revision`, `task`, `url`, `reason`, `error` and the end of the `log`. `to
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -32,10 +37,12 @@ from deployer.domain.deployment import Deployment as Deployment
 from deployer.domain.deployment import KnownTag as KnownTag
 from deployer.domain.endpoint import Address
 from deployer.domain.errors import AwsRefusedError
+from deployer.domain.limits import LASTING, PREVIEWS, previews_of
 from deployer.domain.push import Push
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 KEEP = 90 * 24 * 60 * 60
+DAY = 24 * 60 * 60
 LISTING = "listing"
 APPS = "apps"
 SWEEP = {"pk": "sweep", "sk": "first"}
@@ -279,42 +286,96 @@ def forget(*, table: str, app: str, seen: Current) -> bool:
 SLOTS = {"pk": "previews", "sk": "slots"}
 
 
-def take_slot(*, table: str, app: str, most: int) -> set[str]:
-    """Take one of the `most` slots for previews, or keep the one that the app has.
+def take_slot(*, table: str, app: str, most: Mapping[str, int]) -> dict[str, set[str]]:
+    """Take a slot for the app in each of these sets, or keep those that it has.
 
-    Returns the apps that have all of them where none is free, else nothing.
+    `most` says how many apps each set may hold. Returns {} or, where one of them is full, who is in them.
     """
+    return _take_place(table, SLOTS, app, most)
+
+
+def free_slot(*, table: str, app: str) -> None:
+    """Give the app's slots back."""
+    _give_back(table, SLOTS, app, (PREVIEWS, LASTING, previews_of(app.partition(":")[0])))
+
+
+def slots(*, table: str) -> set[str]:
+    """The apps that have a slot."""
+    item = _get(table, "previews", "slots")
+    return {*item.get(PREVIEWS, ()), *item.get(LASTING, ())}
+
+
+def note_under_way(*, table: str, push: Push, most: int) -> bool:
+    """Count a deployment among those of its repository that run, until its outcome is recorded.
+
+    False if there are `most` already.
+    """
+    return not _take_place(table, _under_way(push), _name(push), {"deployments": most})
+
+
+def note_mail(*, table: str, push: Push, hour: int, kind: str, most: int) -> bool:
+    """Count the mail about a push among those of its repository in an hour; False if `most` were counted.
+
+    `kind` is `mails`, or one that comes less often. The mail of the same push is counted once.
+    """
+    key = {"pk": f"mails#{push.repository}#{hour}", "sk": "of the hour"}
+    return not _take_place(table, key, push.deployment, {kind: most}, expires_at=int(time.time()) + DAY)
+
+
+def _under_way(push: Push) -> dict[str, str]:
+    return {"pk": f"app#{push.repository}", "sk": "under way"}
+
+
+def _take_place(
+    table: str, key: dict[str, str], member: str, most: Mapping[str, int], expires_at: int = 0
+) -> dict[str, set[str]]:
+    """Put a member into sets of an item, all or none, in one conditional write: each may hold so many.
+
+    It keeps the places that it has. Returns {} or, where a set is full, the members of each.
+    """
+    names = {f"#{number}": name for number, name in enumerate(most)}
+    limits = {f":most{number}": limit for number, limit in enumerate(most.values())}
+    room = " AND ".join(
+        f"(attribute_not_exists({name}) OR size({name}) < {limit})"
+        for name, limit in zip(names, limits, strict=True)
+    )
     try:
         with errors_as_ours():
             client("dynamodb").update_item(
                 TableName=table,
-                Key=wire(SLOTS),
-                UpdateExpression="ADD apps :these",
-                ConditionExpression="attribute_not_exists(apps) OR contains(apps, :app) OR size(apps) < :most",
-                ExpressionAttributeValues=wire({":these": {app}, ":app": app, ":most": most}),
+                Key=wire(key),
+                UpdateExpression=(
+                    ("SET expires_at = :expires " if expires_at else "")
+                    + "ADD "
+                    + ", ".join(f"{name} :these" for name in names)
+                ),
+                ConditionExpression=f"contains(#0, :member) OR {room}",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=wire(
+                    {":these": {member}, ":member": member}
+                    | limits
+                    | ({":expires": expires_at} if expires_at else {})
+                ),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
     except AwsRefusedError as error:
         if code_of(error) != CONDITION_FAILED:
             raise
-        return set(plain(answer_of(error)["Item"])["apps"])
-    return set()
+        item = plain(answer_of(error)["Item"])
+        return {name: set(item.get(name, ())) for name in most}
+    return {}
 
 
-def free_slot(*, table: str, app: str) -> None:
-    """Give the app's slot back."""
+def _give_back(table: str, key: dict[str, str], member: str, sets: Sequence[str]) -> None:
+    names = {f"#{number}": name for number, name in enumerate(sets)}
     with errors_as_ours():
         client("dynamodb").update_item(
             TableName=table,
-            Key=wire(SLOTS),
-            UpdateExpression="DELETE apps :these",
-            ExpressionAttributeValues=wire({":these": {app}}),
+            Key=wire(key),
+            UpdateExpression="DELETE " + ", ".join(f"{name} :these" for name in names),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=wire({":these": {member}}),
         )
-
-
-def slots(*, table: str) -> set[str]:
-    """The apps that have a slot."""
-    return set(_get(table, "previews", "slots").get("apps", ()))
 
 
 def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
@@ -323,6 +384,7 @@ def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
     A push that has another outcome already keeps that, and this one is not to be told.
     """
     now = int(time.time())
+    _give_back(table, _under_way(push), _name(push), ("deployments",))
     values = {
         # Where the push could not even be claimed, this is all that the ledger will know of it.
         "tag": push.tag,

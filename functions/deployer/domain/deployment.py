@@ -89,6 +89,11 @@ class Deployment:
     task: str = ""
     told_at: int = 0
 
+    @property
+    def to_come(self) -> bool:
+        """Whether it is under way, or about to be tried again."""
+        return not self.outcome or (self.outcome == RETRIED and not self.told_at)
+
 
 @dataclass(frozen=True)
 class KnownTag:

@@ -12,6 +12,8 @@ DeployError
  │   ├─ TaskStoppedError      the task stopped before it was of use
  │   ├─ WrongImageError       ECS runs another image than the one that was pushed
  │   ├─ PreviewLimitError     as many previews run as the installation allows
+ │   ├─ AppLimitError         as many apps run as the installation allows
+ │   ├─ DeploymentLimitError  as many deployments of one repository run at once as are allowed
  │   └─ NoAnswerError         the task runs, but the app never answered
  └─ TransientError            the workflow tries again
      ├─ TagNotSeenError       ECR does not show yet that the tag points to what was pushed this moment
@@ -76,6 +78,14 @@ class WrongImageError(PermanentError):
 
 class PreviewLimitError(PermanentError):
     """As many previews run as the installation allows."""
+
+
+class AppLimitError(PermanentError):
+    """As many apps run as the installation allows."""
+
+
+class DeploymentLimitError(PermanentError):
+    """As many deployments of one repository run at once as are allowed."""
 
 
 class NoAnswerError(PermanentError):

@@ -94,7 +94,19 @@ UNKNOWN = "This looks like a fault of Portcall, not of your image. Please report
 OTHERS = {
     "PreviewLimitError": Words(
         "was refused: too many previews",
-        "Delete a tag that is no longer needed, or deploy Portcall with a larger MaxPreviews.",
+        "Delete a tag that is no longer needed, or deploy Portcall with a larger value of the parameter "
+        "that the reason names.",
+        again=True,
+    ),
+    "AppLimitError": Words(
+        "was refused: too many apps",
+        "Stop the task of an app that is no longer needed, which makes room within five minutes, or deploy "
+        "Portcall with a larger MaxApps. Apps that run already may be pushed as before.",
+        again=True,
+    ),
+    "DeploymentLimitError": Words(
+        "was refused: too many deployments at once",
+        "Wait until some of them are done.",
         again=True,
     ),
     "WrongImageError": Words(

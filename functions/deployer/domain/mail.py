@@ -151,6 +151,24 @@ def ended(push: Push, url: str, reason: str, deploy_command: str = "") -> Mail:
     )
 
 
+def held_back(push: Push, mails: int, until: str, ledger: str) -> Mail:
+    """There were as many mails about a repository as there may be in an hour; `until` is when it is over."""
+    text = [
+        f"There were {mails} mails about {push.repository} in this hour, and that is the limit.",
+        "",
+        f"No more about it are sent until {until}. Its deployments go on, and so do other repositories' mails.",
+        f"What became of each push is in the table {ledger} (DynamoDB), and sent as an event (EventBridge).",
+        "",
+        "If this is not what you expect, look at who, or what, pushes to the repository.",
+    ]
+    return Mail(
+        subject=_subject(push.repository, f"has too many mails: no more until {until}"),
+        text="\n".join(text) + "\n",
+        document={"outcome": "held back", "repository": push.repository, "mails": mails, "until": until},
+        attributes={"app": push.app, "outcome": "held back"},
+    )
+
+
 def failed(
     push: Push,
     failure: Failure,

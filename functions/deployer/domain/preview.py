@@ -2,15 +2,27 @@
 
 from datetime import UTC, datetime
 
+CUT = "Its image asks for more time (portcall.expires) than a preview may have here (MaxPreviewHours)."
 
-def until(now: float, *, asked: int | None, preview: bool, hours: int) -> int:
+
+def until(now: float, *, asked: int | None, preview: bool, hours: int, most_hours: int) -> int:
     """When an app that goes live `now` ends, both in UNIX seconds; 0 is never.
 
     `asked` is what its image says, in seconds: 0 for never, None where it says nothing. Then previews end
-    after `hours`, 0 for never, and other apps do not.
+    after `hours`, 0 for never, and other apps do not. `most_hours` is the most that a preview may ask for, 0
+    for any time.
     """
     seconds = hours * 3600 if asked is None and preview else asked or 0
+    if preview and is_cut(asked, hours=hours, most_hours=most_hours):
+        seconds = max(hours, most_hours) * 3600
     return int(now) + seconds if seconds else 0
+
+
+def is_cut(asked: int | None, *, hours: int, most_hours: int) -> bool:
+    """Whether a preview asks for more than it may have; `hours`, which all get, it may have in any case."""
+    if asked is None or not hours or not most_hours:
+        return False
+    return asked == 0 or asked > max(hours, most_hours) * 3600
 
 
 def moment(at: int) -> str:
@@ -18,10 +30,11 @@ def moment(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def note(until: int, *, preview: bool) -> list[str]:
-    """What the mail of an app says of its end."""
+def note(until: int, *, preview: bool, cut: bool = False) -> list[str]:
+    """What the mail of an app says of its end; `cut` says that its image asked for more."""
     tag = "its tag is deleted" if preview else ""
     time = f"at {moment(until)}" if until else ""
     if preview:
-        return [f"It is a preview: it ends {time + ', or when ' if time else 'when '}{tag}."]
+        ends = f"It is a preview: it ends {time + ', or when ' if time else 'when '}{tag}."
+        return [ends, CUT] if cut else [ends]
     return [f"It ends {time}, as its image asks."] if until else []

@@ -76,9 +76,7 @@ class Facts:
     @property
     def to_come(self) -> bool:
         """Whether a deployment is under way, or about to be tried again."""
-        return bool(
-            self.under_way or [each for each in self.open if each.outcome == RETRIED and not each.told_at]
-        )
+        return any(each.to_come for each in self.open)
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ class EndApp:
 
 @dataclass(frozen=True)
 class FreeSlot:
-    """Give back the slot of a preview that is not there."""
+    """Give back the slot of an app that is not there, or that is down and no preview."""
 
 
 @dataclass(frozen=True)
@@ -217,9 +215,8 @@ def is_old_news(deployment: Deployment, current: Current | None) -> bool:
 def _end_what_is_over(facts: Facts) -> Iterator[Act]:
     current = facts.current
     if current is None:
-        if facts.is_preview and facts.has_slot and not facts.to_come:
-            yield FreeSlot()
-    elif current.ended:
+        return
+    if current.ended:
         yield EndApp(current.halted)
     elif 0 < current.until <= facts.now:
         yield EndApp(f"Its time was up at {preview.moment(current.until)}.")
@@ -291,8 +288,20 @@ def _close_addresses(facts: Facts) -> Iterator[Act]:
         yield ForgetAddress()
 
 
+def _keeps_slot(facts: Facts) -> bool:
+    """Whether the app has a slot, and needs it; a preview that is down has its time."""
+    current = facts.current
+    runs = current and (facts.is_preview or not current.halted)
+    return facts.has_slot and bool(runs or facts.to_come)
+
+
+def _free_slot(facts: Facts) -> Iterator[Act]:
+    if facts.has_slot and not _keeps_slot(facts):
+        yield FreeSlot()
+
+
 def _list_or_unlist(facts: Facts) -> Iterator[Act]:
-    anything = facts.current or facts.open or facts.has_slot
+    anything = facts.current or facts.open or _keeps_slot(facts)
     if anything and not facts.listed:
         yield ListApp()
     elif facts.listed and not anything:
@@ -361,5 +370,6 @@ RULES: tuple[Callable[[Facts], Iterator[Act]], ...] = (
     _restart_what_died,
     _close_addresses,
     _deploy_what_was_missed,
+    _free_slot,
     _list_or_unlist,
 )

@@ -3,8 +3,7 @@
 import time
 from typing import Any
 
-from deployer import outcomes
-from deployer.aws import sns
+from deployer import mail_limit, outcomes
 from deployer.domain import mail, ports, task_definition, timing
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
@@ -39,7 +38,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     outcomes.settle(
         push,
         outcomes.DEPLOYED,
-        lambda: sns.publish(topic=config.topic, news=news),
+        lambda: mail_limit.publish(push, news),
         url=url,
         direct_url=where.direct_url,
         **outcomes.so_far(event),

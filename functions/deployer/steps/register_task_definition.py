@@ -3,16 +3,13 @@
 import time
 from typing import Any
 
-from deployer import outcomes
+from deployer import outcomes, places
 from deployer.aws import ecs, ledger, ssm
 from deployer.domain import parameters, task_definition
-from deployer.domain.errors import PreviewLimitError
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import Settings, previews_read_production, settings
-
-NAMED = 20
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
@@ -31,8 +28,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         reason = "A newer push of the app was admitted."
         outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
         return {"verdict": "superseded"}
-    if config.is_preview(push.tag):
-        _take_slot(push.app, config)
+    places.take(push)
     revision = ecs.register_task_definition(
         task_definition.request(
             push,
@@ -56,10 +52,3 @@ def _secrets(push: Push, config: Settings) -> dict[str, str]:
         previews_read_production=previews_read_production(),
     )
     return {name: arn for path in paths for name, arn in ssm.parameters(path=path).items()}
-
-
-def _take_slot(app: str, config: Settings) -> None:
-    others = ledger.take_slot(table=config.ledger, app=app, most=config.max_previews)
-    if others:
-        named = ", ".join(sorted(others)[:NAMED])
-        raise PreviewLimitError(f"{len(others)} previews run already, and no more are allowed: {named}.")

@@ -50,7 +50,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "url": seen.url,
         "previous": seen.previous,
     }
-    notes = preview.note(seen.until, preview=config.is_preview(push.tag))
+    is_preview = config.is_preview(push.tag)
+    cut = is_preview and preview.is_cut(event["image"]["expires"], **_hours(config))
+    notes = preview.note(seen.until, preview=is_preview, cut=cut)
     if seen.stable_url:
         return _lead(push, seen, told, notes)
     if config.stable_url:
@@ -113,9 +115,12 @@ def _until(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cur
     if seen and "restart" in event:
         return seen.until
     is_preview = config.is_preview(push.tag)
-    return preview.until(
-        time.time(), asked=event["image"]["expires"], preview=is_preview, hours=config.preview_hours
-    )
+    return preview.until(time.time(), asked=event["image"]["expires"], preview=is_preview, **_hours(config))
+
+
+def _hours(config: Settings) -> dict[str, int]:
+    """How long previews live, and how long they may."""
+    return {"hours": config.preview_hours, "most_hours": config.max_preview_hours}
 
 
 def _address(

@@ -1,0 +1,61 @@
+"""How much one repository may have, so that nobody takes what belongs to all. A team meets none of it."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+
+from deployer.domain.errors import AppLimitError, PreviewLimitError
+
+# Of one repository: deployments that may run at once, restarts aside, and mails in an hour of the clock.
+DEPLOYMENTS_AT_ONCE = 20
+MAILS_PER_HOUR = 60
+HOUR_SECONDS = 3600
+# The sets of apps that have a slot. That of a repository's previews begins with a word that no other set has.
+PREVIEWS, LASTING = "apps", "lasting"
+NAMED = 20
+# Errors that say that a limit is reached. A repository's first in an hour is mailed, and says so.
+REFUSALS = ("AppLimitError", "PreviewLimitError", "DeploymentLimitError")
+FIRST_OF_THE_HOUR = (
+    "This is mailed once an hour for each repository. More pushes that are refused for the same reason are in "
+    "the ledger, and sent as events, but not mailed."
+)
+
+
+def previews_of(repository: str) -> str:
+    """The set of a repository's previews that have a slot."""
+    return f"of {repository}"
+
+
+def slots(
+    repository: str, *, preview: bool, max_apps: int, max_previews: int, max_previews_per_repository: int
+) -> dict[str, int]:
+    """The sets in which an app needs a slot, and how many each may hold."""
+    if not preview:
+        return {LASTING: max_apps}
+    return {PREVIEWS: max_previews, previews_of(repository): max_previews_per_repository}
+
+
+def refusal(taken: Mapping[str, Collection[str]], most: Mapping[str, int]) -> AppLimitError | PreviewLimitError:
+    """What to say to an app that found no slot; `taken` has the apps of each set, `most` is that of `slots`."""
+    full = next(name for name, limit in most.items() if len(taken.get(name, ())) >= limit)
+    apps = sorted(taken[full])
+    named = ", ".join(apps[:NAMED]) + (", ..." if len(apps) > NAMED else "")
+    if full == LASTING:
+        return AppLimitError(f"{len(apps)} apps run already, and no new one is allowed (MaxApps): {named}.")
+    if full == PREVIEWS:
+        return PreviewLimitError(
+            f"{len(apps)} previews run already, and no more are allowed (MaxPreviews): {named}."
+        )
+    return PreviewLimitError(
+        f"{len(apps)} previews of this repository run already, and no more of one repository are allowed "
+        f"(MaxPreviewsPerRepository): {named}."
+    )
+
+
+def hour(now: float) -> int:
+    """The hour of the clock, in hours since 1970; `now` in UNIX seconds."""
+    return int(now) // HOUR_SECONDS
+
+
+def end_of_hour(now: float) -> str:
+    """`14:00 UTC`: when the hour of the clock is over."""
+    return datetime.fromtimestamp((hour(now) + 1) * HOUR_SECONDS, UTC).strftime("%H:%M UTC")

@@ -1,0 +1,35 @@
+"""Publishes mails, of each repository as many an hour as a team never needs."""
+
+import time
+
+from deployer import mailing
+from deployer.aws import ledger, sns
+from deployer.domain import limits, mail
+from deployer.domain.mail import Mail
+from deployer.domain.push import Push
+from deployer.observe import logger
+from deployer.settings import settings
+
+
+def publish(push: Push, news: Mail, *, refusal: str = "") -> None:
+    """Publish a mail about a push, or hold it back; in place of the first that is, one says so.
+
+    `refusal` names the limit for which the push was refused, '' for all other news: only a repository's first
+    in an hour is mailed. Raises MailLimitError if it has to wait for its turn.
+    """
+    config, now = settings(), time.time()
+    hour = limits.hour(now)
+
+    def is_among_first(kind: str, most: int) -> bool:
+        return ledger.note_mail(table=config.ledger, push=push, hour=hour, kind=kind, most=most)
+
+    if refusal and not is_among_first(refusal, 1):
+        logger.warning("Mailed a refusal before", extra={"app": push.app, "reason": refusal})
+        return
+    if not is_among_first("mails", limits.MAILS_PER_HOUR):
+        logger.warning("Held a mail back", extra={"app": push.app})
+        if not is_among_first("held back", 1):
+            return
+        news = mail.held_back(push, limits.MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
+    mailing.await_turn()
+    sns.publish(topic=config.topic, news=news)

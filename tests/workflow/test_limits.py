@@ -1,0 +1,279 @@
+"""A shared install: one repository that pushes without end meets its limits, and nobody else does."""
+
+import json
+import time
+
+import pytest
+from deployer.aws import ledger
+from deployer.domain import limits
+from deployer.settings import settings
+from deployer.steps import end_preview, reconcile
+
+from tests.conftest import LambdaContext
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings(monkeypatch):
+    # The middle of an hour of the clock, so that no test runs into the next.
+    now = time.time()
+    monkeypatch.setattr(limits, "hour", lambda at: int(now) // 3600)
+    settings.cache_clear()
+    yield
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def parameter(monkeypatch):
+    def put(name, value):
+        monkeypatch.setenv(name, value)
+        settings.cache_clear()
+
+    return put
+
+
+@pytest.fixture
+def pushed(push):
+    """`pushed("shop:pr-7", 3)` is the third push of all."""
+
+    def of(image, number):
+        document = push(number)
+        repository, _, tag = image.partition(":")
+        document["detail"] |= {"repository-name": repository, "image-tag": tag or "latest"}
+        return document
+
+    return of
+
+
+def live(execution):
+    return execution.states[-1] == "Deployed"
+
+
+def subjects(world):
+    return [news["subject"] for news in world.mails]
+
+
+def refusals(world):
+    return [subject for subject in subjects(world) if "refused" in subject]
+
+
+def sweep():
+    return reconcile.handler({"id": "sweep"}, LambdaContext())
+
+
+@pytest.fixture
+def delete_tag(world):
+    def of(repository, tag):
+        world.tags.pop((repository, tag))
+        detail = {"action-type": "DELETE", "repository-name": repository, "image-tag": tag}
+        end_preview.handler({"id": "deleted", "detail": detail}, LambdaContext())
+
+    return of
+
+
+# ── Previews
+
+
+@pytest.fixture
+def by_tag(parameter):
+    parameter("ENVIRONMENTS", "tag")
+    parameter("MAX_PREVIEWS", "4")
+    parameter("MAX_PREVIEWS_PER_REPOSITORY", "2")
+
+
+def test_a_repository_takes_its_share_of_the_previews_and_others_have_theirs(deploy, world, pushed, by_tag):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.expires": "never"}}
+    assert [live(deploy(pushed(f"greedy:pr-{n}", n))) for n in range(1, 6)] == [True, True, False, False, False]
+    assert live(deploy(pushed("shop:pr-1", 6)))
+    assert live(deploy(pushed("shop:pr-2", 7)))
+    # What has its slot may be pushed as often as its people like.
+    assert live(deploy(pushed("greedy:pr-1", 8)))
+    said = [news for news in world.mails if "refused" in news["subject"]]
+    assert [news["subject"] for news in said] == ["greedy:pr-3 was refused: too many previews"]
+    assert "2 previews of this repository run already" in said[0]["text"]
+    assert "MaxPreviewsPerRepository" in said[0]["text"]
+    assert "greedy:pr-1, greedy:pr-2" in said[0]["text"]
+    assert "This is mailed once an hour for each repository." in said[0]["text"]
+    refused = [json.dumps(event) for event in world.events if event["detail"]["outcome"] == "failed"]
+    assert len(refused) == 3
+
+
+def test_a_repository_that_is_refused_for_the_sum_hears_of_it_too(deploy, world, pushed, by_tag):
+    for number, image in enumerate(
+        ["aa:pr-1", "aa:pr-2", "bb:pr-1", "bb:pr-2", "cc:pr-1", "cc:pr-2", "dd:pr-1"], 1
+    ):
+        deploy(pushed(image, number))
+    assert refusals(world) == [
+        "cc:pr-1 was refused: too many previews",
+        "dd:pr-1 was refused: too many previews",
+    ]
+    assert "4 previews run already, and no more are allowed (MaxPreviews)" in world.mails[-1]["text"]
+
+
+def test_the_slot_of_a_share_is_free_again_when_its_preview_ends(deploy, world, pushed, by_tag):
+    for number in (1, 2):
+        deploy(pushed(f"shop:pr-{number}", number))
+    del world.tags["shop", "pr-1"]
+    sweep()
+    assert live(deploy(pushed("shop:pr-3", 3)))
+
+
+def test_a_preview_is_no_app_that_lasts(deploy, world, pushed, by_tag, parameter):
+    parameter("MAX_APPS", "1")
+    assert live(deploy(pushed("shop:latest", 1)))
+    assert live(deploy(pushed("shop:pr-1", 2)))
+    assert not live(deploy(pushed("other:latest", 3)))
+    assert live(deploy(pushed("other:pr-1", 4)))
+
+
+# ── Apps
+
+
+def test_new_apps_beyond_the_limit_are_refused_and_those_that_run_are_not(deploy, world, pushed, parameter):
+    parameter("MAX_APPS", "2")
+    assert live(deploy(pushed("aa", 1)))
+    assert live(deploy(pushed("bb", 2)))
+    tasks = len(world.tasks)
+    assert not live(deploy(pushed("cc", 3)))
+    assert not live(deploy(pushed("cc", 4)))
+    assert len(world.tasks) == tasks
+    assert live(deploy(pushed("aa", 5)))
+    assert refusals(world) == ["cc was refused: too many apps"]
+    text = next(news["text"] for news in world.mails if "refused" in news["subject"])
+    assert "2 apps run already, and no new one is allowed (MaxApps): aa, bb." in text
+    assert "or deploy Portcall with a larger MaxApps" in text
+
+
+def test_an_app_that_never_came_to_life_takes_no_place(deploy, world, pushed, parameter):
+    parameter("MAX_APPS", "1")
+    world.answers = None
+    deploy(pushed("aa", 1))
+    world.answers = 200
+    assert live(deploy(pushed("bb", 2)))
+
+
+def test_an_app_that_was_stopped_by_hand_makes_room(deploy, world, pushed, parameter, stop):
+    parameter("MAX_APPS", "1")
+    deploy(pushed("aa", 1))
+    stop(app="aa", code="UserInitiated", stopped_reason="Task stopped by user")
+    assert sweep() == {}
+    assert ledger.slots(table="ledger") == set()
+    assert live(deploy(pushed("bb", 2)))
+    assert not live(deploy(pushed("aa", 3)))
+
+
+def test_an_app_that_is_older_than_the_limit_is_not_refused(deploy, world, pushed, parameter):
+    deploy(pushed("old", 1))
+    ledger.free_slot(table="ledger", app="old")
+    parameter("MAX_APPS", "1")
+    deploy(pushed("new", 2))
+    assert live(deploy(pushed("old", 3)))
+
+
+# ── Deployments at once
+
+
+def test_a_repository_has_so_many_deployments_at_once_and_others_have_theirs(
+    deploy, world, pushed, monkeypatch
+):
+    monkeypatch.setattr(limits, "DEPLOYMENTS_AT_ONCE", 2)
+    within = []
+    # Each of these happens while those before it wait for their app.
+    world.faults["probe"] = [
+        lambda: within.append(deploy(pushed("greedy", 2))),
+        lambda: within.extend([deploy(pushed("greedy", 3)), deploy(pushed("greedy", 4)), deploy(pushed("shop", 5))]),
+    ]  # fmt: skip
+    deploy(pushed("greedy", 1))
+    third, fourth, other, second = within
+    assert [third.error, fourth.error] == ["DeploymentLimitError", "DeploymentLimitError"]
+    assert live(other)
+    assert live(second)
+    assert refusals(world) == ["greedy was refused: too many deployments at once"]
+    assert len(world.tasks) == 3
+    # With their outcome their places are free.
+    assert live(deploy(pushed("greedy", 6)))
+
+
+def test_a_step_that_runs_twice_takes_one_place(deploy, world, pushed, monkeypatch):
+    monkeypatch.setattr(limits, "DEPLOYMENTS_AT_ONCE", 1)
+    world.each_step_twice = True
+    assert live(deploy(pushed("shop", 1)))
+    assert live(deploy(pushed("shop", 2)))
+
+
+# ── Mails
+
+
+def test_a_repository_has_so_many_mails_an_hour_then_one_that_says_so_and_others_have_theirs(
+    deploy, world, pushed, monkeypatch
+):
+    monkeypatch.setattr(limits, "MAILS_PER_HOUR", 3)
+    assert all(live(deploy(pushed("greedy", number))) for number in range(1, 8))
+    assert live(deploy(pushed("shop", 8)))
+    assert len(world.mails) == 5
+    notice = world.mails[3]
+    assert notice["subject"].startswith("greedy has too many mails: no more until ")
+    assert "There were 3 mails about greedy in this hour" in notice["text"]
+    assert subjects(world)[4].startswith("shop is live")
+    # Nothing else is held back.
+    assert len([event for event in world.events if event["detail"]["outcome"] == "deployed"]) == 8
+    known = ledger.deployments(table="ledger", app="greedy")
+    assert [each.outcome for each in known] == ["deployed"] * 7
+    assert all(each.told_at for each in known)
+
+
+def test_the_next_hour_has_its_mails_again(deploy, world, pushed, monkeypatch):
+    monkeypatch.setattr(limits, "MAILS_PER_HOUR", 1)
+    deploy(pushed("greedy", 1))
+    deploy(pushed("greedy", 2))
+    deploy(pushed("greedy", 3))
+    assert len(world.mails) == 2
+    monkeypatch.setattr(limits, "hour", lambda at: int(time.time()) // 3600 + 1)
+    deploy(pushed("greedy", 4))
+    assert len(world.mails) == 3
+    assert subjects(world)[2].startswith("greedy is live")
+
+
+def test_a_mail_that_had_to_be_sent_again_counts_once(deploy, world, pushed, monkeypatch):
+    monkeypatch.setattr(limits, "MAILS_PER_HOUR", 2)
+    world.each_step_twice = True
+    for number in (1, 2):
+        deploy(pushed("shop", number))
+    assert [subject.partition(":")[0] for subject in subjects(world)] == ["shop is live", "shop is live"]
+
+
+def test_a_usual_team_meets_none_of_it(deploy, world, pushed):
+    for number in range(1, 13):
+        assert live(deploy(pushed(f"app-{number % 4}", number)))
+    assert len(world.mails) == 12
+    assert all("is live" in subject for subject in subjects(world))
+
+
+# ── A slot is free only when nothing of its app is on its way
+
+
+def test_a_push_that_fails_does_not_free_the_slot_of_one_that_is_on_its_way(deploy, world, pushed, by_tag):
+    def fails_meanwhile():
+        world.configuration = {"Cmd": ["app"], "Labels": {"portcall.port": "none"}}
+        assert deploy(pushed("greedy:pr-1", 2)).error == "BadLabelError"
+        world.configuration = {"Cmd": ["app"]}
+
+    world.faults["probe"] = [fails_meanwhile]
+    assert live(deploy(pushed("greedy:pr-1", 1)))
+    assert "greedy:pr-1" in ledger.slots(table="ledger")
+
+
+def test_the_end_of_a_preview_does_not_free_the_slot_of_a_push_that_brings_it_back(
+    deploy, world, pushed, by_tag, delete_tag
+):
+    deploy(pushed("greedy:pr-1", 1))
+    world.faults["probe"] = [lambda: delete_tag("greedy", "pr-1")]
+    deploy(pushed("greedy:pr-1", 2))
+    assert ledger.current(table="ledger", app="greedy:pr-1")
+    assert "greedy:pr-1" in ledger.slots(table="ledger")
+
+
+def test_what_is_not_on_its_way_any_more_frees_the_slot(deploy, world, pushed, by_tag, delete_tag):
+    deploy(pushed("greedy:pr-1", 1))
+    delete_tag("greedy", "pr-1")
+    assert ledger.slots(table="ledger") == set()
