@@ -65,7 +65,6 @@ STOPPED = [
     ("ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: The specified log group does not exist", [], None, "AWS could not set it up", "log group"),
     ("Timeout waiting for network interface provisioning to complete", [], None, "AWS could not set it up", "Nothing is wrong"),
     ("Your Spot Task was interrupted.", [], None, "AWS took its machine away", "Nothing is wrong"),
-    ("Task failed container health checks", [], 137, "its own HEALTHCHECK failed", "--start-period"),
     ("", ["OSError: [Errno 98] Address already in use"], 1, "its port is in use", "one of them"),
     ("", ["Error: listen EADDRINUSE: address already in use :::3000"], 1, "its port is in use", "one of them"),
     ("", ["bye"], 0, "ended by itself", "foreground"),

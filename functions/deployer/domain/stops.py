@@ -171,12 +171,6 @@ SIGNS = (
         passing=True,
     ),
     Sign(
-        "failed: its own HEALTHCHECK failed",
-        "ECS stopped it, for the HEALTHCHECK of its Dockerfile failed. Is the program that it calls (curl, "
-        "say) in the image, and does its --start-period allow for a slow start?",
-        reason=("failed container health checks",),
-    ),
-    Sign(
         "failed: AWS took its machine away",
         "Nothing is wrong with the image.",
         reason=("spot task was interrupted|scheduled for retirement|underlying infrastructure",),
