@@ -14,7 +14,7 @@ demo: $(TOOLS) ## The whole road on this machine: cloud, docker push, mail, URL
 test: $(TOOLS) ## All tests: unit, workflow, local, e2e
 	@rm -rf .portcall/iam-decisions
 	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 2 --dist loadfile tests/unit tests/workflow
-	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest tests/local tests/e2e
+	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 2 --dist loadfile tests/local tests/e2e
 	@.venv/bin/python -m bench.permissions --parts .portcall/iam-decisions
 
 check: $(TOOLS) ## Format, lint, types, template; changes nothing
