@@ -105,7 +105,7 @@ def test_no_image_that_tasks_have_pulled_stays_in_the_engine_and_built_ones_do(c
         _remove_pulled_images(CloudSettings(port=cloud.port, state_dir=cloud.state_dir))
         return {name.partition("@")[0] for name in names()} == {f"{image}:built"}
 
-    eventually(removed)
+    eventually(removed, within=60)
     # Fails if either name is gone.
     subprocess.check_call(["docker", "rmi", f"{image}:built", elsewhere], stdout=subprocess.DEVNULL)
 

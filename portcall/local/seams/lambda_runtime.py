@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from ministack.core import lambda_runtime as runtime
 from ministack.core.responses import new_uuid
-from ministack.services import lambda_svc, sts
+from ministack.services import cloudwatch_logs, lambda_svc, sts
 
 from portcall.local.options import Settings
 from portcall.local.seams import lambda_bootstrap
@@ -49,6 +49,18 @@ class Failed(Exception):
         self.body = body
 
 
+def _not_into_a_deleted_group(original: Function) -> Function:
+    """A log group that the function's configuration names is not made again once it is deleted."""
+
+    def emit(function: dict[str, Any], *rest: Any, **more: Any) -> None:
+        config = function.get("config") or function
+        group = (config.get("LoggingConfig") or {}).get("LogGroup")
+        if not group or group in cloudwatch_logs._log_groups:
+            original(function, *rest, **more)
+
+    return emit
+
+
 def install(settings: Settings) -> None:
     (settings.state_dir / "lambda").mkdir(parents=True, exist_ok=True)
 
@@ -62,6 +74,7 @@ def install(settings: Settings) -> None:
 
     wrap(runtime, "_worker_class_for", ours_for_python)
     wrap(lambda_svc, "_execute_function_warm", _answer_as_aws)
+    wrap(lambda_svc, "_emit_lambda_logs", _not_into_a_deleted_group)
     for module in (runtime, lambda_svc):
         wrap(module, "execution_credentials", _secret_credentials(settings.root_secret))
 
