@@ -6,16 +6,25 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 from unittest.mock import patch
 
+import deployer.aws
 import pytest
 from botocore.client import BaseClient
 from botocore.model import ListShape, MapShape, Shape, StructureShape
+from deployer.aws import client as clients
 
 from portcall.local.aws_rules import models
 from portcall.local.aws_rules.requests import refusals
+
+# The modules of `aws` that make calls.
+CALLERS = [
+    module
+    for each in walk_packages(deployer.aws.__path__, "deployer.aws.")
+    if (module := import_module(each.name)) is not clients and getattr(module, "client", None) is clients.client
+]
 
 
 @dataclass
@@ -47,6 +56,8 @@ def checked_requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Requests]:
 def checking(requests: Requests, module: Any, name: str, replacement: Callable[..., Any]) -> Callable[..., Any]:
     """A replacement of a function of `aws`, which first lets the function itself build and check its requests."""
     original = getattr(module, name)
+    # A package's functions are at home in its modules.
+    module = import_module(original.__module__)
 
     @functools.wraps(original)
     def call(*arguments: Any, **named: Any) -> Any:
@@ -67,10 +78,8 @@ def only_checked() -> Iterator[Requests]:
     """Meanwhile, what the modules of `aws` ask for is checked, and goes nowhere."""
     requests = Requests()
     with contextlib.ExitStack() as stack:
-        for path in (Path(__file__).parents[1] / "functions/deployer/aws").glob("*.py"):
-            module = import_module(f"deployer.aws.{path.stem}")
-            if path.stem != "client" and hasattr(module, "client"):
-                stack.enter_context(patch.object(module, "client", lambda service: _Client(service, requests)))
+        for module in CALLERS:
+            stack.enter_context(patch.object(module, "client", lambda service: _Client(service, requests)))
         yield requests
 
 

@@ -58,6 +58,11 @@ def _app(settings: CloudSettings, ledger: str, task: dict[str, Any]) -> App:
 
 def _url(settings: CloudSettings, ledger: str, app: str, task: str) -> str:
     """Where the app answers, '' if this task is not the one that serves."""
-    key = {"pk": {"S": f"app#{app}"}, "sk": {"S": "current"}}
+    key = {name: {"S": value} for name, value in key_of_current(app).items()}
     item = client(settings, "dynamodb").get_item(TableName=ledger, Key=key).get("Item") or {}
     return str(item["url"]["S"]) if item.get("task", {}).get("S") == task else ""
+
+
+def key_of_current(app: str) -> dict[str, str]:
+    """As `deployer.aws.ledger_keys` has it, which is packed with the functions and not with this."""
+    return {"pk": f"app#{app}", "sk": "current"}

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from deployer.aws import ledger_keys
+from deployer.aws.items import wire
 
 from tests.deployments import WITHIN
 from tests.e2e.conftest import Portcall, get
@@ -35,7 +37,9 @@ def settled(portcall: Portcall, app: str, pushes: int) -> list[dict[str, str]]:
         items = dynamodb.query(
             TableName=table,
             KeyConditionExpression="pk = :app AND begins_with(sk, :deployment)",
-            ExpressionAttributeValues={":app": {"S": f"app#{app}"}, ":deployment": {"S": "deployment#"}},
+            ExpressionAttributeValues=wire(
+                {":app": ledger_keys.partition(app), ":deployment": ledger_keys.DEPLOYMENT}
+            ),
             ConsistentRead=True,
         )["Items"]
         told = [{name: item[name].get("S", "") for name in item} for item in items if "outcome" in item]

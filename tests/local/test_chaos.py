@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from deployer.aws.items import plain
+from deployer.aws import ledger_keys
+from deployer.aws.items import plain, wire
 
 from portcall.local.inbox import Received, read
 from portcall.local.settings import PROJECT
@@ -103,7 +104,7 @@ class Chaos:
         answer = self.stack.cloud.client("dynamodb").query(
             TableName=self.stack.resources["Ledger"],
             KeyConditionExpression="pk = :app",
-            ExpressionAttributeValues={":app": {"S": f"app#{app}"}},
+            ExpressionAttributeValues=wire({":app": ledger_keys.partition(app)}),
             ConsistentRead=True,
         )
         return {item["sk"]: item for item in map(plain, answer["Items"])}
@@ -112,7 +113,7 @@ class Chaos:
         """What is not as it must be."""
         items = self.ledger(app)
         current = items.get("current")
-        deployments = [item for name, item in items.items() if name.startswith("deployment#")]
+        deployments = [item for name, item in items.items() if name.startswith(ledger_keys.DEPLOYMENT)]
         expected = [current["task"]] if current and not current["halted"] else []
         if self.live(app) != expected:
             yield f"{self.live(app)} run, not {expected}"

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deployer.aws import ledger_keys
+from deployer.aws.items import wire
 
 from portcall.local.inbox import Received, read
 from portcall.local.settings import PROJECT, STACK, CloudSettings
@@ -576,7 +578,7 @@ def test_a_step_that_waits_asks_ecs_once_an_event_may_be_lost(stack: Installed) 
     execution = stack.deploy()
     (task,) = stack.tasks(execution)
     stack.cloud.client("dynamodb").delete_item(
-        TableName=stack.outputs["LedgerTableName"], Key={"pk": {"S": f"task#{task}"}, "sk": {"S": "state"}}
+        TableName=stack.outputs["LedgerTableName"], Key=wire(ledger_keys.task(task))
     )
     document = {**json.loads(execution["input"]), "task": {"arn": task}}
     event = {"token": "given up", "attempt": 1, "deployment": document}
@@ -733,7 +735,7 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(s
     by_subject(third, "shop/web:pr-9 is live")
     third.cloud.client("dynamodb").update_item(
         TableName=third.outputs["LedgerTableName"],
-        Key={"pk": {"S": "app#shop/web:pr-9"}, "sk": {"S": "current"}},
+        Key=wire(ledger_keys.current("shop/web:pr-9")),
         UpdateExpression="SET #until = :now",
         ExpressionAttributeNames={"#until": "until"},
         ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},

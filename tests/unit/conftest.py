@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 from deployer.aws import client as clients
 
-from tests.aws_requests import Requests, checked_requests
+from tests.aws_requests import CALLERS, Requests, checked_requests
 
 
 @pytest.fixture(autouse=True)
@@ -30,20 +30,8 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Stubber]]:
             stubbers[service].activate()
         return stubbers[service]
 
-    for module in (
-        "apigateway",
-        "ecs",
-        "ec2",
-        "sns",
-        "step_functions",
-        "logs",
-        "ledger",
-        "meeting",
-        "ecr",
-        "events",
-        "ssm",
-    ):
-        monkeypatch.setattr(f"deployer.aws.{module}.client", lambda service: real[service])
+    for module in CALLERS:
+        monkeypatch.setattr(module, "client", lambda service: real[service])
     clients.client.cache_clear()
     yield stubbed
     for stubber in stubbers.values():

@@ -103,13 +103,23 @@ NEEDS = {
 
 
 def public_functions() -> set[str]:
-    return {
+    """Those that the modules of `aws/` define, and those that its packages say they have."""
+    defined = {
         f"{path.stem}.{node.name}"
         for path in (DEPLOYER / "aws").glob("*.py")
-        if path.stem not in ("client", "items")
+        if path.stem not in ("client", "items", "ledger_keys")
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     }
+    exported = {
+        f"{path.parent.name}.{alias.name}"
+        for path in (DEPLOYER / "aws").glob("*/__init__.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ImportFrom) and node.module.startswith(f"deployer.aws.{path.parent.name}.")
+        for alias in node.names
+        if alias.name.islower()
+    }
+    return defined | exported
 
 
 def calls(path: Path, seen: frozenset[Path] = frozenset()) -> set[str]:

@@ -1,7 +1,7 @@
 """What the ledger tells of each push and restart, whatever became of it."""
 
 import pytest
-from deployer.aws import ledger
+from deployer.aws import ledger, ledger_keys
 from deployer.aws.items import plain
 from deployer.domain.errors import AccessDeniedError
 
@@ -17,7 +17,11 @@ def items(_dynamodb):
 
     def all_of_them():
         found = map(plain, _dynamodb.scan(TableName="ledger")["Items"])
-        return {each["sk"].rpartition("#")[2]: each for each in found if each["sk"].startswith("deployment#")}
+        return {
+            each["sk"].rpartition("#")[2]: each
+            for each in found
+            if each["sk"].startswith(ledger_keys.DEPLOYMENT)
+        }
 
     return all_of_them
 

@@ -4,7 +4,8 @@ import itertools
 from datetime import UTC, datetime
 
 import pytest
-from deployer.aws import ledger, meeting
+from deployer.aws import ledger, ledger_keys, meeting
+from deployer.aws.items import plain
 from deployer.domain.errors import AccessDeniedError
 from deployer.domain.task import Task
 
@@ -229,7 +230,7 @@ def test_each_push_has_one_outcome_in_the_ledger(deploy, world, push):
     deploy(push(2))
     deploy(push(1), moves_the_tag=False)
     items = boto3.client("dynamodb").scan(TableName="ledger")["Items"]
-    found = {item["sk"]["S"].rpartition("#")[2]: item.get("outcome", {}).get("S") for item in items if item["sk"]["S"].startswith("deployment#")}  # fmt: skip
+    found = {item["sk"].rpartition("#")[2]: item.get("outcome") for item in map(plain, items) if item["sk"].startswith(ledger_keys.DEPLOYMENT)}  # fmt: skip
     assert found == {"push-1": "deployed", "push-2": "failed"}
 
 

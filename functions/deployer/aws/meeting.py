@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, fields
 from typing import Any
 
+from deployer.aws import ledger_keys as keys
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError, TaskStoppedError
@@ -73,7 +74,7 @@ def _meet(table: str, task: str, values: dict[str, Any], condition: str = "") ->
 
 
 def _key(task: str) -> dict[str, Any]:
-    return wire({"pk": f"task#{task}", "sk": "state"})
+    return wire(keys.task(task))
 
 
 def _meeting(task: str, item: dict[str, Any]) -> Meeting:

@@ -1,0 +1,64 @@
+"""Amazon DynamoDB: the ledger. One table, `pk` and `sk`; `expires_at` is in UNIX seconds.
+
+`app#<app>` / `current`                       the deployment that serves; stays
+`app#<app>` / `order`                         the numbers: how many, the last with its tag, the last app's;
+                                              `open`: what the sweep has yet to see told; stays, and is `listed`
+                                              while there is anything of the app
+`app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
+`app#<app>` / `tag#<tag>`                     the `digest` to which the tag pointed `as_of`, and which
+                                              `deployment` deals with that; kept for 90 days
+`app#<repository>` / `under way`              `deployments` of the repository that run at the moment; stays
+`previews`  / `slots`                         the apps that are, or are on their way: `apps` the previews,
+                                              `of <repository>` those of one repository, `lasting` the others;
+                                              stays
+`mails#<second>` / `sent`                     how many mails went out in that second; kept for an hour
+`mails#<repository>#<hour>` / `of the hour`   the `mails` of the repository in that hour, and the first of each
+                                              kind that comes once an hour; kept for a day
+`sweep`     / `first`                         what the sweeps are `watching`, and since when; until when the
+                                              last may take, and to which app it came; stays
+`task#<arn>` / `state`                        what `deployer.aws.meeting` keeps of a task
+
+The sparse index `listing` has what is `listed`: `apps` are the apps.
+
+A deployment begins with `tag`, `digest`, `execution`, `sequence`, `began_at` and, if it is one, `restart` (of
+which deployment, and why). Its end adds `outcome`, `ended_at`, `phases` (name -> seconds) and, as far as it
+came, `revision`, `task`, `url`, `reason`, `error` and the end of the `log`. `told_at` says that it was mailed,
+`given_up_at` that it can no longer become the current one. Times are in UNIX seconds.
+"""
+
+from deployer.aws.ledger.app_listing import apps as apps
+from deployer.aws.ledger.app_listing import list_app as list_app
+from deployer.aws.ledger.app_listing import unlist_app as unlist_app
+from deployer.aws.ledger.current_deployment import change_current as change_current
+from deployer.aws.ledger.current_deployment import current as current
+from deployer.aws.ledger.current_deployment import forget as forget
+from deployer.aws.ledger.current_deployment import make_current as make_current
+from deployer.aws.ledger.deployment_records import claim as claim
+from deployer.aws.ledger.deployment_records import close as close
+from deployer.aws.ledger.deployment_records import deployment as deployment
+from deployer.aws.ledger.deployment_records import deployments as deployments
+from deployer.aws.ledger.deployment_records import give_up as give_up
+from deployer.aws.ledger.deployment_records import mark_told as mark_told
+from deployer.aws.ledger.deployment_records import open_deployments as open_deployments
+from deployer.aws.ledger.deployment_records import record as record
+from deployer.aws.ledger.known_tags import claim_tag as claim_tag
+from deployer.aws.ledger.known_tags import see_tag as see_tag
+from deployer.aws.ledger.known_tags import tag as tag
+from deployer.aws.ledger.known_tags import tags as tags
+from deployer.aws.ledger.mail_rate import mails_this_second as mails_this_second
+from deployer.aws.ledger.mail_rate import note_mail as note_mail
+from deployer.aws.ledger.preview_slots import free_slot as free_slot
+from deployer.aws.ledger.preview_slots import note_under_way as note_under_way
+from deployer.aws.ledger.preview_slots import slots as slots
+from deployer.aws.ledger.preview_slots import take_slot as take_slot
+from deployer.aws.ledger.push_order import is_newest as is_newest
+from deployer.aws.ledger.push_order import newest as newest
+from deployer.aws.ledger.push_order import next_in_order as next_in_order
+from deployer.aws.ledger.push_order import note_in_order as note_in_order
+from deployer.aws.ledger.sweep_lock import Sweep as Sweep
+from deployer.aws.ledger.sweep_lock import begin_sweep as begin_sweep
+from deployer.aws.ledger.sweep_lock import end_sweep as end_sweep
+from deployer.aws.ledger.sweep_lock import note_sweep as note_sweep
+from deployer.domain.deployment import Current as Current
+from deployer.domain.deployment import Deployment as Deployment
+from deployer.domain.deployment import KnownTag as KnownTag

@@ -1,0 +1,45 @@
+"""Amazon DynamoDB: which apps there are."""
+
+from deployer.aws import ledger_keys as keys
+from deployer.aws.client import client, errors_as_ours
+from deployer.aws.items import plain, wire
+from deployer.aws.ledger.calls import unless_refused
+
+
+def apps(*, table: str) -> set[str]:
+    """Every app that is there, or may be; an index tells, so what happened this moment may be missing."""
+    with errors_as_ours():
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=table,
+                IndexName=keys.LISTING,
+                KeyConditionExpression="listed = :apps",
+                ExpressionAttributeValues=wire({":apps": keys.APPS}),
+            )
+        )
+        return {keys.app_of(str(plain(item)["pk"])) for page in pages for item in page["Items"]}
+
+
+def list_app(*, table: str, app: str) -> None:
+    """Have `apps` name an app."""
+    with errors_as_ours():
+        client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(keys.order(app)),
+            UpdateExpression="SET listed = :apps",
+            ExpressionAttributeValues=wire({":apps": keys.APPS}),
+        )
+
+
+def unlist_app(*, table: str, app: str) -> bool:
+    """Have `apps` name an app no more; False if a deployment of it has been noted."""
+    return unless_refused(
+        "update_item",
+        TableName=table,
+        Key=wire(keys.order(app)),
+        UpdateExpression="REMOVE listed",
+        ConditionExpression="attribute_not_exists(#open)",
+        ExpressionAttributeNames={"#open": "open"},
+    )

@@ -1,0 +1,62 @@
+"""Amazon DynamoDB: sets in an item that may hold so many members."""
+
+from collections.abc import Mapping, Sequence
+
+from deployer.aws import ledger_keys as keys
+from deployer.aws.client import answer_of, client, code_of, errors_as_ours
+from deployer.aws.items import plain, wire
+from deployer.aws.ledger.calls import CONDITION_FAILED
+from deployer.domain.errors import AwsRefusedError
+
+
+def take_place(
+    table: str, key: keys.Key, member: str, most: Mapping[str, int], expires_at: int = 0
+) -> dict[str, set[str]]:
+    """Put a member into sets of an item, all or none, in one conditional write: each may hold so many.
+
+    It keeps the places that it has. Returns {} or, where a set is full, the members of each.
+    """
+    names = {f"#{number}": name for number, name in enumerate(most)}
+    limits = {f":most{number}": limit for number, limit in enumerate(most.values())}
+    room = " AND ".join(
+        f"(attribute_not_exists({name}) OR size({name}) < {limit})"
+        for name, limit in zip(names, limits, strict=True)
+    )
+    try:
+        with errors_as_ours():
+            client("dynamodb").update_item(
+                TableName=table,
+                Key=wire(key),
+                UpdateExpression=(
+                    ("SET expires_at = :expires " if expires_at else "")
+                    + "ADD "
+                    + ", ".join(f"{name} :these" for name in names)
+                ),
+                ConditionExpression=f"contains(#0, :member) OR {room}",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=wire(
+                    {":these": {member}, ":member": member}
+                    | limits
+                    | ({":expires": expires_at} if expires_at else {})
+                ),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+    except AwsRefusedError as error:
+        if code_of(error) != CONDITION_FAILED:
+            raise
+        item = plain(answer_of(error)["Item"])
+        return {name: set(item.get(name, ())) for name in most}
+    return {}
+
+
+def give_back(table: str, key: keys.Key, member: str, sets: Sequence[str]) -> None:
+    """Take a member out of sets of an item."""
+    names = {f"#{number}": name for number, name in enumerate(sets)}
+    with errors_as_ours():
+        client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(key),
+            UpdateExpression="DELETE " + ", ".join(f"{name} :these" for name in names),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=wire({":these": {member}}),
+        )

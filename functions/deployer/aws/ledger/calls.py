@@ -1,0 +1,30 @@
+"""Amazon DynamoDB: the calls that several subjects of the ledger make."""
+
+from typing import Any
+
+from deployer.aws import ledger_keys as keys
+from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.aws.items import plain, wire
+from deployer.domain.errors import AwsRefusedError
+
+CONDITION_FAILED = "ConditionalCheckFailedException"
+KEEP = 90 * 24 * 60 * 60
+
+
+def get(table: str, key: keys.Key) -> dict[str, Any]:
+    """An item, {} if there is none."""
+    with errors_as_ours():
+        answer = client("dynamodb").get_item(TableName=table, Key=wire(key), ConsistentRead=True)
+    return plain(answer.get("Item") or {})
+
+
+def unless_refused(operation: str, **request: Any) -> bool:
+    """Call; False if the request's condition does not hold."""
+    try:
+        with errors_as_ours():
+            getattr(client("dynamodb"), operation)(**request)
+    except AwsRefusedError as error:
+        if code_of(error) == CONDITION_FAILED:
+            return False
+        raise
+    return True

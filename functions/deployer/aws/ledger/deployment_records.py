@@ -1,0 +1,153 @@
+"""Amazon DynamoDB: each push and restart, and what became of it."""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import fields
+from typing import Any
+
+from deployer.aws import ledger_keys as keys
+from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.aws.items import plain, wire
+from deployer.aws.ledger.bounded_sets import give_back
+from deployer.aws.ledger.calls import CONDITION_FAILED, KEEP, get
+from deployer.aws.ledger.push_order import note_open
+from deployer.domain.deployment import Deployment
+from deployer.domain.errors import AwsRefusedError
+from deployer.domain.push import Push
+
+
+def claim(
+    *,
+    table: str,
+    push: Push,
+    execution: str,
+    sequence: int,
+    restart: dict[str, Any] | None = None,
+    retry: dict[str, Any] | None = None,
+) -> int | None:
+    """Note that `execution` deals with this push and return its number; None if another does already.
+
+    The same execution may claim a push again, since any step may run twice: it keeps the number that it had.
+    """
+    now = int(time.time())
+    values = {
+        "execution": execution,
+        "tag": push.tag,
+        "digest": push.digest,
+        "sequence": sequence,
+        "began_at": now,
+        "expires_at": now + KEEP,
+        **({"restart": restart} if restart else {}),
+        **({"retry": retry} if retry else {}),
+    }
+    condition = "attribute_not_exists(pk) OR #execution = :execution"
+    try:
+        return int(_update(table, push, values, condition, keep=("sequence", "began_at"))["sequence"])
+    except AwsRefusedError as error:
+        if code_of(error) == CONDITION_FAILED:
+            return None
+        raise
+
+
+def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
+    """Write the outcome of a push; return whether it is still to be told.
+
+    A push that has another outcome already keeps that, and this one is not to be told.
+    """
+    now = int(time.time())
+    give_back(table, keys.under_way(push.repository), keys.name_of_push(push), ("deployments",))
+    values = {
+        # Where the push could not even be claimed, this is all that the ledger will know of it.
+        "tag": push.tag,
+        "digest": push.digest,
+        "expires_at": now + KEEP,
+        "outcome": outcome,
+        "ended_at": now,
+        **facts,
+    }
+    try:
+        item = _update(table, push, values, "attribute_not_exists(#outcome) OR #outcome = :outcome")
+    except AwsRefusedError as error:
+        if code_of(error) == CONDITION_FAILED:
+            return False
+        raise
+    return "told_at" not in item
+
+
+def mark_told(*, table: str, push: Push) -> None:
+    """Note that everybody knows the outcome of a push."""
+    _update(table, push, {"told_at": int(time.time())})
+
+
+def give_up(*, table: str, push: Push) -> None:
+    """From now on this deployment cannot become the current one, whoever is still at work for it."""
+    # It may never have been admitted; the sweep is to see that it is told all the same.
+    note_open(table, push)
+    _update(table, push, {"given_up_at": int(time.time()), "tag": push.tag, "digest": push.digest})
+
+
+def deployments(*, table: str, app: str, most: int = 50) -> list[Deployment]:
+    """The last deployments of an app, newest first."""
+    with errors_as_ours():
+        answer = client("dynamodb").query(
+            TableName=table,
+            KeyConditionExpression="pk = :app AND begins_with(sk, :deployment)",
+            ExpressionAttributeValues=wire({":app": keys.partition(app), ":deployment": keys.DEPLOYMENT}),
+            ScanIndexForward=False,
+            Limit=most,
+            ConsistentRead=True,
+        )
+    return [_known(item) for item in map(plain, answer["Items"])]
+
+
+def deployment(*, table: str, app: str, time: str, name: str) -> Deployment | None:
+    """One deployment of an app, whose push was at `time`."""
+    item = get(table, keys.deployment(app, keys.name_of(time, name)))
+    return _known(item) if item else None
+
+
+def open_deployments(*, table: str, app: str) -> list[Deployment]:
+    """Those whose outcome is not there, or may not have been told; the oldest first."""
+    names = sorted(get(table, keys.order(app)).get("open", set()))
+    items = [get(table, keys.deployment(app, name)) for name in names]
+    # One that was noted but not claimed (yet) has no item.
+    return [_known(item) for item in items if item]
+
+
+def close(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
+    """Take deployments that everybody was told of off the list of open ones."""
+    with errors_as_ours():
+        client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(keys.order(app)),
+            UpdateExpression="DELETE #open :these",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues=wire(
+                {":these": {keys.name_of(each.time, each.deployment) for each in deployments}}
+            ),
+        )
+
+
+def _update(
+    table: str, push: Push, values: dict[str, Any], condition: str = "", keep: Collection[str] = ()
+) -> dict[str, Any]:
+    """Set values, of those to `keep` only what is not there yet; return the whole item."""
+    new = {name: f"if_not_exists(#{name}, :{name})" if name in keep else f":{name}" for name in values}
+    with errors_as_ours():
+        answer = client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(keys.deployment(push.app, keys.name_of_push(push))),
+            UpdateExpression="SET " + ", ".join(f"#{name} = {value}" for name, value in new.items()),
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues=wire({f":{name}": value for name, value in values.items()}),
+            ReturnValues="ALL_NEW",
+            **({"ConditionExpression": condition} if condition else {}),
+        )
+    return plain(answer["Attributes"])
+
+
+def _known(item: dict[str, Any]) -> Deployment:
+    at, deployment = keys.time_and_deployment(item["sk"])
+    # A push that AdmitPush could not claim has an outcome, but no more than that.
+    facts = {each.name: item[each.name] for each in fields(Deployment) if each.name in item}
+    return Deployment(deployment=deployment, time=at, **facts)

@@ -1,0 +1,34 @@
+"""Amazon DynamoDB: how many mails went out."""
+
+import time
+
+from deployer.aws import ledger_keys as keys
+from deployer.aws.client import client, errors_as_ours
+from deployer.aws.items import plain, wire
+from deployer.aws.ledger.bounded_sets import take_place
+from deployer.domain.push import Push
+
+DAY = 24 * 60 * 60
+
+
+def note_mail(*, table: str, push: Push, hour: int, kind: str, most: int) -> bool:
+    """Count the mail about a push among those of its repository in an hour; False if `most` were counted.
+
+    `kind` is `mails`, or one that comes less often. The mail of the same push is counted once.
+    """
+    key = keys.mails_of_hour(push.repository, hour)
+    return not take_place(table, key, push.deployment, {kind: most}, expires_at=int(time.time()) + DAY)
+
+
+def mails_this_second(*, table: str) -> int:
+    """Count a mail, and return how many that makes in this second, of all apps."""
+    now = int(time.time())
+    with errors_as_ours():
+        answer = client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(keys.mails_of_second(now)),
+            UpdateExpression="SET expires_at = :expires ADD mails :one",
+            ExpressionAttributeValues=wire({":one": 1, ":expires": now + 3600}),
+            ReturnValues="ALL_NEW",
+        )
+    return int(plain(answer["Attributes"])["mails"])

@@ -1,0 +1,68 @@
+"""Amazon DynamoDB: the numbers of an app's pushes, and which of them are open."""
+
+from typing import Any
+
+from deployer.aws import ledger_keys as keys
+from deployer.aws.client import client, errors_as_ours
+from deployer.aws.items import plain, wire
+from deployer.aws.ledger.calls import get, unless_refused
+from deployer.domain.push import Push
+
+
+def next_in_order(*, table: str, push: Push, now: float) -> int:
+    """Draw the number of a push among those of its app, and note that it is open.
+
+    A push of a later second has a larger number, in whatever order their events come. Within a second, and
+    among pushes of one tag, whose order the tag itself tells, it is the order of drawing. One that is dated
+    ahead of `now` (UNIX seconds) counts as pushed now, or it would overtake all that are pushed until then.
+    """
+    order = note_open(table, push)
+    number = min(push.pushed_at, int(now)) * 1_000_000 + int(order["admitted"])
+    return max(number, order["last_number"] + 1) if order.get("last_tag") == push.tag else number
+
+
+def note_in_order(*, table: str, push: Push, sequence: int) -> None:
+    """Note that the tag pointed to the push with this number: a later push of the tag gets a larger one."""
+    unless_refused(
+        "update_item",
+        TableName=table,
+        Key=wire(keys.order(push.app)),
+        UpdateExpression="SET last_number = :sequence, last_tag = :tag",
+        ConditionExpression="attribute_not_exists(last_number) OR last_number < :sequence",
+        ExpressionAttributeValues=wire({":sequence": sequence, ":tag": push.tag}),
+    )
+
+
+def is_newest(*, table: str, push: Push, sequence: int) -> bool:
+    """Note that the push with this number is of an app; False if one with a larger number was noted.
+
+    A push that came too late, or of what is no app, draws a number too, but never gets here.
+    """
+    return unless_refused(
+        "update_item",
+        TableName=table,
+        Key=wire(keys.order(push.app)),
+        UpdateExpression="SET last_admitted = :sequence",
+        ConditionExpression="attribute_not_exists(last_admitted) OR last_admitted <= :sequence",
+        ExpressionAttributeValues=wire({":sequence": sequence}),
+    )
+
+
+def newest(*, table: str, app: str) -> int:
+    """The largest number of a push of the app whose tag pointed to it; 0 if there is none."""
+    order = get(table, keys.order(app))
+    return int(max(order.get("last_number", 0), order.get("last_admitted", 0)))
+
+
+def note_open(table: str, push: Push) -> dict[str, Any]:
+    """Put a push on its app's list of open ones, draw a number, and return the item."""
+    with errors_as_ours():
+        answer = client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(keys.order(push.app)),
+            UpdateExpression="ADD admitted :one, #open :this SET listed = :apps",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues=wire({":one": 1, ":this": {keys.name_of_push(push)}, ":apps": keys.APPS}),
+            ReturnValues="ALL_NEW",
+        )
+    return plain(answer["Attributes"])

@@ -1,0 +1,85 @@
+"""Amazon DynamoDB: the keys of the ledger's items. `deployer.aws.ledger` says what each item is."""
+
+from deployer.domain.push import Push
+
+Key = dict[str, str]
+
+APP = "app#"
+TAG = "tag#"
+DEPLOYMENT = "deployment#"
+SLOTS = {"pk": "previews", "sk": "slots"}
+SWEEP = {"pk": "sweep", "sk": "first"}
+# The sparse index, and the partition of it that has every app.
+LISTING = "listing"
+APPS = "apps"
+
+
+def partition(app: str) -> str:
+    """The partition key of an app's items."""
+    return f"{APP}{app}"
+
+
+def app_of(pk: str) -> str:
+    """The way back from `partition`."""
+    return pk.removeprefix(APP)
+
+
+def current(app: str) -> Key:
+    """The deployment that serves."""
+    return {"pk": partition(app), "sk": "current"}
+
+
+def order(app: str) -> Key:
+    """The numbers of an app's pushes, and those that are open."""
+    return {"pk": partition(app), "sk": "order"}
+
+
+def deployment(app: str, name: str) -> Key:
+    """One push or restart, by its `name_of`."""
+    return {"pk": partition(app), "sk": f"{DEPLOYMENT}{name}"}
+
+
+def name_of(time: str, deployment: str) -> str:
+    """What a push or restart is called in keys and in sets: when it was, and its event's id."""
+    return f"{time}#{deployment}"
+
+
+def name_of_push(push: Push) -> str:
+    """`name_of` a push."""
+    return name_of(push.time, push.deployment)
+
+
+def time_and_deployment(sk: str) -> tuple[str, str]:
+    """The way back from the sort key of `deployment`."""
+    _, time, deployment = sk.split("#", 2)
+    return time, deployment
+
+
+def tag(app: str, tag: str) -> Key:
+    """What is known of one of an app's tags."""
+    return {"pk": partition(app), "sk": f"{TAG}{tag}"}
+
+
+def tag_of(sk: str) -> str:
+    """The way back from the sort key of `tag`."""
+    return sk.removeprefix(TAG)
+
+
+def under_way(repository: str) -> Key:
+    """The deployments of a repository that run at the moment."""
+    return {"pk": partition(repository), "sk": "under way"}
+
+
+def mails_of_second(second: int) -> Key:
+    """How many mails went out in a second (UNIX)."""
+    return {"pk": f"mails#{second}", "sk": "sent"}
+
+
+def mails_of_hour(repository: str, hour: int) -> Key:
+    """The mails about a repository in an hour (hours since 1970)."""
+    return {"pk": f"mails#{repository}#{hour}", "sk": "of the hour"}
+
+
+def task(arn: str) -> Key:
+    """What is known of a task, and which step waits for it."""
+    return {"pk": f"task#{arn}", "sk": "state"}
