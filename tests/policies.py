@@ -75,6 +75,7 @@ class _Resolver:
             "AWS::Partition": "aws",
             "AWS::Region": REGION,
             "AWS::StackName": STACK,
+            "AWS::URLSuffix": "amazonaws.com",
             "AWS::NoValue": None,
             **parameters,
         }

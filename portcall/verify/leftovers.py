@@ -179,12 +179,9 @@ def _vpcs(account: Account, state: State) -> Iterator[str]:
 
 
 def apis_of(account: Account, name: str) -> list[dict[str, Any]]:
-    """The HTTP APIs that are stable URLs of an install: by their tag or by their name."""
-    return [
-        api
-        for api in _pages(account, "apigatewayv2", "get_apis", "Items")
-        if api.get("Tags", {}).get("portcall:stack") == name or api["Name"].startswith(f"{name} ")
-    ]
+    """The HTTP APIs that are stable URLs of an install: their names begin with its name and a space."""
+    apis = _pages(account, "apigatewayv2", "get_apis", "Items")
+    return [api for api in apis if api["Name"].startswith(f"{name} ")]
 
 
 def _apis(account: Account, state: State) -> Iterator[str]:

@@ -347,6 +347,19 @@ def test_only_an_install_with_the_gate_asks_inspector():
         assert asked == ({"CheckFindingsFunction", "StepsBoundary"} if gated else set())
 
 
+@pytest.mark.parametrize(
+    ("region", "suffix", "names"),
+    [
+        ("eu-west-1", "amazonaws.com", ["ssm.eu-west-1.amazonaws.com"]),
+        ("cn-north-1", "amazonaws.com.cn", ["ssm.cn-north-1.amazonaws.com", "ssm.cn-north-1.amazonaws.com.cn"]),
+    ],
+)
+def test_parameters_are_decrypted_through_parameter_store_whatever_its_name_is_there(region, suffix, names):
+    given = statements(**{"AWS::Region": region, "AWS::URLSuffix": suffix})
+    (decrypt,) = (each for each in given if each.sid == "DecryptThem")
+    assert decrypt.condition["StringEquals"] == {"kms:ViaService": names}
+
+
 def test_a_role_is_assumed_by_one_service_in_our_account():
     for name, resource in template()["Resources"].items():
         if resource["Type"] == "AWS::IAM::Role":

@@ -15,6 +15,7 @@ from portcall.cli.verify_aws import Display, verify_aws
 from portcall.verify import cost, images, leftovers, preflight, queues, report, runner
 from portcall.verify.check import Check
 from portcall.verify.checks import CHECKS, pushes
+from portcall.verify.checks import stable_url as stable_urls
 from portcall.verify.errors import CheckFailedError, DifferentError, NotRunError
 from portcall.verify.state import DIFFERENT, FAILED, NOT_RUN, SAME, Result, State
 
@@ -219,6 +220,82 @@ def test_an_index_with_untagged_children_is_as_expected(state: State):
 def test_other_events_of_a_push_differ(state: State, details: list[dict[str, Any]]):
     with pytest.raises(DifferentError):
         pushes.push_events(Heard(state, *details))  # type: ignore[arg-type]
+
+
+# Where the stable URL leads
+
+TASKS, NOWHERE = "http://203.0.113.7:3000/", "http://stopped.example.com/"
+
+
+class Gateway:
+    """API Gateway with an API of ours and others; `described` and `integrated` are where ours leads, look by look."""
+
+    def __init__(self, described: list[str], integrated: list[list[str]]) -> None:
+        self.described, self.integrated = described, integrated
+
+    def get_paginator(self, _operation: str) -> "Gateway":
+        return self
+
+    def paginate(self, **_given: Any) -> list[dict[str, Any]]:
+        said = self.described.pop(0) if len(self.described) > 1 else self.described[0]
+        ours = {"ApiId": "ours", "Name": "portcall-verify-1 app", "Description": f"app at {said}"}
+        # Whoever may give tags can make any API look like ours by them.
+        tagged = {"ApiId": "tagged", "Name": "theirs", "Tags": {"portcall:stack": "portcall-verify-1"}}
+        longer = {"ApiId": "longer", "Name": "portcall-verify-10 app", "Description": "app at elsewhere"}
+        return [{"Items": [tagged, longer, ours]}]
+
+    def get_integrations(self, ApiId: str) -> dict[str, Any]:
+        assert ApiId == "ours"
+        uris = self.integrated.pop(0) if len(self.integrated) > 1 else self.integrated[0]
+        return {"Items": [{"IntegrationUri": each} for each in uris]}
+
+    def stop_task(self, **_given: Any) -> None: ...
+
+
+class Stopped:
+    """What the check of a stopped app sees of a run; it does not sweep."""
+
+    def __init__(self, state: State, gateway: Gateway) -> None:
+        self.state = state
+        state.facts["stable-url"] = {"url": "https://a1b2.example/", "task": "arn:task"}
+        state.outputs["ClusterArn"] = "arn:cluster"
+        self.account = type("Account", (), {"client": lambda _self, _service: gateway})()
+        self.pace = type("Pace", (), {"mail": 3, "event": 1})
+
+    def say(self, _what: str) -> None: ...
+
+    def get(self, _url: str) -> tuple[int, str, dict[str, str]]:
+        return 503, "", {}
+
+    def eventually(self, look: Any, within: float) -> Any:
+        return next(filter(None, (look() for _ in range(int(within)))), None)
+
+
+def test_an_api_is_the_installs_by_its_name_alone(state: State):
+    run = Stopped(state, Gateway([TASKS], [[TASKS]]))
+    assert [each["ApiId"] for each in leftovers.apis_of(run.account, state.name)] == ["ours"]
+
+
+def test_a_url_leads_nowhere_once_the_api_and_its_integration_say_so(state: State):
+    gateway = Gateway([TASKS, TASKS, NOWHERE], [[TASKS], [NOWHERE], [NOWHERE]])
+    seen = stable_urls.stable_url_of_a_stopped_app(Stopped(state, gateway))  # type: ignore[arg-type]
+    assert seen == f"the API leads to {NOWHERE}, the URL answers 503"
+
+
+@pytest.mark.parametrize(
+    ("described", "integrated"),
+    [
+        ([TASKS], [[TASKS]]),
+        ([TASKS, NOWHERE], [[TASKS], [TASKS]]),
+        ([TASKS, NOWHERE], [[TASKS], [TASKS, NOWHERE]]),
+    ],
+    ids=["nothing moved", "the description alone", "a second integration"],
+)
+def test_a_url_that_still_leads_to_the_stopped_task_differs(
+    state: State, described: list[str], integrated: list[list[str]]
+):
+    with pytest.raises(DifferentError, match=r"203\.0\.113\.7"):
+        stable_urls.stable_url_of_a_stopped_app(Stopped(state, Gateway(described, integrated)))  # type: ignore[arg-type]
 
 
 # The report
