@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from deployer.domain.text import printable
+from deployer.domain.text import discreet, printable
 
 LOCATION_LIMIT = 200
 
@@ -27,7 +27,8 @@ def note(status: int | None, path: str, location: str) -> str:
         return ""
     asked = printable(path, LOCATION_LIMIT)
     if 300 <= status < 400 and location:
-        return f"It answered {status} on {asked} and leads to {printable(location, LOCATION_LIMIT)}"
+        # A link to a login may have a token in it.
+        return f"It answered {status} on {asked} and leads to {discreet(printable(location, LOCATION_LIMIT))}"
     return MEANINGS.get(status, f"It answered {status} on {{path}}.").replace("{path}", asked)
 
 
