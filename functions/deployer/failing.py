@@ -34,17 +34,18 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     if current and current.deployment == push.deployment:
         return _live_after_all(document, config, push, current, error, message)
     task = _stop(document, config, push, notes)
-    described, log = _last_words(config, push, task, notes)
+    described, wrote = _last_words(config, push, task, notes)
     image = document.get("image") or {}
     why = failure.explain(
         error=error,
         message=message,
         task=described,
-        log=log,
+        log=wrote,
         port=image.get("ports", [config.port])[0],
         memory=image.get("memory", ""),
         architecture=image.get("architecture", ""),
     )
+    log = mail.tail(wrote)
     if why.passing and "restart" not in document and _is_tried_again(document, push, why, log, until):
         return why
     attempt = _attempt(document)
@@ -165,7 +166,7 @@ def _standing(
 
 
 def _last_words(config: Settings, push: Push, task: str, notes: list[str]) -> tuple[Task | None, list[str]]:
-    """What ECS says of the task, and the last lines of its log."""
+    """What ECS says of the task, and the last lines of its log as the app wrote them."""
     if not task:
         return None, []
     stream = task_definition.log_stream(push.app, task)
@@ -174,7 +175,7 @@ def _last_words(config: Settings, push: Push, task: str, notes: list[str]) -> tu
         log = logs.tail(group=config.log_group, stream=stream, lines=mail.LOG_LINES)
         if described and described.exit_code is not None and not described.stopped_by_us:
             log = _whole(log, config, stream)
-        return described, mail.tail(log)
+        return described, log
     except PermanentError as refused:
         notes.append(f"More could not be found out: {refused}")
         return None, []

@@ -6,7 +6,8 @@ import re
 import pytest
 from deployer.domain.errors import PermanentError, TransientError
 from deployer.domain.failure import OTHERS, explain, read_error
-from deployer.domain.stops import SIGNS
+from deployer.domain.stop_rules import LINE_LIMIT
+from deployer.domain.stops import EXIT_CODES, RULES
 from deployer.domain.task import Task
 
 
@@ -73,15 +74,175 @@ STOPPED = [
     ("", [], 137, "was killed", "more than 512 MiB"),
     ("", [], 139, "segmentation fault", "linux/amd64"),
     ("", [], 132, "illegal instruction", "-march"),
-    ("", [], 143, "was told to stop", "exec"),
+    ("", [], 143, "received SIGTERM", "exec"),
     ("", [], None, "failed to start", "AWS's error message"),
 ]  # fmt: skip
+
+
+FLASK_TRACE = [
+    "Traceback (most recent call last):",
+    '  File "/app/app.py", line 3, in <module>',
+    "    key = os.environ['DATABASE_URL']",
+    "KeyError: 'DATABASE_URL'",
+]
+GUNICORN_ENDS = [
+    "[2024-05-01 10:00:00 +0000] [7] [INFO] Worker exiting (pid: 7)",
+    "[2024-05-01 10:00:00 +0000] [1] [ERROR] Worker (pid:7) exited with code 3",
+    "[2024-05-01 10:00:00 +0000] [1] [ERROR] Shutting down: Master",
+    "[2024-05-01 10:00:00 +0000] [1] [ERROR] Reason: Worker failed to boot.",
+]
+NODE_ENDS = ["    at node:internal/main/run_main_module:28:49 {", "  code: 'X'", "}", "", "Node.js v20.11.0"]
+NPM_ENDS = [
+    "npm ERR! Lifecycle script `start` failed with error:",
+    "npm ERR! Error: command failed",
+    "npm notice New minor version of npm available! 7.18.1 -> 7.20.0",
+]
+CRLF, BOM = "Windows line endings", "byte order mark"
+# What is reported again and again of containers that do not start: the log, the exit code; verdict and hint.
+REPORTED = [
+    # Scripts from Windows
+    (["/usr/bin/env: \u2018bash\\r\u2019: No such file or directory", "/usr/bin/env: use -[v]S to pass options in shebang lines"], 127, CRLF, "LF"),
+    (["env: 'bash\\r': No such file or directory"], 127, CRLF, "LF"),
+    (["env: can't execute 'bash\r': No such file or directory"], 127, CRLF, "LF"),
+    (["/start.sh: 1: set: Illegal option -\r"], 2, CRLF, "LF"),
+    (["/start.sh: 1: set: Illegal option -"], 2, CRLF, "LF"),
+    (["/start.sh: line 1: set: -\r: invalid option", "set: usage: set [-abefhkmnptuvxBCEHPT] [-o option-name] [--] [-] [arg ...]", "/start.sh: line 2: $'foo\\r': command not found"], 127, CRLF, "LF"),
+    (["/start.sh: 2: gunicorn\r: not found"], 127, CRLF, "LF"),
+    (["python: can't open file '/app/app.py\\r': [Errno 2] No such file or directory"], 2, CRLF, "LF"),
+    (["Unknown option: -\r", "usage: python [option] ... [-c cmd | -m mod | file | -] [arg] ...", "Try `python -h' for more information."], 2, CRLF, "LF"),
+    (["/start.sh: 1: \ufeff#!/bin/sh: not found"], 127, BOM, "without BOM"),
+    (["/start.sh: line 1: \ufeff#!/bin/bash: No such file or directory"], 1, BOM, "without BOM"),
+    (["exec /start.sh: exec format error"], 1, "/start.sh cannot be run", "BOM"),
+    (["exec /docker-entrypoint: exec format error"], 1, "perhaps the wrong CPU architecture", "BOM"),
+    # What may not be executed, and what may not be opened
+    (["/start.sh: line 3: /run/app.pid: Permission denied"], 1, "may not open /run/app.pid", "chown"),
+    (["sh: 1: cannot create /run/app.pid: Permission denied"], 2, "may not open /run/app.pid", "chown"),
+    (["bash: line 1: exec: /app: cannot execute: Permission denied"], 126, "/app may not be executed", "chmod +x /app"),
+    (["exec /app: permission denied"], 1, "/app may not be executed", "chmod +x /app"),
+    (["[FATAL tini (7)] exec /start.sh failed: Permission denied"], 126, "/start.sh may not be executed", "chmod +x /start.sh"),
+    (["[FATAL tini (7)] exec node failed: No such file or directory"], 127, "node is not in the image", "PATH"),
+    (["Error: EACCES: permission denied, open '/app/data/db.sqlite'", *NODE_ENDS], 1, "may not open /app/data/db.sqlite", "USER"),
+    (["PermissionError: [Errno 13] Permission denied: '/var/log/app.log'"], 1, "may not open /var/log/app.log", "USER"),
+    (['nginx: [emerg] mkdir() "/var/cache/nginx/client_temp" failed (13: Permission denied)'], 1, "may not open /var/cache/nginx/client_temp", "USER"),
+    (["mkdir: cannot create directory \u2018/data\u2019: Permission denied"], 1, "may not open /data", "USER"),
+    # Ports
+    (["2024/05/01 nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)"], 1, "may not listen on that port", "EXPOSE 8080"),
+    (["Error: listen EACCES: permission denied 0.0.0.0:80", *NODE_ENDS], 1, "may not listen on that port", "below 1024"),
+    (["2024/05/01 listen tcp :80: bind: permission denied", "exit status 1"], 1, "may not listen on that port", "root"),
+    (["(13)Permission denied: AH00072: make_sock: could not bind to address [::]:80"], 1, "may not listen on that port", "root"),
+    (["[Errno 13] error while attempting to bind on address ('0.0.0.0', 80): permission denied"], 1, "may not listen on that port", "root"),
+    (["[ERROR] Connection in use: ('0.0.0.0', 8000)"], 1, "its port is in use", "one of them"),
+    # Hosts of a compose file, and others
+    (["Error: getaddrinfo ENOTFOUND redis", "    at GetAddrInfoReqWrap.onlookup [as oncomplete] (node:dns:107:26) {", "  code: 'ENOTFOUND',", "  hostname: 'redis'", "}", "", "Node.js v20.11.0"], 1, "there is no host redis", "container of its own"),
+    (["Error: getaddrinfo EAI_AGAIN db", *NODE_ENDS, *NPM_ENDS], 1, "there is no host db", "portcall.env"),
+    (['psycopg2.OperationalError: could not translate host name "db" to address: Name or service not known', *GUNICORN_ENDS], 3, "there is no host db", "compose"),
+    (["psycopg.OperationalError: failed to resolve host 'db': [Errno -2] Name or service not known"], 1, "there is no host db", "compose"),
+    (['nginx: [emerg] host not found in upstream "api:3000" in /etc/nginx/conf.d/default.conf:3'], 1, "there is no host api", "compose"),
+    (["panic: dial tcp: lookup db on 10.0.0.2:53: no such host", "", "goroutine 1 [running]:", "main.main()", "\t/app/main.go:12 +0x1d", "exit status 2"], 2, "there is no host db", "compose"),
+    (["redis.exceptions.ConnectionError: Error -2 connecting to redis:6379. Name or service not known."], 1, "there is no host redis", "compose"),
+    (["java.net.UnknownHostException: mysql", "\tat java.base/java.net.InetAddress.getAllByName0(InetAddress.java:1508)"], 1, "there is no host mysql", "compose"),
+    (["PHP Fatal error: PDO::__construct(): php_network_getaddresses: getaddrinfo for db failed: Name or service not known"], 255, "there is no host db", "compose"),
+    (["pymongo.errors.ServerSelectionTimeoutError: mongo:27017: [Errno -2] Name or service not known"], 1, "there is no host mongo", "compose"),
+    (["Error: getaddrinfo ENOTFOUND db.internal.example", *NODE_ENDS], 1, "does not find the host db.internal.example", "VpcId"),
+    (["Error: getaddrinfo ENOTFOUND host.docker.internal", *NODE_ENDS], 1, "host.docker.internal", "Docker Desktop"),
+    (["Error: connect ECONNREFUSED 127.0.0.1:5432", *NODE_ENDS], 1, "nothing answers at 127.0.0.1:5432", "its own container"),
+    (["Error: connect ECONNREFUSED ::1:6379", *NODE_ENDS], 1, "nothing answers at ::1:6379", "its own container"),
+    (['psycopg2.OperationalError: connection to server at "localhost" (127.0.0.1), port 5432 failed: Connection refused', "\tIs the server running on that host and accepting TCP/IP connections?"], 1, "nothing answers at", "its own container"),
+    (["django.db.utils.OperationalError: (2002, \"Can't connect to local MySQL server through socket '/run/mysqld/mysqld.sock' (2)\")"], 1, "nothing answers at /run/mysqld/mysqld.sock", "its own container"),
+    (["Caused by: org.postgresql.util.PSQLException: Connection to localhost:5432 refused. Check that the hostname and port are correct", "\t... 43 more"], 1, "nothing answers at localhost:5432", "its own container"),
+    (["dial tcp 10.0.3.7:5432: connect: connection refused"], 1, "10.0.3.7:5432 refused its connection", "listens"),
+    (["Error: connect ETIMEDOUT 10.0.3.7:5432", *NODE_ENDS], 1, "10.0.3.7:5432 did not let it in", "security group"),
+    (["dial tcp 10.0.3.7:5432: i/o timeout"], 1, "10.0.3.7:5432 did not let it in", "security group"),
+    (['FATAL:  password authentication failed for user "app"'], 1, "its login was refused", "password"),
+    (['FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "app", database "app", no encryption'], 1, "encrypted", "sslmode=require"),
+    # Settings
+    ([*FLASK_TRACE, *GUNICORN_ENDS], 3, "DATABASE_URL is missing", "LABEL portcall.env.DATABASE_URL="),
+    (["django.core.exceptions.ImproperlyConfigured: The SECRET_KEY setting must not be empty."], 1, "SECRET_KEY is missing", "/portcall/<repository>/SECRET_KEY"),
+    (["django.core.exceptions.ImproperlyConfigured: Set the SECRET_KEY environment variable"], 1, "SECRET_KEY is missing", "portcall.env"),
+    (["decouple.UndefinedValueError: SECRET_KEY not found. Declare it as envvar or define a default value."], 1, "SECRET_KEY is missing", "portcall.env"),
+    (["rails aborted!", "ArgumentError: Missing `secret_key_base` for 'production' environment, set this string with `bin/rails credentials:edit`"], 1, "SECRET_KEY_BASE is missing", "portcall.env.SECRET_KEY_BASE"),
+    (['config/database.rb:3:in `fetch\': key not found: "DATABASE_URL" (KeyError)', "\tfrom config/environment.rb:2:in `require'"], 1, "DATABASE_URL is missing", "portcall.env"),
+    (["Error: Missing required environment variable: JWT_SECRET", *NODE_ENDS], 1, "JWT_SECRET is missing", "portcall.env"),
+    (["error: Environment variable not found: DATABASE_URL."], 1, "DATABASE_URL is missing", "portcall.env"),
+    (["Error: DATABASE_URL is not defined"], 1, "DATABASE_URL is missing", "portcall.env"),
+    (["/start.sh: line 4: API_KEY: unbound variable"], 1, "API_KEY is missing", "portcall.env"),
+    (["panic: required key API_KEY missing value"], 2, "API_KEY is missing", "portcall.env"),
+    (["       You must specify POSTGRES_PASSWORD to a non-empty value for the"], 1, "POSTGRES_PASSWORD is missing", "portcall.env"),
+    (["java.lang.IllegalArgumentException: Could not resolve placeholder 'db.url' in value \"${db.url}\""], 1, "the setting db.url is missing", "capitals"),
+    (["1 validation error for Settings", "database_url", "  Field required [type=missing, input_value={}, input_type=dict]", "    For further information visit https://errors.pydantic.dev/2.5/v/missing"], 1, "a setting is missing", "a value with `LABEL portcall.env"),
+    # What is not in the image
+    (["ModuleNotFoundError: No module named 'flask'", *GUNICORN_ENDS], 3, "flask is not in the image", "dependencies"),
+    (["Error: Cannot find module 'express'", "Require stack:", "- /app/server.js", *NODE_ENDS], 1, "express is not in the image", "dependencies"),
+    (["Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'express' imported from /app/server.js", *NODE_ENDS], 1, "express is not in the image", "dependencies"),
+    (["cannot load such file -- bundler/setup (LoadError)"], 1, "bundler/setup is not in the image", "dependencies"),
+    (["Error: Could not find or load main class com.example.Main", "Caused by: java.lang.ClassNotFoundException: com.example.Main"], 1, "com.example.Main is not in the image", "dependencies"),
+    (["Error: Unable to access jarfile app.jar"], 1, "app.jar is not in the image", "WORKDIR"),
+    (["python: can't open file '/app/app.py': [Errno 2] No such file or directory"], 2, "/app/app.py is not in the image", "COPY"),
+    (["Could not open input file: artisan"], 1, "artisan is not in the image", "COPY"),
+    (["PHP Fatal error:  Uncaught Error: Failed opening required '/app/vendor/autoload.php' (include_path='.:/usr/share/php')"], 255, "/app/vendor/autoload.php is not in the image", "COPY"),
+    (['ERROR:    Error loading ASGI app. Could not import module "main".'], 1, "main is not in the image", "WORKDIR"),
+    (["/app/server: /lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.34' not found (required by /app/server)"], 1, "newer Linux", "GLIBC_2.34"),
+    (["Error relocating /app/server: __fprintf_chk: symbol not found"], 127, "another Linux", "Alpine"),
+    (["exec /bin/sh: argument list too long"], 1, "arguments and environment are too large", "128 KiB"),
+    (["/start.sh: line 2: /usr/bin/ls: Argument list too long"], 126, "arguments and environment are too large", "128 KiB"),
+    # Limits
+    (["<--- Last few GCs --->", "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"], 134, "out of memory (exit code 134)", "512 MiB"),
+    (["RuntimeError: Click will abort further execution because Python was configured to use ASCII as encoding for the environment."], 1, "not UTF-8", "LANG=C.UTF-8"),
+    (["sysctl: setting key \"vm.max_map_count\": Read-only file system"], 1, "nothing can be written", "sysctl"),
+    (["docker: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"], 1, "looks for Docker", "Fargate"),
+    (["iptables v1.8.7 (nf_tables): Could not fetch rule set generation id: Operation not permitted"], 4, "does not permit", "no privileges"),
+    (["botocore.exceptions.NoCredentialsError: Unable to locate credentials"], 1, "no AWS credentials", "no role"),
+    (["Exception in thread \"main\" java.lang.UnsupportedClassVersionError: Main has been compiled by a more recent version of the Java Runtime (class file version 61.0)", "\tat java.lang.ClassLoader.defineClass1(Native Method)"], 1, "newer Java", "same version"),
+    (["Error: error:0308010C:digital envelope routines::unsupported", *NODE_ENDS], 1, "too old for its Node.js", "legacy-provider"),
+    (["Error: ENOSPC: System limit for number of file watchers reached, watch '/app'", *NODE_ENDS], 1, "watches too many files", "production server"),
+    # The last words count, before any line further up
+    (["/start.sh: line 2: ps: command not found", "Starting", *FLASK_TRACE], 1, "DATABASE_URL is missing", "portcall.env"),
+    (["/start.sh: line 2: ps: command not found", "Starting", "Something else broke"], 1, "exit code 1", "may say why"),
+    (["/start.sh: line 2: ps: command not found", "Starting"], 127, "command cannot be run", "If that is why it ended: CMD, ENTRYPOINT or a start script names ps"),
+    (["retrying: connect ECONNREFUSED 127.0.0.1:5432", "connected", "Something else broke"], 1, "exit code 1", "Its log says before its end: retrying: connect ECONNREFUSED 127.0.0.1:5432"),
+    (["retrying: connect ECONNREFUSED 127.0.0.1:5432", "connected", "serving"], 137, "was killed", "Give it more than 512 MiB"),
+    (["10-listen-on-ipv6-by-default.sh: info: can not modify /etc/nginx/conf.d/default.conf (read-only file system?)", "2024/05/01 [emerg] unknown directive \"foo\""], 1, "exit code 1", "may say why"),
+    (["bash: warning: setlocale: LC_ALL: cannot change locale (en_US.UTF-8)", "boom"], 1, "exit code 1", "may say why"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("log", "code", "verdict", "hint"), REPORTED)
+def test_what_is_often_reported_of_containers_is_explained(log, code, verdict, hint):
+    failure = why(
+        "TaskStoppedError", f"exit code {code}", log=log, exit_code=code, stop_code="EssentialContainerExited"
+    )
+    assert verdict in failure.verdict
+    assert hint in failure.hint
+
+
+def test_a_hint_names_only_what_each_pattern_of_its_rule_finds():
+    given = {"platform", "memory", "code"}
+    for rule in RULES:
+        named = set(re.findall(r"{(\w+)}", rule.verdict + rule.hint)) - given
+        # All the patterns for AWS's reason must match, of those for the log any.
+        for patterns in ("".join(rule.reason), *rule.log):
+            if patterns:
+                assert named <= set(re.findall(r"\(\?P<(\w+)>", patterns)), (rule.verdict, patterns)
+
+
+def test_a_line_from_further_up_is_told_without_its_secrets():
+    log = ["connect ECONNREFUSED 127.0.0.1:5432 password=hunter2", "Something else broke"]
+    hint = why("TaskStoppedError", "exit code 1", log=log, exit_code=1, stop_code="any").hint
+    assert "127.0.0.1:5432" in hint
+    assert "hunter2" not in hint
+
+
+def test_of_a_line_that_is_too_long_for_a_message_only_the_beginning_is_read():
+    words, rest = "connect ECONNREFUSED 127.0.0.1:5432", "x" * LINE_LIMIT
+    for line, read in ((f"{words} {rest}", True), (f"{rest} {words}", False)):
+        verdict = why("TaskStoppedError", "exit code 1", log=[line], exit_code=1, stop_code="any").verdict
+        assert ("127.0.0.1:5432" in verdict) is read
 
 
 def test_no_hint_has_the_same_image_pushed_again_or_trusts_a_deployment_of_the_stack_to_undo_changes():
     """Of a push that changes nothing AWS tells nobody; and CloudFormation does not look at what has drifted."""
     # Its tag is gone with it, so a push of the same image is one.
-    hints = [sign.hint for sign in SIGNS if "image is gone" not in sign.verdict]
+    hints = [rule.hint for rule in (*RULES, *EXIT_CODES.values()) if "image is gone" not in rule.verdict]
     for hint in [*hints, *(words.hint for words in OTHERS.values())]:
         assert not re.search(r"push (?:it |that |the image )?again|restores", hint, re.IGNORECASE), hint
 

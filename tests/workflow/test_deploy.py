@@ -99,6 +99,16 @@ def test_a_task_that_stops_fails_the_deployment(deploy, world, push, how):
     assert "the last words" in news["text"]
 
 
+def test_what_no_mail_can_show_still_tells_why_a_task_stopped(deploy, world, push):
+    """A carriage return at the end of a name."""
+    world.states = [stopped(exit_code=127, stop_code="EssentialContainerExited")]
+    world.log = ["\x1b[31m/start.sh: 2: gunicorn\r: not found\x1b[0m"]
+    deploy(push)
+    (news,) = world.mails
+    assert "a script has Windows line endings" in news["subject"]
+    assert "    /start.sh: 2: gunicorn : not found\n" in news["text"]
+
+
 def test_a_task_that_has_stopped_by_itself_is_not_stopped_again(deploy, world, push):
     world.states = [stopped(exit_code=1, stop_code="EssentialContainerExited", stopped_reason="Essential container in task exited")]  # fmt: skip
     assert deploy(push).error == "TaskStoppedError"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.domain import silence, stops
-from deployer.domain.stops import Words
+from deployer.domain.stop_rules import Words
 from deployer.domain.task import Task
+from deployer.domain.text import ESCAPES
 
 CONSOLE_WORDS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 
@@ -32,7 +33,11 @@ class Failure:
 def explain(
     *, error: str, message: str, task: Task | None, log: list[str], port: int, memory: str, architecture: str
 ) -> Failure:
-    """Find the verdict and the hint; an error that nobody foresaw is told as it is."""
+    """Find the verdict and the hint; an error that nobody foresaw is told as it is.
+
+    `log` are the last lines as the app wrote them.
+    """
+    log = [ESCAPES.sub("", line) for line in log]
     # One that we stopped ourselves tells nothing of why.
     stopped = (
         task if task and not task.stopped_by_us and (task.stop_code or task.exit_code is not None) else None

@@ -1,0 +1,80 @@
+"""Why AWS could not start a task, or took it away, by its own reason.
+
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+"""
+
+from deployer.domain.stop_rules import Rule
+
+SECRET = r"secrets? from (?:asm|ssm)|fetch secret|secrets ?manager:|ssm:"  # noqa: S105 - a pattern
+PULL = r"cannotpull|pull [\w ]*registry auth"
+GONE = r"not found|unknown|404|does not exist"
+DENIED = r"403|access ?denied|not authorized|kms"
+
+RULES = (
+    Rule(
+        "failed: out of memory",
+        "The app needs more than {memory} MiB. Ask for more in the Dockerfile, with `LABEL portcall.memory=`; "
+        "for all apps, deploy Portcall with a larger TaskMemory.",
+        reason=("outofmemory",),
+    ),
+    Rule(
+        "failed to start: a secret may not be read",
+        "Fargate's role may not read the secret that the reason names, or not decrypt it. Allow both to the "
+        "stack's ExecutionRole.",
+        reason=(SECRET, DENIED),
+        again=True,
+    ),
+    Rule(
+        "failed to start: a secret is missing",
+        "Is there a secret of exactly the name that the reason tells, in this region? Create it, or correct "
+        "the name.",
+        reason=(SECRET,),
+        again=True,
+    ),
+    Rule(
+        "failed to start: the image is too large",
+        "A task has 20 GiB of disk, its image included. Make the image smaller: a slimmer base, several "
+        "stages, a .dockerignore.",
+        reason=("no space left on device",),
+    ),
+    Rule(
+        "failed to start: the image may not be pulled",
+        "The stack's ExecutionRole pulls images, and must be as Portcall made it: Detect drift, in "
+        "CloudFormation's console, shows what was changed. If the repository has a policy of its own, that "
+        "must allow the role, too.",
+        reason=(PULL, DENIED),
+        again=True,
+    ),
+    Rule(
+        "failed to start: the image is gone",
+        "The image, or a layer of it, is not in the repository: was it deleted after the push? Push it again.",
+        reason=(PULL, GONE),
+    ),
+    Rule(
+        "failed to start: the image could not be pulled",
+        "If it happens again, Fargate finds no way to ECR: Detect drift, in CloudFormation's console, shows "
+        "what was changed in Portcall's network.",
+        reason=(PULL,),
+        passing=True,
+    ),
+    Rule(
+        "failed: AWS has no capacity",
+        "Your account may be at its Fargate vCPU quota: ask for more under Service Quotas. Else AWS is short "
+        "of machines, which passes.",
+        reason=("capacity is unavailable|insufficient capacity|limit on the number",),
+        passing=True,
+    ),
+    Rule(
+        "failed to start: AWS could not set it up",
+        "Nothing is wrong with the image. If it happens again, Detect drift, in CloudFormation's console, "
+        "shows what was changed in Portcall's network, roles or log group.",
+        reason=("resourceinitialization|network interface provision|timeout waiting for",),
+        passing=True,
+    ),
+    Rule(
+        "failed: AWS took its machine away",
+        "Nothing is wrong with the image.",
+        reason=("spot task was interrupted|scheduled for retirement|underlying infrastructure",),
+        passing=True,
+    ),
+)

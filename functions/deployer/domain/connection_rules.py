@@ -1,0 +1,107 @@
+"""Whom an app could not reach, as its log says it: databases, caches and other services.
+
+`server` is the name or address, with the port where the log has it.
+"""
+
+from deployer.domain.stop_rules import AS_A_SETTING, Rule
+
+# A name without a dot is none of the DNS: most often it is a service of a compose file.
+SHORT = r"(?P<server>(?!localhost\b)[a-z0-9_][\w-]{0,62})(?![\w.-])"
+# A name with a dot, or an IP address.
+LONG = r"(?P<server>[\w-]{1,63}(?:\.[\w-]{1,63})+(?::\d{1,5})?)"
+ITSELF = r"(?P<server>(?:127\.0\.0\.1|localhost|\[?::1\]?)(?::\d{1,5})?)"
+UNKNOWN = r"(?:name or service not known|temporary failure|no address|nodename nor servname|not known)"
+
+
+def _unknown(name: str) -> tuple[str, ...]:
+    """How programs say that they do not find a host."""
+    return (
+        rf"(?:ENOTFOUND|EAI_AGAIN) {name}",
+        rf"could not translate host name [\"']{name}",
+        rf"host not found in upstream [\"']{name}",
+        rf"lookup {name}(?: on [\d.:\[\]a-f]{{1,60}})?: (?:no such host|.{{0,60}}(?:misbehaving|temporary))",
+        rf"UnknownHostException: {name}",
+        rf"unknown (?:\w{{1,20}} )?(?:server )?host:? [\"'(]?{name}",
+        rf"connecting to {name}(?::\d{{1,5}})?\. {UNKNOWN}",
+        rf"getaddrinfo for (?:host )?[\"']?{name}",
+        rf"{UNKNOWN}[^()]{{0,40}} \((?:\w{{1,20}}://)?(?:[^@\s()]{{0,100}}@)?{name}",
+        rf"resolve (?:host|server|hostname)?:? ?[\"']?{name}",
+        rf"bad address [\"']{name}",
+        rf"{name}(?::\d{{1,5}})?[\"']?:? [(\[]{{0,2}}(?:errno )?-[235]\b",
+        rf"[\"']{name}[\"'].{{0,40}}{UNKNOWN}",
+    )
+
+
+# What an app must reach before it can work; the last of them has no name in its log.
+RULES = (
+    Rule(
+        "crashed: it looks for host.docker.internal",
+        "Only Docker Desktop has that name, for the machine that it runs on. Here there is no such machine. "
+        f"Run that service where the app can reach it, and name its host {AS_A_SETTING}",
+        log=(r"(?P<server>(?:host|gateway)\.docker\.internal)",),
+    ),
+    Rule(
+        "crashed: there is no host {server}",
+        "{server} looks like a service of a compose file. Each app runs in one container of its own, and no "
+        "other one can be reached by its name. Run {server} elsewhere (RDS, ElastiCache, another app) and "
+        f"name its host {AS_A_SETTING}",
+        log=_unknown(SHORT),
+    ),
+    Rule(
+        "crashed: it does not find the host {server}",
+        "Is the name right? A name of a private zone is known only in the VPC that the zone belongs to: deploy "
+        f"Portcall into that one, with VpcId. Another host is named {AS_A_SETTING}",
+        log=_unknown(LONG),
+    ),
+    Rule(
+        "crashed: nothing answers at {server}",
+        "There an app reaches only its own container, in which no other server runs. Run the database or "
+        f"service elsewhere, and name its host {AS_A_SETTING}",
+        log=(
+            rf"{ITSELF}(?!\d).{{0,60}}?(?:refused|\b111\b)",
+            rf"(?:refused|ECONNREFUSED).{{0,60}}?{ITSELF}(?!\d)",
+            rf"running on host \"{ITSELF}\"",
+            r"server through socket '(?P<server>[^']{1,100})'",
+            r"server on socket \"(?P<server>[^\"]{1,100})\" failed",
+        ),
+    ),
+    Rule(
+        "crashed: {server} refused its connection",
+        "There is a machine of that name, but nothing listens on that port. Does that service run, and on that "
+        f"port? Another one is named {AS_A_SETTING}",
+        log=(
+            rf"{LONG}[\"']?(?!\d)[^.]{{0,40}}?(?:connection|connect:) refused",
+            rf"(?:ECONNREFUSED|refused to|refused:|refused) {LONG}",
+            rf"connection to (?:server at \"?)?{LONG}.{{0,40}}?refused",
+        ),
+    ),
+    Rule(
+        "crashed: {server} did not let it in",
+        "Nothing came back from there. Most often a security group does not let the app in, or there is no way "
+        "to that network: it runs in Portcall's VPC, or in the one that VpcId names.",
+        log=(
+            rf"ETIMEDOUT {LONG}",
+            rf"{LONG}[\"']?(?!\d).{{0,40}}?(?:timed out|timeout)",
+            rf"(?:timed out|timeout).{{0,40}}? {LONG}",
+        ),
+    ),
+    Rule(
+        "crashed: its login was refused",
+        f"A database or cache does not take its user or password. Give it the right ones {AS_A_SETTING}",
+        log=(
+            "password authentication failed for|access denied for user|authentication failed|"
+            r"\bWRONGPASS\b|\bNOAUTH\b|login failed for user",
+        ),
+    ),
+    Rule(
+        "crashed: its database takes only encrypted connections",
+        f"For PostgreSQL that is `?sslmode=require` at the end of the URL, which you set {AS_A_SETTING}",
+        log=(r"no pg_hba\.conf entry .{0,200}(?:no encryption|SSL off)",),
+    ),
+    Rule(
+        "crashed: it does not find a host",
+        "Which one is in its log. Each app runs in one container of its own, so the names of a compose file "
+        f"(db, redis, ...) are not known here. Another host is named {AS_A_SETTING}",
+        log=("name or service not known|temporary failure in name resolution|no address associated with",),
+    ),
+)

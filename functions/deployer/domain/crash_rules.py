@@ -1,0 +1,194 @@
+"""Why an app ended soon after it had been started, as languages, frameworks and servers say it."""
+
+from deployer.domain.stop_rules import AS_A_SETTING, Rule
+
+# Variables are written in capitals; anything else may be a key of a mapping.
+VARIABLE = r"(?P<variable>(?-i:[A-Z][A-Z0-9_]{2,63}))"
+FILE = r"(?P<file>[^'\"\r\n:()]{1,200})"
+MODULE = r"(?P<module>[\w@][\w.@/$-]{0,100})"
+
+SET_IT = (
+    "If {variable} is an environment variable, set it: `LABEL portcall.env.{variable}=...` in the Dockerfile, "
+    "or a secret as the parameter /portcall/<repository>/{variable} (for a preview "
+    "/portcall-previews/<repository>/{variable}) in Parameter Store."
+)
+
+
+def _named(variable: str) -> str:
+    return SET_IT.removeprefix("If {variable} is an environment variable, set it").replace(
+        "{variable}", variable
+    )
+
+
+RULES = (
+    Rule(
+        "failed: its port is in use inside the container",
+        "Two programs in the container want the same port: a start script or a supervisor that starts the "
+        "server twice, say, or a server and its reloader. Start one of them only.",
+        log=(
+            r"EADDRINUSE|address (?:is )?already in use|Connection in use: \(|"
+            r"port \d+ (?:is|was) (?:already )?in use|stop the process that's listening on port",
+        ),
+    ),
+    Rule(
+        "failed: its user may not listen on that port",
+        "On Fargate only root may listen on ports below 1024. Have it listen on 8080, say, and `EXPOSE 8080` "
+        "(nginx: the image nginxinc/nginx-unprivileged does); or let it run as root, without USER.",
+        log=(
+            r"(?:\bbind|listen|make_sock|address).{0,80}(?:permission denied|EACCES)",
+            r"listen EACCES|(?:Bind|Socket)Exception: Permission denied",
+            r"permission denied.{0,60}(?:\bbind|make_sock)",
+        ),
+    ),
+    Rule(
+        "crashed: it may not open {file}",
+        "The user that it runs as (USER in the Dockerfile) may not read or write {file}. Give it to that user "
+        "(`RUN chown ...` before USER), or have the app use another folder, such as /tmp.",
+        log=(
+            rf"EACCES: permission denied, \w+ '{FILE}'",
+            rf"permission denied: '{FILE}'",
+            rf"(?:open|mkdir|opendir|unlink)\(\) \"{FILE}\" failed \(13",
+            rf"cannot (?:create|open|touch|remove)(?: directory| file)? ['‘]?{FILE}['’]?: permission denied",
+            rf"\b(?:open|mkdir|stat|create|unlink|chmod) {FILE}: permission denied",
+            rf": (?:line )?\d+: {FILE}: permission denied",
+            rf"{FILE} \(permission denied\)",
+            rf"{FILE}\): failed to open stream: permission denied",
+        ),
+    ),
+    Rule(
+        "crashed: it may not do that as its user",
+        "The user that it runs as (USER in the Dockerfile) lacks the right to a file, or to a port below 1024. "
+        "The end of its log, below, says what it was about.",
+        log=("permission denied|EACCES",),
+    ),
+    Rule(
+        "crashed: SECRET_KEY_BASE is missing",
+        "Rails needs it. Set it" + _named("SECRET_KEY_BASE"),
+        log=("missing .?secret_key_base",),
+    ),
+    Rule(
+        "crashed: RAILS_MASTER_KEY is missing",
+        "Rails needs it to read its credentials. Set it" + _named("RAILS_MASTER_KEY"),
+        log=("missing encryption key to decrypt",),
+    ),
+    Rule(
+        "crashed: APP_KEY is missing",
+        "Laravel needs it. Set it" + _named("APP_KEY"),
+        log=("no application encryption key has been specified",),
+    ),
+    Rule(
+        "crashed: {variable} is missing",
+        SET_IT,
+        log=(
+            rf"KeyError: '{VARIABLE}'",
+            rf"key not found: \"{VARIABLE}\"",
+            r"env(?:ironment)? var(?:iable)?s?(?: is)?(?: not found| missing| required| not set)?:? [\"'`]?"
+            rf"{VARIABLE}\b",
+            rf"\b{VARIABLE}[\"'`]? env(?:ironment)? var",
+            rf"missing (?:required )?env(?:ironment)? .{{0,30}}?\b{VARIABLE}\b",
+            rf"\b{VARIABLE}[\"'`]?:? (?:is|was|are|must be) (?:not set|not defined|undefined|required|missing|"
+            r"unset|empty|set|defined|provided)\b",
+            rf"\b{VARIABLE} setting must not be empty",
+            rf"\b{VARIABLE} not found\. Declare it as envvar",
+            rf"\b{VARIABLE}: (?:unbound variable|parameter (?:null or )?not set)",
+            rf"required key {VARIABLE} missing value",
+            rf"you (?:must|need to) (?:specify|set) {VARIABLE}\b",
+            rf"^\s*-? ?{VARIABLE} (?:is )?(?:required|missing)\b",
+        ),
+    ),
+    Rule(
+        "crashed: the setting {setting} is missing",
+        f"Spring finds no value for {{setting}}. Give it one {AS_A_SETTING} Its variable is written in "
+        "capitals, with _ for dots and without dashes.",
+        log=(r"could not resolve placeholder '(?P<setting>[\w.-]{1,64})",),
+    ),
+    Rule(
+        "crashed: a setting is missing",
+        f"The lines before say which. Give it a value {AS_A_SETTING}",
+        log=(r"field required \[type=missing",),
+    ),
+    Rule(
+        "crashed: {module} is not in the image",
+        "The program starts, but does not find {module}. Is it among the dependencies that the Dockerfile "
+        "installs (not only those for development)? If it is yours: is it COPYed, not left out by "
+        ".dockerignore, and is WORKDIR the folder that it is looked for in?",
+        log=(
+            rf"(?:ModuleNotFoundError|ImportError): No module named '?{MODULE}",
+            rf"cannot find (?:module|package) '{MODULE}",
+            rf"cannot load such file -- {MODULE}",
+            rf"could not find {MODULE} in (?:any of|locally)",
+            rf"(?:ClassNotFoundException|NoClassDefFoundError|find or load main class):? {MODULE}",
+            rf"unable to access jarfile {MODULE}",
+            r"can't open file '(?P<module>[^'\r\n]{1,100})'",
+            rf"could not open input file: {MODULE}",
+            r"failed opening required '(?P<module>[^'\r\n]{1,100})'",
+            rf"could not import module \"{MODULE}\"",
+            r"(?:cannot find|missing) (?:module|script):? [\"']?(?P<module>[\w./:-]{1,100})",
+            r"no such file or directory, (?:open|stat|lstat|scandir) '(?P<module>[^'\r\n]{1,100})'",
+            r"no such file or directory: '(?P<module>[^'\r\n]{1,100})'",
+            r"\b(?:open|stat) (?P<module>[\w./-]{1,100}): no such file or directory",
+        ),
+    ),
+    Rule(
+        "crashed: out of memory (exit code {code})",
+        "Its log says so. It has {memory} MiB, of which many languages take only a part for their heap. Ask "
+        "for more with `LABEL portcall.memory=`, or let it use more of them: -XX:MaxRAMPercentage=75 (Java), "
+        "--max-old-space-size (Node.js).",
+        log=(
+            r"heap out of memory|OutOfMemoryError|^MemoryError|cannot allocate memory|runtime: out of memory",
+        ),
+    ),
+    Rule(
+        "crashed: its disk is full",
+        "A task has 20 GiB of disk, its image included, and keeps nothing when it ends.",
+        log=("ENOSPC: no space left|no space left on device",),
+    ),
+    Rule(
+        "crashed: it watches too many files",
+        "That is what a development server does, which builds anew with each change. Start the production "
+        "server in CMD instead.",
+        log=("file watchers reached",),
+    ),
+    Rule(
+        "crashed: it writes where nothing can be written",
+        "No container may write to /sys and most of /proc, so sysctl does not work on Fargate. Everything else "
+        "of the image can be written.",
+        log=(r"EROFS|read-only file system(?!\?)",),
+    ),
+    Rule(
+        "crashed: it looks for Docker",
+        "On Fargate no container can reach a Docker engine, or start containers. Run what needs it elsewhere.",
+        log=(r"docker\.sock|cannot connect to the docker daemon",),
+    ),
+    Rule(
+        "crashed: it has no AWS credentials",
+        "Portcall gives apps no role. If it must call AWS, give it keys of a user that may do only that, "
+        f"{AS_A_SETTING}",
+        log=(
+            r"unable to locate credentials|NoCredentials|could not load credentials from any|"
+            r"no EC2 IMDS role found|CredentialsProviderError|unable to load (?:AWS )?credentials",
+        ),
+    ),
+    Rule(
+        "crashed: Linux does not permit it that",
+        "On Fargate a container has no privileges: no --privileged, no --cap-add, no mounts, no iptables.",
+        log=("operation not permitted|EPERM",),
+    ),
+    Rule(
+        "crashed: its text is not UTF-8",
+        "The image sets no locale, so it takes all text for ASCII. Add `ENV LANG=C.UTF-8` to the Dockerfile.",
+        log=("configured to use ASCII as encoding|'ascii' codec can't",),
+    ),
+    Rule(
+        "crashed: it was compiled for a newer Java",
+        "The image has an older Java than the one that compiled the app. Use the same version in both, for "
+        "instance the same base image in all stages.",
+        log=("UnsupportedClassVersionError|compiled by a more recent version of the Java",),
+    ),
+    Rule(
+        "crashed: its packages are too old for its Node.js",
+        "Node.js 17 and later refuse what they ask of OpenSSL. Update them (webpack 4 does this), or add "
+        "`ENV NODE_OPTIONS=--openssl-legacy-provider` to the Dockerfile.",
+        log=("digital envelope routines::unsupported",),
+    ),
+)

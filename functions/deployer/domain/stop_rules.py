@@ -1,0 +1,67 @@
+"""What gives the cause of a stop away, and what is said of it."""
+
+import re
+from dataclasses import dataclass
+
+# A line of a log that is longer is data, not an error message.
+LINE_LIMIT = 1000
+
+SCRIPT = r"(?P<script>/?[\w./-]{1,100}\.(?:sh|bash|py|js|rb|pl))"
+PROGRAM = r"(?P<program>/?[\w./-]{1,100})"
+# How an app is given a value: the end of a sentence.
+AS_A_SETTING = (
+    "with `LABEL portcall.env.NAME=...` in the Dockerfile, or a secret as the parameter "
+    "/portcall/<repository>/NAME (for a preview /portcall-previews/<repository>/NAME) in Parameter Store."
+)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the mail says: `verdict` ends its subject, `hint` says what to do.
+
+    `again` says that the same image may be deployed again, `passing` that AWS's side failed, which may pass.
+    """
+
+    verdict: str
+    hint: str
+    again: bool = False
+    passing: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A cause, and what gives it away.
+
+    `reason` are patterns which AWS's reason must all match; of `log` one line of the app's log must match any.
+    Where `codes` are given, a line counts only with one of these exit codes.
+
+    `verdict` and `hint` may name what the patterns' groups found, `{platform}`, `{memory}` and `{code}`.
+    """
+
+    verdict: str
+    hint: str
+    reason: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
+    codes: tuple[int, ...] = ()
+    again: bool = False
+    passing: bool = False
+
+    def in_reason(self, reason: str) -> dict[str, str] | None:
+        """What the groups found in AWS's reason; None if it is not this cause."""
+        found = [re.search(pattern, reason, re.IGNORECASE) for pattern in self.reason]
+        if not found or not all(found):
+            return None
+        return {name: text for each in found if each for name, text in each.groupdict().items()}
+
+    def in_line(self, line: str, code: int | None) -> dict[str, str] | None:
+        """What the groups found in a line of the log; None if it does not tell of this cause."""
+        if self.codes and code not in self.codes:
+            return None
+        for pattern in self.log:
+            if found := re.search(pattern, line[:LINE_LIMIT], re.IGNORECASE):
+                return found.groupdict()
+        return None
+
+    def words(self, names: dict[str, str]) -> Words:
+        """What the mail says of it."""
+        return Words(self.verdict.format(**names), self.hint.format(**names), self.again, self.passing)
