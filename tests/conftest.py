@@ -76,7 +76,7 @@ REGISTER_ENVIRONMENT = {"PREVIEW_SECRETS": "own"}
 WATCH_ENVIRONMENT = {
     "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:111122223333:stateMachine:deploy",
     "REPOSITORY_PATTERNS": "flask-app,*",
-    "TAG_PATTERN": "*",
+    "TAG_PATTERNS": "*",
 }
 
 # Where clouds write the calls that IAM let through; each process of the tests has a folder of its own.

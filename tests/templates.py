@@ -15,13 +15,13 @@ ACCOUNT, REGION = "111122223333", "us-east-1"
 PARAMETERS: dict[str, dict[str, str]] = {
     "default": {},
     "with mail and a narrow CIDR": {"Email": "you@example.com", "AllowedCidr": "198.51.100.0/24"},
-    "stable URLs, an app for each tag": {"StableUrl": "on", "Environments": "tag", "TagPattern": "v*"},
+    "stable URLs, an app for each tag": {"StableUrl": "on", "Environments": "tag", "TagPattern": "latest,pr-*"},
     "created repositories and the longest names": {
         "RepositoryName": "team/" + "a" * 195,
         "RepositoryPattern": "team/*",
         "CreateRepositories": "team",
-        "LastingTags": "t" * 128,
-        "TagPattern": "t" * 127 + "*",
+        "LastingTags": ",".join(["t" * 128] * 5),
+        "TagPattern": ",".join(["t" * 127 + "*"] * 5),
         "MaxMemory": "122880",
     },
 }

@@ -2,10 +2,9 @@
 
 import os
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cache
 
-from deployer.domain import limits, operation
+from deployer.domain import limits, operation, patterns
 from deployer.domain.image import Defaults, Limits
 from deployer.domain.push import Push
 
@@ -16,8 +15,8 @@ class Settings:
 
     `port` is that of an app whose image names none. Security groups are made in `vpc`, open to `cidr` and, if
     that keeps the world out, to the group `probe_group` of the health check. `by_tag` says that each
-    tag is an app of its own; all but `lasting_tags`, a pattern with `*`, are previews. `stable_url` says that
-    apps get an address that stays.
+    tag is an app of its own; all but those like `lasting_tags`, patterns with `*`, are previews. `stable_url`
+    says that apps get an address that stays.
     """
 
     stack: str
@@ -34,7 +33,7 @@ class Settings:
     ledger: str
     port: int
     by_tag: bool
-    lasting_tags: str
+    lasting_tags: tuple[str, ...]
     preview_hours: int
     max_preview_hours: int
     max_previews: int
@@ -45,7 +44,7 @@ class Settings:
 
     def is_preview(self, tag: str) -> bool:
         """Whether the app of a tag is not for ever."""
-        return self.by_tag and bool(tag) and not fnmatchcase(tag, self.lasting_tags)
+        return self.by_tag and bool(tag) and not patterns.match(tag, self.lasting_tags)
 
     def slots(self, push: Push) -> dict[str, int]:
         """The sets in which the app of a push needs a slot, and how many each may hold."""
@@ -78,11 +77,15 @@ class Watch:
 
     state_machine: str
     repositories: tuple[str, ...]
-    tags: str
+    tags: tuple[str, ...]
 
     def watches(self, repository: str) -> bool:
-        """Whether its pushes are deployed."""
-        return any(fnmatchcase(repository, pattern) for pattern in self.repositories)
+        """Whether its pushes are deployed, of tags that are watched, too."""
+        return patterns.match(repository, self.repositories)
+
+    def watches_tag(self, tag: str) -> bool:
+        """Whether a push of the tag to a watched repository is deployed."""
+        return patterns.match(tag, self.tags)
 
 
 @dataclass(frozen=True)
@@ -140,9 +143,13 @@ def previews_read_production() -> bool:
 
 @cache
 def watch() -> Watch:
-    """`REPOSITORY_PATTERNS` are separated by commas; an empty one matches nothing."""
+    """Patterns are separated by commas; an empty one matches nothing."""
     env = os.environ
-    return Watch(env["STATE_MACHINE_ARN"], tuple(env["REPOSITORY_PATTERNS"].split(",")), env["TAG_PATTERN"])
+    return Watch(
+        env["STATE_MACHINE_ARN"],
+        repositories=tuple(env["REPOSITORY_PATTERNS"].split(",")),
+        tags=tuple(env["TAG_PATTERNS"].split(",")),
+    )
 
 
 @cache
@@ -164,7 +171,7 @@ def settings() -> Settings:
         ledger=env["LEDGER_TABLE"],
         port=int(env["CONTAINER_PORT"]),
         by_tag=env["ENVIRONMENTS"] == "tag",
-        lasting_tags=env["LASTING_TAGS"],
+        lasting_tags=tuple(env["LASTING_TAGS"].split(",")),
         preview_hours=int(env["PREVIEW_HOURS"]),
         max_preview_hours=int(env["MAX_PREVIEW_HOURS"]),
         max_previews=int(env["MAX_PREVIEWS"]),

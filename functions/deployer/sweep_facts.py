@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
 from deployer.domain import app_tags
@@ -61,7 +60,8 @@ class Account:
 
 def watching() -> str:
     """What is watched: a push counts as lost only if its event would have been heard as it is now."""
-    return f"{','.join(watch().repositories)} {watch().tags} {'tag' if settings().by_tag else 'repository'}"
+    patterns = f"{','.join(watch().repositories)} {','.join(watch().tags)}"
+    return f"{patterns} {'tag' if settings().by_tag else 'repository'}"
 
 
 def of_account(begun: ledger.Sweep) -> Account:
@@ -103,7 +103,7 @@ def _list_addresses(account: Account) -> None:
 def _list_images(account: Account, repository: str) -> None:
     for image in ecr.tagged_images(repository=repository):
         for tag in image.tags:
-            if image.may_be_app and fnmatchcase(tag, watch().tags):
+            if image.may_be_app and watch().watches_tag(tag):
                 app = f"{repository}:{tag}" if settings().by_tag else repository
                 account.images.setdefault(app, []).append(Image(image.pushed_at, image.digest, tag))
     account.read.add(repository)

@@ -12,6 +12,7 @@ from deployer.settings import Watch
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.conftest import FUNCTION_ENVIRONMENT
+from tests.templates import resolved, template
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
@@ -135,10 +136,32 @@ def test_the_repository_is_watched_whatever_else_is():
 
 
 def test_the_sweep_watches_every_pattern_and_an_empty_one_matches_nothing():
-    watch = Watch("machine", ("flask-app", "team/*", ""), "*")
+    watch = Watch("machine", ("flask-app", "team/*", ""), ("*",))
     assert watch.watches("flask-app")
     assert watch.watches("team/web")
     assert not watch.watches("flask-app-2")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "matchers"),
+    [
+        ("*", [{"anything-but": [""]}]),
+        ("latest", [{"wildcard": "latest"}]),
+        ("latest,pr-*", [{"wildcard": "latest"}, {"wildcard": "pr-*"}]),
+        ("a,b,c,d*,*-e", [{"wildcard": each} for each in ("a", "b", "c", "d*", "*-e")]),
+    ],
+)
+def test_every_pattern_for_tags_is_one_that_eventbridge_matches_and_the_sweep_watches(patterns, matchers):
+    found = resolved(template(), {"TagPattern": patterns, "Environments": "tag"})
+    rules = [each["EventPattern"]["detail"] for kind, each in found.values() if kind == "AWS::Events::Rule" and "image-tag" in str(each)]  # fmt: skip
+    assert [rule["image-tag"] for rule in rules] == [matchers, matchers]
+    watched = [each["Environment"]["Variables"].get("TAG_PATTERNS") for kind, each in found.values() if kind == "AWS::Lambda::Function"]  # fmt: skip
+    assert [each for each in watched if each is not None] == [patterns] * 3
+
+
+def test_a_tag_is_watched_that_one_of_the_patterns_matches():
+    watch = Watch("machine", ("flask-app",), ("latest", "pr-*"))
+    assert [tag for tag in ("latest", "pr-7", "1.2.3", "latest-1", "my-pr-7") if watch.watches_tag(tag)] == ["latest", "pr-7"]  # fmt: skip
 
 
 def test_no_tagged_image_expires():
@@ -192,8 +215,12 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
         ["**", "team/**", "Team/*", "team *", "team/?", "a,b"],
     ),
     "CreateRepositories": (["", "ROOT", "team", "team/web"], ["root/", "/team", "team/", "team/*", "ROOT2", "Team"]),
-    "TagPattern": (["*", "latest", "v*", "*-prod", "V1.2_3-x"], ["", "**", "v**", "-v", ".v", "a b", "a/b", "v?"]),
-    "LastingTags": (["latest", "v*", "*"], ["", "**", "a**b", "-a", "a:b"]),
+    "TagPattern": (
+        ["*", "latest", "v*", "*-prod", "V1.2_3-x", "latest,pr-*", "a,b,c,d,e*", ",".join(["t" * 128] * 5)],
+        ["", "**", "v**", "-v", ".v", "a b", "a/b", "v?", "latest, pr-*", "latest,", ",latest", "a,,b", "*,a", "a,*",
+         "a,*,b", "a,b**", "a,-b", "a,b,c,d,e,f", "t" * 129, "a," + "t" * 129],
+    ),
+    "LastingTags": (["latest", "v*", "*", "latest,main"], ["", "**", "a**b", "-a", "a:b", "latest,*", "latest, main"]),
     "TaskMemory": (["512", "1024", "122880"], ["0", "", "0512", "99", "1G", "-512", "1e3"]),
     "AllowedCidr": (
         ["0.0.0.0/0", "203.0.113.0/24", "203.0.113.7/32", "10.0.0.0/8", "255.255.255.255/32"],

@@ -534,12 +534,12 @@ def test_a_push_that_is_under_way_is_not_deployed_twice(deploy, world, push, swe
 
 
 @pytest.mark.parametrize(
-    "change", [{"ENVIRONMENTS": "tag"}, {"REPOSITORY_PATTERNS": "flask-app,*"}, {"TAG_PATTERN": "*"}]
+    "change", [{"ENVIRONMENTS": "tag"}, {"REPOSITORY_PATTERNS": "flask-app,*"}, {"TAG_PATTERNS": "*"}]
 )
 def test_what_was_there_before_it_was_watched_is_not_taken_for_lost_pushes(
     deploy, world, push, sweep, change, monkeypatch
 ):
-    for name in ("REPOSITORY_PATTERNS", "TAG_PATTERN"):
+    for name in ("REPOSITORY_PATTERNS", "TAG_PATTERNS"):
         if name in change:
             monkeypatch.setenv(name, "flask-app" if name == "REPOSITORY_PATTERNS" else "latest")
     settings.cache_clear()
@@ -561,6 +561,22 @@ def test_what_was_there_before_it_was_watched_is_not_taken_for_lost_pushes(
     finally:
         monkeypatch.undo()
         settings.cache_clear()
+        watch.cache_clear()
+
+
+def test_a_lost_push_counts_if_one_of_the_patterns_matches_its_tag(deploy, world, push, monkeypatch, request):
+    monkeypatch.setenv("TAG_PATTERNS", "latest,pr-*")
+    watch.cache_clear()
+    try:
+        sweep = request.getfixturevalue("sweep")
+        deploy(push(1))
+        point(world, 3, NOW - 900, tag="sha-3")
+        point(world, 2, NOW - 1000, tag="pr-7")
+        sweep()
+        assert (current().tag, current().digest) == ("pr-7", digest(2))
+        assert len(world.tasks) == 2
+    finally:
+        monkeypatch.undo()
         watch.cache_clear()
 
 

@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from deployer.aws import ecr, ledger, step_functions
@@ -32,10 +31,10 @@ def _deploy(operation: Operation) -> dict[str, str]:
     """Start the workflow for what the tag points to now, as if it had been pushed this moment."""
     repository = operation.app.partition(":")[0]
     tag = operation.tag or _current_tag(operation.app)
-    if not (watch().watches(repository) and fnmatchcase(tag, watch().tags)):
+    if not (watch().watches(repository) and watch().watches_tag(tag)):
         raise NotPossible(
             f"Portcall does not deploy {repository}:{tag}. It deploys from repositories like "
-            f"{' or '.join(filter(None, watch().repositories))} and tags like {watch().tags} "
+            f"{' or '.join(filter(None, watch().repositories))} and tags like {' or '.join(watch().tags)} "
             "(RepositoryName, RepositoryPattern and TagPattern)."
         )
     digest = ecr.digest_of(repository=repository, tag=tag)
