@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from bench.setting import MANIFEST, Setting
-from portcall.local.apps import running
+from localcloud.apps import running
 
 APPS = 50
 PUSHES_OF_EACH = 4

@@ -15,11 +15,11 @@ from typing import Any
 
 import psutil
 
+from localcloud import cloud, stack
+from localcloud.machine.base_image import build_arguments, ensure_base_image
+from localcloud.machine.docker_engine import ensure_engine
+from localcloud.settings import CloudSettings
 from portcall.cli.demo import base_of
-from portcall.local import cloud, stack
-from portcall.local.base_image import build_arguments, ensure_base_image
-from portcall.local.docker_engine import ensure_engine
-from portcall.local.settings import CloudSettings
 
 APP = Path(__file__).parent / "app"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

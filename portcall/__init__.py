@@ -1,1 +1,1 @@
-"""What a person runs: the command line and the embedded cloud."""
+"""What a user of Portcall runs: the command line, and the checks of a real account."""

@@ -16,8 +16,8 @@ from botocore.client import BaseClient
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from deployer.aws import client as clients
 
-from portcall.local.aws_rules import models
-from portcall.local.aws_rules.requests import refusals
+from localcloud.aws_rules import models
+from localcloud.aws_rules.requests import refusals
 
 # The modules of `aws` that make calls.
 CALLERS = [

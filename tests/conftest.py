@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 from moto import mock_aws
 
-from portcall.local.docker_engine import ensure_engine, stop_engine
+from localcloud.machine.docker_engine import ensure_engine, stop_engine
 
 # The same examples in every CI run; a developer's own runs look further.
 settings.register_profile("ci", derandomize=True)

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
+from localcloud.executions import follow
+from localcloud.inbox import Received, read
+from localcloud.machine.base_image import build_arguments, ensure_base_image
+from localcloud.processes import CloudError, run
+from localcloud.settings import PROJECT, CloudSettings
 from portcall.cli.inbox import show
 from portcall.cli.progress import Progress
 from portcall.cli.terminal import Terminal, done
 from portcall.cli.up import bring_up
-from portcall.local.base_image import build_arguments, ensure_base_image
-from portcall.local.executions import follow
-from portcall.local.inbox import Received, read
-from portcall.local.processes import CloudError, run
-from portcall.local.settings import PROJECT, CloudSettings
 
 EXAMPLE = PROJECT / "flask_app"
 EXPECTED = {"": "Hello, World!", "greet": "Greetings from Flask!"}

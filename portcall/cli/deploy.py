@@ -4,10 +4,10 @@ import json
 
 import click
 
-from portcall.local import cloud
-from portcall.local.processes import CloudError
-from portcall.local.settings import CloudSettings
-from portcall.local.stack import client, outputs
+from localcloud import cloud
+from localcloud.processes import CloudError
+from localcloud.settings import CloudSettings
+from localcloud.stack import client, outputs
 
 
 @click.command()

@@ -2,11 +2,11 @@
 
 import click
 
+from localcloud import cloud
+from localcloud.machine.docker_engine import stop_engine
+from localcloud.settings import CloudSettings
 from portcall.cli.progress import Progress
 from portcall.cli.terminal import Terminal
-from portcall.local import cloud
-from portcall.local.docker_engine import stop_engine
-from portcall.local.settings import CloudSettings
 
 
 @click.command()

@@ -4,8 +4,8 @@ import shlex
 
 import click
 
-from portcall.local.processes import CloudError
-from portcall.local.settings import CloudSettings
+from localcloud.processes import CloudError
+from localcloud.settings import CloudSettings
 
 
 @click.command()

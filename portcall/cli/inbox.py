@@ -7,9 +7,9 @@ import click
 from rich.rule import Rule
 from rich.text import Text
 
+from localcloud.inbox import Received, read
+from localcloud.settings import CloudSettings
 from portcall.cli.terminal import Terminal, plain
-from portcall.local.inbox import Received, read
-from portcall.local.settings import CloudSettings
 
 
 @click.command()

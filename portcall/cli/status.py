@@ -6,11 +6,11 @@ import json
 import click
 from rich.table import Table
 
+from localcloud import cloud
+from localcloud.apps import running
+from localcloud.processes import CloudError
+from localcloud.settings import CloudSettings
 from portcall.cli.terminal import Terminal
-from portcall.local import cloud
-from portcall.local.apps import running
-from portcall.local.processes import CloudError
-from portcall.local.settings import CloudSettings
 
 
 @click.command()

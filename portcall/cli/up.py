@@ -8,14 +8,14 @@ from types import FrameType
 import click
 from rich.text import Text
 
+from localcloud import cloud, stack
+from localcloud.inbox import read
+from localcloud.machine.docker_engine import ensure_engine
+from localcloud.processes import CloudError
+from localcloud.settings import CloudSettings, require_repository
 from portcall.cli.down import take_down
 from portcall.cli.progress import Progress
 from portcall.cli.terminal import Terminal
-from portcall.local import cloud, stack
-from portcall.local.docker_engine import ensure_engine
-from portcall.local.inbox import read
-from portcall.local.processes import CloudError
-from portcall.local.settings import CloudSettings
 
 
 @click.command()
@@ -43,6 +43,7 @@ def up(detach: bool, port: int | None, account: str | None) -> None:
 
 def bring_up(console: Terminal, *, port: int | None = None, account: str | None = None) -> CloudSettings:
     """Everything that `up` does before it says so; used by `demo` as well."""
+    require_repository()
     noted = CloudSettings.load()
     wanted = dataclasses.replace(noted, port=port or noted.port, account=account or noted.account)
     with Progress(console) as progress:

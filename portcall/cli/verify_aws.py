@@ -15,8 +15,8 @@ import click
 from rich.status import Status
 from rich.text import Text
 
+from localcloud.settings import PROJECT, CloudSettings, require_repository
 from portcall.cli.terminal import Terminal, fail
-from portcall.local.settings import PROJECT, CloudSettings
 from portcall.verify import cost, leftovers, pace, preflight, report, runner, state
 from portcall.verify.account import Account, log_in
 from portcall.verify.check import Check
@@ -94,6 +94,7 @@ def _run(
             console.print(f"{each.name:<28} {each.expected}", soft_wrap=True)
         return True
     wanted = _wanted(only, keep)
+    require_repository()
     folder = CloudSettings.load().state_dir
     account = log_in()
     if clean:

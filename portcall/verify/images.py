@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from portcall.local.base_image import build_arguments, ensure_base_image
-from portcall.local.settings import PROJECT, CloudSettings
+from localcloud.machine.base_image import build_arguments, ensure_base_image
+from localcloud.settings import PROJECT, CloudSettings
 from portcall.verify.account import Account
 from portcall.verify.errors import CheckFailedError
 from portcall.verify.state import State

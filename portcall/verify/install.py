@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from portcall.local.settings import PROJECT
+from localcloud.settings import PROJECT
 from portcall.verify.account import Account
 from portcall.verify.errors import CheckFailedError, DifferentError
 from portcall.verify.state import State

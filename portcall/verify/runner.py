@@ -6,7 +6,7 @@ from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from portcall.local.processes import CloudError
+from localcloud.processes import CloudError
 from portcall.verify import install
 from portcall.verify.check import CHECKS, Check, with_needs
 from portcall.verify.errors import CheckFailedError, DifferentError, NotRunError

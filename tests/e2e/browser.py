@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from portcall.local import debian
+from localcloud.machine import debian
 
 QUIET = [
     "--headless",

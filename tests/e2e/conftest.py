@@ -17,10 +17,10 @@ import boto3
 import psutil
 import pytest
 
+from localcloud import refusals
+from localcloud.inbox import Received, read
+from localcloud.machine.base_image import build_arguments, ensure_base_image
 from portcall.cli.demo import base_of
-from portcall.local import refusals
-from portcall.local.base_image import build_arguments, ensure_base_image
-from portcall.local.inbox import Received, read
 from tests.conftest import one_at_a_time
 from tests.deployments import WITHIN, Deployments
 from tests.local.conftest import Cloud, eventually, forget_images, free_port

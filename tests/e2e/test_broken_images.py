@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from portcall.local.inbox import Received
+from localcloud.inbox import Received
 from tests.e2e.conftest import FIXTURES, Portcall, docker, get
 from tests.local.conftest import HOST_ARCHITECTURE, eventually
 from tests.local.test_fargate import layer

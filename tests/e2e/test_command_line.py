@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from portcall.local import refusals
+from localcloud import refusals
 from tests.e2e.conftest import COMMANDS, FIXTURES, Portcall, get
 from tests.local.conftest import eventually, forget_images
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from portcall.local import root_key
+from localcloud import root_key
 from tests.e2e.conftest import COMMANDS, docker
 from tests.local.conftest import ACCOUNT, REGION, Cloud, eventually, forget_images, start_cloud
 

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 
-from portcall.local import refusals, root_key
+from localcloud import refusals, root_key
 
 T = TypeVar("T")
 
@@ -350,7 +350,7 @@ class Cloud:
 
 
 def start_cloud(
-    state_dir: Path, *, port: int = 0, module: str = "portcall.local.server", **environment: str
+    state_dir: Path, *, port: int = 0, module: str = "localcloud.server", **environment: str
 ) -> Cloud:
     port = port or free_port()
     command = [sys.executable, "-m", module, "--port", str(port), "--account", ACCOUNT]

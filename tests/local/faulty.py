@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from portcall.local import server
+from localcloud import server
 
 SEED = os.environ.get("FAULTS_SEED", "1")
 KINDS = ("throttled", "failed", "lost")

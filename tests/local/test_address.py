@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 from deployer.domain.endpoint import NOWHERE
 
-from portcall.local.processes import CloudError
-from portcall.local.stack import install
+from localcloud.processes import CloudError
+from localcloud.stack import install
 from tests.local.conftest import eventually, forget_images, start_cloud
 from tests.local.test_stack import FAILS, Installed
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from portcall.local.stack import install
+from localcloud.stack import install
 from tests.local.conftest import forget_images, start_cloud
 from tests.local.test_stack import Installed
 

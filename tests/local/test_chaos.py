@@ -21,9 +21,9 @@ from botocore.exceptions import ClientError
 from deployer.aws import ledger_keys
 from deployer.aws.items import plain, wire
 
-from portcall.local.inbox import Received, read
-from portcall.local.settings import PROJECT
-from portcall.local.stack import install
+from localcloud.inbox import Received, read
+from localcloud.settings import PROJECT
+from localcloud.stack import install
 from tests.local.conftest import eventually, forget_images, start_cloud
 from tests.local.test_stack import Installed, containers
 

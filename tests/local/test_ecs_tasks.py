@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from portcall.local.seams.network_interfaces import address_of_nobody
+from localcloud.patches.ec2.network_interfaces import address_of_nobody
 from tests.local.conftest import Cloud, eventually
 
 SERVE = ["sh", "-c", "echo hello > /index.html; trap 'exit 0' TERM; httpd -f -p 3000 -h / & wait"]

@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from portcall.local.emulation import MACHINES, runs
+from localcloud.machine.emulation import MACHINES, runs
 from tests.local.conftest import HOST_ARCHITECTURE, OTHER_ARCHITECTURE, Cloud
 
 # Write 4 bytes from behind the code to output 1, and exit with 0.

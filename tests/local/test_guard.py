@@ -21,7 +21,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from portcall.local import root_key
+from localcloud import root_key
 from tests.local.conftest import ACCOUNT, MANIFEST, REGION, Cloud
 
 PAGE = "http://172.17.0.2:3000"

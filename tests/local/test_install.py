@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from portcall.local.settings import PROJECT, CloudSettings
+from localcloud.settings import PROJECT, CloudSettings
 from tests.local.conftest import ACCOUNT, REGION, Cloud, start_cloud
 from tests.local.test_stack import inventory
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from portcall.local.seams.lifecycle import DAY_SECONDS, expired_images
+from localcloud.patches.ecr.lifecycle import DAY_SECONDS, expired_images
 from tests.local.conftest import HOST_ARCHITECTURE, Cloud
 
 NOW = 1_800_000_000.0

@@ -5,8 +5,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from portcall.local import refusals
-from portcall.local.aws_rules.limits import Refusal
+from localcloud import refusals
+from localcloud.aws_rules.limits import Refusal
 from tests.local.conftest import eventually
 
 BAD_CALLS = [

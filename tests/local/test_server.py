@@ -10,9 +10,9 @@ import botocore.exceptions
 import psutil
 import pytest
 
-from portcall.local.cloud import _remove_pulled_images
-from portcall.local.seams import install
-from portcall.local.settings import CloudSettings
+from localcloud.cloud import _remove_pulled_images
+from localcloud.patches import install
+from localcloud.settings import CloudSettings
 from tests.local.conftest import Cloud, eventually, forget_images, start_cloud
 
 
@@ -42,7 +42,7 @@ def test_a_taken_port_is_one_sentence_and_exit_code_1(cloud: Cloud, tmp_path: Pa
     command = [
         sys.executable,
         "-m",
-        "portcall.local.server",
+        "localcloud.server",
         "--port",
         str(cloud.port),
         "--state-dir",

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from portcall.local.inbox import read
-from portcall.local.stack import install
+from localcloud.inbox import read
+from localcloud.stack import install
 from tests.local.conftest import eventually, forget_images, start_cloud
 from tests.local.test_stack import SERVES, Installed
 

@@ -16,9 +16,9 @@ import pytest
 from deployer.aws import ledger_keys
 from deployer.aws.items import wire
 
-from portcall.local.inbox import Received, read
-from portcall.local.settings import PROJECT, STACK, CloudSettings
-from portcall.local.stack import install, outputs
+from localcloud.inbox import Received, read
+from localcloud.settings import PROJECT, STACK, CloudSettings
+from localcloud.stack import install, outputs
 from tests.conftest import EVENTS
 from tests.deployments import WITHIN, Deployments
 from tests.local.conftest import (

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from portcall.local.switches import Switches, UnknownSwitch, parse
+from localcloud.switches import Switches, UnknownSwitch, parse
 from tests.local.conftest import Cloud, eventually, forget_images, start_cloud
 
 BEHIND = 1.5

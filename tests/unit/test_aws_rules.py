@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import regex
 
-from portcall.local.aws_rules import by_hand, documents, models, resources, wire
-from portcall.local.aws_rules.documentation import limits_in
-from portcall.local.aws_rules.exceptions import WRONG
-from portcall.local.aws_rules.requests import refusals
+from localcloud.aws_rules import by_hand, documents, models, resources, wire
+from localcloud.aws_rules.documentation import limits_in
+from localcloud.aws_rules.exceptions import WRONG
+from localcloud.aws_rules.requests import refusals
 from tests.flawed_resources import FLAWED
 from tests.templates import PARAMETERS, STACK_NAMES, resolved, template
 

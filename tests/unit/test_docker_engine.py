@@ -17,8 +17,8 @@ import docker
 import psutil
 import pytest
 
-from portcall.local import debian, docker_engine
-from portcall.local.docker_engine import DEFAULT_HOST, EngineUnavailable, ensure_engine, stop_engine
+from localcloud.machine import debian, docker_engine
+from localcloud.machine.docker_engine import DEFAULT_HOST, EngineUnavailable, ensure_engine, stop_engine
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Any
 
 from deployer.aws import ledger_keys as keys
 
-from portcall.local import apps
+from localcloud import apps
 from tests.unit.test_template import statements
 
 ROOT = Path(__file__).parents[2]
@@ -30,11 +30,11 @@ def texts(path: Path) -> set[str]:
 def test_nobody_else_spells_a_key():
     spell = {
         path.relative_to(ROOT).as_posix()
-        for folder in ("functions", "portcall", "tests/workflow", "tests/local", "tests/e2e")
+        for folder in ("functions", "portcall", "localcloud", "tests/workflow", "tests/local", "tests/e2e")
         for path in (ROOT / folder).rglob("*.py")
         if any(SPELLED.match(text) for text in texts(path))
     }
-    assert spell == {"functions/deployer/aws/ledger_keys.py", "portcall/local/apps.py"}
+    assert spell == {"functions/deployer/aws/ledger_keys.py", "localcloud/apps.py"}
 
 
 def test_the_command_line_reads_the_item_that_the_functions_write():

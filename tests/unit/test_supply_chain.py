@@ -47,14 +47,14 @@ def test_everything_in_the_lock_file_has_a_hash() -> None:
 
 
 def test_nothing_is_installed_past_the_lock_file() -> None:
-    files = ["bootstrap.sh", "Makefile", ".ci/run", "portcall/local/cloud.py"]
+    files = ["bootstrap.sh", "Makefile", ".ci/run", "localcloud/cloud.py"]
     for name in files:
         text = (ROOT / name).read_text()
         # A command goes on behind a backslash, and in Python to the end of its statement.
         for command in re.findall(r"pip[\" ,]+install(?:[^\n\\]|\\\n)*|uv sync(?:[^\n\\]|\\\n)*", text):
             wanted = ("--locked", "--frozen") if command.startswith("uv") else ("--require-hashes", "*install")
             assert any(word in command for word in wanted), (name, command)
-    assert '"--require-hashes"' in (ROOT / "portcall/local/cloud.py").read_text()
+    assert '"--require-hashes"' in (ROOT / "localcloud/cloud.py").read_text()
 
 
 def test_the_set_up_takes_uv_by_the_hashes_of_the_lock_file() -> None:

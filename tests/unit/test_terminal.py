@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from localcloud import cloud
+from localcloud.apps import App
+from localcloud.executions import State
+from localcloud.inbox import Received, read
+from localcloud.processes import CloudError
+from localcloud.settings import CloudSettings
 from portcall.cli import demo, env, inbox, main, status, terminal, up
 from portcall.cli.progress import Progress
 from portcall.cli.terminal import Terminal, plain
-from portcall.local import cloud
-from portcall.local.apps import App
-from portcall.local.executions import State
-from portcall.local.inbox import Received, read
-from portcall.local.processes import CloudError
-from portcall.local.settings import CloudSettings
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = {
@@ -166,7 +166,7 @@ def test_lines_and_tabs_stay() -> None:
 
 def test_nothing_else_writes_to_the_terminal() -> None:
     """One place makes text harmless, so no other may make a console or read markup."""
-    for file in (ROOT / "portcall").rglob("*.py"):
+    for file in [*(ROOT / "portcall").rglob("*.py"), *(ROOT / "localcloud").rglob("*.py")]:
         if file.name == "terminal.py":
             continue
         for node in ast.walk(ast.parse(file.read_text())):

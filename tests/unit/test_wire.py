@@ -7,9 +7,9 @@ import pytest
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 from botocore.serialize import create_serializer
 
-from portcall.local.aws_rules import models, wire
-from portcall.local.aws_rules.answers import refusal_of
-from portcall.local.aws_rules.requests import refusals
+from localcloud.aws_rules import models, wire
+from localcloud.aws_rules.answers import refusal_of
+from localcloud.aws_rules.requests import refusals
 
 SAMPLES = {
     "string": "a/b c&é",

@@ -14,7 +14,7 @@ from deployer.domain import errors
 from deployer.steps import check_findings, check_health
 from samtranslator.yaml_helper import yaml_parse
 
-from portcall.local.state_language import problems
+from localcloud.state_language import problems
 from tests.broken_workflows import CHANGES, broken, deployed
 
 ROOT = Path(__file__).parents[2]

@@ -32,8 +32,8 @@ from deployer.settings import settings
 from deployer.steps import check_address, record_task_state, restart_app
 from ministack.services import stepfunctions as interpreter
 
-from portcall.local.options import Settings
-from portcall.local.seams import step_functions as seam
+from localcloud.options import Settings
+from localcloud.patches.step_functions import step_functions as seam
 from tests.aws_requests import Requests, checked_requests, checking
 from tests.conftest import LambdaContext
 

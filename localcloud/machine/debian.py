@@ -1,0 +1,73 @@
+"""Debian and Ubuntu: whether this is one, whether we may install packages, and installing them."""
+
+import getpass
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from localcloud.processes import run
+
+# A user's PATH often lacks where Debian keeps dockerd and iptables.
+PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+
+def is_debian() -> bool:
+    """Debian, Ubuntu, or anything else that installs with apt-get."""
+    return platform.system() == "Linux" and which("apt-get") is not None
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def user() -> str:
+    return getpass.getuser()
+
+
+def which(program: str) -> str | None:
+    return shutil.which(program, path=PATH)
+
+
+def as_root() -> list[str] | None:
+    """What to put before a command that needs root: nothing, `sudo -n`, or None if there is no way."""
+    if is_root():
+        return []
+    if which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
+        return ["sudo", "-n"]
+    return None
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PATH": PATH, "LC_ALL": "C.UTF-8"}
+
+
+def known(package: str) -> bool:
+    """Whether apt has such a package, by the lists that it has now."""
+    found = subprocess.run(["apt-cache", "show", package], capture_output=True, env=environment())
+    return found.returncode == 0
+
+
+def install(packages: Sequence[str], *, log: Path, progress: Callable[[str], None]) -> None:
+    """Install the first package, and of the others those that this release has. Root rights are a must.
+
+    Raises CloudError, with the end of apt-get's output; all of it is appended to `log`.
+    """
+    apt_get = [*(as_root() or []), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+    apt_get += ["-o", "DPkg::Lock::Timeout=120"]
+    progress("Updating apt's package lists (apt-get update)")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        # Not checked: a broken third-party source must not stop the install of what the others offer.
+        subprocess.run([*apt_get, "update"], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    wanted = [packages[0], *filter(known, packages[1:])]
+    progress(f"Installing {wanted[0]} (apt-get install {' '.join(wanted)})")
+    run(
+        [*apt_get, "install", "-y", "--no-install-recommends", *wanted],
+        log=log,
+        environment=environment(),
+        folder=Path("/"),
+        failed=f"apt-get could not install {' '.join(wanted)}.",
+    )

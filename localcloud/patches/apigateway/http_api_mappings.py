@@ -1,0 +1,53 @@
+"""Targets of HTTP APIs: MiniStack makes no parts for one, and moves none.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop.html (quick create)
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ministack.services import apigateway
+
+from localcloud.options import Settings
+from localcloud.patches.patch import Function, wrap
+
+
+def install(settings: Settings) -> None:
+    wrap(apigateway, "_create_api", _make_the_parts)
+    wrap(apigateway, "_update_api", _move_the_target)
+
+
+def _make_the_parts(original: Function) -> Function:
+    def create_api(data: dict[str, Any]) -> Any:
+        answer = original(data)
+        target = data.get("target")
+        if answer[0] == 201 and target:
+            api = json.loads(answer[2])["apiId"]
+            integration = {
+                "integrationType": "HTTP_PROXY",
+                "integrationMethod": "ANY",
+                "integrationUri": target,
+                "payloadFormatVersion": "1.0",
+            }
+            made = json.loads(apigateway._create_integration(api, integration)[2])["integrationId"]
+            apigateway._integrations[api][made]["apiGatewayManaged"] = True
+            route = {"routeKey": data.get("routeKey", "$default"), "target": f"integrations/{made}"}
+            apigateway._create_route(api, route)
+            apigateway._create_stage(api, {"stageName": "$default", "autoDeploy": True})
+        return answer
+
+    return create_api
+
+
+def _move_the_target(original: Function) -> Function:
+    def update_api(api_id: str, data: dict[str, Any]) -> Any:
+        answer = original(api_id, data)
+        if answer[0] == 200 and data.get("target"):
+            for integration in apigateway._integrations.get(api_id, {}).values():
+                if integration.get("apiGatewayManaged"):
+                    integration["integrationUri"] = data["target"]
+        return answer
+
+    return update_api

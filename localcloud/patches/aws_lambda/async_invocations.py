@@ -1,0 +1,68 @@
+"""Asynchronous invocations that wait when Lambda is busy: MiniStack drops those of EventBridge."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import logging
+import time
+from typing import Any
+
+from ministack.services import eventbridge, lambda_svc
+
+from localcloud.options import Settings
+from localcloud.patches.patch import Function, wrap
+
+log = logging.getLogger("portcall.async_invocations")
+
+# AWS puts a throttled event back for up to six hours, from a second up to five minutes apart. A laptop frees
+# a slot within the time of one invocation, so the longest pause is shorter here.
+GIVE_UP_SECONDS = 6 * 3600
+LONGEST_PAUSE_SECONDS = 5.0
+
+_asynchronous: contextvars.ContextVar[bool] = contextvars.ContextVar("asynchronous", default=False)
+
+
+def install(settings: Settings) -> None:
+    wrap(lambda_svc, "_execute_function", _wait_for_a_slot)
+    wrap(lambda_svc, "invoke_async_with_retry", _mark)
+    wrap(eventbridge, "_dispatch_to_lambda", _invoke_like_any_event)
+
+
+def _wait_for_a_slot(original: Function) -> Function:
+    """Throttling is not an attempt: it does not count towards MaximumRetryAttempts."""
+
+    def execute_function(func: dict[str, Any], event: Any) -> Any:
+        result = original(func, event)
+        started, pause = time.monotonic(), 0.1
+        while result.get("throttle") and _asynchronous.get() and time.monotonic() - started < GIVE_UP_SECONDS:
+            time.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+            result = original(func, event)
+        return result
+
+    return execute_function
+
+
+def _mark(original: Function) -> Function:
+    def invoke_async_with_retry(func: dict[str, Any], event: Any) -> None:
+        token = _asynchronous.set(True)
+        try:
+            original(func, event)
+        finally:
+            _asynchronous.reset(token)
+
+    return invoke_async_with_retry
+
+
+def _invoke_like_any_event(original: Function) -> Function:
+    def dispatch_to_lambda(arn: str, payload: str) -> None:
+        func, config, name = lambda_svc._get_func_record_for_ref(arn)
+        if not func or not config:
+            log.warning("EventBridge: function %s does not exist", name)
+            return
+        lambda_svc.invoke_async_with_retry(
+            lambda_svc._execution_record_for_config(func, config), json.loads(payload)
+        )
+
+    return dispatch_to_lambda

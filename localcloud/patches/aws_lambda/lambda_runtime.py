@@ -1,0 +1,340 @@
+"""Lambda functions on a Python and in an environment of their own: MiniStack's run in its own."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import json
+import logging
+import os
+import queue
+import subprocess
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from ministack.core import lambda_runtime as runtime
+from ministack.core.responses import new_uuid
+from ministack.services import cloudwatch_logs, lambda_svc, sts
+
+from localcloud.options import Settings
+from localcloud.patches.aws_lambda import lambda_bootstrap
+from localcloud.patches.patch import Function, wrap
+
+log = logging.getLogger("portcall.lambda_runtime")
+
+# AWS gives a function this long to load, and where that is too short, its own time-out for it once more.
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
+INIT_SECONDS = 10.0
+LOG_SECONDS = 1.0
+# Loading is CPU and nothing else. AWS loads each environment on CPU of its own; here a hundred at once would
+# all take longer than INIT_SECONDS, so those that find no processor wait for one, or for a process to be free.
+LOADING_AT_ONCE = os.cpu_count() or 1
+LOOK_AGAIN_SECONDS = 0.05
+
+_unpack_lock = threading.Lock()
+_loading = threading.BoundedSemaphore(LOADING_AT_ONCE)
+
+
+class Failed(Exception):
+    """An invocation that ended with an error; ``body`` is what AWS answers."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        super().__init__(body.get("errorMessage", ""))
+        self.body = body
+
+
+def _not_into_a_deleted_group(original: Function) -> Function:
+    """A log group that the function's configuration names is not made again once it is deleted."""
+
+    def emit(function: dict[str, Any], *rest: Any, **more: Any) -> None:
+        config = function.get("config") or function
+        group = (config.get("LoggingConfig") or {}).get("LogGroup")
+        if not group or group in cloudwatch_logs._log_groups:
+            original(function, *rest, **more)
+
+    return emit
+
+
+def install(settings: Settings) -> None:
+    (settings.state_dir / "lambda").mkdir(parents=True, exist_ok=True)
+
+    def ours_for_python(original: Function) -> Function:
+        def worker_class_for(config: dict[str, Any]) -> Any:
+            if not str(config.get("Runtime", "")).startswith("python"):
+                return original(config)
+            return lambda name, config, code: FunctionProcess(name, config, code, settings)
+
+        return worker_class_for
+
+    wrap(runtime, "_worker_class_for", ours_for_python)
+    wrap(lambda_svc, "_execute_function_warm", _answer_as_aws)
+    wrap(lambda_svc, "_emit_lambda_logs", _not_into_a_deleted_group)
+    for module in (runtime, lambda_svc):
+        wrap(module, "execution_credentials", _secret_credentials(settings.root_secret))
+
+
+def _secret_credentials(root_secret: str) -> Callable[[Function], Function]:
+    """MiniStack derives a role's keys from names that mails and logs tell, so anyone could."""
+
+    def wrapper(_original: Function) -> Function:
+        def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
+            account, _region = runtime._account_region_from_function_config(config)
+            role = config.get("Role", "").rpartition("/")[2]
+            name = config.get("FunctionName", "")
+
+            def derived(kind: str) -> str:
+                # The same for all processes of a function: each replaces the session of the one before.
+                text = f"{kind}:{config.get('FunctionArn', '')}:{config.get('Role', '')}"
+                return hmac.new(root_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+            key, secret, token = f"ASIA{derived('key')[:16].upper()}", derived("secret"), derived("token")
+            session = {
+                "Arn": f"arn:aws:sts::{account}:assumed-role/{role}/{name[:64]}",
+                "UserId": f"{role}:{name[:64]}",
+                "SecretAccessKey": secret,
+                "SessionToken": token,
+            }
+            sts.register_session(key, session)
+            return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
+
+        return execution_credentials
+
+    return wrapper
+
+
+class FunctionProcess(runtime.Worker):  # type: ignore[misc]
+    """One execution environment: a process that loads the function once and serves one invocation at a time."""
+
+    def __init__(self, name: str, config: dict[str, Any], code: bytes, settings: Settings) -> None:
+        super().__init__(name, config, code)
+        self._proc: Any = None
+        self._settings = settings
+        self._outcomes: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._proc is not None and self._proc.poll() is None
+
+    def invoke(
+        self,
+        event: Any,
+        request_id: str,
+        *,
+        loaded: Callable[[], None] | None = None,
+        trace_id: str | None = None,
+        **context: Any,
+    ) -> dict[str, Any]:
+        """Answers ``result`` or ``error`` (what AWS answers), and ``log``; calls `loaded` once it is loaded."""
+        with self._lock:
+            printed: list[str] = []
+            timeout = float(self.config.get("Timeout", 3))
+            try:
+                try:
+                    if not self.is_loaded:
+                        self._spawn(printed, request_id)
+                finally:
+                    if loaded:
+                        loaded()
+                request = {
+                    "event": event,
+                    "request_id": request_id,
+                    "function_arn": context.get("invoked_function_arn") or self.config.get("FunctionArn", ""),
+                    "timeout": timeout,
+                    "trace_id": trace_id,
+                }
+                try:
+                    self._proc.stdin.write(json.dumps(request) + "\n")
+                    self._proc.stdin.flush()
+                except OSError:
+                    pass  # It died between two invocations; that shows next.
+                outcome = self._outcome(timeout, request_id, printed)
+            except Failed as failed:
+                return {"status": "error", "error": failed.body, "log": "\n".join(printed)}
+            answer = {"status": "error" if "error" in outcome else "ok", **outcome}
+            return {**answer, "log": "\n".join(printed)}
+
+    def _spawn(self, printed: list[str] | None = None, request_id: str = "") -> None:
+        """Start the process and wait until the function is loaded. Raises Failed."""
+        code = unpacked(self.code_zip, self._settings.state_dir / "lambda")
+        layers = [unpacked(layer, self._settings.state_dir / "lambda") / "python" for layer in self._layers()]
+        self._outcomes, self._lines = queue.SimpleQueue(), queue.SimpleQueue()
+        self._proc = subprocess.Popen(
+            # -P: the bootstrap's own directory is not the function's business.
+            [str(self._settings.lambda_python), "-P", lambda_bootstrap.__file__, str(code), *map(str, layers)],
+            cwd=code,
+            env=environment(self.config, code, self._settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        for stream, target in ((self._proc.stdout, self._take_outcomes), (self._proc.stderr, self._take_lines)):
+            threading.Thread(
+                target=target, args=(stream,), daemon=True, name=f"lambda-{self.func_name}"
+            ).start()
+        started = time.monotonic()
+        seconds = INIT_SECONDS + float(self.config.get("Timeout", 3))
+        outcome = self._outcome(seconds, request_id, printed if printed is not None else [])
+        if "error" in outcome:
+            raise Failed(outcome["error"])
+        log.info("%s loaded in %.0f ms", self.func_name, (time.monotonic() - started) * 1000)
+
+    def _layers(self) -> list[bytes]:
+        found = [lambda_svc._resolve_layer_zip(layer) for layer in self.config.get("Layers") or []]
+        return [layer for layer in found if layer]
+
+    def _outcome(self, seconds: float, request_id: str, printed: list[str]) -> dict[str, Any]:
+        process = self._proc
+        try:
+            outcome = self._outcomes.get(timeout=seconds)
+        except queue.Empty:
+            process.kill()
+            process.wait()
+            self._collect_lines(printed)
+            self._proc = None
+            message = f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds"
+            raise Failed({"errorType": "Sandbox.Timedout", "errorMessage": message}) from None
+        self._collect_lines(printed)
+        if outcome is None:
+            code = process.wait()
+            self._proc = None
+            how = f"signal: {_SIGNALS.get(-code, -code)}" if code < 0 else f"exit status {code}"
+            said = f"Runtime exited with error: {how}" if code else "Runtime exited without providing a reason"
+            message = f"RequestId: {request_id} Error: {said}"
+            raise Failed({"errorType": "Runtime.ExitError", "errorMessage": message})
+        return outcome
+
+    def _collect_lines(self, printed: list[str]) -> None:
+        deadline = time.monotonic() + LOG_SECONDS
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return
+            if line is None or line == lambda_bootstrap.END_OF_LOG:
+                return
+            printed.append(line)
+
+    def _take_outcomes(self, stream: IO[str]) -> None:
+        outcomes = self._outcomes
+        for line in stream:
+            outcomes.put(json.loads(line))
+        outcomes.put(None)
+
+    def _take_lines(self, stream: IO[str]) -> None:
+        lines = self._lines
+        for line in stream:
+            lines.put(line.rstrip("\n"))
+        lines.put(None)
+
+
+_SIGNALS = {9: "killed", 11: "segmentation fault", 15: "terminated", 6: "aborted"}
+
+
+def unpacked(archive: bytes, folder: Path) -> Path:
+    """The folder with a zip's content: unpacked once, shared by all functions that have the same code.
+
+    MiniStack unpacks for each process, so each compiles every module again.
+    """
+    target = folder / hashlib.sha256(archive).hexdigest()
+    with _unpack_lock:
+        if not target.exists():
+            staging = Path(tempfile.mkdtemp(dir=folder))
+            with zipfile.ZipFile(io.BytesIO(archive)) as content:
+                content.extractall(staging)
+            staging.rename(target)
+    return target
+
+
+def environment(config: dict[str, Any], code: Path, settings: Settings) -> dict[str, str]:
+    """The environment variables of a function: Lambda's and its own, and none of this machine's."""
+    _account, region = runtime._account_region_from_function_config(config)
+    logging_config = config.get("LoggingConfig") or {}
+    own = {
+        name: value
+        for name, value in ((config.get("Environment") or {}).get("Variables") or {}).items()
+        if name not in runtime._RESERVED_RUNTIME_ENV_VARS
+    }
+    variables = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        # Nothing of the user's, such as ~/.aws/config, may be found.
+        "HOME": "/home/sbx_user1051",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": settings.endpoint,
+        **own,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.get('Runtime', 'python')}",
+        "AWS_LAMBDA_FUNCTION_NAME": config.get("FunctionName", ""),
+        "AWS_LAMBDA_FUNCTION_VERSION": config.get("Version", "$LATEST"),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(config.get("MemorySize", 128)),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": logging_config.get("LogGroup")
+        or f"/aws/lambda/{config.get('FunctionName', '')}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": f"{time.strftime('%Y/%m/%d')}/[$LATEST]{new_uuid().replace('-', '')}",
+        "AWS_LAMBDA_LOG_FORMAT": logging_config.get("LogFormat") or "Text",
+        "LAMBDA_TASK_ROOT": str(code),
+        "_HANDLER": config.get("Handler", ""),
+        **runtime.execution_credentials(config),
+    }
+    if logging_config.get("ApplicationLogLevel"):
+        variables["AWS_LAMBDA_LOG_LEVEL"] = logging_config["ApplicationLogLevel"]
+    if "TMPDIR" in os.environ:
+        variables.setdefault("TMPDIR", os.environ["TMPDIR"])
+    return variables
+
+
+def _worker(config: dict[str, Any], code: bytes) -> tuple[Any, bool]:
+    """A process that is free, or one that may load now: then whoever gets it releases `_loading`."""
+    while True:
+        worker, _how = runtime.acquire_worker(
+            config["FunctionName"], config, code, qualifier=config.get("Version", "$LATEST")
+        )
+        if worker.is_loaded:
+            return worker, False
+        if _loading.acquire(blocking=False):
+            return worker, True
+        # Back into the pool, behind those that are busy now.
+        runtime.release_worker(worker)
+        time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _answer_as_aws(original: Function) -> Function:
+    """MiniStack calls every exception Runtime.HandlerError and ends the process with it; AWS does neither."""
+
+    def execute_function_warm(func: dict[str, Any], event: Any, request_id: str) -> Any:
+        config = func.get("config") or func
+        code = func.get("code_zip")
+        if not code or not str(config.get("Runtime", "")).startswith("python"):
+            return original(func, event, request_id)
+        lambda_svc._ensure_reaper_thread()
+        worker, loads = _worker(config, code)
+        try:
+            answer = worker.invoke(
+                event,
+                request_id,
+                loaded=_loading.release if loads else None,
+                trace_id=lambda_svc._xray_trace_id_for_invocation(config),
+                invoked_function_arn=config.get("FunctionArn", ""),
+            )
+        finally:
+            runtime.release_worker(worker)
+        if answer["status"] == "ok":
+            return {"body": answer["result"], "log": answer["log"]}
+        body = answer["error"]
+        if body["errorType"] in ("Sandbox.Timedout", "Runtime.ExitError"):
+            answer["log"] += f"\n{body['errorMessage']}"
+        return {"body": body, "error": True, "function_error": "Unhandled", "log": answer["log"].strip("\n")}
+
+    return execute_function_warm

@@ -1,0 +1,60 @@
+"""CloudFormation refuses properties that AWS would: MiniStack makes resources without calls to be checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ministack.services.cloudformation import stacks
+
+from localcloud import refusals
+from localcloud.aws_rules import resources
+from localcloud.options import Settings
+from localcloud.patches.patch import Function, wrap
+
+
+class PropertiesRefusedError(Exception):
+    """What CloudFormation says of a resource that it does not make."""
+
+
+def install(settings: Settings) -> None:
+    wrap(stacks, "_provision_resource", _checked_create)
+    wrap(stacks, "_update_resource", _checked_update)
+
+
+def _checked_create(original: Function) -> Function:
+    def provision_resource(kind: str, name: str, properties: dict[str, Any], *more: Any, **named: Any) -> Any:
+        _check(kind, name, properties)
+        return original(kind, name, properties, *more, **named)
+
+    return provision_resource
+
+
+def _checked_update(original: Function) -> Function:
+    def update_resource(kind: str, id: str, old: Any, new: dict[str, Any], *more: Any, **named: Any) -> Any:
+        if new != old:
+            _check(kind, id, new)
+        return original(kind, id, old, new, *more, **named)
+
+    return update_resource
+
+
+def _check(kind: str, name: str, properties: dict[str, Any]) -> None:
+    refused = resources.refusals(kind, _without_cloudformations_tags(properties))
+    if refused:
+        refusals.note(f"{kind} {name}", refused)
+        raise PropertiesRefusedError(f"Properties validation failed: {'; '.join(map(str, refused))}")
+
+
+def _without_cloudformations_tags(properties: dict[str, Any]) -> dict[str, Any]:
+    """CloudFormation adds these itself, which nobody else may."""
+    own = "aws:cloudformation:"
+    match properties.get("Tags"):
+        case list() as tags:
+            kept: Any = [tag for tag in tags if not str(tag.get("Key", "")).startswith(own)]
+        case dict() as tags:
+            kept = {key: value for key, value in tags.items() if not key.startswith(own)}
+        case _:
+            return properties
+    return {name: value for name, value in properties.items() if name != "Tags"} | (
+        {"Tags": kept} if kept else {}
+    )

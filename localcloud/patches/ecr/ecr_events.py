@@ -1,0 +1,121 @@
+"""*ECR Image Action* events: MiniStack's registry and ECR API send none.
+
+Nor does ECR for a push that changes nothing, of a digest to which its tag points already: clients see that by
+a HEAD before they push, and PutImage refuses it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ministack.services import ecr
+
+from localcloud.options import Settings
+from localcloud.patches.eventbridge import events
+from localcloud.patches.patch import Function, wrap
+
+
+def install(settings: Settings) -> None:
+    wrap(ecr, "_v2_put_manifest", _announce_registry_push)
+    wrap(ecr, "_put_image", _announce_api_push)
+    wrap(ecr, "_batch_delete_image", _announce_delete)
+
+
+def _announce_registry_push(original: Function) -> Function:
+    def put_manifest(name: str, ref: str, headers: dict[str, str], body: bytes) -> Any:
+        before = _digest_under(name, ref)
+        answer = original(name, ref, headers, body)
+        if answer[0] == 201 and answer[1]["Docker-Content-Digest"] != before:
+            _publish(
+                action="PUSH",
+                repository=name,
+                digest=answer[1]["Docker-Content-Digest"],
+                tag="" if ref.startswith("sha256:") else ref,
+            )
+        return answer
+
+    return put_manifest
+
+
+def _announce_api_push(original: Function) -> Function:
+    def put_image(data: dict[str, Any]) -> Any:
+        repository, tag = data.get("repositoryName", ""), data.get("imageTag") or ""
+        digest = data.get("imageDigest") or ecr._image_digest(data.get("imageManifest", ""))
+        if tag and _digest_under(repository, tag) == digest:
+            return ecr.error_response_json(
+                "ImageAlreadyExistsException",
+                f"Image with digest '{digest}' and tag '{tag}' already exists in the repository '{repository}'",
+                400,
+            )
+        answer = original(data)
+        if answer[0] == 200:
+            pushed = json.loads(answer[2])["image"]["imageId"]["imageDigest"]
+            _publish(
+                action="PUSH",
+                repository=data["repositoryName"],
+                digest=pushed,
+                tag=data.get("imageTag") or "",
+            )
+        return answer
+
+    return put_image
+
+
+def _digest_under(repository: str, reference: str) -> str:
+    """The digest to which a tag points, or that is there already; '' if neither."""
+    return next(
+        (
+            image["imageDigest"]
+            for image in ecr._images.get(repository) or []
+            if reference in (image["imageDigest"], *(image.get("imageTags") or []))
+        ),
+        "",
+    )
+
+
+def _announce_delete(original: Function) -> Function:
+    def batch_delete_image(data: dict[str, Any]) -> Any:
+        repository = data.get("repositoryName", "")
+        before = {image["imageDigest"]: dict(image) for image in ecr._images.get(repository) or []}
+        answer = original(data)
+        if answer[0] == 200:
+            for deleted in json.loads(answer[2])["imageIds"]:
+                digest = deleted["imageDigest"]
+                _publish(
+                    action="DELETE",
+                    repository=repository,
+                    digest=digest,
+                    tag=deleted.get("imageTag", ""),
+                    image=before.get(digest),
+                )
+        return answer
+
+    return batch_delete_image
+
+
+def _publish(
+    *, action: str, repository: str, digest: str, tag: str, image: dict[str, Any] | None = None
+) -> None:
+    image = image or next((i for i in ecr._images[repository] if i["imageDigest"] == digest), {})
+    detail = {
+        "result": "SUCCESS",
+        "repository-name": repository,
+        "image-digest": digest,
+        "action-type": action,
+        "image-tag": tag,
+    }
+    if media_type := image.get("imageManifestMediaType"):
+        detail["manifest-media-type"] = media_type
+    if artifact := artifact_media_type(image.get("imageManifest", "")):
+        detail["artifact-media-type"] = artifact
+    events.publish(source="aws.ecr", detail_type="ECR Image Action", detail=detail, resources=[])
+
+
+def artifact_media_type(manifest: str) -> str:
+    """The media type of the manifest's configuration, which is how ECR tells images from other artifacts."""
+    try:
+        config = json.loads(manifest).get("config")
+    except (ValueError, AttributeError):
+        return ""
+    return str(config.get("mediaType", "")) if isinstance(config, dict) else ""

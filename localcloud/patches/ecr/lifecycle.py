@@ -1,0 +1,90 @@
+"""Lifecycle policies of ECR: MiniStack keeps them, and expires nothing.
+
+What a policy expires goes with the next push to its repository. ECR takes up to a day for that, and documents
+no event of it on EventBridge, so none is sent.
+https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ministack.services import ecr
+
+from localcloud.options import Settings
+from localcloud.patches.patch import Function, wrap
+
+DAY_SECONDS = 24 * 60 * 60
+Image = dict[str, Any]
+
+
+def install(settings: Settings) -> None:
+    wrap(ecr, "_v2_put_manifest", _then_expire)
+    wrap(ecr, "_put_image", _then_expire_api)
+
+
+def _then_expire(original: Function) -> Function:
+    def put_manifest(name: str, *rest: Any) -> Any:
+        answer = original(name, *rest)
+        expire(name)
+        return answer
+
+    return put_manifest
+
+
+def _then_expire_api(original: Function) -> Function:
+    def put_image(data: dict[str, Any]) -> Any:
+        answer = original(data)
+        expire(data.get("repositoryName", ""))
+        return answer
+
+    return put_image
+
+
+def expire(repository: str) -> None:
+    """Remove what the repository's policy expires. An image of an index stays as long as the index does."""
+    policy = ecr._lifecycle_policies.get(repository)
+    images = ecr._images.get(repository) or []
+    if not policy:
+        return
+    expired = {
+        image["imageDigest"] for image in expired_images(json.loads(policy)["rules"], images, time.time())
+    }
+    kept = {child for image in images if image["imageDigest"] not in expired for child in _children(image)}
+    images[:] = [image for image in images if image["imageDigest"] not in expired - kept]
+
+
+def expired_images(rules: list[dict[str, Any]], images: list[Image], now: float) -> Iterator[Image]:
+    """Each image is the business of the first rule, by priority, that selects it, and of no other.
+
+    `now` is in UNIX seconds.
+    """
+    left = sorted(enumerate(images), key=lambda each: (each[1]["imagePushedAt"], each[0]), reverse=True)
+    for rule in sorted(rules, key=lambda rule: rule["rulePriority"]):
+        selection = rule["selection"]
+        selected = [each for each in left if _selects(selection, each[1])]
+        left = [each for each in left if each not in selected]
+        for rank, (_, image) in enumerate(selected):
+            if selection["countType"] == "imageCountMoreThan":
+                over = rank >= selection["countNumber"]
+            else:
+                over = now - image["imagePushedAt"] > selection["countNumber"] * DAY_SECONDS
+            if over:
+                yield image
+
+
+def _selects(selection: dict[str, Any], image: Image) -> bool:
+    tags, status = image.get("imageTags") or [], selection["tagStatus"]
+    if status != "tagged":
+        return status == "any" or not tags
+    patterns = selection.get("tagPatternList") or [f"{each}*" for each in selection.get("tagPrefixList", [])]
+    return all(any(fnmatchcase(tag, pattern) for tag in tags) for pattern in patterns) and bool(tags)
+
+
+def _children(image: Image) -> list[str]:
+    manifests = json.loads(image["imageManifest"]).get("manifests")
+    return [each["digest"] for each in manifests] if isinstance(manifests, list) else []

@@ -1,0 +1,105 @@
+"""Images of the account's own ECR: MiniStack's Docker client would ask the real one for them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from typing import Any
+
+from ministack.services import ecr, ecs
+
+from localcloud.options import Settings
+from localcloud.patches.patch import Function, wrap
+
+_ECR_IMAGE = re.compile(
+    r"^(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<path>.+)$"
+)
+
+
+class ForeignRegistry(Exception):
+    """An image of another account or region: nothing here may ask the real AWS for it."""
+
+
+def install(settings: Settings) -> None:
+    def local_registry(original: Function) -> Function:
+        wrapped: dict[int, RegistryMappingClient] = {}
+
+        def get_docker() -> RegistryMappingClient | None:
+            client = original()
+            if client is None:
+                return None
+            return wrapped.setdefault(id(client), RegistryMappingClient(client, settings))
+
+        return get_docker
+
+    wrap(ecs, "_get_docker", local_registry)
+    # Following the logs of more than ten containers takes more connections than the client's pool keeps.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+
+
+def local_name(image: str, settings: Settings) -> str:
+    """The name under which the Docker daemon finds an image reference of a task definition."""
+    match = _ECR_IMAGE.match(image)
+    if match is None:
+        return image
+    if (match["account"], match["region"]) != (settings.account, settings.region):
+        raise ForeignRegistry(image)
+    return f"{settings.registry}/{match['path']}"
+
+
+def manifest_of(image: str, settings: Settings) -> tuple[str, str, dict[str, Any]] | None:
+    """Repository, digest and manifest (or index) of an image in this cloud's registry; None if not in it."""
+    match = _ECR_IMAGE.match(image)
+    path = match["path"] if match else image.removeprefix(f"{settings.registry}/")
+    if not match and path == image:
+        return None
+    repository, at, reference = path.partition("@")
+    if not at:
+        repository, _, reference = path.partition(":")
+    digest, raw, _media_type = ecr._resolve_manifest(repository, reference or "latest")
+    return None if raw is None else (repository, digest, json.loads(raw))
+
+
+def images_of(index: dict[str, Any]) -> dict[str, str]:
+    """The digests of an index's images by platform (``linux/arm64``); of two for one, the first counts."""
+    platforms = [(child.get("platform") or {}, child["digest"]) for child in reversed(index["manifests"])]
+    return {f"{each.get('os')}/{each.get('architecture')}": digest for each, digest in platforms}
+
+
+def image_digest(image: str, settings: Settings) -> str:
+    """The digest that an image reference names or, for a tag, means now; '' if unknown."""
+    _, _, digest = image.partition("@")
+    if digest:
+        return digest
+    found = manifest_of(image, settings)
+    return found[1] if found else ""
+
+
+class RegistryMappingClient:
+    """A Docker client that finds the account's ECR images in the local registry."""
+
+    def __init__(self, client: Any, settings: Settings) -> None:
+        self._client = client
+        self.images = _Mapping(client.images, settings, ("pull", "get", "get_registry_data"))
+        self.containers = _Mapping(client.containers, settings, ("run", "create"))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class _Mapping:
+    def __init__(self, collection: Any, settings: Settings, names: tuple[str, ...]) -> None:
+        self._collection = collection
+        for name in names:
+            setattr(self, name, self._mapped(getattr(collection, name), settings))
+
+    @staticmethod
+    def _mapped(method: Function, settings: Settings) -> Function:
+        def call(image: str, *args: Any, **kwargs: Any) -> Any:
+            return method(local_name(image, settings), *args, **kwargs)
+
+        return call
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._collection, name)

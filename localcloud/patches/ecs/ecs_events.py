@@ -1,0 +1,139 @@
+"""*ECS Task State Change* events: MiniStack sends none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import ecs
+
+from localcloud.options import Settings
+from localcloud.patches.eventbridge import events
+from localcloud.patches.patch import Function, wrap
+
+_TIMES = (
+    "connectivityAt",
+    "createdAt",
+    "executionStoppedAt",
+    "pullStartedAt",
+    "pullStoppedAt",
+    "startedAt",
+    "stoppedAt",
+    "stoppingAt",
+)
+_COPIED = (
+    "availabilityZone",
+    "capacityProviderName",
+    "clusterArn",
+    "connectivity",
+    "cpu",
+    "desiredStatus",
+    "enableExecuteCommand",
+    "ephemeralStorage",
+    "group",
+    "lastStatus",
+    "launchType",
+    "memory",
+    "platformVersion",
+    "startedBy",
+    "stopCode",
+    "stoppedReason",
+    "taskArn",
+    "taskDefinitionArn",
+    "version",
+    *_TIMES,
+)
+_COPIED_OF_CONTAINER = (
+    "containerArn",
+    "cpu",
+    "exitCode",
+    "image",
+    "imageDigest",
+    "lastStatus",
+    "name",
+    "networkInterfaces",
+    "reason",
+    "runtimeId",
+    "taskArn",
+)
+
+
+def install(settings: Settings) -> None:
+    wrap(ecs, "_mark_task_pending", _announce_start)
+    wrap(ecs, "_mark_task_running", _announce_running)
+    wrap(ecs, "_mark_task_stopped", _announce_stop)
+
+
+# Called with each state of a task that is announced, as DescribeTasks would show it.
+watchers: list[Callable[[dict[str, Any]], None]] = []
+
+
+def announce(task: dict[str, Any], **changed: Any) -> None:
+    """Publish the state of a task as it is now, or as it was in passing (``changed``)."""
+    seen = json.loads(json.dumps(ecs._sanitize(task), default=str)) | changed
+    for watcher in watchers:
+        watcher(seen)
+    events.publish(
+        source="aws.ecs",
+        detail_type="ECS Task State Change",
+        detail=detail(seen, now=ecs._iso()),
+        resources=[seen["taskArn"]],
+    )
+
+
+def detail(task: dict[str, Any], *, now: str) -> dict[str, Any]:
+    """The event's ``detail``; only what AWS documents, so nothing of MiniStack's or the user's leaks."""
+    shown = {name: task[name] for name in _COPIED if task.get(name) not in (None, "")}
+    shown["updatedAt"] = now
+    # Fargate gives each task this much where its task definition says nothing.
+    shown.setdefault("ephemeralStorage", {"sizeInGiB": 20})
+    shown["attachments"] = [
+        {
+            "id": attachment["id"],
+            # ElasticNetworkInterface in the API, eni in events.
+            "type": "eni",
+            "status": attachment["status"],
+            "details": attachment["details"],
+        }
+        for attachment in task.get("attachments", [])
+    ]
+    shown["containers"] = [
+        {name: container[name] for name in _COPIED_OF_CONTAINER if container.get(name) not in (None, "")}
+        for container in task.get("containers", [])
+    ]
+    shown["overrides"] = {"containerOverrides": [{"name": c["name"]} for c in shown["containers"]]}
+    return shown
+
+
+def _announce_start(original: Function) -> Function:
+    def mark_task_pending(task_arn: str, task: dict[str, Any]) -> Any:
+        announce(task)
+        changed = original(task_arn, task)
+        if changed:
+            announce(task)
+        return changed
+
+    return mark_task_pending
+
+
+def _announce_running(original: Function) -> Function:
+    def mark_task_running(task_arn: str, task: dict[str, Any]) -> Any:
+        changed = original(task_arn, task)
+        if changed:
+            announce(task)
+        return changed
+
+    return mark_task_running
+
+
+def _announce_stop(original: Function) -> Function:
+    def mark_task_stopped(task_arn: str, task: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        changed = original(task_arn, task, *args, **kwargs)
+        if changed:
+            # MiniStack passes through DEPROVISIONING without letting go of the task: one version below STOPPED.
+            announce(task, lastStatus="DEPROVISIONING", version=task["version"] - 1, stoppedAt=None)
+            announce(task)
+        return changed
+
+    return mark_task_stopped

@@ -1,0 +1,234 @@
+"""Containers as Fargate starts them: MiniStack sets no limits and runs what was built for another CPU."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import tarfile
+from typing import Any
+
+from docker.errors import APIError, DockerException, NotFound
+from ministack.services import ecr, ecs
+
+from localcloud.machine.emulation import runs
+from localcloud.options import Settings
+from localcloud.patches.ecr.zstd_layers import load_decompressed
+from localcloud.patches.ecs.docker_client import ForeignRegistry, images_of, local_name, manifest_of
+from localcloud.patches.patch import Function, wrap
+
+log = logging.getLogger("portcall.fargate")
+
+# What MiniStack lends every container. On AWS only a task with a role finds credentials.
+_LENT = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_ENDPOINT_URL")
+_PLATFORMS = {"": "linux/amd64", "X86_64": "linux/amd64", "ARM64": "linux/arm64"}
+_REPORTED_BY_MINISTACK = "ResourceInitializationError: unable to pull image or start container: "
+
+
+class StartError(Exception):
+    """A container that could not be created or started; the text is the task's ``stoppedReason``."""
+
+
+def install(settings: Settings) -> None:
+    wrap(ecs, "_build_run_kwargs", _limit(settings))
+    wrap(ecs, "_run_docker_container", _start(settings))
+    wrap(ecs, "_fail_task_start", _plain_reason)
+
+
+def _limit(settings: Settings) -> Any:
+    def wrapper(original: Function) -> Function:
+        def build_run_kwargs(cdef: dict[str, Any], td: dict[str, Any], env: dict[str, str], *rest: Any) -> Any:
+            if not td.get("taskRoleArn"):
+                for name in _LENT:
+                    env.pop(name, None)
+            env.setdefault("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE")
+            env.setdefault("AWS_REGION", settings.region)
+            env.setdefault("AWS_DEFAULT_REGION", settings.region)
+            kwargs: dict[str, Any] = original(cdef, td, env, *rest)
+            architecture = (td.get("runtimePlatform") or {}).get("cpuArchitecture", "")
+            kwargs["platform"] = _PLATFORMS.get(architecture.upper(), "linux/amd64")
+            kwargs["privileged"] = False
+            # Docker lets every user have the ports below 1024; Fargate does not.
+            # https://github.com/aws/containers-roadmap/issues/1721
+            kwargs["sysctls"] = {"net.ipv4.ip_unprivileged_port_start": "1024"}
+            for forbidden in ("cap_add", "volumes", "pid_mode"):
+                kwargs.pop(forbidden, None)
+            if not td.get("taskRoleArn"):
+                # The way to the host, which a Fargate task does not have either.
+                kwargs.pop("extra_hosts", None)
+            if memory := _memory_mib(cdef.get("memory")) or _memory_mib(td.get("memory")):
+                kwargs["mem_limit"] = kwargs["memswap_limit"] = f"{memory}m"
+            if cpu := _cpu_units(td.get("cpu")):
+                # Docker refuses more CPUs than the machine has.
+                kwargs["nano_cpus"] = int(min(cpu / 1024, os.cpu_count() or 1) * 1_000_000_000)
+            for name, option in (
+                ("entryPoint", "entrypoint"),
+                ("workingDirectory", "working_dir"),
+                ("user", "user"),
+                ("readonlyRootFilesystem", "read_only"),
+            ):
+                if cdef.get(name):
+                    kwargs[option] = cdef[name]
+            return kwargs
+
+        return build_run_kwargs
+
+    return wrapper
+
+
+def _start(settings: Settings) -> Any:
+    def wrapper(original: Function) -> Function:
+        def run_docker_container(client: Any, cdef: dict[str, Any], kwargs: dict[str, Any], **_: Any) -> Any:
+            """Pull, create and start; the original falls back to whatever the host can run."""
+            wanted = kwargs["platform"]
+            image, platform = _pull(client, cdef["image"], wanted, settings)
+            options = {**kwargs, "platform": platform}
+            if platform == wanted and not runs(platform.partition("/")[2]):
+                # On AWS it would run.
+                raise StartError(
+                    f"CannotStartContainerError: the image is for {platform}, and this machine has neither "
+                    "such a CPU nor an emulator of one. Get one: sudo apt-get install qemu-user-static"
+                )
+            program = ""
+            if platform != wanted:
+                log.warning("%s is for %s, its task definition for %s", cdef["image"], platform, wanted)
+                program = _program(client.images.get(image), options)
+                options |= {
+                    "entrypoint": [f"/{program}"],
+                    "command": None,
+                    "read_only": False,
+                    "working_dir": "/",
+                }
+            container = None
+            try:
+                container = client.containers.create(image, **options)
+                if program:
+                    _put_unexecutable(container, program)
+            except DockerException as error:
+                _remove(container)
+                raise StartError(f"CannotCreateContainerError: {_explained(error)}") from error
+            try:
+                container.start()
+            except DockerException as error:
+                _remove(container)
+                raise StartError(f"CannotStartContainerError: {_explained(error)}") from error
+            return container
+
+        return run_docker_container
+
+    return wrapper
+
+
+def _pull(client: Any, image: str, wanted: str, settings: Settings) -> tuple[str, str]:
+    """Pull an image; Fargate keeps none. Returns its name in the engine and the platform it is for.
+
+    AWS picks from an index by the task definition, and takes a plain manifest whatever it is for.
+    """
+    platform = _platform(image, wanted, settings)
+    try:
+        return _into_engine(client, image, platform, settings), platform
+    except (NotFound, ForeignRegistry) as error:
+        raise ecs._ImagePullError(
+            f"pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {image}: not found"
+        ) from error
+    except DockerException as error:
+        failed, text = "pull image manifest", _explained(error)
+        if "no matching manifest" in text or "no match for platform" in text:
+            text = f"image Manifest does not contain descriptor matching platform '{wanted}'"
+        elif re.search(r"manifest unknown|name unknown|failed to resolve reference .*: not found", text):
+            text = f"failed to resolve ref {image}: {image}: not found"
+        else:
+            failed = "ref pull"
+        raise ecs._ImagePullError(f"{failed} has been retried 1 time(s): {text}") from error
+
+
+def _into_engine(client: Any, image: str, platform: str, settings: Settings) -> str:
+    name = local_name(image, settings)
+    if name.startswith(f"{settings.registry}/") and manifest_of(image, settings) is None:
+        # The engine would find it among those that it has pulled before.
+        raise NotFound(image)
+    # `images.pull` passes over what the engine says once it has begun, and then finds no image, or an old one.
+    lines = client.api.pull(name, platform=platform, stream=True, decode=True)
+    refusal = next((line["error"] for line in lines if "error" in line), None)
+    if refusal is None:
+        return name
+    loaded = load_decompressed(client, image, platform, settings)
+    if loaded is None:
+        raise DockerException(refusal)
+    return loaded
+
+
+def _platform(image: str, wanted: str, settings: Settings) -> str:
+    found = manifest_of(image, settings)
+    if found is None:
+        return wanted
+    repository, _digest, manifest = found
+    if "manifests" in manifest:
+        if wanted not in images_of(manifest):
+            raise ecs._ImagePullError(
+                f"image Manifest does not contain descriptor matching platform '{wanted}'"
+            )
+        return wanted
+    blob = ecr._layer_blobs.get(repository, {}).get((manifest.get("config") or {}).get("digest"), b"{}")
+    architecture = ecs.json.loads(blob).get("architecture")
+    return f"linux/{architecture}" if architecture else wanted
+
+
+def _program(image: Any, options: dict[str, Any]) -> str:
+    config = image.attrs.get("Config") or {}
+    entrypoint = options.get("entrypoint") or config.get("Entrypoint") or []
+    command = options.get("command") or config.get("Cmd") or []
+    return os.path.basename([*entrypoint, *command, "app"][0]) or "app"
+
+
+def _put_unexecutable(container: Any, program: str) -> None:
+    """Give the kernel something it refuses as it would refuse another CPU's program.
+
+    A laptop may emulate the other CPU, or be that CPU itself. AWS does neither; the outcome must not
+    depend on it.
+    """
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        content = b"another CPU's program\n"
+        member = tarfile.TarInfo(program)
+        member.size, member.mode = len(content), 0o755
+        tar.addfile(member, io.BytesIO(content))
+    container.put_archive("/", archive.getvalue())
+
+
+def _plain_reason(original: Function) -> Function:
+    def fail_task_start(task: dict[str, Any], client: Any, reason: str) -> None:
+        plain = reason.removeprefix(_REPORTED_BY_MINISTACK)
+        if plain.startswith(("CannotStartContainerError:", "CannotCreateContainerError:")):
+            reason = plain
+        for container in task["containers"]:
+            container["reason"] = reason
+        original(task, client, reason)
+
+    return fail_task_start
+
+
+def _remove(container: Any) -> None:
+    if container is not None:
+        try:
+            container.remove(force=True, v=True)
+        except DockerException as error:
+            log.warning("could not remove a container that did not start: %s", error)
+
+
+def _explained(error: Exception) -> str:
+    text = (error.explanation if isinstance(error, APIError) else None) or str(error)
+    return f"Error response from daemon: {text}"
+
+
+def _memory_mib(value: Any) -> int:
+    """Task definitions say 512, "512", "0.5 GB" or "1GB"."""
+    match = re.fullmatch(r"\s*([\d.]+)\s*(gb)?\s*", str(value or ""), re.IGNORECASE)
+    return int(float(match[1]) * (1024 if match[2] else 1)) if match else 0
+
+
+def _cpu_units(value: Any) -> int:
+    """Task definitions say 256, "256", ".25 vCPU" or "1 vcpu"."""
+    match = re.fullmatch(r"\s*([\d.]+)\s*(vcpu)?\s*", str(value or ""), re.IGNORECASE)
+    return int(float(match[1]) * (1024 if match[2] else 1)) if match else 0

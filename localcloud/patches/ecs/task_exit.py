@@ -1,0 +1,133 @@
+"""How a container ended: MiniStack takes one that is gone for a running one, and knows no out-of-memory."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from docker.errors import DockerException, NotFound
+from ministack.core.concurrency import resource_lock
+from ministack.services import ecs
+
+from localcloud.options import Settings
+from localcloud.patches.patch import Function, wrap
+
+log = logging.getLogger("portcall.task_exit")
+
+KILLED = 137
+OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
+
+# Whoever hears of the stop reads the last log lines at once, so they have to be there by then.
+_LOGS_WITHIN_SECONDS = 2.0
+_logs_forwarded: dict[str, threading.Event] = {}
+
+
+def install(settings: Settings) -> None:
+    wrap(ecs, "_maybe_mark_stopped", _look)
+    wrap(ecs, "_start_awslogs_forwarder", _note_start_of_logs)
+    wrap(ecs, "_forward_awslogs", _note_end_of_logs)
+
+
+def _look(original: Function) -> Function:
+    def maybe_mark_stopped(task: dict[str, Any], client: Any = None) -> None:
+        task_arn = task["taskArn"]
+        with resource_lock("ecs-task", task_arn):
+            if (
+                not ecs._task_is_active(task_arn, task)
+                or task["lastStatus"] != "RUNNING"
+                or not task["_docker_ids"]
+            ):
+                return
+            docker_ids = list(task["_docker_ids"])
+        client = client or ecs._get_docker()
+        if client is None:
+            return
+        essential = task.get("_container_essentials") or []
+        ended = [note_exit(client, task, index, each) for index, each in enumerate(docker_ids)]
+        if not ended or not (
+            all(ended) or any(e for e, needed in zip(ended, essential, strict=False) if needed)
+        ):
+            return
+        await_logs(docker_ids)
+        # A task may have been stopped in the meantime by whoever else looked; only the first counts.
+        if ecs._mark_task_stopped(
+            task_arn, task, "Essential container in task exited", "EssentialContainerExited"
+        ):
+            ecs._cleanup_task_resources(task, client)
+
+    return maybe_mark_stopped
+
+
+def note_exit(client: Any, task: dict[str, Any], index: int, docker_id: str) -> bool:
+    """Write a container's exit code and reason to the task's record; False while it runs."""
+    reason = ""
+    try:
+        state = client.containers.get(docker_id).attrs["State"]
+        if state["Status"] not in ("exited", "dead"):
+            return False
+        exit_code = int(state["ExitCode"])
+        if state.get("OOMKilled") and exit_code == KILLED:
+            reason = OUT_OF_MEMORY
+    except NotFound:
+        # Only this is proof that it is gone; any other failure may be the daemon's.
+        exit_code, reason = KILLED, "DockerStateError: the container was removed"
+    except DockerException as error:
+        log.warning("could not look at container %s: %s", docker_id[:12], error)
+        return False
+    with resource_lock("ecs-task", task["taskArn"]):
+        if index < len(task["containers"]):
+            container = task["containers"][index]
+            container["lastStatus"] = "STOPPED"
+            container["exitCode"] = exit_code
+            if reason:
+                container["reason"] = reason
+    return True
+
+
+def await_logs(docker_ids: list[str]) -> None:
+    """Wait, within reason, until the last output of ended containers is in CloudWatch Logs."""
+    for docker_id in docker_ids:
+        if forwarded := _logs_forwarded.get(docker_id):
+            forwarded.wait(_LOGS_WITHIN_SECONDS)
+            _logs_forwarded.pop(docker_id, None)
+
+
+def _note_start_of_logs(original: Function) -> Function:
+    def start_awslogs_forwarder(container: Any, cdef: dict[str, Any], task_id: str) -> None:
+        if ecs._awslogs_config(cdef, task_id, container.id):
+            _logs_forwarded[container.id] = threading.Event()
+        original(container, cdef, task_id)
+
+    return start_awslogs_forwarder
+
+
+def _note_end_of_logs(original: Function) -> Function:
+    def forward_awslogs(container: Any, *rest: Any) -> None:
+        try:
+            original(WholeLog(container), *rest)
+        finally:
+            if forwarded := _logs_forwarded.get(container.id):
+                forwarded.set()
+
+    return forward_awslogs
+
+
+class WholeLog:
+    """A container whose log does not end before its last line: following it, the engine may leave that out."""
+
+    def __init__(self, container: Any) -> None:
+        self._container = container
+
+    def logs(self, **options: Any) -> Iterator[bytes]:
+        seen = 0
+        for chunk in self._container.logs(**options):
+            seen += len(chunk)
+            yield chunk
+        # A line without an end is written when the container has ended, and that is after its output has.
+        self._container.wait(timeout=_LOGS_WITHIN_SECONDS)
+        for chunk in self._container.logs(**{**options, "follow": False}):
+            if seen < len(chunk):
+                yield chunk[seen:]
+            seen = max(0, seen - len(chunk))

@@ -1,0 +1,63 @@
+"""Delivers events of ``aws.*`` sources, which PutEvents refuses over the wire as AWS does."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import eventbridge
+
+from localcloud.options import Settings
+
+log = logging.getLogger("portcall.events")
+
+# One queue and one thread: events of one task or image must arrive in the order they happened, and
+# neither a push nor a container start may wait for what the rules' targets do.
+_stopped = threading.Event()
+_pending: queue.SimpleQueue[tuple[contextvars.Context, dict[str, Any]]] = queue.SimpleQueue()
+
+
+def _at_once() -> float:
+    return 0.0
+
+
+# How many seconds after it happened an event is delivered.
+delay: Callable[[], float] = _at_once
+
+
+def install(settings: Settings) -> None:
+    threading.Thread(target=_deliver_for_ever, daemon=True, name="portcall-events").start()
+
+
+def stop() -> None:
+    """Deliver nothing more: that the cloud's own end stops its tasks is no news to anyone in it."""
+    _stopped.set()
+
+
+def publish(*, source: str, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
+    """Queue one event for the default bus, in the account and region of the calling context."""
+    entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": resources}
+    item = (contextvars.copy_context(), entry)
+    seconds = delay()
+    if seconds:
+        timer = threading.Timer(seconds, _pending.put, (item,))
+        timer.daemon = True
+        timer.start()
+    else:
+        _pending.put(item)
+
+
+def _deliver_for_ever() -> None:
+    while True:
+        context, entry = _pending.get()
+        if _stopped.is_set():
+            continue
+        try:
+            context.run(eventbridge._put_events, {"Entries": [entry]}, allow_aws_source=True)
+        except Exception:
+            log.exception("could not deliver an event of %s", entry["Source"])

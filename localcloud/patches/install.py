@@ -1,0 +1,98 @@
+"""Every patch of MiniStack, in the order in which they are made."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from localcloud.options import Settings
+from localcloud.patches import switched
+from localcloud.patches.apigateway import http_api_mappings, http_apis
+from localcloud.patches.aws_lambda import async_invocations, lambda_runtime
+from localcloud.patches.cloudformation import resource_checks
+from localcloud.patches.ec2 import network_interfaces, security_groups
+from localcloud.patches.ecr import (
+    ecr_events,
+    image_ids,
+    image_scans,
+    layer_urls,
+    lifecycle,
+    repositories,
+    repository_templates,
+)
+from localcloud.patches.ecs import (
+    capacity_providers,
+    client_token,
+    definition_checks,
+    docker_client,
+    ecs_events,
+    ecs_role,
+    execution_role,
+    fargate,
+    stop_task,
+    task_exit,
+    task_families,
+    task_record,
+    task_secrets,
+)
+from localcloud.patches.eventbridge import events
+from localcloud.patches.iam import iam_decisions, iam_requests, service_roles
+from localcloud.patches.sns import mailbox
+from localcloud.patches.ssm import parameter_paths
+from localcloud.patches.step_functions import step_functions, yaml_definition
+
+# A later patch goes around an earlier one of the same function: events tell what the others have written.
+PATCHES = (
+    events,
+    image_ids,
+    ecr_events,
+    image_scans,
+    repositories,
+    lifecycle,
+    repository_templates,
+    layer_urls,
+    docker_client,
+    fargate,
+    capacity_providers,
+    ecs_role,
+    network_interfaces,
+    security_groups,
+    task_secrets,
+    execution_role,
+    task_record,
+    task_exit,
+    ecs_events,
+    stop_task,
+    task_families,
+    switched,
+    client_token,
+    http_apis,
+    http_api_mappings,
+    mailbox,
+    parameter_paths,
+    service_roles,
+    step_functions,
+    async_invocations,
+    lambda_runtime,
+    iam_requests,
+    iam_decisions,
+    yaml_definition,
+    definition_checks,
+    resource_checks,
+)
+
+PINNED = "1.5.33"
+
+
+class WrongVersion(Exception):
+    """Another MiniStack than the one that the patches were made for."""
+
+
+def check_version() -> None:
+    found = version("ministack")
+    if found != PINNED:
+        raise WrongVersion(f"The embedded cloud needs ministack {PINNED}, but {found} is installed.")
+
+
+def install(settings: Settings) -> None:
+    for patch in PATCHES:
+        patch.install(settings)

@@ -1,0 +1,124 @@
+"""Email of SNS, a stub in MiniStack: each message goes into a Maildir, and on to SMTP_HOST when that is set.
+
+On AWS an email subscription waits for its owner to confirm it. Here it is confirmed at once: the inbox is a
+directory of whoever runs the embedded cloud, and there is no link to follow.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import mailbox
+import smtplib
+import threading
+from email import policy
+from email.message import EmailMessage
+from email.utils import formataddr, formatdate, make_msgid
+from typing import Any
+
+from ministack.services import sns
+
+from localcloud.options import Settings
+from localcloud.patches.patch import Function, wrap
+
+log = logging.getLogger("portcall.mailbox")
+
+# The topic's DisplayName is the sender's name, where it has one.
+SENDER_NAME = "AWS Notifications"
+SENDER_ADDRESS = "no-reply@sns.amazonaws.com"
+DEFAULT_SUBJECT = "AWS Notification Message"
+
+
+def install(settings: Settings) -> None:
+    inbox = mailbox.Maildir(settings.state_dir / "inbox", create=True)
+
+    def mailing(original: Function) -> Function:
+        def fanout(
+            topic_arn: str,
+            msg_id: str,
+            message: str,
+            subject: str,
+            message_structure: str = "",
+            message_attributes: dict[str, Any] | None = None,
+            **rest: Any,
+        ) -> None:
+            original(topic_arn, msg_id, message, subject, message_structure, message_attributes, **rest)
+            attributes = message_attributes or {}
+            topic = sns._topic_by_arn_any_scope(topic_arn)
+            for subscription in topic["subscriptions"] if topic else []:
+                protocol = subscription["protocol"]
+                if protocol not in ("email", "email-json"):
+                    continue
+                text = sns._resolve_message_for_protocol(message, message_structure, protocol)
+                if not sns._matches_filter_policy(subscription, attributes, text):
+                    continue
+                if protocol == "email-json":
+                    text = sns._build_envelope(topic_arn, msg_id, text, subject, attributes, False)
+                try:
+                    mail = compose(
+                        to=subscription["endpoint"],
+                        subject=subject,
+                        text=text,
+                        topic=topic_arn,
+                        attributes=attributes,
+                    )
+                    inbox.add(mail.as_bytes(policy=policy.SMTP.clone(linesep="\n")))
+                except (OSError, ValueError):
+                    log.exception("could not write a mail to %s", subscription["endpoint"])
+                    continue
+                if settings.smtp_host:
+                    # Off-thread: Publish does not wait for the mail to arrive, and never fails because of it.
+                    threading.Thread(target=_relay, args=(mail, settings.smtp_host), daemon=True).start()
+
+        return fanout
+
+    wrap(sns, "_fanout", mailing)
+    wrap(sns, "_publish", _refuse_bad_messages)
+
+
+def compose(*, to: str, subject: str, text: str, topic: str, attributes: dict[str, Any]) -> EmailMessage:
+    mail = EmailMessage(policy=policy.SMTP)
+    named = ((sns._topics.get(topic) or {}).get("attributes") or {}).get("DisplayName")
+    mail["From"] = formataddr((named or SENDER_NAME, SENDER_ADDRESS))
+    mail["To"] = to
+    mail["Subject"] = subject or DEFAULT_SUBJECT
+    mail["Date"] = formatdate(usegmt=True)
+    mail["Message-ID"] = make_msgid(domain="sns.amazonaws.com")
+    mail["X-SNS-Topic-Arn"] = topic
+    for name, value in attributes.items():
+        mail[f"X-SNS-Attribute-{name}"] = " ".join(str(value.get("StringValue", "")).split())
+    mail.set_content(text, charset="utf-8", cte="quoted-printable")
+    return mail
+
+
+def _refuse_bad_messages(original: Function) -> Function:
+    def publish(params: dict[str, Any]) -> Any:
+        message = sns._p(params, "Message")
+        if not message:
+            return sns._error("InvalidParameter", "Invalid parameter: Empty message", 400)
+        if sns._p(params, "MessageStructure") == "json" and not _has_default(message):
+            return sns._error(
+                "InvalidParameter",
+                "Invalid parameter: Message Structure - No default entry in JSON message body",
+                400,
+            )
+        return original(params)
+
+    return publish
+
+
+def _has_default(message: str) -> bool:
+    try:
+        parsed = json.loads(message)
+    except ValueError:
+        return False
+    return isinstance(parsed, dict) and isinstance(parsed.get("default"), str)
+
+
+def _relay(mail: EmailMessage, smtp_host: str) -> None:
+    host, _, port = smtp_host.partition(":")
+    try:
+        with smtplib.SMTP(host, int(port or 25), timeout=20) as server:
+            server.send_message(mail)
+    except (OSError, ValueError, smtplib.SMTPException) as error:
+        log.warning("could not relay a mail to %s: %s", smtp_host, error)

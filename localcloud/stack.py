@@ -1,0 +1,99 @@
+"""The stack in the embedded cloud, installed with the real `sam build` and `sam deploy`."""
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.machine.emulation import host
+from localcloud.processes import CloudError, run
+from localcloud.settings import INBOX_OWNER, PROJECT, STACK, CloudSettings
+
+BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED")
+
+
+def client(settings: CloudSettings, service: str) -> Any:
+    """A boto3 client of the embedded cloud, whatever the user's own AWS configuration says."""
+    return _client(settings, service, settings.secret)
+
+
+@cache
+def _client(settings: CloudSettings, service: str, secret: str) -> Any:
+    session = boto3.Session(
+        aws_access_key_id=settings.account, aws_secret_access_key=secret, region_name=settings.region
+    )
+    return session.client(service, endpoint_url=settings.endpoint)  # type: ignore[call-overload]
+
+
+def install(
+    settings: CloudSettings, progress: Callable[[str], None], parameters: Mapping[str, str] | None = None
+) -> None:
+    """Build the functions and install or update the stack, with these parameters of the template.
+
+    Raises CloudError.
+    """
+    given = {"Email": INBOX_OWNER, "CpuArchitecture": _architecture(), **(parameters or {})}
+    build = settings.state_dir / "build"
+    progress("Building the functions (sam build)")
+    _sam(settings, "build", "--build-dir", str(build), "--cache-dir", str(settings.state_dir / "build-cache"))
+    progress("Installing the stack (sam deploy)")
+    _sam(
+        settings,
+        "deploy",
+        "--template-file",
+        str(build / "template.yaml"),
+        "--region",
+        settings.region,
+        "--parameter-overrides",
+        *(f"{name}={value}" for name, value in given.items()),
+    )
+
+
+def is_broken(settings: CloudSettings) -> bool:
+    """Whether an earlier install ended in a state that no update gets out of."""
+    try:
+        stacks = client(settings, "cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    except (BotoCoreError, ClientError):
+        return False
+    return any(stack["StackStatus"] in BROKEN for stack in stacks)
+
+
+def outputs(settings: CloudSettings) -> dict[str, str]:
+    """The stack's outputs by name. Raises CloudError where there is no stack, or no cloud."""
+    try:
+        stacks = client(settings, "cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    except (BotoCoreError, ClientError) as error:
+        raise CloudError("The embedded cloud is not running, or has no stack. Start it: portcall up") from error
+    return {each["OutputKey"]: each["OutputValue"] for each in stacks[0].get("Outputs", [])}
+
+
+def _architecture() -> str:
+    """The CPU of this machine, for images that are built for several: the embedded Fargate has no other."""
+    return "ARM64" if host() == "arm64" else "X86_64"
+
+
+def _sam(settings: CloudSettings, command: str, *arguments: str) -> None:
+    sam = Path(sys.executable).with_name("sam")
+    environment = settings.process_environment()
+    # `sam build` looks for uv on the PATH; ours is the one of the lock file.
+    environment["PATH"] = f"{sam.parent}:{environment.get('PATH', '')}"
+    environment["SAM_CLI_CONTAINER_CONNECTION_TIMEOUT"] = "1"
+    run(
+        [
+            str(sam),
+            command,
+            "--config-file",
+            str(PROJECT / "samconfig.toml"),
+            "--config-env",
+            "local",
+            *arguments,
+        ],
+        log=settings.logs / f"sam-{command}.log",
+        environment=environment,
+        folder=PROJECT,
+        failed=f"`sam {command}` failed.",
+    )

@@ -1,1 +1,0 @@
-"""The embedded cloud: MiniStack in our own process, and one small file for each thing that it lacks."""
