@@ -116,15 +116,18 @@ def _remove_containers(settings: CloudSettings) -> None:
 
 def _remove_pulled_images(settings: CloudSettings) -> None:
     """Remove what tasks have pulled: images of our registry by digest. What was built here has a tag."""
-    pulled = re.compile(rf"{re.escape(settings.registry)}/[^:@]+(@sha256:|:sha256-)[0-9a-f]{{64}}")
+    pulled = re.compile(r"([^:@]+)(@sha256:|:sha256-)[0-9a-f]{64}")
     with contextlib.suppress(DockerException), contextlib.closing(docker.from_env()) as engine:
-        for image in engine.images.list():
-            # The same image may have names of other registries, which stay.
-            named = [*image.tags, *(image.attrs.get("RepoDigests") or [])]
+        for image in engine.api.images():
+            # The same image may have names of other registries and repositories, which stay.
+            named = [*(image["RepoTags"] or []), *(image["RepoDigests"] or [])]
             ours = [name for name in named if name.startswith(f"{settings.registry}/")]
-            for name in ours if all(map(pulled.fullmatch, ours)) else []:
-                with contextlib.suppress(DockerException):
-                    engine.images.remove(name)
+            built = {name.rpartition(":")[0] for name in ours if not pulled.search(name)}
+            for name in ours:
+                by_digest = pulled.fullmatch(name.removeprefix(f"{settings.registry}/"))
+                if by_digest and f"{settings.registry}/{by_digest[1]}" not in built:
+                    with contextlib.suppress(DockerException):
+                        engine.images.remove(name)
 
 
 def _answers(settings: CloudSettings) -> bool:

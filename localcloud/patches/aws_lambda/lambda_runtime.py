@@ -50,12 +50,13 @@ class Failed(Exception):
 
 
 def _not_into_a_deleted_group(original: Function) -> Function:
-    """A log group that the function's configuration names is not made again once it is deleted."""
+    """Lambda makes a function's own log group; one that its configuration names, somebody else makes."""
 
     def emit(function: dict[str, Any], *rest: Any, **more: Any) -> None:
         config = function.get("config") or function
-        group = (config.get("LoggingConfig") or {}).get("LogGroup")
-        if not group or group in cloudwatch_logs._log_groups:
+        own = f"/aws/lambda/{config['FunctionName']}"
+        group = (config.get("LoggingConfig") or {}).get("LogGroup") or own
+        if group == own or group in cloudwatch_logs._log_groups:
             original(function, *rest, **more)
 
     return emit
