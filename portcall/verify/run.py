@@ -63,10 +63,16 @@ class Run:
         install.deploy(self.account, self.state, self.tools, self.folder, changes)
 
     def sweep(self) -> None:
-        """Let the sweep run now, which comes every five minutes."""
+        """Let the sweep run now, which comes every five minutes; while one runs already, wait for it first."""
         self.say("the sweep")
         function = self.state.resources["ReconcileFunction"]
-        self.account.client("lambda").invoke(FunctionName=function, Payload=b"{}")
+
+        def swept() -> bool:
+            answer = self.account.client("lambda").invoke(FunctionName=function, Payload=b"{}")
+            return "skipped" not in json.loads(answer["Payload"].read())
+
+        if not self.eventually(swept, self.pace.mail):
+            raise CheckFailedError(f"{function} says for {self.pace.mail:.0f} s that another sweep is at it")
 
     # Pushes and what comes of them
 
