@@ -40,6 +40,7 @@ down: $(TOOLS) ## Nothing is left of it
 bench: $(TOOLS) ## What the figures in docs/performance.md come from
 	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group bench
 	@.venv/bin/python -m bench
+	@.venv/bin/python -m bench.mutants
 
 verify-aws: $(TOOLS) ## Everything in your AWS account, under a name of its own; some cents. ARGS="--only first-push"
 	@$(PORTCALL) verify-aws $(ARGS)

@@ -1,0 +1,105 @@
+"""Changes the functions in small ways, one at a time, and prints which changes no test notices.
+
+`python -m bench.mutants` tries all mutants of what has to be tested best, `--quick` one in eight of them,
+`--module healing.py` those of one file. The tests are those in tests/unit and tests/workflow.
+"""
+
+import argparse
+import hashlib
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from bench.mutants.generate import mutants
+from bench.mutants.mutant import Mutant, Result
+from bench.mutants.operators import check_examples
+from bench.mutants.report import report
+from bench.mutants.runner import FUNCTIONS, ROOT, run
+from bench.mutants.targets import SUBJECTS
+
+NOTES = ROOT / ".portcall" / "mutants"
+QUICK = 8
+
+
+def main() -> None:
+    arguments = _arguments()
+    check_examples()
+    begin = time.monotonic()
+    files = _files(arguments.module)
+    results = run(
+        lambda: [each for file in files for each in _mutants(file, arguments)],
+        tests=arguments.tests,
+        processes=arguments.processes,
+        notes=NOTES / "lines.json",
+    )
+    subjects = {_module(file): subject for file, subject in files.items()}
+    text, good = report(subjects, results, complete=not arguments.quick and not arguments.lines)
+    print(text)
+    print(f"{len(results)} mutants in {(time.monotonic() - begin) / 60:.0f} minutes", file=sys.stderr)
+    _keep(results)
+    sys.exit(0 if good else 1)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.mutants", description=__doc__)
+    parser.add_argument("--module", action="append", help="a file below functions/deployer; may be repeated")
+    parser.add_argument("--lines", help="only mutants of these lines of it, e.g. 10-25", default="")
+    parser.add_argument(
+        "--tests", nargs="+", default=["tests/unit", "tests/workflow"], help="where to look for tests"
+    )
+    parser.add_argument("--quick", action="store_true", help=f"one mutant in {QUICK}")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    return parser.parse_args()
+
+
+def _files(modules: list[str] | None) -> dict[Path, str]:
+    """Each file with its subject."""
+    subjects = {module: (module,) for module in modules} if modules else SUBJECTS
+    found = {
+        path: subject
+        for subject, globs in subjects.items()
+        for glob in globs
+        for path in sorted(FUNCTIONS.glob(glob))
+    }
+    if len({*found.values()}) < len(subjects):
+        sys.exit(f"There is no such file below {FUNCTIONS}: {sorted({*subjects} - {*found.values()})}")
+    return found
+
+
+def _module(file: Path) -> str:
+    return ".".join(("deployer", *file.relative_to(FUNCTIONS).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def _mutants(file: Path, arguments: argparse.Namespace) -> list[Mutant]:
+    name = _module(file)
+    found = list(mutants(file, name, vars(importlib.import_module(name))))
+    if arguments.lines:
+        first, _, last = arguments.lines.partition("-")
+        found = [each for each in found if {*each.lines} & {*range(int(first), int(last or first) + 1)}]
+    if arguments.quick:
+        # By what they change and not by their place, so that the same ones are chosen tomorrow.
+        found = [each for each in found if hashlib.sha256(each.after.encode()).digest()[0] % QUICK == 0]
+    return found
+
+
+def _keep(results: list[Result]) -> None:
+    NOTES.mkdir(parents=True, exist_ok=True)
+    raw = [
+        {
+            "module": each.mutant.module,
+            "operator": each.mutant.operator,
+            "line": each.mutant.lines.start,
+            "change": each.mutant.change,
+            "killer": each.killer,
+            "tests": each.tests,
+        }
+        for each in results
+    ]
+    (NOTES / "results.json").write_text(json.dumps(raw, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""A changed statement, and what became of it."""
+
+import difflib
+import re
+from dataclasses import dataclass
+
+# The killer of a mutant that never came to an end.
+TIME_OUT = "a time-out"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`before` and `after` are a whole statement at the top of the module, which begins in `begins`.
+
+    `lines` are those that a test has to run to notice: the statement inside it that was changed.
+    """
+
+    module: str
+    operator: str
+    begins: int
+    lines: range
+    before: str
+    after: str
+
+    @property
+    def diff(self) -> str:
+        """The lines that changed, with what surrounds them."""
+        lines = difflib.unified_diff(self.before.splitlines(), self.after.splitlines(), lineterm="", n=1)
+        text = "\n".join(list(lines)[2:])
+        return re.sub(r"@@ -(\d+)\S* \S+ @@", lambda found: f"@@ line {int(found[1]) + self.begins - 1}", text)
+
+    @property
+    def change(self) -> str:
+        """The lines that went and came, by which a mutant is known though others move it down the file."""
+        lines = difflib.ndiff(self.before.splitlines(), self.after.splitlines())
+        return "\n".join(f"{line[0]} {line[2:].strip()}" for line in lines if line[0] in "-+")
+
+
+@dataclass(frozen=True)
+class Result:
+    """`killer` is the test that failed, '' if none of the `tests` did, or `TIME_OUT`."""
+
+    mutant: Mutant
+    killer: str
+    tests: int

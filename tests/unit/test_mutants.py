@@ -1,0 +1,136 @@
+"""The runner of mutants, as far as it goes without Cosmic Ray: what it changes is changed, what it tells is so."""
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from bench.mutants import patch
+from bench.mutants.explained import EXPLAINED, Explained
+from bench.mutants.mutant import TIME_OUT, Mutant, Result
+from bench.mutants.report import report
+
+SOURCE = """
+from functools import cache, wraps
+
+LIMIT = 3
+
+def logged(function):
+    @wraps(function)
+    def call(*arguments):
+        return function(*arguments)
+    return call
+
+@logged
+def handler(number, more=1):
+    return number + more
+
+@cache
+def cached():
+    return "before"
+
+class Account:
+    def apps(self):
+        return [each for each in "abc"]
+
+    @property
+    def name(self):
+        return "before"
+
+RULES = (handler,)
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    path = tmp_path / "subject.py"
+    path.write_text(SOURCE)
+    found = ModuleType("deployer.subject")
+    found.__file__ = str(path)
+    exec(compile(SOURCE, str(path), "exec"), vars(found))
+    monkeypatch.setitem(sys.modules, "deployer.subject", found)
+    return found
+
+
+def test_whoever_holds_on_to_a_function_sees_the_change(module):
+    (held,) = module.RULES
+    patch.apply(module, "@logged\ndef handler(number, more=2):\n    return number - more\n")
+    assert (held(5), module.handler(5)) == (3, 3)
+
+
+def test_methods_properties_and_cached_functions_are_changed(module):
+    account = module.Account()
+    patch.apply(
+        module,
+        "class Account:\n    def apps(self):\n        return []\n    @property\n    def name(self):\n        return 'after'\n",
+    )
+    patch.apply(module, "@cache\ndef cached():\n    return 'after'\n")
+    assert (account.apps(), account.name, module.cached()) == ([], "after", "after")
+
+
+def test_who_imported_a_constant_sees_the_change_and_who_has_one_of_the_same_name_does_not(
+    module, tmp_path, monkeypatch
+):
+    others = []
+    for name, source in (("importer", "from deployer.subject import LIMIT\n"), ("namesake", "LIMIT = 3\n")):
+        other = ModuleType(f"deployer.{name}")
+        other.__file__ = str(tmp_path / f"{name}.py")
+        (tmp_path / f"{name}.py").write_text(source)
+        monkeypatch.setitem(sys.modules, f"deployer.{name}", other)
+        exec(source, vars(other))
+        others.append(other)
+    patch.apply(module, "LIMIT = 4\n")
+    assert [each.LIMIT for each in (module, *others)] == [4, 4, 3]
+
+
+def mutant(module="deployer.healing", after="    b = 3"):
+    return Mutant(
+        module,
+        "NumberReplacer",
+        10,
+        range(11, 12),
+        "def f():\n    b = 2\n    return b\n",
+        f"def f():\n{after}\n    return b\n",
+    )
+
+
+SUBJECTS = {"deployer.healing": "restarts", "deployer.retired": "switch-over"}
+EXCUSED = Explained("deployer.healing", "- b = 2\n+ b = 3", "Nobody reads it.")
+
+
+def test_each_survivor_is_shown_with_its_line():
+    text, _ = report(SUBJECTS, [Result(mutant(), "", 4)], complete=True, excused=())
+    assert (
+        "deployer.healing (NumberReplacer)\n@@ line 10\n def f():\n-    b = 2\n+    b = 3\n     return b"
+        in text
+    )
+
+
+@pytest.mark.parametrize(("killed", "good"), [(8, False), (9, True)])
+def test_nine_of_ten_mutants_of_each_subject_are_to_be_killed(killed, good):
+    results = [Result(mutant(), "a test" if number < killed else "", 1) for number in range(10)]
+    results += [Result(mutant("deployer.retired"), TIME_OUT, 1)] * 90
+    text, enough = report(SUBJECTS, results, complete=True, excused=())
+    assert enough is good
+    assert f"| restarts | 10 | {killed} | 0 | {10 - killed} | 0 | {killed}0 % |" in text
+    assert "| switch-over | 90 | 90 | 90 | 0 | 0 | 100 % |" in text
+
+
+def test_what_is_explained_does_not_count_and_is_not_shown():
+    caught = [Result(mutant(module), "a test", 1) for module in SUBJECTS]
+    text, good = report(SUBJECTS, [Result(mutant(), "", 1), *caught], complete=True, excused=(EXCUSED,))
+    assert good
+    assert "b = 3" not in text
+    assert "| restarts | 2 | 1 | 0 | 1 | 1 | 100 % |" in text
+
+
+def test_an_explanation_of_what_is_caught_or_gone_has_to_go():
+    results = [Result(mutant(module), "a test", 1) for module in SUBJECTS]
+    text, good = report(SUBJECTS, results, complete=True, excused=(EXCUSED,))
+    assert not good
+    assert "Explained, but caught or gone: deployer.healing\n- b = 2\n+ b = 3" in text
+    assert report(SUBJECTS, results, complete=False, excused=(EXCUSED,))[1]
+
+
+def test_nothing_is_explained_twice():
+    assert len({(each.module, each.change) for each in EXPLAINED}) == len(EXPLAINED)
