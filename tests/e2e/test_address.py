@@ -102,7 +102,7 @@ def test_an_app_that_dies_is_back_at_the_same_url(steady: Portcall) -> None:
     url = steady.mail("steady-app", digest).text.splitlines()[0]
     eventually(lambda: len(steady.containers("steady-app")) == 1, every=0.2)
     docker("kill", *steady.containers("steady-app"))
-    eventually(lambda: len(steady.mails("steady-app", digest)) == 2, within=30, every=0.1)
+    eventually(lambda: len(steady.mails("steady-app", digest)) == 2, within=90, every=0.1)
     mail = steady.mails("steady-app", digest)[-1]
     assert mail.subject == f"steady-app is live again: {url}"
     assert get(url) == "plain-http mortal"

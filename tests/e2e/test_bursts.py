@@ -68,7 +68,7 @@ def stopped_at_the_end(portcall: Portcall) -> Iterator[None]:
     for app in APPS:
         for task in tasks(portcall, app):
             ecs.stop_task(cluster=cluster, task=task)
-    eventually(lambda: not any(portcall.containers(app) for app in APPS), within=30, every=0.5)
+    eventually(lambda: not any(portcall.containers(app) for app in APPS), within=90, every=0.5)
 
 
 def test_of_ten_pushes_within_two_seconds_the_last_is_live_and_nothing_else_is_left(portcall: Portcall) -> None:

@@ -95,7 +95,8 @@ def test_env_points_a_shell_at_the_cloud_whatever_it_pointed_at(portcall: Portca
 def test_without_a_cloud_each_command_says_so(nowhere: Portcall) -> None:
     began = time.monotonic()
     assert sentence(nowhere.run("status")) == "The embedded cloud is not running. Start it: portcall up"
-    assert time.monotonic() - began < 4
+    # boto3 alone would try for ten seconds.
+    assert time.monotonic() - began < 9
     assert sentence(nowhere.run("env")) == "The embedded cloud is not running. Start it: portcall up"
     assert nowhere.says("inbox").strip() == "No mail yet. Push an image, and its URL arrives here."
     assert json.loads(nowhere.says("inbox", "--json")) == []

@@ -10,7 +10,7 @@ def test_an_app_whose_container_dies_is_live_again_with_a_mail_that_says_so(port
     eventually(lambda: len(portcall.containers("plain-app")) == 1, every=0.2)
     (before,) = portcall.containers("plain-app")
     docker("kill", before)
-    eventually(lambda: len(portcall.mails("plain-app", digest)) == 2, within=30, every=0.1)
+    eventually(lambda: len(portcall.mails("plain-app", digest)) == 2, within=90, every=0.1)
     mail = portcall.mails("plain-app", digest)[-1]
     assert mail.attributes == {"app": "plain-app", "outcome": "deployed"}
     assert get(mail.text.splitlines()[0]) == "plain-http mortal"
@@ -48,7 +48,7 @@ def test_an_app_whose_spot_task_is_taken_away_is_live_again_on_spot(portcall: Po
     ecs, cluster = portcall.client("ecs"), before["task_arn"].split("/")[1]
     # The embedded cloud takes this for what AWS says when it takes a task away.
     ecs.stop_task(cluster=cluster, task=before["task_arn"], reason="Your Spot Task was interrupted.")
-    mail = eventually(lambda: portcall.mails("spot-app", digest)[1:], within=30, every=0.1)[-1]
+    mail = eventually(lambda: portcall.mails("spot-app", digest)[1:], within=90, every=0.1)[-1]
     assert mail.subject.startswith("spot-app is live again: ")
     assert "Your Spot Task was interrupted" in mail.text
     (after,) = eventually(lambda: [app for app in portcall.apps("spot-app") if app["url"]], every=0.2)

@@ -39,7 +39,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
-def eventually(look: Callable[[], T | None], *, within: float = 15.0, every: float = 0.05) -> T:
+def eventually(look: Callable[[], T | None], *, within: float = 60.0, every: float = 0.05) -> T:
     """The first true value that looking gives."""
     deadline = time.monotonic() + within
     while True:
@@ -366,7 +366,12 @@ def start_cloud(
         except OSError:
             return False
 
-    eventually(answers, within=30)
+    try:
+        eventually(answers, within=120)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
     return cloud
 
 

@@ -96,7 +96,7 @@ def test_a_capacity_provider_that_a_task_runs_on_is_not_taken_away(cloud: Cloud)
     ecs = cloud.client("ecs")
     ecs.create_cluster(clusterName="busy", capacityProviders=["FARGATE"])
     repository = cloud.repository()
-    cloud.push(repository, ["sleep", "60"], tag="latest")
+    cloud.push(repository, ["sleep", "3600"], tag="latest")
     subnet = cloud.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
     task = ecs.run_task(
         cluster="busy",

@@ -59,7 +59,7 @@ def test_an_image_that_was_deleted_cannot_be_pulled_though_the_engine_has_it(clo
 def test_a_damaged_layer_is_told_as_the_engine_tells_it(cloud: Cloud) -> None:
     repository = cloud.repository()
     damaged = gzip.compress(repository.encode() * 100)
-    cloud.push(repository, ["sleep", "60"], tag="latest", layer=damaged)
+    cloud.push(repository, ["sleep", "3600"], tag="latest", layer=damaged)
     task = cloud.await_task(cloud.run(cloud.define(cloud.image(repository, ":latest")))["taskArn"], "STOPPED")
     assert task["stoppedReason"].startswith("CannotPullContainerError: ref pull has been retried 1 time(s): ")
     assert "layer" in task["stoppedReason"]

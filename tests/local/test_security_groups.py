@@ -132,7 +132,7 @@ def test_cloudformation_cannot_delete_a_group_that_a_rule_names(cloud: Cloud, ne
 def test_a_task_is_in_all_its_groups_and_they_stay_until_it_has_gone(cloud: Cloud, network: Network) -> None:
     ec2, ecs, groups = cloud.client("ec2"), cloud.client("ecs"), [network.group(), network.group()]
     repository = cloud.repository()
-    cloud.push(repository, ["sleep", "60"], tag="latest")
+    cloud.push(repository, ["sleep", "3600"], tag="latest")
     arn = ecs.run_task(
         cluster="default",
         taskDefinition=cloud.define(cloud.image(repository, ":latest"), stopTimeout=2),

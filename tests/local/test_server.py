@@ -56,7 +56,7 @@ def test_a_taken_port_is_one_sentence_and_exit_code_1(cloud: Cloud, tmp_path: Pa
 
 def test_another_cloud_leaves_this_ones_containers_and_nothing_of_its_own(cloud: Cloud, tmp_path: Path) -> None:
     repository = cloud.repository()
-    cloud.push(repository, ["sleep", "60"], tag="latest")
+    cloud.push(repository, ["sleep", "3600"], tag="latest")
     arn = cloud.run(cloud.define(cloud.image(repository, ":latest"), stopTimeout=2))["taskArn"]
     cloud.await_task(arn, "RUNNING")
     other = start_cloud(tmp_path)
@@ -67,7 +67,7 @@ def test_another_cloud_leaves_this_ones_containers_and_nothing_of_its_own(cloud:
         events.put_rule(Name="stops", EventPattern=json.dumps({"detail": {"desiredStatus": ["STOPPED"]}}))
         events.put_targets(Rule="stops", Targets=[{"Id": "it", "Arn": topic}])
         repository = other.repository()
-        other.push(repository, ["sleep", "60"], tag="latest")
+        other.push(repository, ["sleep", "3600"], tag="latest")
         other.await_task(other.run(other.define(other.image(repository, ":latest")))["taskArn"], "RUNNING")
         _, function_process = other.invoke(
             other.function("import os\ndef handler(e, c):\n    return os.getpid()\n"),

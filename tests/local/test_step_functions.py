@@ -109,7 +109,7 @@ def test_a_function_that_fails_fails_its_callback_task_at_once(cloud: Cloud) -> 
     started = time.monotonic()
     outcome = cloud.outcome(cloud.execute(machine(callback(cloud.function(RAISE)))))
     assert (outcome["status"], outcome["error"]) == ("FAILED", "NoSuchImage")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 def test_a_token_works_once(cloud: Cloud, keeper: str) -> None:
@@ -151,7 +151,8 @@ def test_a_retry_waits_no_longer_than_max_delay_seconds(cloud: Cloud) -> None:
     function = cloud.function(RAISE)
     started = time.monotonic()
     cloud.outcome(cloud.execute(machine(task(function, Retry=[{**retry, "MaxAttempts": 2}]))))
-    assert 3 <= time.monotonic() - started < 10
+    # Without the limit the second pause is 30 s.
+    assert 3 <= time.monotonic() - started < 25
 
 
 def test_a_state_machine_that_takes_too_long_has_timed_out_and_stays_so(cloud: Cloud, keeper: str) -> None:

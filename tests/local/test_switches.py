@@ -28,7 +28,7 @@ def cloud(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
 @pytest.fixture
 def definition(cloud: Cloud) -> str:
     repository = cloud.repository()
-    digest = cloud.push(repository, ["sleep", "60"])
+    digest = cloud.push(repository, ["sleep", "3600"])
     return cloud.define(cloud.image(repository, f"@{digest}"))
 
 
@@ -131,16 +131,19 @@ def test_above_the_quota_a_200_says_no(cloud: Cloud, definition: str):
 
 
 def test_above_the_concurrency_calls_are_throttled_and_events_wait(cloud: Cloud):
-    busy, marks = cloud.function(WAITS), cloud.function(MARKS)
+    busy, marks = cloud.function(WAITS, Timeout=30), cloud.function(MARKS)
     logs = cloud.client("logs")
-    threads = [threading.Thread(target=cloud.invoke, args=(busy, 2)) for _ in range(2)]
+    threads = [threading.Thread(target=cloud.invoke, args=(busy, 10)) for _ in range(2)]
     for thread in threads:
         thread.start()
-    time.sleep(0.7)
     # As the workflow calls it, without retries.
     task = {"Type": "Task", "Resource": busy, "End": True}
-    ended = cloud.outcome(cloud.execute({"StartAt": "Ask", "States": {"Ask": task}}))
-    assert (ended["status"], ended["error"]) == ("FAILED", "Lambda.TooManyRequestsException")
+
+    def throttled() -> bool:
+        ended = cloud.outcome(cloud.execute({"StartAt": "Ask", "States": {"Ask": task}}))
+        return ended.get("error") == "Lambda.TooManyRequestsException"
+
+    eventually(throttled, within=9)
     cloud.client("lambda").invoke(FunctionName=marks, InvocationType="Event", Payload="null")
     for thread in threads:
         thread.join()

@@ -63,7 +63,7 @@ def start(cloud: Cloud, role: str, command: list[str], **secrets: str) -> str:
 
 def reason(cloud: Cloud, role: str, **secrets: str) -> str:
     """Why such a task does not start."""
-    task = cloud.await_task(start(cloud, role, ["sleep", "60"], **secrets), "STOPPED")
+    task = cloud.await_task(start(cloud, role, ["sleep", "3600"], **secrets), "STOPPED")
     assert task["stopCode"] == "TaskFailedToStart"
     assert "exitCode" not in task["containers"][0]
     assert task["stoppedReason"].startswith(NOT_RETRIEVED)
@@ -119,7 +119,7 @@ def test_a_role_that_may_not_read_the_parameter_starts_nothing(cloud: Cloud, par
 )
 def test_a_role_that_may_not_pull_or_log_starts_nothing(cloud: Cloud, missing: str, action: str) -> None:
     given = [statement for name, statement in STARTS.items() if name != missing]
-    task = cloud.await_task(start(cloud, cloud.role("ecs-tasks", *given), ["sleep", "60"]), "STOPPED")
+    task = cloud.await_task(start(cloud, cloud.role("ecs-tasks", *given), ["sleep", "3600"]), "STOPPED")
     assert task["stopCode"] == "TaskFailedToStart"
     assert f"is not authorized to perform: {action} on resource: " in task["stoppedReason"]
 
