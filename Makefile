@@ -3,7 +3,7 @@
 PORTCALL := .venv/bin/portcall
 TOOLS := .venv/.ready
 
-.PHONY: demo test check tools up down bench verify-aws clean help
+.PHONY: demo test unit check tools up down bench verify-aws clean help
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,9 @@ test: $(TOOLS) ## All tests: unit, workflow, local, e2e
 	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 2 --dist loadfile tests/unit tests/workflow
 	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 2 --dist loadfile tests/local tests/e2e
 	-@.venv/bin/python -m bench.permissions --parts .portcall/iam-decisions # reports; a few parts have no test yet
+
+unit: $(TOOLS) ## Unit and workflow tests alone, the fastest verdict. ARGS="-k stable_url" for some
+	@.venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow $(ARGS)
 
 check: $(TOOLS) ## Format, lint, types, template; changes nothing
 	@.venv/bin/ruff format --check .

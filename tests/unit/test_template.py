@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,23 @@ def test_every_parameter_has_words_and_a_default():
 
 def test_the_email_is_asked_for_first():
     assert next(iter(TEMPLATE["Parameters"])) == "Email"
+
+
+def test_the_console_asks_for_six_parameters_first_and_for_each_once():
+    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    first, *others = [(group["Label"]["default"], group["Parameters"]) for group in groups]
+    assert first == (
+        "First",
+        ["Email", "RepositoryName", "RepositoryPattern", "AllowedCidr", "StableUrl", "Environments"],
+    )
+    assert all(label.startswith("Advanced: ") for label, _ in others)
+    asked = [name for group in groups for name in group["Parameters"]]
+    assert sorted(asked) == sorted(TEMPLATE["Parameters"])
+
+
+def test_the_stack_tells_its_version():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert TEMPLATE["Metadata"]["Portcall"]["Version"] == TEMPLATE["Outputs"]["Version"]["Value"] == version
 
 
 def test_every_output_says_what_to_do_with_it():

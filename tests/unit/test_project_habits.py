@@ -1,0 +1,73 @@
+"""What a project that others join needs is there, and does what `make` and `.ci/run` do."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def parsed(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def test_ci_runs_what_a_laptop_runs() -> None:
+    workflow = parsed(".github/workflows/ci.yml")
+    assert workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    assert job["timeout-minutes"] <= 60
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert (ROOT / ".ci/run").stat().st_mode & 0o100
+
+
+def test_an_action_is_named_by_its_commit() -> None:
+    uses = re.findall(r"uses: (\S+)", (ROOT / ".github/workflows/ci.yml").read_text())
+    assert uses
+    assert [each for each in uses if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each)] == []
+
+
+def test_every_dependency_is_kept_up_to_date() -> None:
+    updates = parsed(".github/dependabot.yml")["updates"]
+    watched = {
+        (each["package-ecosystem"], folder.strip("/"))
+        for each in updates
+        for folder in each.get("directories") or [each["directory"]]
+    }
+    kinds = {"uv.lock": "uv", "Dockerfile": "docker"}
+    own = [path for name in kinds for path in ROOT.rglob(name)]
+    wanted = {
+        (kinds[path.name], "" if path.parent == ROOT else path.parent.relative_to(ROOT).as_posix())
+        for path in own
+        if not {".venv", "tests", ".portcall", ".aws-sam"} & set(path.relative_to(ROOT).parts)
+    }
+    assert wanted <= watched
+    assert {("github-actions", ""), ("pip", "flask_app")} <= watched
+    for _, folder in watched:
+        assert (ROOT / folder).is_dir()
+
+
+def test_a_commit_is_held_to_the_tools_of_the_lock_file() -> None:
+    hooks = [hook for repo in parsed(".pre-commit-config.yaml")["repos"] for hook in repo["hooks"]]
+    assert all(hook["language"] == "system" and hook["entry"].startswith(".venv/bin/") for hook in hooks)
+    assert {hook["entry"].split()[0].rpartition("/")[2] for hook in hooks} == {"ruff", "mypy", "cfn-lint"}
+
+
+def test_the_dev_container_has_what_the_demo_needs() -> None:
+    text = (ROOT / ".devcontainer/devcontainer.json").read_text()
+    container = json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
+    assert (container["privileged"], container["remoteUser"]) == (True, "root")
+    assert container["postCreateCommand"] == "make tools"
+    dockerfile = (ROOT / ".devcontainer" / container["build"]["dockerfile"]).read_text()
+    for package in ("docker.io", "docker-cli", "iptables", "cgroupfs-mount", "git", "make"):
+        assert re.search(rf"\s{re.escape(package)}\s", dockerfile), package
+
+
+def test_an_issue_is_asked_for_what_helps() -> None:
+    for path in sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.md")):
+        _, header, body = path.read_text().split("---\n", 2)
+        assert {"name", "about", "labels"} <= set(yaml.safe_load(header)), path
+        assert "**" in body
+    assert "SECURITY.md" in (ROOT / ".github/ISSUE_TEMPLATE/bug.md").read_text()
