@@ -22,7 +22,9 @@ class Account:
     `read` are the watched repositories whose images could be listed, `listed_at` is when (UNIX seconds).
     `missed` counts the pushes that were deployed because their events were lost. `started` has the `startedBy`
     of every running task; it and `tasks` are None if ECS could not list them.
-    `listed` are the apps of the ledger. `incomplete` says that something could not be listed.
+    `listed` are the apps of the ledger. `incomplete` says that something could not be listed. Of the apps that
+    were looked at so far, `ports` are those of the current deployments, and `to_come` says that one is under
+    way.
     """
 
     since: int
@@ -38,6 +40,8 @@ class Account:
     slots: set[str] = field(default_factory=set)
     started: set[str] | None = None
     incomplete: bool = False
+    ports: set[int] = field(default_factory=set)
+    to_come: bool = False
 
     def apps(self) -> list[str]:
         """Every app of which anything is known."""
@@ -141,6 +145,8 @@ def of_app(app: str, account: Account) -> Facts:
         restarting = any(each.restart and not each.outcome for each in again)
         task = None if restarting else ecs.describe_task(cluster=settings().cluster, task=current.task)
         facts = dataclasses.replace(facts, restarting=restarting, task=task)
+    account.ports |= current.ports if current else set()
+    account.to_come |= facts.to_come
     return facts
 
 

@@ -296,7 +296,7 @@ def test_the_same_sweep_next_time_tells_what_could_not_be_told(deploy, world, pu
 def test_the_security_group_of_a_deployment_goes_with_its_task(deploy, world, push, sweep):
     world.configuration = {"Cmd": ["app"], "ExposedPorts": {"8080/tcp": {}, "9090/tcp": {}}}
     under_way: list[list[str]] = []
-    shared = ec2.Group("sg-shared", "", "")
+    shared = ec2.Group("sg-shared", "", "", frozenset({8080}))
     world.groups = [shared, *(ec2.Group(f"sg-{n}", "flask-app", f"push-{n}") for n in (1, 2))]
     world.faults["run_task"] = [lambda: (sweep(), under_way.append(list(world.removed)))]
     deploy(push(1))

@@ -64,8 +64,7 @@ def hold_rules(*, stack: str, cidr: str, probe_group: str) -> list[str]:
     """
     changed = []
     for group in _groups(stack):
-        ports = sorted({rule["FromPort"] for rule in group["IpPermissions"] if rule.get("FromPort")})
-        if _set_rules(group, _wanted(ports, cidr, probe_group)):
+        if _set_rules(group, _wanted(_ports(group), cidr, probe_group)):
             changed.append(str(group["GroupId"]))
     return changed
 
@@ -132,6 +131,10 @@ def _group_named(name: str, vpc: str) -> dict[str, Any]:
     return group
 
 
+def _ports(group: dict[str, Any]) -> list[int]:
+    return sorted({rule["FromPort"] for rule in group["IpPermissions"] if rule.get("FromPort")})
+
+
 def _groups(stack: str) -> list[dict[str, Any]]:
     filters = [{"Name": "tag:portcall:stack", "Values": [stack]}]
     with errors_as_ours():
@@ -156,15 +159,18 @@ class Group:
     id: str
     app: str
     deployment: str
+    # Those that are open.
+    ports: frozenset[int] = frozenset()
 
 
 def groups_of(*, stack: str) -> list[Group]:
     """The security groups that `open_ports` made for a stack."""
-    found = _groups(stack)
-    tags = {each["GroupId"]: {tag["Key"]: tag["Value"] for tag in each["Tags"]} for each in found}
-    return [
-        Group(group, app_tags.app(named), named.get("portcall:deployment", "")) for group, named in tags.items()
-    ]
+    groups = []
+    for each in _groups(stack):
+        tags = {tag["Key"]: tag["Value"] for tag in each["Tags"]}
+        app, deployment = app_tags.app(tags), tags.get("portcall:deployment", "")
+        groups.append(Group(each["GroupId"], app, deployment, frozenset(_ports(each))))
+    return groups
 
 
 def delete_group(group: str) -> bool:

@@ -57,6 +57,11 @@ class Current:
     version: int = 0
 
     @property
+    def ports(self) -> frozenset[int]:
+        """Those that its image names."""
+        return frozenset(self.image.get("ports", ()))
+
+    @property
     def stable_url(self) -> Address | None:
         """The address that is the app's, None if it has none or is about to lose it."""
         return self.address if self.address and self.address.url == self.url else None

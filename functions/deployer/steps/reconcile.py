@@ -4,7 +4,7 @@ import time
 import uuid
 from typing import Any
 
-from deployer import mailing, sweep_acts, sweep_facts
+from deployer import mailing, sweep_acts, sweep_facts, sweep_groups
 from deployer.aws import ec2, ledger
 from deployer.domain.sweep import Act, DeployPush, EndApp, decide
 from deployer.observe import count, logger
@@ -47,8 +47,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         done: dict[str, Any] = {}
         after = _look_after_all(account, sweep.after, name, done)
         _let_in_whom_the_parameters_name()
-        if account.started is not None:
-            _remove_groups(account.started)
+        sweep_groups.remove_unneeded(account, looked_at_all=not after)
         if after or account.incomplete:
             logger.error("The sweep did not look at everything", extra={"after": after})
             count(UNFINISHED)
@@ -120,12 +119,3 @@ def _let_in_whom_the_parameters_name() -> None:
     changed = ec2.hold_rules(stack=config.stack, cidr=config.cidr, probe_group=config.probe_group)
     if changed:
         logger.warning("Security groups let in others than AllowedCidr says", extra={"groups": changed})
-
-
-def _remove_groups(started: set[str]) -> None:
-    """The security group that a deployment has to itself goes with its task; one still in use stays."""
-    for group in ec2.groups_of(stack=settings().stack):
-        if group.deployment and group.deployment not in started:
-            open_ones = ledger.open_deployments(table=settings().ledger, app=group.app)
-            if not any(each.deployment == group.deployment and not each.outcome for each in open_ones):
-                ec2.delete_group(group.id)

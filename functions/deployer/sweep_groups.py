@@ -1,0 +1,43 @@
+"""Removes security groups that no app needs any more. EC2 keeps one that a network interface still uses."""
+
+from deployer.aws import ec2, ledger
+from deployer.observe import logger
+from deployer.settings import settings
+from deployer.sweep_facts import Account
+
+
+def remove_unneeded(account: Account, *, looked_at_all: bool) -> None:
+    """To be called when the apps have been looked at.
+
+    A group that a deployment has to itself goes with its task. One that apps share goes with the last app on
+    its port, but only if this sweep knows of every app, and if no deployment is under way: it might be about
+    to use the group. Should one begin at this very moment, RunTask makes the group again.
+    """
+    if account.started is None:
+        return
+    for group in ec2.groups_of(stack=settings().stack):
+        if group.deployment:
+            unneeded = group.deployment not in account.started and not _is_under_way(group)
+        else:
+            unneeded = looked_at_all and not account.incomplete and _no_app_needs(group, account)
+        if unneeded and ec2.delete_group(group.id):
+            logger.info("Removed a security group", extra={"group": group.id, "ports": sorted(group.ports)})
+
+
+def _is_under_way(group: ec2.Group) -> bool:
+    open_ones = ledger.open_deployments(table=settings().ledger, app=group.app)
+    return any(each.deployment == group.deployment and not each.outcome for each in open_ones)
+
+
+def _no_app_needs(group: ec2.Group, account: Account) -> bool:
+    """By what this sweep has seen, and then by what the ledger says now: the sweep may have taken minutes."""
+    if account.to_come or group.ports & account.ports:
+        return False
+    table = settings().ledger
+    for app in {*account.apps(), *ledger.apps(table=table)}:
+        if any(each.to_come for each in ledger.open_deployments(table=table, app=app)):
+            return False
+        current = ledger.current(table=table, app=app)
+        if current and not group.ports.isdisjoint(current.ports):
+            return False
+    return True
