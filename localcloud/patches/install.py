@@ -8,7 +8,7 @@ from localcloud.options import Settings
 from localcloud.patches import switched
 from localcloud.patches.apigateway import http_api_mappings, http_apis
 from localcloud.patches.aws_lambda import async_invocations, lambda_runtime
-from localcloud.patches.cloudformation import resource_checks
+from localcloud.patches.cloudformation import conditions, resource_checks
 from localcloud.patches.ec2 import network_interfaces, security_groups
 from localcloud.patches.ecr import (
     ecr_events,
@@ -77,6 +77,7 @@ PATCHES = (
     iam_decisions,
     yaml_definition,
     definition_checks,
+    conditions,
     resource_checks,
 )
 

@@ -1,0 +1,42 @@
+"""Conditions may split and build strings, as with CloudFormation; MiniStack knows `Ref` and `Fn::Select`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ministack.services.cloudformation import changesets, engine, handlers, stacks
+
+from localcloud.options import Settings
+from localcloud.patches.patch import Function, wrap
+
+
+def install(settings: Settings) -> None:
+    for module in (engine, changesets, handlers, stacks):
+        wrap(module, "_evaluate_conditions", _with_strings)
+
+
+def _with_strings(original: Function) -> Function:
+    def evaluate_conditions(template: dict[str, Any], parameters: dict[str, Any]) -> Any:
+        values = {name: str(each["Value"]) for name, each in parameters.items()}
+        conditions = {name: _worked_out(each, values) for name, each in template.get("Conditions", {}).items()}
+        return original({**template, "Conditions": conditions}, parameters)
+
+    return evaluate_conditions
+
+
+def _worked_out(expression: Any, values: dict[str, str]) -> Any:
+    """The expression with literals in the place of `Fn::Sub` and `Fn::Split`, from the inside out."""
+    match expression:
+        case {"Fn::Sub": str(text)}:
+            return re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)
+        case {"Fn::Split": [separator, text]}:
+            inner = _worked_out(text, values)
+            if isinstance(inner, dict) and inner.get("Ref") in values:
+                inner = values[inner["Ref"]]
+            return inner.split(separator) if isinstance(inner, str) else {"Fn::Split": [separator, inner]}
+        case dict():
+            return {name: _worked_out(each, values) for name, each in expression.items()}
+        case list():
+            return [_worked_out(each, values) for each in expression]
+    return expression
