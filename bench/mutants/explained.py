@@ -15,4 +15,35 @@ class Explained(NamedTuple):
     why: str
 
 
-EXPLAINED: tuple[Explained, ...] = ()
+EXPLAINED = (
+    Explained(
+        "deployer.aws.ledger.bounded_sets",
+        "- for name, limit in zip(names, limits, strict=True)\n"
+        "+ for name, limit in zip(names, limits, strict=False)",
+        "Both have an entry for each set.",
+    ),
+    *(
+        Explained(
+            "deployer.aws.ledger.known_tags",
+            '- def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", seen: bool = True) -> str:\n'
+            f'+ def claim_tag(*, table: str, push: Push, as_of: int = {zero}, instead_of: str = "", seen: bool = True) -> str:',
+            "The time of the push is later than any of these.",
+        )
+        for zero in (1, -1)
+    ),
+    Explained(
+        "deployer.aws.ledger.push_order",
+        '- ConditionExpression="attribute_not_exists(last_number) OR last_number < :sequence",\n'
+        '+ ConditionExpression="attribute_not_exists(last_number) OR last_number <= :sequence",',
+        "No two pushes have the same number, and one push notes the same twice.",
+    ),
+    *(
+        Explained(
+            "deployer.aws.ledger.push_order",
+            '- return int(max(order.get("last_number", 0), order.get("last_admitted", 0)))\n'
+            f'+ return int(max(order.get("last_number", {one}), order.get("last_admitted", {other})))',
+            "The other one is 0 then.",
+        )
+        for one, other in ((-1, 0), (0, -1))
+    ),
+)

@@ -40,7 +40,7 @@ def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", s
 
     `as_of` is when that was `seen` (UNIX seconds), or the push's own time. What was not seen to be so counts
     only where nothing later is known. Returns '', or the deployment that deals with this very push already; in
-    place of `instead_of`, an attempt before it, this one may.
+    place of `instead_of`, an attempt before it, or of nobody, this one may.
     """
     now = int(time.time())
     pushed_at = min(push.pushed_at, now)
@@ -53,8 +53,8 @@ def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", s
                     "SET digest = :digest, as_of = :as_of, deployment = :this, expires_at = :expires"
                 ),
                 ConditionExpression=(
-                    "attribute_not_exists(pk) OR as_of < :pushed_at OR deployment IN (:this, :before)"
-                    + (" OR digest <> :digest" if seen else "")
+                    "attribute_not_exists(pk) OR as_of < :pushed_at OR deployment = :this"
+                    + (" OR deployment IN (:before, :nobody) OR digest <> :digest" if seen else "")
                 ),
                 ExpressionAttributeValues=wire(
                     {
@@ -62,16 +62,16 @@ def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", s
                         ":as_of": max(as_of, pushed_at),
                         ":pushed_at": pushed_at,
                         ":this": push.deployment,
-                        ":before": instead_of,
                         ":expires": now + KEEP,
                     }
+                    | ({":before": instead_of, ":nobody": ""} if seen else {})
                 ),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
     except AwsRefusedError as error:
         if code_of(error) != CONDITION_FAILED:
             raise
-        return str(plain(answer_of(error)["Item"])["deployment"]) or "Another deployment"
+        return str(plain(answer_of(error)["Item"])["deployment"])
     return ""
 
 
