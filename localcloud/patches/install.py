@@ -22,7 +22,6 @@ from localcloud.patches.ecr import (
 from localcloud.patches.ecs import (
     capacity_providers,
     client_token,
-    definition_checks,
     docker_client,
     ecs_events,
     ecs_role,
@@ -38,7 +37,7 @@ from localcloud.patches.eventbridge import events
 from localcloud.patches.iam import iam_decisions, iam_requests, service_roles
 from localcloud.patches.sns import mailbox
 from localcloud.patches.ssm import parameter_paths
-from localcloud.patches.step_functions import step_functions, yaml_definition
+from localcloud.patches.step_functions import definition_checks, step_functions, yaml_definition
 
 # A later patch goes around an earlier one of the same function: events tell what the others have written.
 PATCHES = (

@@ -1,4 +1,11 @@
-"""What `localcloud.switches` switches on."""
+"""What `localcloud.switches` switches on.
+
+MiniStack: answers at once and consistently, and has no quotas.
+AWS: is eventually consistent, delivers events late and twice, and has quotas.
+    https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+Upstream: none known
+Kind: option (PORTCALL_SWITCHES)
+"""
 
 from __future__ import annotations
 

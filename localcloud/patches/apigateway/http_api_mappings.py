@@ -1,6 +1,10 @@
-"""Targets of HTTP APIs: MiniStack makes no parts for one, and moves none.
+"""Targets of HTTP APIs: quick create.
 
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop.html (quick create)
+MiniStack: makes no integration, route and stage for an API with a target, and UpdateApi moves none.
+AWS: makes all three, and keeps them at the API's target.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop.html
+Upstream: none known
+Kind: option (StableUrl)
 """
 
 from __future__ import annotations

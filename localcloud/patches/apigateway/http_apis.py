@@ -1,8 +1,14 @@
-"""HTTP APIs at an address that opens, and whole answers: MiniStack's names resolve in browsers and curl alone.
+"""HTTP APIs at an address that opens, and whole answers.
 
 Each API gets an address of its own in 127.0.0.0/8, all of which is this machine on Linux, and the cloud's port.
-So its paths are the app's own (no prefix, nothing of the cloud's), and its cookies are no other app's. What the
-app answers comes through, where MiniStack follows redirects and keeps nothing but the content type.
+So its paths are the app's own (no prefix, nothing of the cloud's), and its cookies are no other app's.
+
+MiniStack: serves APIs at names that only browsers and curl resolve, follows redirects itself, and keeps nothing
+    of an answer's headers but the content type.
+AWS: gives each API a name that resolves, and passes on what the app answers.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-http.html
+Upstream: none known
+Kind: option (StableUrl)
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""Asynchronous invocations that wait when Lambda is busy: MiniStack drops those of EventBridge."""
+"""Asynchronous invocations that wait when Lambda is busy.
+
+MiniStack: drops an event of EventBridge for which no function is free.
+AWS: keeps a throttled event for up to six hours.
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
+Upstream: none known
+Kind: fidelity
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Lambda functions on a Python and in an environment of their own: MiniStack's run in its own."""
+"""Lambda functions on a Python and in an environment of their own.
+
+MiniStack: runs them on its own Python, with its own packages and environment.
+AWS: runs them on a Python that has boto3, with the function's environment and its role's credentials.
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
+Upstream: none known
+Kind: core
+"""
 
 from __future__ import annotations
 

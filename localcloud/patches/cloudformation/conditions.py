@@ -1,4 +1,11 @@
-"""Conditions may split and build strings, as with CloudFormation; MiniStack knows `Ref` and `Fn::Select`."""
+"""Conditions of a template that split and build strings.
+
+MiniStack: knows Ref and Fn::Select in conditions.
+AWS: knows Fn::Sub and Fn::Split as well.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-conditions.html
+Upstream: none known
+Kind: core
+"""
 
 from __future__ import annotations
 

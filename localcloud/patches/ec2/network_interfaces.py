@@ -1,4 +1,11 @@
-"""A network interface with a public IP for each awsvpc task: MiniStack's tasks have an address only."""
+"""A network interface with a public IP for each task.
+
+MiniStack: gives a task an address, but no interface that EC2 knows.
+AWS: attaches an interface, which DescribeNetworkInterfaces shows with its public IP.
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html
+Upstream: none known
+Kind: core
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,13 @@
-"""*ECR Image Action* events: MiniStack's registry and ECR API send none.
+"""*ECR Image Action* events.
 
-Nor does ECR for a push that changes nothing, of a digest to which its tag points already: clients see that by
+ECR sends none for a push that changes nothing, of a digest to which its tag points already: clients see that by
 a HEAD before they push, and PutImage refuses it.
+
+MiniStack: sends none, neither from its registry nor from its ECR API.
+AWS: sends one for each tag that is pushed or deleted.
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
+Upstream: none known
+Kind: core
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""Image ids as ECR answers them: MiniStack keeps tags that moved on, and deletes an image by any tag of it."""
+"""Image ids as ECR answers them.
+
+MiniStack: keeps tags that have moved on, and deletes an image by any tag of it.
+AWS: moves a tag to the image pushed last, and deletes an image with its last tag.
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html
+Upstream: none known
+Kind: fidelity
+"""
 
 from __future__ import annotations
 

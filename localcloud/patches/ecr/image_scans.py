@@ -1,4 +1,4 @@
-"""ECR's basic image scans, which MiniStack lacks. A file that a person writes says what they find.
+"""ECR's basic image scans. A file that a person writes says what they find.
 
 It is `findings.json` in the cloud's state folder, and read at each scan. It maps a digest, or a pattern of
 ``repository`` or ``repository:tag``, to what a scan of such an image comes to; the first that fits counts:
@@ -7,6 +7,12 @@ It is `findings.json` in the cloud's state folder, and read at each scan. It map
      "team/*": {"status": "FAILED"}}
 
 ``status`` may be any that ECR has; with IN_PROGRESS the scan never ends. Without the file nothing is found.
+
+MiniStack: has no scans.
+AWS: scans on push, and says so by DescribeImageScanFindings and an event.
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-basic.html
+Upstream: none known
+Kind: option (BlockOnFindings)
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""A GetDownloadUrlForLayer URL that resolves: MiniStack's points to the real ECR."""
+"""GetDownloadUrlForLayer's URL.
+
+MiniStack: answers with one that points to the real ECR.
+AWS: answers with one from which the layer can be had.
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html
+Upstream: none known
+Kind: core
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,13 @@
-"""Lifecycle policies of ECR: MiniStack keeps them, and expires nothing.
+"""Lifecycle policies of ECR.
 
 What a policy expires goes with the next push to its repository. ECR takes up to a day for that, and documents
 no event of it on EventBridge, so none is sent.
-https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
+
+MiniStack: keeps policies, and expires nothing.
+AWS: expires images within a day.
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
+Upstream: none known
+Kind: fidelity
 """
 
 from __future__ import annotations

@@ -1,7 +1,13 @@
-"""Repositories that ECR creates on push by a repository creation template; MiniStack knows neither.
+"""Repositories that ECR creates on push by a repository creation template.
 
 A push to a repository that is not there is refused as ever unless a template is for it: of those with
 CREATE_ON_PUSH the one with the longest prefix, where ROOT is the prefix of all.
+
+MiniStack: knows no templates, and creates no repository on push.
+AWS: creates it by the template with the longest prefix that fits.
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-creation-templates.html
+Upstream: none known
+Kind: option (CreateRepositories)
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""Capacity providers of a cluster: MiniStack runs a task on any, and CloudFormation knows none."""
+"""Capacity providers of a cluster.
+
+MiniStack: runs a task on any, and its CloudFormation has no AWS::ECS::ClusterCapacityProviderAssociations.
+AWS: refuses what is not associated with the cluster, and to remove what tasks run on.
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html
+Upstream: none known
+Kind: core
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""RunTask's ``clientToken``: MiniStack ignores it and starts a second task."""
+"""RunTask's ``clientToken``.
+
+MiniStack: ignores it, and starts a second task.
+AWS: answers with the task that it has started for the token.
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ECS_Idempotency.html
+Upstream: none known
+Kind: fidelity
+"""
 
 from __future__ import annotations
 

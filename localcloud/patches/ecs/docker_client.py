@@ -1,4 +1,11 @@
-"""Images of the account's own ECR: MiniStack's Docker client would ask the real one for them."""
+"""Images of the account's own ECR.
+
+MiniStack: has Docker ask the real ECR for them.
+AWS: pulls them from the account's registry.
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html
+Upstream: none known
+Kind: core
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""*ECS Task State Change* events: MiniStack sends none."""
+"""*ECS Task State Change* events.
+
+MiniStack: sends none.
+AWS: sends one for each change of a task, with a version that grows.
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html
+Upstream: none known
+Kind: core
+"""
 
 from __future__ import annotations
 

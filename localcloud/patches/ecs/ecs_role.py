@@ -4,6 +4,12 @@ ECS makes the role when the account's first cluster is made. Until IAM knows it 
 refused: capacity providers and tasks. CloudFormation waits as long for each role that it makes itself, but not
 for this one.
 https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/818
+
+MiniStack: knows no such role.
+AWS: makes it with the account's first cluster.
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html
+Upstream: none known
+Kind: option (switch ecs-role-late)
 """
 
 from __future__ import annotations

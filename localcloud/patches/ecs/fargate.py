@@ -1,4 +1,11 @@
-"""Containers as Fargate starts them: MiniStack sets no limits and runs what was built for another CPU."""
+"""Containers as Fargate starts them.
+
+MiniStack: sets no limits, and runs what was built for another CPU.
+AWS: gives a task its CPU and memory, and refuses an image without the platform.
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+Upstream: none known
+Kind: fidelity
+"""
 
 from __future__ import annotations
 

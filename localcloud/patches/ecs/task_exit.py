@@ -1,4 +1,11 @@
-"""How a container ended: MiniStack takes one that is gone for a running one, and knows no out-of-memory."""
+"""How a container ended.
+
+MiniStack: reports removed containers as running, and does not detect OOM kills.
+AWS: reports the exit code, and OutOfMemoryError.
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+Upstream: none known
+Kind: fidelity
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,11 @@
-"""One revision of a family at a time: MiniStack registers as many at once as are asked for.
+"""One revision of a family at a time.
 
-https://github.com/hashicorp/terraform-provider-aws/issues/9777
+MiniStack: registers as many at once as are asked for.
+AWS: answers ClientException: Too many concurrent attempts to create a new revision.
+    https://github.com/hashicorp/terraform-provider-aws/issues/9777
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
+Upstream: none known
+Kind: fidelity
 """
 
 from __future__ import annotations

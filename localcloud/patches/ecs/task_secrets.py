@@ -1,7 +1,10 @@
-"""Secrets of containers from Parameter Store: MiniStack asks no role for them, and hands out ciphertext.
+"""Secrets of containers from Parameter Store.
 
-The reasons are Fargate's:
-https://docs.aws.amazon.com/AmazonECS/latest/developerguide/resource-initialization-error.html
+MiniStack: asks no role for them, and hands out ciphertext.
+AWS: reads them as the execution role, decrypted, and stops a task whose role may not.
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/resource-initialization-error.html
+Upstream: none known
+Kind: option (parameters of an app)
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""Delivers events of ``aws.*`` sources, which PutEvents refuses over the wire as AWS does."""
+"""Delivers events of ``aws.*`` sources.
+
+MiniStack: has no way in for them but PutEvents, which refuses them over the wire.
+AWS: refuses them over the wire as well; its services send them inside.
+    https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+Upstream: none known
+Kind: core
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,12 @@
 
 A line is a call with the statements that decided it. `test` in the folder, if somebody writes it, says on whose
 behalf. Calls that differ in nothing but ids are written once.
+
+MiniStack: forgets which statements decided.
+AWS: tells it to nobody either; the tests ask which permissions they need.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+Upstream: none known
+Kind: option (PORTCALL_IAM_DECISIONS)
 """
 
 from __future__ import annotations

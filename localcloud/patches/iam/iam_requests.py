@@ -1,7 +1,12 @@
-"""What a call is about, for IAM: MiniStack checks ECS calls against their cluster, and knows no log streams.
+"""What a call is about, for IAM.
 
-Resources, condition keys and the actions that a call needs besides its own are those of
-https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+Resources, condition keys and the actions that a call needs besides its own are those of the link below.
+
+MiniStack: checks ECS calls against their cluster, and knows no log streams and few condition keys.
+AWS: checks each call against its resource, with the service's condition keys.
+    https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+Upstream: none known
+Kind: core
 """
 
 from __future__ import annotations

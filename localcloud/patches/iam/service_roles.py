@@ -1,4 +1,11 @@
-"""What one service may do to another: MiniStack's services reach each other without asking IAM."""
+"""What one service may do to another.
+
+MiniStack: lets its services reach each other without asking IAM.
+AWS: asks the role, or the resource's policy, for each such call.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_terms-and-concepts.html
+Upstream: none known
+Kind: fidelity
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,13 @@
-"""Email of SNS, a stub in MiniStack: each message goes into a Maildir, and on to SMTP_HOST when that is set.
+"""Email of SNS.
 
-On AWS an email subscription waits for its owner to confirm it. Here it is confirmed at once: the inbox is a
-directory of whoever runs the embedded cloud, and there is no link to follow.
+Each message goes into a Maildir, and on to SMTP_HOST when that is set. A subscription is confirmed at once: the
+inbox is a directory of whoever runs the embedded cloud, and there is no link to follow.
+
+MiniStack: has a stub that sends nothing.
+AWS: mails a link to confirm the subscription first, and then each message.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html
+Upstream: none known
+Kind: core
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""Step Functions' failures and callbacks as on AWS: MiniStack loses error names and failed callbacks."""
+"""Step Functions' failures and callbacks.
+
+MiniStack: loses error names and failed callbacks.
+AWS: hands a function's or a callback's error name to Retry and Catch.
+    https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+Upstream: none known
+Kind: core
+"""
 
 from __future__ import annotations
 

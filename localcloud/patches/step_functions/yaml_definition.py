@@ -1,4 +1,11 @@
-"""A state machine's definition in YAML: CloudFormation takes it, MiniStack's knows JSON alone."""
+"""A state machine's definition in YAML.
+
+MiniStack: reads JSON alone.
+AWS: takes YAML as well.
+    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-statemachine.html
+Upstream: none known
+Kind: core
+"""
 
 from __future__ import annotations
 

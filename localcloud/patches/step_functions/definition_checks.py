@@ -1,4 +1,11 @@
-"""A definition that Step Functions would refuse is refused: MiniStack takes any JSON."""
+"""A definition that Step Functions would refuse is refused.
+
+MiniStack: takes any JSON.
+AWS: answers InvalidDefinition.
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+Upstream: none known
+Kind: fidelity
+"""
 
 from __future__ import annotations
 
