@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from deployer.domain import limits, operation, patterns
-from deployer.domain.image import Defaults, Limits
+from deployer.domain.image_defaults import Defaults, Limits
 from deployer.domain.push import Push
 
 

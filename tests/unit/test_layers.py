@@ -1,6 +1,8 @@
 """The walls between the layers hold: who may import what."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,25 @@ def test_only_the_aws_layer_imports_boto3():
     for path in DEPLOYER.rglob("*.py"):
         if path.parent.name != "aws":
             assert not {name for name in imports(path) if name.split(".")[0] in ("boto3", "botocore")}, path
+
+
+def test_no_step_imports_a_step():
+    for path in (DEPLOYER / "steps").glob("*.py"):
+        assert not {name for name in imports(path) if name.startswith("deployer.steps")}, path
+
+
+@pytest.mark.parametrize(
+    ("module", "alone"),
+    [("settings", {"image", "labels", "manifest", "task_definition"}), ("domain.task", {"image", "push"})],
+)
+def test_a_function_imports_nothing_that_it_does_not_need(module, alone):
+    """Each import is paid for at each cold start; nearly every function reads the settings."""
+    code = f"import sys, deployer.{module}; print(*sys.modules)"
+    environment = {"PYTHONPATH": str(DEPLOYER.parent), "PATH": "/usr/bin:/bin"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert not {f"deployer.domain.{name}" for name in alone} & set(loaded.split())
 
 
 def test_the_health_check_starts_without_an_aws_client():

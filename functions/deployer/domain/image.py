@@ -11,6 +11,7 @@ from deployer.domain import fargate, health_check, labels, platforms
 from deployer.domain import ports as candidate_ports
 from deployer.domain.errors import UnsupportedImageError
 from deployer.domain.health_check import Address
+from deployer.domain.image_defaults import Defaults, Limits
 from deployer.domain.manifest import MEDIA_TYPES, choose, config_digest, is_app, is_index, parse
 from deployer.domain.ports import Candidate
 
@@ -26,27 +27,6 @@ __all__ = [
     "parse",
     "spec",
 ]
-
-
-@dataclass(frozen=True)
-class Defaults:
-    """What an app gets whose image does not say otherwise; `timeout` in seconds, `health` a path or `tcp`."""
-
-    port: int
-    cpu: str
-    memory: str
-    health: str
-    timeout: int
-    capacity: str = "FARGATE"
-    architecture: str = "X86_64"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The most that an image may ask for: CPU units and MiB."""
-
-    max_cpu: int
-    max_memory: int
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from deployer.domain.task_definition import CONTAINER
+# The name of an app's container, in its task and in its task definition.
+CONTAINER = "app"
 
 
 class Verdict(Enum):

@@ -6,8 +6,7 @@ from typing import Any
 from deployer.domain import app_tags
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
-
-CONTAINER = "app"
+from deployer.domain.task import CONTAINER
 
 
 def request(
