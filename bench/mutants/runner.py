@@ -75,7 +75,8 @@ class _Runner:
         known = self._measure(items)
         _say(f"{len(known)} of {len(items)} tests are used")
         # What the first test imports and reads, all forks have.
-        self._play([items[max(known, key=lambda name: len(known[name].lines))]])
+        with _silence():
+            self._play([items[max(known, key=lambda name: len(known[name].lines))]])
         gc.freeze()
         waiting = list(reversed(self._choose()))
         running: dict[int, tuple[Mutant, int, int, float]] = {}
@@ -237,6 +238,19 @@ class _Runner:
                         tests[context].lines.setdefault(name, []).append(line)
         out.write_text(json.dumps({name: asdict(test) for name, test in tests.items()}))
         return ""
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Functions log to where the report goes."""
+    sys.stdout.flush()
+    before = os.dup(1)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        yield
+        sys.stdout.flush()
+    os.dup2(before, 1)
+    os.close(before)
 
 
 def _digest(*paths: Path) -> str:

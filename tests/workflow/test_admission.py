@@ -1,0 +1,129 @@
+"""Which of two pushes wins is decided when they are admitted: a number is drawn, and then the tag is looked at."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from deployer.aws import ledger
+
+from tests.workflow.conftest import LambdaDied
+
+
+def current():
+    return ledger.current(table="ledger", app="flask-app")
+
+
+def known():
+    return {each.deployment: each for each in ledger.deployments(table="ledger", app="flask-app")}
+
+
+def at(document, seconds_ago):
+    time = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    return document | {"time": time.isoformat(timespec="seconds").replace("+00:00", "Z")}
+
+
+def looks(world):
+    """How often AdmitPush was tried."""
+    return [step for step, _ in world.steps].count("AdmitPush")
+
+
+def test_a_push_of_the_same_second_wins_that_comes_just_before_the_number_is_drawn(deploy, world, push):
+    """Had the tag been looked at before the number is drawn, the first would overtake the second."""
+    first, second = push(1), push(2)
+    second["time"] = first["time"]
+    world.faults["next_in_order"] = [lambda: deploy(second)]
+    assert deploy(first).states[-1] == "Superseded"
+    assert current().deployment == "push-2"
+    assert world.live() == {current().task}
+
+
+def test_a_push_of_the_same_second_wins_that_comes_while_the_first_is_noted(deploy, world, push):
+    first, second = push(1), push(2)
+    second["time"] = first["time"]
+    world.faults["note_in_order"] = [lambda: deploy(second)]
+    deploy(first)
+    assert current().deployment == "push-2"
+    assert world.live() == {current().task}
+
+
+def test_a_push_that_nobody_shows_any_more_is_superseded_once_it_is_half_a_minute_old(deploy, world, push):
+    assert deploy(at(push(1), 40), moves_the_tag=False).states[-1] == "Superseded"
+    assert looks(world) == 1
+    assert known()["push-1"].reason == "The tag is gone."
+
+
+def test_a_push_is_looked_for_again_while_the_tag_is_not_there_yet(deploy, world, push):
+    assert deploy(at(push(1), 20), moves_the_tag=False).error == "TagNotSeenError"
+    assert looks(world) > 1
+
+
+def test_a_tag_that_points_to_what_it_did_before_the_push_is_looked_at_again(deploy, world, push):
+    deploy(at(push(1), 25))
+    document = at(push(2), 20)
+    assert deploy(document, moves_the_tag=False).error == "TagNotSeenError"
+    assert current().deployment == "push-1"
+
+
+def test_a_tag_that_was_led_back_after_the_push_is_believed_at_once(deploy, world, push):
+    """What the ledger knows is newer than the push, so that ECR cannot be showing what was before it."""
+    deploy(at(push(1), 20))
+    before = looks(world)
+    assert deploy(at(push(2), 25), moves_the_tag=False).states[-1] == "Superseded"
+    assert looks(world) == before + 1
+
+
+def test_a_tag_that_moved_on_to_what_the_ledger_does_not_know_is_believed_at_once(deploy, world, push):
+    world.tags["flask-app", "latest"] = push(3)["detail"]["image-digest"]
+    assert deploy(at(push(2), 5), moves_the_tag=False).states[-1] == "Superseded"
+    assert looks(world) == 1
+
+
+def test_a_further_attempt_keeps_the_number_of_the_first_and_says_which_that_was(deploy, world, push):
+    deploy(push(1))
+    first = known()["push-1"]
+    document = push(1) | {"id": "retry-2-push-1", "retry": {"of": "push-1", "attempt": 2}}
+    deploy(document)
+    again = known()["retry-2-push-1"]
+    assert (again.sequence, again.retry) == (first.sequence, {"of": "push-1", "attempt": 2})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"retry": {"of": "push-9", "attempt": 2}},
+        {"digest": f"sha256:{9:064x}"},
+        {"tag": "other"},
+    ],
+)
+def test_a_further_attempt_of_what_the_ledger_does_not_know_is_refused(deploy, world, push, wrong):
+    deploy(push(1))
+    document = push(1) | {"id": "retry-2-push-1", "retry": wrong.get("retry", {"of": "push-1", "attempt": 2})}
+    document["detail"]["image-digest"] = wrong.get("digest", document["detail"]["image-digest"])
+    document["detail"]["image-tag"] = wrong.get("tag", "latest")
+    assert deploy(document).error == "BadEventError"
+    assert len(world.started) == 1
+
+
+def test_a_push_that_another_deployment_deals_with_is_a_duplicate_that_names_it(deploy, world, push):
+    deploy(push(1))
+    other = push(1) | {"id": "sweep-1"}
+    execution = deploy(other)
+    assert (execution.status, execution.states[-1]) == ("SUCCEEDED", "Duplicate")
+    assert known()["sweep-1"].outcome == "duplicate"
+    assert known()["sweep-1"].reason == "push-1 deals with this push."
+    assert len(world.started) == len(world.mails) == 1
+
+
+def test_what_serves_is_not_replaced_by_a_step_that_is_repeated_after_its_version_died(
+    deploy, world, push, stop
+):
+    """A restart has the number of what it restarts: it counts as newer."""
+
+    def crash_and_die():
+        stop()
+        raise LambdaDied("Lambda.Unknown")
+
+    world.faults["SwitchOver answer"] = [crash_and_die]
+    deploy(push(1))
+    assert current().deployment.startswith("restart-")
+    assert world.live() == {current().task}
+    assert "live again" in world.mails[-1]["subject"]

@@ -1,0 +1,272 @@
+"""SwitchOver by itself: what it makes current, what it gives way to, and what it stops, call by call."""
+
+import copy
+import dataclasses
+import time
+
+import pytest
+from deployer import address
+from deployer.aws import ledger
+from deployer.domain.errors import AccessDeniedError, ContendedError
+from deployer.domain.preview import CUT
+from deployer.settings import settings
+from deployer.steps import switch_over
+
+from tests.conftest import LambdaContext
+
+APP = "flask-app"
+
+
+def current(app=APP):
+    return ledger.current(table="ledger", app=app)
+
+
+def known(name):
+    return next(each for each in ledger.deployments(table="ledger", app=APP) if each.deployment == name)
+
+
+@pytest.fixture
+def document(deploy, world, push):
+    """`document(number)` is what SwitchOver gets of a push, which is not current yet and has a task that runs."""
+    deploy(push(1))
+    (first,) = [event for step, event in world.steps if step == "SwitchOver"]
+
+    def of(number, **more):
+        event = copy.deepcopy(first) | {"id": f"push-{number}"}
+        event["detail"]["image-digest"] = f"sha256:{number:064x}"
+        event["admission"]["sequence"] += number - 1
+        event["task"]["arn"] = event["task"]["arn"].rpartition("/")[0] + f"/{number:032x}"
+        world.started[f"push-{number}"] = event["task"]["arn"]
+        event["health"]["url"] = f"http://203.0.113.{6 + len(world.started)}:3000/"
+        return event | more
+
+    return of
+
+
+def switch(event):
+    return switch_over.handler(event, LambdaContext())
+
+
+def restart_of(serving, event):
+    of = {
+        "deployment": serving.deployment,
+        "sequence": serving.sequence,
+        "revision": serving.revision,
+        "reason": "exit code 1",
+    }
+    return event | {"restart": of, "admission": {"sequence": serving.sequence, "verdict": "admitted"}}
+
+
+def change(app=APP, **changes):
+    seen = current(app)
+    assert ledger.change_current(table="ledger", app=app, new=dataclasses.replace(seen, **changes), seen=seen)
+    return current(app)
+
+
+# Who wins.
+
+
+def test_a_later_number_takes_the_place_and_the_version_before_is_stopped(world, document):
+    before = current()
+    done = switch(document(2))
+    assert done == {
+        "verdict": "current",
+        "takesOver": True,
+        "url": current().url,
+        "previous": before.digest,
+        "notes": [],
+    }
+    assert (current().deployment, current().sequence) == ("push-2", before.sequence + 1)
+    assert world.stopped == [before.task]
+    assert current().retired == []
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_number_that_is_not_larger_gives_way_and_its_task_is_stopped(world, document, number):
+    """A restart that is current already has the number of what it restarts."""
+    serving = change(deployment="restart-1")
+    late = document(number) | {"id": "late"}
+    done = switch(late)
+    assert (done["verdict"], done["url"], done["notes"]) == ("superseded", "", [])
+    assert current() == serving
+    assert world.stopped == [late["task"]["arn"]]
+    assert known("late").outcome == "superseded"
+    assert known("late").reason == "Another deployment, restart-1, took the place."
+    assert known("late").task == late["task"]["arn"]
+
+
+def test_a_step_that_runs_twice_changes_nothing_and_says_the_same(world, document):
+    event = document(2)
+    first, serving = switch(event), None
+    serving = current()
+    again = switch(event)
+    assert again == first | {"takesOver": False}
+    assert current() == serving
+    assert len(world.stopped) == 1
+
+
+def test_a_restart_takes_the_place_of_what_it_restarts_with_the_same_number(world, document):
+    before = current()
+    done = switch(restart_of(before, document(2)))
+    assert (done["verdict"], done["takesOver"], done["previous"]) == ("current", False, "")
+    assert (current().deployment, current().sequence, current().previous) == ("push-2", before.sequence, "")
+
+
+def test_a_restart_gives_way_to_whatever_is_not_what_it_restarts(world, document):
+    before = current()
+    serving = change(deployment="push-9")
+    late = restart_of(before, document(2))
+    assert switch(late)["verdict"] == "superseded"
+    assert current() == serving
+    assert world.stopped == [late["task"]["arn"]]
+
+
+def test_a_restart_brings_nothing_back_that_is_about_to_end(world, document):
+    serving = change(ended=True)
+    late = restart_of(serving, document(2))
+    assert switch(late)["verdict"] == "superseded"
+    assert world.stopped == [late["task"]["arn"]]
+
+
+def test_a_restart_brings_nothing_back_that_has_ended(world, document):
+    serving = current()
+    ledger.forget(table="ledger", app=APP, seen=serving)
+    late = restart_of(serving, document(2))
+    assert switch(late)["verdict"] == "superseded"
+    assert current() is None
+    assert world.stopped == [late["task"]["arn"]]
+    assert known("push-2").reason == "The app has ended."
+
+
+def test_a_push_comes_to_life_where_nothing_serves(world, document):
+    ledger.forget(table="ledger", app=APP, seen=current())
+    done = switch(document(0))
+    assert (done["verdict"], done["takesOver"], done["previous"]) == ("current", False, "")
+    assert (current().deployment, current().retired, world.stopped) == ("push-0", [], [])
+
+
+def test_who_comes_second_at_the_same_moment_is_told_to_try_again(world, document):
+    world.faults["make_current"] = [lambda: change(reason="Somebody else was here.")]
+    with pytest.raises(ContendedError):
+        switch(document(2))
+    assert world.stopped == []
+
+
+# What is kept.
+
+
+def test_a_push_begins_anew_and_a_restart_takes_along_when_the_app_crashed(document):
+    change(crashes=[1, 2], until=int(time.time()) + 99)
+    until = current().until
+    switch(restart_of(current(), document(2)))
+    assert (current().crashes, current().until) == ([1, 2], until)
+    switch(document(3))
+    assert (current().crashes, current().until) == ([], 0)
+
+
+def test_tasks_that_could_not_be_stopped_before_are_stopped_now(world, document):
+    first = change(retired=["arn:aws:ecs:eu-west-1:111122223333:task/portcall/older"])
+    switch(document(2))
+    assert world.stopped == [*first.retired, first.task]
+
+
+def test_only_the_ports_that_answered_stay_open(world, document):
+    event = document(2)
+    event["image"]["ports"] = [80, 443, 3000, 9090]
+    event["health"] |= {"port": 80, "also": [443]}
+    switch(event)
+    assert world.closed == [3000, 9090]
+    assert current().image["ports"] == [80, 443]
+
+
+def test_where_all_ports_answered_none_is_closed(world, document):
+    switch(document(2))
+    assert world.closed == []
+
+
+# Previews.
+
+
+@pytest.fixture
+def preview(document, monkeypatch):
+    """`preview(number)` is what SwitchOver gets of a push of the tag pr-7, which is an app of its own."""
+    monkeypatch.setenv("ENVIRONMENTS", "tag")
+    settings.cache_clear()
+
+    def of(number, expires=None):
+        event = document(number)
+        event["detail"]["image-tag"] = "pr-7"
+        event["image"]["expires"] = expires
+        return event
+
+    yield of
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def test_a_push_of_a_preview_gives_it_its_whole_time_and_a_restart_does_not(preview, monkeypatch):
+    monkeypatch.setattr(switch_over.time, "time", lambda: 1_000_000.5)
+    (note,) = switch(preview(2))["notes"]
+    app = f"{APP}:pr-7"
+    assert current(app).until == 1_000_000 + 24 * 3600
+    assert note == "It is a preview: it ends at 1970-01-13 13:46 UTC, or when its tag is deleted."
+    monkeypatch.setattr(switch_over.time, "time", lambda: 1_003_600.0)
+    switch(restart_of(current(app), preview(3)))
+    assert (current(app).deployment, current(app).until) == ("push-3", 1_000_000 + 24 * 3600)
+    switch(preview(4))
+    assert current(app).until == 1_003_600 + 24 * 3600
+
+
+def test_a_preview_that_asks_for_more_time_than_it_may_have_is_told(preview):
+    assert CUT in switch(preview(2, expires=0))["notes"]
+    assert CUT not in switch(preview(3, expires=3600))["notes"]
+
+
+def test_an_app_that_lasts_is_told_no_end_and_asks_for_any(document):
+    assert switch(document(2))["notes"] == []
+    event = document(3)
+    event["image"]["expires"] = 30 * 24 * 3600
+    (note,) = switch(event)["notes"]
+    assert note.startswith("It ends at ")
+    assert CUT not in note
+
+
+# The address that stays.
+
+
+def test_where_the_address_moves_nothing_is_stopped_before_that_is_seen(world, document, stable_url):
+    before = current()
+    done = switch(document(2))
+    assert (done["verdict"], done["takesOver"], done["url"]) == ("moved", True, "https://api-1.example/")
+    assert world.stopped == []
+    assert current().retired == [before.task]
+    assert world.task_at(world.apis["api-1"]["target"]) == current().task
+
+
+def test_an_app_that_speaks_tls_is_told_why_it_has_no_address(world, document, stable_url):
+    event = document(2)
+    event["health"]["url"] = "https://203.0.113.7:3000/"
+    done = switch(event)
+    assert done["verdict"] == "current"
+    (note,) = done["notes"]
+    assert note.startswith(switch_over.NO_ADDRESS)
+    assert world.apis == {}
+    assert len(world.stopped) == 1
+
+
+def test_what_could_not_be_stopped_is_told_before_anything_else(world, preview, stable_url):
+    switch(preview(2) | {"health": {"url": "https://203.0.113.7:3000/", "port": 3000}})
+    world.faults["stop_task"] = [AccessDeniedError("StopTask: not authorized")]
+    done = switch(preview(3) | {"health": {"url": "https://203.0.113.8:3000/", "port": 3000}})
+    assert [note.partition(":")[0] for note in done["notes"]] == [
+        "The version before could not be stopped, still runs, and costs money",
+        "It is a preview",
+        "It has no address that stays",
+    ]
+    assert len(current(f"{APP}:pr-7").retired) == 1
+
+
+def test_an_app_without_an_address_or_without_a_version_has_nothing_to_be_led(world, document):
+    address.lead(APP)
+    address.lead("never-seen")
+    assert world.apis == {}
