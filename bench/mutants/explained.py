@@ -46,4 +46,24 @@ EXPLAINED = (
         )
         for one, other in ((-1, 0), (0, -1))
     ),
+    Explained(
+        "deployer.domain.sweep",
+        "- elif 0 < current.until <= facts.now:\n+ elif 1 < current.until <= facts.now:",
+        "No app ended in the first second of 1970.",
+    ),
+    Explained(
+        "deployer.domain.sweep",
+        "- if known and (known.digest == image.digest or known.as_of > facts.listed_at):\n"
+        "+ if known and (known.digest == image.digest or known.as_of >= facts.listed_at):",
+        "Within that second nobody knows which was first; the tag is looked at once more before it is deployed.",
+    ),
+    *(
+        Explained(
+            "deployer.domain.sweep",
+            '- name = "sweep-" + hashlib.sha256(key.encode()).hexdigest()[:40]\n'
+            f'+ name = "sweep-" + hashlib.sha256(key.encode()).hexdigest()[: {length}]',
+            "Any length of this kind is unique enough and short enough.",
+        )
+        for length in (39, 41)
+    ),
 )

@@ -316,3 +316,49 @@ def test_a_preview_that_is_to_be_tried_again_keeps_its_slot():
 )
 def test_an_aborted_deployment_is_old_news_once_another_serves(of, serving, expected):
     assert is_old_news(of, serving) is expected
+
+
+def test_an_event_has_two_minutes_and_not_a_second_more():
+    known = {"latest": KnownTag(OLD, NOW - 5000, "push-1")}
+    (act,) = missed(images=[Image(NOW - 120, NEW, "latest")], tags=known)
+    assert act.push.digest == NEW
+
+
+def test_a_push_of_the_last_day_may_have_been_missed_and_one_from_before_was_not():
+    (act,) = missed(images=[Image(NOW - 24 * 3600, NEW, "latest")], tags={}, since=0)
+    assert act.push.digest == NEW
+
+
+def test_a_push_of_the_very_second_since_when_it_is_watched_counts():
+    (act,) = missed(images=[Image(NOW - 9000, NEW, "latest")], tags={})
+    assert act.push.digest == NEW
+    (act,) = missed(images=[Image(5, NEW, "latest")], tags={"latest": KnownTag(OLD, NOW - 9000, "push-1")})
+    assert act.push.digest == NEW
+
+
+def test_a_tag_that_was_noted_in_the_very_second_since_when_it_is_watched_is_not_noted_again():
+    assert missed(images=[Image(5, OLD, "latest")], tags={"latest": KnownTag(OLD, NOW - 9000, "")}) == []
+
+
+def test_a_tag_that_was_pushed_in_the_second_of_the_list_is_not_taken_for_gone():
+    assert missed(images=[], tags={"latest": KnownTag(OLD, NOW - 1, "push-1")}) == []
+    assert missed(images=[], tags={"latest": KnownTag(OLD, NOW - 2, "push-1")}) == [SeeTag("latest", "")]
+
+
+def test_a_tag_that_was_led_elsewhere_in_the_second_of_its_image_was_led_there_after_the_last_sweep():
+    at = NOW - 5000
+    (act,) = missed(images=[Image(at, NEW, "latest")], tags={"latest": KnownTag(OLD, at, "push-1")})
+    assert act.push.pushed_at == NOW - 301
+
+
+@pytest.mark.parametrize(
+    ("facts", "frees"),
+    [
+        ({}, False),
+        ({"current": current(halted="It crashed.", told_at=1)}, True),
+        ({"current": current(halted="It crashed.", told_at=1), "is_preview": True}, False),
+        ({"is_preview": True}, False),
+    ],
+)
+def test_a_lasting_app_that_is_down_gives_its_slot_back_and_a_preview_keeps_it_for_its_time(facts, frees):
+    assert (FreeSlot() in decide(app(has_slot=True, **facts))) is frees

@@ -1,9 +1,12 @@
 """Which of two pushes wins is decided when they are admitted: a number is drawn, and then the tag is looked at."""
 
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from deployer.aws import ledger
+from deployer.steps import admit_push
 
 from tests.workflow.conftest import LambdaDied
 
@@ -16,9 +19,17 @@ def known():
     return {each.deployment: each for each in ledger.deployments(table="ledger", app="flask-app")}
 
 
-def at(document, seconds_ago):
-    time = datetime.now(UTC) - timedelta(seconds=seconds_ago)
-    return document | {"time": time.isoformat(timespec="seconds").replace("+00:00", "Z")}
+@pytest.fixture
+def ago(push, monkeypatch):
+    """`ago(20, number)` is a push of 20 seconds ago, by a clock that stands still for AdmitPush."""
+    now = int(time.time())
+    monkeypatch.setattr(admit_push, "time", SimpleNamespace(time=lambda: now))
+
+    def pushed(seconds, number=1):
+        at = datetime.fromtimestamp(now - seconds, UTC).isoformat(timespec="seconds")
+        return push(number) | {"time": at.replace("+00:00", "Z")}
+
+    return pushed
 
 
 def looks(world):
@@ -45,35 +56,38 @@ def test_a_push_of_the_same_second_wins_that_comes_while_the_first_is_noted(depl
     assert world.live() == {current().task}
 
 
-def test_a_push_that_nobody_shows_any_more_is_superseded_once_it_is_half_a_minute_old(deploy, world, push):
-    assert deploy(at(push(1), 40), moves_the_tag=False).states[-1] == "Superseded"
+def test_a_push_that_nobody_shows_any_more_is_superseded_once_it_is_more_than_half_a_minute_old(
+    deploy, world, ago
+):
+    assert deploy(ago(31, 1), moves_the_tag=False).states[-1] == "Superseded"
     assert looks(world) == 1
     assert known()["push-1"].reason == "The tag is gone."
 
 
-def test_a_push_is_looked_for_again_while_the_tag_is_not_there_yet(deploy, world, push):
-    assert deploy(at(push(1), 20), moves_the_tag=False).error == "TagNotSeenError"
+@pytest.mark.parametrize("seconds", [0, 30])
+def test_a_push_is_looked_for_again_while_the_tag_is_not_there_yet(deploy, world, ago, seconds):
+    assert deploy(ago(seconds, 1), moves_the_tag=False).error == "TagNotSeenError"
     assert looks(world) > 1
 
 
-def test_a_tag_that_points_to_what_it_did_before_the_push_is_looked_at_again(deploy, world, push):
-    deploy(at(push(1), 25))
-    document = at(push(2), 20)
+def test_a_tag_that_points_to_what_it_did_before_the_push_is_looked_at_again(deploy, world, ago):
+    deploy(ago(25, 1))
+    document = ago(20, 2)
     assert deploy(document, moves_the_tag=False).error == "TagNotSeenError"
     assert current().deployment == "push-1"
 
 
-def test_a_tag_that_was_led_back_after_the_push_is_believed_at_once(deploy, world, push):
+def test_a_tag_that_was_led_back_after_the_push_is_believed_at_once(deploy, world, ago):
     """What the ledger knows is newer than the push, so that ECR cannot be showing what was before it."""
-    deploy(at(push(1), 20))
+    deploy(ago(20, 1))
     before = looks(world)
-    assert deploy(at(push(2), 25), moves_the_tag=False).states[-1] == "Superseded"
+    assert deploy(ago(25, 2), moves_the_tag=False).states[-1] == "Superseded"
     assert looks(world) == before + 1
 
 
-def test_a_tag_that_moved_on_to_what_the_ledger_does_not_know_is_believed_at_once(deploy, world, push):
-    world.tags["flask-app", "latest"] = push(3)["detail"]["image-digest"]
-    assert deploy(at(push(2), 5), moves_the_tag=False).states[-1] == "Superseded"
+def test_a_tag_that_moved_on_to_what_the_ledger_does_not_know_is_believed_at_once(deploy, world, ago):
+    world.tags["flask-app", "latest"] = ago(0, 3)["detail"]["image-digest"]
+    assert deploy(ago(5, 2), moves_the_tag=False).states[-1] == "Superseded"
     assert looks(world) == 1
 
 
