@@ -24,6 +24,7 @@ THIEF = {
     "OperateFunction": "deploy once more what a tag of the watched repositories points to",
     "PublishUrlFunction": f"send mails with any text and URL, {NOTHING_MORE}",
     "ReadImageFunction": "read the images of the watched repositories",
+    "ReadLogFunction": "read the apps' logs",
     "ReconcileFunction": f"stop and start apps, send mails, read logs, {NOTHING_MORE}",
     "RecordTaskStateFunction": "end a waiting step with untrue news, of which it must know the token",
     "RegisterTaskDefinitionFunction": "register revisions of the stack's families, for Fargate, with any image and the names of parameters",

@@ -41,7 +41,7 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
         message=message,
         task=described,
         log=wrote,
-        port=image.get("ports", [config.port])[0],
+        port=(image.get("ports") or [config.port])[0],
         memory=image.get("memory", ""),
         architecture=image.get("architecture", ""),
     )
@@ -162,7 +162,7 @@ def _standing(
     if task is None or task.verdict is Verdict.STOPPED:
         return mail.Standing("")
     sequence = (document.get("admission") or {}).get("sequence", current.sequence)
-    return mail.Standing(current.url, is_newer=current.sequence > sequence)
+    return mail.Standing(current.url, is_newer=current.sequence > sequence, is_worker=not current.url)
 
 
 def _last_words(config: Settings, push: Push, task: str, notes: list[str]) -> tuple[Task | None, list[str]]:

@@ -122,10 +122,12 @@ def _ask(url: str, counts: Callable[[Headers], bool], deadline: float) -> Answer
         return f"nothing accepted a connection on port {port}"
     except ConnectionTimeout:
         return f"connections to port {port} timed out"
-    except (NotHttp, ConnectionResetError, BrokenPipeError):
+    except (NotHttp, Closed, ConnectionResetError, BrokenPipeError) as error:
         if parts.scheme == "http" and (secure := _ask_over_tls(url, deadline)):
             return secure
-        return f"port {port} accepts connections but does not speak HTTP"
+        if isinstance(error, NotHttp):
+            return f"port {port} accepts connections but does not speak HTTP"
+        return f"port {port} closed each connection without an answer"
     except TimeoutError:
         waited = time.monotonic() - began
         return f"port {port} accepted a connection but gave no answer within {waited:.0f} seconds"
@@ -151,7 +153,7 @@ def _ask_over_tls(url: str, deadline: float) -> Answer | None:
         by = min(time.monotonic() + CONNECT_WITHIN, deadline)
         with _connect(parts, parts.port or 80, by, trusted=False) as connection:
             status, headers = _get(connection, parts, min(time.monotonic() + ANSWER_WITHIN, deadline))
-    except (ConnectionTimeout, NotHttp, OSError):
+    except (ConnectionTimeout, NotHttp, Closed, OSError):
         return None
     return Answer(secure, status, headers.get("location", "")) if 200 <= status < 500 else None
 
@@ -162,6 +164,10 @@ class ConnectionTimeout(Exception):
 
 class NotHttp(Exception):
     """What the server sends is no head of an HTTP answer."""
+
+
+class Closed(Exception):
+    """The server closed the connection before it sent anything."""
 
 
 def _connect(parts: SplitResult, port: int, by: float, *, trusted: bool = True) -> socket.socket:
@@ -216,7 +222,7 @@ def _get(connection: socket.socket, parts: SplitResult, by: float) -> tuple[int,
         connection.settimeout(_left(by))
         chunk = connection.recv(HEAD_LIMIT)
         if not chunk:
-            raise NotHttp
+            raise NotHttp if received else Closed
         received += chunk
         size += len(chunk)
 

@@ -56,11 +56,18 @@ BROKEN = {
     "floods-its-log": program("floods-its-log"),
     "writes-strange-things": program("writes-strange-things"),
     "has-a-long-name": Broken(command=("sh", "-c", "exit 1"), app=LONG_NAME, tag="v" * 128),
+    "may-not-write": script(
+        "#!/bin/bash\nset -e\nexec setpriv --reuid=1000 bash -ec 'echo $$ > /run/app.pid; true'\n"
+    ),
+    "dies-after-harmless-words": script(
+        "#!/bin/sh\nps\nexec python -c 'import os; print(os.environ[\"DATABASE_URL\"])'\n"
+    ),
     # It cannot even be started
     "missing-command": Broken("missing-command"),
     "missing-library": Broken("missing-library"),
     "not-executable": script(f"#!/bin/sh\n{SERVE}\n", MODE="-x"),
     "windows-line-ends": script(f"#!/bin/sh\r\n{SERVE}\r\n"),
+    "windows-line-ends-after-env": script(f"#!/usr/bin/env sh\r\n{SERVE}\r\n"),
     "no-first-line": script(f"{SERVE}\n"),
     "other-architecture": Broken(command=("/program",)),
     "other-index": Broken(command=("httpd", "-f", "-p", "3000")),
@@ -72,6 +79,8 @@ BROKEN = {
     "answers-only-errors": program("answers-only-errors"),
     "speaks-no-http": program("speaks-no-http"),
     "says-nothing": program("says-nothing"),
+    "closes-connections": program("closes-connections"),
+    "waits-for-its-database": program("waits-for-its-database"),
 }
 
 

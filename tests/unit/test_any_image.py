@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from deployer.domain import fargate, image, ports
+from deployer.domain.endpoint import NONE
 from deployer.domain.errors import BadLabelError, UnsupportedImageError
 from deployer.domain.failure import explain
 from deployer.domain.image import Defaults, ImageSpec, Limits
@@ -105,10 +106,11 @@ def can_run(found: ImageSpec) -> None:
     assert int(found.memory) <= LIMITS.max_memory
     assert found.architecture in ("X86_64", "ARM64")
     assert found.capacity in ("FARGATE", "FARGATE_SPOT")
-    assert 0 < len(found.ports) <= ports.LIMIT
+    assert len(found.ports) <= ports.LIMIT
+    assert bool(found.ports) == (found.health != NONE), "a worker has none, and nothing else"
     assert len(set(found.ports)) == len(found.ports) == len(found.named_by)
     assert all(0 < port < 65536 for port in found.ports)
-    assert found.health == "tcp" or found.health.startswith("/")
+    assert found.health in ("tcp", NONE) or found.health.startswith("/")
     assert 5 <= found.timeout <= 840
     assert found.expires is None or found.expires >= 0
     travelled = json.dumps(found.document(), allow_nan=False)

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from deployer.domain import no_answer
 from deployer.domain.errors import PermanentError, TransientError
 from deployer.domain.failure import OTHERS, explain, read_error
 from deployer.domain.stop_rules import LINE_LIMIT
@@ -190,7 +191,7 @@ REPORTED = [
     (["RuntimeError: Click will abort further execution because Python was configured to use ASCII as encoding for the environment."], 1, "not UTF-8", "LANG=C.UTF-8"),
     (["sysctl: setting key \"vm.max_map_count\": Read-only file system"], 1, "nothing can be written", "sysctl"),
     (["docker: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"], 1, "looks for Docker", "Fargate"),
-    (["iptables v1.8.7 (nf_tables): Could not fetch rule set generation id: Operation not permitted"], 4, "does not permit", "no privileges"),
+    (["iptables v1.8.7 (nf_tables): Could not fetch rule set generation id: Operation not permitted"], 4, "does not permit", "gives no container"),
     (["botocore.exceptions.NoCredentialsError: Unable to locate credentials"], 1, "no AWS credentials", "no role"),
     (["Exception in thread \"main\" java.lang.UnsupportedClassVersionError: Main has been compiled by a more recent version of the Java Runtime (class file version 61.0)", "\tat java.lang.ClassLoader.defineClass1(Native Method)"], 1, "newer Java", "same version"),
     (["Error: error:0308010C:digital envelope routines::unsupported", *NODE_ENDS], 1, "too old for its Node.js", "legacy-provider"),
@@ -202,6 +203,15 @@ REPORTED = [
     (["retrying: connect ECONNREFUSED 127.0.0.1:5432", "connected", "Something else broke"], 1, "exit code 1", "Its log says before its end: retrying: connect ECONNREFUSED 127.0.0.1:5432"),
     (["retrying: connect ECONNREFUSED 127.0.0.1:5432", "connected", "serving"], 137, "was killed", "Give it more than 512 MiB"),
     (["10-listen-on-ipv6-by-default.sh: info: can not modify /etc/nginx/conf.d/default.conf (read-only file system?)", "2024/05/01 [emerg] unknown directive \"foo\""], 1, "exit code 1", "may say why"),
+    # What is no address, no host and no right of its user
+    (["socket.gaierror: [Errno -2] Name or service not known"], 1, "does not find a host", "compose"),
+    (["redis.exceptions.TimeoutError: Timeout connecting to server"], 1, "could not connect to another server", "security group"),
+    (["/app/app.py:12: TimeoutError: timed out"], 1, "exit code 1", "may say why"),
+    (["[2024-05-01 10:00:00 +0000] [1] [CRITICAL] WORKER TIMEOUT (pid:8)"], 1, "exit code 1", "may say why"),
+    (["npm ERR! Could not resolve dependency: react"], 1, "exit code 1", "may say why"),
+    (["ERROR:  permission denied for table users"], 1, "exit code 1", "may say why"),
+    (['npm ERR! Missing script: "start"', "npm ERR!", "npm ERR! To see a list of scripts, run:"], 1, "package.json has no script start", "npm"),
+    (["TypeError: Cannot read properties of undefined (reading 'replace')", *NODE_ENDS], 1, "exit code 1", "may say why"),
     (["bash: warning: setlocale: LC_ALL: cannot change locale (en_US.UTF-8)", "boom"], 1, "exit code 1", "may say why"),
 ]  # fmt: skip
 
@@ -298,7 +308,6 @@ def test_a_time_out_of_a_task_that_stopped_is_told_as_the_stop():
 
 def test_an_app_that_never_answered_is_told_which_port_was_asked():
     assert "port 3000" in why("NoAnswerError").hint
-    assert why("NoAnswerYetError", "It did not.") == why("NoAnswerError", "It did not.")
 
 
 def test_an_error_that_nobody_foresaw_is_told_as_it_is():
@@ -310,7 +319,7 @@ def test_an_error_that_nobody_foresaw_is_told_as_it_is():
 def test_every_error_class_has_words_of_its_own():
     leaves = {each.__name__ for parent in (PermanentError, TransientError) for each in parent.__subclasses__()}
     # Their words depend on the log.
-    assert leaves - {"TaskStoppedError", "NoAnswerError", "NoAnswerYetError"} <= set(OTHERS)
+    assert leaves - {"TaskStoppedError", "NoAnswerError"} <= set(OTHERS)
 
 
 def test_reads_the_cause_of_a_failed_lambda():
@@ -345,17 +354,48 @@ def test_an_app_that_listens_elsewhere_is_told_where(line):
     assert "Its log speaks of port 8080, but 3000 was asked" in failure.hint
 
 
+REFUSED = "nothing accepted a connection on port 3000"
+SLOW = "port 3000 accepted a connection but gave no answer within 10 seconds"
+CLOSED = "port 3000 closed each connection without an answer"
+METRICS = "Serving metrics on 0.0.0.0:9090"
 SEEN = [
-    ("nothing accepted a connection on port 3000", [], "nothing listens on port 3000", "0.0.0.0"),
+    (REFUSED, [], "nothing listens on port 3000", "0.0.0.0"),
     ("connections to port 3000 timed out", [], "port 3000 timed out", "portcall.timeout"),
     ("port 3000 accepts connections but does not speak HTTP", [], "no HTTP on port 3000", "LABEL portcall.health=tcp"),
     ("it answered 503", [], "only errors (503)", "portcall.health"),
-    ("nothing accepted a connection on port 3000", ["Running on http://127.0.0.1:3000"], "listens on 127.0.0.1 only", "--host"),
-    ("nothing accepted a connection on port 3000", ["server started on localhost"], "listens on 127.0.0.1 only", "--host"),
-    ("nothing accepted a connection on port 3000", ["Running on http://127.0.0.1:5000"], "it listens on port 5000, not 3000", "5000"),
-    ("nothing accepted a connection on port 3000", ["Listening on 0.0.0.0:3000", "serving metrics on 127.0.0.1:3000"], "nothing listens", "0.0.0.0"),
+    (REFUSED, ["Running on http://127.0.0.1:3000"], "listens on 127.0.0.1 only", "--host"),
+    (REFUSED, ["server started on localhost"], "listens on 127.0.0.1 only", "--host"),
+    (REFUSED, ["  \u279c  Local:   http://localhost:3000/", "  \u279c  Network: use --host to expose"], "listens on 127.0.0.1 only", "--host"),
+    (REFUSED, ["Now listening on: http://localhost:3000"], "listens on 127.0.0.1 only", "0.0.0.0"),
+    (REFUSED, ["Running on http://127.0.0.1:5000"], "it listens on port 5000, not 3000", "5000"),
+    (REFUSED, ["Listening on 0.0.0.0:3000", "serving metrics on 127.0.0.1:3000"], "nothing listens", "0.0.0.0"),
     ("it answered 500", ["Listening on port 8080"], "only errors (500)", "log"),
     ("something else", [], "never answered", "0.0.0.0"),
+    # A page that is slow, and a server that ends connections
+    (SLOW, [], "port 3000 is too slow", "portcall.health=/healthz"),
+    (SLOW, ["Listening on port 8080"], "port 3000 is too slow", "within 10 seconds"),
+    (CLOSED, [], "port 3000 closes each connection", "portcall.health=tcp"),
+    (CLOSED, ["[01-May-2024 10:00:00] NOTICE: fpm is running, pid 1", "NOTICE: ready to handle connections"], "FastCGI, not HTTP", "nginx"),
+    # It waits for something; a port for metrics is no port of the app's
+    (REFUSED, [METRICS], "nothing listens on port 3000", "0.0.0.0"),
+    (REFUSED, ["Starting metrics server on port 8081"], "nothing listens on port 3000", "0.0.0.0"),
+    (REFUSED, ["Debugger listening on ws://127.0.0.1:9229/ab-cd"], "nothing listens on port 3000", "0.0.0.0"),
+    (REFUSED, [METRICS, "Waiting for database db:5432 ..."], "waits for database", "container"),
+    (REFUSED, [METRICS, "waiting for db"], "it waits for db", "compose"),
+    (REFUSED, ["wait-for-it.sh: waiting 15 seconds for db:5432"], "it waits for db", "compose"),
+    (REFUSED, [METRICS, "Error: getaddrinfo ENOTFOUND db"], "there is no host db", "Its log says: Error: getaddrinfo ENOTFOUND db"),
+    (REFUSED, ["connect ECONNREFUSED 127.0.0.1:5432, trying again"], "nothing answers at 127.0.0.1:5432", "its own container"),
+    (REFUSED, ["retrying: dial tcp 10.0.3.7:5432: i/o timeout"], "10.0.3.7:5432 did not let it in", "security group"),
+    (REFUSED, ["Waiting for db", "Listening on port 8080"], "listens on port 8080, not 3000", "EXPOSE 8080"),
+    (REFUSED, [" [*] Waiting for messages. To exit press CTRL+C"], "nothing listens on port 3000", "0.0.0.0"),
+    (REFUSED, ["connected to 10.0.0.5:5432, starting the pool for 10.0.0.5:5432"], "nothing listens on port 3000", "0.0.0.0"),
+    ("it answered 503 on /", ["Error: getaddrinfo ENOTFOUND db"], "only errors (503)", "This may be why. Its log says: Error: getaddrinfo"),
+    (SLOW, ["retrying: dial tcp 10.0.3.7:5432: i/o timeout"], "port 3000 is too slow", "This may be why. Its log says: retrying"),
+    # Several ports
+    ("nothing accepted a connection on port 80; nothing accepted a connection on port 443", [], "nothing listens on port 80 or 443", "0.0.0.0"),
+    ("nothing accepted a connection on port 80; port 443 closed each connection without an answer", [], "port 443 closes each connection", "tcp"),
+    ("nothing accepted a connection on port 8080; port 9090 accepts connections but does not speak HTTP", [], "nothing listens on port 8080", "0.0.0.0"),
+    ("nothing accepted a connection on port 80; nothing accepted a connection on port 443", ["Listening on port 8080"], "it listens on port 8080, not 80 or 443", "EXPOSE 8080"),
 ]  # fmt: skip
 
 
@@ -366,6 +406,32 @@ def test_an_app_that_never_answered_is_told_what_was_seen(seen, log, verdict, hi
     assert verdict in failure.verdict
     assert hint in failure.hint
     assert failure.reason == message
+
+
+ELSEWHERE = "Server listening on port 8080"
+CERTAIN = [
+    (REFUSED, [ELSEWHERE], True),
+    (REFUSED, ["Running on http://127.0.0.1:3000", "Press CTRL+C to quit"], True),
+    (REFUSED, [ELSEWHERE, "", *["GET /healthz 200"] * 4], True),
+    # It may have opened a port for something else first, and goes on.
+    (REFUSED, [ELSEWHERE, *["loading"] * 9], False),
+    (REFUSED, [ELSEWHERE, "waiting for db"], False),
+    (REFUSED, ["Listening on port 3000"], False),
+    (REFUSED, [METRICS], False),
+    (REFUSED, [], False),
+    (SLOW, [ELSEWHERE], False),
+    ("it answered 503 on /", [ELSEWHERE], False),
+    (f"{REFUSED}; it answered 503 on /", [ELSEWHERE], False),
+    (f"{REFUSED}; port 80 closed each connection without an answer", [ELSEWHERE], False),
+    ("connections to port 3000 timed out", [ELSEWHERE], False),
+]
+
+
+@pytest.mark.parametrize(("seen", "log", "certain"), CERTAIN)
+def test_that_no_answer_will_come_is_certain_only_where_the_last_words_are_that_it_listens_elsewhere(
+    seen, log, certain
+):
+    assert no_answer.is_certain(f"The app runs, but did not answer within 30 seconds: {seen}.", log) is certain
 
 
 def test_an_app_that_speaks_of_another_port_as_well_listens_on_the_one_that_was_asked():

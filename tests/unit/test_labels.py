@@ -35,7 +35,7 @@ def test_no_labels_say_nothing(none):
         ("cpu", "1", 1024), ("cpu", "2 vcpu", 2048), ("cpu", "16", 16384), ("cpu", "4vCPUs", 4096),
         ("memory", "512", 512), ("memory", "512M", 512), ("memory", "512MB", 512), ("memory", "512 MiB", 512),
         ("memory", "1G", 1024), ("memory", "1GB", 1024), ("memory", "2Gi", 2048), ("memory", "0.5gb", 512),
-        ("health", "/healthz", "/healthz"), ("health", "/", "/"), ("health", "/a?b=c", "/a?b=c"), ("health", "TCP", "tcp"),
+        ("health", "/healthz", "/healthz"), ("health", "/", "/"), ("health", "/a?b=c", "/a?b=c"), ("health", "TCP", "tcp"), ("health", "None", "none"),
         ("timeout", "5", 5), ("timeout", "840", 840),
         ("capacity", "FARGATE", "FARGATE"), ("capacity", "on-demand", "FARGATE"), ("capacity", "On_Demand", "FARGATE"),
         ("capacity", "FARGATE_SPOT", "FARGATE_SPOT"), ("capacity", "Spot", "FARGATE_SPOT"),

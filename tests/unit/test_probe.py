@@ -112,7 +112,7 @@ def nothing() -> None:
 
 @pytest.fixture
 def listener() -> Iterator[Callable[[bytes | None], int]]:
-    """`listener(words)` accepts connections, says these words or None at all, and returns its port."""
+    """`listener(words)` accepts connections, says these words and hangs up, or keeps silent for None; returns its port."""
     servers: list[socket.socket] = []
     accepted: list[socket.socket] = []
     threads: list[threading.Thread] = []
@@ -126,7 +126,7 @@ def listener() -> Iterator[Callable[[bytes | None], int]]:
                 while True:
                     connection, _ = server.accept()
                     accepted.append(connection)
-                    if words:
+                    if words is not None:
                         connection.sendall(words)
                         connection.shutdown(socket.SHUT_RDWR)
 
@@ -256,6 +256,11 @@ def test_what_is_no_http_is_no_answer_and_told(listener):
     assert f"port {port} accepts connections but does not speak HTTP" in seen(f"http://127.0.0.1:{port}/")
 
 
+def test_a_connection_that_is_closed_without_a_word_is_told(listener):
+    port = listener(b"")
+    assert f"port {port} closed each connection without an answer" in seen(f"http://127.0.0.1:{port}/")
+
+
 def test_a_connection_that_stays_silent_is_told(listener, monkeypatch):
     monkeypatch.setattr(probe, "ANSWER_WITHIN", 0.2)
     port = listener(None)
@@ -325,7 +330,8 @@ def test_a_server_that_drips_costs_no_more_than_its_time_out(trickle, monkeypatc
 @pytest.mark.parametrize(
     "words", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK" + b"x" * 1000, b"\x00" * 100]
 )
-def test_a_server_that_floods_is_left_soon(trickle, words):
+def test_a_server_that_floods_is_left_soon(trickle, monkeypatch, words):
+    monkeypatch.setattr(probe, "HEAD_LIMIT", 1024)
     began = time.monotonic()
     assert "does not speak HTTP" in seen(f"http://127.0.0.1:{trickle(words)}/", timeout=0.5)
     assert time.monotonic() - began < 1.5

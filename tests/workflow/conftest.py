@@ -382,6 +382,10 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         names = {arn: arn.partition(":parameter")[2].rpartition("/") for arn in world.parameters}
         return {name: arn for arn, (folder, _, name) in names.items() if f"{folder}/" == path}
 
+    def tail(*, group: str, stream: str, lines: int) -> list[str]:
+        world.may_fail("tail")
+        return world.log[-lines:]
+
     def tell(operation: str, **arguments: str) -> bool:
         status, _, _ = getattr(interpreter, f"_{operation}")(arguments)
         return bool(status == 200)
@@ -412,7 +416,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (ecr, "scan_findings", scan_findings),
         (ssm, "parameters", parameters),
         (sns, "publish", publish),
-        (logs, "tail", lambda *, group, stream, lines: world.log[-lines:]),
+        (logs, "tail", tail),
         (probe, "wait_until_answers", wait_until_answers),
         (step_functions, "_answer", tell),
         (failing, "PAUSE", 0.0),

@@ -31,6 +31,7 @@ HAPPY = [
     "WaitForRunning",
     "ResolvePublicIp",
     "CheckHealth",
+    "HasAnswered",
     "SwitchOver",
     "IsCurrent",
     "PublishUrl",
@@ -150,6 +151,44 @@ def test_an_app_that_takes_its_time_is_asked_in_several_calls(deploy, world, pus
     assert deploy(push).status == "SUCCEEDED"
     assert [name for name, _ in world.steps].count("CheckHealth") == 4
     assert len(world.mails) == 1
+
+
+PATIENT = {"Cmd": ["app"], "Labels": {"portcall.timeout": "100"}}
+WRONG_PORT = "The app runs, but did not answer within 30 seconds: nothing accepted a connection on port 3000."
+
+
+@pytest.mark.parametrize("line", ["Server listening on port 8080", "Running on http://127.0.0.1:3000"])
+def test_an_app_that_says_it_listens_elsewhere_is_told_at_once(deploy, world, push, line):
+    world.configuration = PATIENT
+    world.faults["probe"] = [NoAnswerError(WRONG_PORT)] * 9
+    world.log = ["starting", line]
+    execution = deploy(push)
+    assert (execution.status, execution.error) == ("FAILED", "NoAnswerError")
+    assert [name for name, _ in world.steps].count("CheckHealth") == 1
+    (news,) = world.mails
+    assert "never answered: it listens on " in news["subject"]
+    assert world.live() == set()
+
+
+@pytest.mark.parametrize("line", ["Serving metrics on port 9090", "Waiting for db:5432", "loading"])
+def test_an_app_that_may_still_answer_is_asked_again(deploy, world, push, line):
+    world.configuration = PATIENT
+    world.faults["probe"] = [NoAnswerError(WRONG_PORT)] * 3
+    world.log = [line]
+    assert deploy(push).status == "SUCCEEDED"
+
+
+def test_an_app_whose_log_may_not_be_read_is_asked_again(deploy, world, push):
+    world.configuration = PATIENT
+
+    def denied() -> None:
+        world.faults["tail"] = [AccessDeniedError("GetLogEvents: denied")]
+        raise NoAnswerError(WRONG_PORT)
+
+    world.faults["probe"] = [denied]
+    world.log = ["Server listening on port 8080"]
+    assert deploy(push).status == "SUCCEEDED"
+    assert world.faults["tail"] == []
 
 
 def test_once_its_time_is_up_an_app_is_not_asked_again(deploy, world, push, monkeypatch):

@@ -1,9 +1,13 @@
 """What the image says of itself decides how it is run."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
-from deployer.aws import ledger
+from deployer.aws import ledger, meeting
 from deployer.domain.task import Task
 from deployer.settings import settings
+from deployer.steps import check_health
 
 from tests.workflow.conftest import stopped
 
@@ -41,6 +45,75 @@ def test_the_port_is_the_one_that_the_image_exposes(deploy, world, push):
     (group,) = world.opened
     assert (group["name"], group["ports"]) == ("Portcall portcall tcp 80", [80])
     assert world.tasks[-1]["security_group"] == "sg-Portcall-portcall-tcp-80"
+
+
+WORKER = {"Cmd": ["app"], "ExposedPorts": {"80/tcp": {}}, "Labels": {"portcall.health": "none"}}
+
+
+def test_a_worker_is_live_once_it_has_run_for_a_while_and_no_port_of_it_is_open(
+    deploy, world, push, monkeypatch
+):
+    monkeypatch.setattr(check_health, "WORKER_SECONDS", 0.0)
+    world.configuration = WORKER
+    world.answers = None
+    assert deploy(push(1)).status == "SUCCEEDED"
+    assert container(world)["portMappings"] == []
+    assert container(world)["environment"] == []
+    assert world.opened[0]["ports"] == []
+    (news,) = world.mails
+    assert news["subject"] == "flask-app is live: it runs, and listens on no port"
+    assert news["text"].startswith("flask-app is live: it runs.\n")
+    assert "http" not in news["text"]
+    assert (news["document"]["outcome"], news["document"]["url"]) == ("deployed", "")
+    assert (current().url, current().task) == ("", world.tasks and next(iter(world.started.values())))
+
+
+def end_newest_task(world):
+    arn = list(world.started.values())[-1]
+    world.dead[arn] = stopped(arn, exit_code=1)
+    meeting.store_task(table="ledger", task=world.dead[arn])
+
+
+def test_a_worker_that_ends_while_it_is_watched_is_no_worker_that_runs(deploy, world, push, monkeypatch):
+    clock = SimpleNamespace(time=time.time, sleep=lambda seconds: end_newest_task(world))
+    monkeypatch.setattr(check_health, "time", clock)
+    world.configuration = WORKER
+    execution = deploy(push(1))
+    assert (execution.status, execution.error) == ("FAILED", "TaskStoppedError")
+    assert "exit code 1" in world.mails[0]["subject"]
+
+
+def test_a_worker_replaces_a_worker_and_is_what_still_runs_when_the_next_one_fails(
+    deploy, world, push, monkeypatch
+):
+    monkeypatch.setattr(check_health, "WORKER_SECONDS", 0.0)
+    world.configuration = WORKER
+    deploy(push(1))
+    deploy(push(2))
+    first, second = world.started.values()
+    assert world.live() == {second}
+    world.faults["addresses"] = [lambda: end_newest_task(world)]
+    assert deploy(push(3)).error == "TaskStoppedError"
+    assert "The version before still runs." in world.mails[-1]["text"]
+    assert world.live() == {second}
+    assert first in world.stopped
+
+
+def test_a_worker_has_no_stable_url(deploy, world, push, monkeypatch):
+    monkeypatch.setattr(check_health, "WORKER_SECONDS", 0.0)
+    monkeypatch.setenv("STABLE_URL", "on")
+    settings.cache_clear()
+    world.configuration = WORKER
+    assert deploy(push(1)).status == "SUCCEEDED"
+    settings.cache_clear()
+    assert world.apis == {}
+    assert "It has no address that stays: it listens on no port." in world.mails[0]["text"]
+
+
+def test_a_port_and_no_port_at_all_are_refused_together(deploy, world, push):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.health": "none", "portcall.port": "80"}}
+    assert deploy(push(1)).error == "BadLabelError"
+    assert "remove one of them" in world.mails[0]["text"]
 
 
 def test_the_installations_own_port_is_one_like_any_other(deploy, world, push, monkeypatch):

@@ -6,9 +6,13 @@
 from deployer.domain.stop_rules import AS_A_SETTING, Rule
 
 # A name without a dot is none of the DNS: most often it is a service of a compose file.
-SHORT = r"(?P<server>(?!localhost\b)[a-z0-9_][\w-]{0,62})(?![\w.-])"
-# A name with a dot, or an IP address.
-LONG = r"(?P<server>[\w-]{1,63}(?:\.[\w-]{1,63})+(?::\d{1,5})?)"
+SHORT = r"(?P<server>(?<![\w.-])(?!localhost\b)[a-z0-9_][\w-]{0,62})(?![\w.-])"
+LONG = r"(?P<server>(?<![\w.-])[\w-]{1,63}(?:\.[\w-]{1,63})+)"
+# With its port, which the number of a line in a source file is not.
+WITH_PORT = (
+    r"(?P<server>(?<![\w./-])(?:[a-z][\w-]{0,62}(?:\.[\w-]{1,63}){0,9}|\d{1,3}(?:\.\d{1,3}){3})(?<!\.py)(?<!\.[jt]s)(?<!\.[cm]js)(?<!\.rb)"
+    r"(?<!\.go)(?<!\.java)(?<!\.php)(?<!\.rs):\d{2,5}(?!\d))"
+)
 ITSELF = r"(?P<server>(?:127\.0\.0\.1|localhost|\[?::1\]?)(?::\d{1,5})?)"
 UNKNOWN = r"(?:name or service not known|temporary failure|no address|nodename nor servname|not known)"
 
@@ -25,9 +29,10 @@ def _unknown(name: str) -> tuple[str, ...]:
         rf"connecting to {name}(?::\d{{1,5}})?\. {UNKNOWN}",
         rf"getaddrinfo for (?:host )?[\"']?{name}",
         rf"{UNKNOWN}[^()]{{0,40}} \((?:\w{{1,20}}://)?(?:[^@\s()]{{0,100}}@)?{name}",
-        rf"resolve (?:host|server|hostname)?:? ?[\"']?{name}",
+        rf"resolve (?:host|hostname|server|address):? [\"']?{name}",
         rf"bad address [\"']{name}",
-        rf"{name}(?::\d{{1,5}})?[\"']?:? [(\[]{{0,2}}(?:errno )?-[235]\b",
+        rf"{name}:\d{{1,5}}: \[errno -[235]\]",
+        rf"server (?:on|at) [\"']{name}(?::\d{{1,5}})?[\"'] \(\[?(?:errno )?-[235]",
         rf"[\"']{name}[\"'].{{0,40}}{UNKNOWN}",
     )
 
@@ -70,9 +75,9 @@ RULES = (
         "There is a machine of that name, but nothing listens on that port. Does that service run, and on that "
         f"port? Another one is named {AS_A_SETTING}",
         log=(
-            rf"{LONG}[\"']?(?!\d)[^.]{{0,40}}?(?:connection|connect:) refused",
-            rf"(?:ECONNREFUSED|refused to|refused:|refused) {LONG}",
-            rf"connection to (?:server at \"?)?{LONG}.{{0,40}}?refused",
+            rf"{WITH_PORT}[^.]{{0,40}}?(?:connection|connect:)? ?refused",
+            rf"(?:ECONNREFUSED|refused to|refused:|refused) {WITH_PORT}",
+            r"server at \"(?P<server>[^\"]{1,100})\".{0,60}connection refused",
         ),
     ),
     Rule(
@@ -80,9 +85,10 @@ RULES = (
         "Nothing came back from there. Most often a security group does not let the app in, or there is no way "
         "to that network: it runs in Portcall's VPC, or in the one that VpcId names.",
         log=(
-            rf"ETIMEDOUT {LONG}",
-            rf"{LONG}[\"']?(?!\d).{{0,40}}?(?:timed out|timeout)",
-            rf"(?:timed out|timeout).{{0,40}}? {LONG}",
+            rf"ETIMEDOUT {WITH_PORT}",
+            rf"{WITH_PORT}.{{0,40}}?(?:timed out|timeout)",
+            rf"(?:timed out|timeout)\b.{{0,40}}?{WITH_PORT}",
+            r"server at \"(?P<server>[^\"]{1,100})\".{0,60}(?:timed out|timeout)",
         ),
     ),
     Rule(
@@ -103,5 +109,11 @@ RULES = (
         "Which one is in its log. Each app runs in one container of its own, so the names of a compose file "
         f"(db, redis, ...) are not known here. Another host is named {AS_A_SETTING}",
         log=("name or service not known|temporary failure in name resolution|no address associated with",),
+    ),
+    Rule(
+        "crashed: it could not connect to another server",
+        "To which one may be in its log. 127.0.0.1 and localhost are its own container, in which no other "
+        f"server runs; elsewhere, a security group may not let the app in. Its host is named {AS_A_SETTING}",
+        log=("connection refused|ECONNREFUSED|connect(?:ion)? (?:timed out|timeout)|timeout connecting to",),
     ),
 )

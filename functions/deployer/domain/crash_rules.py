@@ -59,7 +59,7 @@ RULES = (
         "crashed: it may not do that as its user",
         "The user that it runs as (USER in the Dockerfile) lacks the right to a file, or to a port below 1024. "
         "The end of its log, below, says what it was about.",
-        log=("permission denied|EACCES",),
+        log=("permission denied(?! for)|EACCES",),
     ),
     Rule(
         "crashed: SECRET_KEY_BASE is missing",
@@ -123,10 +123,17 @@ RULES = (
             rf"could not open input file: {MODULE}",
             r"failed opening required '(?P<module>[^'\r\n]{1,100})'",
             rf"could not import module \"{MODULE}\"",
-            r"(?:cannot find|missing) (?:module|script):? [\"']?(?P<module>[\w./:-]{1,100})",
             r"no such file or directory, (?:open|stat|lstat|scandir) '(?P<module>[^'\r\n]{1,100})'",
             r"no such file or directory: '(?P<module>[^'\r\n]{1,100})'",
             r"\b(?:open|stat) (?P<module>[\w./-]{1,100}): no such file or directory",
+        ),
+    ),
+    Rule(
+        "crashed: package.json has no script {script}",
+        "CMD or ENTRYPOINT runs it with npm, yarn or pnpm. Is it in the package.json that is COPYed?",
+        log=(
+            r"missing script:? \"?(?P<script>[\w:-]{1,60})",
+            r"command \"(?P<script>[\w:-]{1,60})\" not found",
         ),
     ),
     Rule(
@@ -171,7 +178,8 @@ RULES = (
     ),
     Rule(
         "crashed: Linux does not permit it that",
-        "On Fargate a container has no privileges: no --privileged, no --cap-add, no mounts, no iptables.",
+        "Either only root may do it, and the image sets another USER; or it needs a privilege that Fargate "
+        "gives no container: --privileged, --cap-add, mounts, iptables.",
         log=("operation not permitted|EPERM",),
     ),
     Rule(

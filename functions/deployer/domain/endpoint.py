@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 TCP = "tcp"
+# In the place of a path or `tcp`: a worker, which listens on no port and has no URL.
+NONE = "none"
 USUAL = {("http", 80), ("https", 443)}
 # Where the stable URL of an app leads that does not run: the IP of a stopped task may be somebody else's soon.
 # Names below example.com are reserved for ever (RFC 2606) and none but www is in the DNS. API Gateway refuses
@@ -24,6 +26,8 @@ def no_stable_url(url: str) -> str:
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/setup-http-integrations.html (ports)
     """
+    if not url:
+        return "it listens on no port."
     parts = urlsplit(url)
     if parts.scheme == TCP:
         return "StableUrl is for HTTP, and this app speaks plain TCP."

@@ -23,7 +23,6 @@ DeployError
      ├─ ThrottledError        AWS asked for fewer calls
      ├─ AwsUnavailableError   AWS did not answer, or answered that it cannot now
      ├─ NoCapacityError       AWS has no room for the task at the moment
-     ├─ NoAnswerYetError      the app has not answered yet, and still has time
      └─ AddressNotReadyError  the network interface has no public IP yet
 """
 
@@ -118,10 +117,6 @@ class AwsUnavailableError(TransientError):
 
 class NoCapacityError(TransientError):
     """AWS has no room for the task at the moment."""
-
-
-class NoAnswerYetError(TransientError):
-    """The app has not answered yet, and still has time."""
 
 
 class AddressNotReadyError(TransientError):

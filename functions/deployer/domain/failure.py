@@ -5,10 +5,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from deployer.domain import silence, stops
+from deployer.domain import no_answer, stops
 from deployer.domain.stop_rules import Words
 from deployer.domain.task import Task
-from deployer.domain.text import ESCAPES
+from deployer.domain.text import ESCAPES, discreet
 
 CONSOLE_WORDS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 
@@ -37,20 +37,17 @@ def explain(
 
     `log` are the last lines as the app wrote them.
     """
-    log = [ESCAPES.sub("", line) for line in log]
+    log = [discreet(ESCAPES.sub("", line)) for line in log]
     # One that we stopped ourselves tells nothing of why.
     stopped = (
         task if task and not task.stopped_by_us and (task.stop_code or task.exit_code is not None) else None
     )
-    if error == "NoAnswerYetError":
-        # The workflow gave up before the time was up; to whoever pushed that is the same.
-        error = "NoAnswerError"
     if error in ("NoAnswerError", "States.Timeout") and stopped:
         error, message = "TaskStoppedError", stopped.why_stopped()
     if error == "TaskStoppedError":
         words = _stopped(stopped, message, log, memory, architecture)
     elif error == "NoAnswerError":
-        words = Words(*silence.explain(message, log, port))
+        words = no_answer.explain(message, log, port)
     elif "No Fargate configuration exists" in message:
         words = SIZE
     else:

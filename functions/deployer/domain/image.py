@@ -9,7 +9,8 @@ from typing import Any
 
 from deployer.domain import fargate, health_check, labels, platforms
 from deployer.domain import ports as candidate_ports
-from deployer.domain.errors import UnsupportedImageError
+from deployer.domain.endpoint import NONE
+from deployer.domain.errors import BadLabelError, UnsupportedImageError
 from deployer.domain.health_check import Address
 from deployer.domain.image_defaults import Defaults, Limits
 from deployer.domain.manifest import MEDIA_TYPES, choose, config_digest, is_app, is_index, parse
@@ -34,10 +35,10 @@ class ImageSpec:
     """How to run an image, as ECS words it.
 
     `digests` are the pushed one and, where that is an index, the one of the image that was chosen. `ports` are
-    the candidates, the likeliest first, a single one where it is certain; `named_by` says for each what names
-    it. `health` is `tcp` or a path; `timeout` are the seconds until it must answer. `container_health` is the
-    container definition's `healthCheck`. `expires` are seconds, 0 for never and None where the image does not
-    say.
+    the candidates, the likeliest first, a single one where it is certain, none for a worker; `named_by` says
+    for each what names it. `health` is `tcp`, `none` or a path; `timeout` are the seconds until it must answer.
+    `container_health` is the container definition's `healthCheck`. `expires` are seconds, 0 for never and None
+    where the image does not say.
     """
 
     digests: list[str]
@@ -92,13 +93,7 @@ def spec(config: dict[str, Any], *, digests: Sequence[str], defaults: Defaults, 
         )
     said = labels.read(settings.get("Labels"))
     asked = health_check.address(settings.get("Healthcheck"))
-    candidates = candidate_ports.candidates(
-        label=said.port,
-        exposed=settings.get("ExposedPorts"),
-        asked=asked.port if asked else None,
-        environment=settings.get("Env"),
-        default=defaults.port,
-    )
+    candidates = _candidates(said, settings, asked, defaults)
     ports = [each.port for each in candidates]
     size = fargate.size(
         said.cpu,
@@ -138,6 +133,26 @@ def _says_something(command: object) -> bool:
     return isinstance(command, list) and any(isinstance(word, str) and word.strip() for word in command)
 
 
+def _candidates(
+    said: labels.Labels, settings: dict[str, Any], asked: Address | None, defaults: Defaults
+) -> list[Candidate]:
+    if said.health == NONE:
+        # What a base image EXPOSEs is not the worker's.
+        if said.port:
+            raise BadLabelError(
+                "The label portcall.port names a port, and portcall.health=none says that there is none: "
+                "remove one of them."
+            )
+        return []
+    return candidate_ports.candidates(
+        label=said.port,
+        exposed=settings.get("ExposedPorts"),
+        asked=asked.port if asked else None,
+        environment=settings.get("Env"),
+        default=defaults.port,
+    )
+
+
 def _path(asked: Address | None, ports: list[int]) -> str:
     """The path of the health check, unless it asks another port: what answers there may not know it here."""
-    return asked.path if asked and asked.port in (None, ports[0]) else ""
+    return asked.path if asked and asked.port in (None, *ports[:1]) else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deployer.domain import fargate
+from deployer.domain.endpoint import NONE, TCP
 from deployer.domain.errors import BadLabelError
 from deployer.domain.quote import LIMIT, is_plain, quote
 
@@ -20,7 +21,7 @@ class Labels:
     """None for what no label says.
 
     `cpu` is in CPU units, `memory` in MiB, `timeout` and `expires` in seconds, the latter 0 for never;
-    `health` is `tcp` or a path.
+    `health` is `tcp`, `none` or a path.
     """
 
     port: int | None = None
@@ -134,8 +135,8 @@ def _memory(text: str) -> int | None:
 
 
 def _health(text: str) -> str | None:
-    if text.lower() == "tcp":
-        return "tcp"
+    if text.lower() in (TCP, NONE):
+        return text.lower()
     return text if re.fullmatch("/[!-~]{0,999}", text) else None
 
 
@@ -163,7 +164,7 @@ READERS: dict[str, tuple[Callable[[str], int | str | None], str, list[str]]] = {
     "port": (_whole(1, 65535), "a number from 1 to 65535", []),
     "cpu": (_cpu, f"one of {', '.join(map(str, fargate.MEMORY))}, or 0.25 to 16 vCPU", []),
     "memory": (_memory, "a number of MiB such as 512, or 512M, 2G", []),
-    "health": (_health, "a path such as /healthz, or tcp", ["tcp"]),
+    "health": (_health, "a path such as /healthz, tcp, or none", [TCP, NONE]),
     "timeout": (_whole(5, 840), "a number of seconds from 5 to 840", []),
     "capacity": (_capacity, "FARGATE (on-demand) or FARGATE_SPOT (spot)", list(CAPACITIES)),
     "expires": (_expires, "a time such as 90m, 12h, 2d or 1w, or never", ["never"]),

@@ -12,6 +12,7 @@ NAME_LIMIT = 40
 LOG_LINES = 30
 LOG_LINE_LIMIT = 500
 DETAIL_LINES = 20
+WORKER = "it runs, and listens on no port"
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,11 @@ class Mail:
 
 @dataclass(frozen=True)
 class Standing:
-    """What serves though a deployment failed: `url` is '' if nothing does."""
+    """What serves though a deployment failed: `url` is '' if nothing does, and for a worker, which has none."""
 
     url: str
     is_newer: bool = False
+    is_worker: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,29 +55,31 @@ class Context:
 
 
 def live(push: Push, url: str, previous: str, notes: Sequence[str], context: Context) -> Mail:
-    """The app answered at `url`; `previous` is the digest that it replaced, '' if it is the first."""
+    """The app answered at `url`, '' for a worker; `previous` the digest that it replaced, '' for the first."""
     before = f"It replaced {previous}; push that again to go back." if previous else "It is the first version."
     if previous == push.digest:
         before = "It replaced a task of the same image."
-    said = [f"{push.app} is live: it answered at this address.", before, *notes]
-    return _good_news(push, f"is live: {url}", url, said, {"previous": previous}, context)
+    how = "it answered at this address." if url else "it runs."
+    said = [f"{push.app} is live: {how}", before, *notes]
+    return _good_news(push, f"is live: {url or WORKER}", url, said, {"previous": previous}, context)
 
 
 def live_again(push: Push, url: str, reason: str, notes: Sequence[str], context: Context) -> Mail:
     """The app stopped by itself, was started again, and answered at `url`."""
-    where = "this new address" if context.direct_url in ("", url) else "the same address"
+    where = ", at this new address" if context.direct_url in ("", url) else ", at the same address"
     said = [
-        f"{push.app} had stopped, and is live again, at {where}.",
+        f"{push.app} had stopped, and is live again{where if url else ''}.",
         f"Why it stopped: {reason}",
         *notes,
     ]
-    return _good_news(push, f"is live again: {url}", url, said, {"restarted": reason}, context)
+    return _good_news(push, f"is live again: {url or WORKER}", url, said, {"restarted": reason}, context)
 
 
 def _good_news(
     push: Push, verdict: str, url: str, said: Sequence[str], document: dict[str, object], context: Context
 ) -> Mail:
-    body = "\n".join([url, "", *map(printable, said), "", *_direct(url, context), *_facts(push, context)])
+    first = [url, ""] if url else []
+    body = "\n".join([*first, *map(printable, said), "", *_direct(url, context), *_facts(push, context)])
     return Mail(
         subject=_subject(push.app, verdict),
         text=body + "\n",
@@ -127,7 +131,7 @@ def ended(push: Push, url: str, reason: str, deploy_command: str = "") -> Mail:
         [
             printable(reason),
             "",
-            f"{push.app} has ended, and {url} answers no more."
+            f"{push.app} has ended{f', and {url} answers no more' if url else ''}."
             + ("" if back else " Push the tag again to have it back."),
             *back,
             "",
@@ -230,6 +234,8 @@ def _details(failure: Failure) -> list[str]:
 
 
 def _serving(standing: Standing) -> str:
+    if standing.is_worker:
+        return f"{'A newer version' if standing.is_newer else 'The version before'} still runs."
     if not standing.url:
         return "No other version serves."
     which = "A newer version serves" if standing.is_newer else "The version before is still serving"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from deployer.domain import aws_reasons, connection_rules, crash_rules, start_rules
 from deployer.domain.stop_rules import Rule, Words
-from deployer.domain.text import discreet, printable
+from deployer.domain.text import printable
 
 # The first that fits counts, so what is certain comes before what is likely.
 RULES = (*start_rules.RULES, *aws_reasons.RULES, *crash_rules.RULES, *connection_rules.RULES)
@@ -92,7 +92,7 @@ def recognize(*, reason: str, log: Sequence[str], code: int | None, platform: st
     if not found or code in TELLING:
         return words
     at, rule, names = found
-    line = discreet(printable(log[at].strip(), QUOTED))
+    line = printable(log[at].strip(), QUOTED)
     perhaps = rule.words(given | names).hint
     return Words(words.verdict, f"Its log says before its end: {line}\nIf that is why it ended: {perhaps}")
 

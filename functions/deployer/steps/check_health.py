@@ -1,13 +1,14 @@
 """CheckHealth: nothing is called live that did not answer."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from deployer import probe
 from deployer.domain import answer as answers
 from deployer.domain import endpoint
-from deployer.domain.errors import NoAnswerError, NoAnswerYetError, TaskStoppedError, WrongImageError
+from deployer.domain.errors import NoAnswerError, TaskStoppedError, WrongImageError
 from deployer.domain.image import ImageSpec
 from deployer.domain.task import Verdict
 from deployer.observe import logger
@@ -18,20 +19,23 @@ from deployer.settings import settings
 LOOK_SECONDS = 30.0
 # For so long it is asked in any case, however late a call comes about.
 LEAST_SECONDS = 5.0
+# For so long a worker, which nobody can ask, must run before it counts as live.
+WORKER_SECONDS = 30.0
 # Less than one call takes: the next one knows nothing of what answered before.
 AUXILIARY_SECONDS = 15.0
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"url", "port", "also": [ports], "status", "notes": [...], "at": UNIX seconds}`.
+    """Return `{"verdict": "answered", "url", "port", "also": [ports], "status", "notes", "at": UNIX seconds}`.
 
-    The status is null for TCP. `also` is the port that a redirect of the app leads to.
+    The status is null for TCP. `also` is the port that a redirect of the app leads to. After half a minute
+    without an answer it is `{"verdict": "no answer yet", "seen": message}`, as long as there is time left.
+    A worker has no port, and "" for a URL.
 
     Raises WrongImageError where ECS runs another image than was pushed, TaskStoppedError as soon as there is
-    news of a stop, NoAnswerYetError after half a minute, and NoAnswerError once the time-out is over, which
-    counts from when the address was found. Where AllowedCidr keeps it out it runs inside the VPC, and asks at
-    the private address.
+    news of a stop, and NoAnswerError once the time-out is over, which counts from when the address was found.
+    Where AllowedCidr keeps it out it runs inside the VPC, and asks at the private address.
     """
     config, image = settings(), event["image"]
     runs = event["running"]["digest"]
@@ -46,6 +50,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if task and task.verdict is Verdict.STOPPED:
             raise TaskStoppedError(task.why_stopped())
 
+    if image["health"] == endpoint.NONE:
+        return _worker(event["endpoint"]["at"], still_runs)
     address = event["endpoint"]["private" if config.probe_inside else "public"]
     urls = [endpoint.probe_url(address, port, image["health"]) for port in image["ports"]]
     asked_for = max(0.0, time.time() - event["endpoint"]["at"])
@@ -62,7 +68,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         # It may have died of what kept it from answering, which says more.
         still_runs()
         if left > LOOK_SECONDS:
-            raise NoAnswerYetError(str(error)) from error
+            return {"verdict": "no answer yet", "seen": str(error)}
         raise
     parts = urlsplit(answer.url)
     port = parts.port or 80
@@ -71,11 +77,30 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     leads_to = answers.redirect_port(answer.location, address, image["ports"])
     logger.info("The app answers", extra={"url": url, "status": answer.status})
     return {
+        "verdict": "answered",
         "url": url,
         "port": port,
         "also": [leads_to] if leads_to not in (None, port) else [],
         "status": answer.status,
         "notes": [note] if note else [],
+        "at": time.time(),
+    }
+
+
+def _worker(since: float, still_runs: Callable[[], None]) -> dict[str, Any]:
+    """What listens on no port is live once it has run for a while."""
+    while (left := since + WORKER_SECONDS - time.time()) > 0:
+        still_runs()
+        time.sleep(min(left, 3.0))
+    still_runs()
+    note = f"It listens on no port, so all that is known is that it ran for {WORKER_SECONDS:.0f} seconds."
+    return {
+        "verdict": "answered",
+        "url": "",
+        "port": None,
+        "also": [],
+        "status": None,
+        "notes": [note],
         "at": time.time(),
     }
 

@@ -73,9 +73,9 @@ def _security_group(config: Settings, push: Push, ports: list[int]) -> str:
     """The group that opens these ports and no other.
 
     Apps on the same port share one. Where the image names several, which of them it uses shows later: the
-    deployment gets a group of its own, and SwitchOver closes the rest.
+    deployment gets a group of its own, and SwitchOver closes the rest. So does one that names none.
     """
-    owner = push.deployment if len(ports) > 1 else ""
+    owner = push.deployment if len(ports) != 1 else ""
     return ec2.open_ports(
         # A name must not begin with `sg-`, as a stack's may.
         name=f"Portcall {config.stack} {owner or f'tcp {ports[0]}'}",

@@ -99,7 +99,7 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
         # One that it has no more is known until the sweep has closed it.
         address=stays or (seen.address if seen else None),
         # The one port on which it answers: a restart need not look for it again.
-        image=image.answering_on([event["health"]["port"], *event["health"].get("also", [])]).document(),
+        image=image.answering_on(_used_ports(event)).document(),
         previous=seen.digest if seen and "restart" not in event else "",
         crashes=seen.crashes if seen and "restart" in event else [],
         # Those that a SwitchOver before this one did not get round to stopping come along.
@@ -138,7 +138,11 @@ def _address(
 
 def _close_unused_ports(event: dict[str, Any]) -> None:
     """Where the image named several ports, the task's own security group opens them all until now."""
-    used = (event["health"]["port"], *event["health"].get("also", []))
-    unused = [port for port in event["image"]["ports"] if port not in used]
+    unused = [port for port in event["image"]["ports"] if port not in _used_ports(event)]
     if unused:
         ec2.close_ports(group=event["task"]["securityGroup"], ports=unused)
+
+
+def _used_ports(event: dict[str, Any]) -> list[int]:
+    """The port that answered, and the one that it leads to; none for a worker."""
+    return [port for port in (event["health"]["port"], *event["health"].get("also", [])) if port]

@@ -1,0 +1,196 @@
+"""Why an app that runs never answered: what was seen when it was asked, and what its log says."""
+
+import re
+from collections.abc import Collection, Sequence
+
+from deployer.domain import connection_rules
+from deployer.domain.ports import AUXILIARY
+from deployer.domain.stop_rules import AS_A_SETTING, LINE_LIMIT, Words
+from deployer.domain.text import ESCAPES, printable
+
+SERVES = r"(?:listen|serv|start|running|bound|local:|network:|ready on|available).{0,60}?"
+# "Listening at: http://0.0.0.0:8080", "listening on port 8080", "Serving HTTP on 0.0.0.0 port 8080"
+PORT = re.compile(SERVES + r"(?:port[ =:]+|localhost:|\.\d+:|[\]\s*]:)(?P<port>[1-9]\d{1,4})\b", re.IGNORECASE)
+LOOPBACK = re.compile(SERVES + r"(?:127\.0\.0\.1|localhost|\[::1\])", re.IGNORECASE)
+EVERYWHERE = re.compile(r"0\.0\.0\.0|\[::\]|\*:\d")
+# Such a line names a port on which something else answers than the app, or one of another server.
+NOT_THE_APP = re.compile(
+    "metric|prometheus|debug|inspect|profil|pprof|admin|management|actuator|grpc|statsd|connect|database|"
+    "upstream|proxy|livereload",
+    re.IGNORECASE,
+)
+WAITS = re.compile(
+    r"\bwait(?:s|ing)? (?:up to )?(?:\d+ ?s\w{0,6} )?(?:for|on|until) (?:the |\w{1,12}://)?(?P<server>[a-z][\w.-]{1,60})",
+    re.IGNORECASE,
+)
+# For what a server, a worker or a debugger waits once it is ready.
+ITS_WORK = re.compile(
+    r"^(?:connections?|requests?|clients?|messages?|jobs?|tasks?|events?|work|changes|file|files|debugger|"
+    r"incoming|new|input|signals?|a|an|all|it)\b",
+    re.IGNORECASE,
+)
+FASTCGI = re.compile(r"fpm is running|ready to handle connections|uwsgi socket \d", re.IGNORECASE)
+ERROR = re.compile(r"answered (?P<status>5\d\d)")
+SEEN_ON = re.compile(r"port (\d+)")
+# How many lines may follow the one with which a server says that it listens: a farewell to the reader, say.
+LINES_AFTER = 5
+QUOTED = 160
+
+REFUSED, TIMED_OUT = "nothing accepted", "timed out"
+NOT_HTTP, CLOSED, SLOW = "does not speak HTTP", "closed each connection", "gave no answer"
+KINDS = (NOT_HTTP, CLOSED, SLOW, TIMED_OUT)
+
+TIME = "add `LABEL portcall.timeout=800` (seconds) to the Dockerfile."
+
+
+def explain(seen: str, log: Sequence[str], port: int) -> Words:
+    """What is said of it; `seen` is the probe's message, `port` the likeliest of those that were asked."""
+    what = _kinds(seen)
+    if error := ERROR.search(seen):
+        words = Words(
+            f"never answered: only errors ({error['status']})",
+            "It listens, but answers each time with an error; its log, below, may say why. Anything below "
+            "500 will do, a 404 too. `LABEL portcall.health=/another/page` has another page asked.",
+        )
+        return _with_what_it_lacks(words, log)
+    if (at := what.get(NOT_HTTP) or what.get(CLOSED)) and any(map(FASTCGI.search, log)):
+        return Words(
+            f"never answered: FastCGI, not HTTP, on port {at}",
+            "PHP-FPM and uWSGI need a web server before them. Put nginx or Apache into the same image, or use "
+            "one that has it (php:apache, for instance); uWSGI speaks HTTP with --http.",
+        )
+    if at := what.get(NOT_HTTP):
+        return Words(
+            f"never answered: no HTTP on port {at}",
+            "Something listens there that does not speak HTTP. If it is no web server, add "
+            "`LABEL portcall.health=tcp` to the Dockerfile.",
+        )
+    if at := what.get(CLOSED):
+        words = Words(
+            f"never answered: port {at} closes each connection",
+            f"Something listens on port {at}, but ends each connection before it answers. Either it fails on "
+            "each request, and its log, below, may say why. Or it does not speak HTTP: if it is no web server, "
+            "add `LABEL portcall.health=tcp` to the Dockerfile.",
+        )
+        return _with_what_it_lacks(words, log)
+    if at := what.get(SLOW):
+        words = Words(
+            f"never answered: port {at} is too slow",
+            f"It accepts connections on port {at}, but has no answer within 10 seconds. Have a page asked that "
+            "is quick and needs nothing else: `LABEL portcall.health=/healthz`, say. If it is no web server, "
+            "it is `LABEL portcall.health=tcp`.",
+        )
+        return _with_what_it_lacks(words, log)
+    if at := what.get(TIMED_OUT):
+        return Words(
+            f"never answered: port {at} timed out",
+            f"It is stuck, or too busy to answer. If it starts slowly, {TIME}",
+        )
+    if waits := _lacks(log):
+        return waits
+    asked = [int(found) for found in SEEN_ON.findall(seen)] or [port]
+    if elsewhere := _listens_elsewhere(log, asked):
+        return elsewhere
+    nothing = REFUSED in seen
+    ports = _listed(asked)
+    return Words(
+        f"never answered: nothing listens on port {ports}" if nothing else "never answered",
+        f"The app must listen on 0.0.0.0 (not 127.0.0.1), port {ports}. If it uses another port, the "
+        f"Dockerfile says so with EXPOSE. If it starts slowly, {TIME} If it is a worker or a bot, which "
+        "listens nowhere, add `LABEL portcall.health=none`.",
+    )
+
+
+def is_certain(seen: str, log: Sequence[str]) -> bool:
+    """Whether no answer will come however long one waits: it says itself that it listens elsewhere.
+
+    `log` are the last lines as the app wrote them. That must be about the last thing that it said: a program
+    may open one port long before another.
+    """
+    if not all(REFUSED in each for each in seen.split("; ")):
+        return False
+    asked = [int(found) for found in SEEN_ON.findall(seen)]
+    log = [ESCAPES.sub("", line) for line in log]
+    last = [line for line in log if line.strip()][-LINES_AFTER:]
+    return (
+        not _lacks(log)
+        and _listens_elsewhere(log, asked) is not None
+        and (_listens_elsewhere(last, asked) is not None)
+    )
+
+
+def _kinds(seen: str) -> dict[str, int]:
+    """The first port of which each kind of words was said; of metrics and debuggers only if of no other."""
+    found = [
+        (kind, int(on[1]))
+        for words in seen.split("; ")
+        if (on := SEEN_ON.search(words))
+        for kind in (REFUSED, *KINDS)
+        if kind in words
+    ]
+    own = [each for each in found if each[1] not in AUXILIARY] or found
+    return dict(reversed(own))
+
+
+def _listens_elsewhere(log: Sequence[str], asked: Collection[int]) -> Words | None:
+    ports = _listed(asked)
+    if other := _port_in(log, asked):
+        return Words(
+            f"never answered: it listens on port {other}, not {ports}",
+            f"Its log speaks of port {other}, but {ports} was asked. Make it listen on {ports}, or say "
+            f"`EXPOSE {other}` in the Dockerfile and nothing else.",
+        )
+    own = [line for line in log if not NOT_THE_APP.search(line[:LINE_LIMIT])]
+    if any(map(LOOPBACK.search, own)) and not any(map(EVERYWHERE.search, log)):
+        return Words(
+            "never answered: it listens on 127.0.0.1 only",
+            "Its log says so, and there nobody outside its container can reach it. It must listen on "
+            f"0.0.0.0, port {ports}: most servers take that as --host, --bind or HOST.",
+        )
+    return None
+
+
+def _port_in(log: Sequence[str], asked: Collection[int]) -> int | None:
+    """The port on which the app itself says it listens, as nearly all servers do when they start."""
+    lines = [line[:LINE_LIMIT] for line in log]
+    named = {int(found["port"]) for line in lines for found in PORT.finditer(line)}
+    if named & set(asked):
+        return None
+    own = [
+        int(found["port"]) for line in lines if not NOT_THE_APP.search(line) for found in PORT.finditer(line)
+    ]
+    return next((port for port in own if port < 65536 and port not in AUXILIARY), None)
+
+
+def _lacks(log: Sequence[str]) -> Words | None:
+    """What it waits for, or could not reach; None if it said afterwards that it listens, or nothing of it."""
+    for line in reversed(log):
+        line = line[:LINE_LIMIT]
+        if PORT.search(line) and not NOT_THE_APP.search(line):
+            return None
+        quoted = printable(line.strip(), QUOTED)
+        for rule in connection_rules.RULES:
+            if (found := rule.in_line(line, None)) is not None:
+                words = rule.words(found)
+                verdict = words.verdict.removeprefix("crashed: ")
+                return Words(f"never answered: {verdict}", f"Its log says: {quoted}\n{words.hint}")
+        waits = WAITS.search(line)
+        if waits and not ITS_WORK.search(waits["server"]):
+            return Words(
+                f"never answered: it waits for {waits['server']}",
+                f"Its log says: {quoted}\nThat must be reachable from here. Each app runs in one container of "
+                "its own, without the services of a compose file: run what it waits for elsewhere, and name "
+                f"its host {AS_A_SETTING}",
+            )
+    return None
+
+
+def _with_what_it_lacks(words: Words, log: Sequence[str]) -> Words:
+    """With what may be the cause, where the log names something that could not be reached."""
+    lacks = _lacks(log)
+    return Words(words.verdict, f"{words.hint}\nThis may be why. {lacks.hint}") if lacks else words
+
+
+def _listed(ports: Collection[int]) -> str:
+    names = [str(port) for port in dict.fromkeys(ports)]
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,0 +1,30 @@
+"""ReadLog: an app whose log says that it listens elsewhere is not asked for minutes in vain."""
+
+from typing import Any
+
+from deployer.aws import logs
+from deployer.domain import mail, no_answer, task_definition
+from deployer.domain.errors import NoAnswerError, PermanentError
+from deployer.domain.push import Push
+from deployer.observe import logger
+from deployer.settings import settings
+
+
+@logger.inject_lambda_context(correlation_id_path="id")
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Return `{"lines": number}`. Raises NoAnswerError, as CheckHealth does in the end, if no answer will come.
+
+    CheckHealth itself may not read logs: it talks to other people's code, and may run where it has no way out.
+    """
+    config, seen = settings(), event["health"]["seen"]
+    push = Push.from_event(event, by_tag=config.by_tag)
+    stream = task_definition.log_stream(push.app, event["task"]["arn"])
+    try:
+        log = logs.tail(group=config.log_group, stream=stream, lines=mail.LOG_LINES)
+    except PermanentError as refused:
+        # Then it is asked for as long as it may take.
+        logger.warning("The log could not be read", extra={"app": push.app, "reason": str(refused)})
+        return {"lines": 0}
+    if no_answer.is_certain(seen, log):
+        raise NoAnswerError(seen)
+    return {"lines": len(log)}
