@@ -1,13 +1,16 @@
 """Which of two pushes wins is decided when they are admitted: a number is drawn, and then the tag is looked at."""
 
+import dataclasses
 import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 from deployer.aws import ledger
+from deployer.domain.errors import BadEventError
 from deployer.steps import admit_push
 
+from tests.conftest import LambdaContext
 from tests.workflow.conftest import LambdaDied
 
 
@@ -125,6 +128,56 @@ def test_a_push_that_another_deployment_deals_with_is_a_duplicate_that_names_it(
     assert known()["sweep-1"].outcome == "duplicate"
     assert known()["sweep-1"].reason == "push-1 deals with this push."
     assert len(world.started) == len(world.mails) == 1
+
+
+def restart_of(serving, push, **wrong):
+    """The event of a restart, as healing starts it."""
+    of = {"deployment": serving.deployment, "sequence": serving.sequence, "revision": serving.revision}
+    document = push(1) | {"id": "restart-1", "restart": of | {"reason": "exit code 1"} | wrong}
+    return document | {"image": serving.image}
+
+
+def admit(document):
+    return admit_push.handler({"execution": "arn:restart", "push": document}, LambdaContext())
+
+
+def test_a_restart_keeps_the_number_of_what_it_restarts_and_needs_no_tag(deploy, world, push):
+    deploy(push(1))
+    world.tags.clear()
+    answer = admit(restart_of(current(), push))
+    assert (answer["verdict"], answer["sequence"]) == ("admitted", current().sequence)
+    assert known()["restart-1"].sequence == current().sequence
+    assert known()["restart-1"].restart["reason"] == "exit code 1"
+
+
+@pytest.mark.parametrize("meanwhile", ["gone", "ending", "another"])
+def test_a_restart_of_what_is_not_current_any_more_is_superseded(deploy, world, push, meanwhile):
+    deploy(push(1))
+    serving = current()
+    document = restart_of(serving, push)
+    if meanwhile == "gone":
+        ledger.forget(table="ledger", app="flask-app", seen=serving)
+    if meanwhile == "ending":
+        ended = dataclasses.replace(serving, ended=True)
+        ledger.change_current(table="ledger", app="flask-app", new=ended, seen=serving)
+    if meanwhile == "another":
+        deploy(push(2))
+    assert admit(document) == {"verdict": "superseded", "sequence": serving.sequence}
+    assert known()["restart-1"].outcome == "superseded"
+    assert known()["restart-1"].reason == "Another version has become the current one."
+
+
+@pytest.mark.parametrize("wrong", [{"sequence": 1}, {"revision": "another:1"}])
+def test_a_restart_of_something_else_than_what_is_live_is_refused(deploy, world, push, wrong):
+    deploy(push(1))
+    with pytest.raises(BadEventError):
+        admit(restart_of(current(), push, **wrong))
+    assert "restart-1" not in known()
+
+
+def test_only_a_restart_brings_along_what_its_image_says(deploy, world, push):
+    with pytest.raises(BadEventError):
+        admit(push(1) | {"image": {"ports": [22]}})
 
 
 def test_what_serves_is_not_replaced_by_a_step_that_is_repeated_after_its_version_died(
