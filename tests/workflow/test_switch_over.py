@@ -122,7 +122,7 @@ def test_a_restart_gives_way_to_whatever_is_not_what_it_restarts(world, document
 
 
 def test_a_restart_brings_nothing_back_that_is_about_to_end(world, document):
-    serving = change(ended=True)
+    serving = change(ended=True, halted="Its tag was deleted.")
     late = restart_of(serving, document(2))
     assert switch(late)["verdict"] == "superseded"
     assert world.stopped == [late["task"]["arn"]]
