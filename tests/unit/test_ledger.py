@@ -61,6 +61,10 @@ def switch(number=1, seen=None, **more):
     return ledger.make_current(table="ledger", push=push(number), new=version(number, **more), seen=seen)
 
 
+def forget(seen):
+    return ledger.forget(table="ledger", app="flask-app", seen=seen)
+
+
 def claim(number=1, execution="first", sequence=7, **more):
     return ledger.claim(table="ledger", push=push(number), execution=execution, sequence=sequence, **more)
 
@@ -309,15 +313,15 @@ def test_what_has_changed_since_it_was_seen_is_not_forgotten():
     switch()
     seen = current()
     ledger.change_current(table="ledger", app="flask-app", new=version(1, halted="It crashed."), seen=seen)
-    assert not ledger.forget(table="ledger", app="flask-app", seen=seen)
+    assert not forget(seen)
     assert current().halted == "It crashed."
 
 
 def test_what_is_forgotten_is_gone_and_may_be_forgotten_twice():
     switch()
     seen = current()
-    assert ledger.forget(table="ledger", app="flask-app", seen=seen)
-    assert ledger.forget(table="ledger", app="flask-app", seen=seen)
+    assert forget(seen)
+    assert forget(seen)
     assert current() is None
 
 

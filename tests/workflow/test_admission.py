@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from deployer.aws import ledger
+from deployer.aws import ledger, ledger_keys
+from deployer.aws.items import wire
 from deployer.domain.errors import BadEventError
 from deployer.steps import admit_push
 
@@ -33,6 +34,12 @@ def ago(push, monkeypatch):
         return push(number) | {"time": at.replace("+00:00", "Z")}
 
     return pushed
+
+
+@pytest.fixture
+def lose(_dynamodb):
+    """`lose()` takes away what is current."""
+    return lambda: _dynamodb.delete_item(TableName="ledger", Key=wire(ledger_keys.current("flask-app")))
 
 
 def looks(world):
@@ -151,12 +158,12 @@ def test_a_restart_keeps_the_number_of_what_it_restarts_and_needs_no_tag(deploy,
 
 
 @pytest.mark.parametrize("meanwhile", ["gone", "ending", "another"])
-def test_a_restart_of_what_is_not_current_any_more_is_superseded(deploy, world, push, meanwhile):
+def test_a_restart_of_what_is_not_current_any_more_is_superseded(deploy, world, push, meanwhile, lose):
     deploy(push(1))
     serving = current()
     document = restart_of(serving, push)
     if meanwhile == "gone":
-        ledger.forget(table="ledger", app="flask-app", seen=serving)
+        lose()
     if meanwhile == "ending":
         ended = dataclasses.replace(serving, ended=True, halted="Its tag was deleted.")
         ledger.change_current(table="ledger", app="flask-app", new=ended, seen=serving)
@@ -194,4 +201,4 @@ def test_what_serves_is_not_replaced_by_a_step_that_is_repeated_after_its_versio
     deploy(push(1))
     assert current().deployment.startswith("restart-")
     assert world.live() == {current().task}
-    assert "live again" in world.mails[-1]["subject"]
+    assert current().url in world.mails[-1]["subject"]

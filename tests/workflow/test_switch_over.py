@@ -13,6 +13,7 @@ from deployer.settings import settings
 from deployer.steps import switch_over
 
 from tests.conftest import LambdaContext
+from tests.workflow.test_admission import lose as lose
 
 APP = "flask-app"
 
@@ -128,9 +129,9 @@ def test_a_restart_brings_nothing_back_that_is_about_to_end(world, document):
     assert world.stopped == [late["task"]["arn"]]
 
 
-def test_a_restart_brings_nothing_back_that_has_ended(world, document):
+def test_a_restart_brings_nothing_back_that_has_ended(world, document, lose):
     serving = current()
-    ledger.forget(table="ledger", app=APP, seen=serving)
+    lose()
     late = restart_of(serving, document(2))
     assert switch(late)["verdict"] == "superseded"
     assert current() is None
@@ -138,8 +139,8 @@ def test_a_restart_brings_nothing_back_that_has_ended(world, document):
     assert known("push-2").reason == "The app has ended."
 
 
-def test_a_push_comes_to_life_where_nothing_serves(world, document):
-    ledger.forget(table="ledger", app=APP, seen=current())
+def test_a_push_comes_to_life_where_nothing_serves(world, document, lose):
+    lose()
     done = switch(document(0))
     assert (done["verdict"], done["takesOver"], done["previous"]) == ("current", False, "")
     assert (current().deployment, current().retired, world.stopped) == ("push-0", [], [])
@@ -196,6 +197,7 @@ def preview(document, monkeypatch):
     def of(number, expires=None):
         event = document(number)
         event["detail"]["image-tag"] = "pr-7"
+        event["admission"]["app"] = f"{APP}:pr-7"
         event["image"]["expires"] = expires
         return event
 
