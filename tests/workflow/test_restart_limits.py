@@ -1,0 +1,206 @@
+"""How often an app is started again, to the second: by itself, with a clock that stands still."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+from deployer import healing
+from deployer.aws import ledger, logs, step_functions
+from deployer.domain.errors import AccessDeniedError
+from deployer.domain.task import Task
+
+from tests.workflow.conftest import stopped
+
+NOW = 1_800_000_000
+APP = "flask-app"
+
+
+def current():
+    return ledger.current(table="ledger", app=APP)
+
+
+def change(**changes):
+    seen = current()
+    assert ledger.change_current(table="ledger", app=APP, new=dataclasses.replace(seen, **changes), seen=seen)
+    return current()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of restarts; set its `now`."""
+    still = SimpleNamespace(now=NOW + 0.5)
+    still.time = lambda: still.now
+    monkeypatch.setattr(healing, "time", still)
+    return still
+
+
+@pytest.fixture
+def started(deploy, world, push, clock, monkeypatch):
+    """An app that runs, and what is started from now on: documents."""
+    deploy(push(1))
+    documents = []
+    start = lambda *, machine, name, document: documents.append(document | {"name": name}) or True  # noqa: E731
+    monkeypatch.setattr(step_functions, "start_execution", start)
+    return documents
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The metrics that restarts count."""
+    names = []
+    monkeypatch.setattr(healing, "count", names.append)
+    return names
+
+
+def crashed(**how):
+    return stopped(current().task, stop_code="EssentialContainerExited", exit_code=1, **how)
+
+
+def heal(task=None, *, stop="", serving=None):
+    serving = serving or current()
+    return healing.heal(app=APP, current=serving, task=task, stop=stop or serving.task)
+
+
+def test_a_restart_is_of_what_was_live_and_says_why(world, started, counted):
+    serving = current()
+    assert heal(crashed()) == "restarted"
+    (document,) = started
+    number = serving.task.rpartition("/")[2]
+    assert document["name"] == document["id"] == f"restart-{number}"
+    of = document["restart"]
+    assert (of["deployment"], of["sequence"], of["revision"]) == ("push-1", serving.sequence, serving.revision)
+    assert of["reason"] == "exit code 1"
+    assert document["image"] == serving.image
+    assert document["detail"]["image-digest"] == serving.digest
+    assert document["detail"]["image-tag"] == "latest"
+    assert (current().healing, current().reason) == (serving.task, "exit code 1")
+    assert (current().attempts, current().crashes) == (1, [NOW])
+    assert world.mails[1:] == []
+    assert counted == ["Restarted"]
+
+
+@pytest.mark.parametrize(("ago", "down"), [(599, True), (600, False)])
+def test_the_third_crash_within_ten_minutes_is_the_last(world, started, ago, down):
+    change(crashes=[NOW - ago, NOW - 1])
+    assert heal(crashed()) == ("halted" if down else "restarted")
+    assert len(started) == (not down)
+    assert current().halted == ("It crashed 3 times within ten minutes." if down else "")
+    assert len(current().crashes) == 3 - (not down)
+
+
+def test_two_crashes_are_not_too_many(started):
+    change(crashes=[NOW - 1])
+    assert heal(crashed()) == "restarted"
+
+
+@pytest.mark.parametrize(("attempts", "down"), [(2, False), (3, True)])
+def test_after_three_restarts_that_came_to_nothing_there_is_no_fourth(world, started, counted, attempts, down):
+    serving = change(healing=f"{current().task}#1", attempts=attempts)
+    assert heal(stop=f"{serving.task}#{attempts}") == ("halted" if down else "restarted")
+    assert len(started) == (not down)
+    if down:
+        assert current().halted == "3 restarts in a row came to nothing."
+        assert "could not be started again" in world.mails[-1]["subject"]
+        assert counted == ["GivenUp"]
+    else:
+        assert started[0]["name"] == f"restart-{serving.task.rpartition('/')[2]}-2"
+        assert current().attempts == 3
+
+
+def test_a_stop_that_is_dealt_with_once_more_is_no_further_crash(started):
+    serving = change(healing=current().task, crashes=[NOW - 60, NOW - 30], attempts=1)
+    assert heal(crashed(), stop=f"{serving.task}#1") == "restarted"
+    assert current().crashes == [NOW - 60, NOW - 30]
+
+
+@pytest.mark.parametrize("task", [None, Task("", "STOPPED", "STOPPED", 6, stop_code="SpotInterruption")])
+def test_what_is_no_crash_of_the_app_is_not_counted_as_one(started, task):
+    change(crashes=[NOW - 60, NOW - 30])
+    assert heal(task) == "restarted"
+    assert current().crashes == [NOW - 60, NOW - 30]
+
+
+def test_a_task_of_which_nothing_is_known_is_started_again_all_the_same(started):
+    heal(None)
+    assert started[0]["restart"]["reason"] == "The task was gone, and nobody knows why"
+
+
+def test_a_stop_by_hand_is_the_end_and_needs_no_mail(world, started, clock):
+    by_hand = stopped(current().task, stop_code="UserInitiated")
+    assert heal(by_hand) == "halted"
+    assert (current().halted, current().healing) == (healing.BY_HAND, current().task)
+    clock.now = NOW + 3600
+    assert heal(by_hand) == "known"
+    assert started == []
+    assert len(world.mails) == 1
+
+
+@pytest.mark.parametrize("task", ["crash", "by hand", "too often"])
+def test_who_has_seen_an_older_state_changes_nothing(world, started, task):
+    if task == "too often":
+        change(crashes=[NOW - 2, NOW - 1])
+    seen = current()
+    newer = change(reason="Somebody else was here.")
+    died = stopped(seen.task, stop_code="UserInitiated") if task == "by hand" else crashed()
+    assert heal(died, serving=seen) == "known"
+    assert (current(), started, len(world.mails)) == (newer, [], 1)
+
+
+def test_that_an_app_is_down_is_mailed_by_the_sweep_after_a_minute_if_it_was_not_at_once(
+    world, started, clock, counted
+):
+    change(
+        healing=current().task,
+        halted="It crashed 3 times within ten minutes.",
+        halted_at=NOW,
+        crashes=[1, 2, 3],
+    )
+    clock.now = NOW + 59.9
+    assert heal(None) == "known"
+    assert len(world.mails) == 1
+    clock.now = NOW + 60
+    assert heal(None) == "halted"
+    assert "it keeps crashing" in world.mails[-1]["subject"]
+    assert current().told_at == NOW + 60
+    assert heal(None) == "known"
+    assert len(world.mails) == 2
+    assert counted == ["GivenUp"]
+
+
+def test_that_an_app_is_down_is_mailed_at_once_and_once(world, started, clock):
+    change(crashes=[NOW - 2, NOW - 1])
+    heal(crashed())
+    assert current().told_at == NOW
+    clock.now = NOW + 3600
+    assert heal(None) == "known"
+    assert len(world.mails) == 2
+
+
+def test_the_mail_of_an_app_that_is_down_names_the_task_that_died_and_its_last_words(world, started):
+    world.log = ["ready", "out of luck"]
+    serving = change(healing=f"{current().task}#3", halted="3 restarts came to nothing.", halted_at=1)
+    assert heal(None) == "halted"
+    text = world.mails[-1]["text"]
+    assert "out of luck" in text
+    assert serving.task.rpartition("/")[2] in text
+    assert "#3" not in text
+    assert serving.revision.rpartition("/")[2] in text
+
+
+def test_an_app_whose_log_cannot_be_read_is_told_to_be_down_all_the_same(world, started, monkeypatch):
+    def refuse(**_):
+        raise AccessDeniedError("GetLogEvents: not authorized")
+
+    monkeypatch.setattr(logs, "tail", refuse)
+    change(crashes=[NOW - 2, NOW - 1])
+    assert heal(crashed()) == "halted"
+    assert len(world.mails) == 2
+
+
+def test_a_task_is_of_the_latest_restart_or_of_none(started):
+    serving = current()
+    name = f"restart-{serving.task.rpartition('/')[2]}"
+    assert not healing.is_latest_restart(serving, "restart-")
+    heal(crashed())
+    assert healing.is_latest_restart(current(), name)
+    assert not healing.is_latest_restart(current(), f"{name}-1")
