@@ -22,6 +22,7 @@ THIEF = {
     "ExecutionRole": "pull the images, read the parameters of all watched repositories, write the apps' logs",
     "IgnorePushFunction": NOTHING_MORE,
     "OperateFunction": "deploy once more what a tag of the watched repositories points to",
+    "OperatorPolicy": "have Portcall deploy once more what a tag of the watched repositories points to",
     "PublishUrlFunction": f"send mails with any text and URL, {NOTHING_MORE}",
     "ReadImageFunction": "read the images of the watched repositories",
     "ReadLogFunction": "read the apps' logs",
@@ -35,6 +36,7 @@ THIEF = {
     "RunTaskFunction": "run any revision of the stack with another command, and so read that app's secrets; open ports of the stack's security groups",
     "StopPreviousFunction": f"stop apps, {NOTHING_MORE}",
     "SwitchOverFunction": f"stop apps, lead their URLs elsewhere, {NOTHING_MORE}",
+    "ViewerPolicy": "read what became of every push, the ends of the apps' logs included",
     "WaitForRunningFunction": "end a waiting step with untrue news, of which it must know the token",
 }  # fmt: skip
 

@@ -65,7 +65,13 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     if refusal:
         notes.append(limits.FIRST_OF_THE_HOUR)
     news = mail.failed(push, why, _standing(document, config, current, notes), notes, log, where)
-    facts = {"reason": printable(why.reason), "error": why.error, "log": log}
+    facts = {
+        "reason": printable(why.reason),
+        "error": why.error,
+        "verdict": why.verdict,
+        "hint": why.hint,
+        "log": log,
+    }
 
     def publish() -> None:
         mail_limit.publish(push, news, refusal=refusal)

@@ -1,28 +1,31 @@
 """`portcall deploy`: deploys once more what a tag points to."""
 
 import json
+from typing import Any
 
 import click
 
-from localcloud import cloud
-from localcloud.processes import CloudError
-from localcloud.settings import CloudSettings
-from localcloud.stack import client, outputs
+from portcall.cli.options import say, target_of, target_options
+from portcall.desk.trouble import Trouble
 
 
 @click.command()
 @click.argument("app", metavar="APP[:TAG]")
-def deploy(app: str) -> None:
+@target_options
+def deploy(app: str, **options: Any) -> None:
     """Deploy once more what a tag points to: a push of the same image starts nothing."""
-    settings = CloudSettings.load()
-    if not cloud.is_up(settings):
-        raise CloudError("The embedded cloud is not running. Start it: portcall up")
+    target = target_of(options)
     name, _, tag = app.partition(":")
-    answer = client(settings, "lambda").invoke(
-        FunctionName=outputs(settings)["OperateFunctionName"],
-        Payload=json.dumps({"action": "deploy", "app": name, "tag": tag}).encode(),
+    payload = json.dumps({"action": "deploy", "app": name, "tag": tag}).encode()
+    answer = target.ask(
+        lambda outputs: json.loads(
+            target.client("lambda")
+            .invoke(FunctionName=outputs["OperateFunctionName"], Payload=payload)["Payload"]
+            .read()
+        )
     )
-    result = json.loads(answer["Payload"].read())
-    if result.get("status") != "started":
-        raise CloudError(str(result.get("reason") or result.get("errorMessage") or result))
-    click.echo(f"Deploying {name}:{result['tag']}, {result['digest']}. The mail of it comes to: portcall inbox")
+    if answer.get("status") != "started":
+        raise Trouble(str(answer.get("reason") or answer.get("errorMessage") or answer))
+    say(
+        f"Deploying {name}:{answer['tag']}, {answer['digest']}. Follow it: portcall show {answer['deployment']}"
+    )

@@ -9,7 +9,19 @@ from localcloud.processes import CloudError
 from portcall.cli.terminal import fail
 
 # In the order of the help; the module and the function of each have its name.
-COMMANDS = ("up", "down", "env", "inbox", "status", "deploy", "demo", "verify-aws")
+COMMANDS = (
+    "status",
+    "history",
+    "show",
+    "wait",
+    "deploy",
+    "up",
+    "down",
+    "env",
+    "inbox",
+    "demo",
+    "verify-aws",
+)
 # From the repository, for that has what is installed in the cloud, too.
 EXTRA = "pip install --editable '.[local]'"
 
@@ -48,7 +60,10 @@ def _not_installed(name: str) -> click.Command:
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="portcall")
 def cli() -> None:
-    """Push an image; its URL is in your inbox. Here, on this machine, without an AWS account."""
+    """Push an image; its URL is in your inbox: in your AWS account, or on this machine without one.
+
+    Exit codes: 0 yes, 1 no, 2 usage, 3 superseded, 4 not known in time, 5 no such thing, 6 not allowed.
+    """
 
 
 def main() -> None:

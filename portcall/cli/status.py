@@ -1,42 +1,85 @@
-"""`portcall status`: what runs, and where it answers."""
+"""`portcall status`: how the apps are, and where they answer."""
 
-import dataclasses
 import json
+import time
+from collections import Counter
+from typing import Any
 
 import click
-from rich.table import Table
+from rich.text import Text
 
-from localcloud import cloud
-from localcloud.apps import running
-from localcloud.processes import CloudError
-from localcloud.settings import CloudSettings
+from portcall.cli.layout import Row, age, cell, show_table, span, state
+from portcall.cli.options import SCHEMA, say, target_of, target_options
 from portcall.cli.terminal import Terminal
+from portcall.desk import reading
+from portcall.desk.states import AppStatus, version
+from portcall.desk.trouble import Exit
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="A list of apps, for programs.")
-def status(as_json: bool) -> None:
-    """List the running apps."""
-    settings = CloudSettings.load()
-    if not cloud.is_up(settings):
-        # Asked at once: boto3 would try for ten seconds before it gives up.
-        raise CloudError("The embedded cloud is not running. Start it: portcall up")
-    apps = running(settings)
+@click.argument("app", required=False, metavar="[APP]")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 unless every app shown is live.")
+@click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
+@target_options
+def status(app: str | None, exit_code: bool, as_json: bool, **options: Any) -> None:
+    """How the apps are, or one of them, and where they answer."""
+    target = target_of(options, quiet=as_json)
+    apps = [reading.app_status(target, app)] if app else reading.all_apps(target)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(app) for app in apps], indent=2))
-        return
-    console = Terminal()
-    if not console.is_terminal:
-        # In a file or a pipe there is no edge to break lines at.
-        console = Terminal(width=200)
-    if not apps:
-        console.print("Nothing runs. Push an image, and it will.")
-        return
-    table = Table("App", box=None)
-    # Of a URL that is cut short nobody has anything, however narrow the terminal is.
-    table.add_column("URL", no_wrap=True)
-    for name in ("Tag", "Digest", "State", "Since"):
-        table.add_column(name)
-    for app in apps:
-        table.add_row(app.app, app.url, app.tag, app.digest[7:19], app.state, app.since[:19].replace("T", " "))
-    console.print(table)
+        click.echo(json.dumps({**SCHEMA, "apps": [each.document() for each in apps]}, indent=2))
+    elif app:
+        _card(apps[0])
+    elif apps:
+        show_table(Terminal(), ("APP", "STATE", "VERSION", "SINCE", "URL"), [_row(each) for each in apps])
+        _sum_up(apps)
+    else:
+        say("There are no apps yet. Push an image, and there will be one.")
+    if exit_code and any(each.state != "live" for each in apps):
+        raise click.exceptions.Exit(Exit.NO)
+
+
+def _row(status: AppStatus) -> Row:
+    since, url = cell(age(status.since)), cell(status.url)
+    return Row(
+        [cell(status.app), state(status.state), cell(_version(status)), since, url],
+        " ".join(filter(None, [status.note, _end(status)])),
+    )
+
+
+def _version(status: AppStatus) -> str:
+    """Of what its state is about: the last push where that is on its way or failed, else what serves."""
+    shown = status.latest if status.state in ("deploying", "failed") or not status.serving else status.serving
+    return version(shown.tag, shown.digest) if shown else ""
+
+
+def _end(status: AppStatus) -> str:
+    until = status.serving.until if status.serving else 0
+    return f"Ends in {span(until - time.time())}." if until else ""
+
+
+def _sum_up(apps: list[AppStatus]) -> None:
+    counts = Counter(each.state for each in apps)
+    said = ", ".join(f"{number} {word}" for word, number in counts.most_common())
+    look = next((each.app for each in apps if each.state in ("failed", "down")), "")
+    more = f"  Why: portcall show {look}" if look else ""
+    say(f"{len(apps)} {'app' if len(apps) == 1 else 'apps'}: {said}.{more}", style="dim")
+
+
+def _card(status: AppStatus) -> None:
+    console, serving, latest = Terminal(), status.serving, status.latest
+    console.print(cell(status.app, "bold"), state(status.state), soft_wrap=True)
+    facts = [("URL", status.url)]
+    if serving:
+        if serving.direct_url not in ("", serving.url):
+            facts.append(("Direct", serving.direct_url))
+        facts.append(("Serves", f"{version(serving.tag, serving.digest)}, since {serving.since}"))
+        facts.append(("Digest", serving.digest))
+    if latest and (serving is None or latest.deployment != serving.deployment):
+        outcome = latest.outcome or "on its way"
+        facts.append(("Last push", f"{version(latest.tag, latest.digest)}, {outcome}, {latest.time}"))
+    facts += [("Note", status.note), ("Ends", _end(status).removeprefix("Ends ").rstrip("."))]
+    for name, value in facts:
+        if value:
+            console.print(Text(f"  {name + ':':<11}", style="dim") + cell(value), soft_wrap=True)
+    command = "show" if status.state in ("failed", "down") else "history"
+    say(f"More: portcall {command} {status.app}", style="dim")

@@ -1,6 +1,6 @@
 """One cloud for all tests here, started, used and stopped with the `portcall` command."""
 
-import json
+import dataclasses
 import os
 import shlex
 import socket
@@ -18,8 +18,10 @@ import psutil
 import pytest
 
 from localcloud import refusals
+from localcloud.apps import running
 from localcloud.inbox import Received, read
 from localcloud.machine.base_image import build_arguments, ensure_base_image
+from localcloud.settings import CloudSettings
 from portcall.cli.demo import base_of
 from tests.conftest import one_at_a_time
 from tests.deployments import WITHIN, Deployments
@@ -171,8 +173,9 @@ class Portcall:
         return execution
 
     def apps(self, app: str) -> list[dict[str, Any]]:
-        listed = json.loads(self.says("status", "--json"))
-        return [each for each in listed if each["app"] == app]
+        """What runs of an app, by ECS."""
+        settings = CloudSettings(port=self.port, state_dir=self.state_dir)
+        return [dataclasses.asdict(each) for each in running(settings) if each.app == app]
 
     def containers(self, app: str) -> list[str]:
         """The ids of an app's containers, running or not yet taken away."""

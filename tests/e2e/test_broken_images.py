@@ -182,6 +182,11 @@ def test_a_failed_push_leaves_the_version_before_it_serving(portcall: Portcall) 
     assert url in mail.text
     check("the-version-before-serves", mail, portcall)
     assert get(url) == "plain-http kept"
+    waited = portcall.run("wait", f"plain-app@{portcall.pushed('plain-app')['imageDigest']}")
+    assert (waited.returncode, waited.stdout) == (1, "")
+    assert "exit code 3" in waited.stderr
+    assert f"serves at {url}" in waited.stderr
+    assert portcall.run("status", "plain-app", "--exit-code").returncode == 1
     (app,) = portcall.apps("plain-app")
     assert app["digest"] == before
     eventually(lambda: portcall.containers("plain-app") == kept, within=20, every=0.1)

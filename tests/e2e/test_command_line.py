@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -102,6 +102,63 @@ def test_without_a_cloud_each_command_says_so(nowhere: Portcall) -> None:
     assert json.loads(nowhere.says("inbox", "--json")) == []
     for _ in range(2):
         assert "It was not running." in nowhere.says("down")
+
+
+def test_a_viewer_may_look_and_an_operator_may_deploy(portcall: Portcall, tmp_path: Path) -> None:
+    digest = portcall.push(FIXTURES / "plain-http", "plain-app", VERSION="looked at")
+    url = portcall.mail("plain-app", digest).text.splitlines()[0]
+    viewer, operator = (as_role(portcall, each, tmp_path) for each in ("ViewerPolicy", "OperatorPolicy"))
+
+    for words in (["status"], ["status", "plain-app"], ["show", "plain-app"], ["wait", "plain-app:latest"]):
+        ended = viewer(*words)
+        assert (ended.returncode, url in ended.stdout) == (0, True), ended.stderr
+        assert ended.stderr.startswith("portcall in us-east-1, account 123456789012\n")
+    assert viewer("history", "plain-app").returncode == 0
+    assert viewer("wait", f"plain-app@{digest}").stdout == f"{url}\n"
+    assert not_allowed(viewer("deploy", "plain-app:latest"))
+    assert not_allowed(operator("status"))
+    assert not_allowed(operator("wait", f"plain-app@{digest}"))
+
+    assert operator("deploy", "plain-app:latest").returncode == 0
+    eventually(lambda: len(portcall.mails("plain-app", digest)) == 2, within=90, every=0.5)
+    portcall.deployments.ended("plain-app", digest)
+
+
+def not_allowed(ended: subprocess.CompletedProcess[str]) -> bool:
+    """Whether a command said in a sentence that its caller may not."""
+    assert (ended.returncode, ended.stdout) == (6, ""), ended.stderr
+    assert "Traceback" not in ended.stderr
+    return "portcall: You are not allowed to" in ended.stderr
+
+
+def as_role(portcall: Portcall, policy: str, folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command line of somebody who has one managed policy of the stack, and nothing else."""
+    (stack,) = portcall.client("cloudformation").describe_stacks(StackName="portcall")["Stacks"]
+    arn = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}[f"{policy}Arn"]
+    account = {"AWS": "arn:aws:iam::123456789012:root"}
+    trust = {"Effect": "Allow", "Principal": account, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    iam, name = portcall.client("iam"), f"portcall-{policy}Role-tests"
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+    keys = portcall.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "XDG_CACHE_HOME": str(folder),
+        "AWS_ENDPOINT_URL": portcall.environment()["AWS_ENDPOINT_URL"],
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["SessionToken"],
+        # Named, so that no embedded cloud of this folder comes in its place.
+        "PORTCALL_STACK": "portcall",
+    }
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [str(COMMANDS / "portcall"), *words]
+        return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120)
+
+    return run
 
 
 def test_a_cloud_that_was_killed_is_replaced_by_up_and_down_leaves_nothing_of_it_but_the_mails(

@@ -43,13 +43,16 @@ def test_the_digest_in_the_mail_is_the_one_that_docker_pushed_and_that_runs(port
 def test_status_lists_the_app_for_programs_and_for_people(portcall: Portcall) -> None:
     digest = portcall.push(FIXTURES / "plain-http", "plain-app", VERSION="status")
     url = portcall.mail("plain-app", digest).text.splitlines()[0]
-    (app,) = portcall.apps("plain-app")
-    assert list(app) == ["app", "url", "image", "digest", "tag", "task_arn", "state", "since"]
-    assert app["url"] == url
-    assert app["image"].endswith(f"/plain-app@{digest}")
-    assert (app["tag"], app["state"]) == ("latest", "RUNNING")
-    assert app["task_arn"].startswith("arn:aws:ecs:")
-    assert url in portcall.says("status")
+    assert portcall.says("wait", f"plain-app:latest@{digest}") == f"{url}\n"
+    (running,) = portcall.apps("plain-app")
+    apps = json.loads(portcall.says("status", "--json"))["apps"]
+    (app,) = (each for each in apps if each["app"] == "plain-app")
+    assert (app["state"], app["url"], app["serving"]["digest"]) == ("live", url, digest)
+    assert app["serving"]["task"] == running["task_arn"]
+    assert app["latest"]["digest"] == digest
+    for command in (["status"], ["status", "plain-app", "--exit-code"], ["show", "plain-app"]):
+        assert url in portcall.says(*command)
+    assert digest.removeprefix("sha256:")[:7] in portcall.says("history", "plain-app")
 
 
 def test_the_inbox_is_read_by_programs_and_by_people(portcall: Portcall) -> None:

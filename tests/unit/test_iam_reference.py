@@ -45,6 +45,7 @@ FOR_ALL = {
 }  # fmt: skip
 # ARNs with a wildcard, why the name is not known, and where that may be: with one of these keys, or by one of these Sids.
 WILDCARDS: dict[str, tuple[str, set[str]]] = {
+    f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/*": ("asked by its name, the id is any", set()),
     f"{EC2}:security-group/*": ("ids are not known before", {OF_OUR_STACK, TAGGED_AS_OURS, "ec2:CreateAction"}),
     f"{ECS}:task/{STACK}-Cluster/*": ("ids are not known before", set()),
     f"{ECS}:task-definition/{STACK}_*": ("a family for each app", set()),
@@ -66,6 +67,7 @@ KEYS: dict[str, set[str]] = {
     "apigateway:DELETE": {NAMED_AS_OURS},
     "apigateway:PATCH": {NAMED_AS_OURS},
     "apigateway:POST": {"apigateway:Request/ApiName"},
+    "dynamodb:BatchGetItem": LEADING_KEYS,
     "dynamodb:ConditionCheckItem": LEADING_KEYS,
     "dynamodb:DeleteItem": LEADING_KEYS,
     "dynamodb:GetItem": LEADING_KEYS,

@@ -9,6 +9,7 @@ from tests.unit.test_template import RESOURCES, actions, statements
 from tests.unit.test_workflow_contract import FUNCTIONS
 
 DEPLOYER = Path(__file__).parents[2] / "functions" / "deployer"
+DESK = Path(__file__).parents[2] / "portcall" / "desk"
 PASS_ROLE = "iam:PassRole"
 # What each function of `aws/` needs. The keys are held against the code below.
 NEEDS = {
@@ -83,6 +84,7 @@ NEEDS = {
     "ledger.open_deployments": {"dynamodb:GetItem"},
     "ledger.close": {"dynamodb:UpdateItem"},
     "ledger.apps": {"dynamodb:Query"},
+    "ledger.overview": {"dynamodb:BatchGetItem", "dynamodb:Query"},
     "ledger.list_app": {"dynamodb:UpdateItem"},
     "ledger.unlist_app": {"dynamodb:UpdateItem"},
     "ledger.begin_sweep": {"dynamodb:UpdateItem"},
@@ -156,3 +158,22 @@ def test_a_role_allows_what_its_function_calls_and_nothing_else(name):
 def test_no_role_of_a_function_goes_unchecked():
     checked = {name for name, _ in statements() if RESOURCES[name]["Type"] == "AWS::Serverless::Function"}
     assert set(FUNCTIONS) - checked == {"CheckAddressFunction"}
+
+
+def test_a_viewer_may_do_what_the_commands_ask_and_nothing_else():
+    asked = {call for path in DESK.glob("*.py") for call in calls(path)}
+    statements = RESOURCES["ViewerPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    granted = {action for each in statements for action in actions(each)}
+    assert granted == {action for call in asked for action in NEEDS[call]} | {"cloudformation:DescribeStacks"}
+    reads = ("BatchGet", "Describe", "Get", "Query")
+    assert all(action.partition(":")[2].startswith(reads) for action in granted)
+
+
+def test_an_operator_may_ask_the_one_function_and_nothing_else():
+    statements = RESOURCES["OperatorPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert {action for each in statements for action in actions(each)} == {
+        "cloudformation:DescribeStacks",
+        "lambda:InvokeFunction",
+    }
+    (ask,) = [each for each in statements if each["Action"] == "lambda:InvokeFunction"]
+    assert ask["Resource"] == {"Fn::GetAtt": ["OperateFunction", "Arn"]}

@@ -12,16 +12,19 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from deployer.domain.deployment import FAILED, Current, Deployment
 
 from localcloud import cloud
-from localcloud.apps import App
 from localcloud.executions import State
 from localcloud.inbox import Received, read
 from localcloud.processes import CloudError
 from localcloud.settings import CloudSettings
-from portcall.cli import demo, env, inbox, main, status, terminal, up
+from portcall.cli import demo, env, history, inbox, main, show, status, terminal, up
 from portcall.cli.progress import Progress
 from portcall.cli.terminal import Terminal, plain
+from portcall.desk import reading
+from portcall.desk.reading import AppHistory
+from portcall.desk.states import AppStatus
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = {
@@ -74,11 +77,19 @@ def follow_phases(text: str) -> None:
 
 
 def list_apps(text: str) -> None:
-    app = App(text, text, text, f"sha256:{text}", text, text, text, text)
+    deployment = Deployment(
+        text, text, text, f"sha256:{text}", outcome=FAILED, reason=text, hint=text, log=[text]
+    )
+    current = Current(text, 0, text, text, f"sha256:{text}", text, text, text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cloud, "is_up", lambda _: True)
-        patch.setattr(status, "running", lambda _: [app])
-        CliRunner().invoke(status.status, catch_exceptions=False)
+        for module in (status, history, show):
+            patch.setattr(module, "target_of", lambda *_, **__: None)
+        patch.setattr(reading, "all_apps", lambda _: [AppStatus(text, text, current, deployment, 0, text)])
+        patch.setattr(reading, "app_status", lambda *_: AppStatus(text, text, current, deployment, 0, text))
+        patch.setattr(reading, "history", lambda *_: AppHistory(text, current, [deployment]))
+        for command in (status.status, history.history, show.show):
+            CliRunner().invoke(command, [text] if command is not status.status else [], catch_exceptions=False)
+        CliRunner().invoke(status.status, ["any"], catch_exceptions=False)
 
 
 def stay_up(text: str) -> None:

@@ -67,15 +67,27 @@ CANCELLED_BY_LOAD = {"ProvisionedThroughputExceeded", "ThrottlingError", "Transa
 CANCELLED_FOR_GOOD = {"ConditionalCheckFailed", "ValidationError", "ItemCollectionSizeLimitExceeded"}
 
 
+_given: tuple[botocore.session.Session, str] | None = None
+
+
+def use(session: botocore.session.Session, endpoint: str = "") -> None:
+    """From now on make clients from this session: the command line chooses account, region and endpoint."""
+    global _given
+    _given = session, endpoint
+    client.cache_clear()
+
+
 @cache
 def client(service: str) -> Any:
     """The client of an AWS API, e.g. `ecs`; its methods take and return the API's own shapes."""
-    return _session().create_client(service, config=CONFIG)
+    # boto3 makes the same clients, on top of an import and of searches that cost 40 ms of each cold start.
+    session, endpoint = _given or (_session(), "")
+    elsewhere: dict[str, Any] = {"endpoint_url": endpoint} if endpoint else {}
+    return session.create_client(service, config=CONFIG, **elsewhere)
 
 
 @cache
 def _session() -> botocore.session.Session:
-    # boto3 makes the same clients, on top of an import and of searches that cost 40 ms of each cold start.
     return botocore.session.get_session()
 
 

@@ -1,5 +1,7 @@
 """Amazon DynamoDB: the keys of the ledger's items. `deployer.aws.ledger` says what each item is."""
 
+from typing import Any
+
 from deployer.domain.push import Push
 
 Key = dict[str, str]
@@ -27,6 +29,11 @@ def app_of(pk: str) -> str:
 def current(app: str) -> Key:
     """The deployment that serves."""
     return {"pk": partition(app), "sk": "current"}
+
+
+def is_current(item: dict[str, Any]) -> bool:
+    """Whether an item is the deployment that serves."""
+    return bool(item["sk"] == "current")
 
 
 def order(app: str) -> Key:

@@ -76,7 +76,9 @@ class Current:
 class Deployment:
     """One push or restart, as the ledger has it; `outcome` is '' while there is none.
 
-    `retry` is, for a further attempt, `{"of": the deployment before, "attempt": number}`.
+    `retry` is, for a further attempt, `{"of": the deployment before, "attempt": number}`. `began_at` and
+    `ended_at` are in UNIX seconds, 0 if that is not known; `phases` are name -> seconds, in no order. `verdict`
+    and `hint` are those of the mail of a failure, `log` is the end of the app's log.
     """
 
     deployment: str
@@ -92,6 +94,13 @@ class Deployment:
     error: str = ""
     revision: str = ""
     task: str = ""
+    url: str = ""
+    began_at: int = 0
+    ended_at: int = 0
+    phases: dict[str, str] = field(default_factory=dict)
+    verdict: str = ""
+    hint: str = ""
+    log: list[str] = field(default_factory=list)
     told_at: int = 0
 
     @property

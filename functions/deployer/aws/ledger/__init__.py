@@ -1,9 +1,9 @@
 """Amazon DynamoDB: the ledger. One table, `pk` and `sk`; `expires_at` is in UNIX seconds.
 
 `app#<app>` / `current`                       the deployment that serves; stays
-`app#<app>` / `order`                         the numbers: how many, the last with its tag, the last app's;
-                                              `open`: what the sweep has yet to see told; stays, and is `listed`
-                                              while there is anything of the app
+`app#<app>` / `order`                         the numbers: how many, the last with its tag and its deployment,
+                                              the last app's; `open`: what the sweep has yet to see told;
+                                              stays, and is `listed` while there is anything of the app
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
 `app#<app>` / `tag#<tag>`                     the `digest` to which the tag pointed `as_of`, and which
                                               `deployment` deals with that; kept for 90 days
@@ -22,8 +22,8 @@ The sparse index `listing` has what is `listed`: `apps` are the apps.
 
 A deployment begins with `tag`, `digest`, `execution`, `sequence`, `began_at` and, if it is one, `restart` (of
 which deployment, and why). Its end adds `outcome`, `ended_at`, `phases` (name -> seconds) and, as far as it
-came, `revision`, `task`, `url`, `reason`, `error` and the end of the `log`. `told_at` says that it was mailed,
-`given_up_at` that it can no longer become the current one. Times are in UNIX seconds.
+came, `revision`, `task`, `url`, `reason`, `error`, `verdict`, `hint` and the end of the `log`. `told_at` says
+that it was mailed, `given_up_at` that it can no longer become the current one. Times are in UNIX seconds.
 """
 
 from deployer.aws.ledger.app_listing import apps as apps
@@ -47,6 +47,8 @@ from deployer.aws.ledger.known_tags import tag as tag
 from deployer.aws.ledger.known_tags import tags as tags
 from deployer.aws.ledger.mail_rate import mails_this_second as mails_this_second
 from deployer.aws.ledger.mail_rate import note_mail as note_mail
+from deployer.aws.ledger.overview import AppRecords as AppRecords
+from deployer.aws.ledger.overview import overview as overview
 from deployer.aws.ledger.preview_slots import free_slot as free_slot
 from deployer.aws.ledger.preview_slots import note_under_way as note_under_way
 from deployer.aws.ledger.preview_slots import slots as slots

@@ -1,5 +1,7 @@
 """Amazon DynamoDB: which apps there are."""
 
+from typing import Any
+
 from deployer.aws import ledger_keys as keys
 from deployer.aws.client import client, errors_as_ours
 from deployer.aws.items import plain, wire
@@ -8,6 +10,11 @@ from deployer.aws.ledger.calls import unless_refused
 
 def apps(*, table: str) -> set[str]:
     """Every app that is there, or may be; an index tells, so what happened this moment may be missing."""
+    return {keys.app_of(str(item["pk"])) for item in listed(table)}
+
+
+def listed(table: str) -> list[dict[str, Any]]:
+    """The `order` item of every app."""
     with errors_as_ours():
         pages = (
             client("dynamodb")
@@ -19,7 +26,7 @@ def apps(*, table: str) -> set[str]:
                 ExpressionAttributeValues=wire({":apps": keys.APPS}),
             )
         )
-        return {keys.app_of(str(plain(item)["pk"])) for page in pages for item in page["Items"]}
+        return [plain(item) for page in pages for item in page["Items"]]
 
 
 def list_app(*, table: str, app: str) -> None:

@@ -16,7 +16,7 @@ from deployer.domain.push import Push
 def current(*, table: str, app: str) -> Current | None:
     """The deployment that serves, None before the first."""
     item = get(table, keys.current(app))
-    return _current(item) if item else None
+    return current_of(item) if item else None
 
 
 def make_current(*, table: str, push: Push, new: Current, seen: Current | None) -> bool:
@@ -67,7 +67,8 @@ def _replacement(table: str, app: str, new: Current, seen: Current | None) -> di
     }
 
 
-def _current(item: dict[str, Any]) -> Current:
+def current_of(item: dict[str, Any]) -> Current:
+    """The deployment that an item describes."""
     known = {each.name: item[each.name] for each in fields(Current) if each.name in item}
     address = known.get("address")
     return Current(**known | {"address": Address(address["api"], address["url"]) if address else None})

@@ -89,21 +89,26 @@ def give_up(*, table: str, push: Push) -> None:
 def deployments(*, table: str, app: str, most: int = 50) -> list[Deployment]:
     """The last deployments of an app, newest first."""
     with errors_as_ours():
-        answer = client("dynamodb").query(
-            TableName=table,
-            KeyConditionExpression="pk = :app AND begins_with(sk, :deployment)",
-            ExpressionAttributeValues=wire({":app": keys.partition(app), ":deployment": keys.DEPLOYMENT}),
-            ScanIndexForward=False,
-            Limit=most,
-            ConsistentRead=True,
+        # A page has a megabyte, which may be less than `most`.
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=table,
+                KeyConditionExpression="pk = :app AND begins_with(sk, :deployment)",
+                ExpressionAttributeValues=wire({":app": keys.partition(app), ":deployment": keys.DEPLOYMENT}),
+                ScanIndexForward=False,
+                ConsistentRead=True,
+                PaginationConfig={"MaxItems": most, "PageSize": min(most, 100)},
+            )
         )
-    return [_known(item) for item in map(plain, answer["Items"])]
+        return [known(plain(item)) for page in pages for item in page["Items"]]
 
 
 def deployment(*, table: str, app: str, time: str, name: str) -> Deployment | None:
     """One deployment of an app, whose push was at `time`."""
     item = get(table, keys.deployment(app, keys.name_of(time, name)))
-    return _known(item) if item else None
+    return known(item) if item else None
 
 
 def open_deployments(*, table: str, app: str) -> list[Deployment]:
@@ -111,7 +116,7 @@ def open_deployments(*, table: str, app: str) -> list[Deployment]:
     names = sorted(get(table, keys.order(app)).get("open", set()))
     items = [get(table, keys.deployment(app, name)) for name in names]
     # One that was noted but not claimed (yet) has no item.
-    return [_known(item) for item in items if item]
+    return [known(item) for item in items if item]
 
 
 def close(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
@@ -146,7 +151,8 @@ def _update(
     return plain(answer["Attributes"])
 
 
-def _known(item: dict[str, Any]) -> Deployment:
+def known(item: dict[str, Any]) -> Deployment:
+    """The deployment that an item describes."""
     at, deployment = keys.time_and_deployment(item["sk"])
     # A push that AdmitPush could not claim has an outcome, but no more than that.
     facts = {each.name: item[each.name] for each in fields(Deployment) if each.name in item}

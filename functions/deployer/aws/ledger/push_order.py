@@ -22,14 +22,19 @@ def next_in_order(*, table: str, push: Push, now: float) -> int:
 
 
 def note_in_order(*, table: str, push: Push, sequence: int) -> None:
-    """Note that the tag pointed to the push with this number: a later push of the tag gets a larger one."""
+    """Note that the tag pointed to the push with this number: a later push of the tag gets a larger one.
+
+    A further attempt has the number of the first, and takes its place as the last deployment.
+    """
     unless_refused(
         "update_item",
         TableName=table,
         Key=wire(keys.order(push.app)),
-        UpdateExpression="SET last_number = :sequence, last_tag = :tag",
-        ConditionExpression="attribute_not_exists(last_number) OR last_number < :sequence",
-        ExpressionAttributeValues=wire({":sequence": sequence, ":tag": push.tag}),
+        UpdateExpression="SET last_number = :sequence, last_tag = :tag, last_deployment = :name",
+        ConditionExpression="attribute_not_exists(last_number) OR last_number <= :sequence",
+        ExpressionAttributeValues=wire(
+            {":sequence": sequence, ":tag": push.tag, ":name": keys.name_of_push(push)}
+        ),
     )
 
 

@@ -1,0 +1,73 @@
+"""Amazon DynamoDB: all apps at once, for whoever wants to see how they are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployer.aws import ledger_keys as keys
+from deployer.aws.client import client, errors_as_ours
+from deployer.aws.items import plain, wire
+from deployer.aws.ledger.app_listing import listed
+from deployer.aws.ledger.current_deployment import current_of
+from deployer.aws.ledger.deployment_records import deployments, known
+from deployer.domain.deployment import Current, Deployment
+from deployer.domain.errors import ThrottledError
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+KEYS_AT_ONCE = 100
+ATTEMPTS = 10
+LAST_ONES = 10
+
+
+@dataclass(frozen=True)
+class AppRecords:
+    """What serves of an app, and its deployments that may be its last one, in no order."""
+
+    app: str
+    current: Current | None = None
+    deployments: list[Deployment] = field(default_factory=list)
+
+
+def overview(*, table: str) -> list[AppRecords]:
+    """All apps, by name: a query of the index, and a read of a hundred items for each fifty apps or so.
+
+    Of each app the last admitted push and those that are open. An app of which these are not known, or that has
+    nothing that serves, has its last ten.
+    """
+    orders = {keys.app_of(str(item["pk"])): item for item in listed(table)}
+    wanted = [
+        key
+        for app, order in orders.items()
+        for key in (keys.current(app), *(keys.deployment(app, name) for name in _names(order)))
+    ]
+    items: dict[str, list[dict[str, Any]]] = {app: [] for app in orders}
+    for item in _items(table, wanted):
+        items[keys.app_of(str(item["pk"]))].append(item)
+    return [_records(table, app, orders[app], items[app]) for app in sorted(orders)]
+
+
+def _names(order: dict[str, Any]) -> set[str]:
+    return {*order.get("open", ()), *filter(None, [order.get("last_deployment")])}
+
+
+def _records(table: str, app: str, order: dict[str, Any], items: list[dict[str, Any]]) -> AppRecords:
+    serving = next((current_of(item) for item in items if keys.is_current(item)), None)
+    if serving and "last_deployment" in order:
+        return AppRecords(app, serving, [known(item) for item in items if not keys.is_current(item)])
+    return AppRecords(app, serving, deployments(table=table, app=app, most=LAST_ONES))
+
+
+def _items(table: str, wanted: list[keys.Key]) -> Iterator[dict[str, Any]]:
+    """The items that there are of those keys. Raises ThrottledError where DynamoDB keeps leaving some out."""
+    for begin in range(0, len(wanted), KEYS_AT_ONCE):
+        some = [wire(key) for key in wanted[begin : begin + KEYS_AT_ONCE]]
+        request: Any = {table: {"Keys": some, "ConsistentRead": True}}
+        for _ in range(ATTEMPTS):
+            with errors_as_ours():
+                answer = client("dynamodb").batch_get_item(RequestItems=request)
+            yield from map(plain, answer["Responses"].get(table, []))
+            request = answer.get("UnprocessedKeys")
+            if not request:
+                break
+        else:
+            raise ThrottledError("BatchGetItem: DynamoDB left some of the keys out each time")

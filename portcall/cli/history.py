@@ -1,0 +1,63 @@
+"""`portcall history`: an app's deployments."""
+
+import json
+from typing import Any
+
+import click
+
+from portcall.cli.layout import Row, cell, show_table, state
+from portcall.cli.options import SCHEMA, say, target_of, target_options
+from portcall.cli.terminal import Terminal
+from portcall.desk import reading
+from portcall.desk.reading import AppHistory
+from portcall.desk.states import deployment_document, serving_document, version
+
+
+@click.command()
+@click.argument("app")
+@click.option("-n", "most", type=click.IntRange(min=1), default=20, show_default=True, help="Only the last N.")
+@click.option("--all", "everything", is_flag=True, help="All that are kept: 90 days.")
+@click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
+@target_options
+def history(app: str, most: int, everything: bool, as_json: bool, **options: Any) -> None:
+    """An app's deployments, newest first; the one that serves is marked."""
+    target = target_of(options, quiet=as_json)
+    found = reading.history(target, app, reading.ALL if everything else most)
+    if as_json:
+        document = {
+            "app": found.app,
+            "serving": serving_document(found.current) if _serves(found) and found.current else None,
+            "deployments": [deployment_document(each) for each in found.deployments],
+        }
+        click.echo(json.dumps({**SCHEMA, **document}, indent=2))
+        return
+    show_table(Terminal(), ("", "TIME", "OUTCOME", "VERSION", "TOOK", "DEPLOYMENT"), _rows(found))
+    if len(found.deployments) == most and not everything:
+        say(f"The last {most}. All that are kept: portcall history {app} --all", style="dim")
+
+
+def _serves(found: AppHistory) -> bool:
+    return bool(found.current and not (found.current.healing or found.current.halted))
+
+
+def _rows(found: AppHistory) -> list[Row]:
+    serving = found.current.deployment if found.current and _serves(found) else ""
+    rows = []
+    for each in found.deployments:
+        took = f"{each.ended_at - each.began_at} s" if each.began_at and each.ended_at else ""
+        why = each.restart.get("reason", "") if each.restart else ""
+        said = f"Restarted: {why}" if why else each.reason.partition("\n")[0]
+        rows.append(
+            Row(
+                [
+                    cell("→" if each.deployment == serving else " ", "green"),
+                    cell(each.time[:19].replace("T", " ")),
+                    state(each.outcome or "deploying"),
+                    cell(version(each.tag, each.digest)),
+                    cell(took),
+                    cell(each.deployment, "dim"),
+                ],
+                said,
+            )
+        )
+    return rows

@@ -1,0 +1,40 @@
+"""The options that every command for an account has, and what is said first: the target."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+from rich.text import Text
+
+from portcall.cli.terminal import Terminal, plain
+from portcall.desk.target import Target, choose
+
+SCHEMA = {"schema": 1}
+
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--stack`, `--profile`, `--region` and `--local`, as `target_of` takes them."""
+    for option in (
+        click.option("--local", is_flag=True, help="The embedded cloud on this machine."),
+        click.option("--region", metavar="NAME", default="", help="As for the AWS CLI; also AWS_REGION."),
+        click.option("--profile", metavar="NAME", default="", help="As for the AWS CLI; also AWS_PROFILE."),
+        click.option(
+            "--stack", metavar="NAME", default="", help="The stack, portcall if not said; also PORTCALL_STACK."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def target_of(options: dict[str, Any], *, quiet: bool = False) -> Target:
+    """The target that a command's options name; unless `quiet`, it is told first."""
+    target = choose(**options)
+    if not quiet:
+        say(target.name, style="dim")
+    return target
+
+
+def say(text: str | Text, style: str = "") -> None:
+    """On standard error, where everything goes that is not the result."""
+    console = Terminal(stderr=True)
+    console.print(Text(plain(text)) if isinstance(text, str) else text, style=style, soft_wrap=True)

@@ -1,0 +1,257 @@
+"""`portcall wait`: the exit code is the verdict on a pushed image, read from the ledger alone."""
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from deployer.domain import timing
+from rich.text import Text
+
+from portcall.cli.options import SCHEMA, say, target_of, target_options
+from portcall.cli.terminal import Terminal, fail, plain
+from portcall.desk import duration, github, reading
+from portcall.desk.target import Target
+from portcall.desk.trouble import Exit, Trouble
+from portcall.desk.waiting import Image, Verdict, last_of, verdict
+
+# In seconds. What was pushed earlier than `EARLIER` before the command is not waited for.
+EARLIER = 15 * 60
+LOOK_EVERY = 2.0
+SPEAK_EVERY = 30.0
+HEARD_WITHIN = 60.0
+NOT_HEARD = (
+    "The push has not been heard of yet. Does its tag match TagPattern? If its event was lost, the sweep finds "
+    "the image within seven minutes."
+)
+
+
+class ImageType(click.ParamType):
+    """`repo:tag@sha256:...`, `repo@sha256:...` or `repo:tag`."""
+
+    name = "image"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Image:
+        """Fails for what names no image."""
+        try:
+            return value if isinstance(value, Image) else Image.parse(value)
+        except ValueError as error:
+            self.fail(plain(str(error)), param, ctx)
+
+
+class Duration(click.ParamType):
+    """`90s`, `15m`, `1h30m`; in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Fails for what is no span of time."""
+        try:
+            return value if isinstance(value, int) else duration.seconds(value)
+        except ValueError as error:
+            self.fail(plain(str(error)), param, ctx)
+
+
+@click.command()
+@click.argument("image", type=ImageType())
+@click.option("--timeout", type=Duration(), default="15m", show_default=True, help="Then the exit code is 4.")
+@click.option(
+    "--superseded",
+    type=click.Choice(["ok", "fail"]),
+    default="fail",
+    show_default=True,
+    help="Whether a newer push in its place is as good.",
+)
+@click.option(
+    "--github/--no-github",
+    "actions",
+    default=None,
+    help="For GitHub Actions: annotation, outputs, summary. By itself where GITHUB_ACTIONS is true.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The verdict as a line of JSON.")
+@target_options
+def wait(
+    image: Image, timeout: int, superseded: str, actions: bool | None, as_json: bool, **options: Any
+) -> None:
+    """Wait until a pushed image is live, or is known not to be: flask-app:latest@sha256:...
+
+    Exit code 0: it is live, and its URL is on standard output. 1: it failed. 3: a newer push took its place.
+    4: not known within the time. 5: no such image, or none of an app. 6: not allowed.
+    """
+    in_github = github.is_here() if actions is None else actions
+    began = time.time()
+    try:
+        target = target_of(options)
+        found = _Wait(target, _with_digest(target, image), began, timeout).verdict()
+    except Trouble as trouble:
+        if in_github:
+            _annotate("Portcall cannot tell", trouble.message)
+        raise
+    except KeyboardInterrupt:
+        say("Interrupted. The deployment goes on.")
+        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+    code = Exit.YES if found.code == Exit.SUPERSEDED and superseded == "ok" else found.code
+    _tell(found, code, as_json=as_json, in_github=in_github)
+    raise click.exceptions.Exit(code)
+
+
+def _with_digest(target: Target, image: Image) -> Image:
+    if image.digest:
+        return image
+    digest = reading.digest_of(target, image.repository, image.tag)
+    if not digest:
+        raise Trouble(f"There is no image {image.repository}:{image.tag} in ECR.", Exit.NO_SUCH_THING)
+    return Image(image.repository, image.tag, digest)
+
+
+@dataclass
+class _Wait:
+    """Looks into the ledger until there is a verdict or the time is up."""
+
+    target: Target
+    image: Image
+    began: float
+    timeout: int
+
+    def verdict(self) -> Verdict:
+        start = spoken = time.monotonic()
+        heard = asked = False
+        said = f"Waiting for {self.image.repository} {self.image.digest[:19]}"
+        trouble = ""
+        with _spinner(said) as speak:
+            while True:
+                passed = time.monotonic() - start
+                try:
+                    found, on_its_way = self._look(patient=passed < HEARD_WITHIN)
+                    heard, trouble = heard or bool(on_its_way), ""
+                    if found:
+                        return found
+                except Trouble as error:
+                    # Throttled, or the line is down: what becomes of the deployment does not hang on that.
+                    if error.exit_code != Exit.NOT_KNOWN:
+                        raise
+                    trouble, on_its_way = error.message, ""
+                if passed >= self.timeout:
+                    return self._unknown(heard, on_its_way, trouble)
+                if not heard and not asked and passed >= HEARD_WITHIN and not trouble:
+                    asked = True
+                    speak(NOT_HEARD, lasting=True)
+                elif time.monotonic() - spoken >= SPEAK_EVERY:
+                    spoken = time.monotonic()
+                    state = trouble or ("on its way" if heard else "not heard of yet")
+                    speak(f"{said}: {state}, {passed:.0f} s")
+                time.sleep(min(LOOK_EVERY, max(0.0, self.timeout - passed)))
+
+    def _look(self, *, patient: bool) -> tuple[Verdict | None, str]:
+        """The verdict if there is one, and the id of a deployment that is on its way, '' if there is none."""
+        on_its_way = ""
+        for found in reading.histories_of(self.target, self.image.repository, self.image.tag):
+            known = verdict(
+                found.app,
+                self.image.digest,
+                found.current,
+                found.deployments,
+                since=self.began - EARLIER,
+                patient=patient,
+            )
+            if known:
+                return known, ""
+            last = last_of(found.deployments, self.image.digest)
+            if last and last.to_come:
+                on_its_way = last.deployment
+        return None, on_its_way
+
+    def _unknown(self, heard: bool, deployment: str, trouble: str) -> Verdict:
+        if trouble:
+            said = f"What became of it is not known: {trouble}"
+        elif heard:
+            said = f"It is not done after {self.timeout} s, and goes on: portcall show {deployment}".rstrip()
+        else:
+            said = f"The push was not heard of within {self.timeout} s."
+        app, digest = self.image.repository, self.image.digest
+        return Verdict("unknown", Exit.NOT_KNOWN, app, said, digest=digest, deployment=deployment)
+
+
+def _spinner(said: str) -> AbstractContextManager[Callable[..., None]]:
+    """How to speak meanwhile: on a terminal what goes on turns, elsewhere it is a line now and then."""
+    console = Terminal(stderr=True)
+    if not console.is_terminal:
+        say(f"{said} ...")
+
+        def line(text: str, *, lasting: bool = False) -> None:
+            say(f"{time.strftime('%H:%M:%S')} {text}")
+
+        return nullcontext(line)
+    status = console.status(Text(plain(f"{said} ...")))
+
+    class Turning(AbstractContextManager[Callable[..., None]]):
+        def __enter__(self) -> Callable[..., None]:
+            status.start()
+            return self.speak
+
+        def speak(self, text: str, *, lasting: bool = False) -> None:
+            if lasting:
+                console.print(text, soft_wrap=True)
+            else:
+                status.update(Text(plain(text)))
+
+        def __exit__(self, *_: object) -> None:
+            status.stop()
+
+    return Turning()
+
+
+def _tell(found: Verdict, code: Exit, *, as_json: bool, in_github: bool) -> None:
+    if as_json:
+        # GitHub would read a command in `##[`; to JSON the two are the same.
+        click.echo(json.dumps({**SCHEMA, **found.document()}).replace("##[", "\\u0023#["))
+    elif code == Exit.YES and found.url:
+        click.echo(found.url)
+    if code == Exit.YES:
+        say(found.said)
+    else:
+        lines = [found.said, found.reason, found.hint]
+        if found.log:
+            lines += ["", "The end of its log:", *(f"| {line}" for line in found.log)]
+        text = "\n".join(line for line in lines if line or line == "")
+        fail("\n".join(map(github.harmless, text.split("\n"))) if in_github else text)
+    if in_github:
+        _tell_github(found, code)
+
+
+def _tell_github(found: Verdict, code: Exit) -> None:
+    if code != Exit.YES:
+        _annotate(found.said, "\n".join(filter(None, [found.reason, found.hint])) or found.said)
+    github.write_outputs(
+        {
+            "url": found.url,
+            "outcome": found.outcome,
+            "deployment": found.deployment,
+            "digest": found.digest,
+            "seconds": str(found.seconds),
+        }
+    )
+    github.write_summary(_summary(found))
+
+
+def _annotate(title: str, message: str) -> None:
+    # Not by the console, which would break the line or leave out what it takes for a command to the terminal.
+    click.echo(github.annotation(plain(title), plain(message)), err=True)
+
+
+def _summary(found: Verdict) -> str:
+    word = github.word
+    lines = [f"### {word(found.app)}: {word(found.outcome)}", "", word(found.said), ""]
+    lines += [part for each in (found.reason, found.hint) if each for part in (word(each), "")]
+    names = [name for name, _ in timing.PHASES if name in found.phases]
+    facts = [("URL", found.url), ("Digest", found.digest), ("Deployment", found.deployment)]
+    rows = [(name, value) for name, value in facts if value]
+    rows += [(name, f"{float(found.phases[name]):.1f} s") for name in names]
+    if rows:
+        lines += ["| | |", "|---|---|", *(f"| {word(name)} | {word(value)} |" for name, value in rows), ""]
+    if found.log:
+        lines += ["The end of its log:", "", github.fenced("\n".join(map(plain, found.log)))]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""What the commands for an account and for the embedded cloud share: target, reading, states, verdicts."""

@@ -1,0 +1,97 @@
+"""What the commands ask the ledger, through the functions' own modules; nothing here writes."""
+
+from dataclasses import dataclass
+from typing import Never
+
+from deployer.aws import ecr, ledger
+from deployer.domain.deployment import Current, Deployment
+
+from portcall.desk import states
+from portcall.desk.states import AppStatus
+from portcall.desk.target import Target
+from portcall.desk.trouble import Exit, Trouble
+
+# Of an app's deployments, where nobody asks for more.
+RECENT = 50
+ALL = 1_000_000
+
+
+@dataclass(frozen=True)
+class AppHistory:
+    """What serves of an app, and its deployments, the newest first."""
+
+    app: str
+    current: Current | None
+    deployments: list[Deployment]
+
+
+def all_apps(target: Target) -> list[AppStatus]:
+    """How every app is, by name."""
+    records = target.ask(lambda outputs: ledger.overview(table=outputs["LedgerTableName"]))
+    found = (states.status_of(each.app, each.current, each.deployments) for each in records)
+    return [each for each in found if each]
+
+
+def app_status(target: Target, app: str) -> AppStatus:
+    """How one app is. Raises Trouble if there is none of that name."""
+    found = history(target, app)
+    status = states.status_of(app, found.current, found.deployments)
+    return status or _none(target, app)
+
+
+def history(target: Target, app: str, most: int = RECENT) -> AppHistory:
+    """Raises Trouble if nothing is known of an app of that name."""
+
+    found = target.ask(lambda outputs: _history(outputs["LedgerTableName"], app, most))
+    return found if found.current or found.deployments else _none(target, app)
+
+
+def _history(table: str, app: str, most: int) -> AppHistory:
+    # In this order: what serves is written before the outcome of its deployment.
+    deployments = ledger.deployments(table=table, app=app, most=most)
+    return AppHistory(app, ledger.current(table=table, app=app), deployments)
+
+
+def find_deployment(target: Target, name: str) -> tuple[AppHistory, Deployment]:
+    """The deployment whose id begins like that. Raises Trouble if there is none, or several."""
+    records = target.ask(lambda outputs: ledger.overview(table=outputs["LedgerTableName"]))
+    # What goes on, and what was last, is asked about most; the rest is a query for each app.
+    likely = [each.app for each in records if any(one.deployment.startswith(name) for one in each.deployments)]
+    histories = [history(target, app, ALL) for app in likely or [each.app for each in records]]
+    matches = [
+        (found, one) for found in histories for one in found.deployments if one.deployment.startswith(name)
+    ]
+    if not matches:
+        raise Trouble(
+            f"There is no app and no deployment {name}. `portcall status` names the apps.", Exit.NO_SUCH_THING
+        )
+    if len(matches) > 1:
+        raise Trouble(f"Several deployments begin with {name}: give more of the id.", Exit.NO_SUCH_THING)
+    return matches[0]
+
+
+def _none(target: Target, app: str) -> Never:
+    names = sorted(target.ask(lambda outputs: ledger.apps(table=outputs["LedgerTableName"])))
+    like = [each for each in names if each.partition(":")[0] == app.partition(":")[0]]
+    there = ", ".join((like or names)[:10])
+    hint = f"There are: {there}" if there else "Nothing has been pushed yet."
+    raise Trouble(f"There is no app {app}. {hint}", Exit.NO_SUCH_THING)
+
+
+def digest_of(target: Target, repository: str, tag: str) -> str:
+    """What a tag points to in ECR, '' if there is no such tag."""
+    return target.ask(lambda _: ecr.digest_of(repository=repository, tag=tag))
+
+
+def histories_of(target: Target, repository: str, tag: str) -> list[AppHistory]:
+    """Of the apps that a push of a repository, or of a tag of it, may be of, known or not."""
+
+    def ask(outputs: dict[str, str]) -> list[AppHistory]:
+        table = outputs["LedgerTableName"]
+        apps = [repository, f"{repository}:{tag}"]
+        if not tag:
+            known = {each for each in ledger.apps(table=table) if each.partition(":")[0] == repository}
+            apps = sorted({repository, *known})
+        return [_history(table, app, RECENT) for app in apps]
+
+    return target.ask(ask)

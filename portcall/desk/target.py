@@ -1,0 +1,166 @@
+"""Which install a command is about: one in an account, or that in the embedded cloud."""
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from deployer.aws.client import CONFIG, DENIALS, use
+from deployer.domain.errors import DeployError
+
+from portcall.desk.trouble import Exit, Trouble, code_of, trouble_of
+
+STACK = "portcall"
+# What says that the names of the stack's parts are not those that were kept.
+GONE = {"ResourceNotFoundException", "ValidationException", *DENIALS}
+Answer = TypeVar("Answer")
+
+
+class Target:
+    """An install of Portcall, and how to ask it.
+
+    `endpoint` is '' for AWS's own, `embedded` says that it is the cloud on this machine. The stack's outputs
+    are kept in a file from one command to the next.
+    """
+
+    def __init__(
+        self,
+        session: botocore.session.Session,
+        *,
+        stack: str,
+        region: str,
+        profile: str = "",
+        endpoint: str = "",
+        embedded: bool = False,
+    ) -> None:
+        self.stack, self.region, self.profile = stack, region, profile
+        self.endpoint, self.embedded = endpoint, embedded
+        self._session = session
+        self._outputs: dict[str, str] = {}
+        self._remembered = False
+        use(session, endpoint)
+
+    def client(self, service: str) -> Any:
+        """A client of one of its APIs."""
+        return self._session.create_client(service, config=CONFIG, endpoint_url=self.endpoint or None)
+
+    def ask(self, question: Callable[[dict[str, str]], Answer]) -> Answer:
+        """Call with the stack's outputs; once more if those that were kept are out of date. Raises Trouble."""
+        try:
+            if not self._outputs:
+                self._recall()
+            try:
+                return question(self._outputs)
+            except (DeployError, ClientError) as error:
+                if not (self._remembered and code_of(error) in GONE):
+                    raise
+            self._look_up()
+            return question(self._outputs)
+        except (DeployError, ClientError, BotoCoreError) as error:
+            raise trouble_of(error, stack=self.stack, region=self.region, profile=self.profile) from error
+
+    @property
+    def name(self) -> str:
+        """In words, for people; asks for the outputs."""
+        if self.embedded:
+            return f"the embedded cloud at {self.endpoint.removeprefix('http://')}"
+        account = self.ask(lambda outputs: outputs["StateMachineArn"].split(":")[4])
+        profile = f" (profile {self.profile})" if self.profile else ""
+        return f"{self.stack} in {self.region}, account {account}{profile}"
+
+    def _recall(self) -> None:
+        with suppress(OSError, ValueError):
+            kept = json.loads(self._file.read_text())
+            if isinstance(kept, dict) and all(isinstance(each, str) for each in kept.values()) and kept:
+                self._outputs, self._remembered = kept, True
+                return
+        self._look_up()
+
+    def _look_up(self) -> None:
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
+        found = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+        if "LedgerTableName" not in found:
+            raise Trouble(
+                f"The stack {self.stack} in {self.region} is not ready, or none of Portcall's: it is "
+                f"{stack['StackStatus']} and has no output LedgerTableName.",
+                Exit.NOT_ALLOWED,
+            )
+        self._outputs, self._remembered = found, False
+        # A file is a convenience: where none can be written the next command asks again.
+        with suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            draft = self._file.with_suffix(f".{os.getpid()}")
+            draft.write_text(json.dumps(found))
+            draft.replace(self._file)
+
+    @property
+    def _file(self) -> Path:
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        # The keys of a profile change by the hour, those in the environment have no other name.
+        whose = credentials.access_key if credentials.method in ("env", "explicit") else self.profile
+        key = hashlib.sha256(f"{whose} {self.endpoint}".encode()).hexdigest()[:16]
+        folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(folder) / "portcall" / f"{self.stack}-{self.region}-{key}.json"
+
+
+def choose(*, stack: str = "", profile: str = "", region: str = "", local: bool = False) -> Target:
+    """The target that a person names, by options or, as for the AWS CLI, by variables of the environment.
+
+    Without any it is the embedded cloud if one runs, else the account of the default profile. AWS_REGION names
+    none: many a shell has it set.
+    """
+    env = os.environ
+    stack = stack or env.get("PORTCALL_STACK", "")
+    own = profile or env.get("AWS_PROFILE") or env.get("AWS_DEFAULT_PROFILE") or ""
+    if local and (profile or region):
+        raise Trouble("--local is the cloud on this machine: it has no --profile and no --region.", Exit.USAGE)
+    if local or not (stack or own or region):
+        if found := _embedded(stack or STACK):
+            return found
+        # Who says where its folder is means the embedded cloud.
+        if local or env.get("PORTCALL_STATE_DIR"):
+            raise Trouble("The embedded cloud is not running. Start it: portcall up")
+    return _in_account(stack or STACK, own, region)
+
+
+def _in_account(stack: str, profile: str, region: str) -> Target:
+    try:
+        session = botocore.session.Session(profile=profile or None)
+        chosen = region or os.environ.get("AWS_REGION") or session.get_config_variable("region")
+        if not chosen:
+            raise NoRegionError
+        session.set_config_variable("region", chosen)
+        endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+        return Target(session, stack=stack, region=chosen, profile=profile, endpoint=endpoint)
+    except BotoCoreError as error:
+        raise trouble_of(error, stack=stack, region=region, profile=profile) from error
+
+
+def _embedded(stack: str) -> Target | None:
+    """The embedded cloud, if one runs."""
+    try:
+        # Imported here: the command line works for an account without the laptop's cloud.
+        from localcloud.settings import CloudSettings
+    except ImportError:
+        return None
+    settings = CloudSettings.load()
+    if not settings.secret or not _listens(settings.port):
+        return None
+    session = botocore.session.Session()
+    session.set_credentials(settings.account, settings.secret)
+    session.set_config_variable("region", settings.region)
+    return Target(session, stack=stack, region=settings.region, endpoint=settings.endpoint, embedded=True)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

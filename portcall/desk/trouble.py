@@ -1,0 +1,150 @@
+"""What keeps a command from its work, as a sentence and an exit code; the table of exit codes."""
+
+from enum import IntEnum
+from typing import IO, Any
+
+import click
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    InvalidRegionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+from deployer.aws.client import DENIALS, THROTTLES
+from deployer.domain.errors import DeployError
+
+from portcall.cli.terminal import fail
+
+
+class Exit(IntEnum):
+    """The exit codes of every command; click's own is USAGE."""
+
+    YES = 0
+    NO = 1
+    USAGE = 2
+    SUPERSEDED = 3
+    NOT_KNOWN = 4
+    NO_SUCH_THING = 5
+    NOT_ALLOWED = 6
+    INTERRUPTED = 130
+
+
+class Trouble(click.ClickException):
+    """A sentence that says what to do, and the exit code."""
+
+    def __init__(self, message: str, code: Exit = Exit.NO) -> None:
+        super().__init__(message)
+        self.exit_code = code
+
+    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - click's own signature
+        """On standard error, and never as markup."""
+        fail(self.message)
+
+
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+NOT_ACCEPTED = {
+    "AuthFailure",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "OptInRequired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+
+
+def code_of(error: BaseException) -> str:
+    """AWS's own code of an error, of ours or of botocore's, '' if it has none."""
+    cause = error.__cause__ if isinstance(error, DeployError) else error
+    return str(cause.response.get("Error", {}).get("Code", "")) if isinstance(cause, ClientError) else ""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same call may well be answered in a moment."""
+    cause = error.__cause__ if isinstance(error, DeployError) else error
+    if isinstance(cause, ClientError):
+        status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        # Of ours, without an answer of AWS: DynamoDB left keys out.
+        return code_of(error) in THROTTLES or status >= 500
+    return cause is None or isinstance(cause, ConnectionError | HTTPClientError)
+
+
+def trouble_of(error: BaseException, *, stack: str, region: str, profile: str) -> Trouble:
+    """The sentence for an error of AWS, of botocore or of the functions' own modules."""
+    cause = error.__cause__ if isinstance(error, DeployError) and error.__cause__ else error
+    whose = f"profile {profile}" if profile else "the default profile"
+    named = f" --profile {profile}" if profile else ""
+    again = f"Log in again: aws sso login{named}, or renew the keys."
+    match cause:
+        case ProfileNotFound():
+            return Trouble(
+                f"There is no AWS profile {profile}; `aws configure list-profiles` names those that there are.",
+                Exit.NOT_ALLOWED,
+            )
+        case NoRegionError():
+            return Trouble(
+                "No region is chosen. Say --region, set AWS_REGION, or give the profile one: aws configure",
+                Exit.NOT_ALLOWED,
+            )
+        case InvalidRegionError():
+            return Trouble(f"There is no region {region}; one is called eu-west-1.", Exit.NOT_ALLOWED)
+        case NoCredentialsError() | PartialCredentialsError():
+            return Trouble(
+                f"There are no AWS credentials ({whose}). Log in with aws sso login or aws configure, or "
+                "choose --profile NAME. For the cloud on this machine: portcall up",
+                Exit.NOT_ALLOWED,
+            )
+        case SSOError() | TokenRetrievalError() | CredentialRetrievalError():
+            return Trouble(f"The login of {whose} has expired, or cannot be used. {again}", Exit.NOT_ALLOWED)
+        case ConnectionError() | HTTPClientError():
+            return Trouble(
+                f"AWS does not answer: {cause} Is there a way to the internet, and is {region} the region? "
+                "Try again in a moment.",
+                Exit.NOT_KNOWN,
+            )
+        case ClientError():
+            return _answered(cause, stack=stack, region=region, whose=whose, again=again)
+        case DeployError() if is_passing(error):
+            return Trouble(f"AWS did not tell: {error} Try again in a moment.", Exit.NOT_KNOWN)
+        case BotoCoreError():
+            return Trouble(f"AWS cannot be asked: {cause}")
+    return Trouble(str(error))
+
+
+def _answered(error: ClientError, *, stack: str, region: str, whose: str, again: str) -> Trouble:
+    code, said = code_of(error), error.response.get("Error", {}).get("Message") or str(error)
+    if code in EXPIRED:
+        return Trouble(f"The credentials of {whose} have expired. {again}", Exit.NOT_ALLOWED)
+    if code in NOT_ACCEPTED:
+        return Trouble(
+            f"AWS does not accept the credentials of {whose} in {region} ({code}). Are they right, and is the "
+            "region enabled in the account? Choose others with --profile and --region.",
+            Exit.NOT_ALLOWED,
+        )
+    if code in DENIALS:
+        return Trouble(
+            f"You are not allowed to: {said} Have a managed policy of the stack attached to your user or role: "
+            "ViewerPolicyArn, in its outputs, to look; OperatorPolicyArn to deploy.",
+            Exit.NOT_ALLOWED,
+        )
+    if code == "ValidationError" and "does not exist" in said:
+        return Trouble(
+            f"There is no stack {stack} in {region} ({whose}). Choose another with --stack, --region or "
+            "--profile, or install it: see README.md.",
+            Exit.NOT_ALLOWED,
+        )
+    if code == "ValidationException" and "index" in said:
+        return Trouble(f"The stack {stack} is older than this command. Upgrade it: see README.md.")
+    if is_passing(error):
+        return Trouble(f"AWS is too busy to tell: {said} Try again in a moment.", Exit.NOT_KNOWN)
+    return Trouble(f"AWS refused {error.operation_name}: {said}")

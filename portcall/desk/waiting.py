@@ -1,0 +1,222 @@
+"""What became of a pushed image: a verdict from what the ledger has of its app, None while there is none."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployer.domain.deployment import (
+    DEPLOYED,
+    DUPLICATE,
+    ENDED,
+    FAILED,
+    IGNORED,
+    SUPERSEDED,
+    Current,
+    Deployment,
+)
+from deployer.domain.push import DIGEST
+
+from portcall.desk import states
+from portcall.desk.trouble import Exit
+
+REFERENCE = re.compile(
+    r"(?P<repository>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"
+    r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>.+))?",
+    re.ASCII,
+)
+# The outcomes of a deployment that nothing came of because another one deals with the same image.
+REFERS_TO_ANOTHER = {DUPLICATE, "same image"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """What was pushed; `tag` or `digest` may be ''."""
+
+    repository: str
+    tag: str
+    digest: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Image":
+        """Read `repo:tag@sha256:...`, `repo@sha256:...` or `repo:tag`, with or without a registry.
+
+        Raises ValueError.
+        """
+        registry, slash, rest = text.partition("/")
+        if slash and ("." in registry or ":" in registry or registry == "localhost"):
+            text = rest
+        found = REFERENCE.fullmatch(text)
+        if not found or not (found["tag"] or found["digest"]):
+            raise ValueError("write flask-app:latest@sha256:..., flask-app@sha256:... or flask-app:latest")
+        if found["digest"] and not DIGEST.fullmatch(found["digest"]):
+            raise ValueError(f"{found['digest']!r} is no digest: sha256: and 64 digits of 0-9 and a-f")
+        return cls(found["repository"], found["tag"] or "", found["digest"] or "")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How it ended.
+
+    `outcome` is `live`, `failed`, `down`, `stopped`, `superseded`, `ignored`, `ended` or `unknown`.
+    """
+
+    outcome: str
+    code: Exit
+    app: str
+    said: str
+    digest: str = ""
+    deployment: str = ""
+    url: str = ""
+    reason: str = ""
+    hint: str = ""
+    log: list[str] = field(default_factory=list)
+    phases: dict[str, str] = field(default_factory=dict)
+    began_at: int = 0
+    ended_at: int = 0
+
+    @property
+    def seconds(self) -> int:
+        """How long the deployment took, 0 if that is not known."""
+        return max(0, self.ended_at - self.began_at) if self.began_at else 0
+
+    def document(self) -> dict[str, Any]:
+        """The fields of `--json`."""
+        return {
+            "outcome": self.outcome,
+            "exit_code": int(self.code),
+            "app": self.app,
+            "deployment": self.deployment,
+            "digest": self.digest,
+            "url": self.url,
+            "seconds": self.seconds,
+            "said": self.said,
+            "reason": self.reason,
+            "hint": self.hint,
+            "log": self.log,
+        }
+
+
+def last_of(deployments: Sequence[Deployment], digest: str) -> Deployment | None:
+    """The last push of a digest; those that refer to another deployment of it, and restarts, do not count."""
+    return next(
+        (
+            each
+            for each in deployments
+            if each.digest == digest and not each.restart and each.outcome not in REFERS_TO_ANOTHER
+        ),
+        None,
+    )
+
+
+def verdict(
+    app: str,
+    digest: str,
+    current: Current | None,
+    deployments: Sequence[Deployment],
+    *,
+    since: float,
+    patient: bool,
+) -> Verdict | None:
+    """What became of a digest. The deployments are the newest first, and were read before what is current.
+
+    What ended before `since` (UNIX seconds) was of an earlier push, and that of this one may be on its way: it
+    counts only where nobody is `patient` any more.
+    """
+    last = last_of(deployments, digest)
+    if last and last.to_come and not _is_live_before(current, last):
+        return None
+    if current and current.digest == digest and not current.ended:
+        if states.answers(current):
+            return _live(app, current, deployments)
+        if current.healing and not current.halted:
+            return None
+        return _down(app, current) if not patient or current.halted_at >= since else None
+    if last is None or (patient and max(last.ended_at, last.began_at) < since):
+        return None
+    return _ended(app, last, current, recent=last.ended_at >= since)
+
+
+def _is_live_before(current: Current | None, last: Deployment) -> bool:
+    """Whether the digest is live already, by an earlier deployment of it than its last.
+
+    Of a deployment on its way that has become the current one, the stable URL may still lead elsewhere.
+    """
+    return bool(
+        current
+        and current.digest == last.digest
+        and current.deployment != last.deployment
+        and states.answers(current)
+    )
+
+
+def _live(app: str, current: Current, deployments: Sequence[Deployment]) -> Verdict:
+    mine = next((each for each in deployments if each.deployment == current.deployment), None)
+    return Verdict(
+        "live",
+        Exit.YES,
+        app,
+        f"{app} is live: {current.url} ({states.version(current.tag, current.digest)}, since {current.since})",
+        digest=current.digest,
+        deployment=current.deployment,
+        url=current.url,
+        phases=mine.phases if mine else {},
+        began_at=mine.began_at if mine else 0,
+        # The outcome is written some moments after the version has become the current one.
+        ended_at=(mine.ended_at if mine else 0) or states.seconds_of(current.since),
+    )
+
+
+def _down(app: str, current: Current) -> Verdict:
+    stopped = current.halted == states.BY_HAND
+    outcome = states.STOPPED if stopped else states.DOWN
+    return Verdict(
+        outcome,
+        Exit.NO,
+        app,
+        f"{app} went live, and is {outcome} now.",
+        digest=current.digest,
+        deployment=current.deployment,
+        reason=states.why_down(current),
+        hint=f"Why: portcall show {app}",
+    )
+
+
+def _ended(app: str, last: Deployment, current: Current | None, *, recent: bool) -> Verdict | None:
+    """The verdict of a deployment that has its outcome, and whose digest is not what is current."""
+    outcomes = {
+        FAILED: ("failed", Exit.NO, f"{app} {last.verdict or 'failed'}."),
+        SUPERSEDED: ("superseded", Exit.SUPERSEDED, f"A newer push overtook this one of {app}."),
+        IGNORED: ("ignored", Exit.NO_SUCH_THING, f"What was pushed to {app} is no app."),
+        ENDED: ("ended", Exit.NO, f"{app} has ended."),
+    }
+    if last.outcome == DEPLOYED and current is None:
+        outcomes[DEPLOYED] = ("ended", Exit.NO, f"{app} went live, and has ended.")
+    elif last.outcome == DEPLOYED and current and current.sequence > last.sequence and recent:
+        # Where it was live and replaced long ago, it may have been pushed anew, and not be heard of yet.
+        outcomes[DEPLOYED] = ("superseded", Exit.SUPERSEDED, f"{app} was live, and a newer push replaced it.")
+    if last.outcome not in outcomes:
+        return None
+    outcome, code, said = outcomes[last.outcome]
+    if outcome in ("failed", "superseded"):
+        said = f"{said} {_serves(current)}"
+    return Verdict(
+        outcome,
+        code,
+        app,
+        said,
+        digest=last.digest,
+        deployment=last.deployment,
+        reason=last.reason,
+        hint=last.hint,
+        log=last.log,
+        phases=last.phases,
+        began_at=last.began_at,
+        ended_at=last.ended_at,
+    )
+
+
+def _serves(current: Current | None) -> str:
+    if current is None or not states.answers(current):
+        return "Nothing serves."
+    return f"{states.version(current.tag, current.digest)} serves at {current.url}"

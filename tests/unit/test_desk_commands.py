@@ -1,0 +1,596 @@
+"""The commands that read the ledger, on one in memory: what they print, and how they exit."""
+
+import dataclasses
+import importlib
+import json
+import re
+from typing import NamedTuple
+from unittest.mock import patch
+
+import botocore.session
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from click.testing import CliRunner
+from deployer.aws import client as aws
+from deployer.aws import ecr, ledger
+from deployer.domain.deployment import Current
+from deployer.domain.push import Push
+
+from portcall.cli import main, options, terminal
+from portcall.desk import target
+from tests.unit.test_terminal import HOSTILE, OBEYED
+
+# The function of that name hides the module.
+overview = importlib.import_module("deployer.aws.ledger.overview")
+SESSION = botocore.session.Session()
+OUTPUTS = {
+    "LedgerTableName": "ledger",
+    "OperateFunctionName": "operate",
+    "StateMachineArn": "arn:aws:states:eu-west-1:111122223333:stateMachine:deploy",
+}
+STABLE = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/"
+
+
+class Said(NamedTuple):
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self):
+        return self.stdout + self.stderr
+
+
+class Clock:
+    """Time that passes by sleeping."""
+
+    def __init__(self):
+        self.now = 1_795_000_000.0
+
+    def sleep(self, seconds):
+        self.now += seconds
+        for at, act in list(self.acts):
+            if self.now >= at:
+                self.acts.remove((at, act))
+                act()
+
+    acts = ()
+
+    def after(self, seconds, act):
+        self.acts = [*self.acts, (self.now + seconds, act)]
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    made = Clock()
+    made.acts = []
+    for name in ("time", "monotonic"):
+        monkeypatch.setattr(f"time.{name}", lambda: made.now)
+    monkeypatch.setattr("time.sleep", made.sleep)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def desk(ledger_table, monkeypatch):
+    """`portcall ...` in an account whose stack is there."""
+
+    def choose(**_):
+        chosen = target.Target(SESSION, stack="portcall", region="eu-west-1", profile="work")
+        chosen._outputs = dict(OUTPUTS)
+        return chosen
+
+    monkeypatch.setattr(options, "choose", choose)
+    # One client for all tests of this file: a session and a client take a third of a second.
+    monkeypatch.setattr(target, "use", lambda *_: None)
+    for name in ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def portcall(*words):
+    result = CliRunner(mix_stderr=False).invoke(main.cli, [str(word) for word in words])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Said(result.exit_code, result.stdout, result.stderr)
+
+
+def digest(number):
+    return f"sha256:{number:064x}"
+
+
+def pushed(number, *, app="flask-app", tag="latest"):
+    return Push(f"push-{number}", f"2026-11-18T11:06:{number:02}Z", app, tag, digest(number))
+
+
+def begin(number, **where):
+    """A push is admitted, as the workflow does it."""
+    push = pushed(number, **where)
+    sequence = ledger.next_in_order(table="ledger", push=push, now=2_000_000_000)
+    ledger.claim(table="ledger", push=push, execution=f"execution-{number}", sequence=sequence)
+    ledger.note_in_order(table="ledger", push=push, sequence=sequence)
+    return push, sequence
+
+
+def go_live(number, *, url="", **where):
+    push, sequence = begin(number, **where)
+    url = url or f"http://203.0.113.{number}:3000/"
+    since = f"2026-11-18T11:07:{number:02}+00:00"
+    seen = ledger.current(table="ledger", app=push.app)
+    new = Current(push.deployment, sequence, f"task-{number}", url, push.digest, push.tag, "rev:1", since)
+    assert ledger.make_current(table="ledger", push=push, new=new, seen=seen)
+    ledger.record(
+        table="ledger", push=push, outcome="deployed", url=url, phases={"admit": "1.5", "start": "20.1"}
+    )
+    return push
+
+
+def fail(number, reason="exit code 1", *, log=("boom",), hint="Read the log.", **where):
+    push, _ = begin(number, **where)
+    facts = {"reason": reason, "error": "TaskStoppedError", "verdict": "failed to start", "hint": hint}
+    ledger.record(table="ledger", push=push, outcome="failed", log=list(log), phases={"admit": "1.0"}, **facts)
+    return push
+
+
+# ── status
+
+
+def test_status_lists_every_app_with_its_state():
+    go_live(1)
+    fail(2, app="blog", tag="v2")
+    begin(3, app="shop")
+    result = portcall("status", "--json")
+    apps = {each["app"]: each for each in json.loads(result.stdout)["apps"]}
+    assert {name: each["state"] for name, each in apps.items()} == {
+        "flask-app": "live",
+        "blog": "failed",
+        "shop": "deploying",
+    }
+    assert (apps["flask-app"]["url"], apps["blog"]["serving"]) == ("http://203.0.113.1:3000/", None)
+    assert json.loads(result.stdout)["schema"] == 1
+    assert result.stderr == ""
+
+
+def test_status_for_people_keeps_the_result_on_stdout_and_the_target_on_stderr():
+    go_live(1)
+    fail(2)
+    result = portcall("status")
+    assert result.stderr.startswith("portcall in eu-west-1, account 111122223333 (profile work)\n")
+    assert "1 app: 1 failed." in result.stderr
+    assert "portcall in" not in result.stdout
+    heading, row, note = result.stdout.splitlines()
+    assert re.split(r"\s{2,}", heading.strip()) == ["APP", "STATE", "VERSION", "SINCE", "URL"]
+    assert re.split(r"\s{2,}", row.strip())[:3] == ["flask-app", "✗ failed", "latest 0000000"]
+    assert row.endswith("http://203.0.113.1:3000/")
+    assert note.strip() == "exit code 1. latest 0000000 serves."
+
+
+def test_no_apps_is_an_empty_list_and_no_failure():
+    assert json.loads(portcall("status", "--json").stdout)["apps"] == []
+    assert portcall("status").exit_code == 0
+
+
+def test_two_hundred_apps_would_take_a_handful_of_calls(monkeypatch):
+    assert overview.KEYS_AT_ONCE == 100
+    monkeypatch.setattr(overview, "KEYS_AT_ONCE", 10)
+    for number in range(15):
+        go_live(number, app=f"app-{number:03}")
+    calls = []
+    made = aws.client("dynamodb")
+    made.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name))
+    assert len(ledger.overview(table="ledger")) == 15
+    # What serves of each app, and its last deployment: thirty items.
+    assert sorted(calls) == ["BatchGetItem"] * 3 + ["Query"]
+
+
+def test_keys_that_dynamodb_leaves_out_are_asked_for_again():
+    go_live(1)
+    made, real = aws.client("dynamodb"), aws.client("dynamodb").batch_get_item
+    asked = []
+
+    def half(**request):
+        asked.append(len(request["RequestItems"]["ledger"]["Keys"]))
+        answer = real(**request)
+        if len(asked) == 1:
+            left = answer["Responses"]["ledger"].pop()
+            answer["UnprocessedKeys"] = {"ledger": {"Keys": [{name: left[name] for name in ("pk", "sk")}]}}
+        return answer
+
+    with patch.object(made, "batch_get_item", half):
+        (known,) = ledger.overview(table="ledger")
+    assert asked == [2, 1]
+    assert known.current
+    assert [each.outcome for each in known.deployments] == ["deployed"]
+
+
+def test_an_app_of_an_older_ledger_has_its_state_too():
+    go_live(1)
+    fail(2)
+    aws.client("dynamodb").update_item(
+        TableName="ledger",
+        Key={"pk": {"S": "app#flask-app"}, "sk": {"S": "order"}},
+        UpdateExpression="REMOVE last_deployment, #open",
+        ExpressionAttributeNames={"#open": "open"},
+    )
+    (app,) = json.loads(portcall("status", "--json").stdout)["apps"]
+    assert (app["state"], app["latest"]["deployment"]) == ("failed", "push-2")
+
+
+def test_a_failure_is_shown_when_it_is_open_no_more():
+    go_live(1)
+    fail(2)
+    open_ones = ledger.open_deployments(table="ledger", app="flask-app")
+    ledger.close(table="ledger", app="flask-app", deployments=open_ones)
+    (app,) = json.loads(portcall("status", "--json").stdout)["apps"]
+    assert (app["state"], app["latest"]["deployment"]) == ("failed", "push-2")
+
+
+def test_exit_code_asks_whether_everything_is_live():
+    go_live(1)
+    assert portcall("status", "--exit-code").exit_code == 0
+    assert portcall("status", "flask-app", "--exit-code").exit_code == 0
+    fail(2)
+    assert portcall("status").exit_code == 0
+    assert portcall("status", "--exit-code").exit_code == 1
+    assert portcall("status", "flask-app", "--exit-code").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "words", [["status", "nope"], ["history", "nope"], ["show", "nope"], ["show", "flask-app:nope"]]
+)
+def test_what_is_not_there_is_exit_5_and_names_what_is(words):
+    go_live(1)
+    result = portcall(*words)
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert "There is no app" in result.stderr
+
+
+@pytest.mark.parametrize("width", [20, 80, 300])
+def test_a_url_is_never_cut(monkeypatch, width):
+    go_live(1, app="an-app-with-a-rather-long-name-of-its-own", url=STABLE)
+    made = terminal.Terminal.__init__
+
+    def narrow(self, **options):
+        made(self, **{**options, "force_terminal": True, "width": width})
+
+    monkeypatch.setattr(terminal.Terminal, "__init__", narrow)
+    assert STABLE in portcall("status").stdout
+    assert STABLE in portcall("status", "an-app-with-a-rather-long-name-of-its-own").stdout
+
+
+def test_no_line_of_a_short_status_is_wider_than_eighty_columns(monkeypatch):
+    go_live(1, url=STABLE)
+    made = terminal.Terminal.__init__
+    monkeypatch.setattr(terminal.Terminal, "__init__", lambda self, **more: made(self, **{**more, "force_terminal": True, "width": 80}))  # fmt: skip
+    lines = [terminal.plain(line) for line in portcall("status").stdout.splitlines()]
+    assert max(map(len, lines)) <= 80
+
+
+# ── history and show
+
+
+def test_history_has_the_newest_first_and_marks_what_serves():
+    go_live(1)
+    fail(2, "exit code 1\nand more")
+    begin(3)
+    result = portcall("history", "flask-app", "--json")
+    document = json.loads(result.stdout)
+    assert [each["outcome"] for each in document["deployments"]] == [None, "failed", "deployed"]
+    assert document["serving"]["deployment"] == "push-1"
+    lines = portcall("history", "flask-app").stdout.splitlines()
+    (marked,) = [line for line in lines if line.startswith("→")]
+    assert "push-1" in marked
+    assert "    exit code 1" in lines
+    assert [
+        each["deployment"]
+        for each in json.loads(portcall("history", "flask-app", "-n", 1, "--json").stdout)["deployments"]
+    ] == ["push-3"]
+
+
+def test_show_tells_why_and_what_to_do_and_the_log():
+    go_live(1)
+    fail(2, "exit code 1", log=["first", "boom"])
+    said = portcall("show", "flask-app").stdout
+    assert all(words in said for words in ("exit code 1", "Read the log.", "first\n", "boom\n", "http://203.0.113.1:3000/", "admit"))  # fmt: skip
+    document = json.loads(portcall("show", "flask-app", "--json").stdout)
+    assert document["deployment"]["log"] == ["first", "boom"]
+    assert (document["state"], document["serving"]["deployment"]) == ("failed", "push-1")
+
+
+def test_show_finds_a_deployment_by_the_beginning_of_its_id():
+    go_live(1)
+    go_live(2)
+    begin(21)
+    assert json.loads(portcall("show", "push-1", "--json").stdout)["deployment"]["deployment"] == "push-1"
+    result = portcall("show", "push-2")
+    assert result.exit_code == 5
+    assert "Several deployments begin with push-2" in result.stderr
+
+
+# ── wait
+
+
+def test_wait_is_done_at_once_when_it_is_live(clock):
+    push = go_live(1)
+    before = clock.now
+    result = portcall("wait", f"flask-app:latest@{push.digest}")
+    assert (result.exit_code, result.stdout, clock.now) == (0, "http://203.0.113.1:3000/\n", before)
+
+
+def test_wait_follows_a_deployment_to_its_end(clock):
+    go_live(1)
+    clock.after(40, lambda: go_live(2))
+    result = portcall("wait", f"flask-app:latest@{digest(2)}")
+    assert (result.exit_code, result.stdout) == (0, "http://203.0.113.2:3000/\n")
+    assert len([line for line in result.stderr.splitlines() if "not heard of yet" in line]) == 1
+
+
+def test_wait_is_red_when_another_version_answers():
+    go_live(1)
+    push = fail(2, log=["boom"])
+    result = portcall("wait", f"flask-app@{push.digest}")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert all(words in result.stderr for words in ("flask-app failed to start.", "exit code 1", "Read the log.", "| boom", "http://203.0.113.1:3000/"))  # fmt: skip
+
+
+def test_wait_tells_a_push_that_was_overtaken(clock):
+    push, _ = begin(1)
+
+    def overtake():
+        go_live(2)
+        ledger.record(table="ledger", push=push, outcome="superseded", reason="The tag points elsewhere.")
+
+    clock.after(10, overtake)
+    assert portcall("wait", f"flask-app@{push.digest}").exit_code == 3
+    assert portcall("wait", f"flask-app@{push.digest}", "--superseded", "ok").exit_code == 0
+
+
+def test_wait_gives_up_after_its_time_and_says_that_it_goes_on(clock):
+    begin(1)
+    began = clock.now
+    result = portcall("wait", f"flask-app@{digest(1)}", "--timeout", "2m")
+    assert (result.exit_code, result.stdout, clock.now - began) == (4, "", 120)
+    assert "goes on: portcall show push-1" in result.stderr
+    # A line every half a minute, so that nobody takes it for dead.
+    assert len([line for line in result.stderr.splitlines() if "on its way" in line]) == 3
+
+
+def test_wait_says_when_a_push_is_not_heard_of():
+    result = portcall("wait", f"flask-app@{digest(1)}", "--timeout", "90s")
+    assert result.exit_code == 4
+    assert "has not been heard of yet" in result.stderr
+    assert "was not heard of within 90 s" in result.stderr
+
+
+def test_wait_does_not_take_an_old_failure_for_that_of_this_push(clock):
+    push = fail(1)
+    clock.now += 3600
+    clock.after(20, lambda: go_live(2) and ledger.change_current(table="ledger", app="flask-app", new=again(push), seen=ledger.current(table="ledger", app="flask-app")))  # fmt: skip
+    assert portcall("wait", f"flask-app@{push.digest}").exit_code == 0
+
+
+def again(push):
+    seen = ledger.current(table="ledger", app=push.app)
+    return dataclasses.replace(seen, digest=push.digest)
+
+
+def test_wait_takes_an_old_failure_for_it_when_nothing_newer_is_heard_of(clock):
+    push = fail(1)
+    clock.now += 3600
+    assert portcall("wait", f"flask-app@{push.digest}").exit_code == 1
+
+
+def test_wait_knows_an_app_of_a_tag():
+    push = go_live(1, app="flask-app:pr-7", tag="pr-7")
+    assert portcall("wait", f"flask-app:pr-7@{push.digest}").exit_code == 0
+    assert portcall("wait", f"flask-app@{push.digest}").exit_code == 0
+
+
+def test_wait_looks_up_the_digest_of_a_tag(monkeypatch):
+    push = go_live(1)
+    monkeypatch.setattr(ecr, "digest_of", lambda **_: push.digest)
+    assert portcall("wait", "flask-app:latest").exit_code == 0
+    monkeypatch.setattr(ecr, "digest_of", lambda **_: "")
+    result = portcall("wait", "flask-app:latest")
+    assert result.exit_code == 5
+    assert "There is no image flask-app:latest" in result.stderr
+
+
+def refused(code, status=400):
+    answer = {"Error": {"Code": code, "Message": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "Query")
+
+
+PASSES = {
+    "throttled": refused("ProvisionedThroughputExceededException"),
+    "AWS fails": refused("InternalServerError", 500),
+    "the line is down": EndpointConnectionError(endpoint_url="https://dynamodb.eu-west-1.amazonaws.com/"),
+}
+
+
+def failing(clock, error, *, until):
+    real = ledger.current
+
+    def current(**where):
+        if clock.now < until:
+            with aws.errors_as_ours():
+                raise error
+        return real(**where)
+
+    return patch.object(ledger, "current", current)
+
+
+@pytest.mark.parametrize("error", PASSES.values(), ids=PASSES)
+def test_wait_outlasts_what_passes(clock, error):
+    push = go_live(1)
+    with failing(clock, error, until=clock.now + 100):
+        assert portcall("wait", f"flask-app@{push.digest}").exit_code == 0
+
+
+@pytest.mark.parametrize("error", PASSES.values(), ids=PASSES)
+def test_wait_does_not_know_what_it_could_not_read(clock, error):
+    push = go_live(1)
+    with failing(clock, error, until=clock.now + 1000):
+        result = portcall("wait", f"flask-app@{push.digest}", "--timeout", "60s")
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert "What became of it is not known" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "code", ["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException"]
+)
+def test_wait_ends_where_it_may_not_look(clock, code):
+    push = go_live(1)
+    began = clock.now
+    with failing(clock, refused(code), until=clock.now + 1000):
+        result = portcall("wait", f"flask-app@{push.digest}")
+    assert (result.exit_code, clock.now) == (6, began)
+    assert "Traceback" not in result.output
+
+
+def test_wait_says_on_ctrl_c_that_the_deployment_goes_on(monkeypatch):
+    begin(1)
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupt)
+    result = portcall("wait", f"flask-app@{digest(1)}")
+    assert result.exit_code == 130
+    assert "The deployment goes on." in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["wait"], ["wait", "flask-app"], ["wait", "x@sha256:1"], ["wait", f"x@{digest(1)}", "--timeout", "soon"]],
+)
+def test_what_is_typed_wrong_is_exit_2(words):
+    result = portcall(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_wait_tells_programs_in_one_line():
+    push = fail(1, "exit ##[error]code\n1")
+    result = portcall("wait", f"flask-app@{push.digest}", "--json")
+    document = json.loads(result.stdout)
+    assert result.stdout.count("\n") == 1
+    assert (document["schema"], document["outcome"], document["exit_code"]) == (1, "failed", 1)
+    assert document["reason"] == "exit ##[error]code\n1"
+    assert set(document) == {"schema", "outcome", "exit_code", "app", "deployment", "digest", "url", "seconds", "said", "reason", "hint", "log"}  # fmt: skip
+
+
+# ── In GitHub Actions
+
+ATTACKS = {
+    "a command": "::error title=x::y",
+    "a command after spaces": "  ::add-path::/tmp/evil",
+    "an old command": "all is well ##[set-env name=PATH]/tmp/evil",
+    "lines": "one\n::add-mask::a\r\n::stop-commands::x",
+    "per cent": "100%0A::error::x",
+    "a delimiter": "x\nEOF\nurl<<EOF\nhttp://evil.test/\nEOF",
+    "a fence": "```\n# evil\n````\n<img src=x>\n``````````",
+    "a table": "| a | b |\n|---|---|\n[click](http://evil.test) <script>x</script> **bold**",
+    "long": "x" * 10_000,
+    **{f"markup: {name}": text for name, text in HOSTILE.items()},
+    **{f"obeyed: {name}": text for name, (text, _) in OBEYED.items()},
+}
+
+
+def commands(output):
+    """As the runner reads them: https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs"""
+    found = []
+    for line in re.split(r"\r\n|\r|\n", output):
+        begins = line.lstrip()
+        if begins.startswith("::") and "::" in begins[2:]:
+            found.append(begins[2 : begins.index("::", 2)].split(" ")[0])
+        if "##[" in line:
+            found.append("##[")
+    return found
+
+
+def read_outputs(text):
+    """As the runner reads them: a name, a delimiter, lines up to that."""
+    found, lines = {}, text.split("\n")
+    while lines and (line := lines.pop(0)):
+        name, delimiter = line.split("<<")
+        value = []
+        while (each := lines.pop(0)) != delimiter:
+            value.append(each)
+        found[name] = "\n".join(value)
+    return found
+
+
+@pytest.fixture
+def github(tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    return lambda name: (tmp_path / name).read_text()
+
+
+@pytest.mark.parametrize("text", ATTACKS.values(), ids=ATTACKS)
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["people", "json"])
+def test_foreign_text_breaks_out_of_nothing(github, text, more):
+    push = fail(1, text, log=text.split("\n") * 2, hint=text, tag="v1")
+    result = portcall("wait", f"flask-app:v1@{push.digest}", *more)
+    assert result.exit_code == 1
+    # The one annotation is ours.
+    assert commands(result.stdout) + commands(result.stderr) == ["error"]
+    assert not set("\x1b\x9b\x08\u202e") & set(result.stdout + result.stderr)
+    outputs = read_outputs(github("output"))
+    assert outputs == {"url": "", "outcome": "failed", "deployment": "push-1", "digest": push.digest, "seconds": outputs["seconds"]}  # fmt: skip
+    assert_fenced(github("summary"))
+
+
+def assert_fenced(summary):
+    """Outside of its one fence, which nothing in it closes, the summary has no markup but ours."""
+    before, fence, rest = re.split(r"^(`{3,})text\n", summary, maxsplit=1, flags=re.MULTILINE)
+    inside, after = rest.rsplit(f"\n{fence}\n", 1)
+    assert after.strip() == ""
+    assert max((len(each) for each in re.findall("`+", inside)), default=0) < len(fence)
+    for line in before.splitlines():
+        bare = re.sub(r"\\.", "", line)
+        assert "<" not in line
+        assert not re.search(r"[`*\[\]]", bare), line
+        assert not bare.lstrip().startswith("#") or line.startswith("### flask")
+        assert bare.count("|") in (0, 3), line
+
+
+def test_a_url_is_an_output(github):
+    push = go_live(1)
+    result = portcall("wait", f"flask-app@{push.digest}")
+    assert (result.exit_code, result.stdout) == (0, "http://203.0.113.1:3000/\n")
+    assert read_outputs(github("output"))["url"] == "http://203.0.113.1:3000/"
+    assert "live" in github("summary")
+    assert commands(result.output) == []
+
+
+def test_two_waits_in_one_step_use_two_delimiters(github):
+    push = go_live(1)
+    for _ in range(2):
+        portcall("wait", f"flask-app@{push.digest}")
+    delimiters = {line.split("<<")[1] for line in github("output").splitlines() if "<<" in line}
+    assert len(delimiters) == 10
+
+
+def test_what_keeps_it_from_telling_is_annotated_too(github, clock):
+    with failing(clock, refused("AccessDeniedException"), until=clock.now + 1000):
+        result = portcall("wait", f"flask-app@{digest(1)}")
+    assert result.exit_code == 6
+    assert commands(result.stderr) == ["error"]
+
+
+def test_nothing_is_written_for_github_elsewhere():
+    push = fail(1)
+    assert "::error" not in portcall("wait", f"flask-app@{push.digest}").output
+
+
+# ── Foreign text
+
+
+@pytest.mark.parametrize("text", [*HOSTILE.values(), *(text for text, _ in OBEYED.values()), "x" * 10_000])
+def test_foreign_text_is_text(text):
+    go_live(1)
+    fail(2, text, log=[text], hint=text)
+    for command in (["status"], ["status", "flask-app"], ["history", "flask-app"], ["show", "flask-app"], ["wait", f"flask-app@{digest(2)}"]):  # fmt: skip
+        said = portcall(*command).output
+        assert terminal.plain(text)[:50].rstrip() in said
+        assert not set("\x1b\x9b\x08\u202e") & set(said)
