@@ -8,9 +8,9 @@ FILE = r"(?P<file>[^'\"\r\n:()]{1,200})"
 MODULE = r"(?P<module>[\w@][\w.@/$-]{0,100})"
 
 SET_IT = (
-    "If {variable} is an environment variable, set it: `LABEL portcall.env.{variable}=...` in the Dockerfile, "
-    "or a secret as the parameter /portcall/<repository>/{variable} (for a preview "
-    "/portcall-previews/<repository>/{variable}) in Parameter Store."
+    "If {variable} is an environment variable, set it: `LABEL portcall.env.{variable}=...` in the Dockerfile. "
+    "A secret belongs in Parameter Store instead, as /portcall/<repository>/{variable} (for previews "
+    "/portcall-previews/<repository>/{variable})."
 )
 
 
@@ -31,7 +31,7 @@ RULES = (
         ),
     ),
     Rule(
-        "failed: its user may not listen on that port",
+        "failed: no permission for its port",
         "On Fargate only root may listen on ports below 1024. Have it listen on 8080, say, and `EXPOSE 8080` "
         "(nginx: the image nginxinc/nginx-unprivileged does); or let it run as root, without USER.",
         log=(
@@ -41,9 +41,9 @@ RULES = (
         ),
     ),
     Rule(
-        "crashed: it may not open {file}",
-        "The user that it runs as (USER in the Dockerfile) may not read or write {file}. Give it to that user "
-        "(`RUN chown ...` before USER), or have the app use another folder, such as /tmp.",
+        "crashed: no permission for {file}",
+        "The app runs as the USER of its Dockerfile, who may not read or write {file}. Give that user the "
+        "right with `RUN chown ...` before USER, or have the app use another folder, such as /tmp.",
         log=(
             rf"EACCES: permission denied, \w+ '{FILE}'",
             rf"permission denied: '{FILE}'",
@@ -56,9 +56,9 @@ RULES = (
         ),
     ),
     Rule(
-        "crashed: it may not do that as its user",
-        "The user that it runs as (USER in the Dockerfile) lacks the right to a file, or to a port below 1024. "
-        "The end of its log, below, says what it was about.",
+        "crashed: permission denied",
+        "The app runs as the USER of its Dockerfile, who lacks the right to a file, or to a port below 1024. "
+        "The end of its log, below, may say to which.",
         log=("permission denied(?! for)|EACCES",),
     ),
     Rule(
@@ -177,8 +177,8 @@ RULES = (
         ),
     ),
     Rule(
-        "crashed: Linux does not permit it that",
-        "Either only root may do it, and the image sets another USER; or it needs a privilege that Fargate "
+        "crashed: operation not permitted",
+        "Either only root may do that, and the image sets another USER; or it needs a privilege that Fargate "
         "gives no container: --privileged, --cap-add, mounts, iptables.",
         log=("operation not permitted|EPERM",),
     ),

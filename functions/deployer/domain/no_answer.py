@@ -62,23 +62,23 @@ def explain(seen: str, log: Sequence[str], port: int) -> Words:
     if at := what.get(NOT_HTTP):
         return Words(
             f"never answered: no HTTP on port {at}",
-            "Something listens there that does not speak HTTP. If it is no web server, add "
+            "Something listens there that does not speak HTTP. If it is not a web server, add "
             "`LABEL portcall.health=tcp` to the Dockerfile.",
         )
     if at := what.get(CLOSED):
         words = Words(
             f"never answered: port {at} closes each connection",
             f"Something listens on port {at}, but ends each connection before it answers. Either it fails on "
-            "each request, and its log, below, may say why. Or it does not speak HTTP: if it is no web server, "
-            "add `LABEL portcall.health=tcp` to the Dockerfile.",
+            "each request; then its log, below, may say why. Or it does not speak HTTP: if it is not a web "
+            "server, add `LABEL portcall.health=tcp` to the Dockerfile.",
         )
         return _with_what_it_lacks(words, log)
     if at := what.get(SLOW):
         words = Words(
-            f"never answered: port {at} is too slow",
-            f"It accepts connections on port {at}, but has no answer within 10 seconds. Have a page asked that "
-            "is quick and needs nothing else: `LABEL portcall.health=/healthz`, say. If it is no web server, "
-            "it is `LABEL portcall.health=tcp`.",
+            f"never answered: no answer on port {at} within 10 seconds",
+            f"It accepts connections on port {at}, and then stays silent. If its page is slow, name one that "
+            "answers at once and needs nothing else: `LABEL portcall.health=/healthz`, for example. If it is "
+            "not a web server, add `LABEL portcall.health=tcp` to the Dockerfile.",
         )
         return _with_what_it_lacks(words, log)
     if at := what.get(TIMED_OUT):
@@ -97,7 +97,7 @@ def explain(seen: str, log: Sequence[str], port: int) -> Words:
         f"never answered: nothing listens on port {ports}" if nothing else "never answered",
         f"The app must listen on 0.0.0.0 (not 127.0.0.1), port {ports}. If it uses another port, the "
         f"Dockerfile says so with EXPOSE. If it starts slowly, {TIME} If it is a worker or a bot, which "
-        "listens nowhere, add `LABEL portcall.health=none`.",
+        "listens on no port, add `LABEL portcall.health=none`.",
     )
 
 
@@ -178,9 +178,9 @@ def _lacks(log: Sequence[str]) -> Words | None:
         if waits and not ITS_WORK.search(waits["server"]):
             return Words(
                 f"never answered: it waits for {waits['server']}",
-                f"Its log says: {quoted}\nThat must be reachable from here. Each app runs in one container of "
-                "its own, without the services of a compose file: run what it waits for elsewhere, and name "
-                f"its host {AS_A_SETTING}",
+                f"Its log says: {quoted}\nEach app runs in one container of its own, without the services of a "
+                "compose file. Run what it waits for where the app can reach it, and set its host name "
+                f"{AS_A_SETTING}",
             )
     return None
 

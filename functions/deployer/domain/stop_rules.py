@@ -10,8 +10,8 @@ SCRIPT = r"(?P<script>/?[\w./-]{1,100}\.(?:sh|bash|py|js|rb|pl))"
 PROGRAM = r"(?P<program>/?[\w./-]{1,100})"
 # How an app is given a value: the end of a sentence.
 AS_A_SETTING = (
-    "with `LABEL portcall.env.NAME=...` in the Dockerfile, or a secret as the parameter "
-    "/portcall/<repository>/NAME (for a preview /portcall-previews/<repository>/NAME) in Parameter Store."
+    "with `LABEL portcall.env.NAME=...` in the Dockerfile. A secret belongs in Parameter Store instead, as "
+    "/portcall/<repository>/NAME (for previews /portcall-previews/<repository>/NAME)."
 )
 
 
