@@ -4,7 +4,6 @@ Acts are nested into each other: while one deployment makes a certain call, the 
 """
 
 import contextlib
-import itertools
 from dataclasses import dataclass
 
 from deployer.aws import ledger
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import LambdaContext
+from tests.promises import Mailed, Pushed, Ran, World, broken
 
 MOMENTS = ["claim", "next_in_order", "note_in_order", "manifest", "is_newest", "register_task_definition", "run_task", "addresses", "probe", "current", "open_address", "make_current", "move_address", "ask_address", "stop_task", "publish", "record", "mark_told"]  # fmt: skip
 FAULTS = [ThrottledError("Rate exceeded"), AwsUnavailableError("no answer")]
@@ -113,52 +113,64 @@ def test_when_the_dust_has_settled(acts, stays, deploy, world, push, ledger_tabl
     ledger_table()
     monkeypatch.setenv("STABLE_URL", stays)
     deployer_settings.cache_clear()
-    for collection in (world.bad, world.started, world.stopped, world.mails, world.revisions, world.tags, world.dead, world.faults, world.events, world.apis, world.cut_off):  # fmt: skip
+    for collection in (world.bad, world.started, world.stopped, world.mails, world.revisions, world.tags, world.dead, world.faults, world.events, world.apis, world.cut_off, world.answers_of_run_task):  # fmt: skip
         collection.clear()
     made = play(acts, deploy, world, push)
     # What one has led on or closed, the next one stops.
     for _ in range(3):
         reconcile.handler({"id": "sweep"}, LambdaContext())
 
-    # Every push has one outcome.
-    outcomes = {
-        each.deployment: each.outcome
-        for each in ledger.deployments(table="ledger", app="flask-app")
-        if each.deployment.startswith("push-")
-    }
-    assert set(outcomes) == {f"push-{number}" for number in made}
-    assert set(outcomes.values()) <= {"deployed", "failed", "superseded"}
-
-    # One live task at the most, the current one's; none only where none ever answered, or it kept crashing.
-    serving = current()
-    live = world.live()
-    if serving is None:
-        assert live == set()
-        assert "deployed" not in outcomes.values()
-    else:
-        assert live == (set() if serving.halted else {serving.task})
-
-    # It is the last one pushed of those that answered: nothing newer was deployed and then lost.
-    deployed = [number for number in made if outcomes[f"push-{number}"] == "deployed"]
-    if serving is not None:
-        assert serving.digest == f"sha256:{deployed[-1]:064x}"
-    # The last push of all is never superseded: nothing overtook it.
-    assert outcomes[f"push-{made[-1]}"] == ("failed" if f"push-{made[-1]}" in world.bad else "deployed")
-
-    # An address that stays is one, leads to what serves or nowhere, and was never cut off from it.
-    leads_to = [api["target"] for api in world.apis.values()]
-    if serving is None or stays == "off":
-        assert leads_to == []
-    else:
-        assert leads_to == [serving.target]
-    assert world.cut_off == []
-
-    # No mail says live of what did not answer, none failed of what is live; none is sent twice.
-    told = [(news["document"]["deployment"], news["attributes"]["outcome"]) for news in world.mails if news["document"]["deployment"].startswith("push-") and news["document"]["outcome"] != "given up"]  # fmt: skip
-    assert sorted(told) == sorted(
-        (push, outcome) for push, outcome in outcomes.items() if outcome != "superseded"
-    )
-
+    assert broken(afterwards(world, made, stays == "on", push)) == []
+    outcomes = {each.outcome for each in known() if not each.restart}
+    assert outcomes <= {"deployed", "failed", "superseded"}
     # No revision is registered for a push that was overtaken before.
     assert len(world.revisions) <= len(made)
-    assert all(one != other for one, other in itertools.combinations(world.started.values(), 2))
+    assert len(set(world.started.values())) == len(world.started)
+
+
+def known():
+    return ledger.deployments(table="ledger", app="flask-app")[::-1]
+
+
+def afterwards(world, made, has_stable_url, push):
+    """The world as the promises read it."""
+    pushes = [(name, push(number)["detail"]) for number in made for name in [f"push-{number}"]]
+    of_deployment = {each.deployment: each.digest for each in known()}
+    return World(
+        pushes=[
+            Pushed(name, "flask-app", detail["image-tag"], detail["image-digest"], name not in world.bad)
+            for name, detail in pushes
+        ],
+        mails=[
+            Mailed(
+                "flask-app",
+                mail["document"]["deployment"],
+                mail["document"]["outcome"],
+                mail["document"]["task"],
+            )
+            for mail in world.mails
+        ],
+        tasks=[
+            Ran(
+                task=task,
+                app="flask-app",
+                deployment=by,
+                digest=of_deployment[by],
+                lives=task in world.live(),
+                answered=by not in world.bad,
+                crashed=task in world.dead,
+            )
+            for by, task in world.started.items()
+        ],
+        current={"flask-app": serving} if (serving := current()) else {},
+        deployments={"flask-app": known()},
+        tags=dict(world.tags),
+        slots=ledger.slots(table="ledger"),
+        stable_urls={name: (api["app"], api["target"]) for name, api in world.apis.items()},
+        with_stable_url={"flask-app"} if has_stable_url else set(),
+        open={
+            "flask-app": {each.deployment for each in ledger.open_deployments(table="ledger", app="flask-app")}
+        },
+        cut_off=world.cut_off,
+        left_to_do=reconcile.handler({"id": "sweep"}, LambdaContext()),
+    )

@@ -1,0 +1,514 @@
+"""The APIs of AWS that the handlers call, as far as they call them. What takes AWS a moment takes it here, too."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from botocore.exceptions import ClientError
+from deployer import probe
+from deployer.domain.deployment import Current
+from deployer.domain.endpoint import Address
+from deployer.domain.errors import DeployError, NoAnswerError
+from deployer.steps import end_preview, reconcile, record_task_state, restart_app
+
+from tests.conftest import LambdaContext
+from tests.explorer.clock import A_CALL, Clock, Died
+from tests.explorer.dynamodb import Table
+
+Answer = dict[str, Any]
+
+ACCOUNT = "111122223333"
+# Seconds: from RunTask to RUNNING, from a stop to STOPPED, until an event arrives, and until API Gateway has
+# taken in where an API leads.
+STARTS, STOPS, EVENTS, DEPLOYS = 2.0, 1.0, 0.3, 4.0
+# When Lambda calls a function again that failed with an event.
+RETRIES = (60.0, 120.0)
+FUNCTIONS: dict[str, Callable[[Any, Any], object]] = {
+    "RecordTaskState": record_task_state.handler,
+    "RestartApp": restart_app.handler,
+    "EndPreview": end_preview.handler,
+    "Reconcile": reconcile.handler,
+}
+# How images behave.
+GOOD, SILENT, CRASHES = "good", "silent", "crashes"
+
+
+@dataclass(eq=False)
+class Task:
+    """A Fargate task; times are in UNIX seconds. `answered` says that it did when somebody asked it."""
+
+    arn: str
+    number: int
+    started_by: str
+    revision: str
+    digest: str
+    tags: dict[str, str]
+    began: float
+    status: str = "PROVISIONING"
+    desired: str = "RUNNING"
+    version: int = 1
+    runs_since: float = 0.0
+    ended: float = 0.0
+    stop_code: str = ""
+    reason: str = ""
+    exit_code: int | None = None
+    answered: bool = False
+
+    @property
+    def app(self) -> str:
+        return self.tags["portcall:app"]
+
+    @property
+    def alive(self) -> bool:
+        return self.desired == "RUNNING"
+
+    @property
+    def ip(self) -> str:
+        return f"203.0.{113 + self.number // 200}.{self.number % 200 + 1}"
+
+    def described(self) -> Answer:
+        details = [{"name": "networkInterfaceId", "value": f"eni-{self.number}"}]
+        return {
+            "taskArn": self.arn,
+            "taskDefinitionArn": self.revision,
+            "startedBy": self.started_by,
+            "lastStatus": self.status,
+            "desiredStatus": self.desired,
+            "version": self.version,
+            "stopCode": self.stop_code,
+            "stoppedReason": self.reason,
+            "attachments": [{"type": "eni", "details": details}] if self.runs_since else [],
+            "containers": [
+                {"name": "app", "imageDigest": self.digest if self.runs_since else ""}
+                | ({} if self.exit_code is None else {"exitCode": self.exit_code})
+            ],
+            "tags": [{"key": key, "value": value} for key, value in self.tags.items()],
+        }
+
+
+@dataclass
+class Mail:
+    """One that was sent, when (UNIX seconds); what the ledger called current then, and which tags there were."""
+
+    at: float
+    subject: str
+    text: str
+    document: dict[str, Any]
+    serving: Current | None
+    tags: set[tuple[str, str]]
+
+
+@dataclass
+class Api:
+    """An HTTP API; `leads` says since when (UNIX seconds) it leads where."""
+
+    id: str
+    name: str
+    description: str
+    made_at: float
+    leads: list[tuple[float, str]] = field(default_factory=list)
+    deleted: bool = False
+
+    def target(self, now: float) -> str:
+        return [target for since, target in self.leads if since <= now][-1]
+
+
+def refuse(operation: str, code: str, message: str = "", status: int = 400) -> ClientError:
+    answer: Any = {
+        "Error": {"Code": code, "Message": message or code},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, operation)
+
+
+class Cloud:
+    """An account of AWS. `calls` are the names of all that was asked for, in that order."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.calls: list[str] = []
+        # Called before and after each call takes effect, with its number; raises what it fails with. That it
+        # is to be sent twice is what it may return.
+        self.before: Callable[[int, str], bool] = lambda number, name: False
+        self.after: Callable[[int, str], None] = lambda number, name: None
+        self.table = Table()
+        self.tags: dict[tuple[str, str], str] = {}
+        self.pushed_at: dict[str, float] = {}
+        self.images: dict[str, str] = {}
+        self.tasks: dict[str, Task] = {}
+        self.revisions: list[Answer] = []
+        self.groups: dict[str, Answer] = {}
+        self.apis: list[Api] = []
+        self.mails: list[Mail] = []
+        self.events: list[dict[str, Any]] = []
+        self.metrics: list[str] = []
+        # Which events are lost: `RecordTaskState`, `RestartApp`, `EndPreview`.
+        self.lost: set[str] = set()
+        # What functions raised that no part of the program foresaw, and events that no function took.
+        self.bugs: list[str] = []
+        self.undelivered: list[str] = []
+        # Tasks that were stopped while visitors were led to them.
+        self.cut_off: list[str] = []
+        self.start: Callable[[str, Answer], None] = lambda name, document: None
+        self.describe: Callable[[str], Answer | None] = lambda arn: None
+        self.answer_token: Callable[[str, Answer], bool] = lambda token, answer: False
+        self._run_tokens: dict[str, str] = {}
+
+    # How calls are made
+
+    def call(self, name: str, effect: Callable[[], Any]) -> Any:
+        """Do it as the running process: it takes a moment, may be disturbed, or fail."""
+        process = self.clock.at_work
+        if process is None:
+            return effect()
+        if process.died:
+            raise Died
+        number = len(self.calls)
+        self.calls.append(name)
+        twice = self.before(number, name)
+        self.clock.pass_time(A_CALL)
+        if twice:
+            effect()
+        answer = effect()
+        self.after(number, name)
+        return answer
+
+    def invoke(self, function: str, event: Any, *, attempt: int = 0, after: float = EVENTS) -> None:
+        """Have a function called with an event, as Lambda does: once more where it fails."""
+
+        def run() -> None:
+            process = self.clock.at_work
+            assert process
+            try:
+                self.call(f"start {function}", lambda: None)
+                FUNCTIONS[function](json.loads(json.dumps(event)), LambdaContext())
+                return
+            except Died:
+                why = "it died"
+            except DeployError as error:
+                why = str(error)
+            except Exception as error:
+                self.bugs.append(f"{function}: {error!r}")
+                why = repr(error)
+            if attempt < len(RETRIES):
+                self.invoke(function, event, attempt=attempt + 1, after=RETRIES[attempt])
+            else:
+                self.undelivered.append(f"{function}: {why}")
+
+        self.clock.spawn(function, run, after=after)
+
+    # What happens by itself, or from outside
+
+    def push(self, repository: str, tag: str, digest: str, image: str) -> None:
+        self.tags[repository, tag] = digest
+        self.pushed_at[digest] = self.clock.now
+        self.images[digest] = image
+
+    def delete_tag(self, repository: str, tag: str) -> None:
+        digest = self.tags.pop((repository, tag), "")
+        detail = {"repository-name": repository, "image-tag": tag, "image-digest": digest}
+        if "EndPreview" not in self.lost:
+            self.invoke("EndPreview", {"id": "deletion", "detail": detail})
+
+    def current(self, app: str) -> Current | None:
+        item = self.table.items.get((f"app#{app}", "current"))
+        if item is None:
+            return None
+        known = {name: value for name, value in item.items() if name in Current.__dataclass_fields__}
+        return Current(**known | {"address": Address(**known["address"]) if known.get("address") else None})
+
+    def end_task(self, task: Task, code: str, reason: str, exit_code: int | None) -> None:
+        """A task ends, by itself or because it is asked to."""
+        if not task.alive:
+            return
+        task.desired, task.stop_code, task.reason, task.exit_code = "STOPPED", code, reason, exit_code
+        task.ended = self.clock.now
+        task.version += 1
+        self._tell(task)
+
+        def gone() -> None:
+            task.status = "STOPPED"
+            task.version += 1
+            self._tell(task)
+
+        self.clock.at(STOPS, gone)
+
+    def _tell(self, task: Task) -> None:
+        by_us = task.stop_code == "UserInitiated" and task.reason.startswith("Portcall:")
+        runs = (task.status, task.desired) == ("RUNNING", "RUNNING")
+        ends = task.desired == "STOPPED" and task.stop_code != "UserInitiated"
+        told = []
+        if runs or ends or task.status == "STOPPED":
+            told.append("RecordTaskState")
+        if task.desired == "STOPPED" and not by_us:
+            told.append("RestartApp")
+        for function in told:
+            if function not in self.lost:
+                self.invoke(function, {"id": f"news-{task.number}", "detail": task.described()})
+
+    def _starts(self, task: Task) -> None:
+        if not task.alive:
+            return
+        task.status, task.runs_since = "RUNNING", self.clock.now
+        task.version += 1
+        self._tell(task)
+        if self.images[task.digest] == CRASHES:
+            self.clock.at(1.0, lambda: self.end_task(task, "EssentialContainerExited", "It exited", 1))
+
+    def task_at(self, url: str) -> Task | None:
+        """The task that has the IP of a URL, or to which a stable URL leads."""
+        host = url.split("/")[2].partition(":")[0]
+        for api in self.apis:
+            if host == f"{api.id}.example" and not api.deleted:
+                return self.task_at(api.target(self.clock.now))
+        return next((task for task in self.tasks.values() if task.ip == host), None)
+
+    def answers(self, url: str) -> bool:
+        task = self.task_at(url)
+        return bool(task and task.alive and task.runs_since and self.images[task.digest] == GOOD)
+
+    def wait_until_answers(
+        self, urls: list[str], *, timeout: float, still_worth_it: Callable[[], None], **_: Any
+    ) -> probe.Answer:
+        return self.call("app.ask", lambda: self._wait_until_answers(urls, timeout, still_worth_it))  # type: ignore[no-any-return]
+
+    def _wait_until_answers(
+        self, urls: list[str], timeout: float, still_worth_it: Callable[[], None]
+    ) -> probe.Answer:
+        asked, in_a_row = 0, 0
+        deadline = self.clock.now + timeout
+        while self.clock.now < deadline:
+            self.clock.pass_time(0.5)
+            in_a_row = in_a_row + 1 if self.answers(urls[0]) else 0
+            if in_a_row == 2:
+                task = self.task_at(urls[0])
+                assert task
+                task.answered = True
+                return probe.Answer(urls[0], 200)
+            asked += 1
+            if asked % 4 == 2:
+                still_worth_it()
+        raise NoAnswerError(f"The app runs, but did not answer within {timeout:.0f} seconds: refused.")
+
+    # Amazon ECS
+
+    def ecs_register_task_definition(self, **request: Any) -> Answer:
+        self.revisions.append(request)
+        number = sum(each["family"] == request["family"] for each in self.revisions)
+        arn = f"arn:aws:ecs:eu-west-1:{ACCOUNT}:task-definition/{request['family']}:{number}"
+        request["arn"] = arn
+        return {"taskDefinition": {"taskDefinitionArn": arn}}
+
+    def ecs_run_task(self, **request: Any) -> Answer:
+        token = request["clientToken"]
+        if token not in self._run_tokens:
+            number = len(self.tasks) + 1
+            arn = f"arn:aws:ecs:eu-west-1:{ACCOUNT}:task/portcall/{number:032x}"
+            revision = next(each for each in self.revisions if each["arn"] == request["taskDefinition"])
+            digest = revision["containerDefinitions"][0]["image"].partition("@")[2]
+            tags = {tag["key"]: tag["value"] for tag in request["tags"]}
+            task = Task(arn, number, request["startedBy"], revision["arn"], digest, tags, self.clock.now)
+            self._run_tokens[token], self.tasks[arn] = arn, task
+            self.clock.at(STARTS, lambda: self._starts(task))
+        return {"tasks": [self.tasks[self._run_tokens[token]].described()]}
+
+    def ecs_stop_task(self, *, task: str, reason: str, **_: Any) -> Answer:
+        found = self.tasks[task]
+        serving = self.current(found.app)
+        if found.alive and serving and not serving.ended and serving.task != task:
+            replaced_by = self.tasks[serving.task]
+            led_here = [api for api in self.apis if not api.deleted and self.task_at(api.target(self.clock.now)) is found]  # fmt: skip
+            if led_here and replaced_by.alive:
+                self.cut_off.append(task)
+        self.end_task(found, "UserInitiated", reason, 143)
+        return {}
+
+    def ecs_describe_tasks(self, *, tasks: list[str], **_: Any) -> Answer:
+        return {"tasks": [self.tasks[each].described() for each in tasks if each in self.tasks]}
+
+    def ecs_list_tasks(self, *, startedBy: str = "", **_: Any) -> Answer:
+        alive = [task for task in self.tasks.values() if task.alive]
+        return {"taskArns": [task.arn for task in alive if startedBy in ("", task.started_by)]}
+
+    # Amazon ECR
+
+    def ecr_describe_repositories(self, **_: Any) -> Answer:
+        return {"repositories": [{"repositoryName": name} for name in sorted({name for name, _ in self.tags})]}
+
+    def ecr_describe_images(
+        self, *, repositoryName: str, imageIds: list[dict[str, str]] | None = None, **_: Any
+    ) -> Answer:
+        tags = {tag: digest for (name, tag), digest in self.tags.items() if name == repositoryName}
+        if imageIds:
+            tags = {tag: digest for tag, digest in tags.items() if tag == imageIds[0]["imageTag"]}
+            if not tags:
+                raise refuse("DescribeImages", "ImageNotFoundException")
+        return {
+            "imageDetails": [
+                {
+                    "imageDigest": digest,
+                    "imageTags": [tag for tag in tags if tags[tag] == digest],
+                    "imagePushedAt": datetime.fromtimestamp(self.pushed_at[digest], UTC),
+                }
+                for digest in dict.fromkeys(tags.values())
+            ]
+        }
+
+    def ecr_batch_get_image(self, **_: Any) -> Answer:
+        config = {
+            "mediaType": "application/vnd.docker.container.image.v1+json",
+            "size": 1,
+            "digest": f"sha256:{'c' * 64}",
+        }
+        layer = {
+            "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
+            "size": 1,
+            "digest": f"sha256:{'d' * 64}",
+        }
+        kind = "application/vnd.docker.distribution.manifest.v2+json"
+        manifest = {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": [layer]}
+        return {"images": [{"imageManifest": json.dumps(manifest)}]}
+
+    def ecr_get_download_url_for_layer(self, **_: Any) -> Answer:
+        blob = json.dumps({"os": "linux", "architecture": "amd64", "config": {"Cmd": ["app"]}})
+        return {"downloadUrl": f"data:application/json;base64,{base64.b64encode(blob.encode()).decode()}"}
+
+    # Amazon EC2
+
+    def ec2_describe_network_interfaces(self, *, NetworkInterfaceIds: list[str]) -> Answer:
+        number = int(NetworkInterfaceIds[0].removeprefix("eni-"))
+        ip = next(task.ip for task in self.tasks.values() if task.number == number)
+        return {"NetworkInterfaces": [{"PrivateIpAddress": ip, "Association": {"PublicIp": ip}}]}
+
+    def ec2_create_security_group(self, *, GroupName: str, TagSpecifications: Any, **_: Any) -> Answer:
+        if GroupName in self.groups:
+            raise refuse("CreateSecurityGroup", "InvalidGroup.Duplicate")
+        group = {
+            "GroupId": f"sg-{len(self.groups)}",
+            "GroupName": GroupName,
+            "IpPermissions": [],
+            "Tags": TagSpecifications[0]["Tags"],
+        }
+        self.groups[GroupName] = group
+        return group
+
+    def ec2_describe_security_groups(self, *, Filters: list[dict[str, Any]]) -> Answer:
+        wanted = {each["Name"]: each["Values"][0] for each in Filters}
+        name = wanted.get("group-name")
+        return {"SecurityGroups": [each for each in self.groups.values() if name in (None, each["GroupName"])]}
+
+    def ec2_authorize_security_group_ingress(self, *, GroupId: str, IpPermissions: Any) -> Answer:
+        group = next(each for each in self.groups.values() if each["GroupId"] == GroupId)
+        group["IpPermissions"] += IpPermissions
+        return {}
+
+    # Amazon API Gateway
+
+    def apigatewayv2_create_api(self, *, Name: str, Target: str, Description: str, **_: Any) -> Answer:
+        api = Api(f"api-{len(self.apis)}", Name, Description, self.clock.now, [(self.clock.now, Target)])
+        self.apis.append(api)
+        return {"ApiId": api.id, "ApiEndpoint": f"https://{api.id}.example"}
+
+    def apigatewayv2_update_api(self, *, ApiId: str, Target: str, Description: str) -> Answer:
+        api = self._api("UpdateApi", ApiId)
+        api.description = Description
+        api.leads.append((self.clock.now + DEPLOYS, Target))
+        return {}
+
+    def apigatewayv2_delete_api(self, *, ApiId: str) -> Answer:
+        self._api("DeleteApi", ApiId).deleted = True
+        return {}
+
+    def apigatewayv2_get_apis(self) -> Answer:
+        return {
+            "Items": [
+                {
+                    "ApiId": api.id,
+                    "Name": api.name,
+                    "Description": api.description,
+                    "ApiEndpoint": f"https://{api.id}.example",
+                    "CreatedDate": datetime.fromtimestamp(api.made_at, UTC),
+                }
+                for api in self.apis
+                if not api.deleted
+            ]
+        }
+
+    def _api(self, operation: str, name: str) -> Api:
+        found = [api for api in self.apis if api.id == name and not api.deleted]
+        if not found:
+            raise refuse(operation, "NotFoundException", status=404)
+        return found[0]
+
+    # The others
+
+    def sns_publish(self, *, Subject: str, Message: str, **_: Any) -> Answer:
+        parts = json.loads(Message)
+        document = json.loads(parts["default"])
+        mail = Mail(
+            self.clock.now, Subject, parts["email"], document, self.current(document["app"]), set(self.tags)
+        )
+        self.mails.append(mail)
+        return {"MessageId": "message"}
+
+    def events_put_events(self, *, Entries: list[dict[str, Any]]) -> Answer:
+        self.events += Entries
+        return {"FailedEntryCount": 0}
+
+    def logs_get_log_events(self, **_: Any) -> Answer:
+        return {"events": [{"message": "the last words"}]}
+
+    def ssm_describe_parameters(self, **_: Any) -> Answer:
+        return {"Parameters": []}
+
+    def stepfunctions_start_execution(self, *, name: str, input: str, **_: Any) -> Answer:
+        self.start(name, json.loads(input))
+        return {}
+
+    def stepfunctions_describe_execution(self, *, executionArn: str) -> Answer:
+        found = self.describe(executionArn)
+        if found is None:
+            raise refuse("DescribeExecution", "ExecutionDoesNotExist")
+        return found
+
+    def stepfunctions_send_task_success(self, *, taskToken: str, output: str) -> Answer:
+        return self._token("SendTaskSuccess", taskToken, {"output": json.loads(output)})
+
+    def stepfunctions_send_task_failure(self, *, taskToken: str, error: str, cause: str) -> Answer:
+        return self._token("SendTaskFailure", taskToken, {"error": error, "cause": cause})
+
+    def _token(self, operation: str, token: str, answer: Answer) -> Answer:
+        if not self.answer_token(token, answer):
+            raise refuse(operation, "TaskTimedOut")
+        return {}
+
+
+class Client:
+    """A client of one API of a cloud, as botocore makes them."""
+
+    def __init__(self, service: str, cloud: Callable[[], Cloud]) -> None:
+        self._service = service
+        self._cloud = cloud
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            cloud = self._cloud()
+            owner: Any = cloud.table if self._service == "dynamodb" else cloud
+            prefix = "" if self._service == "dynamodb" else f"{self._service}_"
+            effect = getattr(owner, prefix + operation)
+            where = request.get("Key", {}).get("sk", {}).get("S", "") if self._service == "dynamodb" else ""
+            name = f"{self._service}.{operation}" + (f" {re.sub('#.*', '', where)}" if where else "")
+            return cloud.call(name, lambda: effect(**request))
+
+        return call
+
+    def get_paginator(self, operation: str) -> Any:
+        def paginate(*, PaginationConfig: Any = None, **request: Any) -> Iterator[Any]:
+            yield getattr(self, operation)(**request)
+
+        return SimpleNamespace(paginate=paginate)

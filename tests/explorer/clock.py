@@ -1,0 +1,165 @@
+"""Processes side by side, of which one runs at a time, by a clock that goes on when all of them wait.
+
+Each process is a thread, so that it can be left in the middle of a call. What happens, and when, is the same in
+each run.
+"""
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+# Seconds that a call takes.
+A_CALL = 0.05
+
+
+class Died(BaseException):
+    """A function is gone in the middle of what it did; nothing that it would do after that happens."""
+
+
+@dataclass(eq=False)
+class Process:
+    """`cause` is what it was started for; whatever it starts in turn has the same."""
+
+    name: str
+    cause: str
+    go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    ended: bool = False
+    # The function that runs in it is gone.
+    died: bool = False
+    # Counts its waits: a timer of an earlier one comes too late.
+    wait: int = 0
+    # Not resumed before this is called off.
+    held: bool = False
+    waking: bool = False
+
+
+@dataclass(frozen=True)
+class _Timer:
+    """What a process waits for has not come, unless it waits for something else by then."""
+
+    process: Process
+    wait: int
+
+
+class Clock:
+    """`now` is in UNIX seconds."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.cause = ""
+        self.at_work: Process | None = None
+        self.failed: list[BaseException] = []
+        # How much is still to come of each cause.
+        self.to_come: dict[str, int] = {}
+        self._queue: list[tuple[float, int, str, bool, Process | _Timer | Callable[[], object]]] = []
+        self._number = itertools.count()
+        self._control = threading.Semaphore(0)
+        self._after: list[tuple[Callable[[], bool], Process]] = []
+
+    def at(self, seconds: float, what: Process | _Timer | Callable[[], object]) -> None:
+        """In so many seconds, do this, or go on with a process."""
+        cause = what.cause if isinstance(what, Process) else self.cause
+        # A process counts by itself, until it ends.
+        counts = not isinstance(what, Process | _Timer)
+        if counts:
+            self.to_come[cause] = self.to_come.get(cause, 0) + 1
+        heapq.heappush(self._queue, (self.now + seconds, next(self._number), cause, counts, what))
+
+    def spawn(self, name: str, run: Callable[[], object], *, cause: str = "", after: float = 0.0) -> Process:
+        """Start a process."""
+        process = Process(name, cause or self.cause)
+        self.to_come[process.cause] = self.to_come.get(process.cause, 0) + 1
+
+        def body() -> None:
+            process.go.acquire()
+            try:
+                run()
+            except BaseException as error:
+                self.failed.append(error)
+            process.ended = True
+            self.to_come[process.cause] -= 1
+            self._control.release()
+
+        threading.Thread(target=body, daemon=True).start()
+        self.at(after, process)
+        return process
+
+    def run(self) -> None:
+        """Go on until nothing is left to come."""
+        while any(self.to_come.values()):
+            if not self._queue:
+                # They wait for each other.
+                for number, (_, process) in enumerate(self._after):
+                    self._after[number] = (lambda: True, process)
+                self._release_held()
+            time, _, cause, counts, what = heapq.heappop(self._queue)
+            if isinstance(what, _Timer):
+                if what.process.wait != what.wait or what.process.ended:
+                    continue
+                what.process.wait += 1
+                what = what.process
+            if isinstance(what, Process) and what.held:
+                what.waking = True
+                continue
+            self.now = max(self.now, time)
+            self.cause = cause
+            if isinstance(what, Process):
+                self._resume(what)
+            else:
+                what()
+            self.cause = ""
+            if counts:
+                self.to_come[cause] -= 1
+            self._release_held()
+            if self.failed:
+                raise self.failed[0]
+
+    def _resume(self, process: Process) -> None:
+        self.at_work = process
+        process.go.release()
+        self._control.acquire()
+        self.at_work = None
+
+    def _yield(self, process: Process) -> None:
+        self._control.release()
+        process.go.acquire()
+
+    def pass_time(self, seconds: float) -> None:
+        """The running process takes so long; whoever is due meanwhile goes first."""
+        process = self.at_work
+        assert process
+        then = self.now + seconds
+        if not process.held and (not self._queue or self._queue[0][0] > then):
+            self.now = then
+            return
+        self.at(seconds, process)
+        self._yield(process)
+
+    def wait(self, seconds: float) -> None:
+        """The running process waits for so long, or until it is told."""
+        process = self.at_work
+        assert process
+        process.wait += 1
+        self.at(seconds, _Timer(process, process.wait))
+        self._yield(process)
+
+    def tell(self, process: Process) -> None:
+        """Have a process that waits go on."""
+        process.wait += 1
+        self.at(0.0, process)
+
+    def hold(self, process: Process, until: Callable[[], bool]) -> None:
+        """Leave a process where it is until then."""
+        process.held = True
+        self._after.append((until, process))
+
+    def _release_held(self) -> None:
+        for until, process in list(self._after):
+            if until():
+                self._after.remove((until, process))
+                process.held = False
+                if process.waking:
+                    process.waking = False
+                    self.at(0.0, process)

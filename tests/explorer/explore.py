@@ -1,0 +1,220 @@
+"""Plays scenarios, each once for each call that it makes, with something happening at that call.
+
+What happens may be a fault of the call itself, or an act: something else that begins at that moment. An act is
+`nested` where the call takes until the act has come to its end, `beside` where both go on by the clock, and
+`astride` where it comes as far as one of its own calls, and to its end only after what it disturbed.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from botocore.exceptions import ReadTimeoutError
+
+from tests.explorer.aws import refuse
+from tests.explorer.clock import Died, Process
+from tests.explorer.game import Game, Setting, game
+from tests.explorer.scenarios import ACTS, SCENARIOS
+from tests.promises import broken
+
+SETTINGS = [Setting(by_tag, stable_url) for by_tag in (False, True) for stable_url in (False, True)]
+
+THROTTLED, ANSWER_LOST, SENT_TWICE = "it is throttled", "its answer is lost", "the SDK sends it twice"
+DIES_BEFORE, DIES_AFTER, ABORTED = (
+    "its function dies before",
+    "its function dies after",
+    "its execution is aborted",
+)
+FAULTS = (THROTTLED, ANSWER_LOST, SENT_TWICE, DIES_BEFORE, DIES_AFTER, ABORTED)
+NESTED, BESIDE, ASTRIDE = "nested", "beside", "astride"
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """`what` happens at a call, e.g. `sns.publish`, or `sns.publish #2` for the second of that name.
+
+    It does so in one of three ways, with `far` as the number of its own calls where that is `astride`.
+    """
+
+    call: str
+    what: str
+    how: str = NESTED
+    far: int = 0
+
+    def __str__(self) -> str:
+        far = f", far={self.far}" if self.how == ASTRIDE else ""
+        how = f", {self.how!r}{far}" if self.what in ACTS and self.how != NESTED else ""
+        return f"Disturbance({self.call!r}, {self.what!r}{how})"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A scenario with what disturbs it."""
+
+    scenario: str
+    setting: Setting
+    disturbances: tuple[Disturbance, ...]
+
+    def __str__(self) -> str:
+        disturbances = "".join(f"{each}, " for each in self.disturbances)
+        return f"Schedule({self.scenario!r}, Setting({self.setting.by_tag}, {self.setting.stable_url}), ({disturbances.rstrip()}))"  # fmt: skip
+
+
+@dataclass
+class Played:
+    """What a schedule came to: the calls from where it is disturbed on, and the promises that broke."""
+
+    schedule: Schedule
+    calls: list[str]
+    broken: list[str]
+
+    def story(self) -> str:
+        """What can be pasted as a test, and what broke."""
+        return "\n".join([f"    {self.schedule},", *(f"    # {each}" for each in self.broken)])
+
+
+def named(calls: list[str]) -> list[str]:
+    """Calls by names that tell those of one name apart."""
+    seen: Counter[str] = Counter()
+    found = []
+    for call in calls:
+        seen[call] += 1
+        found.append(call if seen[call] == 1 else f"{call} #{seen[call]}")
+    return found
+
+
+@dataclass
+class _Disturber:
+    """Lets things happen at their calls."""
+
+    game: Game
+    disturbances: tuple[Disturbance, ...]
+    seen: Counter[str] = field(default_factory=Counter)
+    # By number, as they are named.
+    calls: dict[int, str] = field(default_factory=dict)
+    # Of acts that are astride: after how many more calls they are left.
+    far: dict[str, int] = field(default_factory=dict)
+    left_for: dict[str, Process] = field(default_factory=dict)
+
+    def before(self, number: int, name: str) -> bool:
+        process = self.game.clock.at_work
+        assert process
+        self._leave(process)
+        twice = False
+        self.seen[name] += 1
+        self.calls[number] = name if self.seen[name] == 1 else f"{name} #{self.seen[name]}"
+        for each in self._at(number):
+            match each.what:
+                case act if act in ACTS:
+                    self._act(each, process)
+                case what if what == THROTTLED and _is_of_aws(name):
+                    raise refuse(name, "ThrottlingException", "Rate exceeded")
+                case what if what == SENT_TWICE and _is_of_aws(name) and name != "sns.publish":
+                    twice = True
+                case what if what == DIES_BEFORE:
+                    process.died = True
+                    raise Died
+                case what if what == ABORTED:
+                    self.game.abort(process)
+        return twice
+
+    def after(self, number: int, name: str) -> None:
+        process = self.game.clock.at_work
+        assert process
+        for each in self._at(number):
+            if each.what == ANSWER_LOST and _is_of_aws(name):
+                raise ReadTimeoutError(endpoint_url="https://aws.example/")
+            if each.what == DIES_AFTER:
+                process.died = True
+                raise Died
+
+    def _at(self, number: int) -> list[Disturbance]:
+        return [each for each in self.disturbances if each.call == self.calls[number]]
+
+    def _act(self, disturbance: Disturbance, process: Process) -> None:
+        clock = self.game.clock
+        cause = f"{disturbance}"
+        before, clock.cause = clock.cause, cause
+        ACTS[disturbance.what](self.game)
+        clock.cause = before
+        if disturbance.how == NESTED:
+            clock.hold(process, lambda: not clock.to_come.get(cause))
+        elif disturbance.how == ASTRIDE:
+            self.far[cause] = disturbance.far
+            self.left_for[cause] = process
+            clock.hold(process, lambda: cause not in self.far or not clock.to_come.get(cause))
+
+    def _leave(self, process: Process) -> None:
+        """Leave what disturbs where it is, until what it disturbed has ended."""
+        if process.cause in self.far:
+            self.far[process.cause] -= 1
+            if self.far[process.cause] < 0:
+                del self.far[process.cause]
+                disturbed = self.left_for[process.cause]
+                self.game.clock.hold(process, lambda: disturbed.ended)
+
+
+def _is_of_aws(name: str) -> bool:
+    return not name.startswith(("start ", "end ", "app."))
+
+
+def play(schedule: Schedule) -> Played:
+    """Play it, on the stage."""
+    scenario = SCENARIOS[schedule.scenario]
+    with game(schedule.setting) as found:
+        for act in (Game.sweep, *scenario.before):
+            act(found)
+            found.clock.run()
+        begins = len(found.cloud.calls)
+        disturber = _Disturber(found, schedule.disturbances)
+        found.cloud.before, found.cloud.after = disturber.before, disturber.after
+        for act in scenario.main:
+            act(found)
+        found.clock.run()
+        calls = found.cloud.calls[begins:]
+        found.cloud.before, found.cloud.after = (lambda number, name: False), (lambda number, name: None)
+        found.settle()
+        return Played(schedule, calls, broken(found.world()))
+
+
+def scenarios() -> Iterator[tuple[str, Setting]]:
+    for name, scenario in SCENARIOS.items():
+        for setting in SETTINGS:
+            if setting.by_tag or not scenario.previews_only:
+                yield name, setting
+
+
+def one_disturbance(scenario: str, setting: Setting, calls: list[str]) -> Iterator[Schedule]:
+    """Every schedule of a scenario with one fault, or one act nested or beside, at one of its calls."""
+    for number, name in enumerate(named(calls)):
+        for fault in FAULTS:
+            if _can_be_helped(fault, number, calls):
+                yield Schedule(scenario, setting, (Disturbance(name, fault),))
+        for act in ACTS:
+            for how in (NESTED, BESIDE):
+                yield Schedule(scenario, setting, (Disturbance(name, act, how),))
+
+
+def _can_be_helped(fault: str, number: int, calls: list[str]) -> bool:
+    """Whether anybody can do something about it.
+
+    SNS takes no token by which it knew a mail that it sent already: what ends between a mail and the note of it
+    sends the mail again, for one that comes twice is better than none.
+    """
+    sends = calls[number] == "sns.publish" and fault in (ANSWER_LOST, SENT_TWICE, DIES_AFTER)
+    has_sent = number and calls[number - 1] == "sns.publish" and fault == DIES_BEFORE
+    aws = _is_of_aws(calls[number]) or fault not in (THROTTLED, ANSWER_LOST, SENT_TWICE)
+    return aws and not (sends or has_sent)
+
+
+def astride(scenario: str, setting: Setting, calls: list[str], dice: random.Random) -> Iterator[Schedule]:
+    """Without end: acts that begin at one call and are left at one of their own."""
+    while True:
+        act = dice.choice(list(ACTS))
+        disturbance = Disturbance(dice.choice(named(calls)), act, ASTRIDE, dice.randrange(60))
+        yield Schedule(scenario, setting, (disturbance,))
+
+
+def undisturbed(scenario: str, setting: Setting) -> Played:
+    return play(Schedule(scenario, setting, ()))

@@ -1,0 +1,259 @@
+"""Interprets the workflow's definition: its tasks call the real handlers."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+from deployer.domain.errors import DeployError
+
+from tests.conftest import LambdaContext
+from tests.explorer.aws import ACCOUNT, Cloud, refuse
+from tests.explorer.clock import Died, Process
+
+Document = dict[str, Any]
+ROOT = Path(__file__).parents[2]
+
+
+class Failed(Exception):
+    """What a state fails with."""
+
+    def __init__(self, error: str, cause: str) -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error, self.cause = error, cause
+
+
+@dataclass(eq=False)
+class Execution:
+    """`states` are those that were entered. `status` is one of Step Functions'."""
+
+    arn: str
+    name: str
+    input: Document
+    document: Document
+    states: list[str]
+    process: Process | None = None
+    status: str = "RUNNING"
+    error: str = ""
+    cause: str = ""
+    ended: float = 0.0
+    # The token that may still be answered, and what was answered.
+    token: str = ""
+    told: Document | None = None
+    waits: bool = False
+
+
+@cache
+def definition() -> Document:
+    text = (ROOT / "statemachine/deploy.asl.yaml").read_text()
+    found: Document = yaml.safe_load(re.sub(r"\$\{(\w+)FunctionArn\}", r"function:\1", text))
+    return found
+
+
+@cache
+def handler_of(state: str) -> Callable[[Any, Any], Any]:
+    module = import_module("deployer.steps." + re.sub(r"(?<!^)(?=[A-Z])", "_", state).lower())
+    found: Callable[[Any, Any], Any] = module.handler
+    return found
+
+
+class Machine:
+    """Runs executions, each as a process of the cloud's clock."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.executions: dict[str, Execution] = {}
+        cloud.start, cloud.describe, cloud.answer_token = self.start, self.describe, self.answer
+
+    def start(self, name: str, document: Document, *, after: float = 0.1) -> None:
+        known = self.executions.get(name)
+        if known and known.status == "RUNNING" and known.input == document:
+            return
+        if known:
+            raise refuse("StartExecution", "ExecutionAlreadyExists")
+        arn = f"arn:aws:states:eu-west-1:{ACCOUNT}:execution:deploy:{name}"
+        execution = self.executions[name] = Execution(arn, name, document, json.loads(json.dumps(document)), [])
+        execution.process = self.cloud.clock.spawn(name, lambda: self._run(execution), after=after)
+
+    def describe(self, arn: str) -> Document | None:
+        found = self.executions.get(arn.rpartition(":")[2])
+        if found is None:
+            return None
+        stopped = datetime.fromtimestamp(found.ended, UTC)
+        return {"status": found.status, "error": found.error, "cause": found.cause, "stopDate": stopped}
+
+    def answer(self, token: str, answer: Document) -> bool:
+        execution = self.executions[token.rpartition("#")[0]]
+        if execution.status != "RUNNING" or execution.token != token:
+            return False
+        execution.token, execution.told = "", answer
+        self._wake(execution)
+        return True
+
+    def abort(self, execution: Execution) -> None:
+        """As StopExecution does: a function that is at work goes on, and no state is entered after it."""
+        if execution.status == "RUNNING":
+            execution.status, execution.ended = "ABORTED", self.cloud.clock.now
+            self._wake(execution)
+
+    def running(self, process: Process) -> Execution | None:
+        """The execution that runs in a process."""
+        return next((each for each in self.executions.values() if each.process is process), None)
+
+    def _wait(self, execution: Execution, seconds: float) -> None:
+        execution.waits = True
+        self.cloud.clock.wait(seconds)
+        execution.waits = False
+
+    def _wake(self, execution: Execution) -> None:
+        if execution.waits and execution.process:
+            self.cloud.clock.tell(execution.process)
+
+    def _run(self, execution: Execution) -> None:
+        states, name = definition()["States"], definition()["StartAt"]
+        while execution.status == "RUNNING":
+            execution.states.append(name)
+            state = states[name]
+            if state["Type"] == "Choice":
+                name = _choose(state, execution.document)
+            elif state["Type"] == "Task":
+                name = self._task(execution, name, state)
+            else:
+                self._end(execution, state)
+
+    def _end(self, execution: Execution, state: Document) -> None:
+        execution.ended = self.cloud.clock.now
+        if state["Type"] == "Fail":
+            execution.status = "FAILED"
+            execution.error = str(_path(state["ErrorPath"], execution.document))
+            execution.cause = str(_path(state["CausePath"], execution.document))
+        else:
+            execution.status = "SUCCEEDED"
+
+    def _task(self, execution: Execution, name: str, state: Document) -> str:
+        tried: dict[int, int] = {}
+        while True:
+            try:
+                result = self._once(execution, name, state, sum(tried.values()))
+                _put(state["ResultPath"], execution.document, result)
+                return str(state["Next"])
+            except Failed as failure:
+                if execution.status != "RUNNING":
+                    return name
+                again = _retrier(state, failure.error, tried)
+                if again is not None:
+                    self._wait(execution, again)
+                    if execution.status != "RUNNING":
+                        return name
+                    continue
+                (catcher,) = state["Catch"]
+                caught = {"Error": failure.error, "Cause": failure.cause}
+                _put(catcher["ResultPath"], execution.document, caught)
+                return str(catcher["Next"])
+
+    def _once(self, execution: Execution, name: str, state: Document, retries: int) -> Any:
+        waits = "waitForTaskToken" in state["Resource"]
+        token = f"{execution.name}#{len(execution.states)}.{retries}"
+        if waits:
+            execution.token, execution.told = token, None
+        context = {
+            "Execution": {"Id": execution.arn},
+            "State": {"RetryCount": retries},
+            "Task": {"Token": token},
+        }
+        template = state["Parameters"]["Payload"] if waits else state.get("Parameters")
+        event = _fill(template, execution.document, context) if template else execution.document
+        answer = self._invoke(execution, name, event)
+        if not waits:
+            return answer
+        if execution.told is None and execution.status == "RUNNING":
+            self._wait(execution, state["TimeoutSeconds"])
+        execution.token, told = "", execution.told
+        if told is None:
+            raise Failed("States.Timeout", "")
+        if "error" in told:
+            raise Failed(told["error"], told["cause"])
+        return told["output"]
+
+    def _invoke(self, execution: Execution, name: str, event: Any) -> Any:
+        process = execution.process
+        assert process
+        try:
+            self.cloud.call(f"start {name}", lambda: None)
+            answer = handler_of(name)(json.loads(json.dumps(event)), LambdaContext())
+            # What is not JSON must not get by.
+            answer = json.loads(json.dumps(answer))
+            self.cloud.call(f"end {name}", lambda: None)
+            return answer
+        except Died as died:
+            process.died = False
+            raise Failed("Runtime.ExitError", f"RequestId: 1 Error: {died}") from died
+        except Exception as error:
+            if not isinstance(error, DeployError):
+                self.cloud.bugs.append(f"{name}: {error!r}")
+            cause = {"errorType": type(error).__name__, "errorMessage": str(error)}
+            raise Failed(type(error).__name__, json.dumps(cause)) from error
+
+
+def _choose(state: Document, document: Document) -> str:
+    for rule in state["Choices"]:
+        there, value = _look_up(rule["Variable"], document)
+        if rule.get("IsPresent") is True:
+            holds = there
+        elif "StringEquals" in rule:
+            holds = there and value == rule["StringEquals"]
+        else:
+            holds = there and value is rule["BooleanEquals"]
+        if holds:
+            return str(rule["Next"])
+    return str(state["Default"])
+
+
+def _retrier(state: Document, error: str, tried: dict[int, int]) -> float | None:
+    """After how many seconds it is tried again, None if it is not."""
+    for number, retrier in enumerate(state["Retry"]):
+        if error in retrier["ErrorEquals"]:
+            before = tried.get(number, 0)
+            if before >= retrier["MaxAttempts"]:
+                return None
+            tried[number] = before + 1
+            wait = retrier["IntervalSeconds"] * retrier["BackoffRate"] ** before
+            return float(min(wait, retrier.get("MaxDelaySeconds", wait)))
+    return None
+
+
+def _look_up(path: str, document: Any) -> tuple[bool, Any]:
+    for part in path.removeprefix("$").strip(".").split("."):
+        if part:
+            if not isinstance(document, dict) or part not in document:
+                return False, None
+            document = document[part]
+    return True, document
+
+
+def _path(path: str, document: Any) -> Any:
+    there, value = _look_up(path, document)
+    if not there:
+        raise Failed("States.Runtime", f"{path} is not there")
+    return value
+
+
+def _fill(template: Document, document: Document, context: Document) -> Document:
+    filled = {}
+    for name, value in template.items():
+        if name.endswith(".$"):
+            where = context if value.startswith("$$") else document
+            filled[name.removesuffix(".$")] = _path(value.replace("$$", "$"), where)
+        else:
+            filled[name] = value
+    return filled
+
+
+def _put(path: str, document: Document, value: Any) -> None:
+    document[path.removeprefix("$.")] = value

@@ -1,0 +1,401 @@
+"""What Portcall promises, once the dust has settled and two sweeps have run. Each promise has a name.
+
+A promise reads a `World`, which is what anybody could find out afterwards, and says where it was broken.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from deployer.domain import limits
+from deployer.domain.deployment import DEPLOYED, FAILED, RETRIED, SUPERSEDED, Current, Deployment
+from deployer.domain.endpoint import NOWHERE
+
+OUTCOMES = {"deployed", "failed", "superseded", "ignored", "ended", "retried", "duplicate"}
+GIVEN_UP = "given up"
+BY_HAND = "It was stopped by hand."
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A push, in the order of pushing; `good` says that it is to go live if nothing newer comes.
+
+    `deployment` is the id of its event, '' if that was lost. `second` is that of its event's time.
+    """
+
+    deployment: str
+    app: str
+    tag: str
+    digest: str
+    good: bool
+    second: int = 0
+
+
+@dataclass(frozen=True)
+class Mailed:
+    """A mail, in the order of sending; `serving` is what was current at that moment, None for nothing."""
+
+    app: str
+    deployment: str
+    outcome: str
+    task: str = ""
+    serving: Current | None = None
+    # How many pushes of the app there had been by then.
+    pushes: int = 0
+    reason: str = ""
+    tag_was_there: bool = True
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A task. `lives` if it was not stopped, `answered` if it did when it was asked."""
+
+    task: str
+    app: str
+    deployment: str
+    digest: str
+    lives: bool
+    answered: bool
+    # It ended by itself.
+    crashed: bool = False
+
+
+@dataclass
+class World:
+    """What there is of everything. What a world cannot tell is None, and no promise looks at it."""
+
+    pushes: list[Pushed]
+    mails: list[Mailed]
+    tasks: list[Ran]
+    # By app; apps that are not there are missing.
+    current: dict[str, Current]
+    # By app, oldest first.
+    deployments: dict[str, list[Deployment]]
+    # The tags that are there: (app, tag) -> digest.
+    tags: dict[tuple[str, str], str]
+    slots: set[str] | None = None
+    # By API: (app, where it leads).
+    stable_urls: dict[str, tuple[str, str]] | None = None
+    # The apps that are to have one.
+    with_stable_url: set[str] = field(default_factory=set)
+    # By app, what the ledger still calls open or under way.
+    open: dict[str, set[str]] | None = None
+    # Tasks that were stopped while visitors were led to them, though another one served already.
+    cut_off: list[str] = field(default_factory=list)
+    # What one more sweep would do.
+    left_to_do: object = None
+    # What functions failed with that nobody foresaw.
+    bugs: list[str] = field(default_factory=list)
+    # Apps that somebody stopped by hand.
+    stopped_by_hand: set[str] = field(default_factory=set)
+    previews: set[str] = field(default_factory=set)
+    # Deployments that gave up only because somebody ended their executions.
+    aborted: set[str] = field(default_factory=set)
+
+
+Promise = Callable[[World], Iterator[str]]
+PROMISES: dict[str, Promise] = {}
+
+
+def promise(check: Promise) -> Promise:
+    """Its name is the promise."""
+    PROMISES[check.__name__] = check
+    return check
+
+
+def broken(world: World) -> list[str]:
+    """The promises that do not hold, each with where; `name: what`."""
+    return [f"{name}: {what}" for name, check in PROMISES.items() for what in check(world)]
+
+
+def first_attempt(deployment: str) -> str:
+    """The name of the deployment of which this one is a further attempt, or itself."""
+    return re.sub(r"^retry-\d+-", "", deployment)
+
+
+def _all(world: World) -> Iterator[tuple[str, Deployment]]:
+    for app, deployments in world.deployments.items():
+        for each in deployments:
+            yield app, each
+
+
+@promise
+def each_push_has_one_outcome(world: World) -> Iterator[str]:
+    known: dict[str, list[Deployment]] = {}
+    for _, each in _all(world):
+        known.setdefault(first_attempt(each.deployment), []).append(each)
+        if each.outcome not in OUTCOMES:
+            yield f"{each.deployment} has the outcome {each.outcome!r}"
+    for push in world.pushes:
+        if not push.deployment:
+            continue
+        ends = [each.outcome for each in known.get(push.deployment, []) if each.outcome != RETRIED]
+        if len(ends) != 1:
+            yield f"{push.deployment} came to {ends}"
+
+
+@promise
+def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
+    told: dict[str, list[str]] = {}
+    for mail in world.mails:
+        if mail.outcome not in (GIVEN_UP, "held back"):
+            told.setdefault(first_attempt(mail.deployment), []).append(mail.outcome)
+    for app, each in _all(world):
+        if each.outcome == RETRIED:
+            continue
+        mails = told.pop(first_attempt(each.deployment), [])
+        expected = [each.outcome] if each.outcome in (DEPLOYED, FAILED, "ended") else []
+        current = world.current.get(app)
+        # What another one has replaced before it could be told is no news.
+        is_old_news = each.outcome == DEPLOYED and not (current and current.deployment == each.deployment)
+        # The first of an hour is told.
+        is_refusal = each.error in limits.REFUSALS
+        if mails != expected and not (mails == [] and (is_old_news or is_refusal)):
+            yield f"{each.deployment} is {each.outcome}, its mails say {mails}"
+    for deployment, mails in told.items():
+        yield f"{deployment} is not known, its mails say {mails}"
+
+
+@promise
+def a_push_is_deployed_once(world: World) -> Iterator[str]:
+    pushes = Counter((each.app, each.tag, each.digest) for each in world.pushes)
+    deployed = Counter(
+        (app, each.tag, each.digest)
+        for app, each in _all(world)
+        if each.outcome == DEPLOYED and not each.restart
+    )
+    for push, times in deployed.items():
+        if times > pushes[push]:
+            yield f"{push} was deployed {times} times"
+    for started_by, times in Counter(each.deployment for each in world.tasks).items():
+        if times > 1:
+            yield f"{started_by} started {times} tasks"
+
+
+def _newest(world: World) -> Iterator[tuple[Pushed, set[str]]]:
+    """Each app's last push, with the digests that were pushed as late.
+
+    Events tell seconds: which of two tags was pushed first within one is not known to anybody.
+    """
+    for app, last in {each.app: each for each in world.pushes}.items():
+        if world.tags.get((app, last.tag)) == last.digest:
+            yield (
+                last,
+                {
+                    each.digest
+                    for each in world.pushes
+                    if each is last or ((each.app, each.second) == (app, last.second) and each.tag != last.tag)
+                },
+            )
+
+
+@promise
+def the_newest_good_push_is_current(world: World) -> Iterator[str]:
+    for push, as_late in _newest(world):
+        current = world.current.get(push.app)
+        if push.good and push.app not in _expired(world) and not (current and current.digest in as_late):
+            is_current = current.digest[-4:] if current else "nothing"
+            yield f"{push.digest[-4:]} of {push.app} is not current, but {is_current}"
+
+
+def _expired(world: World) -> set[str]:
+    """Apps whose time was up after their last push."""
+    pushes = Counter(each.app for each in world.pushes)
+    return {
+        mail.app
+        for mail in world.mails
+        if mail.outcome == "ended" and mail.reason.startswith("Its time") and mail.pushes == pushes[mail.app]
+    }
+
+
+@promise
+def what_was_deployed_stays_until_something_newer_is(world: World) -> Iterator[str]:
+    ended = {mail.app for mail in world.mails if mail.outcome == "ended"}
+    for app, deployments in world.deployments.items():
+        deployed = {each.digest for each in deployments if each.outcome == DEPLOYED}
+        live = [each for each in world.pushes if each.app == app and each.digest in deployed]
+        if not live or (app not in world.current and app in ended):
+            continue
+        as_late = {each.digest for each in live if each.second == live[-1].second and each.tag != live[-1].tag}
+        current = world.current[app].digest if app in world.current else "nothing"
+        if current not in {live[-1].digest, *as_late}:
+            yield f"{live[-1].digest[-4:]} of {app} was deployed, and {current[-4:]} is current"
+
+
+@promise
+def what_was_deployed_had_answered(world: World) -> Iterator[str]:
+    answered = {each.deployment for each in world.tasks if each.answered}
+    for _, each in _all(world):
+        if each.outcome == DEPLOYED and each.deployment not in answered:
+            yield f"{each.deployment} never answered"
+
+
+@promise
+def what_is_current_was_deployed(world: World) -> Iterator[str]:
+    for app, current in world.current.items():
+        outcomes = {each.deployment: each.outcome for each in world.deployments.get(app, ())}
+        if outcomes.get(current.deployment) != DEPLOYED:
+            yield f"{current.deployment} is current, and {outcomes.get(current.deployment)!r}"
+
+
+@promise
+def only_what_is_current_runs(world: World) -> Iterator[str]:
+    expected = {each.task for each in world.current.values() if not each.halted}
+    for each in world.tasks:
+        if each.lives and each.task not in expected:
+            yield f"a task of {each.deployment} runs"
+
+
+@promise
+def what_is_current_runs(world: World) -> Iterator[str]:
+    lives = {each.task for each in world.tasks if each.lives}
+    for app, current in world.current.items():
+        if not current.halted and current.task not in lives:
+            yield f"{app} is down, and nobody gave it up"
+        if current.ended:
+            yield f"{app} is to end, and never does"
+
+
+@promise
+def what_is_called_live_answered(world: World) -> Iterator[str]:
+    answered = {each.task for each in world.tasks if each.answered}
+    for mail in world.mails:
+        if mail.outcome == DEPLOYED and mail.task not in answered:
+            yield f"{mail.deployment} never answered"
+
+
+@promise
+def nothing_is_called_live_that_has_stopped(world: World) -> Iterator[str]:
+    for mail in world.mails:
+        of_this = mail.serving and mail.serving.deployment == mail.deployment
+        if mail.outcome == DEPLOYED and of_this and mail.serving and mail.serving.target == NOWHERE:
+            yield f"{mail.deployment} was called live after the stop of its task was known"
+
+
+@promise
+def nothing_is_called_failed_that_is_live(world: World) -> Iterator[str]:
+    for mail in world.mails:
+        current = world.current.get(mail.app)
+        lives = {mail.serving.deployment if mail.serving else "", current.deployment if current else ""}
+        if mail.outcome == FAILED and mail.deployment in lives:
+            yield f"{mail.deployment} was called failed, and is current"
+
+
+@promise
+def nothing_that_has_ended_comes_back(world: World) -> Iterator[str]:
+    pushed = {(each.app, each.digest): number for number, each in enumerate(world.pushes)}
+    names = {each.deployment: (app, each.digest) for app, each in _all(world)}
+    ended: dict[str, int] = {}
+    for mail in world.mails:
+        if mail.outcome == "ended":
+            ended[mail.app] = pushed[names[mail.deployment]]
+        elif mail.outcome == DEPLOYED and mail.app in ended:
+            is_newer = pushed[names[mail.deployment]] > ended[mail.app]
+            if not is_newer or not (mail.tag_was_there or mail.app not in world.previews):
+                yield f"{mail.app} had ended, and {mail.deployment} was called live"
+    for app, current in world.current.items():
+        if pushed[app, current.digest] <= ended.get(app, -1):
+            yield f"{app} had ended, and is there again"
+
+
+@promise
+def a_preview_whose_tag_is_gone_has_ended(world: World) -> Iterator[str]:
+    for app in world.current:
+        tag = app.partition(":")[2]
+        if app in world.previews and (app, tag) not in world.tags:
+            yield f"{app} has no tag, and is there"
+
+
+@promise
+def what_has_a_slot_is_there(world: World) -> Iterator[str]:
+    if world.slots is None:
+        return
+    for app in world.slots:
+        current = world.current.get(app)
+        if current is None or (current.halted and app not in world.previews):
+            yield f"{app} has a slot and does not need it"
+
+
+@promise
+def what_is_there_has_a_slot(world: World) -> Iterator[str]:
+    for app, current in world.current.items():
+        if world.slots is not None and app not in world.slots and not current.halted:
+            yield f"{app} has no slot"
+
+
+@promise
+def the_stable_url_leads_to_what_is_current(world: World) -> Iterator[str]:
+    if world.stable_urls is None:
+        return
+    leads = {app: target for app, target in world.stable_urls.values()}
+    if len(leads) < len(world.stable_urls):
+        yield f"an app has two: {world.stable_urls}"
+    for app, current in world.current.items():
+        if current.stable_url and leads.get(app) != current.target:
+            yield f"that of {app} leads to {leads.get(app)} instead of {current.target}"
+        if app in world.with_stable_url and not current.stable_url:
+            yield f"{app} has none"
+    for app in leads:
+        if app not in world.current:
+            yield f"{app} has one, and is not there"
+
+
+@promise
+def no_visitor_is_cut_off(world: World) -> Iterator[str]:
+    for task in world.cut_off:
+        yield f"{task[-4:]} was stopped while its address led to it"
+
+
+@promise
+def an_app_is_given_up_after_three_crashes_of_its_own(world: World) -> Iterator[str]:
+    for app, current in world.current.items():
+        crashes = sum(each.crashed for each in world.tasks if each.app == app)
+        if len(current.crashes) > crashes:
+            yield f"{app} crashed {crashes} times, and {len(current.crashes)} were counted"
+        gave_up = current.halted and not current.ended and current.halted != BY_HAND
+        if gave_up and crashes < 3:
+            yield f"{app} was given up after {crashes} crashes: {current.halted}"
+        if current.halted == BY_HAND and app not in world.stopped_by_hand:
+            yield f"{app} was not stopped by hand"
+
+
+@promise
+def that_an_app_is_given_up_is_mailed_once(world: World) -> Iterator[str]:
+    told = Counter(mail.deployment for mail in world.mails if mail.outcome == GIVEN_UP)
+    for deployment, times in told.items():
+        if times > 1:
+            yield f"that {deployment} was given up was mailed {times} times"
+    for app, current in world.current.items():
+        if current.halted and not current.ended and current.halted != BY_HAND and not told[current.deployment]:
+            yield f"{app} is down, and nobody was told"
+
+
+@promise
+def nothing_stays_open(world: World) -> Iterator[str]:
+    for app, names in (world.open or {}).items():
+        for name in names:
+            yield f"{name} of {app}"
+
+
+@promise
+def the_sweep_has_nothing_more_to_do(world: World) -> Iterator[str]:
+    if world.left_to_do:
+        yield str(world.left_to_do)
+
+
+@promise
+def no_function_fails_in_a_way_that_nobody_foresaw(world: World) -> Iterator[str]:
+    yield from world.bugs
+
+
+@promise
+def the_last_push_is_never_superseded(world: World) -> Iterator[str]:
+    for push, as_late in _newest(world):
+        ends = {
+            first_attempt(each.deployment): each.outcome
+            for each in world.deployments.get(push.app, ())
+            if each.outcome != RETRIED
+        }
+        if as_late == {push.digest} and ends.get(push.deployment) == SUPERSEDED:
+            yield f"{push.deployment} of {push.app} was"
