@@ -4,7 +4,7 @@ import dataclasses
 import time
 from typing import Any
 
-from deployer import mail_limit, outcomes, places
+from deployer import mail_limit, outcomes, slots
 from deployer.aws import ecs, ledger, logs
 from deployer.domain import failure, limits, mail, task_definition, timing
 from deployer.domain.errors import AccessDeniedError, PermanentError
@@ -83,7 +83,7 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
         logger.error("The outcome could not be written down", extra={"reason": str(refused)})
         publish()
     if current is None:
-        places.free_slot(push.app, but=push.deployment)
+        slots.free(push.app, but=push.deployment)
     return why
 
 

@@ -26,11 +26,3 @@ def take(push: Push) -> None:
     current = ledger.current(table=config.ledger, app=push.app)
     if current is None or current.halted:
         raise limits.refusal(taken, slots)
-
-
-def free_slot(app: str, *, but: str = "") -> None:
-    """Free the app's slot, unless a deployment of it, `but` one, is to come: then the sweep does it later."""
-    table = settings().ledger
-    open_ones = ledger.open_deployments(table=table, app=app)
-    if not any(each.to_come for each in open_ones if each.deployment != but):
-        ledger.free_slot(table=table, app=app)

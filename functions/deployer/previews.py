@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from deployer import address, mail_limit, outcomes, places
+from deployer import address, mail_limit, outcomes, slots
 from deployer.aws import ecs, ledger
 from deployer.domain import mail
 from deployer.domain.push import Push
@@ -32,6 +32,6 @@ def end(*, app: str, current: ledger.Current, reason: str) -> bool:
     news = mail.ended(push, current.url, current.halted, command)
     outcomes.settle(push, outcomes.ENDED, lambda: mail_limit.publish(push, news), reason=reason)
     if ledger.forget(table=config.ledger, app=app, seen=current):
-        places.free_slot(app)
+        slots.free(app)
     logger.info("Ended an app", extra={"app": app, "reason": reason})
     return True

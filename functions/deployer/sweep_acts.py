@@ -25,9 +25,9 @@ def carry_out(act: Act, facts: Facts) -> str:
             ended = facts.current and previews.end(app=app, current=facts.current, reason=reason)
             return "ended it" if ended else ""
         case sweep.FreeSlot():
-            ledger.free_slot(table=table, app=app)
+            freed = ledger.free_slot(table=table, app=app, noted=facts.noted, seen=facts.current)
             # That an app is down was told before.
-            return "" if facts.current else "freed its slot"
+            return "freed its slot" if freed and not facts.current else ""
         case sweep.ListApp():
             ledger.list_app(table=table, app=app)
             return ""

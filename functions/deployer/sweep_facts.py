@@ -118,6 +118,7 @@ def of_app(app: str, account: Account) -> Facts:
     table = settings().ledger
     repository, _, tag = app.partition(":")
     is_preview = settings().is_preview(tag)
+    noted = ledger.noted(table=table, app=app)
     open_ones = ledger.open_deployments(table=table, app=app)
     endings = {each.deployment: ending for each in open_ones if (ending := _ending(each))}
     current = ledger.current(table=table, app=app)
@@ -130,6 +131,7 @@ def of_app(app: str, account: Account) -> Facts:
         images=account.images.get(app, ()),
         addresses=None if account.addresses is None else account.addresses.get(app, {}),
         has_slot=app in account.slots,
+        noted=noted,
         open=open_ones,
         endings=endings,
         current=current,

@@ -49,6 +49,7 @@ class Task:
     digest: str
     tags: dict[str, str]
     began: float
+    group: str
     status: str = "PROVISIONING"
     desired: str = "RUNNING"
     version: int = 1
@@ -312,7 +313,8 @@ class Cloud:
             revision = next(each for each in self.revisions if each["arn"] == request["taskDefinition"])
             digest = revision["containerDefinitions"][0]["image"].partition("@")[2]
             tags = {tag["key"]: tag["value"] for tag in request["tags"]}
-            task = Task(arn, number, request["startedBy"], revision["arn"], digest, tags, self.clock.now)
+            (group,) = request["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"]
+            task = Task(arn, number, request["startedBy"], revision["arn"], digest, tags, self.clock.now, group)
             self._run_tokens[token], self.tasks[arn] = arn, task
             self.clock.at(STARTS, lambda: self._starts(task))
         return {"tasks": [self.tasks[self._run_tokens[token]].described()]}
@@ -389,7 +391,7 @@ class Cloud:
         if GroupName in self.groups:
             raise refuse("CreateSecurityGroup", "InvalidGroup.Duplicate")
         group = {
-            "GroupId": f"sg-{len(self.groups)}",
+            "GroupId": f"sg-{len(self.calls)}",
             "GroupName": GroupName,
             "IpPermissions": [],
             "Tags": TagSpecifications[0]["Tags"],
@@ -405,6 +407,18 @@ class Cloud:
     def ec2_authorize_security_group_ingress(self, *, GroupId: str, IpPermissions: Any) -> Answer:
         group = next(each for each in self.groups.values() if each["GroupId"] == GroupId)
         group["IpPermissions"] += IpPermissions
+        return {}
+
+    def ec2_revoke_security_group_ingress(self, *, GroupId: str, IpPermissions: Any) -> Answer:
+        group = next(each for each in self.groups.values() if each["GroupId"] == GroupId)
+        ports = {each["FromPort"] for each in IpPermissions}
+        group["IpPermissions"] = [each for each in group["IpPermissions"] if each["FromPort"] not in ports]
+        return {}
+
+    def ec2_delete_security_group(self, *, GroupId: str) -> Answer:
+        if any(task.group == GroupId and task.status != "STOPPED" for task in self.tasks.values()):
+            raise refuse("DeleteSecurityGroup", "DependencyViolation")
+        self.groups = {name: each for name, each in self.groups.items() if each["GroupId"] != GroupId}
         return {}
 
     # Amazon API Gateway

@@ -141,7 +141,7 @@ def calls(push: Push, spec: ImageSpec, stack: str, text: str) -> list[Callable[[
         lambda: ledger.make_current(table="ledger", push=push, new=current, seen=None),
         lambda: ledger.change_current(table="ledger", app=push.app, new=current, seen=current),
         lambda: ledger.take_slot(table="ledger", app=push.app, most=config.slots(push)),
-        lambda: ledger.free_slot(table="ledger", app=push.app),
+        lambda: ledger.free_slot(table="ledger", app=push.app, noted=2, seen=None),
         lambda: ledger.note_under_way(table="ledger", push=push, most=20),
         lambda: ledger.note_mail(table="ledger", push=push, hour=500_000, kind="mails", most=60),
         lambda: ledger.record(table="ledger", push=push, outcome=outcomes.FAILED, **facts),

@@ -24,7 +24,6 @@ KNOWN = {
         "a deletion of the tag",
     ): "EndPreview and a sweep both mail it",
     ("an_app_is_given_up_after_three_crashes_of_its_own", ""): "one crash counts twice",
-    ("what_is_there_has_a_slot", ""): "a slot is freed under a deployment that took it this moment",
 }
 
 
@@ -59,7 +58,9 @@ def test_whatever_happens_at_a_call_each_promise_holds(scenario, setting):
 @pytest.mark.parametrize(
     "schedule",
     [
-        Schedule("a second push", Setting(), (Disturbance("ecs.stop_task", "a push"),)),
+        Schedule("a first push that is bad", Setting(by_tag=True), (Disturbance("logs.get_log_events", "a push"),)),
+        Schedule("a first push that is bad", Setting(), (Disturbance("logs.get_log_events", "a push of another tag"),)),
+        Schedule("a sweep after a lost deletion", Setting(by_tag=True), (Disturbance("dynamodb.get_item order #2", "a push"),)),
     ],
     ids=str,
 )

@@ -164,7 +164,8 @@ def test_an_app_that_was_stopped_by_hand_makes_room(deploy, world, pushed, param
 
 def test_an_app_that_is_older_than_the_limit_is_not_refused(deploy, world, pushed, parameter):
     deploy(pushed("old", 1))
-    ledger.free_slot(table="ledger", app="old")
+    seen = ledger.current(table="ledger", app="old")
+    assert ledger.free_slot(table="ledger", app="old", noted=1, seen=seen)
     parameter("MAX_APPS", "1")
     deploy(pushed("new", 2))
     assert live(deploy(pushed("old", 3)))

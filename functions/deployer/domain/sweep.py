@@ -46,6 +46,8 @@ class Facts:
     # The HTTP APIs that are its stable URL, or once were: id -> where it leads. None if that is not known.
     addresses: Mapping[str, str] | None = field(default_factory=dict)
     has_slot: bool = False
+    # How many deployments of it the ledger has noted.
+    noted: int = 0
     # Deployments without an outcome, or whose outcome may not have been told; the oldest first.
     open: Sequence[Deployment] = ()
     # How the execution of an open deployment ended; those that go on are missing.

@@ -57,6 +57,7 @@ from deployer.aws.ledger.push_order import is_newest as is_newest
 from deployer.aws.ledger.push_order import newest as newest
 from deployer.aws.ledger.push_order import next_in_order as next_in_order
 from deployer.aws.ledger.push_order import note_in_order as note_in_order
+from deployer.aws.ledger.push_order import noted as noted
 from deployer.aws.ledger.sweep_lock import Sweep as Sweep
 from deployer.aws.ledger.sweep_lock import begin_sweep as begin_sweep
 from deployer.aws.ledger.sweep_lock import end_sweep as end_sweep

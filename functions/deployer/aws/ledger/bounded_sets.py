@@ -1,6 +1,7 @@
 """Amazon DynamoDB: sets in an item that may hold so many members."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws.client import answer_of, client, code_of, errors_as_ours
@@ -51,12 +52,17 @@ def take_place(
 
 def give_back(table: str, key: keys.Key, member: str, sets: Sequence[str]) -> None:
     """Take a member out of sets of an item."""
-    names = {f"#{number}": name for number, name in enumerate(sets)}
     with errors_as_ours():
-        client("dynamodb").update_item(
-            TableName=table,
-            Key=wire(key),
-            UpdateExpression="DELETE " + ", ".join(f"{name} :these" for name in names),
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=wire({":these": {member}}),
-        )
+        client("dynamodb").update_item(**without(table, key, member, sets))
+
+
+def without(table: str, key: keys.Key, member: str, sets: Sequence[str]) -> dict[str, Any]:
+    """The update that takes a member out of sets of an item."""
+    names = {f"#{number}": name for number, name in enumerate(sets)}
+    return {
+        "TableName": table,
+        "Key": wire(key),
+        "UpdateExpression": "DELETE " + ", ".join(f"{name} :these" for name in names),
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": wire({":these": {member}}),
+    }

@@ -3,7 +3,7 @@
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.aws.client import answer_of, client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError
 
@@ -25,6 +25,19 @@ def unless_refused(operation: str, **request: Any) -> bool:
             getattr(client("dynamodb"), operation)(**request)
     except AwsRefusedError as error:
         if code_of(error) == CONDITION_FAILED:
+            return False
+        raise
+    return True
+
+
+def unless_cancelled(*items: dict[str, Any]) -> bool:
+    """Write all of these or none; False if a condition does not hold, or somebody else writes at this moment."""
+    try:
+        with errors_as_ours():
+            client("dynamodb").transact_write_items(TransactItems=list(items))
+    except AwsRefusedError as error:
+        reasons = answer_of(error).get("CancellationReasons", [])
+        if {each.get("Code") for each in reasons} & {"ConditionalCheckFailed", "TransactionConflict"}:
             return False
         raise
     return True

@@ -4,12 +4,10 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import answer_of, client, errors_as_ours
 from deployer.aws.items import wire
-from deployer.aws.ledger.calls import get, unless_refused
+from deployer.aws.ledger.calls import get, unless_cancelled, unless_refused
 from deployer.domain.deployment import Current
 from deployer.domain.endpoint import Address
-from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
 
@@ -29,16 +27,7 @@ def make_current(*, table: str, push: Push, new: Current, seen: Current | None) 
         "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
         "ConditionExpression": "attribute_not_exists(given_up_at)",
     }
-    switch = _replacement(table, push.app, new, seen)
-    try:
-        with errors_as_ours():
-            client("dynamodb").transact_write_items(TransactItems=[{"Put": switch}, {"ConditionCheck": alive}])
-    except AwsRefusedError as error:
-        reasons = answer_of(error).get("CancellationReasons", [])
-        if {each.get("Code") for each in reasons} & {"ConditionalCheckFailed", "TransactionConflict"}:
-            return False
-        raise
-    return True
+    return unless_cancelled({"Put": _replacement(table, push.app, new, seen)}, {"ConditionCheck": alive})
 
 
 def change_current(*, table: str, app: str, new: Current, seen: Current) -> bool:
@@ -59,12 +48,15 @@ def forget(*, table: str, app: str, seen: Current) -> bool:
 
 def _replacement(table: str, app: str, new: Current, seen: Current | None) -> dict[str, Any]:
     item = {**keys.current(app), **asdict(new), "version": (seen.version if seen else 0) + 1}
-    return {
-        "TableName": table,
-        "Item": wire(item),
-        "ConditionExpression": "version = :seen" if seen else "attribute_not_exists(pk)",
-        **({"ExpressionAttributeValues": wire({":seen": seen.version})} if seen else {}),
-    }
+    return {"TableName": table, "Item": wire(item), **unchanged(seen)}
+
+
+def unchanged(seen: Current | None) -> dict[str, Any]:
+    """The condition that the item is still as it was seen."""
+    if seen is None:
+        return {"ConditionExpression": "attribute_not_exists(pk)"}
+    values = wire({":seen": seen.version})
+    return {"ConditionExpression": "version = :seen", "ExpressionAttributeValues": values}
 
 
 def current_of(item: dict[str, Any]) -> Current:

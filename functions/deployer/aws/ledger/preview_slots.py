@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.ledger.bounded_sets import give_back, take_place
-from deployer.aws.ledger.calls import get
+from deployer.aws.items import wire
+from deployer.aws.ledger.bounded_sets import take_place, without
+from deployer.aws.ledger.calls import get, unless_cancelled
+from deployer.aws.ledger.current_deployment import unchanged
+from deployer.aws.ledger.push_order import no_more_than
+from deployer.domain.deployment import Current
 from deployer.domain.limits import LASTING, PREVIEWS, previews_of
 from deployer.domain.push import Push
 
@@ -17,9 +21,17 @@ def take_slot(*, table: str, app: str, most: Mapping[str, int]) -> dict[str, set
     return take_place(table, keys.SLOTS, app, most)
 
 
-def free_slot(*, table: str, app: str) -> None:
-    """Give the app's slots back."""
-    give_back(table, keys.SLOTS, app, (PREVIEWS, LASTING, previews_of(app.partition(":")[0])))
+def free_slot(*, table: str, app: str, noted: int, seen: Current | None) -> bool:
+    """Give the app's slots back; False if a deployment of it has begun, or gone live, since that was looked at.
+
+    `noted` is how many there had been, and `seen` what was current, looked at in this order.
+    """
+    sets = (PREVIEWS, LASTING, previews_of(app.partition(":")[0]))
+    return unless_cancelled(
+        {"Update": without(table, keys.SLOTS, app, sets)},
+        {"ConditionCheck": {"TableName": table, "Key": wire(keys.current(app)), **unchanged(seen)}},
+        {"ConditionCheck": {"TableName": table, "Key": wire(keys.order(app)), **no_more_than(noted)}},
+    )
 
 
 def slots(*, table: str) -> set[str]:

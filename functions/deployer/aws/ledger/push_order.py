@@ -59,6 +59,19 @@ def newest(*, table: str, app: str) -> int:
     return int(max(order.get("last_number", 0), order.get("last_admitted", 0)))
 
 
+def noted(*, table: str, app: str) -> int:
+    """How many deployments of an app there have been, with those that came to nothing."""
+    return int(get(table, keys.order(app)).get("admitted", 0))
+
+
+def no_more_than(noted: int) -> dict[str, Any]:
+    """The condition on an app's order that no deployment of it has begun since so many were noted."""
+    if not noted:
+        return {"ConditionExpression": "attribute_not_exists(admitted)"}
+    values = wire({":noted": noted})
+    return {"ConditionExpression": "admitted = :noted", "ExpressionAttributeValues": values}
+
+
 def note_open(table: str, push: Push) -> dict[str, Any]:
     """Put a push on its app's list of open ones, draw a number, and return the item."""
     with errors_as_ours():

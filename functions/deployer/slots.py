@@ -1,0 +1,18 @@
+"""Gives the slot of an app back that needs it no more."""
+
+from deployer.aws import ledger
+from deployer.settings import settings
+
+
+def free(app: str, *, but: str = "") -> None:
+    """Free the app's slot, unless it runs, or a deployment of it, `but` one, is to come.
+
+    What is not freed here though nobody needs it is left to the sweep.
+    """
+    table = settings().ledger
+    noted = ledger.noted(table=table, app=app)
+    open_ones = ledger.open_deployments(table=table, app=app)
+    if any(each.to_come for each in open_ones if each.deployment != but):
+        return
+    if ledger.current(table=table, app=app) is None:
+        ledger.free_slot(table=table, app=app, noted=noted, seen=None)
