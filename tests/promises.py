@@ -81,6 +81,8 @@ class World:
     with_stable_url: set[str] = field(default_factory=set)
     # By app, what the ledger still calls open or under way.
     open: dict[str, set[str]] | None = None
+    # The deployments that have a security group to themselves.
+    groups: set[str] = field(default_factory=set)
     # Tasks that were stopped while visitors were led to them, though another one served already.
     cut_off: list[str] = field(default_factory=list)
     # What one more sweep would do.
@@ -369,6 +371,11 @@ def that_an_app_is_given_up_is_mailed_once(world: World) -> Iterator[str]:
     for app, current in world.current.items():
         if current.halted and not current.ended and current.halted != BY_HAND and not told[current.deployment]:
             yield f"{app} is down, and nobody was told"
+
+
+@promise
+def no_security_group_outlives_its_task(world: World) -> Iterator[str]:
+    yield from world.groups - {each.deployment for each in world.tasks if each.lives}
 
 
 @promise

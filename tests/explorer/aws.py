@@ -401,8 +401,10 @@ class Cloud:
 
     def ec2_describe_security_groups(self, *, Filters: list[dict[str, Any]]) -> Answer:
         wanted = {each["Name"]: each["Values"][0] for each in Filters}
-        name = wanted.get("group-name")
-        return {"SecurityGroups": [each for each in self.groups.values() if name in (None, each["GroupName"])]}
+        found = list(self.groups.values())
+        for filtered, member in (("group-name", "GroupName"), ("group-id", "GroupId")):
+            found = [each for each in found if wanted.get(filtered) in (None, each[member])]
+        return {"SecurityGroups": found}
 
     def ec2_authorize_security_group_ingress(self, *, GroupId: str, IpPermissions: Any) -> Answer:
         group = next(each for each in self.groups.values() if each["GroupId"] == GroupId)

@@ -274,6 +274,12 @@ class Game:
             with_stable_url={app for app, found in current.items() if self._is_to_have_stable_url(found)},
             open={app: set(order.get("open", ())) for app, order in orders.items()}
             | {"under way": set(under_way.get("deployments", ()))},
+            groups={
+                tag["Value"]
+                for group in cloud.groups.values()
+                for tag in group["Tags"]
+                if tag["Key"] == "portcall:deployment"
+            },
             cut_off=cloud.cut_off,
             left_to_do=self.swept,
             bugs=cloud.bugs,

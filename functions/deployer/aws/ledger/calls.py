@@ -31,7 +31,7 @@ def unless_refused(operation: str, **request: Any) -> bool:
 
 
 def unless_cancelled(*items: dict[str, Any]) -> bool:
-    """Write all of these or none; False if a condition does not hold, or somebody else writes at this moment."""
+    """Write all of these or none; False if a condition does not hold, or somebody else writes just now."""
     try:
         with errors_as_ours():
             client("dynamodb").transact_write_items(TransactItems=list(items))
