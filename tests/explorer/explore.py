@@ -208,12 +208,20 @@ def _can_be_helped(fault: str, number: int, calls: list[str]) -> bool:
     return aws and not (sends or has_sent)
 
 
-def astride(scenario: str, setting: Setting, calls: list[str], dice: random.Random) -> Iterator[Schedule]:
-    """Without end: acts that begin at one call and are left at one of their own."""
+def astride(scenario: str, setting: Setting, calls: list[str], dice: random.Random) -> Schedule:
+    """An act that begins at one of the calls and is left at one of its own."""
+    disturbance = Disturbance(dice.choice(named(calls)), dice.choice(list(ACTS)), ASTRIDE, dice.randrange(60))
+    return Schedule(scenario, setting, (disturbance,))
+
+
+def any_disturbance(calls: list[str], dice: random.Random) -> Disturbance:
+    """Anything that may happen at one of the calls."""
     while True:
-        act = dice.choice(list(ACTS))
-        disturbance = Disturbance(dice.choice(named(calls)), act, ASTRIDE, dice.randrange(60))
-        yield Schedule(scenario, setting, (disturbance,))
+        number = dice.randrange(len(calls))
+        what = dice.choice([*FAULTS, *ACTS])
+        if what in ACTS or _can_be_helped(what, number, calls):
+            how = dice.choice([NESTED, BESIDE, ASTRIDE]) if what in ACTS else NESTED
+            return Disturbance(named(calls)[number], what, how, dice.randrange(60) if how == ASTRIDE else 0)
 
 
 def undisturbed(scenario: str, setting: Setting) -> Played:
