@@ -12,7 +12,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ import pytest
 from botocore.exceptions import ClientError
 from deployer.aws import ledger_keys
 from deployer.aws.items import plain, wire
+from deployer.domain.deployment import Current, Deployment
 
 from localcloud.inbox import Received, read
 from localcloud.settings import PROJECT
 from localcloud.stack import install
 from tests.local.conftest import eventually, forget_images, start_cloud
 from tests.local.test_stack import Installed, containers
+from tests.promises import GIVEN_UP, Mailed, Pushed, Ran, World, broken
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
@@ -34,12 +36,6 @@ APPS = [f"chaos-{number}" for number in range(3)]
 PUSHES = 4
 SERVES = "trap 'exit 0' TERM; httpd -f -p 3000 & wait"
 FAILS = "echo 'no database'; exit 3"
-
-
-@dataclass
-class Pushed:
-    digest: str
-    good: bool
 
 
 @dataclass
@@ -61,7 +57,9 @@ class Chaos:
         return cloud.manifest(app, cloud.push(app, command))
 
     def push(self, app: str, manifest: dict[str, Any], good: bool) -> None:
-        self.pushed[app].append(Pushed(self.stack.cloud.put_manifest(app, manifest, "latest"), good))
+        digest = self.stack.cloud.put_manifest(app, manifest, "latest")
+        # Which deployment is of which push only the digest tells.
+        self.pushed[app].append(Pushed("", app, "latest", digest, good, second=len(self.pushed[app])))
 
     def abort_one(self) -> None:
         workflow = self.stack.cloud.client("stepfunctions")
@@ -109,44 +107,41 @@ class Chaos:
         )
         return {item["sk"]: item for item in map(plain, answer["Items"])}
 
-    def lies(self, app: str) -> Iterator[str]:
-        """What is not as it must be."""
+    def broken(self, app: str) -> list[str]:
+        """The promises that do not hold."""
         items = self.ledger(app)
-        current = items.get("current")
-        deployments = [item for name, item in items.items() if name.startswith(ledger_keys.DEPLOYMENT)]
-        expected = [current["task"]] if current and not current["halted"] else []
-        if self.live(app) != expected:
-            yield f"{self.live(app)} run, not {expected}"
-        for push in self.pushed[app]:
-            outcomes = [each.get("outcome") for each in deployments if each["digest"] == push.digest]
-            # One that was aborted before it began is deployed by a sweep two minutes later.
-            if not outcomes and push.digest not in self.aborted.values():
-                yield f"{push} is not in the ledger"
-            if not push.good and "deployed" in outcomes:
-                yield f"{push} is called deployed"
-        serving = current["digest"] if current else ""
-        last = self.pushed[app][-1]
-        if last.good and serving != last.digest and last.digest not in self.aborted.values():
-            yield f"{serving} serves, not {last}"
-        mails = [mail for mail in read(self.stack.settings.inbox) if mail.attributes["app"] == app]
-        for item in deployments:
-            yield from self.lies_about(item, mails)
-
-    def lies_about(self, item: dict[str, Any], mails: list[Received]) -> Iterator[str]:
-        """Each deployment has one outcome, and one mail that says the same."""
-        deployment, outcome = item["sk"].rpartition("#")[2], item.get("outcome")
-        told = [
-            mail.attributes["outcome"]
-            for mail in mails
-            if deployment_of(mail) == deployment and "is down" not in mail.subject
+        unknown = [
+            push.digest
+            for push in self.pushed[app]
+            if push.digest not in {item.get("digest") for item in items.values()}
         ]
-        quiet = ("superseded", "retried", "duplicate")
-        if outcome not in ("deployed", "failed", *quiet):
-            yield f"{item} has no outcome"
-        # One that another replaced before it could be told is no news.
-        unheard = outcome == "deployed" and not told and item.get("execution") in self.aborted
-        if told != ([] if outcome in quiet else [outcome]) and not unheard:
-            yield f"{deployment} is {outcome}, its mails say {told}"
+        # One that was aborted before it began is deployed by a sweep two minutes later.
+        lost = [f"{digest} is not in the ledger" for digest in unknown if digest not in self.aborted.values()]
+        return [*lost, *broken(self.world(app, items))]
+
+    def world(self, app: str, items: dict[str, dict[str, Any]]) -> World:
+        """What there is of an app, as the promises read it."""
+        deployments = [_deployment(item) for name, item in items.items() if name.startswith("deployment#")]
+        current = {app: _current(items["current"])} if "current" in items else {}
+        tasks = {each.task: each for each in deployments if each.task}
+        good = {push.digest: push.good for push in self.pushed[app]}
+        live = self.live(app)
+        return World(
+            pushes=[
+                replace(push, good=push.good and push.digest not in self.aborted.values())
+                for push in self.pushed[app]
+            ],
+            mails=[_mailed(mail) for mail in read(self.stack.settings.inbox) if mail.attributes["app"] == app],
+            tasks=[
+                Ran(arn, app, each.deployment, each.digest, arn in live, answered=good[each.digest])
+                for arn, each in tasks.items()
+            ]
+            + [Ran(arn, app, "", "", lives=True, answered=False) for arn in live if arn not in tasks],
+            current=current,
+            deployments={app: deployments},
+            tags={(app, "latest"): self.pushed[app][-1].digest},
+            open={app: items.get("order", {}).get("open", set())},
+        )
 
     def live(self, app: str) -> list[str]:
         ecs, cluster = self.stack.cloud.client("ecs"), self.stack.outputs["ClusterArn"]
@@ -154,9 +149,24 @@ class Chaos:
         return arns
 
 
-def deployment_of(mail: Received) -> str:
-    (line,) = (line for line in mail.text.splitlines() if line.startswith("Deployment: "))
-    return line.removeprefix("Deployment: ").strip()
+def _deployment(item: dict[str, Any]) -> Deployment:
+    _, at, name = item["sk"].split("#", 2)
+    facts = {each.name: item[each.name] for each in fields(Deployment) if each.name in item}
+    return Deployment(**{**facts, "deployment": name, "time": at})
+
+
+def _current(item: dict[str, Any]) -> Current:
+    return Current(**{each.name: item[each.name] for each in fields(Current) if each.name in item})
+
+
+def _mailed(mail: Received) -> Mailed:
+    outcome = GIVEN_UP if "is down" in mail.subject else mail.attributes["outcome"]
+    return Mailed(mail.attributes["app"], _fact(mail, "Deployment"), outcome)
+
+
+def _fact(mail: Received, name: str) -> str:
+    (line,) = (line for line in mail.text.splitlines() if line.startswith(f"{name}: "))
+    return line.removeprefix(f"{name}: ").strip()
 
 
 @pytest.fixture(scope="module")
@@ -187,4 +197,4 @@ def test_whatever_fails_all_that_is_told_is_true(chaos: Chaos, number: int) -> N
             chaos.dice.choice([chaos.abort_one, chaos.kill_one, chaos.sweep])()
     chaos.settle()
     eventually(lambda: len(containers(chaos.stack.cloud.port)) <= len(APPS), within=40)
-    assert [lie for app in APPS for lie in chaos.lies(app)] == []
+    assert [each for app in APPS for each in chaos.broken(app)] == []

@@ -1,0 +1,49 @@
+"""The explorer's interpreter of the definition goes the way of the embedded cloud's."""
+
+import pytest
+
+from tests.explorer.aws import SILENT
+from tests.explorer.game import Game, Setting, play, stage
+
+BEGIN = ["AdmitPush", "WasAdmitted", "ReadImage", "IsAnApp", "RegisterTaskDefinition", "IsStillWanted"]
+RUN = ["RunTask", "WaitForRunning", "ResolvePublicIp", "CheckHealth"]
+SWITCH = ["SwitchOver", "IsCurrent"]
+MOVE = ["CheckAddress", "StopPrevious"]
+GOOD = [*BEGIN, *RUN, *SWITCH, "PublishUrl", "Deployed"]
+STABLE = [*BEGIN, *RUN, *SWITCH, *MOVE, "PublishUrl", "Deployed"]
+BAD = [*BEGIN, *RUN, "RollBack", "DeploymentFailed"]
+TWICE = ["AdmitPush", "WasAdmitted", "Duplicate"]
+GONE = ["AdmitPush", "WasAdmitted", "Superseded"]
+
+
+def test_the_embedded_cloud_goes_this_way(deploy, world, push):
+    assert deploy(push(1)).states == GOOD
+    assert deploy(push(1)).states == TWICE
+    world.answers = None
+    assert deploy(push(2)).states == BAD
+    assert deploy(push(3), moves_the_tag=False).states == GONE
+
+
+def test_the_embedded_cloud_goes_this_way_with_a_stable_url(deploy, world, push, stable_url):
+    assert deploy(push(1)).states == STABLE
+
+
+def gone(game: Game) -> None:
+    game.push()
+    game.cloud.tags.clear()
+
+
+@pytest.mark.parametrize(
+    ("acts", "setting", "expected"),
+    [
+        ([Game.push, lambda game: game.deliver(1)], Setting(), [GOOD, TWICE]),
+        ([lambda game: game.push(SILENT)], Setting(), [BAD]),
+        ([gone], Setting(), [GONE]),
+        ([Game.push], Setting(stable_url=True), [STABLE]),
+    ],
+    ids=["good, twice", "bad", "gone", "stable URL"],
+)
+def test_the_explorer_goes_the_same_way(acts, setting, expected):
+    with stage():
+        played = play(setting, *acts)
+    assert [each.states for each in played.machine.executions.values()] == expected
