@@ -44,6 +44,7 @@ bench: $(TOOLS) ## What the figures in docs/performance.md come from
 	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group bench
 	@.venv/bin/python -m bench
 	@.venv/bin/python -m bench.mutants
+	@.venv/bin/python -m bench.explore
 
 verify-aws: $(TOOLS) ## Everything in your AWS account, under a name of its own; some cents. ARGS="--only first-push"
 	@$(PORTCALL) verify-aws $(ARGS)
