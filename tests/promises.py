@@ -132,7 +132,13 @@ def each_push_has_one_outcome(world: World) -> Iterator[str]:
     for push in world.pushes:
         if not push.deployment:
             continue
-        ends = [each.outcome for each in known.get(push.deployment, []) if each.outcome != RETRIED]
+        # Where its event came to nothing before it was noted, the sweep finds the push, and names it otherwise.
+        found = known.get(push.deployment) or [
+            each
+            for each in world.deployments.get(push.app, ())
+            if (each.tag, each.digest) == (push.tag, push.digest) and not each.restart
+        ]
+        ends = [each.outcome for each in found if each.outcome != RETRIED]
         if len(ends) != 1:
             yield f"{push.deployment} came to {ends}"
 
@@ -175,28 +181,27 @@ def a_push_is_deployed_once(world: World) -> Iterator[str]:
             yield f"{started_by} started {times} tasks"
 
 
-def _newest(world: World) -> Iterator[tuple[Pushed, set[str]]]:
-    """Each app's last push, with the digests that were pushed as late.
+def _newest(world: World) -> Iterator[tuple[Pushed, list[Pushed]]]:
+    """Each app's last push, if its tag is still there, with those that came as late.
 
     Events tell seconds: which of two tags was pushed first within one is not known to anybody.
     """
-    for app, last in {each.app: each for each in world.pushes}.items():
-        if world.tags.get((app, last.tag)) == last.digest:
-            yield (
-                last,
-                {
-                    each.digest
-                    for each in world.pushes
-                    if each is last or ((each.app, each.second) == (app, last.second) and each.tag != last.tag)
-                },
-            )
+    for last in {each.app: each for each in world.pushes}.values():
+        if world.tags.get((last.app, last.tag)) == last.digest:
+            yield last, [each for each in world.pushes if _is_as_late(each, last)]
+
+
+def _is_as_late(push: Pushed, last: Pushed) -> bool:
+    return (push.app, push.second) == (last.app, last.second) and push.tag != last.tag
 
 
 @promise
 def the_newest_good_push_is_current(world: World) -> Iterator[str]:
     for push, as_late in _newest(world):
         current = world.current.get(push.app)
-        if push.good and push.app not in _expired(world) and not (current and current.digest in as_late):
+        if not all(each.good for each in (push, *as_late)) or push.app in _expired(world):
+            continue
+        if current is None or current.digest not in {each.digest for each in (push, *as_late)}:
             is_current = current.digest[-4:] if current else "nothing"
             yield f"{push.digest[-4:]} of {push.app} is not current, but {is_current}"
 
@@ -219,7 +224,7 @@ def what_was_deployed_stays_until_something_newer_is(world: World) -> Iterator[s
         live = [each for each in world.pushes if each.app == app and each.digest in deployed]
         if not live or (app not in world.current and app in ended):
             continue
-        as_late = {each.digest for each in live if each.second == live[-1].second and each.tag != live[-1].tag}
+        as_late = {each.digest for each in live if _is_as_late(each, live[-1])}
         current = world.current[app].digest if app in world.current else "nothing"
         if current not in {live[-1].digest, *as_late}:
             yield f"{live[-1].digest[-4:]} of {app} was deployed, and {current[-4:]} is current"
@@ -407,5 +412,5 @@ def the_last_push_is_never_superseded(world: World) -> Iterator[str]:
             for each in world.deployments.get(push.app, ())
             if each.outcome != RETRIED
         }
-        if as_late == {push.digest} and ends.get(push.deployment) == SUPERSEDED:
+        if not as_late and ends.get(push.deployment) == SUPERSEDED:
             yield f"{push.deployment} of {push.app} was"
