@@ -12,7 +12,7 @@ from deployer.domain import limits
 from deployer.domain.deployment import DEPLOYED, FAILED, RETRIED, SUPERSEDED, Current, Deployment
 from deployer.domain.endpoint import NOWHERE
 
-OUTCOMES = {"deployed", "failed", "superseded", "ignored", "ended", "retried", "duplicate"}
+OUTCOMES = {"deployed", "failed", "superseded", "ignored", "ended", "retried", "duplicate", "same image"}
 GIVEN_UP = "given up"
 BY_HAND = "It was stopped by hand."
 
@@ -159,7 +159,9 @@ def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
         is_old_news = each.outcome == DEPLOYED and not (current and current.deployment == each.deployment)
         # The first of an hour is told.
         is_refusal = each.error in limits.REFUSALS
-        if mails != expected and not (mails == [] and (is_old_news or is_refusal)):
+        # That a push was overtaken may be told where no mail spoke of what overtook it.
+        is_overtaken = each.outcome == SUPERSEDED and mails == [SUPERSEDED]
+        if mails != expected and not is_overtaken and not (mails == [] and (is_old_news or is_refusal)):
             yield f"{each.deployment} is {each.outcome}, its mails say {mails}"
     for deployment, mails in told.items():
         yield f"{deployment} is not known, its mails say {mails}"

@@ -471,7 +471,7 @@ def test_an_app_that_has_its_slots_keeps_them_though_the_sets_are_full():
 def test_a_slot_that_is_given_back_may_be_taken():
     take("shop:pr-1")
     take("other", lasting=1)
-    ledger.free_slot(table="ledger", app="shop:pr-1")
+    assert ledger.free_slot(table="ledger", app="shop:pr-1", noted=0, seen=None)
     assert take("shop:pr-2") == {}
     ledger.free_slot(table="ledger", app="other")
     assert take("more", lasting=1) == {}
