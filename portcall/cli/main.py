@@ -14,6 +14,7 @@ COMMANDS = (
     "history",
     "show",
     "wait",
+    "open",
     "deploy",
     "up",
     "down",

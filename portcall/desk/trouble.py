@@ -1,5 +1,6 @@
 """What keeps a command from its work, as a sentence and an exit code; the table of exit codes."""
 
+import re
 from enum import IntEnum
 from typing import IO, Any
 
@@ -132,8 +133,10 @@ def _answered(error: ClientError, *, stack: str, region: str, whose: str, again:
             Exit.NOT_ALLOWED,
         )
     if code in DENIALS:
+        found = re.search(r"User: (\S+) is not authorized to perform: ([\w-]+:\w+)", said)
+        denied = f"{found[1]} may not call {found[2]}." if found else f"You are not allowed to: {said}."
         return Trouble(
-            f"You are not allowed to: {said} Have a managed policy of the stack attached to your user or role: "
+            f"{denied} Have a managed policy of the stack attached to your user or role: "
             "ViewerPolicyArn, in its outputs, to look; OperatorPolicyArn to deploy.",
             Exit.NOT_ALLOWED,
         )

@@ -305,6 +305,28 @@ def test_show_finds_a_deployment_by_the_beginning_of_its_id():
     assert "Several deployments begin with push-2" in result.stderr
 
 
+# ── open
+
+
+def test_open_takes_the_url_to_the_browser(monkeypatch):
+    go_live(1)
+    opened = []
+    monkeypatch.setattr("click.launch", lambda url: opened.append(url) or 0)
+    assert portcall("open", "flask-app", "/health").stdout == "http://203.0.113.1:3000/health\n"
+    assert portcall("open", "flask-app", "--print").stdout == "http://203.0.113.1:3000/\n"
+    go_live(2, url="tcp://203.0.113.2:6379")
+    assert portcall("open", "flask-app").stdout == "tcp://203.0.113.2:6379\n"
+    assert opened == ["http://203.0.113.1:3000/health"]
+
+
+def test_open_says_why_there_is_nothing_to_open():
+    fail(1)
+    result = portcall("open", "flask-app")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "flask-app is failed: exit code 1. Nothing serves." in result.stderr
+    assert portcall("open", "nope").exit_code == 5
+
+
 # ── wait
 
 

@@ -1,0 +1,26 @@
+"""`portcall open`: an app in the browser."""
+
+from typing import Any
+
+import click
+
+from portcall.cli.options import say, target_of, target_options
+from portcall.desk import reading
+from portcall.desk.trouble import Exit, Trouble
+
+
+@click.command()
+@click.argument("app")
+@click.argument("path", default="")
+@click.option("--print", "only_print", is_flag=True, help="Print the URL, and open nothing.")
+@target_options
+def open(app: str, path: str, only_print: bool, **options: Any) -> None:
+    """Open an app in the browser, at a path if one is named; the URL is on standard output."""
+    status = reading.app_status(target_of(options), app)
+    if not status.url:
+        raise Trouble(f"{app} is {status.state}: {status.note} More: portcall show {app}", Exit.NO)
+    url = status.url + path.lstrip("/")
+    click.echo(url)
+    # Of plain TCP no browser makes anything.
+    if not only_print and url.startswith(("http://", "https://")) and click.launch(url) != 0:
+        say("No browser could be opened.")
