@@ -3,6 +3,8 @@
 The embedded cloud writes the calls that IAM let through to PORTCALL_IAM_DECISIONS; its engine is asked again.
 A statement that nothing needs must say so in template.yaml, at its Sid: `# not exercised here: why`;
 a part of one above it: `# dynamodb:Query is not exercised here: why`.
+What some of the tests need tells nothing of what all of them do: where not every test of tests/local and
+tests/e2e has run, the report says so, and nothing fails. `make test` runs them all, and says so: `--whole`.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import argparse
 import copy
 import json
 import re
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +24,10 @@ from ministack.core import iam_evaluator as iam
 
 from tests.policies import statements
 
-TEMPLATE = Path(__file__).parents[1] / "template.yaml"
+ROOT = Path(__file__).parents[1]
+TEMPLATE = ROOT / "template.yaml"
+# The tests that start embedded clouds.
+SUITE = ("tests/local", "tests/e2e")
 # Under these all statements are there.
 INSTALL = {
     "AllowedCidr": "198.51.100.0/24",
@@ -49,6 +55,11 @@ class Decision:
         """Whether these statements alone, with the boundary as it was, would let it through."""
         limits = [[_parsed(document) for document in limit] for limit in self.limits]
         return bool(iam.evaluate(self.asked, [_parsed(statements)], *limits).decision == "Allow")
+
+    @property
+    def stack(self) -> str:
+        """The stack that has the role."""
+        return self.role.partition(f"-{logical(self.role).removesuffix('Role')}")[0]
 
     @cached_property
     def statements(self) -> list[Parsed]:
@@ -90,9 +101,26 @@ def excused(template: str) -> dict[tuple[str, str], str]:
 
 
 def excused_parts(template: str) -> set[tuple[str, str]]:
-    """(Sid, action or other part) that the tests do not need."""
-    comment = r"# (\S+) is not exercised here: .+\n\s+- (?:&\w+\n\s+)?Sid: (\w+)"
-    return {(sid, part) for part, sid in re.findall(comment, template)}
+    """(Sid, action or other part, as `Report.survivors` names it) that the tests do not need."""
+    found, parts = set(), []
+    for line in template.splitlines():
+        if said := re.search(r"# (.+?) is not exercised here: ", line):
+            parts.append(said[1])
+        elif sid := re.search(r"Sid: (\w+)", line):
+            found |= {(sid[1], part) for part in parts}
+            parts = []
+    return found
+
+
+def missing(folder: Path) -> list[str]:
+    """The tests of the suite that did not run, by what tests/conftest.py has noted in the folder."""
+    line = [sys.executable, "-m", "pytest", "--collect-only", *SUITE]
+    collected = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+    suite = [line for line in collected.stdout.splitlines() if "::" in line]
+    if collected.returncode or not suite:
+        sys.exit(f"The tests cannot be listed: {collected.stdout}{collected.stderr}")
+    ran = {line for path in folder.glob("**/ran") for line in path.read_text().splitlines()}
+    return [each for each in suite if each not in ran]
 
 
 Place = tuple[str, ...]
@@ -155,46 +183,85 @@ class Report:
         there = [each for each in excused(self.template) if each in self.used or each not in self.all]
         return [f"{role}: {sid} is exercised, or not there; its excuse may go" for role, sid in there]
 
-    def survivors(self) -> list[str]:
-        """What could be taken away from statements and no call of the tests would be refused."""
+    @cached_property
+    def parts(self) -> list[tuple[str, str, str, bool]]:
+        """(what has the statement, Sid, part of it, whether a call of the tests needs it)."""
         found = []
-        excuses = excused_parts(self.template)
         for role, sid in self.all:
             own = [each for each in self.decisions if logical(each.role) == role and sid in each.needed]
             there: dict[Place, str] = {}
             for decision in own:
                 for statement in decision.statements:
                     if statement["sid"] == sid:
-                        there |= places(statement)
+                        there |= {
+                            place: _as_in_the_template(shown, decision.stack)
+                            for place, shown in places(statement).items()
+                        }
             for place, shown in sorted(there.items()):
-                if (sid, shown) not in excuses and all(without(each, sid, place) for each in own):
-                    found.append(f"{role}: {sid} without {shown}")
+                found.append((role, sid, shown, not all(without(each, sid, place) for each in own)))
         return found
+
+    def survivors(self) -> list[str]:
+        """What could be taken away from statements and no call of the tests would be refused."""
+        excuses = excused_parts(self.template)
+        return [
+            f"{role}: {sid} without {shown}"
+            for role, sid, shown, needed in self.parts
+            if not needed and (sid, shown) not in excuses
+        ]
+
+    def needless_excuses_of_parts(self) -> list[str]:
+        """Excuses for parts that every role with the statement needs, or that are not there."""
+        unneeded = {(sid, shown) for _, sid, shown, needed in self.parts if not needed}
+        seen = {sid for _, sid, _, _ in self.parts}
+        return [
+            f"{sid}: {part} is exercised, or not there; its excuse may go"
+            for sid, part in sorted(excused_parts(self.template) - unneeded)
+            if sid in seen
+        ]
+
+
+def _as_in_the_template(shown: str, stack: str) -> str:
+    """A value that is the stack's name stands for every stack's."""
+    return re.sub(rf"(?<= ){re.escape(stack)}(?= |$)", "${AWS::StackName}", shown)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--parts", action="store_true", help="take each action, resource and value away")
+    parser.add_argument("--whole", action="store_true", help="fail, too, where not every test has run")
     parser.add_argument(
         "--write",
         action="store_true",
         help="write the table of docs/security.md; without a folder, only what the roles may",
     )
     given = parser.parse_args()
-    report = Report(load(given.folder) if given.folder else [], TEMPLATE.read_text())
-    problems = [*report.unused(), *report.needless_excuses()] if given.folder else []
-    if given.parts:
-        problems += report.survivors()
     from bench.permission_table import SECURITY, outdated, write
 
+    report = Report(load(given.folder) if given.folder else [], TEMPLATE.read_text())
     if given.write:
         write(report)
-    problems += outdated(SECURITY.read_text())
+    problems = outdated(SECURITY.read_text())
     if given.folder:
+        left_out = missing(given.folder)
+        found = report.unused() + (report.survivors() if given.parts else [])
+        # What a test has needed it needs, whatever else ran.
+        problems += report.needless_excuses()
         print(
             f"{len(set(report.used) & set(report.all))} of {len(report.all)} statements are needed by a test."
         )
+        if not left_out:
+            problems += found + (report.needless_excuses_of_parts() if given.parts else [])
+        elif given.whole:
+            problems.append(f"{len(left_out)} tests did not run, so nothing is known:")
+            problems += left_out
+        else:
+            print(
+                f"This is a part of the report: {len(left_out)} tests of {' and '.join(SUITE)} did not run, "
+                f"{left_out[0]} among them, and `make test` runs them all. So far:"
+            )
+            print("\n".join(found))
     sys.exit("\n".join(problems) or 0)
 
 

@@ -321,6 +321,23 @@ def test_a_push_that_the_rule_may_not_deliver_waits_in_the_queue(stack: Installe
     assert stack.deployments.of(stack.app, digest) == []
 
 
+def test_what_a_tag_points_to_is_deployed_once_more_and_without_a_tag_the_one_that_is_live(
+    stack: Installed,
+) -> None:
+    command = ["sh", "-c", f": {uuid.uuid4()}; {SERVES}"]
+    digest = stack.cloud.push(stack.app, command, tag="v1")
+    assert [each["status"] for each in stack.deployments.ended(stack.app, digest)] == ["SUCCEEDED"]
+    # `latest`, which counts where nothing is live, points to another image.
+    for asked in ({"tag": "v1"}, {}):
+        event = {"action": "deploy", "app": stack.app, **asked}
+        error, said = stack.cloud.invoke(stack.resources["OperateFunction"], event)
+        assert (error, said.get("status"), said.get("tag")) == ("", "started", "v1"), said
+        assert said["digest"] == digest
+        ended = stack.deployments.ended(stack.app, digest)
+        assert said["deployment"] in {json.loads(each["input"])["id"] for each in ended}
+        assert {each["status"] for each in ended} == {"SUCCEEDED"}
+
+
 # ── The gate
 
 CRITICAL = {
@@ -580,6 +597,29 @@ def test_the_sweep_removes_the_security_group_of_a_deployment_that_is_gone(stack
     eventually(swept, within=WITHIN, every=1)
 
 
+def test_the_sweep_removes_the_security_group_of_a_port_that_no_app_is_on_any_more(stack: Installed) -> None:
+    def groups() -> list[str]:
+        named = [
+            {"Name": "group-name", "Values": [f"Portcall {stack.name} tcp {port}" for port in (3000, 8080)]}
+        ]
+        found = stack.cloud.client("ec2").describe_security_groups(Filters=named)["SecurityGroups"]
+        return sorted(each["GroupName"] for each in found)
+
+    command = ["sh", "-c", f": {uuid.uuid4()}; trap 'exit 0' TERM; httpd -f -p 8080 & wait"]
+    digest = stack.cloud.push(stack.app, command, tag="latest", ExposedPorts={"8080/tcp": {}})
+    (execution,) = stack.deployments.ended(stack.app, digest)
+    assert execution["status"] == "SUCCEEDED", execution.get("cause")
+    assert f"Portcall {stack.name} tcp 8080" in groups()
+    assert stack.deploy()["status"] == "SUCCEEDED"
+
+    def swept() -> bool:
+        # It stays while the task of the version before still stops.
+        stack.sweep()
+        return groups() == [f"Portcall {stack.name} tcp 3000"]
+
+    eventually(swept, within=WITHIN, every=1)
+
+
 def test_a_step_that_waits_asks_ecs_once_an_event_may_be_lost(stack: Installed) -> None:
     execution = stack.deploy()
     (task,) = stack.tasks(execution)
@@ -594,6 +634,15 @@ def test_a_step_that_waits_asks_ecs_once_an_event_may_be_lost(stack: Installed) 
     stack.cloud.client("ecs").stop_task(cluster=stack.outputs["ClusterArn"], task=task)
     eventually(lambda: not containers(stack.cloud.port))
     assert stack.cloud.invoke(waits, event) == ("", None)
+
+
+def test_a_step_that_is_to_start_a_task_once_more_finds_the_one_that_runs(stack: Installed) -> None:
+    execution = stack.deploy()
+    (task,) = stack.tasks(execution)
+    event = {"attempt": 1, "deployment": json.loads(execution["output"])}
+    error, said = stack.cloud.invoke(stack.resources["RunTaskFunction"], event)
+    assert (error, said.get("arn")) == ("", task), said
+    assert stack.tasks(execution) == [task]
 
 
 @pytest.mark.parametrize("step", ["AdmitPush", "RegisterTaskDefinition", "SwitchOver"])
@@ -752,6 +801,10 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(s
     (lasting,) = third.deployments.ended("shop/web", push("latest"))
     assert lasting["status"] == "SUCCEEDED", lasting.get("cause")
     assert {"OTHER=of-production", "WORD=of-production"} <= set(given_secrets(stack.cloud.port))
+
+    # In the repository of the stack's own, too.
+    third.cloud.client("ecr").batch_delete_image(repositoryName="third-app", imageIds=[{"imageTag": "pr-8"}])
+    by_subject(third, "third-app:pr-8 has ended: its tag was deleted")
 
     third.sam("delete", "--no-prompts")
     assert inventory(stack.cloud) == before

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from bench import permissions
 from bench.permission_table import BEGIN, may, outdated, table
-from bench.permissions import Decision, Report, excused, load, logical
+from bench.permissions import Decision, Report, excused, excused_parts, load, logical
 
 STATEMENT = {
     "sid": "MeetInTheLedger",
@@ -85,6 +86,69 @@ def test_what_could_be_taken_away_unnoticed_is_reported():
     assert len(Report([decision()], excuse).survivors()) == 1
     both = [decision(), decision("dynamodb:GetItem", "app#1")]
     assert Report(both, "").survivors() == []
+
+
+def test_excuses_of_parts_stand_above_the_sid_one_a_line():
+    template = """
+            # dynamodb:GetItem is not exercised here: why
+            # dynamodb:LeadingKeys ${AWS::StackName} is not exercised here: why
+            - &meet
+              Sid: MeetInTheLedger
+            - Sid: AnswerTheWorkflow
+"""
+    assert excused_parts(template) == {
+        ("MeetInTheLedger", "dynamodb:GetItem"),
+        ("MeetInTheLedger", "dynamodb:LeadingKeys ${AWS::StackName}"),
+    }
+
+
+def test_the_name_of_a_stack_stands_for_all():
+    named = {
+        **STATEMENT,
+        "conditions": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["x *", "x", "task#*", "y"]}},
+    }
+    shown = [part for _, _, part, _ in Report([decision(statements=(named,))], "").parts]
+    assert [each for each in shown if "LeadingKeys" in each] == [
+        "dynamodb:LeadingKeys ${AWS::StackName} *",
+        "dynamodb:LeadingKeys ${AWS::StackName}",
+        "dynamodb:LeadingKeys task#*",
+        "dynamodb:LeadingKeys y",
+    ]
+
+
+def test_an_excuse_for_a_part_that_is_exercised_is_reported():
+    excuse = "# dynamodb:UpdateItem is not exercised here: why\n            - Sid: MeetInTheLedger\n"
+    assert len(Report([decision()], excuse).needless_excuses_of_parts()) == 1
+    assert Report([decision()], excuse.replace("UpdateItem", "GetItem")).needless_excuses_of_parts() == []
+
+
+def test_a_part_of_the_tests_is_no_verdict(tmp_path, monkeypatch, capsys):
+    def reported(*options: str, left_out: list[str]) -> object:
+        monkeypatch.setattr(permissions, "missing", lambda folder: left_out)
+        monkeypatch.setattr("sys.argv", ["permissions", *options, str(tmp_path)])
+        with pytest.raises(SystemExit) as ended:
+            permissions.main()
+        return ended.value.code
+
+    left_out = ["tests/e2e/test_x.py::test_it"]
+    assert reported(left_out=left_out) == 0
+    said = capsys.readouterr().out
+    assert "This is a part of the report: 1 tests of tests/local and tests/e2e did not run" in said
+    assert "no test needs" in said
+    whole = str(reported("--whole", left_out=left_out))
+    assert "1 tests did not run, so nothing is known:\ntests/e2e/test_x.py::test_it" in whole
+    assert "no test needs" not in whole
+    assert "no test needs" in str(reported("--whole", left_out=[]))
+    assert "no test needs" in str(reported(left_out=[]))
+
+
+def test_a_test_that_was_not_noted_did_not_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(permissions, "SUITE", ("tests/local/test_lifecycle.py",))
+    everything = permissions.missing(tmp_path)
+    assert len(everything) > 1
+    (tmp_path / "gw0").mkdir()
+    (tmp_path / "gw0/ran").write_text("\n".join(everything[1:]) + "\n")
+    assert permissions.missing(tmp_path) == everything[:1]
 
 
 def test_a_boundary_counts():

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import contextvars
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
@@ -196,14 +197,24 @@ def _leading_keys(original: Function) -> Function:
     def dynamodb_service_context(body: bytes) -> dict[str, Any]:
         context: dict[str, Any] = original(body)
         try:
-            request = json.loads(body or b"{}")
-            # The tables of a stack of ours all have `pk` for their partition key.
-            key = (request.get("Key") or request.get("Item") or {}).get("pk", {}).get("S")
+            keys = [key for key in _keys_of(json.loads(body or b"{}")) if key]
         except (ValueError, AttributeError):
-            key = None
-        return context if key is None else {**context, "dynamodb:LeadingKeys": [key]}
+            keys = []
+        return {**context, "dynamodb:LeadingKeys": keys} if keys else context
 
     return dynamodb_service_context
+
+
+def _keys_of(request: dict[str, Any]) -> Iterator[str]:
+    """The partition keys that a request names. The tables of a stack of ours all have `pk`."""
+    if item := request.get("Key") or request.get("Item"):
+        yield item.get("pk", {}).get("S", "")
+    # Of a query, be it of an index, it is what is held equal: our sort keys are asked for by how they begin.
+    if equal := re.search(r"=\s*(:\w+)", request.get("KeyConditionExpression") or ""):
+        yield request.get("ExpressionAttributeValues", {}).get(equal[1], {}).get("S", "")
+    for each in request.get("TransactItems") or []:
+        for member in each.values():
+            yield from _keys_of(member)
 
 
 def _enforce(original: Function) -> Function:
