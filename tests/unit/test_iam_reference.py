@@ -350,14 +350,21 @@ def test_only_an_install_with_the_gate_asks_inspector():
 
 
 @pytest.mark.parametrize(
-    ("region", "suffix", "names"),
+    ("partition", "region", "suffix", "names"),
     [
-        ("eu-west-1", "amazonaws.com", ["ssm.eu-west-1.amazonaws.com"]),
-        ("cn-north-1", "amazonaws.com.cn", ["ssm.cn-north-1.amazonaws.com", "ssm.cn-north-1.amazonaws.com.cn"]),
+        ("aws", "eu-west-1", "amazonaws.com", ["ssm.eu-west-1.amazonaws.com"]),
+        (
+            "aws-cn",
+            "cn-north-1",
+            "amazonaws.com.cn",
+            ["ssm.cn-north-1.amazonaws.com", "ssm.cn-north-1.amazonaws.com.cn"],
+        ),
     ],
 )
-def test_parameters_are_decrypted_through_parameter_store_whatever_its_name_is_there(region, suffix, names):
-    given = statements(**{"AWS::Region": region, "AWS::URLSuffix": suffix})
+def test_parameters_are_decrypted_through_parameter_store_whatever_its_name_is_there(
+    partition, region, suffix, names
+):
+    given = statements(**{"AWS::Partition": partition, "AWS::Region": region, "AWS::URLSuffix": suffix})
     (decrypt,) = (each for each in given if each.sid == "DecryptThem")
     assert decrypt.condition["StringEquals"] == {"kms:ViaService": names}
 
