@@ -4,7 +4,7 @@ import dataclasses
 import time
 from typing import Any
 
-from deployer import mail_limit, outcomes, slots
+from deployer import further_tags, mail_limit, outcomes, slots
 from deployer.aws import ecs, ledger, logs
 from deployer.domain import failure, limits, mail, task_definition, timing
 from deployer.domain.errors import AccessDeniedError, PermanentError
@@ -48,6 +48,7 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     log = mail.tail(wrote)
     if why.passing and "restart" not in document and _is_tried_again(document, push, why, log, until):
         return why
+    notes += further_tags.note(push)
     attempt = _attempt(document)
     if attempt > 1:
         notes.append(f"It was tried {attempt} times, since {push.time}.")

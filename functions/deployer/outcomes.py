@@ -12,6 +12,7 @@ from deployer.domain.deployment import ENDED as ENDED
 from deployer.domain.deployment import FAILED as FAILED
 from deployer.domain.deployment import IGNORED as IGNORED
 from deployer.domain.deployment import RETRIED as RETRIED
+from deployer.domain.deployment import SAME_IMAGE as SAME_IMAGE
 from deployer.domain.deployment import SUPERSEDED as SUPERSEDED
 from deployer.domain.errors import DeployError
 from deployer.domain.push import Push
@@ -26,6 +27,7 @@ DETAIL_TYPES = {
     ENDED: "Deployment Ended",
     RETRIED: "Deployment Retried",
     DUPLICATE: "Push Duplicated",
+    SAME_IMAGE: "Image Tagged Again",
 }
 
 
@@ -41,7 +43,7 @@ def settle(push: Push, outcome: str, publish: Callable[[], object] | None, **fac
         publish()
     try:
         mailing.stubbornly(lambda: ledger.mark_told(table=settings().ledger, push=push))
-        count(outcome.capitalize())
+        count(outcome.title().replace(" ", ""))
         detail = {"app": push.app, "tag": push.tag, "digest": push.digest, "deployment": push.deployment}
         events.put_event(detail_type=DETAIL_TYPES[outcome], detail={"outcome": outcome, **detail, **facts})
     except DeployError as error:

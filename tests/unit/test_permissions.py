@@ -64,6 +64,8 @@ NEEDS = {
     "ledger.tags": {"dynamodb:Query"},
     "ledger.claim_tag": {"dynamodb:UpdateItem"},
     "ledger.see_tag": {"dynamodb:UpdateItem"},
+    "ledger.image": {"dynamodb:GetItem"},
+    "ledger.put_image": {"dynamodb:UpdateItem"},
     "ledger.deployment": {"dynamodb:GetItem"},
     "ledger.newest": {"dynamodb:GetItem"},
     "ledger.noted": {"dynamodb:GetItem"},

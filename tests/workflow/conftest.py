@@ -281,6 +281,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         "claim",
         "next_in_order",
         "note_in_order",
+        "put_image",
         "is_newest",
         "current",
         "make_current",

@@ -8,6 +8,7 @@ Key = dict[str, str]
 
 APP = "app#"
 TAG = "tag#"
+IMAGE = "image#"
 DEPLOYMENT = "deployment#"
 SLOTS = {"pk": "previews", "sk": "slots"}
 SWEEP = {"pk": "sweep", "sk": "first"}
@@ -70,6 +71,11 @@ def tag(app: str, tag: str) -> Key:
 def tag_of(sk: str) -> str:
     """The way back from the sort key of `tag`."""
     return sk.removeprefix(TAG)
+
+
+def image(app: str, digest: str) -> Key:
+    """What is known of one of an app's images."""
+    return {"pk": partition(app), "sk": f"{IMAGE}{digest}"}
 
 
 def under_way(repository: str) -> Key:

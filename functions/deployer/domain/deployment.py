@@ -1,6 +1,7 @@
 """What the ledger knows of an app's deployments, and Step Functions of their executions."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from deployer.domain.endpoint import NOWHERE, Address
@@ -15,6 +16,8 @@ ENDED = "ended"
 RETRIED = "retried"
 # Another deployment deals with this very push.
 DUPLICATE = "duplicate"
+# Another deployment deals with this image, which was pushed under another tag: what comes of it comes of both.
+SAME_IMAGE = "same image"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Deployment:
     `retry` is, for a further attempt, `{"of": the deployment before, "attempt": number}`. `began_at` and
     `ended_at` are in UNIX seconds, 0 if that is not known; `phases` are name -> seconds, in no order. `verdict`
     and `hint` are those of the mail of a failure, `log` is the end of the app's log.
+    `same_as` is, for another tag of an image, the deployment that deals with that.
     """
 
     deployment: str
@@ -102,6 +106,12 @@ class Deployment:
     hint: str = ""
     log: list[str] = field(default_factory=list)
     told_at: int = 0
+    same_as: str = ""
+
+    @property
+    def pushed_at(self) -> int:
+        """`time` in UNIX seconds."""
+        return int(datetime.fromisoformat(self.time.replace("Z", "+00:00")).timestamp())
 
     @property
     def to_come(self) -> bool:

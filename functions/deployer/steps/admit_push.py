@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer import outcomes
+from deployer import image_claim, outcomes
 from deployer.aws import ecr, ledger
 from deployer.domain.errors import BadEventError, TagNotSeenError
 from deployer.domain.push import Push
@@ -18,9 +18,10 @@ YOUNG = 30
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Take `{"execution": ARN, "push": the event}`; return `{"verdict": ..., "sequence": number}`.
 
-    The verdict is `admitted`, `duplicate` or `superseded`. The number is drawn before the tag is looked
-    at: so whoever has a larger one, and found the tag pointing to it, was pushed later. A further attempt
-    keeps the number of the first. Raises TagNotSeenError where ECR may not show the push yet.
+    The verdict is `admitted`, `duplicate`, `same image` or `superseded`. The number is drawn before the tag is
+    looked at: so whoever has a larger one, and found the tag pointing to it, was pushed later. A further
+    attempt keeps the number of the first. Raises TagNotSeenError where ECR may not show the push yet, and
+    ContendedError where another push of the image is admitted at the same moment.
     """
     table, document = settings().ledger, event["push"]
     push = Push.from_event(document, by_tag=settings().by_tag)
@@ -51,13 +52,18 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return {"verdict": "superseded", "sequence": sequence}
     as_of = int((document.get("found") or {}).get("at", 0))
     instead_of = before.deployment if before else ""
-    if document.get("asked") and (known := ledger.tag(table=table, app=push.app, tag=push.tag)):
+    asked = bool(document.get("asked"))
+    if asked and (known := ledger.tag(table=table, app=push.app, tag=push.tag)):
         # Somebody wants it deployed once more, however it was dealt with before.
         instead_of = known.deployment
     other = ledger.claim_tag(table=table, push=push, as_of=as_of, instead_of=instead_of)
     if other:
         outcomes.settle(push, outcomes.DUPLICATE, None, reason=f"{other} deals with this push.")
         return {"verdict": "duplicate", "sequence": sequence}
+    if first := image_claim.dealt_with_by(push, before=before.deployment if before else "", asked=asked):
+        reason = f"Another tag of an image that {first} deals with."
+        outcomes.settle(push, outcomes.SAME_IMAGE, None, reason=reason, same_as=first)
+        return {"verdict": "same image", "sequence": sequence}
     ledger.note_in_order(table=table, push=push, sequence=sequence)
     logger.info("Admitted a push", extra={"app": push.app, "sequence": sequence})
     return {"verdict": "admitted", "sequence": sequence, "at": time.time()}

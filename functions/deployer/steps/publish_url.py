@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer import mail_limit, outcomes
+from deployer import further_tags, mail_limit, outcomes
 from deployer.domain import mail, ports, task_definition, timing
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
@@ -29,6 +29,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     url = event["switch"]["url"]
     steps = ("health", "findings", "task", "switch", "stopped")
     notes = [*_port_note(event), *(note for step in steps for note in event.get(step, {}).get("notes", []))]
+    notes += further_tags.note(push)
     if "retry" in event:
         notes.append(f"It was tried {event['retry']['attempt']} times: before, something failed on AWS's side.")
     if "restart" in event:

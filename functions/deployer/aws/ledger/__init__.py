@@ -7,6 +7,8 @@
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
 `app#<app>` / `tag#<tag>`                     the `digest` to which the tag pointed `as_of`, and which
                                               `deployment` deals with that; kept for 90 days
+`app#<app>` / `image#<digest>`                the deployment that deals with an image, and its `tags`;
+                                              kept for 90 days
 `app#<repository>` / `under way`              `deployments` of the repository that run at the moment; stays
 `previews`  / `slots`                         the apps that are, or are on their way: `apps` the previews,
                                               `of <repository>` those of one repository, `lasting` the others;
@@ -22,8 +24,9 @@ The sparse index `listing` has what is `listed`: `apps` are the apps.
 
 A deployment begins with `tag`, `digest`, `execution`, `sequence`, `began_at` and, if it is one, `restart` (of
 which deployment, and why). Its end adds `outcome`, `ended_at`, `phases` (name -> seconds) and, as far as it
-came, `revision`, `task`, `url`, `reason`, `error`, `verdict`, `hint` and the end of the `log`. `told_at` says
-that it was mailed, `given_up_at` that it can no longer become the current one. Times are in UNIX seconds.
+came, `revision`, `task`, `url`, `reason`, `error`, `verdict`, `hint` and the end of the `log`. `same_as` is, for
+another tag of an image, the deployment whose outcome counts for it, too. `told_at` says that it was mailed,
+`given_up_at` that it can no longer become the current one. Times are in UNIX seconds.
 """
 
 from deployer.aws.ledger.app_listing import apps as apps
@@ -41,6 +44,8 @@ from deployer.aws.ledger.deployment_records import give_up as give_up
 from deployer.aws.ledger.deployment_records import mark_told as mark_told
 from deployer.aws.ledger.deployment_records import open_deployments as open_deployments
 from deployer.aws.ledger.deployment_records import record as record
+from deployer.aws.ledger.known_images import image as image
+from deployer.aws.ledger.known_images import put_image as put_image
 from deployer.aws.ledger.known_tags import claim_tag as claim_tag
 from deployer.aws.ledger.known_tags import see_tag as see_tag
 from deployer.aws.ledger.known_tags import tag as tag

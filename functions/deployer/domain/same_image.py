@@ -1,0 +1,82 @@
+"""Several tags of one image are one version: which deployment deals with an image, and for which tags."""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from deployer.domain.deployment import Current, Deployment
+from deployer.domain.push import Push
+
+# Tags that are pushed that soon after each other are one push of one version, whatever became of it.
+BURST_SECONDS = 60
+# How many tags of an image are remembered; beyond that it begins anew.
+MAX_TAGS = 100
+NAMED = 10
+
+
+@dataclass(frozen=True)
+class KnownImage:
+    """An image of an app, and the deployment that deals with it, pushed at `time` (ISO 8601).
+
+    `tags` says by which deployment each tag of it was brought last, `also` which tags were only noted since
+    this one deals with it. `version` counts the changes of the item.
+    """
+
+    deployment: str
+    time: str
+    tags: dict[str, str] = field(default_factory=dict)
+    also: list[str] = field(default_factory=list)
+    version: int = 0
+
+
+def dealt_with_by(
+    push: Push, known: KnownImage | None, first: Deployment | None, current: Current | None, before: str = ""
+) -> str:
+    """The deployment that deals with the image of this push under another tag; '' if this push is to.
+
+    `first` is the deployment that `known` names, `before` the attempt before this one, '' if there was none.
+    The same tag of the same image once more is a wish to have it deployed once more.
+    """
+    ours = {push.deployment, before} - {""}
+    if known:
+        brought = known.tags.get(push.tag, "")
+        if known.deployment in ours or (brought and brought not in ours):
+            return ""
+        if brought:
+            return known.deployment
+    serves = current is not None and not current.halted and not current.ended
+    if current and serves and current.digest == push.digest and current.tag != push.tag:
+        return current.deployment
+    if known and first and (first.to_come or abs(push.pushed_at - first.pushed_at) <= BURST_SECONDS):
+        return known.deployment
+    return ""
+
+
+def led_by(push: Push, known: KnownImage | None) -> KnownImage:
+    """What is to be noted of the image when this push deals with it."""
+    tags = _with(push, known)
+    # An attempt of the same push goes on for the tags of the one before.
+    goes_on = known and known.tags.get(push.tag) and known.time == push.time
+    also = known.also if known and goes_on else []
+    return KnownImage(push.deployment, push.time, tags, also, known.version if known else 0)
+
+
+def noted_for(push: Push, known: KnownImage) -> KnownImage:
+    """What is to be noted of the image when this push is but another tag of it."""
+    also = known.also if push.tag in known.also else [*known.also, push.tag]
+    return dataclasses.replace(known, tags=_with(push, known), also=also[:MAX_TAGS])
+
+
+def _with(push: Push, known: KnownImage | None) -> dict[str, str]:
+    before = known.tags if known and len(known.tags) < MAX_TAGS else {}
+    return {**before, push.tag: push.deployment}
+
+
+def note(also: list[str]) -> list[str]:
+    """What a mail says of the further tags."""
+    if not also:
+        return []
+    named = sorted(also)[:NAMED]
+    if len(also) > NAMED:
+        named.append(f"{len(also) - NAMED} more")
+    *most, last = named
+    return [f"It was also pushed as {', '.join(most)}{' and ' if most else ''}{last}."]

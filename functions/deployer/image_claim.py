@@ -1,0 +1,40 @@
+"""Another tag of an image that is live, or being deployed, is noted and not deployed."""
+
+from deployer.aws import ledger
+from deployer.domain import same_image
+from deployer.domain.errors import ContendedError
+from deployer.domain.push import Push
+from deployer.domain.same_image import KnownImage
+from deployer.settings import settings
+
+
+def dealt_with_by(push: Push, *, before: str, asked: bool) -> str:
+    """The deployment that deals with the image under another tag; '' if this push does from now on.
+
+    `before` is the attempt before this one. What somebody has `asked` for is deployed in any case. Either is
+    noted, in one conditional write, so that of several tags that come at once one deals with the image.
+    """
+    table = settings().ledger
+    known = ledger.image(table=table, app=push.app, digest=push.digest)
+    first = None if asked else _first(push, known, before)
+    new = same_image.noted_for(push, known or _served(push)) if first else same_image.led_by(push, known)
+    if not ledger.put_image(table=table, push=push, new=new, seen=known):
+        raise ContendedError("Another push of the same image was admitted at the same moment.")
+    return first or ""
+
+
+def _first(push: Push, known: KnownImage | None, before: str) -> str:
+    table = settings().ledger
+    current = ledger.current(table=table, app=push.app)
+    deployment = None
+    if known:
+        deployment = ledger.deployment(table=table, app=push.app, time=known.time, name=known.deployment)
+    return same_image.dealt_with_by(push, known, deployment, current, before)
+
+
+def _served(push: Push) -> KnownImage:
+    """What serves, where the ledger has forgotten when its image was pushed."""
+    current = ledger.current(table=settings().ledger, app=push.app)
+    if current is None:
+        raise ContendedError("The app ended at the same moment.")
+    return KnownImage(current.deployment, push.time, {current.tag: current.deployment})
