@@ -4,7 +4,7 @@ import dataclasses
 import time
 from typing import Any
 
-from deployer import further_tags, mail_limit, outcomes, slots
+from deployer import further_tags, mail_limit, outcomes, overtaken, slots
 from deployer.aws import ecs, ledger, logs
 from deployer.domain import failure, limits, mail, task_definition, timing
 from deployer.domain.errors import AccessDeniedError, PermanentError
@@ -48,7 +48,8 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     log = mail.tail(wrote)
     if why.passing and "restart" not in document and _is_tried_again(document, push, why, log, until):
         return why
-    notes += further_tags.note(push)
+    others = _told_with(document, push)
+    notes += [*further_tags.note(push), *overtaken.note(push, others)]
     attempt = _attempt(document)
     if attempt > 1:
         notes.append(f"It was tried {attempt} times, since {push.time}.")
@@ -76,6 +77,7 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
 
     def publish() -> None:
         mail_limit.publish(push, news, refusal=refusal)
+        overtaken.close(push, others)
 
     try:
         outcomes.settle(push, outcomes.FAILED, publish, **facts, **outcomes.so_far(document, until))
@@ -86,6 +88,13 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     if current is None:
         slots.free(push.app, but=push.deployment)
     return why
+
+
+def _told_with(document: dict[str, Any], push: Push) -> list[ledger.Deployment]:
+    """The pushes that it overtook, and of which its mail speaks."""
+    if "restart" in document:
+        return []
+    return overtaken.told_with(push, (document.get("admission") or {}).get("sequence", 0))
 
 
 def _attempt(document: dict[str, Any]) -> int:
@@ -109,7 +118,7 @@ def _is_tried_again(
     sequence = (document.get("admission") or {}).get("sequence", 0)
     try:
         if 0 < sequence < ledger.newest(table=table, app=push.app):
-            outcomes.settle(push, outcomes.SUPERSEDED, None, **facts)
+            overtaken.supersede(push, **facts)
         else:
             ledger.record(table=table, push=push, outcome=outcomes.RETRIED, **facts)
     except AccessDeniedError:

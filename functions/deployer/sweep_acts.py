@@ -4,7 +4,7 @@ import dataclasses
 import re
 import time
 
-from deployer import address, failing, healing, outcomes, previews
+from deployer import address, failing, healing, outcomes, overtaken_report, previews
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
 from deployer.domain import failure, sweep
 from deployer.domain.deployment import Deployment, Ending
@@ -41,6 +41,13 @@ def carry_out(act: Act, facts: Facts) -> str:
             return _retry(app, _open(facts, name))
         case sweep.CloseDeployments(names):
             ledger.close(table=table, app=app, deployments=[_open(facts, name) for name in names])
+            return ""
+        case sweep.ReportOvertaken(names):
+            overtaken_report.send(facts, names)
+            return f"told of {', '.join(names)}"
+        case sweep.CloseOvertaken(names):
+            over = [each for each in facts.untold if each.deployment in names]
+            ledger.close_untold(table=table, app=app, deployments=over)
             return ""
         case sweep.StopTask(task):
             ecs.stop_task(

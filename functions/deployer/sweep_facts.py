@@ -121,6 +121,7 @@ def of_app(app: str, account: Account) -> Facts:
     noted = ledger.noted(table=table, app=app)
     open_ones = ledger.open_deployments(table=table, app=app)
     endings = {each.deployment: ending for each in open_ones if (ending := _ending(each))}
+    untold = ledger.untold(table=table, app=app)
     current = ledger.current(table=table, app=app)
     facts = Facts(
         app=app,
@@ -134,6 +135,7 @@ def of_app(app: str, account: Account) -> Facts:
         noted=noted,
         open=open_ones,
         endings=endings,
+        untold=untold,
         current=current,
         tag_deleted=bool(current and is_preview and not ecr.digest_of(repository=repository, tag=tag)),
         since=account.since,

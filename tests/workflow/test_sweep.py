@@ -357,11 +357,15 @@ def test_an_aborted_push_of_which_nothing_else_is_left_has_its_outcome(deploy, w
     assert world.live() == set()
 
 
-def test_an_app_of_which_nothing_is_left_is_listed_no_more(deploy, world, push, sweep):
+def test_an_app_of_which_nothing_is_left_is_listed_no_more(deploy, world, push, sweep, monkeypatch):
     deploy(push(1), moves_the_tag=False)
+    sweep()
+    # It is still to be told that this push was not deployed.
     assert ledger.apps(table="ledger") == {"flask-app"}
+    monkeypatch.setattr("deployer.steps.reconcile.time.time", lambda: NOW + 300)
     sweep()
     sweep()
+    assert [news["attributes"]["outcome"] for news in world.mails] == ["superseded"]
     assert ledger.apps(table="ledger") == set()
     deploy(push(2))
     assert ledger.apps(table="ledger") == {"flask-app"}

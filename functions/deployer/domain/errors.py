@@ -19,6 +19,7 @@ DeployError
      ├─ TagNotSeenError       ECR does not show yet that the tag points to what was pushed this moment
      ├─ MailLimitError        as many mails as SNS allows went out this second
      ├─ ScanPendingError      the scan of the image has not ended yet
+     ├─ NewerPushError        a newer push of the app is being deployed
      ├─ ContendedError        another execution changed the same thing at the same moment
      ├─ ThrottledError        AWS asked for fewer calls
      ├─ AwsUnavailableError   AWS did not answer, or answered that it cannot now
@@ -101,6 +102,10 @@ class MailLimitError(TransientError):
 
 class ScanPendingError(TransientError):
     """The scan of the image has not ended yet."""
+
+
+class NewerPushError(TransientError):
+    """A newer push of the app is being deployed, so the URL of this one may be dead in a moment."""
 
 
 class ContendedError(TransientError):

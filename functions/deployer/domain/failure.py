@@ -138,6 +138,7 @@ OTHERS = {
         "was aborted", "Somebody, or AWS, ended its execution before it was done.", passing=True
     ),
     "MailLimitError": Words("failed: too many mails at once", "Too much happened at once.", passing=True),
+    "NewerPushError": Words("failed: a newer push took too long", "Too much happened at once.", passing=True),
     "ContendedError": Words("failed: too many pushes at once", "Too much happened at once.", passing=True),
     "ThrottledError": Words("failed: AWS throttled the calls", "Too much happened at once.", passing=True),
     "AwsUnavailableError": Words(

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deployer.domain import overtaken
+from deployer.domain.deployment import Deployment
 from deployer.domain.failure import Failure
 from deployer.domain.push import Push
 from deployer.domain.text import discreet, printable, without_keys
@@ -152,6 +154,36 @@ def ended(push: Push, url: str, reason: str, deploy_command: str = "") -> Mail:
             "reason": reason,
         },
         attributes={"app": push.app, "outcome": "ended"},
+    )
+
+
+def not_deployed(push: Push, others: Sequence[Deployment], standing: Standing, deploy_command: str) -> Mail:
+    """Pushes that were not deployed, though nothing newer is live; `push` is the newest of them."""
+    were = "A push of {} was" if len(others) == 1 else f"{len(others)} pushes of {{}} were"
+    body = [
+        f"{were.format(push.app)} not deployed, and nothing newer is live:",
+        "",
+        *map(printable, overtaken.named(others, why=True)),
+        "",
+        _serving(standing),
+        f"To deploy what the tag {push.tag} points to now:",
+        "",
+        f"    {deploy_command}",
+    ]
+    return Mail(
+        subject=_subject(push.app, "was not deployed: its push was overtaken"),
+        text="\n".join(body) + "\n",
+        document={
+            "outcome": "superseded",
+            "app": push.app,
+            "tag": push.tag,
+            "digest": push.digest,
+            "deployment": push.deployment,
+            "pushes": [{"tag": each.tag, "digest": each.digest, "reason": each.reason} for each in others],
+            "serving": standing.url,
+            "deploy_command": deploy_command,
+        },
+        attributes={"app": push.app, "outcome": "superseded"},
     )
 
 

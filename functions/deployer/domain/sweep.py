@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from deployer.domain import preview
+from deployer.domain import overtaken, preview
 from deployer.domain.deployment import FAILED, RETRIED, SUPERSEDED, Current, Deployment, Ending, KnownTag
 from deployer.domain.push import Push
 from deployer.domain.task import Task, Verdict
@@ -52,6 +52,8 @@ class Facts:
     open: Sequence[Deployment] = ()
     # How the execution of an open deployment ended; those that go on are missing.
     endings: Mapping[str, Ending] = field(default_factory=dict)
+    # Pushes that were overtaken, and of which no mail spoke; the oldest first.
+    untold: Sequence[Deployment] = ()
     current: Current | None = None
     # For a preview: whether its tag is gone, looked at after `current`.
     tag_deleted: bool = False
@@ -125,6 +127,20 @@ class CloseDeployments:
 
 
 @dataclass(frozen=True)
+class ReportOvertaken:
+    """Mail that pushes were not deployed: what overtook them is not live, and no mail spoke of them."""
+
+    deployments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CloseOvertaken:
+    """No mail needs to speak of these: something newer is live."""
+
+    deployments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StopTask:
     """Stop a task of ours that no deployment owns."""
 
@@ -183,6 +199,8 @@ Act = (
     | SettleDeployment
     | RetryDeployment
     | CloseDeployments
+    | ReportOvertaken
+    | CloseOvertaken
     | StopTask
     | NotifyAgain
     | RestartApp
@@ -290,6 +308,20 @@ def _close_addresses(facts: Facts) -> Iterator[Act]:
         yield ForgetAddress()
 
 
+def _report_what_was_overtaken(facts: Facts) -> Iterator[Act]:
+    """Once nothing is on its way any more whose mail could speak of them, that of a lost event included."""
+    if facts.to_come or any(isinstance(act, DeployPush) for act in _deploy_what_was_missed(facts)):
+        return
+    ripe = [each for each in facts.untold if each.ended_at <= facts.now - EVENTS_TAKE]
+    news = {each.deployment for each in ripe if overtaken.is_news(each, facts.current, facts.tags or {})}
+    told = tuple(each.deployment for each in ripe if each.deployment in news)
+    over = tuple(each.deployment for each in ripe if each.deployment not in news)
+    if told:
+        yield ReportOvertaken(told)
+    if over:
+        yield CloseOvertaken(over)
+
+
 def _keeps_slot(facts: Facts) -> bool:
     """Whether the app has a slot, and needs it; a preview that is down has its time."""
     current = facts.current
@@ -303,7 +335,7 @@ def _free_slot(facts: Facts) -> Iterator[Act]:
 
 
 def _list_or_unlist(facts: Facts) -> Iterator[Act]:
-    anything = facts.current or facts.open or _keeps_slot(facts)
+    anything = facts.current or facts.open or facts.untold or _keeps_slot(facts)
     if anything and not facts.listed:
         yield ListApp()
     elif facts.listed and not anything:
@@ -372,6 +404,7 @@ RULES: tuple[Callable[[Facts], Iterator[Act]], ...] = (
     _restart_what_died,
     _close_addresses,
     _deploy_what_was_missed,
+    _report_what_was_overtaken,
     _free_slot,
     _list_or_unlist,
 )

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer import image_claim, outcomes
+from deployer import image_claim, outcomes, overtaken
 from deployer.aws import ecr, ledger
 from deployer.domain.errors import BadEventError, TagNotSeenError
 from deployer.domain.push import Push
@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if now != push.digest:
         _wait_for_ecr(push, now)
         reason = f"The tag points to {now} by now." if now else "The tag is gone."
-        outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
+        overtaken.supersede(push, reason=reason)
         return {"verdict": "superseded", "sequence": sequence}
     as_of = int((document.get("found") or {}).get("at", 0))
     instead_of = before.deployment if before else ""
@@ -62,6 +62,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return {"verdict": "duplicate", "sequence": sequence}
     if first := image_claim.dealt_with_by(push, before=before.deployment if before else "", asked=asked):
         reason = f"Another tag of an image that {first} deals with."
+        overtaken.note_further_tag(push)
         outcomes.settle(push, outcomes.SAME_IMAGE, None, reason=reason, same_as=first)
         return {"verdict": "same image", "sequence": sequence}
     ledger.note_in_order(table=table, push=push, sequence=sequence)

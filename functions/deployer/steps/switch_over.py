@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from deployer import address, outcomes, retired
+from deployer import address, outcomes, overtaken, retired
 from deployer.aws import apigateway, ec2, ecs, ledger, meeting
 from deployer.domain import endpoint, preview
 from deployer.domain.endpoint import Address
@@ -37,7 +37,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         address.lead(push.app)
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason="Portcall: superseded")
         reason = f"Another deployment, {seen.deployment}, took the place." if seen else "The app has ended."
-        outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
+        if "restart" in event:
+            outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
+        else:
+            overtaken.supersede(push, reason=reason, **outcomes.so_far(event))
         return {"verdict": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
     if seen is None or seen.deployment != push.deployment:
         # It answered, and may have died since: the one before is not given up for that.

@@ -3,7 +3,8 @@
 `app#<app>` / `current`                       the deployment that serves; stays
 `app#<app>` / `order`                         the numbers: how many, the last with its tag and its deployment,
                                               the last app's; `open`: what the sweep has yet to see told;
-                                              stays, and is `listed` while there is anything of the app
+                                              `untold`: what was overtaken, and no mail spoke of; stays, and
+                                              is `listed` while there is anything of the app
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
 `app#<app>` / `tag#<tag>`                     the `digest` to which the tag pointed `as_of`, and which
                                               `deployment` deals with that; kept for 90 days
@@ -24,8 +25,8 @@ The sparse index `listing` has what is `listed`: `apps` are the apps.
 
 A deployment begins with `tag`, `digest`, `execution`, `sequence`, `began_at` and, if it is one, `restart` (of
 which deployment, and why). Its end adds `outcome`, `ended_at`, `phases` (name -> seconds) and, as far as it
-came, `revision`, `task`, `url`, `reason`, `error`, `verdict`, `hint` and the end of the `log`. `same_as` is, for
-another tag of an image, the deployment whose outcome counts for it, too. `told_at` says that it was mailed,
+came, `revision`, `task`, `url`, `reason`, `error`, `verdict`, `hint` and the end of the `log`. `same_as` is, of
+another tag of an image, the deployment whose outcome counts for it too. `told_at` says that it was mailed,
 `given_up_at` that it can no longer become the current one. Times are in UNIX seconds.
 """
 
@@ -67,6 +68,9 @@ from deployer.aws.ledger.sweep_lock import Sweep as Sweep
 from deployer.aws.ledger.sweep_lock import begin_sweep as begin_sweep
 from deployer.aws.ledger.sweep_lock import end_sweep as end_sweep
 from deployer.aws.ledger.sweep_lock import note_sweep as note_sweep
+from deployer.aws.ledger.untold_pushes import close_untold as close_untold
+from deployer.aws.ledger.untold_pushes import note_untold as note_untold
+from deployer.aws.ledger.untold_pushes import untold as untold
 from deployer.domain.deployment import Current as Current
 from deployer.domain.deployment import Deployment as Deployment
 from deployer.domain.deployment import KnownTag as KnownTag

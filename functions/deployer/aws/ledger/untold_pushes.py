@@ -1,0 +1,39 @@
+"""Amazon DynamoDB: an app's pushes that were overtaken, and of which no mail spoke so far."""
+
+from collections.abc import Sequence
+
+from deployer.aws import ledger_keys as keys
+from deployer.aws.client import client, errors_as_ours
+from deployer.aws.items import wire
+from deployer.aws.ledger.calls import get
+from deployer.aws.ledger.deployment_records import known
+from deployer.domain.deployment import Deployment
+from deployer.domain.push import Push
+
+
+def note_untold(*, table: str, push: Push) -> None:
+    """Note that a mail is to speak of a push, whose outcome follows."""
+    _change(table, push.app, "ADD", {keys.name_of_push(push)})
+
+
+def untold(*, table: str, app: str) -> list[Deployment]:
+    """The pushes of which a mail is to speak, as far as they have an outcome; the oldest first."""
+    names = sorted(get(table, keys.order(app)).get("untold", set()))
+    items = [get(table, keys.deployment(app, name)) for name in names]
+    return [each for each in (known(item) for item in items if item) if each.outcome]
+
+
+def close_untold(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
+    """A mail spoke of these, or none needs to."""
+    if deployments:
+        _change(table, app, "DELETE", {keys.name_of(each.time, each.deployment) for each in deployments})
+
+
+def _change(table: str, app: str, change: str, names: set[str]) -> None:
+    with errors_as_ours():
+        client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(keys.order(app)),
+            UpdateExpression=f"{change} untold :these",
+            ExpressionAttributeValues=wire({":these": names}),
+        )

@@ -1,0 +1,69 @@
+"""Pushes that were overtaken before they were live: which mail speaks of them, and in which words."""
+
+from collections.abc import Mapping, Sequence
+
+from deployer.domain.deployment import SAME_IMAGE, SUPERSEDED, Current, Deployment, KnownTag
+from deployer.domain.push import Push
+
+NAMED = 10
+
+
+def told_with(untold: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:
+    """Those of which the mail about a push with this number speaks; the newest first.
+
+    What was overtaken by a still newer push is left to the mail about that.
+    """
+    return [
+        each
+        for each in reversed(untold)
+        if each.digest != push.digest and (each.outcome == SAME_IMAGE or _was_overtaken(each, push, sequence))
+    ]
+
+
+def _was_overtaken(each: Deployment, push: Push, sequence: int) -> bool:
+    # The tag itself tells the order of its pushes.
+    return each.outcome == SUPERSEDED and (each.sequence < sequence or each.tag == push.tag)
+
+
+def give_way(open_ones: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:
+    """The pushes under way that cannot go live any more, once the push with this number is live."""
+    return [
+        each
+        for each in reversed(open_ones)
+        if each.to_come and not each.restart and each.digest != push.digest and 0 < each.sequence < sequence
+    ]
+
+
+def is_news(each: Deployment, current: Current | None, tags: Mapping[str, KnownTag]) -> bool:
+    """Whether somebody has to hear of a push of which no mail spoke: nothing newer is live."""
+    if each.outcome != SUPERSEDED:
+        return False
+    if current is None:
+        return True
+    points_to = tags.get(each.tag)
+    leads_to_what_is_live = points_to is not None and points_to.digest == current.digest
+    return not (current.sequence > each.sequence or current.digest == each.digest or leads_to_what_is_live)
+
+
+def note(others: Sequence[Deployment]) -> list[str]:
+    """What the mail about the push that overtook them says; `others` are from `told_with` and `give_way`."""
+    noted = [each for each in others if each.outcome == SAME_IMAGE]
+    overtaken = [each for each in others if each not in noted]
+    said = []
+    if len(overtaken) == 1:
+        said.append("It overtook an earlier push, which is not deployed:")
+    elif overtaken:
+        said.append(f"It overtook {len(overtaken)} earlier pushes, which are not deployed:")
+    said += named(overtaken)
+    if noted:
+        said.append("Meanwhile an image from before was pushed under another tag, which deploys nothing:")
+    return said + named(noted)
+
+
+def named(pushes: Sequence[Deployment], *, why: bool = False) -> list[str]:
+    """A line for each push, but not for too many; on request with the reason."""
+    lines = [
+        f"    {each.tag} ({each.digest}), pushed at {each.time}" + (f": {each.reason}" if why else "")
+        for each in pushes[:NAMED]
+    ]
+    return lines + ([f"    and {len(pushes) - NAMED} more"] if len(pushes) > NAMED else [])

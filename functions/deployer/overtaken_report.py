@@ -1,0 +1,35 @@
+"""The mail about pushes that were overtaken by what is not live either, where no other mail spoke of them."""
+
+from deployer import mail_limit, overtaken
+from deployer.aws import ecs
+from deployer.domain import mail
+from deployer.domain.errors import PermanentError
+from deployer.domain.push import Push
+from deployer.domain.sweep import Facts
+from deployer.domain.task import Verdict
+from deployer.settings import settings
+
+
+def send(facts: Facts, names: tuple[str, ...]) -> None:
+    """Mail that these pushes were not deployed, though nothing newer is live."""
+    config = settings()
+    others = [each for each in reversed(facts.untold) if each.deployment in names]
+    newest = others[0]
+    push = Push(newest.deployment, newest.time, facts.app, newest.tag, newest.digest)
+    news = mail.not_deployed(push, others, _standing(facts), config.deploy_command(push))
+    mail_limit.publish(push, news)
+    overtaken.close(push, others)
+
+
+def _standing(facts: Facts) -> mail.Standing:
+    current = facts.current
+    if current is None or current.halted or current.healing:
+        return mail.Standing("")
+    if facts.tasks is None or current.task not in facts.tasks:
+        try:
+            task = ecs.describe_task(cluster=settings().cluster, task=current.task)
+        except PermanentError:
+            return mail.Standing("")
+        if task is None or task.verdict is Verdict.STOPPED:
+            return mail.Standing("")
+    return mail.Standing(current.url)
