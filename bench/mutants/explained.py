@@ -66,4 +66,13 @@ EXPLAINED = (
         )
         for length in (39, 41)
     ),
+    *(
+        Explained(
+            "deployer.steps.admit_push",
+            '- return {"verdict": "duplicate", "sequence": 0}\n'
+            f'+ return {{"verdict": "duplicate", "sequence": {number}}}',
+            "Nobody reads the number of a push that another execution has.",
+        )
+        for number in (1, -1)
+    ),
 )

@@ -1,0 +1,173 @@
+"""The sweep's acts one by one, and its limits to the second."""
+
+from types import SimpleNamespace
+
+import pytest
+from deployer import failing, sweep_acts
+from deployer.aws import ledger, step_functions
+from deployer.domain.deployment import Deployment, Ending
+from deployer.domain.errors import MailLimitError
+from deployer.domain.push import Push
+from deployer.domain.sweep import DeployPush, Facts, RetryDeployment, SettleDeployment
+from deployer.steps import reconcile
+
+from tests.conftest import LambdaContext
+from tests.workflow.conftest import ARN
+
+NOW = 1_800_000_000
+APP = "flask-app"
+
+
+def known():
+    return {each.deployment: each for each in ledger.deployments(table="ledger", app=APP)}
+
+
+@pytest.fixture
+def slept(monkeypatch):
+    """How long the acts sleep, by a clock that stands still."""
+    seconds = []
+    monkeypatch.setattr(sweep_acts, "time", SimpleNamespace(time=lambda: NOW, sleep=seconds.append))
+    return seconds
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What the acts start: documents; of one name once."""
+    documents = {}
+
+    def start(*, machine, name, document):
+        return documents.setdefault(name, document) is document
+
+    monkeypatch.setattr(step_functions, "start_execution", start)
+    return documents
+
+
+def deployment(push, number=2, **facts):
+    document = push(number)
+    at = {"time": document["time"], "tag": "latest", "digest": document["detail"]["image-digest"]}
+    return Deployment(f"push-{number}", **at | {"execution": "arn", "sequence": 2**60} | facts)
+
+
+def settle(open_one, ending):
+    facts = Facts(app=APP, now=NOW, open=[open_one], endings={open_one.deployment: ending})
+    return sweep_acts.carry_out(SettleDeployment(open_one.deployment), facts)
+
+
+@pytest.mark.parametrize(("ago", "waits"), [(10, 0), (3, 0), (1, 2), (-60, 3)])
+def test_a_step_that_goes_on_after_an_abort_is_given_three_seconds(deploy, world, push, slept, ago, waits):
+    deploy(push(1))
+    assert settle(deployment(push), Ending("ABORTED", at=NOW - ago)) == "ended push-2"
+    assert slept == [waits]
+
+
+def test_a_mail_that_has_to_wait_for_its_turn_is_tried_for_four_seconds(
+    deploy, world, push, slept, monkeypatch
+):
+    deploy(push(1))
+    tries, limit = [], [4]
+
+    def end(document, **_):
+        tries.append(document)
+        if len(tries) <= limit[0]:
+            raise MailLimitError("As many mails as SNS allows went out this second.")
+
+    monkeypatch.setattr(failing, "end", end)
+    settle(deployment(push), Ending("ABORTED"))
+    assert (len(tries), slept) == (5, [0, 1, 1, 1, 1])
+    tries.clear()
+    limit[0] = 5
+    with pytest.raises(MailLimitError):
+        settle(deployment(push), Ending("ABORTED"))
+    assert len(tries) == 5
+
+
+def test_an_abort_is_told_with_how_it_ended_and_a_failure_with_its_own_reason(
+    deploy, world, push, slept, monkeypatch
+):
+    deploy(push(1))
+    said = []
+    monkeypatch.setattr(failing, "end", lambda document, **how: said.append((how["error"], how["message"])))
+    settle(deployment(push), Ending("ABORTED"))
+    settle(deployment(push), Ending("ABORTED", cause="Somebody clicked."))
+    settle(deployment(push, outcome="failed", error="NoAnswerError", reason="It is silent."), Ending("FAILED"))
+    began = "Its execution ended before the deployment was done: "
+    assert said == [
+        ("AbortedError", f"{began}ABORTED"),
+        ("AbortedError", f"{began}ABORTED, Somebody clicked."),
+        ("NoAnswerError", "It is silent."),
+    ]
+
+
+def test_what_was_overtaken_is_told_to_nobody_and_keeps_an_outcome_that_it_has(deploy, world, push, slept):
+    deploy(push(3))
+    settle(deployment(push, 1, sequence=1), Ending("ABORTED"))
+    settle(deployment(push, 2, sequence=1, outcome="deployed", reason="It was live."), Ending("ABORTED"))
+    assert (known()["push-1"].outcome, known()["push-1"].reason) == (
+        "superseded",
+        "Another deployment took the place.",
+    )
+    assert (known()["push-2"].outcome, known()["push-2"].reason) == ("deployed", "It was live.")
+    assert len(world.mails) == 1
+
+
+def test_a_further_attempt_is_numbered_and_named_after_the_first_push(world, push, started):
+    first = deployment(push, outcome="retried")
+    second = Deployment(
+        **vars(first) | {"deployment": "retry-2-push-2", "retry": {"of": "push-2", "attempt": 2}}
+    )
+    for failed in (first, second):
+        facts = Facts(app=APP, now=NOW, open=[failed])
+        assert sweep_acts.carry_out(RetryDeployment(failed.deployment), facts) == "tried push-2 again"
+    assert {name: document["retry"] for name, document in started.items()} == {
+        "retry-2-push-2": {"of": "push-2", "attempt": 2},
+        "retry-3-push-2": {"of": "retry-2-push-2", "attempt": 3},
+    }
+    assert [each["time"] for each in started.values()] == [first.time] * 2
+    assert known()["push-2"].told_at
+
+
+def test_a_lost_push_is_deployed_once_and_only_while_its_tag_points_to_it(world, push, started):
+    found = Push("sweep-1", "2026-11-20T09:15:01Z", APP, "latest", f"sha256:{1:064x}")
+    facts = Facts(app=APP, now=NOW, listed_at=NOW - 5)
+    world.tags[APP, "latest"] = f"sha256:{2:064x}"
+    assert sweep_acts.carry_out(DeployPush(found), facts) == ""
+    assert started == {}
+    world.tags[APP, "latest"] = found.digest
+    assert sweep_acts.carry_out(DeployPush(found), facts) == "deployed latest, whose event was lost"
+    assert started["sweep-1"]["found"] == {"at": NOW - 5}
+    assert sweep_acts.carry_out(DeployPush(found), facts) == ""
+
+
+def sweep_at(monkeypatch, now):
+    monkeypatch.setattr(reconcile, "time", SimpleNamespace(time=lambda: now, monotonic=lambda: 0.0))
+    return reconcile.handler({"id": "sweep"}, LambdaContext())
+
+
+def test_a_sweep_that_died_keeps_the_next_from_working_for_four_minutes(world, monkeypatch):
+    begun = {"table": "ledger", "sweep": "dead", "watching": ""}
+    ledger.begin_sweep(**begun, now=NOW, until=NOW + reconcile.TAKES_AT_MOST)
+    assert sweep_at(monkeypatch, NOW + 239) == {"skipped": "another sweep is at it"}
+    assert sweep_at(monkeypatch, NOW + 240) == {}
+
+
+def test_the_time_that_a_sweep_has_is_that_of_its_function(world, monkeypatch):
+    """One that dies with its function makes room at that moment."""
+    monkeypatch.setattr(ledger, "end_sweep", lambda **_: None)
+    assert sweep_at(monkeypatch, NOW) == {}
+    assert sweep_at(monkeypatch, NOW + 239) == {"skipped": "another sweep is at it"}
+    assert sweep_at(monkeypatch, NOW + 240) == {}
+
+
+@pytest.mark.parametrize(("seconds", "apps"), [(90, ["a", "b", "c"]), (91, ["a", "b"])])
+def test_apps_are_begun_for_three_minutes(world, monkeypatch, seconds, apps):
+    clock = [0.0]
+    monkeypatch.setattr(reconcile, "time", SimpleNamespace(time=lambda: NOW, monotonic=lambda: clock[0]))
+    for name in ("a", "b", "c"):
+        world.started[name] = f"{ARN}{name}"
+        world.apps[f"{ARN}{name}"] = name
+
+    def take_long():
+        clock[0] += seconds
+
+    world.faults["stop_task"] = [take_long] * 3
+    assert list(reconcile.handler({"id": "sweep"}, LambdaContext())) == apps
