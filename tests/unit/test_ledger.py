@@ -473,7 +473,7 @@ def test_a_slot_that_is_given_back_may_be_taken():
     take("other", lasting=1)
     assert ledger.free_slot(table="ledger", app="shop:pr-1", noted=0, seen=None)
     assert take("shop:pr-2") == {}
-    ledger.free_slot(table="ledger", app="other")
+    assert ledger.free_slot(table="ledger", app="other", noted=0, seen=None)
     assert take("more", lasting=1) == {}
     assert ledger.slots(table="ledger") == {"shop:pr-2", "more"}
 
