@@ -7,7 +7,7 @@ from tests.explorer.game import Game, Setting, play, stage
 
 BEGIN = ["AdmitPush", "WasAdmitted", "ReadImage", "IsAnApp", "RegisterTaskDefinition", "IsStillWanted"]
 RUN = ["RunTask", "WaitForRunning", "ResolvePublicIp", "CheckHealth"]
-SWITCH = ["SwitchOver", "IsCurrent"]
+SWITCH = ["HasAnswered", "SwitchOver", "IsCurrent"]
 MOVE = ["CheckAddress", "StopPrevious"]
 GOOD = [*BEGIN, *RUN, *SWITCH, "PublishUrl", "Deployed"]
 STABLE = [*BEGIN, *RUN, *SWITCH, *MOVE, "PublishUrl", "Deployed"]
