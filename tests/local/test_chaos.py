@@ -121,7 +121,9 @@ class Chaos:
 
     def world(self, app: str, items: dict[str, dict[str, Any]]) -> World:
         """What there is of an app, as the promises read it."""
-        deployments = [_deployment(item) for name, item in items.items() if name.startswith("deployment#")]
+        deployments = [
+            _deployment(item) for name, item in items.items() if name.startswith(ledger_keys.DEPLOYMENT)
+        ]
         current = {app: _current(items["current"])} if "current" in items else {}
         tasks = {each.task: each for each in deployments if each.task}
         good = {push.digest: push.good for push in self.pushed[app]}
@@ -150,7 +152,7 @@ class Chaos:
 
 
 def _deployment(item: dict[str, Any]) -> Deployment:
-    _, at, name = item["sk"].split("#", 2)
+    at, name = ledger_keys.time_and_deployment(item["sk"])
     facts = {each.name: item[each.name] for each in fields(Deployment) if each.name in item}
     return Deployment(**{**facts, "deployment": name, "time": at})
 
