@@ -45,6 +45,8 @@ class Mailed:
     pushes: int = 0
     reason: str = ""
     tag_was_there: bool = True
+    # It says that the version has stopped since it took over.
+    says_stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,17 +153,25 @@ def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
             told.setdefault(first_attempt(mail.deployment), []).append(mail.outcome)
     for app, each in _all(world):
         if each.outcome == RETRIED:
+            if each.restart:
+                # That AWS refuses a restart is mailed the first time: its app is down.
+                told.pop(each.deployment, [])
             continue
         mails = told.pop(first_attempt(each.deployment), [])
         expected = [each.outcome] if each.outcome in (DEPLOYED, FAILED, "ended") else []
         current = world.current.get(app)
-        # What another one has replaced before it could be told is no news.
-        is_old_news = each.outcome == DEPLOYED and not (current and current.deployment == each.deployment)
+        # What another one has replaced before it could be told is no news. Nor is a restart that has stopped: the
+        # next one tells, or the mail that gives the app up, or whoever stopped it by hand knows.
+        serves = current and current.deployment == each.deployment and not (each.restart and current.stopped)
+        is_old_news = each.outcome == DEPLOYED and not serves
         # The first of an hour is told.
         is_refusal = each.error in limits.REFUSALS
         # That a push was overtaken may be told where no mail spoke of what overtook it.
         is_overtaken = each.outcome == SUPERSEDED and mails == [SUPERSEDED]
-        if mails != expected and not is_overtaken and not (mails == [] and (is_old_news or is_refusal)):
+        # That it has ended is no news of an app that is there again.
+        is_back = each.outcome == "ended" and current is not None
+        is_no_news = mails == [] and (is_old_news or is_refusal or is_back)
+        if mails != expected and not is_overtaken and not is_no_news:
             yield f"{each.deployment} is {each.outcome}, its mails say {mails}"
     for deployment, mails in told.items():
         yield f"{deployment} is not known, its mails say {mails}"
@@ -278,7 +288,8 @@ def what_is_called_live_answered(world: World) -> Iterator[str]:
 def nothing_is_called_live_that_has_stopped(world: World) -> Iterator[str]:
     for mail in world.mails:
         of_this = mail.serving and mail.serving.deployment == mail.deployment
-        if mail.outcome == DEPLOYED and of_this and mail.serving and mail.serving.target == NOWHERE:
+        called_live = mail.outcome == DEPLOYED and not mail.says_stopped
+        if called_live and of_this and mail.serving and mail.serving.target == NOWHERE:
             yield f"{mail.deployment} was called live after the stop of its task was known"
 
 

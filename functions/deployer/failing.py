@@ -4,10 +4,10 @@ import dataclasses
 import time
 from typing import Any
 
-from deployer import further_tags, mail_limit, outcomes, overtaken, slots
+from deployer import further_tags, mail_limit, naming, outcomes, overtaken, slots, took_over
 from deployer.aws import ecs, ledger, logs
 from deployer.domain import failure, limits, mail, task_definition, timing
-from deployer.domain.errors import AccessDeniedError, PermanentError
+from deployer.domain.errors import AccessDeniedError, AwsRefusedError, PermanentError
 from deployer.domain.push import Push
 from deployer.domain.task import Task, Verdict
 from deployer.domain.text import printable
@@ -24,15 +24,17 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     """Settle the deployment whose workflow had come as far as its `document`; return why it failed.
 
     `error` and `message` are what the workflow caught, `until` when, in UNIX seconds. Where the deployment
-    has become the current one nothing is undone: it is live, and the mail says so. What is refused here is
+    has become the current one nothing is undone, and the mail says what became of it. What is refused here is
     told in the mail.
     """
     config = settings()
-    push = Push.from_event(document, by_tag=config.by_tag)
+    push = _push(document, config)
     notes: list[str] = []
     current = _current(document, config, push, notes)
-    if current and current.deployment == push.deployment:
-        return _live_after_all(document, config, push, current, error, message)
+    if current and current.runs(push.deployment):
+        note = f"What comes after it took over failed: {message}"
+        took_over.settle(document, push, current, note=note)
+        return failure.Failure(error, "took over", note, "")
     task = _stop(document, config, push, notes)
     described, wrote = _last_words(config, push, task, notes)
     image = document.get("image") or {}
@@ -53,11 +55,12 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     attempt = _attempt(document)
     if attempt > 1:
         notes.append(f"It was tried {attempt} times, since {push.time}.")
-    restart = document.get("restart")
+    restart = document.get("restart") or {}
+    refused = bool(restart) and why.passing and why.error != "AbortedError"
     if restart:
+        next_try = _next_try(current, described, refused)
         notes.append(
-            f"{push.app} had stopped ({restart['reason']}), and this was to start it again. "
-            "That is tried once more within minutes, three times at the most."
+            f"{push.app} had stopped ({restart['reason']}), and this was to start it again. {next_try}"
         )
     document = document | {"task": {"arn": task} | (document.get("task") or {})}
     where = _context(document, config, push, task, until)
@@ -67,23 +70,29 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     if refusal:
         notes.append(limits.FIRST_OF_THE_HOUR)
     news = mail.failed(push, why, _standing(document, config, current, notes), notes, log, where)
-    facts = {
+    facts: dict[str, Any] = {
         "reason": printable(why.reason),
         "error": why.error,
         "verdict": why.verdict,
         "hint": why.hint,
         "log": log,
     }
+    if restart:
+        # One that AWS did not even begin has not been claimed.
+        facts["restart"] = restart
 
     def publish() -> None:
-        mail_limit.publish(push, news, refusal=refusal)
+        # However often AWS's side fails a restart, people hear of it once.
+        if not (refused and restart.get("refusals")):
+            mail_limit.publish(push, news, refusal=refusal)
         overtaken.close(push, others)
 
+    outcome = outcomes.RETRIED if refused else outcomes.FAILED
     try:
-        outcomes.settle(push, outcomes.FAILED, publish, **facts, **outcomes.so_far(document, until))
-    except AccessDeniedError as refused:
+        outcomes.settle(push, outcome, publish, **facts, **outcomes.so_far(document, until))
+    except AccessDeniedError as denied:
         # Without the ledger the mail may come twice, which is better than never.
-        logger.error("The outcome could not be written down", extra={"reason": str(refused)})
+        logger.error("The outcome could not be written down", extra={"reason": str(denied)})
         publish()
     if current is None:
         slots.free(push.app, but=push.deployment)
@@ -95,6 +104,25 @@ def _told_with(document: dict[str, Any], push: Push) -> list[ledger.Deployment]:
     if "restart" in document:
         return []
     return overtaken.told_with(push, (document.get("admission") or {}).get("sequence", 0))
+
+
+def _push(document: dict[str, Any], config: Settings) -> Push:
+    try:
+        return naming.named(document)
+    except (AwsRefusedError, AccessDeniedError):
+        # It is to be told all the same.
+        return Push.from_event(document, by_tag=config.by_tag)
+
+
+def _next_try(current: ledger.Current | None, task: Task | None, refused: bool) -> str:
+    """What comes after a restart that failed."""
+    if current and current.halted:
+        return f"That is not tried again: {current.halted}"
+    if task and task.stopped_by_hand:
+        return "That is not tried again, since its task was stopped by hand."
+    if refused:
+        return "That is tried again every few minutes until AWS can; then another mail follows."
+    return "That is tried once more within minutes, three times at the most."
 
 
 def _attempt(document: dict[str, Any]) -> int:
@@ -125,27 +153,6 @@ def _is_tried_again(
         return False
     logger.warning("Failed on AWS's side", extra={"app": push.app, "reason": why.reason})
     return True
-
-
-def _live_after_all(
-    document: dict[str, Any], config: Settings, push: Push, current: ledger.Current, error: str, message: str
-) -> failure.Failure:
-    note = f"It is live, but what comes after failed: {message}"
-    where = _context(document, config, push, current.task)
-    # Only CheckAddress has seen that the address that stays leads to it.
-    url = current.url if "address" in document or not current.address else current.direct_url
-    restart = document.get("restart")
-    if restart:
-        news = mail.live_again(push, url, restart["reason"], [note], where)
-    else:
-        news = mail.live(push, url, current.previous, [note], where)
-    facts = outcomes.so_far(document) | {"task": current.task, "revision": current.revision}
-
-    def publish() -> None:
-        mail_limit.publish(push, news)
-
-    outcomes.settle(push, outcomes.DEPLOYED, publish, url=url, note=note, **facts)
-    return failure.Failure(error, "is live", note, "")
 
 
 def _current(document: dict[str, Any], config: Settings, push: Push, notes: list[str]) -> ledger.Current | None:

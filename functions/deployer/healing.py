@@ -2,33 +2,49 @@
 
 import dataclasses
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from deployer import mail_limit, mailing
 from deployer.aws import ledger, logs, step_functions
 from deployer.domain import mail, task_definition
-from deployer.domain.errors import PermanentError
+from deployer.domain.errors import DeployError, PermanentError, TransientError
 from deployer.domain.push import Push
 from deployer.domain.task import Task
 from deployer.observe import count, logger
 from deployer.settings import settings, watch
 
+WhenNotBegun = Callable[[dict[str, Any], DeployError], object] | None
 CRASHES = 3
 WITHIN = 600
 TELLS_WITHIN = 60
 BY_HAND = "It was stopped by hand."
+NOT_WATCHED = "Its repository is not watched any more (RepositoryName, RepositoryPattern)."
 
 
-def heal(*, app: str, current: ledger.Current, task: Task | None, stop: str) -> str:
+def heal(
+    *,
+    app: str,
+    current: ledger.Current,
+    task: Task | None,
+    stop: str,
+    refused: bool = False,
+    when_not_begun: WhenNotBegun = None,
+) -> str:
     """Deal with the stop of the app's current task, or of a restart of it, and say how.
 
     `task` is what ECS still knows of the one that stopped. `stop` is its ARN, with `#<number>` where the same
-    stop is dealt with once more. Returns `restarted`, `halted`, or `known` if this stop has been dealt with.
-    The ledger is written first: whoever comes second changes nothing.
+    stop is dealt with once more, since a restart failed; `refused` says that it did on AWS's side.
+    Returns `restarted`, `halted`, or `known` if this stop has been dealt with. The ledger is written first:
+    whoever comes second changes nothing, and begins the very restart that is noted, should it not have begun.
+    If that is refused, `when_not_begun` is called with what the workflow was to start with, and the error.
     """
     if current.halted:
         return tell_again(app, current)
-    if current.healing == stop:
+    if stop == current.healing:
+        return _begin(app, current, when_not_begun)
+    if stop in current.counted:
         return "known"
     now = int(time.time())
     if task and task.stopped_by_hand:
@@ -38,26 +54,46 @@ def heal(*, app: str, current: ledger.Current, task: Task | None, stop: str) -> 
     # A stop that is dealt with once more has been counted.
     if task and task.crashed and "#" not in stop:
         crashes.append(now)
-    reason = task.why_stopped() if task else "The task was gone, and nobody knows why"
-    new = dataclasses.replace(current, healing=stop, reason=reason, crashes=crashes)
-    if len(crashes) >= CRASHES or current.attempts >= CRASHES:
-        halted = f"{current.attempts} restarts in a row came to nothing."
-        if len(crashes) >= CRASHES:
-            halted = f"It crashed {len(crashes)} times within ten minutes."
+    new = dataclasses.replace(
+        current,
+        healing=stop,
+        restarted_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        reason=task.why_stopped() if task else "The task was gone, and nobody knows why",
+        counted=[*current.counted, *([] if "#" in stop else [stop])],
+        crashes=crashes,
+        attempts=current.attempts + 1,
+        refusals=current.refusals + refused,
+    )
+    halted = _why_given_up(app, new, came_to_nothing=current.attempts - new.refusals)
+    if halted:
         halt = dataclasses.replace(new, halted=halted, halted_at=now)
         if not _change(app, halt, current):
             return "known"
         _tell_that_it_is_given_up(app, dataclasses.replace(halt, version=current.version + 1))
         return "halted"
-    if not _change(app, dataclasses.replace(new, attempts=current.attempts + 1), current):
-        return "known"
-    _restart(app, current, stop, reason)
-    return "restarted"
+    return _begin(app, new, when_not_begun) if _change(app, new, current) else "known"
+
+
+def _why_given_up(app: str, current: ledger.Current, *, came_to_nothing: int) -> str:
+    """Why an app is not started again, '' if it is."""
+    if len(current.crashes) >= CRASHES:
+        return f"It crashed {len(current.crashes)} times within ten minutes."
+    if came_to_nothing >= CRASHES:
+        return f"{came_to_nothing} restarts in a row came to nothing."
+    if not watch().watches(app.partition(":")[0]):
+        return NOT_WATCHED
+    return ""
 
 
 def is_latest_restart(current: ledger.Current, started_by: str) -> bool:
     """Whether a task was started to make up for the last stop; others have been dealt with."""
     return bool(current.healing) and started_by == _name(current.healing)
+
+
+def latest_restart(app: str, current: ledger.Current) -> ledger.Deployment | None:
+    """The restart that makes up for the last stop; None if it has not begun."""
+    name = _name(current.healing)
+    return ledger.deployment(table=settings().ledger, app=app, time=current.restarted_at, name=name)
 
 
 def tell_again(app: str, current: ledger.Current) -> str:
@@ -77,6 +113,7 @@ def _tell_that_it_is_given_up(app: str, current: ledger.Current) -> None:
     except PermanentError:
         log = []
     verdict = "it keeps crashing" if len(current.crashes) >= CRASHES else "it could not be started again"
+    not_watched = current.halted == NOT_WATCHED
     push = Push(current.deployment, current.since, app, current.tag, current.digest)
     context = mail.Context(
         current.revision,
@@ -87,7 +124,9 @@ def _tell_that_it_is_given_up(app: str, current: ledger.Current) -> None:
         phases=[],
         deploy_command=config.deploy_command(push),
     )
-    news = mail.given_up(push, verdict, current.reason, current.halted, log, context)
+    advice = mail.WATCH_IT if not_watched else mail.FIX_IT
+    verdict = "its repository is not watched" if not_watched else verdict
+    news = mail.given_up(push, verdict, current.reason, current.halted, log, context, advice=advice)
     mail_limit.publish(push, news)
     told = dataclasses.replace(current, told_at=int(time.time()))
     mailing.stubbornly(lambda: _change(app, told, current))
@@ -104,18 +143,40 @@ def _name(stop: str) -> str:
     return f"restart-{stop.rpartition('/')[2].replace('#', '-')}"
 
 
-def _restart(app: str, current: ledger.Current, stop: str, reason: str) -> None:
-    """Start the workflow for the same revision."""
-    name = _name(stop)
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    push = Push(name, now, app, current.tag, current.digest)
+def _begin(app: str, current: ledger.Current, when_not_begun: WhenNotBegun) -> str:
+    """Start the workflow for the same revision, if it has not begun; of one name it starts once."""
+    if latest_restart(app, current):
+        return "known"
+    document = _document(app, current)
+    try:
+        try:
+            started = _start(document)
+        except TransientError:
+            # Its answer may be lost: the same start again is the same execution.
+            started = _start(document)
+    except DeployError as error:
+        if when_not_begun:
+            when_not_begun(document, error)
+        raise
+    if not started:
+        return "known"
+    count("Restarted")
+    logger.warning("Restarting an app", extra={"app": app, "task": current.healing, "reason": current.reason})
+    return "restarted"
+
+
+def _start(document: dict[str, Any]) -> bool:
+    return step_functions.start_execution(machine=watch().state_machine, name=document["id"], document=document)
+
+
+def _document(app: str, current: ledger.Current) -> dict[str, Any]:
+    """What the workflow is started with: the same, whoever starts it."""
+    push = Push(_name(current.healing), current.restarted_at, app, current.tag, current.digest)
     restart = {
         "deployment": current.deployment,
         "sequence": current.sequence,
         "revision": current.revision,
-        "reason": reason,
+        "reason": current.reason,
+        "refusals": current.refusals,
     }
-    document = push.event() | {"restart": restart, "image": current.image}
-    step_functions.start_execution(machine=watch().state_machine, name=name, document=document)
-    count("Restarted")
-    logger.warning("Restarting an app", extra={"app": app, "task": stop, "reason": reason})
+    return push.event() | {"restart": restart, "image": current.image}

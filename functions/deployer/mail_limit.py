@@ -1,6 +1,7 @@
 """Publishes mails, of each repository as many an hour as a team never needs."""
 
 import time
+from collections.abc import Callable
 
 from deployer import mailing
 from deployer.aws import ledger, sns
@@ -11,11 +12,12 @@ from deployer.observe import logger
 from deployer.settings import settings
 
 
-def publish(push: Push, news: Mail, *, refusal: str = "") -> None:
+def publish(push: Push, news: Mail | Callable[[], Mail | None], *, refusal: str = "") -> None:
     """Publish a mail about a push, or hold it back; in place of the first that is, one says so.
 
-    `refusal` names the limit for which the push was refused, '' for all other news: only a repository's first
-    in an hour is mailed. Raises MailLimitError if it has to wait for its turn.
+    What may change at any moment is looked at last: `news` is then a function that gives the mail, or None
+    where there is nothing to tell any more. `refusal` names the limit for which the push was refused, '' for
+    all other news: only a repository's first in an hour is mailed. Raises MailLimitError if it has to wait.
     """
     config, now = settings(), time.time()
     hour = limits.hour(now)
@@ -32,4 +34,6 @@ def publish(push: Push, news: Mail, *, refusal: str = "") -> None:
             return
         news = mail.held_back(push, limits.MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
     mailing.await_turn()
-    sns.publish(topic=config.topic, news=news)
+    latest = news() if callable(news) else news
+    if latest:
+        sns.publish(topic=config.topic, news=latest)

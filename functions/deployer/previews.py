@@ -1,18 +1,19 @@
 """Apps that are not for ever: a preview ends with its tag, or when its time is up."""
 
 import dataclasses
+import time
 
 from deployer import address, mail_limit, outcomes, slots
 from deployer.aws import ecs, ledger
 from deployer.domain import mail
 from deployer.domain.push import Push
-from deployer.domain.sweep import TAG_DELETED
+from deployer.domain.sweep import REPLACED, TAG_DELETED
 from deployer.observe import logger
 from deployer.settings import settings
 
 
 def end(*, app: str, current: ledger.Current, reason: str) -> bool:
-    """Stop an app for good and tell why; False if something newer has come in its place meanwhile.
+    """Stop an app for good and tell why; False if somebody else has done so, or something newer has come.
 
     Whatever it dies of half-way, the next sweep takes it up again. The app's slot is free afterwards.
     """
@@ -27,11 +28,32 @@ def end(*, app: str, current: ledger.Current, reason: str) -> bool:
     for task in [*current.retired, current.task]:
         ecs.stop_task(cluster=config.cluster, task=task, reason=f"Portcall: {current.halted}")
     push = Push(f"end-{current.deployment}", current.since, app, current.tag, current.digest)
-    # A push of a tag that is still there would start nothing.
-    command = "" if current.halted == TAG_DELETED else config.deploy_command(push)
-    news = mail.ended(push, current.url, current.halted, command)
-    outcomes.settle(push, outcomes.ENDED, lambda: mail_limit.publish(push, news), reason=reason)
-    if ledger.forget(table=config.ledger, app=app, seen=current):
-        slots.free(app)
-    logger.info("Ended an app", extra={"app": app, "reason": reason})
+    # From here on the app is no more, and whoever made it so tells of it; should that fail, the sweep does.
+    told = {
+        "outcome": outcomes.ENDED,
+        "ended_at": int(time.time()),
+        "reason": current.halted,
+        "url": current.url,
+    }
+    if not ledger.forget(table=config.ledger, push=push, seen=current, **told):
+        return False
+    slots.free(app)
+    tell_that_it_has_ended(push, reason=current.halted, url=current.url)
+    logger.info("Ended an app", extra={"app": app, "reason": current.halted})
     return True
+
+
+def tell_that_it_has_ended(push: Push, *, reason: str, url: str) -> None:
+    """Mail it, unless the app is there again, and so its URL answers."""
+    config = settings()
+    # A push of a tag that is still there would start nothing.
+    command = "" if reason == TAG_DELETED or reason.startswith(REPLACED) else config.deploy_command(push)
+    news = mail.ended(push, url, reason, command, replaced=reason.startswith(REPLACED))
+
+    def unless_it_is_back() -> mail.Mail | None:
+        return news if ledger.current(table=config.ledger, app=push.app) is None else None
+
+    def publish() -> None:
+        mail_limit.publish(push, unless_it_is_back)
+
+    outcomes.settle(push, outcomes.ENDED, publish, reason=reason, url=url)

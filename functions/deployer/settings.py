@@ -42,15 +42,23 @@ class Settings:
     stable_url: bool
     operate_function: str
 
-    def is_preview(self, tag: str) -> bool:
-        """Whether the app of a tag is not for ever."""
-        return self.by_tag and bool(tag) and not patterns.match(tag, self.lasting_tags)
+    def is_preview(self, app: str) -> bool:
+        """Whether an app, `<repository>:<tag>` where its tag is one of its own, is not for ever.
+
+        An app stays what it is where tags are no apps of their own any more.
+        """
+        _, _, tag = app.partition(":")
+        return bool(tag) and not patterns.match(tag, self.lasting_tags)
+
+    def app(self, repository: str, tag: str) -> str:
+        """The app of which a push of the tag is, as things are now."""
+        return f"{repository}:{tag}" if self.by_tag else repository
 
     def slots(self, push: Push) -> dict[str, int]:
         """The sets in which the app of a push needs a slot, and how many each may hold."""
         return limits.slots(
             push.repository,
-            preview=self.is_preview(push.tag),
+            preview=self.is_preview(push.app),
             max_apps=self.max_apps,
             max_previews=self.max_previews,
             max_previews_per_repository=self.max_previews_per_repository,

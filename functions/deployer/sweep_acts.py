@@ -3,12 +3,13 @@
 import dataclasses
 import re
 import time
+from typing import Any
 
-from deployer import address, failing, healing, outcomes, overtaken_report, previews
+from deployer import address, failing, healing, outcomes, overtaken_report, previews, unwatched
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
 from deployer.domain import failure, sweep
 from deployer.domain.deployment import Deployment, Ending
-from deployer.domain.errors import MailLimitError
+from deployer.domain.errors import DeployError, MailLimitError
 from deployer.domain.push import Push
 from deployer.domain.sweep import Act, Facts
 from deployer.settings import settings, watch
@@ -22,8 +23,8 @@ def carry_out(act: Act, facts: Facts) -> str:
     app, table = facts.app, settings().ledger
     match act:
         case sweep.EndApp(reason):
-            ended = facts.current and previews.end(app=app, current=facts.current, reason=reason)
-            return "ended it" if ended else ""
+            was_ended = facts.current and previews.end(app=app, current=facts.current, reason=reason)
+            return "ended it" if was_ended else ""
         case sweep.FreeSlot():
             freed = ledger.free_slot(table=table, app=app, noted=facts.noted, seen=facts.current)
             # That an app is down was told before.
@@ -37,6 +38,11 @@ def carry_out(act: Act, facts: Facts) -> str:
         case sweep.SettleDeployment(name):
             _settle(app, _open(facts, name), facts.endings[name])
             return f"ended {name}"
+        case sweep.TellEnd(name):
+            ended = _open(facts, name)
+            push = Push(name, ended.time, app, ended.tag, ended.digest)
+            previews.tell_that_it_has_ended(push, reason=ended.reason, url=ended.url)
+            return f"told that {app} has ended"
         case sweep.RetryDeployment(name):
             return _retry(app, _open(facts, name))
         case sweep.CloseDeployments(names):
@@ -57,8 +63,16 @@ def carry_out(act: Act, facts: Facts) -> str:
         case sweep.NotifyAgain():
             notified = facts.current and healing.tell_again(app, facts.current) == "halted"
             return f"told that {app} is down" if notified else ""
-        case sweep.RestartApp(stop):
-            return _restart(facts, stop)
+        case sweep.RestartApp(stop, refused):
+            return _restart(facts, stop, refused)
+        case sweep.TellUnwatched():
+            if facts.current:
+                unwatched.tell(facts, facts.current)
+            return "told that it is not watched"
+        case sweep.SeeWatched():
+            if facts.current:
+                unwatched.note(app, facts.current, 0)
+            return ""
         case sweep.LeadAddress():
             address.let_go(app)
             return "led its address on"
@@ -105,14 +119,25 @@ def _open(facts: Facts, deployment: str) -> Deployment:
     return next(each for each in facts.open if each.deployment == deployment)
 
 
-def _restart(facts: Facts, stop: str) -> str:
+def _restart(facts: Facts, stop: str, refused: bool) -> str:
     if facts.current is None:
         return ""
     try:
-        outcome = healing.heal(app=facts.app, current=facts.current, task=facts.task, stop=stop)
+        outcome = healing.heal(
+            app=facts.app,
+            current=facts.current,
+            task=facts.task,
+            stop=stop,
+            refused=refused,
+            when_not_begun=_tell_that_it_was_refused,
+        )
     finally:
         address.let_go(facts.app)
     return "" if outcome == "known" else f"{outcome} {facts.current.task}"
+
+
+def _tell_that_it_was_refused(restart: dict[str, Any], error: DeployError) -> None:
+    failing.end(restart, error=type(error).__name__, message=str(error))
 
 
 def _settle(app: str, deployment: Deployment, ending: Ending) -> None:

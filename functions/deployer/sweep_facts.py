@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from deployer import healing
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
 from deployer.domain import app_tags
 from deployer.domain.deployment import Deployment, Ending
@@ -108,8 +109,9 @@ def _list_images(account: Account, repository: str) -> None:
     for image in ecr.tagged_images(repository=repository):
         for tag in image.tags:
             if image.may_be_app and watch().watches_tag(tag):
-                app = f"{repository}:{tag}" if settings().by_tag else repository
-                account.images.setdefault(app, []).append(Image(image.pushed_at, image.digest, tag))
+                account.images.setdefault(settings().app(repository, tag), []).append(
+                    Image(image.pushed_at, image.digest, tag)
+                )
     account.read.add(repository)
 
 
@@ -117,7 +119,8 @@ def of_app(app: str, account: Account) -> Facts:
     """Everything about one app, in the order that Facts asks for; what is rarely needed only when it is."""
     table = settings().ledger
     repository, _, tag = app.partition(":")
-    is_preview = settings().is_preview(tag)
+    is_preview = settings().is_preview(app)
+    can_look, watched = watch().watches(repository), is_watched(app)
     noted = ledger.noted(table=table, app=app)
     open_ones = ledger.open_deployments(table=table, app=app)
     endings = {each.deployment: ending for each in open_ones if (ending := _ending(each))}
@@ -137,21 +140,36 @@ def of_app(app: str, account: Account) -> Facts:
         endings=endings,
         untold=untold,
         current=current,
-        tag_deleted=bool(current and is_preview and not ecr.digest_of(repository=repository, tag=tag)),
+        tag_deleted=bool(
+            current and is_preview and can_look and not ecr.digest_of(repository=repository, tag=tag)
+        ),
+        watched=watched,
+        can_restart=can_look,
+        replaced_by="" if watched or not current else settings().app(repository, current.tag),
         since=account.since,
         listed_at=account.listed_at,
         previous=account.previous,
         heard_of=repository == watch().repositories[0] or repository in account.heard_of,
-        tags=ledger.tags(table=table, app=app) if repository in account.read else None,
+        tags=ledger.tags(table=table, app=app) if repository in account.read and watched else None,
     )
+    if facts.replaced_by not in ("", app):
+        facts = dataclasses.replace(facts, successor=ledger.current(table=table, app=facts.replaced_by))
     if current and not current.halted and facts.tasks is not None and current.task not in facts.tasks:
         again = ledger.open_deployments(table=table, app=app)
         restarting = any(each.restart and not each.outcome for each in again)
         task = None if restarting else ecs.describe_task(cluster=settings().cluster, task=current.task)
-        facts = dataclasses.replace(facts, restarting=restarting, task=task)
+        restart = healing.latest_restart(app, current) if current.healing else None
+        facts = dataclasses.replace(facts, restarting=restarting, restart=restart, task=task)
     account.ports |= current.ports if current else set()
     account.to_come |= facts.to_come
     return facts
+
+
+def is_watched(app: str) -> bool:
+    """Whether pushes are deployed to an app of this name, as things are watched now."""
+    repository, _, tag = app.partition(":")
+    named_so = bool(tag) == settings().by_tag
+    return named_so and watch().watches(repository) and (not tag or watch().watches_tag(tag))
 
 
 def _ending(deployment: Deployment) -> Ending | None:

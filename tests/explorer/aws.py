@@ -94,7 +94,12 @@ class Task:
 
 @dataclass
 class Mail:
-    """One that was sent, when (UNIX seconds); what the ledger called current then, and which tags there were."""
+    """One that was sent, when the call began (UNIX seconds); what was current then, and the tags.
+
+    Those are the tags that were there, and those of which the ledger had not heard that they were gone.
+
+    What changes while the call is on its way nobody who sends can know.
+    """
 
     at: float
     subject: str
@@ -171,6 +176,8 @@ class Cloud:
             raise Died
         number = len(self.calls)
         self.calls.append(name)
+        if name == "sns.publish":
+            process.looked = self.clock.now, self._all_current(), {*self.tags, *self._known_tags()}
         twice = self.before(number, name)
         self.clock.pass_time(A_CALL)
         if twice:
@@ -222,6 +229,15 @@ class Cloud:
             return None
         known = {name: value for name, value in item.items() if name in Current.__dataclass_fields__}
         return Current(**known | {"address": Address(**known["address"]) if known.get("address") else None})
+
+    def _known_tags(self) -> set[tuple[str, str]]:
+        """The tags of which nobody has been told that they are gone."""
+        noted = [(pk, sk, item) for (pk, sk), item in self.table.items.items() if sk.startswith("tag#")]
+        return {(pk[4:].partition(":")[0], sk[4:]) for pk, sk, item in noted if item["digest"]}
+
+    def _all_current(self) -> dict[str, Current]:
+        apps = [pk.removeprefix("app#") for pk, sk in self.table.items if sk == "current"]
+        return {app: current for app in apps if (current := self.current(app))}
 
     def end_task(self, task: Task, code: str, reason: str, exit_code: int | None) -> None:
         """A task ends, by itself or because it is asked to."""
@@ -466,9 +482,9 @@ class Cloud:
     def sns_publish(self, *, Subject: str, Message: str, **_: Any) -> Answer:
         parts = json.loads(Message)
         document = json.loads(parts["default"])
-        mail = Mail(
-            self.clock.now, Subject, parts["email"], document, self.current(document["app"]), set(self.tags)
-        )
+        assert self.clock.at_work
+        at, current, tags = self.clock.at_work.looked
+        mail = Mail(at, Subject, parts["email"], document, current.get(document["app"]), tags)
         self.mails.append(mail)
         return {"MessageId": "message"}
 

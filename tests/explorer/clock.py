@@ -9,6 +9,7 @@ import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 # Seconds that a call takes.
 A_CALL = 0.05
@@ -33,6 +34,8 @@ class Process:
     # Not resumed before this is called off.
     held: bool = False
     waking: bool = False
+    # What there was when its call began, where that matters.
+    looked: Any = None
 
 
 @dataclass(frozen=True)

@@ -244,8 +244,9 @@ class Game:
                     sum(made.push.app == each.document["app"] and made.at <= each.at for made in self.made),
                     each.document.get("reason", ""),
                     (REPOSITORY, each.document.get("tag", "")) in each.tags,
+                    "stopped" in each.document,
                 )
-                for each in cloud.mails
+                for each in sorted(cloud.mails, key=lambda mail: mail.at)
             ],
             tasks=[
                 Ran(

@@ -61,8 +61,8 @@ def switch(number=1, seen=None, **more):
     return ledger.make_current(table="ledger", push=push(number), new=version(number, **more), seen=seen)
 
 
-def forget(seen):
-    return ledger.forget(table="ledger", app="flask-app", seen=seen)
+def forget(seen, number=1, **facts):
+    return ledger.forget(table="ledger", push=push(number), seen=seen, outcome="ended", **facts)
 
 
 def claim(number=1, execution="first", sequence=7, **more):
@@ -315,14 +315,25 @@ def test_what_has_changed_since_it_was_seen_is_not_forgotten():
     ledger.change_current(table="ledger", app="flask-app", new=version(1, halted="It crashed."), seen=seen)
     assert not forget(seen)
     assert current().halted == "It crashed."
+    assert open_ones() == []
 
 
-def test_what_is_forgotten_is_gone_and_may_be_forgotten_twice():
+def test_of_two_who_forget_what_is_current_one_has_done_so_and_its_end_is_to_be_told():
     switch()
     seen = current()
-    assert forget(seen)
-    assert forget(seen)
+    assert forget(seen, 2, reason="Its tag was deleted.")
+    assert not forget(seen, 2, reason="again")
     assert current() is None
+    (told,) = ledger.open_deployments(table="ledger", app="flask-app")
+    assert (told.deployment, told.outcome, told.reason) == ("push-2", "ended", "Its tag was deleted.")
+    assert ledger.apps(table="ledger") == {"flask-app"}
+
+
+def test_a_push_is_of_the_app_that_it_was_named_of_first():
+    first = push(1, app="shop")
+    assert ledger.name_app(table="ledger", push=first) == "shop"
+    assert ledger.name_app(table="ledger", push=dataclasses.replace(first, app="shop:latest")) == "shop"
+    assert ledger.name_app(table="ledger", push=push(2, app="shop:latest")) == "shop:latest"
 
 
 # Tags.
@@ -471,11 +482,29 @@ def test_an_app_that_has_its_slots_keeps_them_though_the_sets_are_full():
 def test_a_slot_that_is_given_back_may_be_taken():
     take("shop:pr-1")
     take("other", lasting=1)
-    assert ledger.free_slot(table="ledger", app="shop:pr-1", noted=0, seen=None)
+    assert free("shop:pr-1")
     assert take("shop:pr-2") == {}
-    assert ledger.free_slot(table="ledger", app="other", noted=0, seen=None)
+    assert free("other")
     assert take("more", lasting=1) == {}
     assert ledger.slots(table="ledger") == {"shop:pr-2", "more"}
+
+
+def free(app, noted=0, seen=None):
+    return ledger.free_slot(table="ledger", app=app, noted=noted, seen=seen)
+
+
+def test_a_slot_is_not_given_back_once_a_push_was_noted_or_something_has_become_current():
+    take("flask-app", lasting=1)
+    draw(1)
+    assert not free("flask-app")
+    noted = ledger.noted(table="ledger", app="flask-app")
+    switch(1)
+    assert not free("flask-app", noted)
+    draw(2)
+    assert not free("flask-app", noted, current())
+    assert ledger.slots(table="ledger") == {"flask-app"}
+    assert free("flask-app", noted + 1, current())
+    assert ledger.slots(table="ledger") == set()
 
 
 def test_who_has_a_slot_or_is_under_way_is_known_for_as_long_as_it_takes(item):

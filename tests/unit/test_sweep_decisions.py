@@ -20,8 +20,11 @@ from deployer.domain.sweep import (
     RestartApp,
     RetryDeployment,
     SeeTag,
+    SeeWatched,
     SettleDeployment,
     StopTask,
+    TellEnd,
+    TellUnwatched,
     UnlistApp,
     decide,
     is_old_news,
@@ -70,7 +73,8 @@ def test_nothing_is_concluded_from_tasks_that_could_not_be_listed():
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"current": current(until=NOW)}, "Its time was up at 2027-01-15 08:00 UTC."),
+        ({"current": current(until=NOW), "is_preview": True}, "Its time was up at 2027-01-15 08:00 UTC."),
+        ({"current": current(until=NOW, image={"expires": 60})}, "Its time was up at 2027-01-15 08:00 UTC."),
         ({"current": current(ended=True, halted="Its tag was deleted.")}, "Its tag was deleted."),
         ({"is_preview": True, "tag_deleted": True}, "Its tag was deleted."),
     ],
@@ -80,7 +84,14 @@ def test_an_app_that_is_over_is_ended_and_nothing_else_is_done_for_it(facts, rea
 
 
 @pytest.mark.parametrize(
-    "facts", [{"current": current(until=NOW + 1)}, {"current": current()}, {"tag_deleted": True}]
+    "facts",
+    [
+        {"current": current(until=NOW + 1), "is_preview": True},
+        # It was a preview, and its tag has been declared lasting.
+        {"current": current(until=NOW, image={"expires": None})},
+        {"current": current()},
+        {"tag_deleted": True},
+    ],
 )
 def test_an_app_that_is_not_over_is_not_ended(facts):
     assert decide(app(**facts)) == []
@@ -126,8 +137,14 @@ def test_a_current_task_that_died_is_restarted(task):
     dead = app(tasks={}, task=task)
     assert decide(dead) == [RestartApp("task-1")]
     assert decide(dataclasses.replace(dead, restarting=True)) == []
-    again = current(healing="task-1", attempts=2)
-    assert decide(dataclasses.replace(dead, current=again)) == [RestartApp("task-1#2")]
+
+
+def test_a_restart_that_is_noted_is_begun_and_one_that_failed_is_followed_by_another():
+    noted = app(tasks={}, current=current(healing="task-1", attempts=2))
+    assert decide(noted) == [RestartApp("task-1")]
+    for outcome, refused in (("failed", False), ("superseded", False), ("retried", True)):
+        failed = deployment("restart-task-1", restart={"deployment": "push-1"}, outcome=outcome, told_at=1)
+        assert decide(dataclasses.replace(noted, restart=failed)) == [RestartApp("task-1#2", refused=refused)]
 
 
 def test_a_current_task_that_runs_is_left_alone_though_it_was_not_listed():
@@ -312,6 +329,11 @@ def test_a_preview_that_is_to_be_tried_again_keeps_its_slot():
         (deployment(sequence=9, outcome="failed"), current(), False),
         (deployment(restart={"deployment": "push-1"}), current(), False),
         (deployment(restart={"deployment": "push-0"}), current(), True),
+        # It serves, since the version that went live was restarted.
+        (deployment(), current(deployment="restart-1", origin="push-2", sequence=20), False),
+        (deployment(outcome="deployed"), current(deployment="restart-1", origin="push-2"), False),
+        (deployment(restart={"deployment": "push-1"}, outcome="retried"), current(), False),
+        (deployment(restart={"deployment": "push-0"}, outcome="retried"), current(), True),
     ],
 )
 def test_an_aborted_deployment_is_old_news_once_another_serves(of, serving, expected):
@@ -362,3 +384,48 @@ def test_a_tag_that_was_led_elsewhere_in_the_second_of_its_image_was_led_there_a
 )
 def test_a_lasting_app_that_is_down_gives_its_slot_back_and_a_preview_keeps_it_for_its_time(facts, frees):
     assert (FreeSlot() in decide(app(has_slot=True, **facts))) is frees
+
+
+def test_an_end_is_told_by_the_sweep_where_whoever_ended_the_app_did_not():
+    ended = deployment("end-push-1", execution="", outcome="ended", ended_at=NOW - 59)
+    waits = Facts(app="a:pr-7", now=NOW, open=[ended], endings={"end-push-1": Ending("GONE")})
+    assert decide(waits) == []
+    assert decide(dataclasses.replace(waits, now=NOW + 1)) == [TellEnd("end-push-1")]
+
+
+def test_an_app_that_runs_on_though_it_is_not_watched_is_told_once():
+    assert decide(app(watched=False)) == [TellUnwatched()]
+    told = app(watched=False, current=current(unwatched_at=NOW - 300))
+    assert decide(told) == []
+    assert decide(dataclasses.replace(told, watched=True)) == [SeeWatched()]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        # It is down already, or ends by itself, or is about to be replaced.
+        {"current": current(halted="It was stopped by hand.")},
+        {"current": current(until=NOW + 9), "is_preview": True},
+        {"open": [deployment()]},
+    ],
+)
+def test_nobody_needs_to_be_told_of_an_app_that_does_not_run_on(facts):
+    assert TellUnwatched() not in decide(app(watched=False, **facts))
+
+
+NEWER = {"deployment": "push-9", "sequence": 11}
+
+
+def test_an_app_ends_once_its_tag_is_live_under_another_name():
+    replaced = app(watched=False, replaced_by="flask-app:latest", successor=current(**NEWER))
+    (act,) = decide(replaced)
+    assert isinstance(act, EndApp)
+    assert act.reason.startswith("It was replaced by flask-app:latest")
+
+
+@pytest.mark.parametrize(
+    "successor",
+    [None, current(**NEWER | {"sequence": 9}), current(**NEWER, tag="v2"), current(**NEWER, healing="task-9")],
+)
+def test_an_app_runs_on_while_its_tag_is_not_live_under_another_name(successor):
+    assert decide(app(watched=False, replaced_by="flask-app:latest", successor=successor)) == [TellUnwatched()]

@@ -278,6 +278,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         monkeypatch.setattr(module, name, call)
 
     for name in (
+        "name_app",
         "claim",
         "next_in_order",
         "note_in_order",
@@ -286,6 +287,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         "current",
         "make_current",
         "change_current",
+        "forget",
         "give_up",
         "record",
         "mark_told",
@@ -356,6 +358,12 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
             for name, api in world.apis.items()
         ]
 
+    def digest_of(*, repository: str, tag: str) -> str:
+        world.may_fail("digest_of")
+        found = world.tags.get((repository, tag), "")
+        world.may_fail("digest_of answer")
+        return found
+
     def manifest(*, repository: str, digest: str, media_types: tuple[str, ...]) -> str:
         world.may_fail("manifest")
         return json.dumps(world.manifests.get(digest, IMAGE))
@@ -400,7 +408,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (ecs, "running_tasks", lambda *, cluster: world.running_tasks()),
         (ecr, "repositories", world.repositories),
         (ecr, "tagged_images", lambda *, repository: world.tagged_images(repository)),
-        (ecr, "digest_of", lambda *, repository, tag: world.tags.get((repository, tag), "")),
+        (ecr, "digest_of", digest_of),
         (events, "put_event", put_event),
         (ec2, "addresses", addresses),
         (ec2, "open_ports", open_ports),

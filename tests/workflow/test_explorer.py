@@ -15,16 +15,9 @@ from tests.explorer.game import Setting, stage
 FAULTS_AND_ACTS, ASTRIDE = 50, 15
 
 # Promises that do not hold yet, in a scenario or where something happens. To shrink to nothing.
-KNOWN = {
-    ("nothing_is_called_live_that_has_stopped", ""): "PublishUrl does not look at what is current",
-    ("the_newest_good_push_is_current", "a deletion of the tag"): "EndPreview ends what was pushed meanwhile",
-    ("nothing_that_has_ended_comes_back", ""): "a push under way outlives the tag, a mail what it tells of",
-    (
-        "each_outcome_is_mailed_once_and_as_it_is",
-        "a deletion of the tag",
-    ): "EndPreview and a sweep both mail it",
-    ("an_app_is_given_up_after_three_crashes_of_its_own", ""): "one crash counts twice",
-}
+KNOWN: dict[tuple[str, str], str] = {}
+# Between the last look at the ledger and the mail nobody can know better: what happens just then is not seen.
+OF_THE_LAST_MOMENT = {"nothing_is_called_live_that_has_stopped", "nothing_that_has_ended_comes_back"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,6 +30,8 @@ def unknown(played):
     """What broke and is not known to break."""
     plays = {played.schedule.scenario, *(each.what for each in played.schedule.disturbances)}
     known = {promise for promise, what in KNOWN if not what or what in plays}
+    if any(each.call.startswith("sns.publish") for each in played.schedule.disturbances):
+        known |= OF_THE_LAST_MOMENT
     return [each for each in played.broken if each.partition(":")[0] not in known]
 
 

@@ -1,11 +1,20 @@
 """An app that stops by itself is started again; one that keeps crashing, or was stopped by hand, is not."""
 
+import contextlib
 import dataclasses
 
 import pytest
 from deployer import mailing
 from deployer.aws import ledger
-from deployer.domain.errors import AccessDeniedError, AwsUnavailableError, MailLimitError, ThrottledError
+from deployer.domain.errors import (
+    AccessDeniedError,
+    AwsUnavailableError,
+    DeployError,
+    MailLimitError,
+    NoCapacityError,
+    ThrottledError,
+)
+from deployer.domain.push import Push
 from deployer.domain.task import Task
 from deployer.steps import reconcile
 
@@ -179,18 +188,20 @@ def test_what_portcall_stopped_itself_was_not_stopped_by_hand(deploy, world, pus
     assert world.live() == {current().task} != {dead}
 
 
-def test_two_restarts_of_one_stop_end_with_one_task_and_one_mail(deploy, world, push, stop):
-    """The first is slow, and the sweep starts another."""
+def test_a_restart_is_one_whoever_begins_it_and_however_late_its_first_start_arrives(deploy, world, push, stop):
+    """Its start was not answered, and the sweep begins it."""
     deploy(push(1))
     first = current()
-    world.faults["start_execution"] = [AwsUnavailableError("no answer")]
+    world.faults["start_execution"] = [AwsUnavailableError("no answer")] * 2
     with pytest.raises(AwsUnavailableError):
         stop(times=1)
     reconcile.handler({"id": "sweep"}, LambdaContext())
     late = f"restart-{first.task.rpartition('/')[2]}"
     restart = {"deployment": "push-1", "sequence": first.sequence, "revision": first.revision, "reason": "?"}
-    document = {**push(1), "id": late, "restart": restart, "image": first.image}
-    assert deploy(document, moves_the_tag=False).states[-1] == "Superseded"
+    known = ledger.deployments(table="ledger", app="flask-app")
+    (at,) = [each.time for each in known if each.deployment == late]
+    document = {**push(1), "id": late, "time": at, "restart": restart, "image": first.image}
+    assert deploy(document, moves_the_tag=False).states[-1] == "Duplicate"
     assert world.live() == {current().task}
     assert len(world.mails) == 2
 
@@ -243,10 +254,198 @@ def test_a_restart_does_not_bring_back_what_has_ended_meanwhile(deploy, world, p
         ended = dataclasses.replace(seen, ended=True, halted="Its time was up.")
         ledger.change_current(table="ledger", app="flask-app", new=ended, seen=seen)
         if over == "gone":
-            ledger.forget(table="ledger", app="flask-app", seen=current())
+            ledger.forget(table="ledger", push=Push.from_event(push(9), by_tag=False), seen=current())
 
     world.faults["probe"] = [end]
     stop(times=1)
     assert len(world.mails) == 1
     assert world.live() == set()
     assert current() is None or current().ended
+
+
+def sweep():
+    return reconcile.handler({"id": "sweep"}, LambdaContext())
+
+
+def subjects(world):
+    return [news["subject"] for news in world.mails]
+
+
+# A sweep of this fixture makes three attempts, each with all retries of the step.
+REFUSED = [
+    ("run_task on FARGATE", NoCapacityError("RunTask: Capacity is unavailable at this time"), 2),
+    ("run_task on FARGATE", ThrottledError("RunTask: Rate exceeded"), 1),
+    ("addresses", AwsUnavailableError("no answer"), 1),
+    ("start_execution", ThrottledError("StartExecution: Rate exceeded"), 9),
+    ("start_execution", AwsUnavailableError("StartExecution: no answer"), 1),
+]
+
+
+@pytest.mark.parametrize(("call", "fault", "sweeps"), REFUSED)
+def test_a_restart_that_aws_refuses_is_no_attempt_and_is_made_as_soon_as_aws_can(
+    deploy, world, push, stop, call, fault, sweeps
+):
+    deploy(push(1))
+    world.faults[call] = [fault] * 9999
+    with contextlib.suppress(DeployError):
+        stop()
+    for _ in range(sweeps):
+        sweep()
+    assert world.live() == set()
+    assert not current().halted
+    world.faults.clear()
+    sweep()
+    assert world.live() == {current().task}
+    assert current().deployment.startswith("restart-")
+    live, down, again = subjects(world)
+    assert live.startswith("flask-app is live: ")
+    assert down.startswith("flask-app failed: AWS ")
+    assert "is tried again every few minutes until AWS can" in world.mails[1]["text"]
+    assert again.startswith("flask-app is live again: ")
+    assert "exit code 1" in world.mails[2]["text"]
+    assert sweep() == {}
+
+
+def test_a_start_that_is_refused_once_is_made_when_the_event_is_delivered_again(deploy, world, push, stop):
+    deploy(push(1))
+    world.faults["start_execution"] = [ThrottledError("StartExecution: Rate exceeded")] * 2
+    with pytest.raises(ThrottledError):
+        stop(times=1)
+    stop(times=1, arn=current().task)
+    assert world.live() == {current().task}
+    assert len(world.mails) == 2
+    assert sweep() == {}
+
+
+def test_two_crashes_and_refused_starts_are_two_crashes(deploy, world, push, stop):
+    deploy(push(1))
+    stop()
+    world.faults["start_execution"] = [ThrottledError("StartExecution: Rate exceeded")] * 9
+    with pytest.raises(ThrottledError):
+        stop(times=1)
+    for _ in range(3):
+        sweep()
+    world.faults.clear()
+    sweep()
+    assert not current().halted
+    assert len(current().crashes) == 2
+    assert world.live() == {current().task}
+
+
+def test_a_crash_is_counted_once_however_late_its_events_come(deploy, world, push, stop):
+    """ECS tells of a stop several times, and in any order: here, after the restart has crashed as well."""
+    deploy(push(1))
+    first = current().task
+    world.states = [Task("", "STOPPED", "STOPPED", 6, stop_code="EssentialContainerExited", exit_code=1)]
+    stop(times=1)
+    started_by, second = list(world.started.items())[-1]
+    world.states = []
+    world.faults["run_task on FARGATE"] = [NoCapacityError("RunTask: Capacity is unavailable")] * 99
+    stop(arn=second, started_by=started_by, times=1)
+    for _ in range(2):
+        stop(arn=first, times=2)
+        stop(arn=second, started_by=started_by, times=2)
+        sweep()
+    assert len(current().crashes) == 2
+    world.faults.clear()
+    sweep()
+    assert world.live() == {current().task}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("TaskFailedToStart", "Capacity is unavailable at this time. Please try again later"),
+        ("TaskFailedToStart", "ResourceInitializationError: failed to configure ENI"),
+        ("TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 5 time(s)"),
+        ("SpotInterruption", "Your Spot Task was interrupted."),
+    ],
+)
+def test_a_restart_whose_task_aws_stops_is_neither_a_crash_nor_an_attempt(
+    deploy, world, push, stop, code, reason
+):
+    deploy(push(1))
+    world.states = [Task("", "STOPPED", "STOPPED", 6, stop_code=code, stopped_reason=reason)]
+    stop(times=1)
+    for _ in range(2):
+        started_by, arn = list(world.started.items())[-1]
+        stop(arn=arn, started_by=started_by, code=code, stopped_reason=reason, exit_code=None)
+        sweep()
+    assert not current().halted
+    assert len(current().crashes) == 1
+    world.states = []
+    sweep()
+    assert world.live() == {current().task}
+    assert len(world.mails) == 3
+    assert sweep() == {}
+
+
+def test_a_restart_that_cannot_succeed_is_given_up_and_is_no_crash(deploy, world, push, stop):
+    deploy(push(1))
+    reason = "CannotPullContainerError: image manifest not found"
+    world.states = [Task("", "STOPPED", "STOPPED", 6, stop_code="TaskFailedToStart", stopped_reason=reason)]
+    stop(code="SpotInterruption")
+    for _ in range(4):
+        sweep()
+    assert current().halted == "3 restarts in a row came to nothing."
+    assert current().crashes == []
+    assert subjects(world)[-1] == "flask-app is down: it could not be started again"
+
+
+# Stops by hand.
+
+
+def test_a_restart_that_is_stopped_by_hand_stays_down(deploy, world, push, stop):
+    """Whoever stops the task of a restart stops the app, and the sweep does not undo that."""
+    deploy(push(1))
+    by_hand = {"stop_code": "UserInitiated", "stopped_reason": "enough of that"}
+    world.states = [Task("", "STOPPED", "STOPPED", 6, **by_hand)]
+
+    def by_somebody():
+        started_by, arn = list(world.started.items())[-1]
+        stop(arn=arn, started_by=started_by, code="UserInitiated", stopped_reason="enough", exit_code=None)
+
+    world.faults["WaitForRunning"] = [by_somebody]
+    stop(times=1)
+    for _ in range(3):
+        sweep()
+    assert current().halted == "It was stopped by hand."
+    assert world.live() == set()
+    assert len(world.started) == 2
+    assert "is not tried again" in world.mails[-1]["text"]
+    assert sweep() == {}
+
+
+@pytest.mark.parametrize("moment", ["AdmitPush", "run_task on FARGATE", "probe", "SwitchOver", "current"])
+def test_a_restart_does_not_bring_back_what_is_to_be_down(deploy, world, push, stop, moment):
+    deploy(push(1))
+
+    def halt() -> None:
+        seen = current()
+        ledger.change_current(
+            table="ledger",
+            app="flask-app",
+            new=dataclasses.replace(seen, halted="It was stopped by hand."),
+            seen=seen,
+        )
+
+    # The look at what is current that the event's handler takes comes first.
+    world.faults[moment] = [halt] if moment != "current" else [lambda: None, halt]
+    stop(times=1)
+    sweep()
+    assert current().halted == "It was stopped by hand."
+    assert world.live() == set()
+    assert sweep() == {}
+
+
+def test_a_stop_by_hand_is_heard_at_once_with_its_first_event(deploy, world, push, stop):
+    deploy(push(1))
+    task = current().task
+    stop(code="UserInitiated", exit_code=None, times=1)
+    assert current().halted == "It was stopped by hand."
+    before = current()
+    # Neither its later events, nor the sweep, nor a task that ECS forgets after an hour, change that.
+    stop(arn=task, code="UserInitiated", exit_code=None, times=3)
+    sweep()
+    assert current() == before
+    assert len(world.mails) == 1

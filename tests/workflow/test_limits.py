@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from deployer import previews
 from deployer.aws import ledger
 from deployer.domain import limits
 from deployer.settings import settings
@@ -265,13 +266,32 @@ def test_a_push_that_fails_does_not_free_the_slot_of_one_that_is_on_its_way(depl
 
 
 def test_the_end_of_a_preview_does_not_free_the_slot_of_a_push_that_brings_it_back(
-    deploy, world, pushed, by_tag, delete_tag
+    deploy, world, pushed, by_tag
 ):
     deploy(pushed("greedy:pr-1", 1))
-    world.faults["probe"] = [lambda: delete_tag("greedy", "pr-1")]
+
+    def its_time_is_up():
+        seen = ledger.current(table="ledger", app="greedy:pr-1")
+        previews.end(app="greedy:pr-1", current=seen, reason="Its time was up.")
+
+    world.faults["probe"] = [its_time_is_up]
     deploy(pushed("greedy:pr-1", 2))
     assert ledger.current(table="ledger", app="greedy:pr-1")
     assert "greedy:pr-1" in ledger.slots(table="ledger")
+
+
+def test_a_push_whose_tag_is_deleted_while_it_is_under_way_does_not_go_live(
+    deploy, world, pushed, by_tag, delete_tag
+):
+    """Nobody reads that it is live after that it has ended; and its slot is free."""
+    deploy(pushed("greedy:pr-1", 1))
+    world.faults["probe"] = [lambda: delete_tag("greedy", "pr-1")]
+    assert deploy(pushed("greedy:pr-1", 2)).states[-1] == "Superseded"
+    assert ledger.current(table="ledger", app="greedy:pr-1") is None
+    assert [news["attributes"]["outcome"] for news in world.mails] == ["deployed", "ended"]
+    assert world.live() == set()
+    sweep()
+    assert ledger.slots(table="ledger") == set()
 
 
 def test_what_is_not_on_its_way_any_more_frees_the_slot(deploy, world, pushed, by_tag, delete_tag):

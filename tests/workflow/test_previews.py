@@ -303,3 +303,118 @@ def test_where_the_repository_is_the_app_no_tag_is_a_preview(deploy, world, tagg
     world.parameters = KEPT
     deploy(tagged("pr-7"))
     assert secrets_of(world) == [f"{PRODUCTION}/API_KEY", f"{PRODUCTION}/DATABASE_URL"]
+
+
+# A preview's end: by several at once, by nobody to its end, and while its tag is pushed again.
+
+ENDING = ["current", "current answer", "digest_of answer", "change_current", "change_current answer", "stop_task", "forget", "forget answer", "record answer", "publish", "mark_told"]  # fmt: skip
+
+
+def ends(world):
+    return [news["attributes"]["outcome"] for news in world.mails].count("ended")
+
+
+def deliver():
+    detail = {"action-type": "DELETE", "repository-name": "flask-app", "image-tag": "pr-7"}
+    end_preview.handler({"id": "deleted", "detail": detail}, LambdaContext())
+
+
+@pytest.mark.parametrize("moment", ENDING)
+def test_a_deletion_that_is_delivered_twice_at_once_is_mailed_once(deploy, world, tagged, monkeypatch, moment):
+    deploy(tagged("pr-7"))
+    del world.tags["flask-app", "pr-7"]
+    world.faults[moment] = [deliver]
+    deliver()
+    pass_time(monkeypatch, 1)
+    sweep()
+    assert ends(world) == 1
+    assert (current("pr-7"), world.live(), ledger.slots(table="ledger")) == (None, set(), set())
+    assert sweep() == {}
+
+
+@pytest.mark.parametrize("moment", ENDING)
+def test_a_sweep_while_a_preview_is_ended_does_no_harm(deploy, world, tagged, monkeypatch, moment):
+    deploy(tagged("pr-7"))
+    del world.tags["flask-app", "pr-7"]
+    world.faults[moment] = [sweep]
+    deliver()
+    pass_time(monkeypatch, 1)
+    sweep()
+    assert ends(world) == 1
+    assert (current("pr-7"), world.live(), ledger.slots(table="ledger")) == (None, set(), set())
+    assert sweep() == {}
+
+
+class Killed(BaseException):
+    """The function's time is up."""
+
+
+@pytest.mark.parametrize("moment", ENDING)
+def test_an_end_of_which_the_function_dies_is_told_once_by_the_sweep(
+    deploy, world, tagged, monkeypatch, moment
+):
+    deploy(tagged("pr-7"))
+    del world.tags["flask-app", "pr-7"]
+    world.faults[moment] = [Killed()]
+    with pytest.raises(Killed):
+        deliver()
+    sweep()
+    pass_time(monkeypatch, 1)
+    sweep()
+    # A mail is sent twice only where the function died after it, and before that was noted.
+    assert ends(world) == (2 if moment in ("publish answer", "mark_told") else 1)
+    assert (current("pr-7"), world.live(), ledger.slots(table="ledger")) == (None, set(), set())
+    assert sweep() == {}
+
+
+@pytest.mark.parametrize(("number", "stays"), [(1, "off"), (2, "on")])
+@pytest.mark.parametrize("moment", ENDING)
+def test_a_tag_that_is_pushed_again_while_its_deletion_is_dealt_with_is_live(
+    deploy, world, tagged, monkeypatch, moment, number, stays
+):
+    """Also with the same image."""
+    monkeypatch.setenv("STABLE_URL", stays)
+    settings.cache_clear()
+    deploy(tagged("pr-7"))
+    del world.tags["flask-app", "pr-7"]
+    again = tagged("pr-7", number)
+    again["id"], again["time"] = "again", "2026-11-20T09:16:00Z"
+    states = []
+    world.faults[moment] = [lambda: states.extend(deploy(again).states)]
+    deliver()
+    world.faults.clear()
+    if not states:
+        deploy(again)
+    for _ in range(3):
+        sweep()
+    pass_time(monkeypatch, 1)
+    sweep()
+    assert current("pr-7").deployment == "again"
+    assert world.live() == {current("pr-7").task}
+    assert ledger.slots(table="ledger") == {"flask-app:pr-7"}
+    outcomes = [news["attributes"]["outcome"] for news in world.mails]
+    # Nobody reads after *is live* that its URL answers no more; but a mail that is being sent is sent.
+    assert outcomes.count("deployed") == 2
+    assert outcomes[-1] == "deployed" or moment == "publish"
+    assert world.cut_off == []
+
+
+def test_a_tag_that_is_declared_lasting_does_not_expire_any_more(deploy, world, tagged, monkeypatch):
+    deploy(tagged("pr-7"))
+    monkeypatch.setenv("LASTING_TAGS", "latest,pr-7")
+    settings.cache_clear()
+    pass_time(monkeypatch, 25)
+    assert sweep() == {}
+    del world.tags["flask-app", "pr-7"]
+    deliver()
+    assert sweep() == {}
+    assert world.live() == {current("pr-7").task}
+
+
+def test_a_tag_that_is_declared_lasting_ends_when_its_image_asks(deploy, world, tagged, monkeypatch):
+    world.configuration = {"Cmd": ["app"], "Labels": {"portcall.expires": "2h"}}
+    deploy(tagged("pr-7"))
+    monkeypatch.setenv("LASTING_TAGS", "latest,pr-7")
+    settings.cache_clear()
+    pass_time(monkeypatch, 3)
+    assert sweep() == {"flask-app:pr-7": ["ended it"]}

@@ -47,6 +47,11 @@ def deployment(app: str, name: str) -> Key:
     return {"pk": partition(app), "sk": f"{DEPLOYMENT}{name}"}
 
 
+def app_of_push(push: Push) -> Key:
+    """Of which app a push is."""
+    return {"pk": partition(push.repository), "sk": f"push#{name_of_push(push)}"}
+
+
 def name_of(time: str, deployment: str) -> str:
     """What a push or restart is called in keys and in sets: when it was, and its event's id."""
     return f"{time}#{deployment}"

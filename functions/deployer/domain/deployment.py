@@ -22,41 +22,51 @@ SAME_IMAGE = "same image"
 
 @dataclass(frozen=True)
 class Current:
-    """The deployment of an app that serves.
-
-    `url` is what people are told: that of `address`, which stays, or else `direct_url`, which is the task's
-    own; an `address` that is not told any more is one that the app is about to lose. `digest` is what runs,
-    `image` what ReadImage found in it, from which a restart starts, `previous` the digest that ran before it.
-    `sequence` orders an app's deployments: a larger one was pushed later. `retired` are the tasks of earlier
-    ones that have yet to be stopped. `healing` is the stop that is being
-    made up for, `reason` why it was, `crashes` when the app crashed lately (UNIX seconds), `attempts` how many
-    restarts have come to nothing; `halted` says why it is not started again, `halted_at` since when, and
-    `told_at` when that was mailed. `until` is when the app ends (UNIX seconds, 0 for never), `ended` that it
-    does. `version` counts the changes of the item.
-    """
+    """The deployment of an app that serves. Numbers of times are UNIX seconds, 0 for never."""
 
     deployment: str
+    # It orders an app's deployments: a larger one was pushed later.
     sequence: int
     task: str
+    # What people are told: that of `address`, or else `direct_url`.
     url: str
+    # What runs, from which tag, as which revision of the task definition, and since when (ISO 8601).
     digest: str
     tag: str
     revision: str
     since: str
+    # The deployment that it restarts, '' if it is no restart.
+    origin: str = ""
+    # The task's own URL.
     direct_url: str = ""
+    # The stable URL; one that is not told any more is one that the app is about to lose.
     address: Address | None = None
+    # What ReadImage found in the image, from which a restart starts.
     image: dict[str, Any] = field(default_factory=dict)
+    # The digest that ran before it.
     previous: str = ""
+    # The tasks of earlier deployments that have yet to be stopped.
     retired: list[str] = field(default_factory=list)
+    # The stop that is made up for, why it was, and when the restart that does so was asked for (ISO 8601).
     healing: str = ""
     reason: str = ""
+    restarted_at: str = ""
+    # The tasks whose stop has been dealt with, and when the app crashed lately.
+    counted: list[str] = field(default_factory=list)
     crashes: list[int] = field(default_factory=list)
+    # How many restarts were begun since the task stopped, and how many of them failed on AWS's side.
     attempts: int = 0
+    refusals: int = 0
+    # Why it is not started again, since when, and when that was mailed.
     halted: str = ""
     halted_at: int = 0
     told_at: int = 0
+    # When the app ends, and that it does.
     until: int = 0
     ended: bool = False
+    # When it was mailed that no push of it is deployed any more.
+    unwatched_at: int = 0
+    # Counts the changes of the item.
     version: int = 0
 
     @property
@@ -70,9 +80,18 @@ class Current:
         return self.address if self.address and self.address.url == self.url else None
 
     @property
+    def stopped(self) -> bool:
+        """Whether its task is known to have stopped: it is being restarted, or down."""
+        return bool(self.healing or self.halted)
+
+    @property
     def target(self) -> str:
         """Where its stable URL is to lead: to its task, or nowhere if that has stopped."""
-        return NOWHERE if self.healing or self.halted else self.direct_url
+        return NOWHERE if self.stopped else self.direct_url
+
+    def runs(self, deployment: str) -> bool:
+        """Whether it is that deployment, or a restart of it."""
+        return deployment in (self.deployment, self.origin)
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,29 @@ def live_again(push: Push, url: str, reason: str, notes: Sequence[str], context:
     return _good_news(push, f"is live again: {url or WORKER}", url, said, {"restarted": reason}, context)
 
 
+def stopped(push: Push, reason: str, halted: str, context: Context) -> Mail:
+    """The app had taken over and stopped before anybody was told; `halted` says why it is not restarted."""
+    what_next = ["It is being restarted, and another mail says what came of that."]
+    if halted:
+        command = ["", "Start it again with:", "", f"    {context.deploy_command}"]
+        what_next = [f"It won't be restarted: {printable(halted)}", *command]
+    said = [
+        printable(reason or halted),
+        "",
+        f"{push.app} was deployed, and stopped before this mail was written.",
+        *what_next,
+        "",
+        *_facts(push, context),
+    ]
+    return Mail(
+        subject=_subject(push.app, "was deployed, but has stopped"),
+        text="\n".join(said) + "\n",
+        document=_document(push, context, "deployed")
+        | {"stopped": printable(reason or halted), "halted": halted},
+        attributes={"app": push.app, "outcome": "deployed"},
+    )
+
+
 def _good_news(
     push: Push, verdict: str, url: str, said: Sequence[str], document: dict[str, object], context: Context
 ) -> Mail:
@@ -96,14 +119,30 @@ def _direct(url: str, context: Context) -> list[str]:
     return [f"Direct:     {context.direct_url}"] if context.direct_url not in ("", url) else []
 
 
-def given_up(push: Push, verdict: str, reason: str, halted: str, log: Sequence[str], context: Context) -> Mail:
-    """The app is down, and is not started again until somebody pushes; `verdict` ends the subject."""
+FIX_IT = "Fix it and push the new image. If the image is fine as it is, start it again with:"
+WATCH_IT = "To have it back, have its repository watched again, and then start it with:"
+
+
+def given_up(
+    push: Push,
+    verdict: str,
+    reason: str,
+    halted: str,
+    log: Sequence[str],
+    context: Context,
+    *,
+    advice: str = FIX_IT,
+) -> Mail:
+    """The app is down, and is not started again until somebody pushes; `verdict` ends the subject.
+
+    `advice` comes before the command that starts it again.
+    """
     body = "\n".join(
         [
             printable(reason),
             "",
             f"{push.app} is down, and is not started again: {printable(halted)}",
-            "Fix it and push the new image. If the image is fine as it is, start it again with:",
+            advice,
             "",
             f"    {context.deploy_command}",
             "",
@@ -126,15 +165,19 @@ def given_up(push: Push, verdict: str, reason: str, halted: str, log: Sequence[s
     )
 
 
-def ended(push: Push, url: str, reason: str, deploy_command: str = "") -> Mail:
-    """The app was stopped for good; `deploy_command` brings it back, without one a push of its tag does."""
+def ended(push: Push, url: str, reason: str, deploy_command: str = "", *, replaced: bool = False) -> Mail:
+    """The app was stopped for good; `deploy_command` brings it back, without one a push of its tag does.
+
+    `replaced` says that it is there, as an app of another name.
+    """
     back = ["", "To have it back:", "", f"    {deploy_command}"] if deploy_command else []
     body = "\n".join(
         [
             printable(reason),
             "",
             f"{push.app} has ended{f', and {url} answers no more' if url else ''}."
-            + ("" if back else " Push the tag again to have it back."),
+            + ("" if back or replaced else " Push the tag again to have it back."),
+            *(["Its image is deployed under that name, since Environments was changed."] if replaced else []),
             *back,
             "",
             f"Image:      {push.repository}:{push.tag}",
@@ -184,6 +227,53 @@ def not_deployed(push: Push, others: Sequence[Deployment], standing: Standing, d
             "deploy_command": deploy_command,
         },
         attributes={"app": push.app, "outcome": "superseded"},
+    )
+
+
+def unwatched(push: Push, url: str, *, replaced_by: str, can_restart: bool, stop_command: str) -> Mail:
+    """The app runs, but parameters have changed, and no push of it is deployed any more.
+
+    `replaced_by` is the app of which a push of its tag is instead, `can_restart` says that its repository is
+    watched.
+    """
+    if not can_restart:
+        why = f"The repository {push.repository} is not watched any more (RepositoryName, RepositoryPattern)."
+        then = "If it stops, it won't be restarted: Portcall may not pull its image any more."
+    elif replaced_by != push.app:
+        why = f"A push of {push.repository}:{push.tag} is the app {replaced_by} now (Environments)."
+        then = (
+            f"It ends by itself once {replaced_by} is live with that tag. If it stops before, it is restarted."
+        )
+    else:
+        why = f"The tag {push.tag} is not watched any more (TagPattern)."
+        then = "If it stops by itself, it is restarted."
+    where = f" at {url}" if url else ""
+    text = [
+        f"{push.app} still runs{where}, and costs money, but no push is deployed to it any more.",
+        "",
+        why,
+        then,
+        "",
+        "To end it now:",
+        "",
+        f"    {stop_command}",
+        "",
+        "To have it watched again, deploy Portcall with that parameter as it was.",
+    ]
+    return Mail(
+        subject=_subject(push.app, "is not watched any more, and still runs"),
+        text="\n".join(text) + "\n",
+        document={
+            "outcome": "unwatched",
+            "app": push.app,
+            "tag": push.tag,
+            "digest": push.digest,
+            "deployment": push.deployment,
+            "url": url,
+            "reason": why,
+            "stop_command": stop_command,
+        },
+        attributes={"app": push.app, "outcome": "unwatched"},
     )
 
 

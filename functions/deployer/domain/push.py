@@ -32,6 +32,7 @@ class Push:
     def from_event(cls, event: dict[str, Any], *, by_tag: bool) -> "Push":
         """Read the workflow's document, which begins as the event itself.
 
+        The app is the one that the document names or, where it names none yet, `by_tag` tells.
         Raises BadEventError for whatever the rule should have kept out.
         """
         detail = event.get("detail") or {}
@@ -39,7 +40,7 @@ class Push:
         push = cls(
             deployment=str(event.get("id") or ""),
             time=str(event.get("time") or ""),
-            app=f"{repository}:{tag}" if by_tag and repository else repository,
+            app=cls.app_in(event) or (f"{repository}:{tag}" if by_tag and repository else repository),
             tag=tag,
             digest=str(detail.get("image-digest") or ""),
         )
@@ -51,13 +52,21 @@ class Push:
             )
         if not DIGEST.fullmatch(push.digest):
             raise BadEventError(f"The event's image digest {push.digest!r} is not a sha256 digest.")
+        if push.app not in (repository, f"{repository}:{tag}"):
+            raise BadEventError(f"The event names the app {push.app!r}, which is not the app of its image.")
         return push
+
+    @staticmethod
+    def app_in(event: dict[str, Any]) -> str:
+        """The app that a document names, since AdmitPush or whoever started the workflow has; else ''."""
+        return str((event.get("admission") or {}).get("app") or event.get("app") or "")
 
     def event(self) -> dict[str, Any]:
         """The event that `from_event` reads: what starts the workflow when no event of AWS does."""
         return {
             "id": self.deployment,
             "time": self.time,
+            "app": self.app,
             "detail": {
                 "action-type": "PUSH",
                 "result": "SUCCESS",

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from deployer.domain import overtaken, preview
-from deployer.domain.deployment import FAILED, RETRIED, SUPERSEDED, Current, Deployment, Ending, KnownTag
+from deployer.domain.deployment import ENDED, FAILED, RETRIED, SUPERSEDED, Current, Deployment, Ending, KnownTag
 from deployer.domain.push import Push
 from deployer.domain.task import Task, Verdict
 
 TAG_DELETED = "Its tag was deleted."
+REPLACED = "It was replaced by "
 # Seconds: an event that has not come by then will not come; a sweep that has not found it in a day is not to.
 EVENTS_TAKE = 120
+TELLS_WITHIN = 60
 EVENTS_MATTER = 24 * 60 * 60
 
 
@@ -59,8 +61,10 @@ class Facts:
     tag_deleted: bool = False
     # What ECS knows of the current task, where it is not among `tasks`.
     task: Task | None = None
-    # Whether a restart is under way, looked at after `current`.
+    # Whether a restart is under way, and what the ledger has of the one that is to make up for the last stop;
+    # both looked at after `current`.
     restarting: bool = False
+    restart: Deployment | None = None
     # Since when what is watched now is watched, when its images were listed, and when the sweep before this one
     # began (UNIX seconds).
     since: int = 0
@@ -69,6 +73,12 @@ class Facts:
     # Whether its repository is one whose pushes ECR announces. Nobody announces what comes by a pull-through
     # cache or by replication, and nobody pushed it to have it deployed.
     heard_of: bool = True
+    # Whether pushes of it are deployed as things are watched now, and whether it may be started again; of which
+    # app a push of its tag would be instead, and what serves of that.
+    watched: bool = True
+    can_restart: bool = True
+    replaced_by: str = ""
+    successor: Current | None = None
     # What the ledger knows of its tags; None if its images could not be listed, or are not watched.
     tags: Mapping[str, KnownTag] | None = None
 
@@ -108,6 +118,13 @@ class UnlistApp:
 @dataclass(frozen=True)
 class SettleDeployment:
     """A deployment's execution ended without its outcome, or without the mail of it: supply what it lacks."""
+
+    deployment: str
+
+
+@dataclass(frozen=True)
+class TellEnd:
+    """Mail that the app has ended, which has not gone out."""
 
     deployment: str
 
@@ -154,9 +171,23 @@ class NotifyAgain:
 
 @dataclass(frozen=True)
 class RestartApp:
-    """The current task died without an event. `stop` names the stop that is dealt with."""
+    """The current task died without an event, or its restart failed; `refused` says that AWS's side did.
+
+    `stop` names the stop that is dealt with.
+    """
 
     stop: str
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class TellUnwatched:
+    """Mail that the app runs on, though no push of it is deployed any more."""
+
+
+@dataclass(frozen=True)
+class SeeWatched:
+    """Note that it is watched again."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +228,7 @@ Act = (
     | ListApp
     | UnlistApp
     | SettleDeployment
+    | TellEnd
     | RetryDeployment
     | CloseDeployments
     | ReportOvertaken
@@ -204,6 +236,8 @@ Act = (
     | StopTask
     | NotifyAgain
     | RestartApp
+    | TellUnwatched
+    | SeeWatched
     | LeadAddress
     | CloseAddress
     | ForgetAddress
@@ -223,9 +257,10 @@ def decide(facts: Facts) -> list[Act]:
 
 def is_old_news(deployment: Deployment, current: Current | None) -> bool:
     """Whether another deployment serves, so that nobody needs to hear of this one, unless it failed."""
-    if current is None or current.deployment == deployment.deployment:
+    if current is None or current.runs(deployment.deployment):
         return deployment.outcome == SUPERSEDED
-    if deployment.outcome:
+    refused = deployment.outcome == RETRIED and deployment.restart
+    if deployment.outcome and not refused:
         return deployment.outcome != FAILED
     if deployment.restart:
         return bool(current.deployment != deployment.restart["deployment"])
@@ -238,16 +273,28 @@ def _end_what_is_over(facts: Facts) -> Iterator[Act]:
         return
     if current.ended:
         yield EndApp(current.halted)
-    elif 0 < current.until <= facts.now:
+    elif _ends_by_itself(facts, current) and current.until <= facts.now:
         yield EndApp(f"Its time was up at {preview.moment(current.until)}.")
     elif facts.is_preview and facts.tag_deleted:
         yield EndApp(TAG_DELETED)
+    elif facts.successor and _takes_the_place(facts.successor, current):
+        yield EndApp(f"{REPLACED}{facts.replaced_by}.")
+
+
+def _takes_the_place(successor: Current, current: Current) -> bool:
+    """Whether a push of the same tag has gone live since, as an app of another name."""
+    newer = successor.tag == current.tag and successor.sequence > current.sequence
+    return newer and not successor.stopped
 
 
 def _settle_what_was_aborted(facts: Facts) -> Iterator[Act]:
     for each in facts.open:
-        if not each.told_at and each.deployment in facts.endings:
-            retried = each.outcome == RETRIED
+        if each.outcome == ENDED and not each.told_at:
+            # Whoever ended it may be about to tell.
+            if each.ended_at + TELLS_WITHIN <= facts.now:
+                yield TellEnd(each.deployment)
+        elif not each.told_at and each.deployment in facts.endings:
+            retried = each.outcome == RETRIED and not each.restart
             yield RetryDeployment(each.deployment) if retried else SettleDeployment(each.deployment)
     told = tuple(each.deployment for each in facts.open if each.told_at)
     if told:
@@ -292,8 +339,29 @@ def _restart_what_died(facts: Facts) -> Iterator[Act]:
     if current.halted:
         yield NotifyAgain()
     elif not facts.restarting and not (facts.task and facts.task.verdict is not Verdict.STOPPED):
-        # A restart that came to nothing is dealt with as a stop of its own, or it would count as known.
-        yield RestartApp(f"{current.task}#{current.attempts}" if current.healing else current.task)
+        if facts.restart is None:
+            # One that is noted and did not begin is begun, which makes it no further attempt.
+            yield RestartApp(current.healing or current.task)
+        else:
+            # A restart that came to nothing is dealt with as a stop of its own, or it would count as known.
+            refused = facts.restart.outcome == RETRIED
+            yield RestartApp(f"{current.task}#{current.attempts}", refused=refused)
+
+
+def _tell_of_what_is_not_watched(facts: Facts) -> Iterator[Act]:
+    """An app that runs for ever and is nobody's is named; one that ends by itself has said so."""
+    current = facts.current
+    if current is None or current.halted:
+        return
+    if facts.watched:
+        if current.unwatched_at:
+            yield SeeWatched()
+    elif not (current.unwatched_at or _ends_by_itself(facts, current) or facts.to_come):
+        yield TellUnwatched()
+
+
+def _ends_by_itself(facts: Facts, current: Current) -> bool:
+    return bool(current.until and (facts.is_preview or current.image.get("expires")))
 
 
 def _close_addresses(facts: Facts) -> Iterator[Act]:
@@ -402,6 +470,7 @@ RULES: tuple[Callable[[Facts], Iterator[Act]], ...] = (
     _lead_address,
     _stop_what_nobody_owns,
     _restart_what_died,
+    _tell_of_what_is_not_watched,
     _close_addresses,
     _deploy_what_was_missed,
     _report_what_was_overtaken,

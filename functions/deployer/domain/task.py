@@ -84,8 +84,8 @@ class Task:
 
     @property
     def crashed(self) -> bool:
-        """The app ended by itself; else AWS took the task away (Spot, retirement, a fault of the host)."""
-        return self.stop_code in ("EssentialContainerExited", "TaskFailedToStart")
+        """The app ended by itself; else it never ran, or AWS took it away (Spot, retirement, a fault)."""
+        return self.stop_code == "EssentialContainerExited"
 
     def why_stopped(self) -> str:
         """One line: the exit code, the container's reason and the task's, as far as AWS told them."""

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer import image_claim, outcomes, overtaken
+from deployer import image_claim, naming, outcomes, overtaken
 from deployer.aws import ecr, ledger
 from deployer.domain.errors import BadEventError, TagNotSeenError
 from deployer.domain.push import Push
@@ -16,15 +16,19 @@ YOUNG = 30
 
 @logger.inject_lambda_context(correlation_id_path="push.id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Take `{"execution": ARN, "push": the event}`; return `{"verdict": ..., "sequence": number}`.
+    """Take `{"execution": ARN, "push": the event}`; return `{"verdict": ..., "sequence": number, "app": name}`.
 
     The verdict is `admitted`, `duplicate`, `same image` or `superseded`. The number is drawn before the tag is
     looked at: so whoever has a larger one, and found the tag pointing to it, was pushed later. A further
     attempt keeps the number of the first. Raises TagNotSeenError where ECR may not show the push yet, and
     ContendedError where another push of the image is admitted at the same moment.
     """
+    push = naming.named(event["push"])
+    return {**_admit(event, push), "app": push.app}
+
+
+def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
     table, document = settings().ledger, event["push"]
-    push = Push.from_event(document, by_tag=settings().by_tag)
     restart, retry = document.get("restart"), document.get("retry")
     if restart:
         _hold_against_the_ledger(push, document)
@@ -100,8 +104,8 @@ def _admit_restart(push: Push, restart: dict[str, Any]) -> dict[str, Any]:
     """A restart keeps the number of what it restarts, so any push that is under way wins over it."""
     config = settings()
     current = ledger.current(table=config.ledger, app=push.app)
-    if current is None or current.ended or current.deployment != restart["deployment"]:
-        reason = "Another version has become the current one."
+    if current is None or current.halted or current.deployment != restart["deployment"]:
+        reason = "Another version has become the current one, or the app is to be down."
         outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
         return {"verdict": "superseded", "sequence": restart["sequence"]}
     return {"verdict": "admitted", "sequence": restart["sequence"], "at": time.time()}

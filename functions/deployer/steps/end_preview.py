@@ -12,17 +12,22 @@ from deployer.settings import settings
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> None:
-    """Take the event as it is: it may be late, and the tag may be there again."""
+    """Take the event as it is: it may be late, and the tag may be there again.
+
+    What is current is read before the tag is looked at: what a push of the tag brings later is not ended.
+    """
     config, detail = settings(), event["detail"]
     repository, tag = detail["repository-name"], detail.get("image-tag") or ""
-    if not config.is_preview(tag) or ecr.digest_of(repository=repository, tag=tag):
-        return
     app = f"{repository}:{tag}"
+    if not config.is_preview(app):
+        return
+    current = ledger.current(table=config.ledger, app=app)
+    if ecr.digest_of(repository=repository, tag=tag):
+        return
     # The same image may be pushed again, which is a push then.
     known = ledger.tag(table=config.ledger, app=app, tag=tag)
     if known and known.digest:
         as_of = max(known.as_of, int(time.time()))
         ledger.see_tag(table=config.ledger, app=app, tag=tag, digest="", as_of=as_of, seen=known)
-    current = ledger.current(table=config.ledger, app=app)
     if current:
         previews.end(app=app, current=current, reason=TAG_DELETED)

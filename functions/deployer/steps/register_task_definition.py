@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _secrets(push: Push, config: Settings) -> dict[str, str]:
     paths = parameters.paths(
         push.repository,
-        is_preview=config.is_preview(push.tag),
+        is_preview=config.is_preview(push.app),
         previews_read_production=previews_read_production(),
     )
     return {name: arn for path in paths for name, arn in ssm.parameters(path=path).items()}

@@ -23,8 +23,8 @@ def handler(event: dict[str, Any], context: object) -> None:
     restarts = current is not None and healing.is_latest_restart(current, str(detail.get("startedBy") or ""))
     if current is None or not (task.arn == current.task or restarts):
         return
-    if task.arn != current.task and task.stopped_by_hand:
-        # A restart that RollBack stopped: the sweep tries again, less eagerly.
+    if task.arn != current.task and not (task.crashed or task.stopped_by_hand):
+        # RollBack stopped a restart, or AWS's side failed: the sweep tries again, less eagerly.
         return
     try:
         outcome = healing.heal(app=app, current=current, task=task, stop=task.arn)

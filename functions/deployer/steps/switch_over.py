@@ -32,17 +32,20 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)
     seen = ledger.current(table=config.ledger, app=push.app)
-    if not (seen and seen.deployment == push.deployment) and _gives_way(seen, event):
+    # An attempt before this one may have been the hand-over, which may have been restarted since.
+    is_current = seen is not None and seen.runs(push.deployment)
+    if not is_current and (_gives_way(seen, event) or _tag_is_gone(push, config)):
         # An attempt before this one may have led its address here a moment too late.
         address.lead(push.app)
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason="Portcall: superseded")
         reason = f"Another deployment, {seen.deployment}, took the place." if seen else "The app has ended."
-        if "restart" in event:
+        if "restart" in event or not _gives_way(seen, event):
+            reason = reason if _gives_way(seen, event) else "Its tag was deleted meanwhile."
             outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
         else:
             overtaken.supersede(push, reason=reason, **outcomes.so_far(event))
         return {"verdict": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
-    if seen is None or seen.deployment != push.deployment:
+    if seen is None or not is_current:
         # It answered, and may have died since: the one before is not given up for that.
         meeting.still_runs(table=config.ledger, task=event["task"]["arn"])
         seen = _switch(event, push, config, seen)
@@ -53,7 +56,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         "url": seen.url,
         "previous": seen.previous,
     }
-    is_preview = config.is_preview(push.tag)
+    is_preview = config.is_preview(push.app)
     cut = is_preview and preview.is_cut(event["image"]["expires"], **_hours(config))
     notes = preview.note(seen.until, preview=is_preview, cut=cut)
     if seen.stable_url:
@@ -78,10 +81,18 @@ def _lead(push: Push, seen: ledger.Current, told: dict[str, Any], notes: list[st
 
 
 def _gives_way(seen: ledger.Current | None, event: dict[str, Any]) -> bool:
-    """Whether what serves was pushed later. A restart replaces only what it restarts, unless that ended."""
+    """Whether what serves was pushed later. A restart replaces what it restarts, unless that is to be down."""
     if "restart" in event:
-        return seen is None or seen.ended or bool(seen.deployment != event["restart"]["deployment"])
+        return seen is None or bool(seen.halted) or bool(seen.deployment != event["restart"]["deployment"])
     return seen is not None and bool(seen.sequence >= event["admission"]["sequence"])
+
+
+def _tag_is_gone(push: Push, config: Settings) -> bool:
+    """Whether a preview's tag was deleted while this push of it was under way; a later push notes it again."""
+    if not config.is_preview(push.app):
+        return False
+    known = ledger.tag(table=config.ledger, app=push.app, tag=push.tag)
+    return known is not None and not known.digest
 
 
 def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None) -> ledger.Current:
@@ -103,12 +114,15 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
         address=stays or (seen.address if seen else None),
         # The one port on which it answers: a restart need not look for it again.
         image=image.answering_on(_used_ports(event)).document(),
-        previous=seen.digest if seen and "restart" not in event else "",
+        origin=(seen.origin or seen.deployment) if seen and "restart" in event else "",
+        previous=(seen.previous if "restart" in event else seen.digest) if seen else "",
         crashes=seen.crashes if seen and "restart" in event else [],
+        unwatched_at=seen.unwatched_at if seen and "restart" in event else 0,
         # Those that a SwitchOver before this one did not get round to stopping come along.
         retired=[*seen.retired, seen.task] if seen else [],
     )
-    if not ledger.make_current(table=config.ledger, push=push, new=new, seen=seen):
+    is_preview = config.is_preview(push.app)
+    if not ledger.make_current(table=config.ledger, push=push, new=new, seen=seen, while_tagged=is_preview):
         raise ContendedError("Another deployment of the app switched over at the same moment.")
     return dataclasses.replace(new, version=(seen.version if seen else 0) + 1)
 
@@ -117,7 +131,7 @@ def _until(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cur
     """A push gives the app its whole time again, a restart does not."""
     if seen and "restart" in event:
         return seen.until
-    is_preview = config.is_preview(push.tag)
+    is_preview = config.is_preview(push.app)
     return preview.until(time.time(), asked=event["image"]["expires"], preview=is_preview, **_hours(config))
 
 

@@ -10,6 +10,8 @@
                                               `deployment` deals with that; kept for 90 days
 `app#<app>` / `image#<digest>`                the deployment that deals with an image, and its `tags`;
                                               kept for 90 days
+`app#<repository>` / `push#<time>#<event id>` of which `app` a push is, also once the parameters have changed;
+                                              kept for 90 days
 `app#<repository>` / `under way`              `deployments` of the repository that run at the moment; stays
 `previews`  / `slots`                         the apps that are, or are on their way: `apps` the previews,
                                               `of <repository>` those of one repository, `lasting` the others;
@@ -43,6 +45,7 @@ from deployer.aws.ledger.deployment_records import deployment as deployment
 from deployer.aws.ledger.deployment_records import deployments as deployments
 from deployer.aws.ledger.deployment_records import give_up as give_up
 from deployer.aws.ledger.deployment_records import mark_told as mark_told
+from deployer.aws.ledger.deployment_records import name_app as name_app
 from deployer.aws.ledger.deployment_records import open_deployments as open_deployments
 from deployer.aws.ledger.deployment_records import record as record
 from deployer.aws.ledger.known_images import image as image

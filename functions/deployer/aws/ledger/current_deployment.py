@@ -1,11 +1,12 @@
 """Amazon DynamoDB: the deployment of an app that serves."""
 
+import time
 from dataclasses import asdict, fields
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws.items import wire
-from deployer.aws.ledger.calls import get, unless_cancelled, unless_refused
+from deployer.aws.ledger.calls import KEEP, get, unless_cancelled, unless_refused
 from deployer.domain.deployment import Current
 from deployer.domain.endpoint import Address
 from deployer.domain.push import Push
@@ -17,17 +18,28 @@ def current(*, table: str, app: str) -> Current | None:
     return current_of(item) if item else None
 
 
-def make_current(*, table: str, push: Push, new: Current, seen: Current | None) -> bool:
+def make_current(
+    *, table: str, push: Push, new: Current, seen: Current | None, while_tagged: bool = False
+) -> bool:
     """Put `new`, which is of `push`, in the place of `seen`.
 
-    False if somebody else has changed the item since it was seen, or the push was given up.
+    False if somebody else has changed the item since it was seen, or the push was given up, or its tag is known
+    to be gone, which only `while_tagged` asks.
     """
     alive = {
         "TableName": table,
         "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
         "ConditionExpression": "attribute_not_exists(given_up_at)",
     }
-    return unless_cancelled({"Put": _replacement(table, push.app, new, seen)}, {"ConditionCheck": alive})
+    tagged = {
+        "TableName": table,
+        "Key": wire(keys.tag(push.app, push.tag)),
+        "ConditionExpression": "attribute_not_exists(pk) OR digest <> :nothing",
+        "ExpressionAttributeValues": wire({":nothing": ""}),
+    }
+    switch = {"Put": _replacement(table, push.app, new, seen)}
+    checks = [{"ConditionCheck": check} for check in ([alive, tagged] if while_tagged else [alive])]
+    return unless_cancelled(switch, *checks)
 
 
 def change_current(*, table: str, app: str, new: Current, seen: Current) -> bool:
@@ -35,15 +47,34 @@ def change_current(*, table: str, app: str, new: Current, seen: Current) -> bool
     return unless_refused("put_item", **_replacement(table, app, new, seen))
 
 
-def forget(*, table: str, app: str, seen: Current) -> bool:
-    """Take away what is current; False if somebody else has changed it since it was seen."""
-    return unless_refused(
-        "delete_item",
-        TableName=table,
-        Key=wire(keys.current(app)),
-        ConditionExpression="attribute_not_exists(pk) OR version = :seen",
-        ExpressionAttributeValues=wire({":seen": seen.version}),
-    )
+def forget(*, table: str, push: Push, seen: Current, **facts: Any) -> bool:
+    """Take away what is current, and write down the outcome of its end, `push`, which has yet to be told.
+
+    False if somebody else has changed what is current since it was seen, or taken it away: so of several who
+    end an app one has ended it.
+    """
+    values = {"tag": push.tag, "digest": push.digest, "expires_at": int(time.time()) + KEEP, **facts}
+    gone = {
+        "TableName": table,
+        "Key": wire(keys.current(push.app)),
+        "ConditionExpression": "version = :seen",
+        "ExpressionAttributeValues": wire({":seen": seen.version}),
+    }
+    noted = {
+        "TableName": table,
+        "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+        "ExpressionAttributeNames": {f"#{name}": name for name in values},
+        "ExpressionAttributeValues": wire({f":{name}": value for name, value in values.items()}),
+    }
+    opened = {
+        "TableName": table,
+        "Key": wire(keys.order(push.app)),
+        "UpdateExpression": "ADD #open :this SET listed = :apps",
+        "ExpressionAttributeNames": {"#open": "open"},
+        "ExpressionAttributeValues": wire({":this": {keys.name_of_push(push)}, ":apps": keys.APPS}),
+    }
+    return unless_cancelled({"Delete": gone}, {"Update": noted}, {"Update": opened})
 
 
 def _replacement(table: str, app: str, new: Current, seen: Current | None) -> dict[str, Any]:

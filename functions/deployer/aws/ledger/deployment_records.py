@@ -16,6 +16,19 @@ from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
 
+def name_app(*, table: str, push: Push) -> str:
+    """Note of which app a push is, unless that is noted already; return which app it is."""
+    with errors_as_ours():
+        answer = client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(keys.app_of_push(push)),
+            UpdateExpression="SET app = if_not_exists(app, :app), expires_at = :expires",
+            ExpressionAttributeValues=wire({":app": push.app, ":expires": int(time.time()) + KEEP}),
+            ReturnValues="ALL_NEW",
+        )
+    return str(plain(answer["Attributes"])["app"])
+
+
 def claim(
     *,
     table: str,

@@ -1,0 +1,118 @@
+"""Tells what became of a deployment that has taken over: the ledger knows whether it serves by now."""
+
+from typing import Any
+
+from deployer import further_tags, mail_limit, outcomes, overtaken
+from deployer.aws import ledger
+from deployer.domain import mail, ports, task_definition, timing
+from deployer.domain.deployment import Current
+from deployer.domain.image import ImageSpec
+from deployer.domain.push import Push
+from deployer.settings import settings
+
+STEPS_WITH_NOTES = ("health", "findings", "task", "switch", "stopped")
+RESTARTED = "It stopped once since it took over, and was restarted."
+
+
+def settle(document: dict[str, Any], push: Push, current: Current | None, *, note: str = "") -> bool:
+    """Settle it, with the mail that fits; return whether it is live.
+
+    `document` is how far the workflow came, `current` what the ledger has now, read after this deployment had
+    taken over. A version that has stopped since is not called live, and one that was replaced is no news.
+    `note` is what else the mail is to say.
+    """
+    if current is None or not _is_there(push, current):
+        _supersede(document, push, current)
+        return False
+    facts = outcomes.so_far(document) | {"task": current.task, "revision": current.revision}
+    if note:
+        facts["note"] = note
+    if current.stopped:
+        facts["stopped"] = current.reason or current.halted
+    else:
+        facts |= {"url": _url(document, current), "direct_url": current.direct_url}
+
+    others = [] if "restart" in document else overtaken.told_live_with(push, current.sequence)
+
+    def publish() -> None:
+        sent: list[mail.Mail] = []
+
+        def latest() -> mail.Mail | None:
+            news = _news(document, push, [*overtaken.note(push, others), *([note] if note else [])])
+            sent.extend([news] if news else [])
+            return news
+
+        mail_limit.publish(push, latest)
+        if sent:
+            overtaken.close(push, others)
+
+    outcomes.settle(push, outcomes.DEPLOYED, publish, **facts)
+    return not current.stopped
+
+
+def _supersede(document: dict[str, Any], push: Push, current: Current | None) -> None:
+    if current is None or current.ended:
+        reason = "The app has ended."
+    else:
+        reason = "Another deployment took the place before it was mailed."
+        if "restart" not in document:
+            overtaken.supersede(push, reason=reason, **outcomes.so_far(document))
+            return
+    outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(document))
+
+
+def _is_there(push: Push, current: Current) -> bool:
+    return current.runs(push.deployment) and not current.ended
+
+
+def _url(document: dict[str, Any], current: Current) -> str:
+    # Only CheckAddress has seen that the stable URL leads to it.
+    return current.url if "address" in document or not current.stable_url else current.direct_url
+
+
+def _news(document: dict[str, Any], push: Push, more: list[str]) -> mail.Mail | None:
+    """The mail, by what the ledger says at the last moment; None where it is no news any more."""
+    current, restart = ledger.current(table=settings().ledger, app=push.app), document.get("restart")
+    if current is None or not _is_there(push, current):
+        return None
+    where = _context(document, push, current)
+    if current.stopped:
+        # What comes of a restart, the next one tells, or the mail that gives the app up.
+        return None if restart else mail.stopped(push, current.reason, current.halted, where)
+    url, notes = _url(document, current), [*_notes(document), *further_tags.note(push), *more]
+    if current.deployment != push.deployment:
+        notes.append(RESTARTED)
+    if restart:
+        return mail.live_again(push, url, restart["reason"], notes, where)
+    return mail.live(push, url, current.previous, notes, where)
+
+
+def _notes(document: dict[str, Any]) -> list[str]:
+    notes = [note for step in STEPS_WITH_NOTES for note in document.get(step, {}).get("notes", [])]
+    if "retry" in document:
+        attempt = document["retry"]["attempt"]
+        notes.append(f"It was tried {attempt} times: before, something failed on AWS's side.")
+    return [*_port_note(document), *notes]
+
+
+def _port_note(document: dict[str, Any]) -> list[str]:
+    """Which port was chosen, where the image named several."""
+    if "health" not in document or "image" not in document:
+        return []
+    health, named = document["health"], ImageSpec.from_document(document["image"]).candidates
+    note = ports.note(named, [health["port"], *health.get("also", [])])
+    return [note] if note else []
+
+
+def _context(document: dict[str, Any], push: Push, current: Current) -> mail.Context:
+    config = settings()
+    return mail.Context(
+        revision=current.revision,
+        task=current.task,
+        log_group=config.log_group,
+        log_stream=task_definition.log_stream(push.app, current.task),
+        region=config.region,
+        phases=timing.phases(document),
+        direct_url=current.direct_url,
+        deploy_command=config.deploy_command(push),
+    )

@@ -1,0 +1,35 @@
+"""Apps of which no push is deployed any more, since parameters have changed: they run on, and that is told."""
+
+import dataclasses
+import time
+
+from deployer import mail_limit
+from deployer.aws import ledger
+from deployer.domain import mail
+from deployer.domain.push import Push
+from deployer.domain.sweep import Facts
+from deployer.settings import settings
+
+
+def tell(facts: Facts, current: ledger.Current) -> None:
+    """Mail it, and note that."""
+    config = settings()
+    push = Push(f"unwatched-{current.deployment}", current.since, facts.app, current.tag, current.digest)
+    news = mail.unwatched(
+        push,
+        current.url,
+        replaced_by=facts.replaced_by,
+        can_restart=facts.can_restart,
+        stop_command=(
+            f"aws ecs stop-task --cluster {config.cluster} --region {config.region} "
+            f"--task {current.task.rpartition('/')[2]}"
+        ),
+    )
+    mail_limit.publish(push, news)
+    note(facts.app, current, int(time.time()))
+
+
+def note(app: str, current: ledger.Current, at: int) -> None:
+    """Note when it was told that the app is not watched; 0 once it is again."""
+    new = dataclasses.replace(current, unwatched_at=at)
+    ledger.change_current(table=settings().ledger, app=app, new=new, seen=current)

@@ -1,0 +1,223 @@
+"""An app keeps the name that it was deployed with, and what is not watched any more is ended or named in a mail."""
+
+import time
+
+import pytest
+from deployer.aws import ledger
+from deployer.domain.errors import AccessDeniedError
+from deployer.settings import settings, watch
+from deployer.steps import reconcile
+
+from tests.conftest import LambdaContext
+from tests.workflow.conftest import LambdaDied
+
+NAMES = ("flask-app", "flask-app:latest")
+
+
+@pytest.fixture
+def change(monkeypatch):
+    """`change(ENVIRONMENTS="tag")` deploys the stack with other parameters."""
+
+    def to(**parameters):
+        for name, value in parameters.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+        watch.cache_clear()
+
+    yield to
+    monkeypatch.undo()
+    settings.cache_clear()
+    watch.cache_clear()
+
+
+def current(app="flask-app"):
+    return ledger.current(table="ledger", app=app)
+
+
+def sweep():
+    return reconcile.handler({"id": "sweep"}, LambdaContext())
+
+
+def of(repository, push, tag="latest"):
+    event = push(1)
+    event["id"], event["detail"]["repository-name"], event["detail"]["image-tag"] = repository, repository, tag
+    return event
+
+
+def subjects(world):
+    return [news["subject"] for news in world.mails]
+
+
+FLIPS = [
+    ("repository", "tag", "flask-app", "flask-app:latest"),
+    ("tag", "repository", "flask-app:latest", "flask-app"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "old", "new"), FLIPS)
+def test_an_app_that_was_deployed_under_another_name_is_restarted_told_of_and_replaced(
+    deploy, world, push, stop, change, before, after, old, new
+):
+    change(ENVIRONMENTS=before)
+    deploy(push(1))
+    change(ENVIRONMENTS=after)
+    first = current(old)
+    assert sweep() == {old: ["told that it is not watched"]}
+    assert sweep() == {}
+    told = world.mails[-1]
+    assert told["subject"] == f"{old} is not watched any more, and still runs"
+    assert f"A push of flask-app:latest is the app {new} now (Environments)." in told["text"]
+    assert f"aws ecs stop-task --cluster {settings().cluster}" in told["text"]
+    assert world.live() == {first.task}
+    # It crashes, and its restart is its own.
+    stop(app=old)
+    assert current(new) is None
+    assert world.live() == {current(old).task} != {first.task}
+    assert subjects(world)[-1].startswith(f"{old} is live again: ")
+    assert sweep() == {}
+    # Its tag is pushed: from then on it is the app of the other name.
+    deploy(push(2))
+    assert sweep() == {old: ["ended it"]}
+    assert sweep() == {}
+    assert current(old) is None
+    assert world.live() == {current(new).task}
+    assert subjects(world)[-2:] == [
+        f"{new} is live: {current(new).url}",
+        f"{old} has ended: it was replaced by {new}",
+    ]
+    assert "have it back" not in world.mails[-1]["text"]
+    assert ledger.slots(table="ledger") == {new}
+
+
+@pytest.mark.parametrize(("before", "after", "old", "new"), FLIPS)
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "AdmitPush",
+        "name_app answer",
+        "claim answer",
+        "AdmitPush answer",
+        "run_task",
+        "probe",
+        "make_current answer",
+    ],
+)
+def test_a_push_that_is_under_way_keeps_its_name(deploy, world, push, change, moment, before, after, old, new):
+    """Also where its first step is repeated after the change."""
+    change(ENVIRONMENTS=before)
+    deploy(push(1))
+
+    def deploy_the_stack():
+        change(ENVIRONMENTS=after)
+        raise LambdaDied("Runtime.ExitError")
+
+    world.faults[moment] = [deploy_the_stack]
+    deploy(push(2))
+    name, other = (new, old) if moment == "AdmitPush" else (old, new)
+    assert current(name).deployment == "push-2"
+    assert next(each.outcome for each in ledger.deployments(table="ledger", app=name)) == "deployed"
+    assert "push-2" not in {each.deployment for each in ledger.deployments(table="ledger", app=other)}
+    sweep()
+    assert world.live() == {current(name).task}
+    assert all(each.told_at for each in ledger.open_deployments(table="ledger", app=other))
+    assert not any("aborted" in subject or "failed" in subject for subject in subjects(world))
+    assert sweep() == {}
+
+
+@pytest.mark.parametrize(("before", "after", "old", "new"), FLIPS)
+def test_a_push_that_fails_while_the_stack_is_deployed_fails_under_its_own_name(
+    deploy, world, push, change, before, after, old, new
+):
+    change(ENVIRONMENTS=before)
+
+    def deploy_the_stack():
+        change(ENVIRONMENTS=after)
+        raise AccessDeniedError("UpdateItem: not authorized")
+
+    world.faults["claim answer"] = [deploy_the_stack]
+    assert deploy(push(1)).status == "FAILED"
+    assert [each.outcome for each in ledger.deployments(table="ledger", app=old)] == ["failed"]
+    assert ledger.deployments(table="ledger", app=new) == []
+    sweep()
+    assert subjects(world) == [f"{old} failed: Portcall lacks a permission"]
+    assert sweep() == {}
+
+
+def test_an_app_of_a_repository_that_is_not_watched_any_more_is_named_and_stays_down_once_it_stops(
+    deploy, world, push, stop, change
+):
+    change(REPOSITORY_PATTERNS="flask-app,team/*")
+    deploy(push(1))
+    deploy(of("team/api", push))
+    sweep()
+    change(REPOSITORY_PATTERNS="flask-app,")
+    assert sweep() == {"team/api": ["told that it is not watched"]}
+    told = world.mails[-1]
+    assert told["subject"] == "team/api is not watched any more, and still runs"
+    assert told["attributes"] == {"app": "team/api", "outcome": "unwatched"}
+    assert (
+        "The repository team/api is not watched any more (RepositoryName, RepositoryPattern)." in told["text"]
+    )
+    assert current("team/api").task.rpartition("/")[2] in told["text"]
+    assert sweep() == {}
+    stop(app="team/api")
+    assert world.live() == {current().task}
+    down = world.mails[-1]
+    assert down["subject"] == "team/api is down: its repository is not watched"
+    assert "have its repository watched again" in down["text"]
+    assert sweep() == {}
+    assert len(world.mails) == 4
+
+
+def test_what_is_watched_again_is_told_of_again_when_it_is_not(deploy, world, push, change):
+    change(REPOSITORY_PATTERNS="flask-app,team/*")
+    deploy(of("team/api", push))
+    for patterns in ("flask-app,", "flask-app,team/*", "flask-app,", "flask-app,other"):
+        change(REPOSITORY_PATTERNS=patterns)
+        sweep()
+        sweep()
+    assert len(world.mails) == 3
+
+
+def test_that_an_app_is_not_watched_is_told_once_though_it_is_restarted(deploy, world, push, stop, change):
+    change(ENVIRONMENTS="tag", TAG_PATTERNS="*", LASTING_TAGS="latest")
+    deploy(push(1))
+    change(TAG_PATTERNS="v*")
+    sweep()
+    assert "The tag latest is not watched any more (TagPattern)." in world.mails[-1]["text"]
+    stop(app="flask-app:latest")
+    assert world.live() == {current("flask-app:latest").task}
+    assert sweep() == {}
+    assert len(world.mails) == 3
+
+
+@pytest.mark.parametrize(
+    "flip", [{"ENVIRONMENTS": "repository"}, {"REPOSITORY_PATTERNS": "other,"}, {"TAG_PATTERNS": "v*"}]
+)
+def test_a_preview_that_is_not_watched_any_more_ends_by_itself(deploy, world, push, change, monkeypatch, flip):
+    change(ENVIRONMENTS="tag", LASTING_TAGS="latest")
+    deploy(of("flask-app", push, "pr-7"))
+    change(**flip)
+    if "REPOSITORY_PATTERNS" in flip:
+        # Nobody may look at its images any more.
+        world.faults["digest_of"] = [AccessDeniedError("DescribeImages: not authorized")] * 9
+    assert sweep() == {}
+    later = time.time() + 25 * 3600
+    monkeypatch.setattr(reconcile.time, "time", lambda: later)
+    assert sweep() == {"flask-app:pr-7": ["ended it"]}
+    assert subjects(world)[-1].startswith("flask-app:pr-7 has ended: its time was up at ")
+    assert (world.live(), ledger.slots(table="ledger")) == (set(), set())
+
+
+def test_a_preview_ends_with_its_tag_where_tags_are_no_apps_any_more(deploy, world, push, change):
+    change(ENVIRONMENTS="tag", LASTING_TAGS="latest")
+    deploy(of("flask-app", push, "pr-7"))
+    change(ENVIRONMENTS="repository")
+    world.tags.clear()
+    assert sweep() == {"flask-app:pr-7": ["ended it"]}
+
+
+@pytest.mark.parametrize("app", ["other", "flask-app:v2", "flask-app:latest:latest"])
+def test_an_event_cannot_name_the_app_of_another_image(deploy, world, push, app):
+    assert deploy({**push(1), "app": app}).error == "BadEventError"
+    assert world.started == {}
