@@ -13,7 +13,7 @@ from tests.unit.test_template import statements
 
 ROOT = Path(__file__).parents[2]
 APP, ARN = "shop/web:pr-1", "arn:aws:ecs:eu-west-1:111122223333:task/apps/1"
-SPELLED = re.compile(r"(app|deployment|tag|task|mails)#")
+SPELLED = re.compile(r"(app|deployment|image|tag|task|mails)#")
 
 
 def texts(path: Path) -> set[str]:
