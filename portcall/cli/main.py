@@ -14,6 +14,7 @@ COMMANDS = (
     "history",
     "show",
     "wait",
+    "logs",
     "open",
     "deploy",
     "up",

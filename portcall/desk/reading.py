@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Never
 
-from deployer.aws import ecr, ledger
+from deployer.aws import ecr, ledger, logs
+from deployer.domain import task_definition
 from deployer.domain.deployment import Current, Deployment
 
 from portcall.desk import states
@@ -95,3 +96,22 @@ def histories_of(target: Target, repository: str, tag: str) -> list[AppHistory]:
         return [_history(table, app, RECENT) for app in apps]
 
     return target.ask(ask)
+
+
+def log_stream(app: str, task: str) -> str:
+    """The stream of a task's log."""
+    return task_definition.log_stream(app, task)
+
+
+def last_lines(target: Target, app: str, task: str, lines: int) -> list[str]:
+    """The last lines that a task of an app wrote, oldest first."""
+    stream = log_stream(app, task)
+    return target.ask(lambda outputs: logs.tail(group=outputs["AppLogGroupName"], stream=stream, lines=lines))
+
+
+def newer_lines(target: Target, app: str, task: str, token: str, lines: int) -> tuple[list[str], str]:
+    """What a task wrote after what the token stands for, and the next token; without one its last lines."""
+    stream = log_stream(app, task)
+    return target.ask(
+        lambda outputs: logs.newer(group=outputs["AppLogGroupName"], stream=stream, token=token, lines=lines)
+    )

@@ -114,6 +114,8 @@ def test_a_viewer_may_look_and_an_operator_may_deploy(portcall: Portcall, tmp_pa
         assert (ended.returncode, url in ended.stdout) == (0, True), ended.stderr
         assert ended.stderr.startswith("portcall in us-east-1, account 123456789012\n")
     assert viewer("history", "plain-app").returncode == 0
+    assert viewer("logs", "plain-app").returncode == 0
+    assert not_allowed(operator("logs", "plain-app"))
     assert viewer("wait", f"plain-app@{digest}").stdout == f"{url}\n"
     assert not_allowed(viewer("deploy", "plain-app:latest"))
     assert not_allowed(operator("status"))

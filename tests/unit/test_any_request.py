@@ -148,6 +148,7 @@ def calls(push: Push, spec: ImageSpec, stack: str, text: str) -> list[Callable[[
         lambda: ledger.deployments(table="ledger", app=push.app),
         lambda: meeting.store_token(table="ledger", task=TASK, token="t" * 1000),
         lambda: logs.tail(group="apps", stream=stream, lines=30),
+        lambda: logs.newer(group="apps", stream=stream, token="token"),
         lambda: ssm.parameters(path=f"/portcall/{push.repository}/"),
         lambda: ecr.digest_of(repository=push.repository, tag=push.tag),
         lambda: ecr.tagged_images(repository=push.repository),

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import re
+from types import SimpleNamespace
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -12,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from click.testing import CliRunner
 from deployer.aws import client as aws
-from deployer.aws import ecr, ledger
+from deployer.aws import ecr, ledger, logs
 from deployer.domain.deployment import Current
 from deployer.domain.push import Push
 
@@ -24,6 +25,7 @@ from tests.unit.test_terminal import HOSTILE, OBEYED
 overview = importlib.import_module("deployer.aws.ledger.overview")
 SESSION = botocore.session.Session()
 OUTPUTS = {
+    "AppLogGroupName": "apps",
     "LedgerTableName": "ledger",
     "OperateFunctionName": "operate",
     "StateMachineArn": "arn:aws:states:eu-west-1:111122223333:stateMachine:deploy",
@@ -303,6 +305,78 @@ def test_show_finds_a_deployment_by_the_beginning_of_its_id():
     result = portcall("show", "push-2")
     assert result.exit_code == 5
     assert "Several deployments begin with push-2" in result.stderr
+
+
+# ── logs
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """What the tasks write, by the end of their stream's name."""
+    streams = {}
+
+    def events(**request):
+        lines = streams.get(request["logStreamName"].rpartition("/")[2])
+        if lines is None:
+            raise refused("ResourceNotFoundException")
+        begin = int(request["nextToken"]) if "nextToken" in request else max(0, len(lines) - request["limit"])
+        return {
+            "events": [{"message": f"{line}\n"} for line in lines[begin:]],
+            "nextForwardToken": str(len(lines)),
+        }
+
+    made = SimpleNamespace(get_log_events=events)
+    monkeypatch.setattr(logs, "client", lambda _: made)
+    return streams
+
+
+def test_logs_are_those_of_what_serves(written):
+    go_live(1)
+    written["task-1"] = ["one", "[red]two[/]", "\x1b[31mthree"]
+    result = portcall("logs", "flask-app", "-n", 2)
+    assert (result.exit_code, result.stdout) == (0, "[red]two[/]\nthree\n")
+    assert "── latest 0000000 ──" in result.stderr
+    (line,) = portcall("logs", "flask-app", "-n", 1, "--json").stdout.splitlines()
+    assert json.loads(line) == {"schema": 1, "version": "latest 0000000", "message": "\x1b[31mthree"}
+
+
+def test_logs_are_those_of_the_last_push_if_it_failed(written):
+    go_live(1)
+    push, _ = begin(2)
+    ledger.record(table="ledger", push=push, outcome="failed", task="task-2", reason="exit code 1")
+    written["task-1"], written["task-2"] = ["fine"], ["boom"]
+    result = portcall("logs", "flask-app")
+    assert result.stdout == "boom\n"
+    assert "which failed" in result.stderr
+
+
+def test_an_app_that_has_written_nothing_has_an_empty_log(written):
+    go_live(1)
+    assert portcall("logs", "flask-app").stdout == ""
+    assert portcall("logs", "flask-app").exit_code == 0
+
+
+def test_what_never_ran_has_no_log(written):
+    fail(1)
+    result = portcall("logs", "flask-app")
+    assert (result.exit_code, "no task was started" in result.stderr) == (1, True)
+
+
+def test_logs_go_on_and_join_the_next_version(written, clock):
+    go_live(1)
+    written["task-1"] = ["one"]
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    clock.after(3, lambda: written["task-1"].append("two"))
+    clock.after(7, lambda: go_live(2))
+    clock.after(7, lambda: written["task-1"].append("the last"))
+    clock.after(30, lambda: written.update({"task-2": ["three"]}))
+    clock.after(60, interrupt)
+    result = portcall("logs", "flask-app", "--follow")
+    assert (result.exit_code, result.stdout) == (130, "one\ntwo\nthe last\nthree\n")
+    assert result.stderr.count("──  ") + result.stderr.count(" ──\n") == 2
 
 
 # ── open

@@ -97,6 +97,7 @@ NEEDS = {
     "ledger.begin_sweep": {"dynamodb:UpdateItem"},
     "ledger.note_sweep": {"dynamodb:UpdateItem"},
     "ledger.end_sweep": {"dynamodb:UpdateItem"},
+    "logs.newer": {"logs:GetLogEvents"},
     "logs.tail": {"logs:GetLogEvents"},
     "meeting.news_of": {"dynamodb:GetItem"},
     "meeting.still_runs": {"dynamodb:GetItem"},

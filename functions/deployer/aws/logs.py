@@ -1,4 +1,4 @@
-"""Amazon CloudWatch Logs: what the app said last."""
+"""Amazon CloudWatch Logs: what an app said."""
 
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.domain.errors import AwsRefusedError
@@ -26,3 +26,20 @@ def tail(*, group: str, stream: str, lines: int) -> list[str]:
             return []
         raise
     return [str(event["message"]).rstrip() for event in answer["events"]][-lines:]
+
+
+def newer(*, group: str, stream: str, token: str = "", lines: int = 100) -> tuple[list[str], str]:
+    """What came to a log stream after what `token` stands for, and the next token; without one the last lines.
+
+    `([], "")` where there is no such stream yet. A page has a megabyte: where more came, the next token has it.
+    """
+    where = {"nextToken": token} if token else {"limit": lines}
+    page = {"logGroupName": group, "logStreamName": stream, "startFromHead": bool(token), **where}
+    try:
+        with errors_as_ours():
+            answer = client("logs").get_log_events(**page)
+    except AwsRefusedError as error:
+        if code_of(error) == "ResourceNotFoundException":
+            return [], token
+        raise
+    return [str(event["message"]).rstrip() for event in answer["events"]], str(answer["nextForwardToken"])

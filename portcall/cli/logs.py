@@ -1,0 +1,81 @@
+"""`portcall logs`: what an app writes."""
+
+import json
+import time
+from typing import Any
+
+import click
+from rich.text import Text
+
+from portcall.cli.layout import cell
+from portcall.cli.options import SCHEMA, say, target_of, target_options
+from portcall.cli.terminal import Terminal
+from portcall.desk import reading, states
+from portcall.desk.states import AppStatus
+from portcall.desk.trouble import Exit, Trouble
+
+# Seconds between two looks at the log, and looks between two at which version it is of.
+LOOK_EVERY = 2.0
+LOOKS_A_VERSION = 3
+
+
+@click.command()
+@click.argument("app")
+@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C, through new versions, too.")
+@click.option(
+    "-n", "lines", type=click.IntRange(1, 10_000), default=100, show_default=True, help="The last N lines."
+)
+@click.option("--json", "as_json", is_flag=True, help="A document for each line.")
+@target_options
+def logs(app: str, follow: bool, lines: int, as_json: bool, **options: Any) -> None:
+    """What an app writes: its last push if that failed, else what serves. The first line says which."""
+    target = target_of(options, quiet=as_json)
+    status = reading.app_status(target, app)
+    task, name = _source(status)
+    if not task:
+        raise Trouble(f"Of {app} no task was started, so there is no log. More: portcall show {app}", Exit.NO)
+    _head(name)
+    if not follow:
+        _show(reading.last_lines(target, app, task, lines), name, as_json=as_json)
+        return
+    token, look = "", 0
+    try:
+        while True:
+            found, token = reading.newer_lines(target, app, task, token, lines)
+            _show(found, name, as_json=as_json)
+            look += 1
+            if look % LOOKS_A_VERSION == 0:
+                newest = _source(reading.app_status(target, app))
+                if newest[0] not in ("", task):
+                    # What the one before had still to say.
+                    _show(reading.newer_lines(target, app, task, token, lines)[0], name, as_json=as_json)
+                    (task, name), token = newest, ""
+                    _head(name)
+            time.sleep(LOOK_EVERY)
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+
+
+def _source(status: AppStatus) -> tuple[str, str]:
+    """The task whose log it is, and its version; ('', '') if there is none."""
+    latest, serving = status.latest, status.serving
+    if status.state == "failed" and latest and latest.task:
+        return latest.task, f"{states.version(latest.tag, latest.digest)}, which failed"
+    if serving:
+        return serving.task, states.version(serving.tag, serving.digest)
+    if latest and latest.task:
+        return latest.task, f"{states.version(latest.tag, latest.digest)}, {status.state}"
+    return "", ""
+
+
+def _head(name: str) -> None:
+    say(Text("── ", style="dim") + cell(name, "dim") + Text(" ──", style="dim"))
+
+
+def _show(lines: list[str], name: str, *, as_json: bool) -> None:
+    console = Terminal()
+    for line in lines:
+        if as_json:
+            click.echo(json.dumps({**SCHEMA, "version": name, "message": line}))
+        else:
+            console.print(cell(line), soft_wrap=True)
