@@ -72,6 +72,8 @@ def _url(document: dict[str, Any], current: Current) -> str:
 
 def _news(document: dict[str, Any], push: Push, more: list[str]) -> mail.Mail | None:
     """The mail, by what the ledger says at the last moment; None where it is no news any more."""
+    notes = [*_notes(document), *further_tags.note(push), *more]
+    # Last of all: what happens after this look, nobody can know.
     current, restart = ledger.current(table=settings().ledger, app=push.app), document.get("restart")
     if current is None or not _is_there(push, current):
         return None
@@ -79,7 +81,7 @@ def _news(document: dict[str, Any], push: Push, more: list[str]) -> mail.Mail | 
     if current.stopped:
         # What comes of a restart, the next one tells, or the mail that gives the app up.
         return None if restart else mail.stopped(push, current.reason, current.halted, where)
-    url, notes = _url(document, current), [*_notes(document), *further_tags.note(push), *more]
+    url = _url(document, current)
     if current.deployment != push.deployment:
         notes.append(RESTARTED)
     if restart:
