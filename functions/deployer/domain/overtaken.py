@@ -51,9 +51,9 @@ def note(others: Sequence[Deployment]) -> list[str]:
     overtaken = [each for each in others if each not in noted]
     said = []
     if len(overtaken) == 1:
-        said.append("It overtook an earlier push, which is not deployed:")
+        said.append("It overtook an earlier push, which is not live:")
     elif overtaken:
-        said.append(f"It overtook {len(overtaken)} earlier pushes, which are not deployed:")
+        said.append(f"It overtook {len(overtaken)} earlier pushes, which are not live:")
     said += named(overtaken)
     if noted:
         said.append("Meanwhile an image from before was pushed under another tag, which deploys nothing:")
