@@ -1,6 +1,7 @@
 """A changed AllowedCidr, with an app running: who is let in by its group, and that the stack can be deleted."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -23,30 +24,44 @@ def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[In
         forget_images(cloud.port)
 
 
+def groups(stack: Installed) -> list[dict[str, Any]]:
+    tagged = [{"Name": "tag:portcall:stack", "Values": [stack.name]}]
+    return list(stack.cloud.client("ec2").describe_security_groups(Filters=tagged)["SecurityGroups"])
+
+
 def let_in(stack: Installed) -> set[str]:
     """Who may call the apps: address ranges, and ids of groups."""
-    tagged = [{"Name": "tag:portcall:stack", "Values": [stack.name]}]
-    groups = stack.cloud.client("ec2").describe_security_groups(Filters=tagged)["SecurityGroups"]
-    rules = [rule for group in groups for rule in group["IpPermissions"]]
+    rules = [rule for group in groups(stack) for rule in group["IpPermissions"]]
     ranges = {each["CidrIp"] for rule in rules for each in rule["IpRanges"]}
     return ranges | {each["GroupId"] for rule in rules for each in rule["UserIdGroupPairs"]}
 
 
-def test_who_is_let_in_follows_the_parameter_and_the_stack_can_be_deleted(stack: Installed) -> None:
-    def push() -> None:
+def test_a_push_lets_in_whom_the_parameter_names_and_nobody_else(stack: Installed) -> None:
+    assert stack.deploy()["status"] == "SUCCEEDED"
+    probe = stack.resources["ProbeSecurityGroup"]
+    ec2, events = stack.cloud.client("ec2"), stack.cloud.client("events")
+    # By itself the sweep might come first, and leave the push nothing to do.
+    rule = stack.resources["ReconcileFunctionEveryFiveMinutes"]
+    events.disable_rule(Name=rule)
+    try:
+        for group in groups(stack):
+            somebody = [
+                {"IpProtocol": "tcp", "FromPort": 3000, "ToPort": 3000, "IpRanges": [{"CidrIp": OTHER}]}
+            ]
+            ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=somebody)
+        assert let_in(stack) == {OFFICE, OTHER, probe}
         assert stack.deploy()["status"] == "SUCCEEDED"
+        assert let_in(stack) == {OFFICE, probe}
+    finally:
+        events.enable_rule(Name=rule)
 
-    # By itself the sweep might come before the push, and leave it nothing to do.
-    stack.cloud.client("events").disable_rule(Name=stack.resources["ReconcileFunctionEveryFiveMinutes"])
-    push()
+
+def test_who_is_let_in_follows_the_parameter_and_the_stack_can_be_deleted(stack: Installed) -> None:
+    assert stack.deploy()["status"] == "SUCCEEDED"
     probe = stack.resources["ProbeSecurityGroup"]
     assert let_in(stack) == {OFFICE, probe}
-    for cidr, callers, comes in (
-        (OTHER, {OTHER, probe}, push),
-        (WORLD, {WORLD}, stack.sweep),
-        (OFFICE, {OFFICE, probe}, stack.sweep),
-    ):
+    for cidr, callers in ((OTHER, {OTHER, probe}), (WORLD, {WORLD}), (OFFICE, {OFFICE, probe})):
         install(stack.settings, print, {"AllowedCidr": cidr})
-        comes()
+        stack.sweep()
         assert let_in(stack) == callers
     stack.sam("delete", "--no-prompts")
