@@ -15,7 +15,7 @@ test: $(TOOLS) ## All tests: unit, workflow, local, e2e
 	@rm -rf .portcall/iam-decisions
 	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 2 --dist loadfile tests/unit tests/workflow
 	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 2 --dist loadfile tests/local tests/e2e
-	-@.venv/bin/python -m bench.permissions --parts .portcall/iam-decisions # reports; a few parts have no test yet
+	@.venv/bin/python -m bench.permissions --parts --whole .portcall/iam-decisions
 
 unit: $(TOOLS) ## Unit and workflow tests alone, the fastest verdict. ARGS="-k stable_url" for some
 	@.venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow $(ARGS)
