@@ -25,8 +25,8 @@ def report(setting: Setting) -> None:
     # SAM builds once for all functions, under the name of one of them.
     package = next((setting.settings.state_dir / "build").glob("*/deployer")).parent
     print("| function | import, wall | import, CPU | memory |\n|---|---|---|---|")
-    for path in sorted((package / "deployer" / "steps").glob("[a-z]*.py")):
-        runs = [_import(python, package, f"deployer.steps.{path.stem}") for _ in range(ROUNDS)]
+    for path in sorted((package / "deployer").glob("[se][tv]e*s/[a-z]*.py")):
+        runs = [_import(python, package, f"deployer.{path.parent.name}.{path.stem}") for _ in range(ROUNDS)]
         wall, cpu, memory = (statistics.median(column) for column in zip(*runs, strict=True))
         print(f"| {path.stem} | {wall * 1000:.0f} ms | {cpu * 1000:.0f} ms | {memory:.0f} MB |")
 

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
-from deployer import probe
+from deployer.actions import probe
 from deployer.domain.deployment import Current
 from deployer.domain.endpoint import Address
 from deployer.domain.errors import DeployError, NoAnswerError
-from deployer.steps import end_preview, reconcile, record_task_state, restart_app
+from deployer.events import end_preview, reconcile, record_task_state, restart_app
 
 from tests.conftest import LambdaContext
 from tests.explorer.clock import A_CALL, Clock, Died

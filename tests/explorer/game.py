@@ -14,12 +14,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import deployer
-from deployer import observe, probe
+from deployer import observe
 from deployer import settings as deployer_settings
+from deployer.actions import probe
 from deployer.aws import client as aws_client
 from deployer.aws import ledger
 from deployer.domain.deployment import Current
-from deployer.steps import reconcile
+from deployer.events import reconcile
 
 from tests.conftest import LambdaContext
 from tests.explorer.aws import CRASHES, FUNCTIONS, GOOD, SILENT, Client, Cloud, Task

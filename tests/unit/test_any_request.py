@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from deployer import outcomes
+from deployer.actions import outcomes
+from deployer.actions.healing import _name as restart_name
 from deployer.aws import apigateway, ecr, ecs, ledger, logs, meeting, sns, ssm, step_functions
 from deployer.aws import events as event_bus
 from deployer.domain import app_tags, image, mail, task_definition
@@ -17,7 +18,6 @@ from deployer.domain.errors import BadLabelError, UnsupportedImageError
 from deployer.domain.failure import explain
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
-from deployer.healing import _name as restart_name
 from deployer.settings import settings as deployer_settings
 from deployer.steps import run_task
 from hypothesis import example, given, settings

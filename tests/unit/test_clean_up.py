@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from deployer.aws import apigateway, ec2, ecr, ecs
 from deployer.domain.errors import ThrottledError
-from deployer.steps import clean_up
+from deployer.events import clean_up
 
 from tests.conftest import LambdaContext
 from tests.unit.test_workflow_contract import TEMPLATE

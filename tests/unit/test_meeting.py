@@ -5,7 +5,8 @@ import pytest
 from deployer.aws import ecs, ledger_keys, meeting, step_functions
 from deployer.aws.items import plain
 from deployer.domain.task import Task
-from deployer.steps import record_task_state, wait_for_running
+from deployer.events import record_task_state
+from deployer.steps import wait_for_running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

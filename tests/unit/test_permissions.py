@@ -133,16 +133,16 @@ def public_functions() -> set[str]:
 
 
 def calls(path: Path, seen: frozenset[Path] = frozenset()) -> set[str]:
-    """The functions of `aws/` that a module calls, itself or through the modules beside `steps`."""
+    """The functions of `aws/` that a module calls, itself or through `actions`."""
     tree = ast.parse(path.read_text())
     modules: dict[str, str] = {}
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "deployer.aws":
             modules |= {alias.asname or alias.name: alias.name for alias in node.names}
-        if isinstance(node, ast.ImportFrom) and node.module == "deployer":
+        if isinstance(node, ast.ImportFrom) and node.module == "deployer.actions":
             for alias in node.names:
-                helper = DEPLOYER / f"{alias.name}.py"
+                helper = DEPLOYER / "actions" / f"{alias.name}.py"
                 if helper not in seen:
                     found |= calls(helper, seen | {path})
     for node in ast.walk(tree):
@@ -157,8 +157,8 @@ def test_the_table_names_every_call():
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_role_allows_what_its_function_calls_and_nothing_else(name):
-    module = FUNCTIONS[name]["Properties"]["Handler"].split(".")[2]
-    needed = {action for call in calls(DEPLOYER / "steps" / f"{module}.py") for action in NEEDS[call]}
+    _, room, module, _ = FUNCTIONS[name]["Properties"]["Handler"].split(".")
+    needed = {action for call in calls(DEPLOYER / room / f"{module}.py") for action in NEEDS[call]}
     granted = {action for owner, statement in statements() if owner == name for action in actions(statement)}
     assert granted == needed
 

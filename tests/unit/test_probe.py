@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from deployer import probe
+from deployer.actions import probe
 from deployer.domain.errors import NoAnswerError, TaskStoppedError
 
 

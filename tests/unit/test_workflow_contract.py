@@ -65,11 +65,13 @@ def snake(name: str) -> str:
 
 
 def source_of(name: str) -> str:
-    """A step's own source, with that of the modules beside `steps` that it goes by."""
+    """A step's own source, with that of the actions that it calls."""
     source = (ROOT / f"functions/deployer/steps/{snake(name)}.py").read_text()
-    beside = re.findall(r"^from deployer import (.+)$", source, re.MULTILINE)
+    beside = re.findall(r"^from deployer.actions import (.+)$", source, re.MULTILINE)
     modules = [module for names in beside for module in names.split(", ")]
-    return "\n".join([source, *((ROOT / f"functions/deployer/{each}.py").read_text() for each in modules)])
+    return "\n".join(
+        [source, *((ROOT / f"functions/deployer/actions/{each}.py").read_text() for each in modules)]
+    )
 
 
 @pytest.fixture
@@ -267,9 +269,11 @@ def test_a_state_has_one_name_in_four_spellings(name):
 
 def test_every_step_has_a_function_and_every_function_a_step():
     handlers = {
-        f"deployer.steps.{path.stem}.handler" for path in (ROOT / "functions/deployer/steps").glob("*.py")
+        f"deployer.{room}.{path.stem}.handler"
+        for room in ("steps", "events")
+        for path in (ROOT / "functions/deployer" / room).glob("*.py")
+        if path.stem != "__init__"
     }
-    handlers.discard("deployer.steps.__init__.handler")
     assert {each["Properties"]["Handler"] for each in FUNCTIONS.values()} == handlers
 
 
@@ -280,6 +284,11 @@ def test_the_workflow_may_invoke_its_steps_and_nothing_else():
     assert sorted(str(each) for each in statement["Resource"]) == sorted(
         str({"Fn::GetAtt": [f"{name}Function", "Arn"]}) for name in TASKS
     )
+
+
+def test_a_step_is_a_state_and_an_event_handler_is_none():
+    steps = {path.stem for path in (ROOT / "functions/deployer/steps").glob("[a-z]*.py")}
+    assert steps == {snake(name) for name in TASKS}
 
 
 def test_a_module_says_first_which_state_it_is():
@@ -373,5 +382,5 @@ def test_every_task_waits_for_a_function_that_is_not_ready(name):
 def test_only_what_talks_to_other_peoples_servers_is_not_asked_again_when_it_hangs(name):
     probes = name in ("CheckHealth", "CheckAddress")
     retried = {error for rule in TASKS[name]["Retry"] for error in rule["ErrorEquals"]}
-    assert ("from deployer import probe" in source_of(name)) == probes
+    assert ("from deployer.actions import probe" in source_of(name)) == probes
     assert bool(retried & {"Sandbox.Timedout", "Lambda.Unknown"}) != probes

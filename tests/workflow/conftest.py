@@ -21,15 +21,16 @@ import yaml
 
 os.environ["SFN_WAIT_SCALE"] = "0"  # read when MiniStack is imported
 
-from deployer import failing, mailing, probe
+from deployer.actions import failing, mailing, probe
 from deployer.aws import apigateway, ec2, ecr, ecs, events, ledger, logs, meeting, sns, ssm, step_functions
 from deployer.domain.endpoint import NOWHERE, Address
 from deployer.domain.errors import DeployError, NoAnswerError
 from deployer.domain.findings import Scan
 from deployer.domain.mail import Mail
 from deployer.domain.task import Task
+from deployer.events import record_task_state, restart_app
 from deployer.settings import settings
-from deployer.steps import check_address, record_task_state, restart_app
+from deployer.steps import check_address
 from ministack.services import stepfunctions as interpreter
 
 from localcloud.options import Settings

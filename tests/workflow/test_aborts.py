@@ -11,7 +11,7 @@ from deployer.domain.errors import (
     NoCapacityError,
     ThrottledError,
 )
-from deployer.steps import reconcile
+from deployer.events import reconcile
 
 from tests.conftest import LambdaContext
 from tests.workflow.conftest import LambdaDied

@@ -1,7 +1,7 @@
 """An address that stays: every version takes it over, and none is stopped while it still leads there."""
 
 import pytest
-from deployer import address
+from deployer.actions import address
 from deployer.aws import ledger, step_functions
 from deployer.domain.endpoint import NOWHERE
 from deployer.domain.errors import (
@@ -11,8 +11,9 @@ from deployer.domain.errors import (
     NoAnswerError,
     ThrottledError,
 )
+from deployer.events import reconcile
 from deployer.settings import settings
-from deployer.steps import check_address, reconcile, stop_previous, switch_over
+from deployer.steps import check_address, stop_previous, switch_over
 
 from tests.conftest import LambdaContext
 from tests.workflow.conftest import URL
@@ -427,7 +428,7 @@ def test_the_path_of_the_health_check_is_asked_at_the_address(monkeypatch, push)
     asked, slept = [], []
     monkeypatch.setattr(check_address.time, "sleep", slept.append)
     monkeypatch.setattr(
-        "deployer.probe.wait_until_answers",
+        "deployer.actions.probe.wait_until_answers",
         lambda urls, **_: asked.append(urls) or check_address.probe.Answer(urls[0], 200),
     )
     document = push(1) | {"image": {"health": "/healthz"}}

@@ -3,7 +3,7 @@
 import pytest
 from deployer.aws import ledger, step_functions
 from deployer.domain.task import Task
-from deployer.steps import reconcile
+from deployer.events import reconcile
 
 from tests.conftest import LambdaContext
 from tests.workflow.conftest import LambdaDied

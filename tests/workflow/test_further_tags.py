@@ -8,7 +8,7 @@ from deployer.aws import ecr, ledger
 from deployer.domain import same_image
 from deployer.domain.deployment import SAME_IMAGE
 from deployer.domain.errors import ContendedError, NoCapacityError, ThrottledError
-from deployer.steps import operate, reconcile
+from deployer.events import operate, reconcile
 
 from tests.conftest import LambdaContext
 

@@ -4,11 +4,11 @@ import json
 import time
 
 import pytest
-from deployer import previews
+from deployer.actions import previews
 from deployer.aws import ledger
 from deployer.domain import limits
+from deployer.events import end_preview, reconcile
 from deployer.settings import settings
-from deployer.steps import end_preview, reconcile
 
 from tests.conftest import LambdaContext
 

@@ -3,8 +3,8 @@
 import pytest
 from deployer.aws import ledger
 from deployer.domain.errors import ThrottledError
+from deployer.events import operate, reconcile
 from deployer.settings import settings, watch
-from deployer.steps import operate, reconcile
 
 from tests.conftest import LambdaContext
 

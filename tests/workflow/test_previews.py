@@ -5,8 +5,8 @@ import time
 import pytest
 from deployer.aws import ledger
 from deployer.domain.endpoint import NOWHERE
+from deployer.events import end_preview, reconcile
 from deployer.settings import settings
-from deployer.steps import end_preview, reconcile
 
 from tests.conftest import LambdaContext
 

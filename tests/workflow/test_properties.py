@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from deployer.aws import ledger
 from deployer.domain.errors import AwsUnavailableError, DeployError, ThrottledError
 from deployer.domain.task import Task
+from deployer.events import reconcile, restart_app
 from deployer.settings import settings as deployer_settings
-from deployer.steps import reconcile, restart_app
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

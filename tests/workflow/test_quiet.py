@@ -7,7 +7,7 @@ from deployer.aws import ledger
 from deployer.domain.deployment import SUPERSEDED
 from deployer.domain.errors import AccessDeniedError
 from deployer.domain.push import Push
-from deployer.steps import reconcile
+from deployer.events import reconcile
 
 from tests.conftest import LambdaContext
 

@@ -4,7 +4,7 @@ import dataclasses
 from types import SimpleNamespace
 
 import pytest
-from deployer import healing
+from deployer.actions import healing
 from deployer.aws import ledger, logs, step_functions
 from deployer.domain.errors import AccessDeniedError
 from deployer.domain.task import Task

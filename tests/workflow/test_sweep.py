@@ -1,13 +1,13 @@
 """The sweep makes up for what no event told, does nothing else, and may run at any time."""
 
 import pytest
-from deployer import mailing, sweep_facts
+from deployer.actions import mailing, sweep_facts
 from deployer.aws import ec2, ecs, ledger
 from deployer.aws.client import client
 from deployer.domain.errors import AccessDeniedError, ThrottledError
 from deployer.domain.task import Task
+from deployer.events import reconcile
 from deployer.settings import settings, watch
-from deployer.steps import reconcile
 
 from tests.conftest import LambdaContext
 from tests.workflow.conftest import ARN
@@ -24,7 +24,7 @@ def sweep(monkeypatch, world, deploy):
     """`sweep()` runs it; the first one was long ago, so that pushes count as later than that."""
     begun = {"table": "ledger", "sweep": "before", "watching": sweep_facts.watching()}
     ledger.begin_sweep(**begun, now=NOW - 10_000, until=NOW - 10_000)
-    monkeypatch.setattr("deployer.steps.reconcile.time.time", lambda: NOW)
+    monkeypatch.setattr("deployer.events.reconcile.time.time", lambda: NOW)
     return lambda: reconcile.handler({"id": "sweep"}, LambdaContext())
 
 
@@ -362,7 +362,7 @@ def test_an_app_of_which_nothing_is_left_is_listed_no_more(deploy, world, push, 
     sweep()
     # It is still to be told that this push was not deployed.
     assert ledger.apps(table="ledger") == {"flask-app"}
-    monkeypatch.setattr("deployer.steps.reconcile.time.time", lambda: NOW + 300)
+    monkeypatch.setattr("deployer.events.reconcile.time.time", lambda: NOW + 300)
     sweep()
     sweep()
     assert [news["attributes"]["outcome"] for news in world.mails] == ["superseded"]
@@ -408,7 +408,7 @@ def test_tasks_that_could_not_be_listed_are_not_taken_for_dead(deploy, world, pu
 
 def test_a_sweep_that_has_not_the_time_for_all_apps_leaves_the_rest_to_the_next(world, sweep, monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr("deployer.steps.reconcile.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("deployer.events.reconcile.time.monotonic", lambda: clock[0])
     for name in ("a", "b", "c"):
         world.started[name] = world_task = f"{ARN}{name}"
         world.apps[world_task] = name
@@ -622,7 +622,7 @@ def test_a_clock_that_is_wrong_does_no_harm(deploy, world, push, sweep, ahead, m
     sweep()
     assert outcomes() == {"push-1": "deployed", "push-2": "retried", "retry-2-push-2": "deployed"}
     assert world.live() == {current().task}
-    monkeypatch.setattr("deployer.steps.reconcile.time.time", lambda: NOW - ahead)
+    monkeypatch.setattr("deployer.events.reconcile.time.time", lambda: NOW - ahead)
     assert sweep() == {}
 
 

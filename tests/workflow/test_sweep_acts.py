@@ -3,13 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
-from deployer import failing, sweep_acts
+from deployer.actions import failing, sweep_acts
 from deployer.aws import ledger, step_functions
 from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.errors import MailLimitError
 from deployer.domain.push import Push
 from deployer.domain.sweep import DeployPush, Facts, RetryDeployment, SettleDeployment
-from deployer.steps import reconcile
+from deployer.events import reconcile
 
 from tests.conftest import LambdaContext
 from tests.workflow.conftest import ARN

@@ -5,7 +5,7 @@ from deployer.aws import ec2, ledger
 from deployer.domain.deployment import RETRIED
 from deployer.domain.errors import AwsUnavailableError
 from deployer.domain.push import Push
-from deployer.steps import reconcile
+from deployer.events import reconcile
 
 from tests.conftest import LambdaContext
 
@@ -75,7 +75,7 @@ def admitted_of_another_app() -> Push:
 
 @pytest.mark.usefixtures("groups")
 def test_nothing_goes_while_a_deployment_waits_to_be_tried_again(deploy, world, push, monkeypatch):
-    monkeypatch.setattr("deployer.sweep_acts._retry", lambda app, failed: "")
+    monkeypatch.setattr("deployer.actions.sweep_acts._retry", lambda app, failed: "")
     deploy(push(1))
     ledger.record(table="ledger", push=admitted_of_another_app(), outcome=RETRIED)
     sweep()

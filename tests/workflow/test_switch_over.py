@@ -5,7 +5,7 @@ import dataclasses
 import time
 
 import pytest
-from deployer import address
+from deployer.actions import address
 from deployer.aws import ledger
 from deployer.domain.errors import AccessDeniedError, ContendedError
 from deployer.domain.preview import CUT

@@ -5,8 +5,8 @@ import time
 import pytest
 from deployer.aws import ledger
 from deployer.domain.errors import AccessDeniedError
+from deployer.events import reconcile
 from deployer.settings import settings, watch
-from deployer.steps import reconcile
 
 from tests.conftest import LambdaContext
 from tests.workflow.conftest import LambdaDied

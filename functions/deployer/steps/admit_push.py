@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer import image_claim, naming, outcomes, overtaken
+from deployer.actions import image_claim, naming, outcomes, overtaken
 from deployer.aws import ecr, ledger
 from deployer.domain.errors import BadEventError, TagNotSeenError
 from deployer.domain.push import Push

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer import probe
+from deployer.actions import probe
 from deployer.domain.errors import NoAnswerError
 from deployer.observe import logger
 

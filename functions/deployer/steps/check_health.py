@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from deployer import probe
+from deployer.actions import probe
 from deployer.domain import answer as answers
 from deployer.domain import endpoint
 from deployer.domain.errors import NoAnswerError, TaskStoppedError, WrongImageError

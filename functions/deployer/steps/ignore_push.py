@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer import outcomes
+from deployer.actions import outcomes
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import settings

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer import took_over
+from deployer.actions import took_over
 from deployer.aws import ledger
 from deployer.domain import timing
 from deployer.domain.errors import NewerPushError

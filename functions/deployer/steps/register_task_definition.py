@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer import outcomes, overtaken, places
+from deployer.actions import outcomes, overtaken, places
 from deployer.aws import ecs, ledger, ssm
 from deployer.domain import parameters, task_definition
 from deployer.domain.image import ImageSpec

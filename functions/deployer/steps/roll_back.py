@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer import failing
+from deployer.actions import failing
 from deployer.domain import failure
 from deployer.observe import logger
 

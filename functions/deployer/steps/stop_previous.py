@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deployer import retired
+from deployer.actions import retired
 from deployer.aws import ledger
 from deployer.domain.push import Push
 from deployer.observe import logger

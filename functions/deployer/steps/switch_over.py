@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from deployer import address, outcomes, overtaken, retired
+from deployer.actions import address, outcomes, overtaken, retired
 from deployer.aws import apigateway, ec2, ecs, ledger, meeting
 from deployer.domain import endpoint, preview
 from deployer.domain.endpoint import Address

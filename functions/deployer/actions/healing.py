@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from deployer import mail_limit, mailing
+from deployer.actions import mail_limit, mailing
 from deployer.aws import ledger, logs, step_functions
 from deployer.domain import mail, task_definition
 from deployer.domain.errors import DeployError, PermanentError, TransientError

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from deployer import healing
+from deployer.actions import healing
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
 from deployer.domain import app_tags
 from deployer.domain.deployment import Deployment, Ending

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deployer import news
+from deployer.actions import news
 from deployer.aws import meeting as meetings
 from deployer.domain.task import Task
 from deployer.observe import logger

@@ -4,12 +4,12 @@ import time
 import uuid
 from typing import Any
 
-from deployer import mailing, sweep_acts, sweep_facts, sweep_groups
+from deployer.actions import mailing, sweep_acts, sweep_facts, sweep_groups
+from deployer.actions.sweep_facts import Account
 from deployer.aws import ec2, ledger
 from deployer.domain.sweep import Act, DeployPush, EndApp, decide
 from deployer.observe import count, logger
 from deployer.settings import settings
-from deployer.sweep_facts import Account
 
 # A metric: sweeps that did not get round to everything.
 UNFINISHED = "SweepUnfinished"

@@ -1,6 +1,6 @@
 """The mail about pushes that were overtaken by what is not live either, where no other mail spoke of them."""
 
-from deployer import mail_limit, overtaken
+from deployer.actions import mail_limit, overtaken
 from deployer.aws import ecs
 from deployer.domain import mail
 from deployer.domain.errors import PermanentError

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from deployer import mailing
+from deployer.actions import mailing
 from deployer.aws import events, ledger
 from deployer.domain import timing
 from deployer.domain.deployment import DEPLOYED as DEPLOYED

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from deployer import mailing, outcomes
+from deployer.actions import mailing, outcomes
 from deployer.aws import ledger
 from deployer.domain import overtaken
 from deployer.domain.deployment import Deployment

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 
-from deployer import address, mail_limit, outcomes, slots
+from deployer.actions import address, mail_limit, outcomes, slots
 from deployer.aws import ecs, ledger
 from deployer.domain import mail
 from deployer.domain.push import Push

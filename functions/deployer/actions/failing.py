@@ -4,7 +4,7 @@ import dataclasses
 import time
 from typing import Any
 
-from deployer import further_tags, mail_limit, naming, outcomes, overtaken, slots, took_over
+from deployer.actions import further_tags, mail_limit, naming, outcomes, overtaken, slots, took_over
 from deployer.aws import ecs, ledger, logs
 from deployer.domain import failure, limits, mail, task_definition, timing
 from deployer.domain.errors import AccessDeniedError, AwsRefusedError, PermanentError

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from deployer import mailing
+from deployer.actions import mailing
 from deployer.aws import ledger, sns
 from deployer.domain import limits, mail
 from deployer.domain.mail import Mail

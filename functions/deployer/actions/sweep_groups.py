@@ -1,9 +1,9 @@
 """Removes security groups that no app needs any more. EC2 keeps one that a network interface still uses."""
 
+from deployer.actions.sweep_facts import Account
 from deployer.aws import ec2, ledger
 from deployer.observe import logger
 from deployer.settings import settings
-from deployer.sweep_facts import Account
 
 
 def remove_unneeded(account: Account, *, looked_at_all: bool) -> None:

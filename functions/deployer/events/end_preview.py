@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer import previews
+from deployer.actions import previews
 from deployer.aws import ecr, ledger
 from deployer.domain.sweep import TAG_DELETED
 from deployer.observe import logger

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deployer import further_tags, mail_limit, outcomes, overtaken
+from deployer.actions import further_tags, mail_limit, outcomes, overtaken
 from deployer.aws import ledger
 from deployer.domain import mail, ports, task_definition, timing
 from deployer.domain.deployment import Current

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deployer import address, healing
+from deployer.actions import address, healing
 from deployer.aws import ledger
 from deployer.domain.push import app_of
 from deployer.domain.task import Task

@@ -5,7 +5,7 @@ import re
 import time
 from typing import Any
 
-from deployer import address, failing, healing, outcomes, overtaken_report, previews, unwatched
+from deployer.actions import address, failing, healing, outcomes, overtaken_report, previews, unwatched
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
 from deployer.domain import failure, sweep
 from deployer.domain.deployment import Deployment, Ending

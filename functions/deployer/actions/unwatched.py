@@ -3,7 +3,7 @@
 import dataclasses
 import time
 
-from deployer import mail_limit
+from deployer.actions import mail_limit
 from deployer.aws import ledger
 from deployer.domain import mail
 from deployer.domain.push import Push

@@ -1,0 +1,1 @@
+"""Handlers of AWS's events, of the schedule and of people."""
