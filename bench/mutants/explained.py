@@ -31,12 +31,6 @@ EXPLAINED = (
         )
         for zero in (1, -1)
     ),
-    Explained(
-        "deployer.aws.ledger.push_order",
-        '- ConditionExpression="attribute_not_exists(last_number) OR last_number < :sequence",\n'
-        '+ ConditionExpression="attribute_not_exists(last_number) OR last_number <= :sequence",',
-        "No two pushes have the same number, and one push notes the same twice.",
-    ),
     *(
         Explained(
             "deployer.aws.ledger.push_order",
@@ -45,11 +39,6 @@ EXPLAINED = (
             "The other one is 0 then.",
         )
         for one, other in ((-1, 0), (0, -1))
-    ),
-    Explained(
-        "deployer.domain.sweep",
-        "- elif 0 < current.until <= facts.now:\n+ elif 1 < current.until <= facts.now:",
-        "No app ended in the first second of 1970.",
     ),
     Explained(
         "deployer.domain.sweep",
