@@ -59,6 +59,7 @@ STOPPED = [
     (AUTH + "RequestError: send request failed caused by: Post https://api.ecr: dial tcp: i/o timeout", [], None, "could not be pulled", "drift"),
     (PULL + "failed to resolve ref registry/app@sha256:ab: registry/app@sha256:ab: not found", [], None, "the image is gone", "Push it again"),
     (PULL + "httpReadSeeker: failed open: unexpected status code https://x: 404 Not Found", [], None, "the image is gone", "Push it again"),
+    (PULL + "failed to do request: Head registry/app@sha256:ab403cd404ef: dial tcp: lookup registry: no such host", [], None, "could not be pulled", "drift"),
     (PULL + "manifest unknown", [], None, "the image is gone", "Push it again"),
     (PULL + "httpReadSeeker: failed open: unexpected status code https://x: 403 Forbidden", [], None, "may not be pulled", "drift"),
     (PULL + "failed to copy: write /var/lib/containerd/x: no space left on device", [], None, "the image is too large", "20 GiB"),

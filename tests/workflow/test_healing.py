@@ -382,7 +382,7 @@ def test_a_restart_whose_task_aws_stops_is_neither_a_crash_nor_an_attempt(
 
 def test_a_restart_that_cannot_succeed_is_given_up_and_is_no_crash(deploy, world, push, stop):
     deploy(push(1))
-    reason = "CannotPullContainerError: image manifest not found"
+    reason = "ResourceInitializationError: unable to retrieve secrets from ssm: invalid ssm parameters: /x"
     world.states = [Task("", "STOPPED", "STOPPED", 6, stop_code="TaskFailedToStart", stopped_reason=reason)]
     stop(code="SpotInterruption")
     for _ in range(4):
@@ -449,3 +449,30 @@ def test_a_stop_by_hand_is_heard_at_once_with_its_first_event(deploy, world, pus
     sweep()
     assert current() == before
     assert len(world.mails) == 1
+
+
+GONE = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref app@sha256:ab: app@sha256:ab: not found"
+
+
+@pytest.mark.parametrize("sweeps", [0, 3])
+def test_an_app_whose_image_is_gone_is_told_once_and_not_started_again_and_again(
+    deploy, world, push, stop, sweeps
+):
+    """A lifecycle policy, say, took the image while it ran."""
+    deploy(push(1))
+    world.states = [Task("", "STOPPED", "STOPPED", 6, stop_code="TaskFailedToStart", stopped_reason=GONE)]
+    stop()
+    started_by, arn = list(world.started.items())[-1]
+    stop(arn=arn, started_by=started_by, code="TaskFailedToStart")
+    for _ in range(sweeps):
+        reconcile.handler({"id": "sweep"}, LambdaContext())
+    assert current().halted == "Its image is gone from ECR."
+    assert len(world.started) == 2
+    (_, news) = world.mails
+    assert news["subject"] == "flask-app is down: its image is gone from ECR"
+    assert "Push it again: that starts the app." in news["text"]
+    assert "That is not tried again" in news["text"]
+    world.states = []
+    deploy(push(2))
+    assert world.live() == {current().task}
+    assert not current().halted

@@ -58,6 +58,9 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     restart = document.get("restart") or {}
     refused = bool(restart) and why.passing and why.error != "AbortedError"
     if restart:
+        why = why.of_a_restart()
+        if current and why.is_gone:
+            current = _give_up(push, current, restart)
         next_try = _next_try(current, described, refused)
         notes.append(
             f"{push.app} had stopped ({restart['reason']}), and this was to start it again. {next_try}"
@@ -112,6 +115,19 @@ def _push(document: dict[str, Any], config: Settings) -> Push:
     except (AwsRefusedError, AccessDeniedError):
         # It is to be told all the same.
         return Push.from_event(document, by_tag=config.by_tag)
+
+
+def _give_up(push: Push, current: ledger.Current, restart: dict[str, Any]) -> ledger.Current:
+    """Have the app not started again: no restart can bring it back. The mail of this one says so.
+
+    Where the app has changed meanwhile, the sweep tries once more, and comes here again.
+    """
+    if current.halted or current.deployment != restart["deployment"]:
+        return current
+    now = int(time.time())
+    halt = dataclasses.replace(current, halted=failure.GONE_FROM_ECR, halted_at=now, told_at=now)
+    changed = ledger.change_current(table=settings().ledger, app=push.app, new=halt, seen=current)
+    return halt if changed else current
 
 
 def _next_try(current: ledger.Current | None, task: Task | None, refused: bool) -> str:

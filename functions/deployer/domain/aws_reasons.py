@@ -7,8 +7,9 @@ from deployer.domain.stop_rules import Rule
 
 SECRET = r"secrets? from (?:asm|ssm)|fetch secret|secrets ?manager:|ssm:"  # noqa: S105 - a pattern
 PULL = r"cannotpull|pull [\w ]*registry auth"
-GONE = r"not found|unknown|404|does not exist"
-DENIED = r"403|access ?denied|not authorized|kms"
+# A number stands by itself: the hexadecimal digits of a digest are none.
+GONE = r"not found|manifest unknown|\b404\b|does not exist"
+DENIED = r"\b403\b|access ?denied|not authorized|kms"
 
 RULES = (
     Rule(
@@ -48,7 +49,8 @@ RULES = (
     Rule(
         "failed to start: the image is gone",
         "The image, or a layer of it, is not in the repository: was it deleted after the push? Push it again.",
-        reason=(PULL, GONE),
+        reason=("cannotpull", GONE),
+        is_gone=True,
     ),
     Rule(
         "failed to start: the image could not be pulled",

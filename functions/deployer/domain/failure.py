@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deployer.domain import no_answer, stops
@@ -10,6 +10,7 @@ from deployer.domain.stop_rules import Words
 from deployer.domain.task import Task
 from deployer.domain.text import ESCAPES, discreet
 
+GONE_FROM_ECR = "Its image is gone from ECR."
 CONSOLE_WORDS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 
 
@@ -18,7 +19,8 @@ class Failure:
     """`verdict` ends the mail's subject, `reason` is one sentence, `hint` says what to do.
 
     `details` are lines for whoever wants to know more, of which the last says where to read all. `again` says
-    that the same image may well be deployed again, `passing` that what failed was on AWS's side, and may pass.
+    that the same image may well be deployed again, `passing` that what failed was on AWS's side, and may pass,
+    `is_gone` that the image is not in the repository any more.
     """
 
     error: str
@@ -28,6 +30,17 @@ class Failure:
     details: tuple[str, ...] = ()
     again: bool = False
     passing: bool = False
+    is_gone: bool = False
+
+    def of_a_restart(self) -> "Failure":
+        """The same for what had been live before: without its image, nothing but a push brings it back."""
+        if not self.is_gone:
+            return self
+        hint = (
+            "It stopped, and cannot be started again: its image is not in the repository any more. A lifecycle "
+            "policy, or somebody, has deleted it. Push it again: that starts the app."
+        )
+        return replace(self, verdict="is down: its image is gone from ECR", hint=hint, again=False)
 
 
 def explain(
@@ -57,7 +70,9 @@ def explain(
         message, *details = message.split("\n")
         found = FOUND.search(message)
         verdict = f"was refused: {found[1]}" if found else verdict
-    return Failure(error, verdict, message, words.hint, tuple(details), words.again, words.passing)
+    return Failure(
+        error, verdict, message, words.hint, tuple(details), words.again, words.passing, words.is_gone
+    )
 
 
 def _stopped(task: Task | None, message: str, log: list[str], memory: str, architecture: str) -> Words:

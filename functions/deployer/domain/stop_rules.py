@@ -19,13 +19,15 @@ AS_A_SETTING = (
 class Words:
     """What the mail says: `verdict` ends its subject, `hint` says what to do.
 
-    `again` says that the same image may be deployed again, `passing` that AWS's side failed, which may pass.
+    `again` says that the same image may be deployed again, `passing` that AWS's side failed, which may pass;
+    `is_gone` that the image is not in the repository any more, so no restart can succeed.
     """
 
     verdict: str
     hint: str
     again: bool = False
     passing: bool = False
+    is_gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Rule:
     codes: tuple[int, ...] = ()
     again: bool = False
     passing: bool = False
+    is_gone: bool = False
 
     def in_reason(self, reason: str) -> dict[str, str] | None:
         """What the groups found in AWS's reason; None if it is not this cause."""
@@ -64,4 +67,5 @@ class Rule:
 
     def words(self, names: dict[str, str]) -> Words:
         """What the mail says of it."""
-        return Words(self.verdict.format(**names), self.hint.format(**names), self.again, self.passing)
+        verdict, hint = self.verdict.format(**names), self.hint.format(**names)
+        return Words(verdict, hint, self.again, self.passing, self.is_gone)
