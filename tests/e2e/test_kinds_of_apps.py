@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.conftest import FIXTURES, Portcall, get
-from tests.local.conftest import HOST_ARCHITECTURE, OTHER_ARCHITECTURE
+from tests.local.conftest import HOST_ARCHITECTURE, OTHER_ARCHITECTURE, eventually
 
 
 def url_of(portcall: Portcall, folder: str, app: str) -> str:
@@ -45,6 +45,19 @@ def test_a_service_that_speaks_no_http(portcall: Portcall) -> None:
         said = connection.makefile()
         assert (said.readline(), said.readline()) == ("READY\n", "hello\n")
     assert open_ports(portcall, "echo-app") == {6379}
+
+
+def test_a_worker_that_listens_on_no_port(portcall: Portcall) -> None:
+    portcall.repository("worker-app")
+    labels = {"portcall.health": "none"}
+    digest = portcall.by_hand.push("worker-app", ["sleep", "3600"], tag="latest", Labels=labels)
+    # It is watched for half a minute first.
+    eventually(lambda: portcall.mails("worker-app", digest), within=180, every=0.2)
+    mail = portcall.mail("worker-app", digest)
+    assert mail.subject == "worker-app is live: it runs, and listens on no port", mail.text
+    assert open_ports(portcall, "worker-app") == set()
+    (app,) = portcall.apps("worker-app")
+    assert (app["digest"], app["url"]) == (digest, "")
 
 
 def test_of_several_ports_the_lowest_that_answers(portcall: Portcall) -> None:
