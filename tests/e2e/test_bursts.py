@@ -102,6 +102,23 @@ def test_of_ten_pushes_within_two_seconds_the_last_is_live_and_nothing_else_is_l
     assert get(live["url"]).strip() == f"version-{PUSHES - 1}"
 
 
+def test_five_tags_of_one_image_are_one_deployment_and_one_mail(portcall: Portcall) -> None:
+    app = "tags-app"
+    portcall.repository(app)
+    manifest = upload(portcall, app, "version-1")
+    pushed = {
+        portcall.by_hand.put_manifest(app, manifest, tag) for tag in ("latest", "1", "1.2", "1.2.3", "sha-abc")
+    }
+    outcomes = Counter(each["outcome"] for each in settled(portcall, app, 5))
+    assert outcomes == {"deployed": 1, "same image": 4}
+    assert [each["status"] for each in portcall.deployments.ended(app)] == ["SUCCEEDED"] * 5
+    (digest,) = pushed
+    (mail,) = portcall.mails(app)
+    assert mail in portcall.mails(app, digest)
+    assert mail.attributes["outcome"] == "deployed"
+    assert len(tasks(portcall, app)) == 1
+
+
 def test_two_tags_pushed_at_once_end_well(portcall: Portcall) -> None:
     """ECS registers one revision of a family at a time, so one of the two is refused at first."""
     app = "tagged-app"
