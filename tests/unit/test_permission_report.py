@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench import permissions
+from bench import permission_table, permissions
 from bench.permission_table import BEGIN, may, outdated, table
 from bench.permissions import Decision, Report, excused, excused_parts, load, logical
 
@@ -125,6 +125,8 @@ def test_an_excuse_for_a_part_that_is_exercised_is_reported():
 def test_a_part_of_the_tests_is_no_verdict(tmp_path, monkeypatch, capsys):
     def reported(*options: str, left_out: list[str]) -> object:
         monkeypatch.setattr(permissions, "missing", lambda folder: left_out)
+        # Whether the table follows the template is what `make check` asks.
+        monkeypatch.setattr(permission_table, "outdated", lambda told: [])
         monkeypatch.setattr("sys.argv", ["permissions", *options, str(tmp_path)])
         with pytest.raises(SystemExit) as ended:
             permissions.main()
