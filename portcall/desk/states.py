@@ -11,6 +11,7 @@ from deployer.domain.deployment import (
     ENDED,
     FAILED,
     IGNORED,
+    SAME_IMAGE,
     SUPERSEDED,
     Current,
     Deployment,
@@ -22,7 +23,7 @@ LIVE, DEPLOYING, DOWN, STOPPED = "live", "deploying", "down", "stopped"
 # As healing notes it on what serves.
 BY_HAND = "It was stopped by hand."
 # These say nothing of how the app is.
-OF_NO_CONSEQUENCE = {SUPERSEDED, DUPLICATE, IGNORED, "same image"}
+OF_NO_CONSEQUENCE = {SUPERSEDED, DUPLICATE, IGNORED, SAME_IMAGE}
 AGAIN = "It is started again within minutes."
 
 

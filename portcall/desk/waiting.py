@@ -11,6 +11,7 @@ from deployer.domain.deployment import (
     ENDED,
     FAILED,
     IGNORED,
+    SAME_IMAGE,
     SUPERSEDED,
     Current,
     Deployment,
@@ -26,7 +27,7 @@ REFERENCE = re.compile(
     re.ASCII,
 )
 # The outcomes of a deployment that nothing came of because another one deals with the same image.
-REFERS_TO_ANOTHER = {DUPLICATE, "same image"}
+REFERS_TO_ANOTHER = {DUPLICATE, SAME_IMAGE}
 
 
 @dataclass(frozen=True)
