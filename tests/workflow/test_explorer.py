@@ -65,6 +65,11 @@ def test_whatever_happens_at_a_call_each_promise_holds(scenario, setting):
             Setting(by_tag=True),
             (Disturbance("dynamodb.get_item order #2", "a push"),),
         ),
+        Schedule(
+            "a deletion of the tag",
+            Setting(by_tag=True),
+            (Disturbance("dynamodb.get_item tag", "a push", "astride", far=21),),
+        ),
     ],
     ids=str,
 )

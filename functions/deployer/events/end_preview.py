@@ -14,7 +14,7 @@ from deployer.settings import settings
 def handler(event: dict[str, Any], context: object) -> None:
     """Take the event as it is: it may be late, and the tag may be there again.
 
-    What is current is read before the tag is looked at: what a push of the tag brings later is not ended.
+    What the ledger knows is read before the tag is looked at: what a push of the tag brings later is not ended.
     """
     config, detail = settings(), event["detail"]
     repository, tag = detail["repository-name"], detail.get("image-tag") or ""
@@ -22,10 +22,10 @@ def handler(event: dict[str, Any], context: object) -> None:
     if not config.is_preview(app):
         return
     current = ledger.current(table=config.ledger, app=app)
+    known = ledger.tag(table=config.ledger, app=app, tag=tag)
     if ecr.digest_of(repository=repository, tag=tag):
         return
     # The same image may be pushed again, which is a push then.
-    known = ledger.tag(table=config.ledger, app=app, tag=tag)
     if known and known.digest:
         as_of = max(known.as_of, int(time.time()))
         ledger.see_tag(table=config.ledger, app=app, tag=tag, digest="", as_of=as_of, seen=known)
