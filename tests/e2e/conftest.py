@@ -109,6 +109,13 @@ class Portcall:
     def _exported(self) -> dict[str, str]:
         return self.environment()
 
+    def sweep(self) -> None:
+        """Have the sweep run now."""
+        awslambda = self.client("lambda")
+        names = [each["FunctionName"] for each in awslambda.list_functions()["Functions"]]
+        (name,) = [each for each in names if "-ReconcileFunction-" in each]
+        awslambda.invoke(FunctionName=name, Payload=b"{}")
+
     def client(self, service: str) -> Any:
         if service not in self._clients:
             self._clients[service] = boto3.client(

@@ -173,7 +173,7 @@ def test_the_mail_of_restarts_that_come_to_nothing_does_not_speak_of_crashes(dep
     stop(code="SpotInterruption")
     for _ in range(4):
         reconcile.handler({"id": "sweep"}, LambdaContext())
-    assert current().halted == "3 restarts in a row came to nothing."
+    assert current().halted == "3 restarts in a row came to nothing. The last one: RunTask: not authorized"
     assert world.mails[-1]["subject"] == "flask-app is down: it could not be started again"
     assert task.rpartition("/")[2] in world.mails[-1]["text"]
 
@@ -387,7 +387,7 @@ def test_a_restart_that_cannot_succeed_is_given_up_and_is_no_crash(deploy, world
     stop(code="SpotInterruption")
     for _ in range(4):
         sweep()
-    assert current().halted == "3 restarts in a row came to nothing."
+    assert current().halted == f"3 restarts in a row came to nothing. The last one: {reason}"
     assert current().crashes == []
     assert subjects(world)[-1] == "flask-app is down: it could not be started again"
 

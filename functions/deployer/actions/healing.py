@@ -64,7 +64,7 @@ def heal(
         attempts=current.attempts + 1,
         refusals=current.refusals + refused,
     )
-    halted = _why_given_up(app, new, came_to_nothing=current.attempts - new.refusals)
+    halted = _why_given_up(app, new, before=current)
     if halted:
         halt = dataclasses.replace(new, halted=halted, halted_at=now)
         if not _change(app, halt, current):
@@ -74,12 +74,15 @@ def heal(
     return _begin(app, new, when_not_begun) if _change(app, new, current) else "known"
 
 
-def _why_given_up(app: str, current: ledger.Current, *, came_to_nothing: int) -> str:
+def _why_given_up(app: str, current: ledger.Current, *, before: ledger.Current) -> str:
     """Why an app is not started again, '' if it is."""
     if len(current.crashes) >= CRASHES:
         return f"It crashed {len(current.crashes)} times within ten minutes."
+    came_to_nothing = before.attempts - current.refusals
     if came_to_nothing >= CRASHES:
-        return f"{came_to_nothing} restarts in a row came to nothing."
+        last = latest_restart(app, before)
+        why = f" The last one: {last.reason}" if last and last.reason else ""
+        return f"{came_to_nothing} restarts in a row came to nothing.{why}"
     if not watch().watches(app.partition(":")[0]):
         return NOT_WATCHED
     return ""

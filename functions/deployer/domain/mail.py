@@ -157,7 +157,7 @@ def given_up(
         document=_document(push, context, "given up")
         | {
             "reason": printable(reason),
-            "halted": halted,
+            "halted": printable(halted),
             "log": tail(log),
             "deploy_command": context.deploy_command,
         },
