@@ -61,6 +61,7 @@ STOPPED = [
     (PULL + "httpReadSeeker: failed open: unexpected status code https://x: 404 Not Found", [], None, "the image is gone", "Push it again"),
     (PULL + "failed to do request: Head registry/app@sha256:ab403cd404ef: dial tcp: lookup registry: no such host", [], None, "could not be pulled", "drift"),
     (PULL + "manifest unknown", [], None, "the image is gone", "Push it again"),
+    (PULL + "Error response from daemon: unknown blob", [], None, "the image is gone", "Push it again"),
     (PULL + "httpReadSeeker: failed open: unexpected status code https://x: 403 Forbidden", [], None, "may not be pulled", "drift"),
     (PULL + "failed to copy: write /var/lib/containerd/x: no space left on device", [], None, "the image is too large", "20 GiB"),
     (PULL + "dial tcp 10.0.0.1:443: i/o timeout", [], None, "could not be pulled", "drift"),

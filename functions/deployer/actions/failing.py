@@ -50,8 +50,7 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     log = mail.tail(wrote)
     if why.passing and "restart" not in document and _is_tried_again(document, push, why, log, until):
         return why
-    others = _told_with(document, push)
-    notes += [*further_tags.note(push), *overtaken.note(push, others)]
+    others = _told_with(document, push, notes)
     attempt = _attempt(document)
     if attempt > 1:
         notes.append(f"It was tried {attempt} times, since {push.time}.")
@@ -98,15 +97,24 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
         logger.error("The outcome could not be written down", extra={"reason": str(denied)})
         publish()
     if current is None:
-        slots.free(push.app, but=push.deployment)
+        try:
+            slots.free(push.app, but=push.deployment)
+        except AccessDeniedError as denied:
+            # The mail is out, and the sweep frees what nobody needs.
+            logger.error("The slot could not be given back", extra={"app": push.app, "reason": str(denied)})
     return why
 
 
-def _told_with(document: dict[str, Any], push: Push) -> list[ledger.Deployment]:
+def _told_with(document: dict[str, Any], push: Push, notes: list[str]) -> list[ledger.Deployment]:
     """The pushes that it overtook, and of which its mail speaks."""
-    if "restart" in document:
+    sequence = (document.get("admission") or {}).get("sequence", 0)
+    try:
+        others = [] if "restart" in document else overtaken.told_with(push, sequence)
+        notes += [*further_tags.note(push), *overtaken.note(push, others)]
+        return others
+    except PermanentError as refused:
+        notes.append(f"Which pushes it overtook could not be found out: {refused}")
         return []
-    return overtaken.told_with(push, (document.get("admission") or {}).get("sequence", 0))
 
 
 def _push(document: dict[str, Any], config: Settings) -> Push:

@@ -8,7 +8,7 @@ from deployer.domain.stop_rules import Rule
 SECRET = r"secrets? from (?:asm|ssm)|fetch secret|secrets ?manager:|ssm:"  # noqa: S105 - a pattern
 PULL = r"cannotpull|pull [\w ]*registry auth"
 # A number stands by itself: the hexadecimal digits of a digest are none.
-GONE = r"not found|manifest unknown|\b404\b|does not exist"
+GONE = r"not found|manifest unknown|unknown blob|blob unknown|\b404\b|does not exist"
 DENIED = r"\b403\b|access ?denied|not authorized|kms"
 
 RULES = (
