@@ -12,7 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 from deployer.aws import ledger_keys
 from deployer.aws.items import wire
 
@@ -213,6 +215,32 @@ def test_a_push_is_live_with_no_more_than_the_steps_own_permissions(stack: Insta
     (event,) = eventually(told)
     assert event["detail-type"] == "Deployment Succeeded"
     assert event["detail"]["url"] == mail.text.splitlines()[0]
+
+
+def test_a_viewer_may_ask_what_a_tag_of_the_watched_repository_points_to(stack: Installed) -> None:
+    assert stack.deploy()["status"] == "SUCCEEDED"
+    iam, name = stack.cloud.client("iam"), "portcall-ViewerPolicyRole-tests"
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn=stack.outputs["ViewerPolicyArn"])
+    keys = stack.cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
+    ecr = boto3.client(
+        "ecr",
+        endpoint_url=stack.cloud.endpoint,
+        region_name=REGION,
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+    latest = [{"imageTag": "latest"}]
+    assert ecr.describe_images(repositoryName=stack.app, imageIds=latest)["imageDetails"]
+    with pytest.raises(ClientError, match="not authorized"):
+        ecr.batch_get_image(repositoryName=stack.app, imageIds=latest)
 
 
 def test_a_sweep_with_nothing_to_mend_does_nothing(stack: Installed) -> None:
