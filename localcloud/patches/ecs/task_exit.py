@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,7 @@ OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
 # Whoever hears of the stop reads the last log lines at once, so they have to be there by then.
 _LOGS_WITHIN_SECONDS = 2.0
+_LOOKS_FOR_WHY, _LOOK_AGAIN_SECONDS = 8, 0.1
 _logs_forwarded: dict[str, threading.Event] = {}
 
 
@@ -75,7 +77,7 @@ def note_exit(client: Any, task: dict[str, Any], index: int, docker_id: str) -> 
         if state["Status"] not in ("exited", "dead"):
             return False
         exit_code = int(state["ExitCode"])
-        if state.get("OOMKilled") and exit_code == KILLED:
+        if exit_code == KILLED and _lacked_memory(client, docker_id):
             reason = OUT_OF_MEMORY
     except NotFound:
         # Only this is proof that it is gone; any other failure may be the daemon's.
@@ -91,6 +93,18 @@ def note_exit(client: Any, task: dict[str, Any], index: int, docker_id: str) -> 
             if reason:
                 container["reason"] = reason
     return True
+
+
+def _lacked_memory(client: Any, docker_id: str) -> bool:
+    """Docker may tell that a container was killed a moment before it tells why."""
+    for _ in range(_LOOKS_FOR_WHY):
+        try:
+            if client.containers.get(docker_id).attrs["State"].get("OOMKilled"):
+                return True
+        except DockerException:
+            return False
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    return False
 
 
 def await_logs(docker_ids: list[str]) -> None:
