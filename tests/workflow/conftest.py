@@ -4,6 +4,7 @@ The interpreter is the embedded cloud's Step Functions, in this process and with
 """
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -464,17 +465,21 @@ def _seam() -> None:
     seam.install(Settings(port=1, account="123456789012", region="us-east-1", state_dir=Path("/nowhere"), lambda_python=Path("/nowhere"), root_secret=""))  # fmt: skip
 
 
+@functools.cache
+def definition() -> str:
+    """The real definition, as JSON, with a second for `WaitForRunning`. Reading it takes a fifth of a second."""
+    text = (ROOT / "statemachine/deploy.asl.yaml").read_text()
+    named = re.sub(r"\$\{(\w+)FunctionArn\}", r"arn:aws:lambda:us-east-1:1:function:\1", text)
+    found = yaml.safe_load(named)
+    found["States"]["WaitForRunning"]["TimeoutSeconds"] = 1
+    return json.dumps(found)
+
+
 @pytest.fixture
 def deploy(
     world: World, requests: Requests, _seam: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Execution]]:
     """`deploy(event)` runs the workflow to its end; waits for callbacks time out after a second."""
-    text = (ROOT / "statemachine/deploy.asl.yaml").read_text()
-    definition = yaml.safe_load(
-        re.sub(r"\$\{(\w+)FunctionArn\}", r"arn:aws:lambda:us-east-1:1:function:\1", text)
-    )
-    definition["States"]["WaitForRunning"]["TimeoutSeconds"] = 1
-
     at_work: list[str] = []
 
     def call(function: str, event: Any) -> Any:
@@ -524,7 +529,7 @@ def deploy(
     monkeypatch.setattr(lambda_svc, "_execute_function_with_config_scope", execute)
     machine = f"machine-{uuid.uuid4().hex}"
     _, _, body = interpreter._create_state_machine(
-        {"name": machine, "definition": json.dumps(definition), "roleArn": "arn:aws:iam::000000000000:role/any"}
+        {"name": machine, "definition": definition(), "roleArn": "arn:aws:iam::000000000000:role/any"}
     )
     arn = json.loads(body)["stateMachineArn"]
 
