@@ -17,8 +17,8 @@ from bench.mutants.generate import mutants
 from bench.mutants.mutant import Mutant, Result
 from bench.mutants.operators import check_examples
 from bench.mutants.report import report
-from bench.mutants.runner import FUNCTIONS, ROOT, run
-from bench.mutants.targets import SUBJECTS
+from bench.mutants.runner import run
+from bench.mutants.targets import ROOT, SUBJECTS, files, module_of
 
 NOTES = ROOT / ".portcall" / "mutants"
 QUICK = 8
@@ -28,14 +28,17 @@ def main() -> None:
     arguments = _arguments()
     check_examples()
     begin = time.monotonic()
-    files = _files(arguments.module)
+    try:
+        found = files({module: (module,) for module in arguments.module} if arguments.module else SUBJECTS)
+    except FileNotFoundError as missing:
+        sys.exit(str(missing))
     results = run(
-        lambda: [each for file in files for each in _mutants(file, arguments)],
+        lambda: [each for file in found for each in _mutants(file, arguments)],
         tests=arguments.tests,
         processes=arguments.processes,
         notes=NOTES / "lines.json",
     )
-    subjects = {_module(file): subject for file, subject in files.items()}
+    subjects = {module_of(file): subject for file, subject in found.items()}
     text, good = report(subjects, results, complete=not arguments.quick and not arguments.lines)
     print(text)
     print(f"{len(results)} mutants in {(time.monotonic() - begin) / 60:.0f} minutes", file=sys.stderr)
@@ -55,26 +58,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _files(modules: list[str] | None) -> dict[Path, str]:
-    """Each file with its subject."""
-    subjects = {module: (module,) for module in modules} if modules else SUBJECTS
-    found = {
-        path: subject
-        for subject, globs in subjects.items()
-        for glob in globs
-        for path in sorted(FUNCTIONS.glob(glob))
-    }
-    if len({*found.values()}) < len(subjects):
-        sys.exit(f"There is no such file below {FUNCTIONS}: {sorted({*subjects} - {*found.values()})}")
-    return found
-
-
-def _module(file: Path) -> str:
-    return ".".join(("deployer", *file.relative_to(FUNCTIONS).with_suffix("").parts)).removesuffix(".__init__")
-
-
 def _mutants(file: Path, arguments: argparse.Namespace) -> list[Mutant]:
-    name = _module(file)
+    name = module_of(file)
     found = list(mutants(file, name, vars(importlib.import_module(name))))
     if arguments.lines:
         first, _, last = arguments.lines.partition("-")

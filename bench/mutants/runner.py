@@ -26,9 +26,8 @@ from coverage import Coverage
 
 from bench.mutants import patch
 from bench.mutants.mutant import TIME_OUT, Mutant, Result
+from bench.mutants.targets import FUNCTIONS, ROOT
 
-ROOT = Path(__file__).parents[2]
-FUNCTIONS = ROOT / "functions" / "deployer"
 # A test that takes longer (seconds of CPU) is left out: for each survivor it would run once more.
 LONGEST_SECONDS = 3.0
 # What a mutant may take of the CPU beyond its tests, and how long it may wait all in all (seconds).
@@ -185,10 +184,11 @@ class _Runner:
             digest = shared + _digest(ROOT / file)
             if old.get(file, {}).get("digest") != digest:
                 changed[file], new[file] = its_items, {"digest": digest}
+        self._notes.parent.mkdir(parents=True, exist_ok=True)
         for file, tests in self._measure_all(changed):
             new[file]["tests"] = tests
-        self._notes.parent.mkdir(parents=True, exist_ok=True)
-        self._notes.write_text(json.dumps(new))
+            # At once: measuring takes minutes, and may be interrupted.
+            self._notes.write_text(json.dumps({name: each for name, each in new.items() if "tests" in each}))
         return {
             name: Test(**test)
             for each in new.values()

@@ -9,6 +9,7 @@ from bench.mutants import patch
 from bench.mutants.explained import EXPLAINED, Explained
 from bench.mutants.mutant import TIME_OUT, Mutant, Result
 from bench.mutants.report import report
+from bench.mutants.targets import files, module_of
 
 SOURCE = """
 from functools import cache, wraps
@@ -134,3 +135,15 @@ def test_an_explanation_of_what_is_caught_or_gone_has_to_go():
 
 def test_nothing_is_explained_twice():
     assert len({(each.module, each.change) for each in EXPLAINED}) == len(EXPLAINED)
+
+
+def test_a_path_that_leads_to_no_file_is_an_error_though_others_of_its_subject_do():
+    with pytest.raises(FileNotFoundError, match=r"actions/gone\.py"):
+        files({"restarts": ("actions/__init__.py", "actions/gone.py")})
+
+
+def test_each_target_is_there_and_each_explanation_is_of_lines_of_a_target():
+    sources = {module_of(file): file.read_text() for file in files()}
+    for each in EXPLAINED:
+        lines = [line[2:] for line in each.change.splitlines() if line.startswith("- ")]
+        assert [line for line in lines if line not in sources[each.module]] == [], each.module
