@@ -1,7 +1,7 @@
 """Changes the functions in small ways, one at a time, and prints which changes no test notices.
 
 `python -m bench.mutants` tries all mutants of what has to be tested best, `--quick` one in eight of them,
-`--module actions/healing.py` those of one file. The tests are those in tests/unit and tests/workflow.
+`--module actions/restarts.py` those of one file. The tests are those in tests/unit and tests/workflow.
 """
 
 import argparse

@@ -8,9 +8,9 @@ FUNCTIONS = ROOT / "functions" / "deployer"
 SUBJECTS = {
     "ledger": ("aws/ledger/*.py",),
     "sweep": ("domain/sweep.py", "actions/sweep_facts.py", "actions/sweep_acts.py", "events/reconcile.py"),
-    "restarts": ("actions/healing.py", "events/restart_app.py"),
-    "rollback": ("actions/failing.py", "steps/roll_back.py"),
-    "switch-over": ("steps/switch_over.py", "actions/retired.py", "actions/address.py"),
+    "restarts": ("actions/restarts.py", "events/restart_app.py"),
+    "rollback": ("actions/rollback.py", "steps/roll_back.py"),
+    "switch-over": ("steps/switch_over.py", "actions/previous_tasks.py", "actions/stable_url.py"),
     "admission": ("steps/admit_push.py",),
 }
 # Of each subject's mutants, those that are not explained (percent).

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from deployer.actions import outcomes
-from deployer.actions.healing import _name as restart_name
-from deployer.aws import apigateway, ecr, ecs, ledger, logs, meeting, sns, ssm, step_functions
+from deployer.actions.restarts import _name as restart_name
+from deployer.aws import apigateway, ecr, ecs, ledger, logs, sns, ssm, step_functions, task_states
 from deployer.aws import events as event_bus
 from deployer.domain import app_tags, image, mail, task_definition
 from deployer.domain.deployment import Current
@@ -146,7 +146,7 @@ def calls(push: Push, spec: ImageSpec, stack: str, text: str) -> list[Callable[[
         lambda: ledger.note_mail(table="ledger", push=push, hour=500_000, kind="mails", most=60),
         lambda: ledger.record(table="ledger", push=push, outcome=outcomes.FAILED, **facts),
         lambda: ledger.deployments(table="ledger", app=push.app),
-        lambda: meeting.store_token(table="ledger", task=TASK, token="t" * 1000),
+        lambda: task_states.store_token(table="ledger", task=TASK, token="t" * 1000),
         lambda: logs.tail(group="apps", stream=stream, lines=30),
         lambda: logs.newer(group="apps", stream=stream, token="token"),
         lambda: ssm.parameters(path=f"/portcall/{push.repository}/"),

@@ -84,7 +84,7 @@ def test_who_imported_a_constant_sees_the_change_and_who_has_one_of_the_same_nam
     assert [each.LIMIT for each in (module, *others)] == [4, 4, 3]
 
 
-def mutant(module="deployer.actions.healing", after="    b = 3"):
+def mutant(module="deployer.actions.restarts", after="    b = 3"):
     return Mutant(
         module,
         "NumberReplacer",
@@ -95,14 +95,14 @@ def mutant(module="deployer.actions.healing", after="    b = 3"):
     )
 
 
-SUBJECTS = {"deployer.actions.healing": "restarts", "deployer.actions.retired": "switch-over"}
-EXCUSED = Explained("deployer.actions.healing", "- b = 2\n+ b = 3", "Nobody reads it.")
+SUBJECTS = {"deployer.actions.restarts": "restarts", "deployer.actions.previous_tasks": "switch-over"}
+EXCUSED = Explained("deployer.actions.restarts", "- b = 2\n+ b = 3", "Nobody reads it.")
 
 
 def test_each_survivor_is_shown_with_its_line():
     text, _ = report(SUBJECTS, [Result(mutant(), "", 4)], complete=True, excused=())
     assert (
-        "deployer.actions.healing (NumberReplacer)\n@@ line 10\n def f():\n-    b = 2\n+    b = 3\n     return b"
+        "deployer.actions.restarts (NumberReplacer)\n@@ line 10\n def f():\n-    b = 2\n+    b = 3\n     return b"
         in text
     )
 
@@ -110,7 +110,7 @@ def test_each_survivor_is_shown_with_its_line():
 @pytest.mark.parametrize(("killed", "good"), [(8, False), (9, True)])
 def test_nine_of_ten_mutants_of_each_subject_are_to_be_killed(killed, good):
     results = [Result(mutant(), "a test" if number < killed else "", 1) for number in range(10)]
-    results += [Result(mutant("deployer.actions.retired"), TIME_OUT, 1)] * 90
+    results += [Result(mutant("deployer.actions.previous_tasks"), TIME_OUT, 1)] * 90
     text, enough = report(SUBJECTS, results, complete=True, excused=())
     assert enough is good
     assert f"| restarts | 10 | {killed} | 0 | {10 - killed} | 0 | {killed}0 % |" in text
@@ -129,7 +129,7 @@ def test_an_explanation_of_what_is_caught_or_gone_has_to_go():
     results = [Result(mutant(module), "a test", 1) for module in SUBJECTS]
     text, good = report(SUBJECTS, results, complete=True, excused=(EXCUSED,))
     assert not good
-    assert "Explained, but caught or gone: deployer.actions.healing\n- b = 2\n+ b = 3" in text
+    assert "Explained, but caught or gone: deployer.actions.restarts\n- b = 2\n+ b = 3" in text
     assert report(SUBJECTS, results, complete=False, excused=(EXCUSED,))[1]
 
 

@@ -22,8 +22,8 @@ import yaml
 
 os.environ["SFN_WAIT_SCALE"] = "0"  # read when MiniStack is imported
 
-from deployer.actions import failing, mailing, probe
-from deployer.aws import apigateway, ec2, ecr, ecs, events, ledger, logs, meeting, sns, ssm, step_functions
+from deployer.actions import mailing, probe, rollback
+from deployer.aws import apigateway, ec2, ecr, ecs, events, ledger, logs, sns, ssm, step_functions, task_states
 from deployer.domain.endpoint import NOWHERE, Address
 from deployer.domain.errors import DeployError, NoAnswerError
 from deployer.domain.findings import Scan
@@ -300,7 +300,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         "end_sweep",
     ):
         may_fail_first(ledger, name)
-    may_fail_first(meeting, "store_token")
+    may_fail_first(task_states, "store_token")
 
     def publish(*, topic: str, news: Mail) -> str:
         world.may_fail("publish")
@@ -430,7 +430,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (logs, "tail", tail),
         (probe, "wait_until_answers", wait_until_answers),
         (step_functions, "_answer", tell),
-        (failing, "PAUSE", 0.0),
+        (rollback, "PAUSE", 0.0),
         (check_address, "SETTLES", 0.0),
         # Retries take no time here, so no second would pass until the next mail may go out.
         (mailing, "MAILS_A_SECOND", 1_000_000),

@@ -5,7 +5,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from deployer.aws import ledger, meeting
+from deployer.aws import ledger, task_states
 from deployer.domain.errors import (
     AccessDeniedError,
     AddressNotReadyError,
@@ -136,7 +136,7 @@ def test_a_task_that_is_gone_before_its_address_is_found_fails_at_once(deploy, w
     def stop() -> None:
         (arn,) = world.started.values()
         world.dead[arn] = stopped(arn, exit_code=3)
-        meeting.store_task(table="ledger", task=world.dead[arn])
+        task_states.store_task(table="ledger", task=world.dead[arn])
         raise AddressNotReadyError("not yet")
 
     world.faults["addresses"] = [stop]
@@ -209,7 +209,7 @@ def test_an_app_that_dies_between_two_calls_fails_at_once(deploy, world, push):
     def dies() -> None:
         (arn,) = world.started.values()
         world.dead[arn] = stopped(arn, exit_code=3)
-        meeting.store_task(table="ledger", task=world.dead[arn])
+        task_states.store_task(table="ledger", task=world.dead[arn])
         raise NoAnswerError("nothing accepted a connection on port 3000")
 
     world.faults["probe"] = [dies]

@@ -4,7 +4,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from deployer.aws import ledger, meeting
+from deployer.aws import ledger, task_states
 from deployer.domain.task import Task
 from deployer.settings import settings
 from deployer.steps import check_health
@@ -71,7 +71,7 @@ def test_a_worker_is_live_once_it_has_run_for_a_while_and_no_port_of_it_is_open(
 def end_newest_task(world):
     arn = list(world.started.values())[-1]
     world.dead[arn] = stopped(arn, exit_code=1)
-    meeting.store_task(table="ledger", task=world.dead[arn])
+    task_states.store_task(table="ledger", task=world.dead[arn])
 
 
 def test_a_worker_that_ends_while_it_is_watched_is_no_worker_that_runs(deploy, world, push, monkeypatch):

@@ -272,7 +272,7 @@ def test_the_end_of_a_preview_does_not_free_the_slot_of_a_push_that_brings_it_ba
 
     def its_time_is_up():
         seen = ledger.current(table="ledger", app="greedy:pr-1")
-        previews.end(app="greedy:pr-1", current=seen, reason="Its time was up.")
+        previews.end_app(app="greedy:pr-1", current=seen, reason="Its time was up.")
 
     world.faults["probe"] = [its_time_is_up]
     deploy(pushed("greedy:pr-1", 2))

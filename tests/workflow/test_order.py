@@ -4,7 +4,7 @@ import itertools
 from datetime import UTC, datetime
 
 import pytest
-from deployer.aws import ledger, ledger_keys, meeting
+from deployer.aws import ledger, ledger_keys, task_states
 from deployer.aws.items import plain
 from deployer.domain.errors import AccessDeniedError
 from deployer.domain.task import Task
@@ -193,7 +193,7 @@ def test_a_version_that_dies_once_it_has_answered_does_not_replace_the_one_befor
     def die() -> None:
         arn = world.started["push-2"]
         world.dead[arn] = Task(arn, "STOPPED", "STOPPED", 9, stop_code="EssentialContainerExited", exit_code=1)
-        meeting.store_task(table="ledger", task=world.dead[arn])
+        task_states.store_task(table="ledger", task=world.dead[arn])
 
     deploy(push(1))
     before = current()

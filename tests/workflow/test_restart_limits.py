@@ -4,7 +4,7 @@ import dataclasses
 from types import SimpleNamespace
 
 import pytest
-from deployer.actions import healing
+from deployer.actions import restarts
 from deployer.aws import ledger, logs, step_functions
 from deployer.domain.errors import AccessDeniedError
 from deployer.domain.task import Task
@@ -30,7 +30,7 @@ def clock(monkeypatch):
     """The clock of restarts; set its `now`."""
     still = SimpleNamespace(now=NOW + 0.5)
     still.time = lambda: still.now
-    monkeypatch.setattr(healing, "time", still)
+    monkeypatch.setattr(restarts, "time", still)
     return still
 
 
@@ -48,7 +48,7 @@ def started(deploy, world, push, clock, monkeypatch):
 def counted(monkeypatch):
     """The metrics that restarts count."""
     names = []
-    monkeypatch.setattr(healing, "count", names.append)
+    monkeypatch.setattr(restarts, "count", names.append)
     return names
 
 
@@ -58,7 +58,7 @@ def crashed(**how):
 
 def heal(task=None, *, stop="", serving=None):
     serving = serving or current()
-    return healing.heal(app=APP, current=serving, task=task, stop=stop or serving.task)
+    return restarts.restart(app=APP, current=serving, task=task, stop=stop or serving.task)
 
 
 def test_a_restart_is_of_what_was_live_and_says_why(world, started, counted):
@@ -128,7 +128,7 @@ def test_a_task_of_which_nothing_is_known_is_started_again_all_the_same(started)
 def test_a_stop_by_hand_is_the_end_and_needs_no_mail(world, started, clock):
     by_hand = stopped(current().task, stop_code="UserInitiated")
     assert heal(by_hand) == "halted"
-    assert (current().halted, current().healing) == (healing.BY_HAND, current().task)
+    assert (current().halted, current().healing) == (restarts.BY_HAND, current().task)
     clock.now = NOW + 3600
     assert heal(by_hand) == "known"
     assert started == []
@@ -200,7 +200,7 @@ def test_an_app_whose_log_cannot_be_read_is_told_to_be_down_all_the_same(world, 
 def test_a_task_is_of_the_latest_restart_or_of_none(started):
     serving = current()
     name = f"restart-{serving.task.rpartition('/')[2]}"
-    assert not healing.is_latest_restart(serving, "restart-")
+    assert not restarts.is_latest_restart(serving, "restart-")
     heal(crashed())
-    assert healing.is_latest_restart(current(), name)
-    assert not healing.is_latest_restart(current(), f"{name}-1")
+    assert restarts.is_latest_restart(current(), name)
+    assert not restarts.is_latest_restart(current(), f"{name}-1")

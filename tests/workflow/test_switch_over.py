@@ -5,7 +5,7 @@ import dataclasses
 import time
 
 import pytest
-from deployer.actions import address
+from deployer.actions import stable_url
 from deployer.aws import ledger
 from deployer.domain.errors import AccessDeniedError, ContendedError
 from deployer.domain.preview import CUT
@@ -269,6 +269,6 @@ def test_what_could_not_be_stopped_is_told_before_anything_else(world, preview, 
 
 
 def test_an_app_without_an_address_or_without_a_version_has_nothing_to_be_led(world, document):
-    address.lead(APP)
-    address.lead("never-seen")
+    stable_url.point_at_current(APP)
+    stable_url.point_at_current("never-seen")
     assert world.apis == {}

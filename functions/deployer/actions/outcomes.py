@@ -31,7 +31,7 @@ DETAIL_TYPES = {
 }
 
 
-def settle(push: Push, outcome: str, publish: Callable[[], object] | None, **facts: Any) -> None:
+def record_outcome(push: Push, outcome: str, publish: Callable[[], object] | None, **facts: Any) -> None:
     """Write the outcome down, `publish` the mail of it, and tell other programs.
 
     Before the mail everything may fail and be tried again. After it nothing may, or the mail would be sent

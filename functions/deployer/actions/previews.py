@@ -3,7 +3,7 @@
 import dataclasses
 import time
 
-from deployer.actions import address, mail_limit, outcomes, slots
+from deployer.actions import mail_limit, outcomes, slots, stable_url
 from deployer.aws import ecs, ledger
 from deployer.domain import mail
 from deployer.domain.push import Push
@@ -12,7 +12,7 @@ from deployer.observe import logger
 from deployer.settings import settings
 
 
-def end(*, app: str, current: ledger.Current, reason: str) -> bool:
+def end_app(*, app: str, current: ledger.Current, reason: str) -> bool:
     """Stop an app for good and tell why; False if somebody else has done so, or something newer has come.
 
     Whatever it dies of half-way, the next sweep takes it up again. The app's slot is free afterwards.
@@ -24,7 +24,7 @@ def end(*, app: str, current: ledger.Current, reason: str) -> bool:
             return False
         current = dataclasses.replace(ended, version=current.version + 1)
     # The sweep closes it, once no deployment can be about to take it over.
-    address.let_go(app)
+    stable_url.point_at_current_with_retries(app)
     for task in [*current.retired, current.task]:
         ecs.stop_task(cluster=config.cluster, task=task, reason=f"Portcall: {current.halted}")
     push = Push(f"end-{current.deployment}", current.since, app, current.tag, current.digest)
@@ -38,12 +38,12 @@ def end(*, app: str, current: ledger.Current, reason: str) -> bool:
     if not ledger.forget(table=config.ledger, push=push, seen=current, **told):
         return False
     slots.free(app)
-    tell_that_it_has_ended(push, reason=current.halted, url=current.url)
+    notify_ended(push, reason=current.halted, url=current.url)
     logger.info("Ended an app", extra={"app": app, "reason": current.halted})
     return True
 
 
-def tell_that_it_has_ended(push: Push, *, reason: str, url: str) -> None:
+def notify_ended(push: Push, *, reason: str, url: str) -> None:
     """Mail it, unless the app is there again, and so its URL answers."""
     config = settings()
     # A push of a tag that is still there would start nothing.
@@ -56,4 +56,4 @@ def tell_that_it_has_ended(push: Push, *, reason: str, url: str) -> None:
     def publish() -> None:
         mail_limit.publish(push, unless_it_is_back)
 
-    outcomes.settle(push, outcomes.ENDED, publish, reason=reason, url=url)
+    outcomes.record_outcome(push, outcomes.ENDED, publish, reason=reason, url=url)

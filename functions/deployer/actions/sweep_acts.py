@@ -5,7 +5,7 @@ import re
 import time
 from typing import Any
 
-from deployer.actions import address, failing, healing, outcomes, overtaken_report, previews, unwatched
+from deployer.actions import outcomes, previews, restarts, rollback, stable_url, superseded_report, unwatched
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
 from deployer.domain import failure, sweep
 from deployer.domain.deployment import Deployment, Ending
@@ -23,7 +23,7 @@ def carry_out(act: Act, facts: Facts) -> str:
     app, table = facts.app, settings().ledger
     match act:
         case sweep.EndApp(reason):
-            was_ended = facts.current and previews.end(app=app, current=facts.current, reason=reason)
+            was_ended = facts.current and previews.end_app(app=app, current=facts.current, reason=reason)
             return "ended it" if was_ended else ""
         case sweep.FreeSlot():
             freed = ledger.free_slot(table=table, app=app, noted=facts.noted, seen=facts.current)
@@ -36,12 +36,12 @@ def carry_out(act: Act, facts: Facts) -> str:
             ledger.unlist_app(table=table, app=app)
             return ""
         case sweep.SettleDeployment(name):
-            _settle(app, _open(facts, name), facts.endings[name])
+            _record_outcome(app, _open(facts, name), facts.endings[name])
             return f"ended {name}"
         case sweep.TellEnd(name):
             ended = _open(facts, name)
             push = Push(name, ended.time, app, ended.tag, ended.digest)
-            previews.tell_that_it_has_ended(push, reason=ended.reason, url=ended.url)
+            previews.notify_ended(push, reason=ended.reason, url=ended.url)
             return f"told that {app} has ended"
         case sweep.RetryDeployment(name):
             return _retry(app, _open(facts, name))
@@ -49,7 +49,7 @@ def carry_out(act: Act, facts: Facts) -> str:
             ledger.close(table=table, app=app, deployments=[_open(facts, name) for name in names])
             return ""
         case sweep.ReportOvertaken(names):
-            overtaken_report.send(facts, names)
+            superseded_report.send(facts, names)
             return f"told of {', '.join(names)}"
         case sweep.CloseOvertaken(names):
             over = [each for each in facts.untold if each.deployment in names]
@@ -61,20 +61,20 @@ def carry_out(act: Act, facts: Facts) -> str:
             )
             return f"stopped {task}"
         case sweep.NotifyAgain():
-            notified = facts.current and healing.tell_again(app, facts.current) == "halted"
+            notified = facts.current and restarts.notify_again(app, facts.current) == "halted"
             return f"told that {app} is down" if notified else ""
         case sweep.RestartApp(stop, refused):
             return _restart(facts, stop, refused)
         case sweep.TellUnwatched():
             if facts.current:
-                unwatched.tell(facts, facts.current)
+                unwatched.report(facts, facts.current)
             return "told that it is not watched"
         case sweep.SeeWatched():
             if facts.current:
-                unwatched.note(app, facts.current, 0)
+                unwatched.mark(app, facts.current, 0)
             return ""
         case sweep.LeadAddress():
-            address.let_go(app)
+            stable_url.point_at_current_with_retries(app)
             return "led its address on"
         case sweep.CloseAddress(api):
             apigateway.close_address(api)
@@ -111,7 +111,7 @@ def _retry(app: str, failed: Deployment) -> str:
     document = push.event() | {"retry": {"of": failed.deployment, "attempt": attempt}}
     step_functions.start_execution(machine=watch().state_machine, name=push.deployment, document=document)
     before = dataclasses.replace(push, deployment=failed.deployment)
-    outcomes.settle(before, outcomes.RETRIED, None)
+    outcomes.record_outcome(before, outcomes.RETRIED, None)
     return f"tried {first} again"
 
 
@@ -123,24 +123,24 @@ def _restart(facts: Facts, stop: str, refused: bool) -> str:
     if facts.current is None:
         return ""
     try:
-        outcome = healing.heal(
+        outcome = restarts.restart(
             app=facts.app,
             current=facts.current,
             task=facts.task,
             stop=stop,
             refused=refused,
-            when_not_begun=_tell_that_it_was_refused,
+            when_not_begun=_roll_back_refused,
         )
     finally:
-        address.let_go(facts.app)
+        stable_url.point_at_current_with_retries(facts.app)
     return "" if outcome == "known" else f"{outcome} {facts.current.task}"
 
 
-def _tell_that_it_was_refused(restart: dict[str, Any], error: DeployError) -> None:
-    failing.end(restart, error=type(error).__name__, message=str(error))
+def _roll_back_refused(restart: dict[str, Any], error: DeployError) -> None:
+    rollback.roll_back(restart, error=type(error).__name__, message=str(error))
 
 
-def _settle(app: str, deployment: Deployment, ending: Ending) -> None:
+def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
     time.sleep(max(0.0, min(ending.at + STEPS_TAKE - time.time(), STEPS_TAKE)))
     push = Push(deployment.deployment, deployment.time, app, deployment.tag, deployment.digest)
     # Asked for again: a step that went on may have changed it.
@@ -148,7 +148,7 @@ def _settle(app: str, deployment: Deployment, ending: Ending) -> None:
     if sweep.is_old_news(deployment, current):
         outcome = deployment.outcome or outcomes.SUPERSEDED
         reason = deployment.reason or "Another deployment took the place."
-        outcomes.settle(push, outcome, None, reason=reason)
+        outcomes.record_outcome(push, outcome, None, reason=reason)
         return
     document = push.event() | {
         "admission": {"sequence": deployment.sequence},
@@ -163,7 +163,7 @@ def _settle(app: str, deployment: Deployment, ending: Ending) -> None:
     reason = deployment.reason or f"Its execution ended before the deployment was done: {how}"
     for wait in (1, 1, 1, 1, 0):
         try:
-            failing.end(document, error=error, message=reason)
+            rollback.roll_back(document, error=error, message=reason)
             return
         except MailLimitError:
             if not wait:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from deployer.actions import healing
+from deployer.actions import restarts
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
 from deployer.domain import app_tags
 from deployer.domain.deployment import Deployment, Ending
@@ -158,7 +158,7 @@ def of_app(app: str, account: Account) -> Facts:
         again = ledger.open_deployments(table=table, app=app)
         restarting = any(each.restart and not each.outcome for each in again)
         task = None if restarting else ecs.describe_task(cluster=settings().cluster, task=current.task)
-        restart = healing.latest_restart(app, current) if current.healing else None
+        restart = restarts.latest_restart(app, current) if current.healing else None
         facts = dataclasses.replace(facts, restarting=restarting, restart=restart, task=task)
     account.ports |= current.ports if current else set()
     account.to_come |= facts.to_come

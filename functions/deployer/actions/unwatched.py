@@ -11,7 +11,7 @@ from deployer.domain.sweep import Facts
 from deployer.settings import settings
 
 
-def tell(facts: Facts, current: ledger.Current) -> None:
+def report(facts: Facts, current: ledger.Current) -> None:
     """Mail it, and note that."""
     config = settings()
     push = Push(f"unwatched-{current.deployment}", current.since, facts.app, current.tag, current.digest)
@@ -26,10 +26,10 @@ def tell(facts: Facts, current: ledger.Current) -> None:
         ),
     )
     mail_limit.publish(push, news)
-    note(facts.app, current, int(time.time()))
+    mark(facts.app, current, int(time.time()))
 
 
-def note(app: str, current: ledger.Current, at: int) -> None:
+def mark(app: str, current: ledger.Current, at: int) -> None:
     """Note when it was told that the app is not watched; 0 once it is again."""
     new = dataclasses.replace(current, unwatched_at=at)
     ledger.change_current(table=settings().ledger, app=app, new=new, seen=current)

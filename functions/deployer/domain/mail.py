@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deployer.domain import overtaken
+from deployer.domain import superseded
 from deployer.domain.deployment import Deployment
 from deployer.domain.failure import Failure
 from deployer.domain.push import Push
@@ -206,7 +206,7 @@ def not_deployed(push: Push, others: Sequence[Deployment], standing: Standing, d
     body = [
         f"{were.format(push.app)} not deployed, and nothing newer is live:",
         "",
-        *map(printable, overtaken.named(others, why=True)),
+        *map(printable, superseded.named(others, why=True)),
         "",
         _serving(standing),
         f"To deploy what the tag {push.tag} points to now:",

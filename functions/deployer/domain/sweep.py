@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from deployer.domain import overtaken, preview
+from deployer.domain import preview, superseded
 from deployer.domain.deployment import ENDED, FAILED, RETRIED, SUPERSEDED, Current, Deployment, Ending, KnownTag
 from deployer.domain.push import Push
 from deployer.domain.task import Task, Verdict
@@ -381,7 +381,7 @@ def _report_what_was_overtaken(facts: Facts) -> Iterator[Act]:
     if facts.to_come or any(isinstance(act, DeployPush) for act in _deploy_what_was_missed(facts)):
         return
     ripe = [each for each in facts.untold if each.ended_at <= facts.now - EVENTS_TAKE]
-    news = {each.deployment for each in ripe if overtaken.is_news(each, facts.current, facts.tags or {})}
+    news = {each.deployment for each in ripe if superseded.is_news(each, facts.current, facts.tags or {})}
     told = tuple(each.deployment for each in ripe if each.deployment in news)
     over = tuple(each.deployment for each in ripe if each.deployment not in news)
     if told:

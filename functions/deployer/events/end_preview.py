@@ -30,4 +30,4 @@ def handler(event: dict[str, Any], context: object) -> None:
         as_of = max(known.as_of, int(time.time()))
         ledger.see_tag(table=config.ledger, app=app, tag=tag, digest="", as_of=as_of, seen=known)
     if current:
-        previews.end(app=app, current=current, reason=TAG_DELETED)
+        previews.end_app(app=app, current=current, reason=TAG_DELETED)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from deployer.actions import news
-from deployer.aws import meeting as meetings
+from deployer.actions import task_callbacks
+from deployer.aws import task_states
 from deployer.domain.task import Task
 from deployer.observe import logger
 from deployer.settings import settings
@@ -13,8 +13,8 @@ from deployer.settings import settings
 def handler(event: dict[str, Any], context: object) -> None:
     """Take the event as it is: at least once, in any order, maybe before anyone waits."""
     task = Task.from_ecs(event["detail"])
-    meeting = meetings.store_task(table=settings().ledger, task=task)
+    meeting = task_states.store_task(table=settings().ledger, task=task)
     if meeting is None:
         logger.info("Older than what is known", extra={"task": task.arn, "version": task.version})
     elif meeting.token and meeting.task:
-        news.tell(token=meeting.token, task=meeting.task)
+        task_callbacks.send(token=meeting.token, task=meeting.task)

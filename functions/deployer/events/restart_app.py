@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deployer.actions import address, healing
+from deployer.actions import restarts, stable_url
 from deployer.aws import ledger
 from deployer.domain.push import app_of
 from deployer.domain.task import Task
@@ -20,15 +20,15 @@ def handler(event: dict[str, Any], context: object) -> None:
     task = Task.from_ecs(detail)
     app = app_of(str(detail.get("taskDefinitionArn") or ""), stack=settings().stack)
     current = ledger.current(table=settings().ledger, app=app) if app else None
-    restarts = current is not None and healing.is_latest_restart(current, str(detail.get("startedBy") or ""))
-    if current is None or not (task.arn == current.task or restarts):
+    is_restart = current is not None and restarts.is_latest_restart(current, str(detail.get("startedBy") or ""))
+    if current is None or not (task.arn == current.task or is_restart):
         return
     if task.arn != current.task and not (task.crashed or task.stopped_by_hand):
         # RollBack stopped a restart, or AWS's side failed: the sweep tries again, less eagerly.
         return
     try:
-        outcome = healing.heal(app=app, current=current, task=task, stop=task.arn)
+        outcome = restarts.restart(app=app, current=current, task=task, stop=task.arn)
     finally:
         # Also where a try before this one had the ledger written, and came no further.
-        address.let_go(app)
+        stable_url.point_at_current_with_retries(app)
     logger.info("A current task stopped", extra={"app": app, "task": task.arn, "outcome": outcome})

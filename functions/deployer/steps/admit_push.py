@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer.actions import image_claim, naming, outcomes, overtaken
+from deployer.actions import app_names, image_claim, outcomes, superseded
 from deployer.aws import ecr, ledger
 from deployer.domain.errors import BadEventError, TagNotSeenError
 from deployer.domain.push import Push
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     attempt keeps the number of the first. Raises TagNotSeenError where ECR may not show the push yet, and
     ContendedError where another push of the image is admitted at the same moment.
     """
-    push = naming.named(event["push"])
+    push = app_names.push_of(event["push"])
     return {**_admit(event, push), "app": push.app}
 
 
@@ -52,7 +52,7 @@ def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
     if now != push.digest:
         _wait_for_ecr(push, now)
         reason = f"The tag points to {now} by now." if now else "The tag is gone."
-        overtaken.supersede(push, reason=reason)
+        superseded.supersede(push, reason=reason)
         return {"verdict": "superseded", "sequence": sequence}
     as_of = int((document.get("found") or {}).get("at", 0))
     instead_of = before.deployment if before else ""
@@ -62,12 +62,12 @@ def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
         instead_of = known.deployment
     other = ledger.claim_tag(table=table, push=push, as_of=as_of, instead_of=instead_of)
     if other:
-        outcomes.settle(push, outcomes.DUPLICATE, None, reason=f"{other} deals with this push.")
+        outcomes.record_outcome(push, outcomes.DUPLICATE, None, reason=f"{other} deals with this push.")
         return {"verdict": "duplicate", "sequence": sequence}
     if first := image_claim.dealt_with_by(push, before=before.deployment if before else "", asked=asked):
         reason = f"Another tag of an image that {first} deals with."
-        overtaken.note_further_tag(push)
-        outcomes.settle(push, outcomes.SAME_IMAGE, None, reason=reason, same_as=first)
+        superseded.note_further_tag(push)
+        outcomes.record_outcome(push, outcomes.SAME_IMAGE, None, reason=reason, same_as=first)
         return {"verdict": "same image", "sequence": sequence}
     ledger.note_in_order(table=table, push=push, sequence=sequence)
     logger.info("Admitted a push", extra={"app": push.app, "sequence": sequence})
@@ -106,6 +106,6 @@ def _admit_restart(push: Push, restart: dict[str, Any]) -> dict[str, Any]:
     current = ledger.current(table=config.ledger, app=push.app)
     if current is None or current.halted or current.deployment != restart["deployment"]:
         reason = "Another version has become the current one, or the app is to be down."
-        outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason)
+        outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason)
         return {"verdict": "superseded", "sequence": restart["sequence"]}
     return {"verdict": "admitted", "sequence": restart["sequence"], "at": time.time()}

@@ -42,16 +42,16 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if runs and runs != image["digests"][-1]:
         raise WrongImageError(f"ECS runs {runs}, but {image['digests'][-1]} is what was pushed.")
 
-    def still_runs() -> None:
+    def raise_if_stopped() -> None:
         # Imported here: most apps answer before anyone needs to look.
-        from deployer.aws import meeting
+        from deployer.aws import task_states
 
-        task = meeting.news_of(table=config.ledger, task=event["task"]["arn"])
+        task = task_states.last_known(table=config.ledger, task=event["task"]["arn"])
         if task and task.verdict is Verdict.STOPPED:
             raise TaskStoppedError(task.why_stopped())
 
     if image["health"] == endpoint.NONE:
-        return _worker(event["endpoint"]["at"], still_runs)
+        return _worker(event["endpoint"]["at"], raise_if_stopped)
     address = event["endpoint"]["private" if config.probe_inside else "public"]
     urls = [endpoint.probe_url(address, port, image["health"]) for port in image["ports"]]
     asked_for = max(0.0, time.time() - event["endpoint"]["at"])
@@ -60,13 +60,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         answer = probe.wait_until_answers(
             urls,
             timeout=min(left, LOOK_SECONDS),
-            still_worth_it=still_runs,
+            still_worth_it=raise_if_stopped,
             asked_for=asked_for,
             patience=_patience(urls, ImageSpec.from_document(image)),
         )
     except NoAnswerError as error:
         # It may have died of what kept it from answering, which says more.
-        still_runs()
+        raise_if_stopped()
         if left > LOOK_SECONDS:
             return {"verdict": "no answer yet", "seen": str(error)}
         raise
@@ -87,12 +87,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     }
 
 
-def _worker(since: float, still_runs: Callable[[], None]) -> dict[str, Any]:
+def _worker(since: float, raise_if_stopped: Callable[[], None]) -> dict[str, Any]:
     """What listens on no port is live once it has run for a while."""
     while (left := since + WORKER_SECONDS - time.time()) > 0:
-        still_runs()
+        raise_if_stopped()
         time.sleep(min(left, 3.0))
-    still_runs()
+    raise_if_stopped()
     note = f"It listens on no port, so all that is known is that it ran for {WORKER_SECONDS:.0f} seconds."
     return {
         "verdict": "answered",

@@ -13,5 +13,5 @@ from deployer.settings import settings
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return `{"at": UNIX seconds}`."""
     push = Push.from_event(event, by_tag=settings().by_tag)
-    outcomes.settle(push, outcomes.IGNORED, None, reason=event["image"]["reason"])
+    outcomes.record_outcome(push, outcomes.IGNORED, None, reason=event["image"]["reason"])
     return {"at": time.time()}

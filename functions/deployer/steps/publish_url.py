@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer.actions import took_over
+from deployer.actions import after_switch
 from deployer.aws import ledger
 from deployer.domain import timing
 from deployer.domain.errors import NewerPushError
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     current = ledger.current(table=config.ledger, app=push.app)
     if current and current.runs(push.deployment) and "restart" not in document:
         _wait_for_newer(push, document["admission"]["sequence"], attempt)
-    if took_over.settle(document, push, current):
+    if after_switch.record_outcome(document, push, current):
         seconds("PushToUrl", sum(took for _, took in timing.phases(document)))
     return {"at": time.time()}
 

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer.actions import outcomes, overtaken, places
+from deployer.actions import outcomes, places, superseded
 from deployer.aws import ecs, ledger, ssm
 from deployer.domain import parameters, task_definition
 from deployer.domain.image import ImageSpec
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return {"verdict": "registered", "arn": event["restart"]["revision"], "at": time.time()}
     if not ledger.is_newest(table=config.ledger, push=push, sequence=event["admission"]["sequence"]):
         reason = "A newer push of the app was admitted."
-        overtaken.supersede(push, reason=reason, **outcomes.so_far(event))
+        superseded.supersede(push, reason=reason, **outcomes.so_far(event))
         return {"verdict": "superseded"}
     places.take(push)
     revision = ecs.register_task_definition(

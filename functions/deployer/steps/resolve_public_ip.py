@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer.aws import ec2, meeting
+from deployer.aws import ec2, task_states
 from deployer.domain.errors import AddressNotReadyError, TaskStoppedError
 from deployer.domain.task import Verdict
 from deployer.observe import logger
@@ -21,7 +21,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         public, private = ec2.addresses(interface=event["running"]["interface"])
     except AddressNotReadyError:
-        task = meeting.news_of(table=config.ledger, task=event["task"]["arn"])
+        task = task_states.last_known(table=config.ledger, task=event["task"]["arn"])
         if task and task.verdict is Verdict.STOPPED:
             raise TaskStoppedError(task.why_stopped()) from None
         raise

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer.actions import failing
+from deployer.actions import rollback
 from deployer.domain import failure
 from deployer.observe import logger
 
@@ -12,5 +12,5 @@ from deployer.observe import logger
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return `{"error", "reason"}`, which end the execution."""
     error, message = failure.read_error(event["error"])
-    why = failing.end(event, error=error, message=message, until=time.time())
+    why = rollback.roll_back(event, error=error, message=message, until=time.time())
     return {"error": why.error, "reason": why.reason}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deployer.actions import retired
+from deployer.actions import previous_tasks
 from deployer.aws import ledger
 from deployer.domain.push import Push
 from deployer.observe import logger
@@ -17,6 +17,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     current = ledger.current(table=config.ledger, app=push.app)
     if current is None or current.deployment != push.deployment:
         return {"notes": []}
-    notes = retired.stop(push, current)
+    notes = previous_tasks.stop(push, current)
     logger.info("Stopped what was before", extra={"app": push.app, "tasks": current.retired})
     return {"notes": notes}

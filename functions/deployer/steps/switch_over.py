@@ -5,8 +5,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from deployer.actions import address, outcomes, overtaken, retired
-from deployer.aws import apigateway, ec2, ecs, ledger, meeting
+from deployer.actions import outcomes, previous_tasks, stable_url, superseded
+from deployer.aws import apigateway, ec2, ecs, ledger, task_states
 from deployer.domain import endpoint, preview
 from deployer.domain.endpoint import Address
 from deployer.domain.errors import ContendedError, PermanentError
@@ -36,18 +36,18 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     is_current = seen is not None and seen.runs(push.deployment)
     if not is_current and (_gives_way(seen, event) or _tag_is_gone(push, config)):
         # An attempt before this one may have led its address here a moment too late.
-        address.lead(push.app)
+        stable_url.point_at_current(push.app)
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason="Portcall: superseded")
         reason = f"Another deployment, {seen.deployment}, took the place." if seen else "The app has ended."
         if "restart" in event or not _gives_way(seen, event):
             reason = reason if _gives_way(seen, event) else "Its tag was deleted meanwhile."
-            outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
+            outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
         else:
-            overtaken.supersede(push, reason=reason, **outcomes.so_far(event))
+            superseded.supersede(push, reason=reason, **outcomes.so_far(event))
         return {"verdict": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
     if seen is None or not is_current:
         # It answered, and may have died since: the one before is not given up for that.
-        meeting.still_runs(table=config.ledger, task=event["task"]["arn"])
+        task_states.raise_if_stopped(table=config.ledger, task=event["task"]["arn"])
         seen = _switch(event, push, config, seen)
     _close_unused_ports(event)
     logger.info("Switched over", extra={"app": push.app, "task": seen.task})
@@ -64,7 +64,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if config.stable_url:
         notes.append(NO_ADDRESS + (endpoint.no_stable_url(event["health"]["url"]) or REFUSED))
     if not seen.address:
-        notes = [*retired.stop(push, seen), *notes]
+        notes = [*previous_tasks.stop(push, seen), *notes]
     # Otherwise the address that it loses may still lead to the version before: the sweep closes it first.
     return {"verdict": "current", **told, "notes": notes}
 
@@ -72,7 +72,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _lead(push: Push, seen: ledger.Current, told: dict[str, Any], notes: list[str]) -> dict[str, Any]:
     """Lead the stable URL to the new version. Where AWS refuses that, the version is live at its own URL."""
     try:
-        address.lead(push.app)
+        stable_url.point_at_current(push.app)
     except PermanentError as refused:
         logger.error("The address was not moved", extra={"app": push.app, "reason": str(refused)})
         why = f"Its address {seen.url} does not lead to it yet: {refused} That is tried again within minutes."

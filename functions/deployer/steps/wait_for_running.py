@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from deployer.actions import news
-from deployer.aws import ecs
-from deployer.aws import meeting as meetings
+from deployer.actions import task_callbacks
+from deployer.aws import ecs, task_states
 from deployer.domain.task import Verdict
 from deployer.observe import logger
 from deployer.settings import settings
@@ -18,10 +17,10 @@ def handler(event: dict[str, Any], context: object) -> None:
     """
     config = settings()
     arn = event["deployment"]["task"]["arn"]
-    meeting = meetings.store_token(table=config.ledger, task=arn, token=event["token"])
+    meeting = task_states.store_token(table=config.ledger, task=arn, token=event["token"])
     task = meeting.task
     if event["attempt"] > 0 and (task is None or task.verdict is Verdict.STARTING):
         task = ecs.describe_task(cluster=config.cluster, task=arn)
     logger.info("Waiting for a task", extra={"task": arn, "attempt": event["attempt"]})
     if task is not None:
-        news.tell(token=event["token"], task=task)
+        task_callbacks.send(token=event["token"], task=task)

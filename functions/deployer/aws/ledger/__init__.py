@@ -21,7 +21,7 @@
                                               kind that comes once an hour; kept for a day
 `sweep`     / `first`                         what the sweeps are `watching`, and since when; until when the
                                               last may take, and to which app it came; stays
-`task#<arn>` / `state`                        what `deployer.aws.meeting` keeps of a task
+`task#<arn>` / `state`                        what `deployer.aws.task_states` keeps of a task
 
 The sparse index `listing` has what is `listed`: `apps` are the apps.
 

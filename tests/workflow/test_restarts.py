@@ -57,7 +57,7 @@ def test_three_crashes_in_ten_minutes_are_enough(deploy, world, push, stop):
 def test_crashes_of_long_ago_do_not_count(deploy, world, push, stop, monkeypatch):
     deploy(push(1))
     now = [1_800_000_000]
-    monkeypatch.setattr("deployer.actions.healing.time.time", lambda: now[0])
+    monkeypatch.setattr("deployer.actions.restarts.time.time", lambda: now[0])
     for _ in range(4):
         stop()
         now[0] += 400
@@ -143,7 +143,7 @@ def test_events_of_long_ago_change_nothing(deploy, world, push, stop):
 def test_that_an_app_is_given_up_is_told_once_and_later_if_not_at_once(deploy, world, push, stop, monkeypatch):
     deploy(push(1))
     now = [1_800_000_000]
-    monkeypatch.setattr("deployer.actions.healing.time.time", lambda: now[0])
+    monkeypatch.setattr("deployer.actions.restarts.time.time", lambda: now[0])
     stop()
     stop()
     world.faults["publish"] = [ThrottledError("Rate exceeded")]

@@ -4,7 +4,7 @@ import dataclasses
 import time
 from typing import Any
 
-from deployer.actions import further_tags, mail_limit, naming, outcomes, overtaken, slots, took_over
+from deployer.actions import after_switch, app_names, further_tags, mail_limit, outcomes, slots, superseded
 from deployer.aws import ecs, ledger, logs
 from deployer.domain import failure, limits, mail, task_definition, timing
 from deployer.domain.errors import AccessDeniedError, AwsRefusedError, PermanentError
@@ -20,7 +20,9 @@ LOOKS, LOOKS_FOR_ANY, PAUSE = 8, 2, 1.0
 ATTEMPTS, ATTEMPTS_AFTER_AN_ABORT = 3, 2
 
 
-def end(document: dict[str, Any], *, error: str, message: str, until: float | None = None) -> failure.Failure:
+def roll_back(
+    document: dict[str, Any], *, error: str, message: str, until: float | None = None
+) -> failure.Failure:
     """Settle the deployment whose workflow had come as far as its `document`; return why it failed.
 
     `error` and `message` are what the workflow caught, `until` when, in UNIX seconds. Where the deployment
@@ -33,7 +35,7 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
     current = _current(document, config, push, notes)
     if current and current.runs(push.deployment):
         note = f"What comes after it took over failed: {message}"
-        took_over.settle(document, push, current, note=note)
+        after_switch.record_outcome(document, push, current, note=note)
         return failure.Failure(error, "took over", note, "")
     task = _stop(document, config, push, notes)
     described, wrote = _last_words(config, push, task, notes)
@@ -87,11 +89,11 @@ def end(document: dict[str, Any], *, error: str, message: str, until: float | No
         # However often AWS's side fails a restart, people hear of it once.
         if not (refused and restart.get("refusals")):
             mail_limit.publish(push, news, refusal=refusal)
-        overtaken.close(push, others)
+        superseded.close(push, others)
 
     outcome = outcomes.RETRIED if refused else outcomes.FAILED
     try:
-        outcomes.settle(push, outcome, publish, **facts, **outcomes.so_far(document, until))
+        outcomes.record_outcome(push, outcome, publish, **facts, **outcomes.so_far(document, until))
     except AccessDeniedError as denied:
         # Without the ledger the mail may come twice, which is better than never.
         logger.error("The outcome could not be written down", extra={"reason": str(denied)})
@@ -109,8 +111,8 @@ def _told_with(document: dict[str, Any], push: Push, notes: list[str]) -> list[l
     """The pushes that it overtook, and of which its mail speaks."""
     sequence = (document.get("admission") or {}).get("sequence", 0)
     try:
-        others = [] if "restart" in document else overtaken.told_with(push, sequence)
-        notes += [*further_tags.note(push), *overtaken.note(push, others)]
+        others = [] if "restart" in document else superseded.told_with(push, sequence)
+        notes += [*further_tags.note(push), *superseded.note(push, others)]
         return others
     except PermanentError as refused:
         notes.append(f"Which pushes it overtook could not be found out: {refused}")
@@ -119,7 +121,7 @@ def _told_with(document: dict[str, Any], push: Push, notes: list[str]) -> list[l
 
 def _push(document: dict[str, Any], config: Settings) -> Push:
     try:
-        return naming.named(document)
+        return app_names.push_of(document)
     except (AwsRefusedError, AccessDeniedError):
         # It is to be told all the same.
         return Push.from_event(document, by_tag=config.by_tag)
@@ -170,7 +172,7 @@ def _is_tried_again(
     sequence = (document.get("admission") or {}).get("sequence", 0)
     try:
         if 0 < sequence < ledger.newest(table=table, app=push.app):
-            overtaken.supersede(push, **facts)
+            superseded.supersede(push, **facts)
         else:
             ledger.record(table=table, push=push, outcome=outcomes.RETRIED, **facts)
     except AccessDeniedError:

@@ -5,7 +5,7 @@ from typing import Any
 
 from deployer.actions import mailing, outcomes
 from deployer.aws import ledger
-from deployer.domain import overtaken
+from deployer.domain import superseded
 from deployer.domain.deployment import Deployment
 from deployer.domain.errors import DeployError
 from deployer.domain.push import Push
@@ -16,7 +16,7 @@ from deployer.settings import settings
 def supersede(push: Push, *, reason: str, **facts: Any) -> None:
     """Settle a push that a newer one overtook; a mail about that, or the sweep, speaks of it."""
     ledger.note_untold(table=settings().ledger, push=push)
-    outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **facts)
+    outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason, **facts)
 
 
 def note_further_tag(push: Push) -> None:
@@ -29,18 +29,18 @@ def note_further_tag(push: Push) -> None:
 
 def told_with(push: Push, sequence: int) -> list[Deployment]:
     """The pushes of which the mail about this one is to speak."""
-    return overtaken.told_with(ledger.untold(table=settings().ledger, app=push.app), push, sequence)
+    return superseded.told_with(ledger.untold(table=settings().ledger, app=push.app), push, sequence)
 
 
 def told_live_with(push: Push, sequence: int) -> list[Deployment]:
     """Those of which the mail about this push is to speak once it is live: others under way cannot be now."""
     open_ones = ledger.open_deployments(table=settings().ledger, app=push.app)
-    return [*overtaken.give_way(open_ones, push, sequence), *told_with(push, sequence)]
+    return [*superseded.give_way(open_ones, push, sequence), *told_with(push, sequence)]
 
 
 def note(push: Push, others: list[Deployment]) -> list[str]:
     """What that mail says of them."""
-    return overtaken.note(others) + _instead(push, others)
+    return superseded.note(others) + _instead(push, others)
 
 
 def close(push: Push, others: list[Deployment]) -> None:

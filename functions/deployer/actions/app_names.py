@@ -8,7 +8,7 @@ from deployer.domain.push import Push
 from deployer.settings import settings
 
 
-def named(document: dict[str, Any]) -> Push:
+def push_of(document: dict[str, Any]) -> Push:
     """The push of a workflow's document, of the app that it had in the first step that asked."""
     push = Push.from_event(document, by_tag=settings().by_tag)
     if Push.app_in(document):

@@ -1,6 +1,6 @@
 """The mail about pushes that were overtaken by what is not live either, where no other mail spoke of them."""
 
-from deployer.actions import mail_limit, overtaken
+from deployer.actions import mail_limit, superseded
 from deployer.aws import ecs
 from deployer.domain import mail
 from deployer.domain.errors import PermanentError
@@ -18,7 +18,7 @@ def send(facts: Facts, names: tuple[str, ...]) -> None:
     push = Push(newest.deployment, newest.time, facts.app, newest.tag, newest.digest)
     news = mail.not_deployed(push, others, _standing(facts), config.deploy_command(push))
     mail_limit.publish(push, news)
-    overtaken.close(push, others)
+    superseded.close(push, others)
 
 
 def _standing(facts: Facts) -> mail.Standing:

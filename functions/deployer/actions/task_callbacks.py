@@ -9,7 +9,7 @@ from deployer.domain.task import Task, Verdict
 from deployer.observe import logger
 
 
-def tell(*, token: str, task: Task) -> None:
+def send(*, token: str, task: Task) -> None:
     """Wake the state that waits with `token`, or fail it; say nothing while the task is still starting."""
     if task.verdict is Verdict.RUNNING:
         output = {"interface": task.interface, "digest": task.digest, "at": time.time()}

@@ -44,16 +44,16 @@ def store_task(*, table: str, task: Task) -> Meeting | None:
         raise
 
 
-def news_of(*, table: str, task: str) -> Task | None:
+def last_known(*, table: str, task: str) -> Task | None:
     """The last news of a task, None if none came."""
     with errors_as_ours():
         answer = client("dynamodb").get_item(TableName=table, Key=_key(task), ConsistentRead=True)
     return _meeting(task, plain(answer.get("Item") or {})).task
 
 
-def still_runs(*, table: str, task: str) -> None:
+def raise_if_stopped(*, table: str, task: str) -> None:
     """Raise TaskStoppedError if there is news that a task has stopped."""
-    news = news_of(table=table, task=task)
+    news = last_known(table=table, task=task)
     if news and news.verdict is Verdict.STOPPED:
         raise TaskStoppedError(news.why_stopped())
 

@@ -23,7 +23,7 @@ BY_HAND = "It was stopped by hand."
 NOT_WATCHED = "Its repository is not watched any more (RepositoryName, RepositoryPattern)."
 
 
-def heal(
+def restart(
     *,
     app: str,
     current: ledger.Current,
@@ -41,7 +41,7 @@ def heal(
     If that is refused, `when_not_begun` is called with what the workflow was to start with, and the error.
     """
     if current.halted:
-        return tell_again(app, current)
+        return notify_again(app, current)
     if stop == current.healing:
         return _begin(app, current, when_not_begun)
     if stop in current.counted:
@@ -69,7 +69,7 @@ def heal(
         halt = dataclasses.replace(new, halted=halted, halted_at=now)
         if not _change(app, halt, current):
             return "known"
-        _tell_that_it_is_given_up(app, dataclasses.replace(halt, version=current.version + 1))
+        _notify_given_up(app, dataclasses.replace(halt, version=current.version + 1))
         return "halted"
     return _begin(app, new, when_not_begun) if _change(app, new, current) else "known"
 
@@ -99,15 +99,15 @@ def latest_restart(app: str, current: ledger.Current) -> ledger.Deployment | Non
     return ledger.deployment(table=settings().ledger, app=app, time=current.restarted_at, name=name)
 
 
-def tell_again(app: str, current: ledger.Current) -> str:
+def notify_again(app: str, current: ledger.Current) -> str:
     """Mail that an app is down if whoever gave it up did not get that out; `known` if all is told."""
     if current.told_at or int(time.time()) < current.halted_at + TELLS_WITHIN:
         return "known"
-    _tell_that_it_is_given_up(app, current)
+    _notify_given_up(app, current)
     return "halted"
 
 
-def _tell_that_it_is_given_up(app: str, current: ledger.Current) -> None:
+def _notify_given_up(app: str, current: ledger.Current) -> None:
     config = settings()
     arn = current.healing.partition("#")[0]
     stream = task_definition.log_stream(app, arn)

@@ -2,7 +2,7 @@
 
 import boto3
 import pytest
-from deployer.aws import ecs, ledger_keys, meeting, step_functions
+from deployer.aws import ecs, ledger_keys, step_functions, task_states
 from deployer.aws.items import plain
 from deployer.domain.task import Task
 from deployer.events import record_task_state
@@ -108,7 +108,7 @@ def test_a_second_attempt_is_told_with_its_own_token(ledger_table, told):
 
 
 def test_the_meeting_point_expires(ledger_table, told):
-    meeting.store_token(table="ledger", task=ARN, token="token")
+    task_states.store_token(table="ledger", task=ARN, token="token")
     (item,) = boto3.client("dynamodb").scan(TableName="ledger")["Items"]
     assert plain(item).items() >= ledger_keys.task(ARN).items()
     assert int(item["expires_at"]["N"]) > 0

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deployer.actions import further_tags, mail_limit, outcomes, overtaken
+from deployer.actions import further_tags, mail_limit, outcomes, superseded
 from deployer.aws import ledger
 from deployer.domain import mail, ports, task_definition, timing
 from deployer.domain.deployment import Current
@@ -14,7 +14,7 @@ STEPS_WITH_NOTES = ("health", "findings", "task", "switch", "stopped")
 RESTARTED = "It stopped once since it took over, and was restarted."
 
 
-def settle(document: dict[str, Any], push: Push, current: Current | None, *, note: str = "") -> bool:
+def record_outcome(document: dict[str, Any], push: Push, current: Current | None, *, note: str = "") -> bool:
     """Settle it, with the mail that fits; return whether it is live.
 
     `document` is how far the workflow came, `current` what the ledger has now, read after this deployment had
@@ -32,21 +32,21 @@ def settle(document: dict[str, Any], push: Push, current: Current | None, *, not
     else:
         facts |= {"url": _url(document, current), "direct_url": current.direct_url}
 
-    others = [] if "restart" in document else overtaken.told_live_with(push, current.sequence)
+    others = [] if "restart" in document else superseded.told_live_with(push, current.sequence)
 
     def publish() -> None:
         sent: list[mail.Mail] = []
 
         def latest() -> mail.Mail | None:
-            news = _news(document, push, [*overtaken.note(push, others), *([note] if note else [])])
+            news = _news(document, push, [*superseded.note(push, others), *([note] if note else [])])
             sent.extend([news] if news else [])
             return news
 
         mail_limit.publish(push, latest)
         if sent:
-            overtaken.close(push, others)
+            superseded.close(push, others)
 
-    outcomes.settle(push, outcomes.DEPLOYED, publish, **facts)
+    outcomes.record_outcome(push, outcomes.DEPLOYED, publish, **facts)
     return not current.stopped
 
 
@@ -56,9 +56,9 @@ def _supersede(document: dict[str, Any], push: Push, current: Current | None) ->
     else:
         reason = "Another deployment took the place before it was mailed."
         if "restart" not in document:
-            overtaken.supersede(push, reason=reason, **outcomes.so_far(document))
+            superseded.supersede(push, reason=reason, **outcomes.so_far(document))
             return
-    outcomes.settle(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(document))
+    outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(document))
 
 
 def _is_there(push: Push, current: Current) -> bool:

@@ -11,7 +11,7 @@ from deployer.settings import settings
 ATTEMPTS, PAUSE_SECONDS = 4, 0.5
 
 
-def lead(app: str) -> None:
+def point_at_current(app: str) -> None:
     """Lead the app's address, if it has one, to its current task, or nowhere if that has stopped.
 
     To be called after each change of what is current. Two calls at once may overtake each other on their way,
@@ -26,7 +26,7 @@ def lead(app: str) -> None:
             return
 
 
-def let_go(app: str) -> None:
+def point_at_current_with_retries(app: str) -> None:
     """Lead the app's address away from a task that has stopped, after its restart has been seen to.
 
     What AWS cannot do at the moment is tried again at once, a few times. What it refuses is raised, so that the
@@ -34,10 +34,10 @@ def let_go(app: str) -> None:
     """
     for _ in range(ATTEMPTS - 1):
         try:
-            lead(app)
+            point_at_current(app)
         except TransientError as error:
             logger.warning("The address leads to a stopped task", extra={"app": app, "reason": str(error)})
             time.sleep(PAUSE_SECONDS)
         else:
             return
-    lead(app)
+    point_at_current(app)

@@ -1,7 +1,7 @@
 """An address that stays: every version takes it over, and none is stopped while it still leads there."""
 
 import pytest
-from deployer.actions import address
+from deployer.actions import stable_url
 from deployer.aws import ledger, step_functions
 from deployer.domain.endpoint import NOWHERE
 from deployer.domain.errors import (
@@ -137,7 +137,7 @@ def test_an_address_that_could_not_be_led_away_is_led_away_when_the_function_is_
 def test_what_aws_cannot_do_for_a_moment_is_tried_again_at_once(deploy, world, push, stop, monkeypatch):
     deploy(push(1))
     monkeypatch.setattr(step_functions, "start_execution", lambda **_: True)
-    monkeypatch.setattr(address, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(stable_url, "PAUSE_SECONDS", 0.0)
     world.faults["move_address"] = [ThrottledError("Too many requests")] * 3
     stop(times=1)
     assert world.apis["api-1"]["target"] == NOWHERE
@@ -271,7 +271,7 @@ def test_the_sweep_leads_the_address_away_from_a_task_that_is_down_until_it_succ
     deploy, world, push, stop, monkeypatch, error
 ):
     deploy(push(1))
-    monkeypatch.setattr(address, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(stable_url, "PAUSE_SECONDS", 0.0)
     world.faults["move_address"] = [error] * 12
     with pytest.raises(type(error)):
         stop(code="UserInitiated", times=1)
