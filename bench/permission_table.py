@@ -23,6 +23,7 @@ THIEF = {
     "IgnorePushFunction": NOTHING_MORE,
     "OperateFunction": "deploy once more what a tag of the watched repositories points to",
     "OperatorPolicy": "have Portcall deploy once more what a tag of the watched repositories points to",
+    "PusherPolicy": "deploy any image in the watched repositories, read what became of their apps; with previews, delete their images",
     "PublishUrlFunction": f"send mails with any text and URL, {NOTHING_MORE}",
     "ReadImageFunction": "read the images of the watched repositories",
     "ReadLogFunction": "read the apps' logs",

@@ -33,6 +33,7 @@ INSTALL = {
     "AllowedCidr": "198.51.100.0/24",
     "BlockOnFindings": "critical",
     "CreateRepositories": "team",
+    "Environments": "tag",
 }
 Parsed = dict[str, Any]
 

@@ -137,7 +137,8 @@ def _answered(error: ClientError, *, stack: str, region: str, whose: str, again:
         denied = f"{found[1]} may not call {found[2]}." if found else f"You are not allowed to: {said}."
         return Trouble(
             f"{denied} Have a managed policy of the stack attached to your user or role: "
-            "ViewerPolicyArn, in its outputs, to look; OperatorPolicyArn to deploy.",
+            "ViewerPolicyArn, in its outputs, to look; OperatorPolicyArn to deploy; PusherPolicyArn to push "
+            "and to wait for repo:tag.",
             Exit.NOT_ALLOWED,
         )
     if code == "ValidationError" and "does not exist" in said:

@@ -104,7 +104,9 @@ def test_without_a_cloud_each_command_says_so(nowhere: Portcall) -> None:
         assert "It was not running." in nowhere.says("down")
 
 
-def test_a_viewer_may_look_and_an_operator_may_deploy(portcall: Portcall, tmp_path: Path) -> None:
+def test_a_viewer_may_look_a_pusher_may_wait_and_an_operator_may_deploy(
+    portcall: Portcall, tmp_path: Path
+) -> None:
     digest = portcall.push(FIXTURES / "plain-http", "plain-app", VERSION="looked at")
     url = portcall.mail("plain-app", digest).text.splitlines()[0]
     viewer, operator = (as_role(portcall, each, tmp_path) for each in ("ViewerPolicy", "OperatorPolicy"))
@@ -118,6 +120,9 @@ def test_a_viewer_may_look_and_an_operator_may_deploy(portcall: Portcall, tmp_pa
     assert not_allowed(operator("logs", "plain-app"))
     assert viewer("wait", f"plain-app@{digest}").stdout == f"{url}\n"
     assert not_allowed(viewer("deploy", "plain-app:latest"))
+    pusher = as_role(portcall, "PusherPolicy", tmp_path)
+    assert pusher("wait", f"plain-app:latest@{digest}").stdout == f"{url}\n"
+    assert not_allowed(pusher("status"))
     assert not_allowed(operator("status"))
     assert not_allowed(operator("wait", f"plain-app@{digest}"))
 

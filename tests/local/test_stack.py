@@ -23,6 +23,7 @@ from localcloud.settings import PROJECT, STACK, CloudSettings
 from localcloud.stack import install, outputs
 from tests.conftest import EVENTS
 from tests.deployments import WITHIN, Deployments
+from tests.local.callers import forget, holder
 from tests.local.conftest import (
     ACCOUNT,
     HOST_ARCHITECTURE,
@@ -241,6 +242,32 @@ def test_a_viewer_may_ask_what_a_tag_of_the_watched_repository_points_to(stack: 
     assert ecr.describe_images(repositoryName=stack.app, imageIds=latest)["imageDetails"]
     with pytest.raises(ClientError, match="not authorized"):
         ecr.batch_get_image(repositoryName=stack.app, imageIds=latest)
+
+
+def test_a_pusher_pushes_and_waits_and_does_nothing_else(stack: Installed, tmp_path: Path) -> None:
+    pusher = holder(stack.cloud, "Pusher", tmp_path)
+    digest = pusher.push(stack.app, ["sh", "-c", f": {uuid.uuid4()}; {SERVES}"], "latest")
+    waited = pusher.portcall("wait", f"{stack.app}:latest@{digest}")
+    assert waited.returncode == 0, waited.stderr
+    assert waited.stdout.startswith("http://")
+    assert pusher.portcall("wait", f"{stack.app}:latest").stdout == waited.stdout
+
+    for words in (["status"], ["logs", stack.app], ["deploy", f"{stack.app}:latest"]):
+        refused = pusher.portcall(*words)
+        assert (refused.returncode, refused.stdout) == (6, ""), refused.stderr
+        assert "may not call" in refused.stderr
+    ecr, ledger, other = pusher.client("ecr"), pusher.client("dynamodb"), stack.cloud.repository()
+    table = stack.outputs["LedgerTableName"]
+    for call in (
+        lambda: ecr.initiate_layer_upload(repositoryName=other),
+        lambda: ecr.batch_delete_image(repositoryName=stack.app, imageIds=[{"imageTag": "latest"}]),
+        lambda: ecr.create_repository(repositoryName="any"),
+        lambda: ecr.delete_repository(repositoryName=stack.app),
+        lambda: ledger.get_item(TableName=table, Key=wire(ledger_keys.current("other-app"))),
+        lambda: ledger.delete_item(TableName=table, Key=wire(ledger_keys.current(stack.app))),
+    ):
+        with pytest.raises(ClientError, match="not authorized"):
+            call()
 
 
 def test_a_sweep_with_nothing_to_mend_does_nothing(stack: Installed) -> None:
@@ -778,7 +805,9 @@ def given_secrets(port: int) -> list[str]:
 
 
 @pytest.mark.usefixtures("secrets")
-def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(stack: Installed) -> None:
+def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(
+    stack: Installed, tmp_path: Path
+) -> None:
     eventually(lambda: len(containers(stack.cloud.port)) == len(stack.tasks()))
     before = inventory(stack.cloud)
     third = Installed(stack.cloud, "third")
@@ -830,9 +859,21 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(s
     assert lasting["status"] == "SUCCEEDED", lasting.get("cause")
     assert {"OTHER=of-production", "WORD=of-production"} <= set(given_secrets(stack.cloud.port))
 
-    # In the repository of the stack's own, too.
-    third.cloud.client("ecr").batch_delete_image(repositoryName="third-app", imageIds=[{"imageTag": "pr-8"}])
+    # In the repository of the stack's own, too, and as CI does it.
+    pusher = holder(stack.cloud, "Pusher", tmp_path, "third")
+    ecr = pusher.client("ecr")
+    ecr.batch_delete_image(repositoryName="third-app", imageIds=[{"imageTag": "pr-8"}])
     by_subject(third, "third-app:pr-8 has ended: its tag was deleted")
+    ecr.create_repository(repositoryName="shop/new")
+    digest = pusher.push("shop/new", ["sh", "-c", f": {uuid.uuid4()}; {SERVES}"], "pr-1")
+    waited = pusher.portcall("wait", f"shop/new:pr-1@{digest}")
+    assert waited.returncode == 0, waited.stderr
+    ecr.batch_delete_image(repositoryName="shop/new", imageIds=[{"imageTag": "pr-1"}])
+    by_subject(third, "shop/new:pr-1 has ended: its tag was deleted")
+    with pytest.raises(ClientError, match="not authorized"):
+        ecr.create_repository(repositoryName="elsewhere/new")
+    stack.cloud.client("ecr").delete_repository(repositoryName="shop/new", force=True)
+    forget(stack.cloud, "Pusher", "third")
 
     third.sam("delete", "--no-prompts")
     assert inventory(stack.cloud) == before

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import policies
 from tests.unit.test_template import RESOURCES, actions, statements
 from tests.unit.test_workflow_contract import FUNCTIONS
 
@@ -166,6 +167,35 @@ def test_a_role_allows_what_its_function_calls_and_nothing_else(name):
 def test_no_role_of_a_function_goes_unchecked():
     checked = {name for name, _ in statements() if RESOURCES[name]["Type"] == "AWS::Serverless::Function"}
     assert set(FUNCTIONS) - checked == {"CheckAddressFunction"}
+
+
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+PUSHES = {
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:CompleteLayerUpload",
+    "ecr:GetAuthorizationToken",
+    "ecr:InitiateLayerUpload",
+    "ecr:PutImage",
+    "ecr:UploadLayerPart",
+}
+PULLS = {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+# Of `portcall wait` with a tag; without one it lists the apps, which may be other people's.
+WAITS = ("ecr.digest_of", "ledger.current", "ledger.deployments")
+TAGS = {"Environments": "tag", "CreateRepositories": "team", "RepositoryPattern": "team/*"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "more"), [({}, set()), (TAGS, {"ecr:BatchDeleteImage", "ecr:CreateRepository"})]
+)
+def test_a_pusher_may_push_wait_and_end_previews_and_nothing_else(parameters, more):
+    granted = [each for each in policies.statements(**parameters) if each.role == "PusherPolicy"]
+    waits = {action for call in WAITS for action in NEEDS[call]} | {"cloudformation:DescribeStacks"}
+    assert {action for each in granted for action in each.actions} == PUSHES | PULLS | waits | more
+    watched = {f"arn:aws:ecr:eu-west-1:111122223333:repository/{each}" for each in ("flask-app", "team/*")}
+    reached = {
+        one for each in granted if each.sid != "LogInToTheRegistry" for one in each.resources if ":ecr:" in one
+    }
+    assert reached <= watched
 
 
 def test_a_viewer_may_do_what_the_commands_ask_and_nothing_else():
