@@ -260,7 +260,7 @@ def what_is_current_was_deployed(world: World) -> Iterator[str]:
 
 @promise
 def only_what_is_current_runs(world: World) -> Iterator[str]:
-    expected = {each.task for each in world.current.values() if not each.halted}
+    expected = {each.task for each in world.current.values() if not each.gave_up_reason}
     for each in world.tasks:
         if each.lives and each.task not in expected:
             yield f"a task of {each.deployment} runs"
@@ -270,7 +270,7 @@ def only_what_is_current_runs(world: World) -> Iterator[str]:
 def what_is_current_runs(world: World) -> Iterator[str]:
     lives = {each.task for each in world.tasks if each.lives}
     for app, current in world.current.items():
-        if not current.halted and current.task not in lives:
+        if not current.gave_up_reason and current.task not in lives:
             yield f"{app} is down, and nobody gave it up"
         if current.ended:
             yield f"{app} is to end, and never does"
@@ -333,14 +333,14 @@ def what_has_a_slot_is_there(world: World) -> Iterator[str]:
         return
     for app in world.slots:
         current = world.current.get(app)
-        if current is None or (current.halted and app not in world.previews):
+        if current is None or (current.gave_up_reason and app not in world.previews):
             yield f"{app} has a slot and does not need it"
 
 
 @promise
 def what_is_there_has_a_slot(world: World) -> Iterator[str]:
     for app, current in world.current.items():
-        if world.slots is not None and app not in world.slots and not current.halted:
+        if world.slots is not None and app not in world.slots and not current.gave_up_reason:
             yield f"{app} has no slot"
 
 
@@ -376,10 +376,10 @@ def an_app_is_given_up_after_three_crashes_of_its_own(world: World) -> Iterator[
         crashes = known.count(True)
         if len(current.crashes) > crashes:
             yield f"{app} crashed {crashes} times, and {len(current.crashes)} were counted"
-        gave_up = current.halted and not current.ended and current.halted != BY_HAND
+        gave_up = current.gave_up_reason and not current.ended and current.gave_up_reason != BY_HAND
         if gave_up and crashes < 3:
-            yield f"{app} was given up after {crashes} crashes: {current.halted}"
-        if current.halted == BY_HAND and app not in world.stopped_by_hand:
+            yield f"{app} was given up after {crashes} crashes: {current.gave_up_reason}"
+        if current.gave_up_reason == BY_HAND and app not in world.stopped_by_hand:
             yield f"{app} was not stopped by hand"
 
 
@@ -390,7 +390,12 @@ def that_an_app_is_given_up_is_mailed_once(world: World) -> Iterator[str]:
         if times > 1:
             yield f"that {deployment} was given up was mailed {times} times"
     for app, current in world.current.items():
-        if current.halted and not current.ended and current.halted != BY_HAND and not told[current.deployment]:
+        if (
+            current.gave_up_reason
+            and not current.ended
+            and current.gave_up_reason != BY_HAND
+            and not told[current.deployment]
+        ):
             yield f"{app} is down, and nobody was told"
 
 

@@ -77,7 +77,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Watch:
+class WatchSettings:
     """What the sweep watches and starts; only its functions are told, for the workflow knows its steps.
 
     Patterns may hold `*`; the first of the `repositories` is the stack's own.
@@ -97,7 +97,7 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ImageSettings:
     """What holds where an image says nothing, and how much it may ask for; only ReadImage is told.
 
     `gated` says that CheckFindings comes next.
@@ -109,7 +109,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Gate:
+class ScanGate:
     """What keeps an image out; only CheckFindings is told.
 
     `refuses` are the severities of `BlockOnFindings`: `none`, `critical` or `high`.
@@ -120,10 +120,10 @@ class Gate:
 
 
 @cache
-def reading() -> Reading:
+def image_settings() -> ImageSettings:
     """CPU in CPU units (1024 = one vCPU), memory in MiB, times in seconds."""
     env = os.environ
-    return Reading(
+    return ImageSettings(
         Defaults(
             port=int(env["CONTAINER_PORT"]),
             cpu=env["TASK_CPU"],
@@ -139,9 +139,9 @@ def reading() -> Reading:
 
 
 @cache
-def gate() -> Gate:
+def scan_gate() -> ScanGate:
     """From the parameters of the same names."""
-    return Gate(os.environ["BLOCK_ON_FINDINGS"], os.environ["WHEN_NOT_SCANNED"] == "deploy")
+    return ScanGate(os.environ["BLOCK_ON_FINDINGS"], os.environ["WHEN_NOT_SCANNED"] == "deploy")
 
 
 def previews_read_production() -> bool:
@@ -150,10 +150,10 @@ def previews_read_production() -> bool:
 
 
 @cache
-def watch() -> Watch:
+def watch_settings() -> WatchSettings:
     """Patterns are separated by commas; an empty one matches nothing."""
     env = os.environ
-    return Watch(
+    return WatchSettings(
         env["STATE_MACHINE_ARN"],
         repositories=tuple(env["REPOSITORY_PATTERNS"].split(",")),
         tags=tuple(env["TAG_PATTERNS"].split(",")),

@@ -37,7 +37,7 @@ def history(app: str, most: int, everything: bool, as_json: bool, **options: Any
 
 
 def _serves(found: AppHistory) -> bool:
-    return bool(found.current and not (found.current.healing or found.current.halted))
+    return bool(found.current and not (found.current.last_stop or found.current.gave_up_reason))
 
 
 def _rows(found: AppHistory) -> list[Row]:

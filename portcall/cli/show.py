@@ -103,7 +103,7 @@ def _show(console: Terminal, found: AppHistory, deployment: Deployment) -> None:
 
 
 def _serving(current: Current | None, deployment: Deployment) -> str:
-    if current is None or current.healing or current.halted:
+    if current is None or current.last_stop or current.gave_up_reason:
         return "nothing"
     if current.deployment == deployment.deployment:
         return ""

@@ -75,12 +75,12 @@ def status_of(app: str, current: Current | None, deployments: Iterable[Deploymen
         note = f"{_sentence(latest.reason)} {note}".strip()
         return AppStatus(app, FAILED, serving, latest, latest.ended_at, note)
     if current.ended:
-        return AppStatus(app, ENDED, None, latest, 0, current.halted)
-    if current.halted:
-        stopped = current.halted == BY_HAND
-        since = current.halted_at or current.told_at
+        return AppStatus(app, ENDED, None, latest, 0, current.gave_up_reason)
+    if current.gave_up_reason:
+        stopped = current.gave_up_reason == BY_HAND
+        since = current.gave_up_at or current.notified_at
         return AppStatus(app, STOPPED if stopped else DOWN, None, latest, since, why_down(current))
-    if current.healing:
+    if current.last_stop:
         under_way = any(each.restart and each.to_come for each in known)
         note = f"{_sentence(current.reason)} " + ("It is being started again." if under_way else AGAIN)
         return AppStatus(app, DEPLOYING if under_way else DOWN, None, latest, 0, note)
@@ -101,7 +101,7 @@ def _without(app: str, latest: Deployment | None) -> AppStatus | None:
 
 def answers(current: Current) -> bool:
     """Whether what is current runs, as far as the ledger knows."""
-    return not (current.healing or current.halted or current.ended)
+    return not (current.last_stop or current.gave_up_reason or current.ended)
 
 
 def _is_newer(latest: Deployment, current: Current) -> bool:
@@ -115,9 +115,9 @@ def _is_newer(latest: Deployment, current: Current) -> bool:
 
 def why_down(current: Current) -> str:
     """Why what was current does not answer."""
-    if current.halted == BY_HAND:
+    if current.gave_up_reason == BY_HAND:
         return BY_HAND
-    return " ".join(filter(None, [_sentence(current.reason), current.halted or AGAIN]))
+    return " ".join(filter(None, [_sentence(current.reason), current.gave_up_reason or AGAIN]))
 
 
 def version(tag: str, digest: str) -> str:

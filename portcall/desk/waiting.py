@@ -130,9 +130,9 @@ def verdict(
     if current and current.digest == digest and not current.ended:
         if states.answers(current):
             return _live(app, current, deployments)
-        if current.healing and not current.halted:
+        if current.last_stop and not current.gave_up_reason:
             return None
-        return _down(app, current) if not patient or current.halted_at >= since else None
+        return _down(app, current) if not patient or current.gave_up_at >= since else None
     if last is None or (patient and max(last.ended_at, last.began_at) < since):
         return None
     return _ended(app, last, current, recent=last.ended_at >= since)
@@ -169,7 +169,7 @@ def _live(app: str, current: Current, deployments: Sequence[Deployment]) -> Verd
 
 
 def _down(app: str, current: Current) -> Verdict:
-    stopped = current.halted == states.BY_HAND
+    stopped = current.gave_up_reason == states.BY_HAND
     outcome = states.STOPPED if stopped else states.DOWN
     return Verdict(
         outcome,

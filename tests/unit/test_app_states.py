@@ -57,31 +57,31 @@ STATES = {
         True,
     ),
     "it stopped and is being started": (
-        serves(healing="task-1", reason="exit code 1"),
+        serves(last_stop="task-1", reason="exit code 1"),
         [push(deployment="restart-1", restart=RESTART), first()],
         "deploying",
         False,
     ),
     "it stopped and a restart failed": (
-        serves(healing="task-1", reason="exit code 1"),
+        serves(last_stop="task-1", reason="exit code 1"),
         [push("failed", deployment="restart-1", restart=RESTART), first()],
         "down",
         False,
     ),
     "it was given up": (
-        serves(healing="task-1", halted="It crashed 3 times within ten minutes.", halted_at=150),
+        serves(last_stop="task-1", gave_up_reason="It crashed 3 times within ten minutes.", gave_up_at=150),
         [first()],
         "down",
         False,
     ),
     "it was given up, and the next failed": (
-        serves(healing="task-1", halted="It crashed 3 times within ten minutes.", halted_at=150),
+        serves(last_stop="task-1", gave_up_reason="It crashed 3 times within ten minutes.", gave_up_at=150),
         [push("failed"), first()],
         "failed",
         False,
     ),
-    "somebody stopped it": (serves(healing="task-1", halted=BY_HAND, told_at=150), [first()], "stopped", False),
-    "it is ending": (serves(ended=True, halted="Its tag was deleted."), [first()], "ended", False),
+    "somebody stopped it": (serves(last_stop="task-1", gave_up_reason=BY_HAND, notified_at=150), [first()], "stopped", False),
+    "it is ending": (serves(ended=True, gave_up_reason="Its tag was deleted."), [first()], "ended", False),
     "it has ended": (None, [push("ended", deployment="end-push-1"), first()], "ended", False),
     "it has ended, and that is not written yet": (None, [first()], "ended", False),
 }  # fmt: skip
@@ -119,7 +119,9 @@ def test_serving_and_latest_are_kept_apart():
 
 
 def test_down_says_why():
-    current = serves(healing="task-1", reason="exit code 137", halted="It crashed 3 times.", halted_at=150)
+    current = serves(
+        last_stop="task-1", reason="exit code 137", gave_up_reason="It crashed 3 times.", gave_up_at=150
+    )
     status = status_of("flask-app", current, [first()])
     assert (status.note, status.since) == ("exit code 137. It crashed 3 times.", 150)
 

@@ -92,8 +92,8 @@ class Cluster:
 @pytest.fixture
 def cluster(monkeypatch) -> Cluster:
     cluster = Cluster()
-    monkeypatch.setattr(clean_up, "LOOK_EVERY", 0)
-    monkeypatch.setattr(clean_up, "PAUSE", 0)
+    monkeypatch.setattr(clean_up, "POLL_SECONDS", 0)
+    monkeypatch.setattr(clean_up, "RETRY_PAUSE_SECONDS", 0)
     for name in (
         "tasks_in",
         "stop_task",
@@ -152,7 +152,9 @@ def test_goes_on_in_the_next_call_where_its_time_was_up(cloudformation, cluster,
     """Lambda calls again, for nothing was answered; what is done is done."""
     now = [0.0]
     monkeypatch.setattr(clean_up.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(clean_up.time, "sleep", lambda _: now.__setitem__(0, now[0] + clean_up.WORKS_FOR + 1))
+    monkeypatch.setattr(
+        clean_up.time, "sleep", lambda _: now.__setitem__(0, now[0] + clean_up.MAX_WORK_SECONDS + 1)
+    )
     deregister = cluster.deregister_task_definition
 
     def only_a_few(revision: str) -> None:
@@ -180,7 +182,7 @@ def test_a_revision_that_aws_does_not_delete_does_not_keep_the_stack(cloudformat
 
 def test_its_time_is_up_before_lambda_ends_it_and_cloudformation_waits_for_all_calls():
     function = TEMPLATE["Resources"]["CleanUpFunction"]["Properties"]["Timeout"]
-    assert function > clean_up.WORKS_FOR + 40
+    assert function > clean_up.MAX_WORK_SECONDS + 40
     # Lambda waits one minute before the second call, and two before the third.
     assert 3 * function + 180 < TEMPLATE["Resources"]["CleanUp"]["Properties"]["ServiceTimeout"] <= 3600
 

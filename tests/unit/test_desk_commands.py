@@ -171,8 +171,8 @@ def test_no_apps_is_an_empty_list_and_no_failure():
 
 
 def test_two_hundred_apps_would_take_a_handful_of_calls(monkeypatch):
-    assert overview.KEYS_AT_ONCE == 100
-    monkeypatch.setattr(overview, "KEYS_AT_ONCE", 10)
+    assert overview.MAX_KEYS_PER_CALL == 100
+    monkeypatch.setattr(overview, "MAX_KEYS_PER_CALL", 10)
     for number in range(15):
         go_live(number, app=f"app-{number:03}")
     calls = []

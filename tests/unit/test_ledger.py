@@ -208,7 +208,7 @@ def test_the_first_outcome_stays_and_the_second_is_not_told():
 def test_an_outcome_is_to_be_told_until_it_was():
     assert record() is True
     assert record() is True
-    ledger.mark_told(table="ledger", push=push())
+    ledger.mark_notified(table="ledger", push=push())
     assert record() is False
 
 
@@ -275,13 +275,13 @@ def test_who_has_not_seen_what_is_current_cannot_take_its_place():
 
 def test_what_was_given_up_cannot_become_current_any_more():
     claim()
-    ledger.give_up(table="ledger", push=push())
+    ledger.abandon(table="ledger", push=push())
     assert not switch()
     assert current() is None
 
 
 def test_what_was_given_up_before_it_was_admitted_is_told_all_the_same():
-    ledger.give_up(table="ledger", push=push())
+    ledger.abandon(table="ledger", push=push())
     (found,) = ledger.open_deployments(table="ledger", app="flask-app")
     assert (found.deployment, found.tag, found.digest) == ("push-1", "latest", push().digest)
 
@@ -293,7 +293,9 @@ def test_another_refusal_of_a_switch_is_raised():
 
 def test_what_is_current_comes_back_as_it_was_written():
     address = Address("api-1", "https://api-1.example/")
-    new = version(3, address=address, crashes=[1, 2], retired=["task-2"], image={"ports": [80]}, ended=True)
+    new = version(
+        3, address=address, crashes=[1, 2], previous_tasks=["task-2"], image={"ports": [80]}, ended=True
+    )
     switch(3)
     assert ledger.change_current(table="ledger", app="flask-app", new=new, seen=current())
     assert current() == dataclasses.replace(new, version=2)
@@ -302,19 +304,23 @@ def test_what_is_current_comes_back_as_it_was_written():
 def test_a_change_of_what_somebody_else_has_changed_is_refused():
     switch()
     seen = current()
-    assert ledger.change_current(table="ledger", app="flask-app", new=version(1, halted="first"), seen=seen)
-    assert not ledger.change_current(
-        table="ledger", app="flask-app", new=version(1, halted="second"), seen=seen
+    assert ledger.change_current(
+        table="ledger", app="flask-app", new=version(1, gave_up_reason="first"), seen=seen
     )
-    assert current().halted == "first"
+    assert not ledger.change_current(
+        table="ledger", app="flask-app", new=version(1, gave_up_reason="second"), seen=seen
+    )
+    assert current().gave_up_reason == "first"
 
 
 def test_what_has_changed_since_it_was_seen_is_not_forgotten():
     switch()
     seen = current()
-    ledger.change_current(table="ledger", app="flask-app", new=version(1, halted="It crashed."), seen=seen)
+    ledger.change_current(
+        table="ledger", app="flask-app", new=version(1, gave_up_reason="It crashed."), seen=seen
+    )
     assert not forget(seen)
-    assert current().halted == "It crashed."
+    assert current().gave_up_reason == "It crashed."
     assert open_ones() == []
 
 

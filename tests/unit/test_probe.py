@@ -22,7 +22,7 @@ from deployer.domain.errors import NoAnswerError, TaskStoppedError
 @pytest.fixture
 def app(monkeypatch) -> Iterator[Callable[..., str]]:
     """`app(200, 500)` serves these statuses in turn, the last one for ever, and returns its URL."""
-    monkeypatch.setattr(probe, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(probe, "FIRST_PAUSE_SECONDS", 0.01)
     servers = []
 
     def serve(*statuses: int, headers: dict[str, str] | None = None) -> str:
@@ -262,7 +262,7 @@ def test_a_connection_that_is_closed_without_a_word_is_told(listener):
 
 
 def test_a_connection_that_stays_silent_is_told(listener, monkeypatch):
-    monkeypatch.setattr(probe, "ANSWER_WITHIN", 0.2)
+    monkeypatch.setattr(probe, "ANSWER_TIMEOUT_SECONDS", 0.2)
     port = listener(None)
     assert f"port {port} accepted a connection but gave no answer" in seen(f"http://127.0.0.1:{port}/")
 
@@ -320,7 +320,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
     ],
 )
 def test_a_server_that_drips_costs_no_more_than_its_time_out(trickle, monkeypatch, words, pause):
-    monkeypatch.setattr(probe, "ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr(probe, "ANSWER_TIMEOUT_SECONDS", 0.3)
     url = f"http://127.0.0.1:{trickle(words, pause)}/"
     began = time.monotonic()
     seen(url, timeout=0.7)
@@ -331,14 +331,14 @@ def test_a_server_that_drips_costs_no_more_than_its_time_out(trickle, monkeypatc
     "words", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK" + b"x" * 1000, b"\x00" * 100]
 )
 def test_a_server_that_floods_is_left_soon(trickle, monkeypatch, words):
-    monkeypatch.setattr(probe, "HEAD_LIMIT", 1024)
+    monkeypatch.setattr(probe, "MAX_HEAD_BYTES", 1024)
     began = time.monotonic()
     assert "does not speak HTTP" in seen(f"http://127.0.0.1:{trickle(words)}/", timeout=0.5)
     assert time.monotonic() - began < 1.5
 
 
 def test_twenty_ports_that_hang_cost_no_more_than_one(listener, monkeypatch):
-    monkeypatch.setattr(probe, "ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr(probe, "ANSWER_TIMEOUT_SECONDS", 0.3)
     urls = [f"http://127.0.0.1:{listener(None)}/" for _ in range(20)]
     began = time.monotonic()
     seen(*urls, timeout=0.7)
@@ -346,8 +346,8 @@ def test_twenty_ports_that_hang_cost_no_more_than_one(listener, monkeypatch):
 
 
 def test_a_port_that_answers_is_found_behind_others_that_hang(app, listener, monkeypatch):
-    monkeypatch.setattr(probe, "ANSWER_WITHIN", 0.2)
-    monkeypatch.setattr(probe, "GRACE", 0.1)
+    monkeypatch.setattr(probe, "ANSWER_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(probe, "GRACE_SECONDS", 0.1)
     hung = [f"http://127.0.0.1:{listener(None)}/" for _ in range(10)]
     answering = app(200)
     assert ask(*hung, answering, timeout=2).url == answering
@@ -389,7 +389,7 @@ def test_what_is_no_status_line_is_no_http(listener, line):
 
 
 def test_the_end_of_the_time_does_not_hide_what_was_seen_before(monkeypatch, listener, app):
-    monkeypatch.setattr(probe, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(probe, "MAX_PAUSE_SECONDS", 0.01)
     answers = iter(["it answered 503 on /"])
     monkeypatch.setattr(probe, "_ask", lambda url, counts, deadline: next(answers, None) or cut_short(deadline))
 

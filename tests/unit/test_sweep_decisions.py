@@ -75,7 +75,7 @@ def test_nothing_is_concluded_from_tasks_that_could_not_be_listed():
     [
         ({"current": current(until=NOW), "is_preview": True}, "Its time was up at 2027-01-15 08:00 UTC."),
         ({"current": current(until=NOW, image={"expires": 60})}, "Its time was up at 2027-01-15 08:00 UTC."),
-        ({"current": current(ended=True, halted="Its tag was deleted.")}, "Its tag was deleted."),
+        ({"current": current(ended=True, gave_up_reason="Its tag was deleted.")}, "Its tag was deleted."),
         ({"is_preview": True, "tag_deleted": True}, "Its tag was deleted."),
     ],
 )
@@ -115,7 +115,7 @@ def test_a_deployment_is_settled_once_its_execution_has_ended():
 
 
 def test_deployments_of_which_everybody_was_told_are_closed():
-    told = [deployment(outcome="deployed", told_at=1), deployment("push-3", outcome="failed")]
+    told = [deployment(outcome="deployed", notified_at=1), deployment("push-3", outcome="failed")]
     assert decide(app(open=told, endings={"push-3": Ending("FAILED")})) == [
         SettleDeployment("push-3"),
         CloseDeployments(("push-2",)),
@@ -140,10 +140,10 @@ def test_a_current_task_that_died_is_restarted(task):
 
 
 def test_a_restart_that_is_noted_is_begun_and_one_that_failed_is_followed_by_another():
-    noted = app(tasks={}, current=current(healing="task-1", attempts=2))
+    noted = app(tasks={}, current=current(last_stop="task-1", attempts=2))
     assert decide(noted) == [RestartApp("task-1")]
     for outcome, refused in (("failed", False), ("superseded", False), ("retried", True)):
-        failed = deployment("restart-task-1", restart={"deployment": "push-1"}, outcome=outcome, told_at=1)
+        failed = deployment("restart-task-1", restart={"deployment": "push-1"}, outcome=outcome, notified_at=1)
         assert decide(dataclasses.replace(noted, restart=failed)) == [RestartApp("task-1#2", refused=refused)]
 
 
@@ -152,7 +152,7 @@ def test_a_current_task_that_runs_is_left_alone_though_it_was_not_listed():
 
 
 def test_an_app_that_is_down_is_not_restarted():
-    assert decide(app(tasks={}, current=current(halted="It was stopped by hand."))) == [NotifyAgain()]
+    assert decide(app(tasks={}, current=current(gave_up_reason="It was stopped by hand."))) == [NotifyAgain()]
 
 
 API = Address("api-1", "https://api-1/")
@@ -179,7 +179,7 @@ def test_an_address_that_the_app_has_lost_is_closed_and_then_forgotten():
     [
         ({}, "http://203.0.113.8/"),
         ({}, NOWHERE),
-        ({"halted": "It was stopped by hand.", "told_at": 1}, "http://203.0.113.7/"),
+        ({"gave_up_reason": "It was stopped by hand.", "notified_at": 1}, "http://203.0.113.7/"),
     ],
 )
 def test_an_address_that_leads_elsewhere_than_the_ledger_says_is_led_on(facts, leads_to):
@@ -192,12 +192,12 @@ def test_an_address_that_leads_elsewhere_than_the_ledger_says_is_led_on(facts, l
 
 def test_an_address_that_leads_where_it_should_is_left_alone():
     assert decide(app(current=current(**LIVE), addresses=RIGHT)) == []
-    restarting = current(**LIVE, healing="task-1")
+    restarting = current(**LIVE, last_stop="task-1")
     assert LeadAddress() not in decide(app(current=restarting, addresses={"api-1": NOWHERE}))
 
 
 BEFORE = {"task-1": "push-1", "task-0": "push-0"}
-TAKEN_OVER = current(**LIVE, retired=["task-0"])
+TAKEN_OVER = current(**LIVE, previous_tasks=["task-0"])
 
 
 def test_a_version_before_is_stopped_once_its_hand_over_is_closed_and_the_address_leads_elsewhere():
@@ -310,7 +310,7 @@ def test_a_push_that_failed_on_the_side_of_aws_is_tried_again_once_its_execution
     assert decide(dataclasses.replace(failed, endings={"push-2": Ending("FAILED")})) == [
         RetryDeployment("push-2")
     ]
-    told = dataclasses.replace(failed, open=[deployment(outcome="retried", told_at=1)])
+    told = dataclasses.replace(failed, open=[deployment(outcome="retried", notified_at=1)])
     assert decide(told) == [CloseDeployments(("push-2",))]
 
 
@@ -377,8 +377,8 @@ def test_a_tag_that_was_led_elsewhere_in_the_second_of_its_image_was_led_there_a
     ("facts", "frees"),
     [
         ({}, False),
-        ({"current": current(halted="It crashed.", told_at=1)}, True),
-        ({"current": current(halted="It crashed.", told_at=1), "is_preview": True}, False),
+        ({"current": current(gave_up_reason="It crashed.", notified_at=1)}, True),
+        ({"current": current(gave_up_reason="It crashed.", notified_at=1), "is_preview": True}, False),
         ({"is_preview": True}, False),
     ],
 )
@@ -404,7 +404,7 @@ def test_an_app_that_runs_on_though_it_is_not_watched_is_told_once():
     "facts",
     [
         # It is down already, or ends by itself, or is about to be replaced.
-        {"current": current(halted="It was stopped by hand.")},
+        {"current": current(gave_up_reason="It was stopped by hand.")},
         {"current": current(until=NOW + 9), "is_preview": True},
         {"open": [deployment()]},
     ],
@@ -425,7 +425,12 @@ def test_an_app_ends_once_its_tag_is_live_under_another_name():
 
 @pytest.mark.parametrize(
     "successor",
-    [None, current(**NEWER | {"sequence": 9}), current(**NEWER, tag="v2"), current(**NEWER, healing="task-9")],
+    [
+        None,
+        current(**NEWER | {"sequence": 9}),
+        current(**NEWER, tag="v2"),
+        current(**NEWER, last_stop="task-9"),
+    ],
 )
 def test_an_app_runs_on_while_its_tag_is_not_live_under_another_name(successor):
     assert decide(app(watched=False, replaced_by="flask-app:latest", successor=successor)) == [TellUnwatched()]

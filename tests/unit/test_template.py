@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from deployer.domain import operation
-from deployer.settings import Watch
+from deployer.settings import WatchSettings
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.conftest import FUNCTION_ENVIRONMENT
@@ -154,7 +154,7 @@ def test_the_repository_is_watched_whatever_else_is():
 
 
 def test_the_sweep_watches_every_pattern_and_an_empty_one_matches_nothing():
-    watch = Watch("machine", ("flask-app", "team/*", ""), ("*",))
+    watch = WatchSettings("machine", ("flask-app", "team/*", ""), ("*",))
     assert watch.watches("flask-app")
     assert watch.watches("team/web")
     assert not watch.watches("flask-app-2")
@@ -178,7 +178,7 @@ def test_every_pattern_for_tags_is_one_that_eventbridge_matches_and_the_sweep_wa
 
 
 def test_a_tag_is_watched_that_one_of_the_patterns_matches():
-    watch = Watch("machine", ("flask-app",), ("latest", "pr-*"))
+    watch = WatchSettings("machine", ("flask-app",), ("latest", "pr-*"))
     assert [tag for tag in ("latest", "pr-7", "1.2.3", "latest-1", "my-pr-7") if watch.watches_tag(tag)] == ["latest", "pr-7"]  # fmt: skip
 
 

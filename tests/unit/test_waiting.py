@@ -30,7 +30,7 @@ def serves(digest=MINE, deployment="push-1", **facts):
 
 
 OLD_ONE = {"began_at": 100, "ended_at": 200}
-DOWN = {"healing": "t", "halted": "It crashed 3 times within ten minutes.", "halted_at": 1200}
+DOWN = {"last_stop": "t", "gave_up_reason": "It crashed 3 times within ten minutes.", "gave_up_at": 1200}
 OTHER_ONE = serves(OTHER, "push-2", sequence=30)
 PATIENT = {
     "nothing is heard of": (None, [], None),
@@ -42,9 +42,9 @@ PATIENT = {
     "live for long": (serves(), [], 0),
     "live for long, and deployed once more": (serves(deployment="push-0"), [push()], 0),
     "deployed, and down since": (serves(**DOWN), [push("deployed")], 1),
-    "deployed, and stopped by hand": (serves(healing="t", halted=BY_HAND, halted_at=1200), [push("deployed")], 1),
-    "deployed, and being started again": (serves(healing="t"), [push("deployed")], None),
-    "down before it was pushed again": (serves(**DOWN | {"halted_at": 500}), [push("deployed", **OLD_ONE)], None),
+    "deployed, and stopped by hand": (serves(last_stop="t", gave_up_reason=BY_HAND, gave_up_at=1200), [push("deployed")], 1),
+    "deployed, and being started again": (serves(last_stop="t"), [push("deployed")], None),
+    "down before it was pushed again": (serves(**DOWN | {"gave_up_at": 500}), [push("deployed", **OLD_ONE)], None),
     "failed": (None, [push("failed")], 1),
     "failed while another serves": (serves(OTHER, "push-0", sequence=10), [push("failed")], 1),
     "failed long ago, so it may have been pushed again": (None, [push("failed", **OLD_ONE)], None),
@@ -54,16 +54,16 @@ PATIENT = {
     "no app": (None, [push("ignored")], 5),
     "ended": (None, [push("ended", deployment="end-1"), push("deployed")], 1),
     "to be tried once more": (None, [push("retried")], None),
-    "tried once more, on its way": (None, [push(deployment="retry-2-push-1"), push("retried", told_at=1)], None),
-    "tried once more, live": (serves(deployment="retry-2-push-1"), [push("deployed", deployment="retry-2-push-1"), push("retried", told_at=1)], 0),
-    "tried once more, failed": (None, [push("failed", deployment="retry-2-push-1"), push("retried", told_at=1)], 1),
+    "tried once more, on its way": (None, [push(deployment="retry-2-push-1"), push("retried", notified_at=1)], None),
+    "tried once more, live": (serves(deployment="retry-2-push-1"), [push("deployed", deployment="retry-2-push-1"), push("retried", notified_at=1)], 0),
+    "tried once more, failed": (None, [push("failed", deployment="retry-2-push-1"), push("retried", notified_at=1)], 1),
     "the duplicate's other is on its way": (None, [push("duplicate", deployment="push-3"), push()], None),
     "the duplicate's other failed": (None, [push("duplicate", deployment="push-3"), push("failed")], 1),
     "another tag of it, which is on its way": (None, [push("same image", deployment="push-3", tag="v1"), push()], None),
     "another tag of it, which failed": (None, [push("same image", deployment="push-3", tag="v1"), push("failed")], 1),
     "another tag of what is live": (serves(), [push("same image", deployment="push-3", tag="v1")], 0),
     "a restart that failed is no failed push": (
-        serves(healing="t"),
+        serves(last_stop="t"),
         [push("failed", deployment="restart-1", restart={"reason": "exit code 1"}), push("deployed")],
         None,
     ),
@@ -75,7 +75,7 @@ PATIENT = {
     "an outcome of the future": (None, [push("postponed")], None),
 }  # fmt: skip
 IMPATIENT = {
-    "down": (serves(**DOWN | {"halted_at": 500}), [push("deployed", **OLD_ONE)], 1),
+    "down": (serves(**DOWN | {"gave_up_at": 500}), [push("deployed", **OLD_ONE)], 1),
     "failed": (None, [push("failed", **OLD_ONE)], 1),
     "replaced long ago is no verdict ever": (OTHER_ONE, [push("deployed", **OLD_ONE)], None),
     "nothing is heard of": (None, [], None),

@@ -316,7 +316,7 @@ def test_the_wait_for_a_scan_is_over_before_its_retries_are():
     # With full jitter a delay is anything from nothing to its maximum: half of that, on average.
     growing = (retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"]))
     average = sum(min(delay, retry["MaxDelaySeconds"]) for delay in growing) / 2
-    assert average > 2 * check_findings.SCAN_WITHIN
+    assert average > 2 * check_findings.SCAN_TIMEOUT_SECONDS
 
 
 def test_the_health_check_has_time_for_the_longest_health_time_out():
@@ -324,13 +324,13 @@ def test_the_health_check_has_time_for_the_longest_health_time_out():
     asking = {"CheckHealth", "HasAnswered", "ReadLog"}
     assert asking <= reachable("ReadLog"), "it is asked again"
     # Each call adds some ten events to the history, which has room for 25,000.
-    assert longest / check_health.LOOK_SECONDS * 10 < 25_000
+    assert longest / check_health.MAX_CALL_SECONDS * 10 < 25_000
 
 
 def test_a_call_of_the_health_check_ends_before_its_function_does():
     # Each round of asking may be followed by a look at the ledger, and so may the last.
     slowest = 3 * (CONFIG.connect_timeout + CONFIG.read_timeout) + 3
-    asking = max(check_health.LOOK_SECONDS, check_health.LEAST_SECONDS)
+    asking = max(check_health.MAX_CALL_SECONDS, check_health.MIN_CALL_SECONDS)
     assert asking + 2 * slowest < FUNCTIONS["CheckHealthFunction"]["Properties"]["Timeout"]
 
 

@@ -22,7 +22,7 @@ import yaml
 
 os.environ["SFN_WAIT_SCALE"] = "0"  # read when MiniStack is imported
 
-from deployer.actions import mailing, probe, rollback
+from deployer.actions import mail_limit, probe, rollback
 from deployer.aws import apigateway, ec2, ecr, ecs, events, ledger, logs, sns, ssm, step_functions, task_states
 from deployer.domain.endpoint import NOWHERE, Address
 from deployer.domain.errors import DeployError, NoAnswerError
@@ -290,9 +290,9 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         "make_current",
         "change_current",
         "forget",
-        "give_up",
+        "abandon",
         "record",
-        "mark_told",
+        "mark_notified",
         "mails_this_second",
         "open_deployments",
         "close",
@@ -430,10 +430,10 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (logs, "tail", tail),
         (probe, "wait_until_answers", wait_until_answers),
         (step_functions, "_answer", tell),
-        (rollback, "PAUSE", 0.0),
-        (check_address, "SETTLES", 0.0),
+        (rollback, "LOG_READ_PAUSE_SECONDS", 0.0),
+        (check_address, "SETTLE_SECONDS", 0.0),
         # Retries take no time here, so no second would pass until the next mail may go out.
-        (mailing, "MAILS_A_SECOND", 1_000_000),
+        (mail_limit, "MAX_MAILS_PER_SECOND", 1_000_000),
     ):  # fmt: skip
         if hasattr(module, "client"):
             replacement = checking(requests, module, name, replacement)

@@ -276,7 +276,7 @@ def test_a_url_that_nobody_heard_of_before_the_next_push_took_over_is_no_news(de
 
 @pytest.mark.parametrize("fault", [ThrottledError("Rate exceeded"), AwsUnavailableError("no answer")])
 def test_that_a_mail_went_out_is_noted_stubbornly(deploy, world, push, fault):
-    world.faults["mark_told"] = [fault] * 4
+    world.faults["mark_notified"] = [fault] * 4
     deploy(push(1))
     sweep()
     assert told(world, 1) == ["deployed"]

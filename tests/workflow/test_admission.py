@@ -165,7 +165,7 @@ def test_a_restart_of_what_is_not_current_any_more_is_superseded(deploy, world, 
     if meanwhile == "gone":
         lose()
     if meanwhile == "ending":
-        ended = dataclasses.replace(serving, ended=True, halted="Its tag was deleted.")
+        ended = dataclasses.replace(serving, ended=True, gave_up_reason="Its tag was deleted.")
         ledger.change_current(table="ledger", app="flask-app", new=ended, seen=serving)
     if meanwhile == "another":
         deploy(push(2))

@@ -55,7 +55,7 @@ def deploy_again(tag):
     return operate.handler({"action": "deploy", "app": "flask-app", "tag": tag}, LambdaContext())
 
 
-@pytest.mark.parametrize("moment", ["claim", "claim answer", "put_image", "put_image answer", "manifest", "is_newest", "run_task", "probe", "make_current", "make_current answer", "publish", "mark_told"])  # fmt: skip
+@pytest.mark.parametrize("moment", ["claim", "claim answer", "put_image", "put_image answer", "manifest", "is_newest", "run_task", "probe", "make_current", "make_current answer", "publish", "mark_notified"])  # fmt: skip
 def test_five_tags_of_one_push_are_one_deployment_and_one_mail(deploy, world, tagged, moment):
     """Their events come 0.3 s apart, while the first is dealt with."""
     first, *further = [tagged(tag, after=number * 0.3) for number, tag in enumerate(TAGS)]

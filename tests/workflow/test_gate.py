@@ -44,7 +44,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The five minutes are over at once."""
-    monkeypatch.setattr(check_findings, "SCAN_WITHIN", 0)
+    monkeypatch.setattr(check_findings, "SCAN_TIMEOUT_SECONDS", 0)
 
 
 def current():

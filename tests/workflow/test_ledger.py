@@ -34,7 +34,7 @@ def test_a_push_that_is_live(deploy, world, push, items):
     assert (item["url"], item["task"]) == (URL, world.started["push-1"])
     assert item["revision"].endswith("portcall_flask-app:1")
     assert set(item["phases"]) == set(PHASES)
-    assert item["began_at"] <= item["ended_at"] <= item["told_at"] < item["expires_at"]
+    assert item["began_at"] <= item["ended_at"] <= item["notified_at"] < item["expires_at"]
     assert item["expires_at"] - item["ended_at"] == 90 * 24 * 3600
     assert "restart" not in item
 
@@ -50,7 +50,7 @@ def test_a_push_that_failed(deploy, world, push, items):
     assert item["task"] == world.started["push-1"]
     assert item["revision"].endswith("portcall_flask-app:1")
     assert set(item["phases"]) == {"admit", "read", "register", "run", "start"}
-    assert item["began_at"] <= item["ended_at"] <= item["told_at"]
+    assert item["began_at"] <= item["ended_at"] <= item["notified_at"]
 
 
 def test_a_push_that_failed_before_it_had_a_task(deploy, world, push, items):

@@ -221,7 +221,7 @@ def test_a_repository_has_so_many_mails_an_hour_then_one_that_says_so_and_others
     assert len([event for event in world.events if event["detail"]["outcome"] == "deployed"]) == 8
     known = ledger.deployments(table="ledger", app="greedy")
     assert [each.outcome for each in known] == ["deployed"] * 7
-    assert all(each.told_at for each in known)
+    assert all(each.notified_at for each in known)
 
 
 def test_the_next_hour_has_its_mails_again(deploy, world, pushed, monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 from deployer.aws import ledger
 from deployer.domain.errors import ThrottledError
 from deployer.events import operate, reconcile
-from deployer.settings import settings, watch
+from deployer.settings import settings, watch_settings
 
 from tests.conftest import LambdaContext
 
@@ -44,7 +44,7 @@ def test_starts_an_app_that_was_given_up(deploy, world, push, stop):
     assert "start it again with" in world.mails[-1]["text"]
     ask(action="deploy", app="flask-app")
     assert world.live() == {current().task}
-    assert not current().halted
+    assert not current().gave_up_reason
 
 
 def test_each_time_is_a_deployment_of_its_own(deploy, world, push):
@@ -99,13 +99,13 @@ def test_what_is_no_object_is_refused(world):
 
 def test_what_portcall_does_not_watch_it_does_not_deploy(world, deploy, push, monkeypatch):
     monkeypatch.setenv("REPOSITORY_PATTERNS", "web,team/*")
-    watch.cache_clear()
+    watch_settings.cache_clear()
     try:
         world.tags["flask-app", "latest"] = push(1)["detail"]["image-digest"]
         assert "web or team/*" in ask(action="deploy", app="flask-app", tag="latest")["reason"]
     finally:
         monkeypatch.undo()
-        watch.cache_clear()
+        watch_settings.cache_clear()
 
 
 def test_an_error_of_aws_is_said_plainly(world, deploy, push):

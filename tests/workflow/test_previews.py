@@ -307,7 +307,7 @@ def test_where_the_repository_is_the_app_no_tag_is_a_preview(deploy, world, tagg
 
 # A preview's end: by several at once, by nobody to its end, and while its tag is pushed again.
 
-ENDING = ["current", "current answer", "digest_of answer", "change_current", "change_current answer", "stop_task", "forget", "forget answer", "record answer", "publish", "mark_told"]  # fmt: skip
+ENDING = ["current", "current answer", "digest_of answer", "change_current", "change_current answer", "stop_task", "forget", "forget answer", "record answer", "publish", "mark_notified"]  # fmt: skip
 
 
 def ends(world):
@@ -362,7 +362,7 @@ def test_an_end_of_which_the_function_dies_is_told_once_by_the_sweep(
     pass_time(monkeypatch, 1)
     sweep()
     # A mail is sent twice only where the function died after it, and before that was noted.
-    assert ends(world) == (2 if moment in ("publish answer", "mark_told") else 1)
+    assert ends(world) == (2 if moment in ("publish answer", "mark_notified") else 1)
     assert (current("pr-7"), world.live(), ledger.slots(table="ledger")) == (None, set(), set())
     assert sweep() == {}
 

@@ -108,7 +108,7 @@ def test_the_mail_of_the_winner_speaks_of_what_it_overtook(deploy, world, push):
     assert "It overtook 2 earlier pushes, which are not live:" in news["text"]
     assert f"    latest ({digest(2)}), pushed at {push(2)['time']}\n" in news["text"]
     assert digest(1) in news["text"]
-    assert ledger.untold(table="ledger", app="flask-app") == []
+    assert ledger.unmailed(table="ledger", app="flask-app") == []
 
 
 def test_a_new_image_that_an_older_one_overtakes_is_spoken_of(deploy, world, tagged):
@@ -186,7 +186,7 @@ def test_the_sweep_tells_nothing_where_something_newer_is_live(deploy, world, pu
     deploy(push(1), moves_the_tag=False)
     assert sweep() == {}
     assert subjects(world) == ["flask-app is live"]
-    assert ledger.untold(table="ledger", app="flask-app") == []
+    assert ledger.unmailed(table="ledger", app="flask-app") == []
 
 
 def test_the_sweep_waits_while_something_is_on_its_way(deploy, world, push, sweep):

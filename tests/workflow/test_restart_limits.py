@@ -73,7 +73,7 @@ def test_a_restart_is_of_what_was_live_and_says_why(world, started, counted):
     assert document["image"] == serving.image
     assert document["detail"]["image-digest"] == serving.digest
     assert document["detail"]["image-tag"] == "latest"
-    assert (current().healing, current().reason) == (serving.task, "exit code 1")
+    assert (current().last_stop, current().reason) == (serving.task, "exit code 1")
     assert (current().attempts, current().crashes) == (1, [NOW])
     assert world.mails[1:] == []
     assert counted == ["Restarted"]
@@ -82,9 +82,9 @@ def test_a_restart_is_of_what_was_live_and_says_why(world, started, counted):
 @pytest.mark.parametrize(("ago", "down"), [(599, True), (600, False)])
 def test_the_third_crash_within_ten_minutes_is_the_last(world, started, ago, down):
     change(crashes=[NOW - ago, NOW - 1])
-    assert heal(crashed()) == ("halted" if down else "restarted")
+    assert heal(crashed()) == ("given up" if down else "restarted")
     assert len(started) == (not down)
-    assert current().halted == ("It crashed 3 times within ten minutes." if down else "")
+    assert current().gave_up_reason == ("It crashed 3 times within ten minutes." if down else "")
     assert len(current().crashes) == 3 - (not down)
 
 
@@ -95,11 +95,11 @@ def test_two_crashes_are_not_too_many(started):
 
 @pytest.mark.parametrize(("attempts", "down"), [(2, False), (3, True)])
 def test_after_three_restarts_that_came_to_nothing_there_is_no_fourth(world, started, counted, attempts, down):
-    serving = change(healing=f"{current().task}#1", attempts=attempts)
-    assert heal(stop=f"{serving.task}#{attempts}") == ("halted" if down else "restarted")
+    serving = change(last_stop=f"{current().task}#1", attempts=attempts)
+    assert heal(stop=f"{serving.task}#{attempts}") == ("given up" if down else "restarted")
     assert len(started) == (not down)
     if down:
-        assert current().halted == "3 restarts in a row came to nothing."
+        assert current().gave_up_reason == "3 restarts in a row came to nothing."
         assert "could not be started again" in world.mails[-1]["subject"]
         assert counted == ["GivenUp"]
     else:
@@ -108,7 +108,7 @@ def test_after_three_restarts_that_came_to_nothing_there_is_no_fourth(world, sta
 
 
 def test_a_stop_that_is_dealt_with_once_more_is_no_further_crash(started):
-    serving = change(healing=current().task, crashes=[NOW - 60, NOW - 30], attempts=1)
+    serving = change(last_stop=current().task, crashes=[NOW - 60, NOW - 30], attempts=1)
     assert heal(crashed(), stop=f"{serving.task}#1") == "restarted"
     assert current().crashes == [NOW - 60, NOW - 30]
 
@@ -127,8 +127,8 @@ def test_a_task_of_which_nothing_is_known_is_started_again_all_the_same(started)
 
 def test_a_stop_by_hand_is_the_end_and_needs_no_mail(world, started, clock):
     by_hand = stopped(current().task, stop_code="UserInitiated")
-    assert heal(by_hand) == "halted"
-    assert (current().halted, current().healing) == (restarts.BY_HAND, current().task)
+    assert heal(by_hand) == "given up"
+    assert (current().gave_up_reason, current().last_stop) == (restarts.BY_HAND, current().task)
     clock.now = NOW + 3600
     assert heal(by_hand) == "known"
     assert started == []
@@ -150,18 +150,18 @@ def test_that_an_app_is_down_is_mailed_by_the_sweep_after_a_minute_if_it_was_not
     world, started, clock, counted
 ):
     change(
-        healing=current().task,
-        halted="It crashed 3 times within ten minutes.",
-        halted_at=NOW,
+        last_stop=current().task,
+        gave_up_reason="It crashed 3 times within ten minutes.",
+        gave_up_at=NOW,
         crashes=[1, 2, 3],
     )
     clock.now = NOW + 59.9
     assert heal(None) == "known"
     assert len(world.mails) == 1
     clock.now = NOW + 60
-    assert heal(None) == "halted"
+    assert heal(None) == "given up"
     assert "it keeps crashing" in world.mails[-1]["subject"]
-    assert current().told_at == NOW + 60
+    assert current().notified_at == NOW + 60
     assert heal(None) == "known"
     assert len(world.mails) == 2
     assert counted == ["GivenUp"]
@@ -170,7 +170,7 @@ def test_that_an_app_is_down_is_mailed_by_the_sweep_after_a_minute_if_it_was_not
 def test_that_an_app_is_down_is_mailed_at_once_and_once(world, started, clock):
     change(crashes=[NOW - 2, NOW - 1])
     heal(crashed())
-    assert current().told_at == NOW
+    assert current().notified_at == NOW
     clock.now = NOW + 3600
     assert heal(None) == "known"
     assert len(world.mails) == 2
@@ -178,8 +178,10 @@ def test_that_an_app_is_down_is_mailed_at_once_and_once(world, started, clock):
 
 def test_the_mail_of_an_app_that_is_down_names_the_task_that_died_and_its_last_words(world, started):
     world.log = ["ready", "out of luck"]
-    serving = change(healing=f"{current().task}#3", halted="3 restarts came to nothing.", halted_at=1)
-    assert heal(None) == "halted"
+    serving = change(
+        last_stop=f"{current().task}#3", gave_up_reason="3 restarts came to nothing.", gave_up_at=1
+    )
+    assert heal(None) == "given up"
     text = world.mails[-1]["text"]
     assert "out of luck" in text
     assert serving.task.rpartition("/")[2] in text
@@ -193,7 +195,7 @@ def test_an_app_whose_log_cannot_be_read_is_told_to_be_down_all_the_same(world, 
 
     monkeypatch.setattr(logs, "tail", refuse)
     change(crashes=[NOW - 2, NOW - 1])
-    assert heal(crashed()) == "halted"
+    assert heal(crashed()) == "given up"
     assert len(world.mails) == 2
 
 

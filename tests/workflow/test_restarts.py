@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 
 import pytest
-from deployer.actions import mailing
+from deployer.actions import mail_limit
 from deployer.aws import ledger
 from deployer.domain.errors import (
     AccessDeniedError,
@@ -48,7 +48,7 @@ def test_three_crashes_in_ten_minutes_are_enough(deploy, world, push, stop):
     for _ in range(3):
         stop()
     assert world.live() == set()
-    assert current().halted == "It crashed 3 times within ten minutes."
+    assert current().gave_up_reason == "It crashed 3 times within ten minutes."
     assert world.mails[-1]["subject"] == "flask-app is down: it keeps crashing"
     assert "the last words" in world.mails[-1]["text"]
     assert len(world.mails) == 4
@@ -75,7 +75,7 @@ def test_a_stop_by_hand_is_respected(deploy, world, push, stop):
     deploy(push(1))
     stop(code="UserInitiated")
     assert world.live() == set()
-    assert current().halted == "It was stopped by hand."
+    assert current().gave_up_reason == "It was stopped by hand."
     assert len(world.mails) == 1
 
 
@@ -85,7 +85,7 @@ def test_a_push_starts_what_was_given_up(deploy, world, push, stop):
         stop()
     deploy(push(2))
     assert world.live() == {current().task}
-    assert (current().halted, current().crashes) == ("", [])
+    assert (current().gave_up_reason, current().crashes) == ("", [])
 
 
 def test_the_stop_of_another_task_is_none_of_its_business(deploy, world, push, stop):
@@ -112,7 +112,7 @@ def test_a_restart_that_dies_counts_as_a_crash_and_is_tried_again(deploy, world,
     for _ in range(3):
         started_by, arn = list(world.started.items())[-1]
         stop(arn=arn, started_by=started_by)
-    assert current().halted
+    assert current().gave_up_reason
     assert world.mails[-1]["subject"] == "flask-app is down: it keeps crashing"
 
 
@@ -125,7 +125,7 @@ def test_an_old_event_of_a_restart_that_died_is_not_dealt_with_again(deploy, wor
     before = current()
     stop(arn=arn, started_by=started_by, times=5)
     assert current() == before
-    assert not before.halted
+    assert not before.gave_up_reason
 
 
 def test_events_of_long_ago_change_nothing(deploy, world, push, stop):
@@ -159,7 +159,7 @@ def test_that_an_app_is_given_up_is_told_once_and_later_if_not_at_once(deploy, w
 
 def test_many_that_are_given_up_at_once_do_not_flood_the_inbox(deploy, world, push, stop, monkeypatch):
     deploy(push(1))
-    monkeypatch.setattr(mailing, "MAILS_A_SECOND", 0)
+    monkeypatch.setattr(mail_limit, "MAX_MAILS_PER_SECOND", 0)
     stop()
     stop()
     with pytest.raises(MailLimitError):
@@ -173,7 +173,9 @@ def test_the_mail_of_restarts_that_come_to_nothing_does_not_speak_of_crashes(dep
     stop(code="SpotInterruption")
     for _ in range(4):
         reconcile.handler({"id": "sweep"}, LambdaContext())
-    assert current().halted == "3 restarts in a row came to nothing. The last one: RunTask: not authorized"
+    assert (
+        current().gave_up_reason == "3 restarts in a row came to nothing. The last one: RunTask: not authorized"
+    )
     assert world.mails[-1]["subject"] == "flask-app is down: it could not be started again"
     assert task.rpartition("/")[2] in world.mails[-1]["text"]
 
@@ -241,7 +243,7 @@ def test_a_crash_counts_once_however_often_it_is_dealt_with(deploy, world, push,
     stop(times=1)
     for _ in range(2):
         reconcile.handler({"id": "sweep"}, LambdaContext())
-    assert not current().halted
+    assert not current().gave_up_reason
     assert world.live() == {current().task}
 
 
@@ -251,7 +253,7 @@ def test_a_restart_does_not_bring_back_what_has_ended_meanwhile(deploy, world, p
 
     def end() -> None:
         seen = current()
-        ended = dataclasses.replace(seen, ended=True, halted="Its time was up.")
+        ended = dataclasses.replace(seen, ended=True, gave_up_reason="Its time was up.")
         ledger.change_current(table="ledger", app="flask-app", new=ended, seen=seen)
         if over == "gone":
             ledger.forget(table="ledger", push=Push.from_event(push(9), by_tag=False), seen=current())
@@ -292,7 +294,7 @@ def test_a_restart_that_aws_refuses_is_no_attempt_and_is_made_as_soon_as_aws_can
     for _ in range(sweeps):
         sweep()
     assert world.live() == set()
-    assert not current().halted
+    assert not current().gave_up_reason
     world.faults.clear()
     sweep()
     assert world.live() == {current().task}
@@ -327,7 +329,7 @@ def test_two_crashes_and_refused_starts_are_two_crashes(deploy, world, push, sto
         sweep()
     world.faults.clear()
     sweep()
-    assert not current().halted
+    assert not current().gave_up_reason
     assert len(current().crashes) == 2
     assert world.live() == {current().task}
 
@@ -371,7 +373,7 @@ def test_a_restart_whose_task_aws_stops_is_neither_a_crash_nor_an_attempt(
         started_by, arn = list(world.started.items())[-1]
         stop(arn=arn, started_by=started_by, code=code, stopped_reason=reason, exit_code=None)
         sweep()
-    assert not current().halted
+    assert not current().gave_up_reason
     assert len(current().crashes) == 1
     world.states = []
     sweep()
@@ -387,7 +389,7 @@ def test_a_restart_that_cannot_succeed_is_given_up_and_is_no_crash(deploy, world
     stop(code="SpotInterruption")
     for _ in range(4):
         sweep()
-    assert current().halted == f"3 restarts in a row came to nothing. The last one: {reason}"
+    assert current().gave_up_reason == f"3 restarts in a row came to nothing. The last one: {reason}"
     assert current().crashes == []
     assert subjects(world)[-1] == "flask-app is down: it could not be started again"
 
@@ -409,7 +411,7 @@ def test_a_restart_that_is_stopped_by_hand_stays_down(deploy, world, push, stop)
     stop(times=1)
     for _ in range(3):
         sweep()
-    assert current().halted == "It was stopped by hand."
+    assert current().gave_up_reason == "It was stopped by hand."
     assert world.live() == set()
     assert len(world.started) == 2
     assert "is not tried again" in world.mails[-1]["text"]
@@ -425,7 +427,7 @@ def test_a_restart_does_not_bring_back_what_is_to_be_down(deploy, world, push, s
         ledger.change_current(
             table="ledger",
             app="flask-app",
-            new=dataclasses.replace(seen, halted="It was stopped by hand."),
+            new=dataclasses.replace(seen, gave_up_reason="It was stopped by hand."),
             seen=seen,
         )
 
@@ -433,7 +435,7 @@ def test_a_restart_does_not_bring_back_what_is_to_be_down(deploy, world, push, s
     world.faults[moment] = [halt] if moment != "current" else [lambda: None, halt]
     stop(times=1)
     sweep()
-    assert current().halted == "It was stopped by hand."
+    assert current().gave_up_reason == "It was stopped by hand."
     assert world.live() == set()
     assert sweep() == {}
 
@@ -442,7 +444,7 @@ def test_a_stop_by_hand_is_heard_at_once_with_its_first_event(deploy, world, pus
     deploy(push(1))
     task = current().task
     stop(code="UserInitiated", exit_code=None, times=1)
-    assert current().halted == "It was stopped by hand."
+    assert current().gave_up_reason == "It was stopped by hand."
     before = current()
     # Neither its later events, nor the sweep, nor a task that ECS forgets after an hour, change that.
     stop(arn=task, code="UserInitiated", exit_code=None, times=3)
@@ -466,7 +468,7 @@ def test_an_app_whose_image_is_gone_is_told_once_and_not_started_again_and_again
     stop(arn=arn, started_by=started_by, code="TaskFailedToStart")
     for _ in range(sweeps):
         reconcile.handler({"id": "sweep"}, LambdaContext())
-    assert current().halted == "Its image is gone from ECR."
+    assert current().gave_up_reason == "Its image is gone from ECR."
     assert len(world.started) == 2
     (_, news) = world.mails
     assert news["subject"] == "flask-app is down: its image is gone from ECR"
@@ -475,4 +477,4 @@ def test_an_app_whose_image_is_gone_is_told_once_and_not_started_again_and_again
     world.states = []
     deploy(push(2))
     assert world.live() == {current().task}
-    assert not current().halted
+    assert not current().gave_up_reason

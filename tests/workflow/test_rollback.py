@@ -127,14 +127,14 @@ def test_where_it_cannot_be_asked_what_it_started_the_command_leaves_the_task_op
 
 def test_where_what_serves_cannot_be_found_out_that_is_told(world, document):
     event = document()
-    world.faults["give_up"] = [DENIED]
+    world.faults["abandon"] = [DENIED]
     roll(event)
     assert world.stopped == [event["task"]["arn"]]
     assert "Which version serves could not be found out: not authorized" in told(world)
 
 
 def test_what_may_be_the_one_that_serves_is_not_stopped_on_a_suspicion(world, document):
-    world.faults["give_up"] = [DENIED]
+    world.faults["abandon"] = [DENIED]
     with pytest.raises(AccessDeniedError):
         roll(document() | {"switch": {"verdict": "current"}})
     assert world.stopped == []

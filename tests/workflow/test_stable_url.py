@@ -108,7 +108,7 @@ def test_an_address_leads_nowhere_where_giving_the_app_up_came_no_further(deploy
     world.faults["publish"] = [AwsUnavailableError("no answer")]
     with pytest.raises(AwsUnavailableError):
         stop(times=1)
-    assert current().halted
+    assert current().gave_up_reason
     assert world.apis["api-1"]["target"] == NOWHERE
 
 
@@ -437,4 +437,4 @@ def test_the_path_of_the_health_check_is_asked_at_the_address(monkeypatch, push)
         assert check_address.handler(document, LambdaContext())["status"] == 200
     assert asked == [["https://api-1.example/healthz"]] * 2
     # Where it led to another version, that one is given time to be the one no more.
-    assert slept == [check_address.SETTLES]
+    assert slept == [check_address.SETTLE_SECONDS]

@@ -1,13 +1,13 @@
 """The sweep makes up for what no event told, does nothing else, and may run at any time."""
 
 import pytest
-from deployer.actions import mailing, sweep_facts
+from deployer.actions import mail_limit, sweep_facts
 from deployer.aws import ec2, ecs, ledger
 from deployer.aws.client import client
 from deployer.domain.errors import AccessDeniedError, ThrottledError
 from deployer.domain.task import Task
 from deployer.events import reconcile
-from deployer.settings import settings, watch
+from deployer.settings import settings, watch_settings
 
 from tests.conftest import LambdaContext
 from tests.workflow.conftest import ARN
@@ -219,7 +219,7 @@ def test_a_sweep_that_died_does_not_keep_the_next_from_working(deploy, world, pu
     assert sweep() == {"flask-app": [f"stopped {ARN}orphan"]}
 
 
-MOMENTS = ["AdmitPush", "RunTask", "WaitForRunning", "CheckHealth", "SwitchOver", "make_current", "make_current answer", "record", "record answer", "mark_told", "PublishUrl answer"]  # fmt: skip
+MOMENTS = ["AdmitPush", "RunTask", "WaitForRunning", "CheckHealth", "SwitchOver", "make_current", "make_current answer", "record", "record answer", "mark_notified", "PublishUrl answer"]  # fmt: skip
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -269,7 +269,7 @@ def test_many_aborted_deployments_are_told_no_faster_than_mails_may_go_out(
     deploy, world, push, sweep, monkeypatch
 ):
     sleeps = []
-    monkeypatch.setattr(mailing, "MAILS_A_SECOND", 1)
+    monkeypatch.setattr(mail_limit, "MAX_MAILS_PER_SECOND", 1)
     monkeypatch.setattr(reconcile.time, "sleep", lambda seconds: sleeps.append(seconds))
     for number in (1, 2):
         world.faults["CheckHealth"] = [world.abort]
@@ -282,12 +282,12 @@ def test_many_aborted_deployments_are_told_no_faster_than_mails_may_go_out(
 
 
 def test_the_same_sweep_next_time_tells_what_could_not_be_told(deploy, world, push, sweep, monkeypatch):
-    monkeypatch.setattr(mailing, "MAILS_A_SECOND", 0)
+    monkeypatch.setattr(mail_limit, "MAX_MAILS_PER_SECOND", 0)
     monkeypatch.setattr(reconcile.time, "sleep", lambda seconds: None)
     world.faults["CheckHealth"] = [world.abort, world.abort]
     deploy(push(1))
     assert "failed: " in sweep()["flask-app"][-1]
-    monkeypatch.setattr(mailing, "MAILS_A_SECOND", 100)
+    monkeypatch.setattr(mail_limit, "MAX_MAILS_PER_SECOND", 100)
     sweep()
     assert [news["attributes"]["outcome"] for news in world.mails] == ["failed"]
     assert sweep() == {}
@@ -547,7 +547,7 @@ def test_what_was_there_before_it_was_watched_is_not_taken_for_lost_pushes(
         if name in change:
             monkeypatch.setenv(name, "flask-app" if name == "REPOSITORY_PATTERNS" else "latest")
     settings.cache_clear()
-    watch.cache_clear()
+    watch_settings.cache_clear()
     try:
         deploy(push(1))
         sweep()
@@ -557,7 +557,7 @@ def test_what_was_there_before_it_was_watched_is_not_taken_for_lost_pushes(
         for name, value in change.items():
             monkeypatch.setenv(name, value)
         settings.cache_clear()
-        watch.cache_clear()
+        watch_settings.cache_clear()
         sweep()
         sweep()
         assert len(world.tasks) == 1
@@ -567,12 +567,12 @@ def test_what_was_there_before_it_was_watched_is_not_taken_for_lost_pushes(
     finally:
         monkeypatch.undo()
         settings.cache_clear()
-        watch.cache_clear()
+        watch_settings.cache_clear()
 
 
 def test_a_lost_push_counts_if_one_of_the_patterns_matches_its_tag(deploy, world, push, monkeypatch, request):
     monkeypatch.setenv("TAG_PATTERNS", "latest,pr-*")
-    watch.cache_clear()
+    watch_settings.cache_clear()
     try:
         sweep = request.getfixturevalue("sweep")
         deploy(push(1))
@@ -583,7 +583,7 @@ def test_a_lost_push_counts_if_one_of_the_patterns_matches_its_tag(deploy, world
         assert len(world.tasks) == 2
     finally:
         monkeypatch.undo()
-        watch.cache_clear()
+        watch_settings.cache_clear()
 
 
 def test_what_comes_to_a_repository_without_a_push_is_not_deployed(deploy, world, push, sweep):

@@ -123,7 +123,7 @@ def test_a_further_attempt_is_numbered_and_named_after_the_first_push(world, pus
         "retry-3-push-2": {"of": "retry-2-push-2", "attempt": 3},
     }
     assert [each["time"] for each in started.values()] == [first.time] * 2
-    assert known()["push-2"].told_at
+    assert known()["push-2"].notified_at
 
 
 def test_a_lost_push_is_deployed_once_and_only_while_its_tag_points_to_it(world, push, started):
@@ -145,7 +145,7 @@ def sweep_at(monkeypatch, now):
 
 def test_a_sweep_that_died_keeps_the_next_from_working_for_four_minutes(world, monkeypatch):
     begun = {"table": "ledger", "sweep": "dead", "watching": ""}
-    ledger.begin_sweep(**begun, now=NOW, until=NOW + reconcile.TAKES_AT_MOST)
+    ledger.begin_sweep(**begun, now=NOW, until=NOW + reconcile.MAX_SWEEP_SECONDS)
     assert sweep_at(monkeypatch, NOW + 239) == {"skipped": "another sweep is at it"}
     assert sweep_at(monkeypatch, NOW + 240) == {}
 

@@ -47,7 +47,7 @@ def test_an_app_that_is_down_keeps_its_group(deploy, world, push, stop):
     deploy(push(1))
     for _ in range(3):
         stop()
-    assert ledger.current(table="ledger", app="flask-app").halted
+    assert ledger.current(table="ledger", app="flask-app").gave_up_reason
     sweep()
     assert world.removed == ["sg-80", "sg-8080"]
 

@@ -79,7 +79,7 @@ def test_a_later_number_takes_the_place_and_the_version_before_is_stopped(world,
     }
     assert (current().deployment, current().sequence) == ("push-2", before.sequence + 1)
     assert world.stopped == [before.task]
-    assert current().retired == []
+    assert current().previous_tasks == []
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -123,7 +123,7 @@ def test_a_restart_gives_way_to_whatever_is_not_what_it_restarts(world, document
 
 
 def test_a_restart_brings_nothing_back_that_is_about_to_end(world, document):
-    serving = change(ended=True, halted="Its tag was deleted.")
+    serving = change(ended=True, gave_up_reason="Its tag was deleted.")
     late = restart_of(serving, document(2))
     assert switch(late)["verdict"] == "superseded"
     assert world.stopped == [late["task"]["arn"]]
@@ -143,7 +143,7 @@ def test_a_push_comes_to_life_where_nothing_serves(world, document, lose):
     lose()
     done = switch(document(0))
     assert (done["verdict"], done["takesOver"], done["previous"]) == ("current", False, "")
-    assert (current().deployment, current().retired, world.stopped) == ("push-0", [], [])
+    assert (current().deployment, current().previous_tasks, world.stopped) == ("push-0", [], [])
 
 
 def test_who_comes_second_at_the_same_moment_is_told_to_try_again(world, document):
@@ -166,9 +166,9 @@ def test_a_push_begins_anew_and_a_restart_takes_along_when_the_app_crashed(docum
 
 
 def test_tasks_that_could_not_be_stopped_before_are_stopped_now(world, document):
-    first = change(retired=["arn:aws:ecs:eu-west-1:111122223333:task/portcall/older"])
+    first = change(previous_tasks=["arn:aws:ecs:eu-west-1:111122223333:task/portcall/older"])
     switch(document(2))
-    assert world.stopped == [*first.retired, first.task]
+    assert world.stopped == [*first.previous_tasks, first.task]
 
 
 def test_only_the_ports_that_answered_stay_open(world, document):
@@ -241,7 +241,7 @@ def test_where_the_address_moves_nothing_is_stopped_before_that_is_seen(world, d
     done = switch(document(2))
     assert (done["verdict"], done["takesOver"], done["url"]) == ("moved", True, "https://api-1.example/")
     assert world.stopped == []
-    assert current().retired == [before.task]
+    assert current().previous_tasks == [before.task]
     assert world.task_at(world.apis["api-1"]["target"]) == current().task
 
 
@@ -265,7 +265,7 @@ def test_what_could_not_be_stopped_is_told_before_anything_else(world, preview, 
         "It is a preview",
         "It has no address that stays",
     ]
-    assert len(current(f"{APP}:pr-7").retired) == 1
+    assert len(current(f"{APP}:pr-7").previous_tasks) == 1
 
 
 def test_an_app_without_an_address_or_without_a_version_has_nothing_to_be_led(world, document):

@@ -6,7 +6,7 @@ import pytest
 from deployer.aws import ledger
 from deployer.domain.errors import AccessDeniedError
 from deployer.events import reconcile
-from deployer.settings import settings, watch
+from deployer.settings import settings, watch_settings
 
 from tests.conftest import LambdaContext
 from tests.workflow.conftest import LambdaDied
@@ -22,12 +22,12 @@ def change(monkeypatch):
         for name, value in parameters.items():
             monkeypatch.setenv(name, value)
         settings.cache_clear()
-        watch.cache_clear()
+        watch_settings.cache_clear()
 
     yield to
     monkeypatch.undo()
     settings.cache_clear()
-    watch.cache_clear()
+    watch_settings.cache_clear()
 
 
 def current(app="flask-app"):
@@ -119,7 +119,7 @@ def test_a_push_that_is_under_way_keeps_its_name(deploy, world, push, change, mo
     assert "push-2" not in {each.deployment for each in ledger.deployments(table="ledger", app=other)}
     sweep()
     assert world.live() == {current(name).task}
-    assert all(each.told_at for each in ledger.open_deployments(table="ledger", app=other))
+    assert all(each.notified_at for each in ledger.open_deployments(table="ledger", app=other))
     assert not any("aborted" in subject or "failed" in subject for subject in subjects(world))
     assert sweep() == {}
 

@@ -28,7 +28,7 @@ def record_outcome(document: dict[str, Any], push: Push, current: Current | None
     if note:
         facts["note"] = note
     if current.stopped:
-        facts["stopped"] = current.reason or current.halted
+        facts["stopped"] = current.reason or current.gave_up_reason
     else:
         facts |= {"url": _url(document, current), "direct_url": current.direct_url}
 
@@ -80,7 +80,7 @@ def _news(document: dict[str, Any], push: Push, more: list[str]) -> mail.Mail | 
     where = _context(document, push, current)
     if current.stopped:
         # What comes of a restart, the next one tells, or the mail that gives the app up.
-        return None if restart else mail.stopped(push, current.reason, current.halted, where)
+        return None if restart else mail.stopped(push, current.reason, current.gave_up_reason, where)
     url = _url(document, current)
     if current.deployment != push.deployment:
         notes.append(RESTARTED)

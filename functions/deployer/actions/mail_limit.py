@@ -3,13 +3,16 @@
 import time
 from collections.abc import Callable
 
-from deployer.actions import mailing
 from deployer.aws import ledger, sns
 from deployer.domain import limits, mail
+from deployer.domain.errors import MailLimitError
 from deployer.domain.mail import Mail
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import settings
+
+# https://docs.aws.amazon.com/general/latest/gr/sns.html: above 10 a second AWS drops the subscription.
+MAX_MAILS_PER_SECOND = 4
 
 
 def publish(push: Push, news: Mail | Callable[[], Mail | None], *, refusal: str = "") -> None:
@@ -33,7 +36,13 @@ def publish(push: Push, news: Mail | Callable[[], Mail | None], *, refusal: str 
         if not is_among_first("held back", 1):
             return
         news = mail.held_back(push, limits.MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
-    mailing.await_turn()
+    _check_rate()
     latest = news() if callable(news) else news
     if latest:
         sns.publish(topic=config.topic, news=latest)
+
+
+def _check_rate() -> None:
+    """Raise MailLimitError if as many mails as SNS allows went out this second."""
+    if ledger.mails_this_second(table=settings().ledger) > MAX_MAILS_PER_SECOND:
+        raise MailLimitError("As many mails as SNS allows went out this second.")

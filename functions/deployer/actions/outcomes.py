@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from deployer.actions import mailing
+from deployer.actions import retries
 from deployer.aws import events, ledger
 from deployer.domain import timing
 from deployer.domain.deployment import DEPLOYED as DEPLOYED
@@ -42,7 +42,7 @@ def record_outcome(push: Push, outcome: str, publish: Callable[[], object] | Non
     if publish:
         publish()
     try:
-        mailing.stubbornly(lambda: ledger.mark_told(table=settings().ledger, push=push))
+        retries.retry(lambda: ledger.mark_notified(table=settings().ledger, push=push))
         count(outcome.title().replace(" ", ""))
         detail = {"app": push.app, "tag": push.tag, "digest": push.digest, "deployment": push.deployment}
         events.put_event(detail_type=DETAIL_TYPES[outcome], detail={"outcome": outcome, **detail, **facts})

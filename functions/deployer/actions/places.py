@@ -24,5 +24,5 @@ def take(push: Push) -> None:
     if not taken:
         return
     current = ledger.current(table=config.ledger, app=push.app)
-    if current is None or current.halted:
+    if current is None or current.gave_up_reason:
         raise limits.refusal(taken, slots)

@@ -19,27 +19,27 @@ def end_app(*, app: str, current: ledger.Current, reason: str) -> bool:
     """
     config = settings()
     if not current.ended:
-        ended = dataclasses.replace(current, ended=True, halted=reason)
+        ended = dataclasses.replace(current, ended=True, gave_up_reason=reason)
         if not ledger.change_current(table=config.ledger, app=app, new=ended, seen=current):
             return False
         current = dataclasses.replace(ended, version=current.version + 1)
     # The sweep closes it, once no deployment can be about to take it over.
     stable_url.point_at_current_with_retries(app)
-    for task in [*current.retired, current.task]:
-        ecs.stop_task(cluster=config.cluster, task=task, reason=f"Portcall: {current.halted}")
+    for task in [*current.previous_tasks, current.task]:
+        ecs.stop_task(cluster=config.cluster, task=task, reason=f"Portcall: {current.gave_up_reason}")
     push = Push(f"end-{current.deployment}", current.since, app, current.tag, current.digest)
     # From here on the app is no more, and whoever made it so tells of it; should that fail, the sweep does.
     told = {
         "outcome": outcomes.ENDED,
         "ended_at": int(time.time()),
-        "reason": current.halted,
+        "reason": current.gave_up_reason,
         "url": current.url,
     }
     if not ledger.forget(table=config.ledger, push=push, seen=current, **told):
         return False
     slots.free(app)
-    notify_ended(push, reason=current.halted, url=current.url)
-    logger.info("Ended an app", extra={"app": app, "reason": current.halted})
+    notify_ended(push, reason=current.gave_up_reason, url=current.url)
+    logger.info("Ended an app", extra={"app": app, "reason": current.gave_up_reason})
     return True
 
 

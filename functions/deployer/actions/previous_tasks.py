@@ -15,13 +15,13 @@ def stop(push: Push, current: ledger.Current) -> list[str]:
     """
     config = settings()
     try:
-        for task in current.retired:
+        for task in current.previous_tasks:
             ecs.stop_task(cluster=config.cluster, task=task, reason="Portcall: replaced by a newer version")
     except PermanentError as refused:
         return [f"The version before could not be stopped, still runs, and costs money: {refused}"]
-    if current.retired:
+    if current.previous_tasks:
         # Lost to a newer deployment, that one has them on its list.
         ledger.change_current(
-            table=config.ledger, app=push.app, new=dataclasses.replace(current, retired=[]), seen=current
+            table=config.ledger, app=push.app, new=dataclasses.replace(current, previous_tasks=[]), seen=current
         )
     return []

@@ -15,13 +15,13 @@ from urllib.parse import SplitResult, urlsplit
 
 from deployer.domain.errors import NoAnswerError
 
-CONNECT_WITHIN, ANSWER_WITHIN = 3.0, 10.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-IN_A_ROW = 2
+CONNECT_TIMEOUT_SECONDS, ANSWER_TIMEOUT_SECONDS = 3.0, 10.0
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 1.0
+ANSWERS_IN_A_ROW = 2
 # How long an earlier address may still take once a later one has answered.
-GRACE = 2.0
+GRACE_SECONDS = 2.0
 # How many bytes a server may send before its headers have ended.
-HEAD_LIMIT = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 
 STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: |$)")
 END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
@@ -64,7 +64,7 @@ def wait_until_answers(
     seen: dict[str, str] = {}
     in_a_row = dict.fromkeys(urls, 0)
     steady_since: dict[str, float] = {}
-    pause = FIRST_PAUSE
+    pause = FIRST_PAUSE_SECONDS
     with _side_by_side(len(urls)) as all_of:
         while time.monotonic() < deadline:
             answers: dict[str, Answer] = {}
@@ -75,11 +75,11 @@ def wait_until_answers(
                 elif time.monotonic() < deadline or url not in seen:
                     # What is cut short by the end tells less than what was seen before.
                     seen[url] = answer
-            steady = [url for url in urls if in_a_row[url] >= IN_A_ROW]
+            steady = [url for url in urls if in_a_row[url] >= ANSWERS_IN_A_ROW]
             now = time.monotonic()
             steady_since = {url: steady_since.get(url, now) for url in steady}
             settled = any(
-                now >= since + (patience or {}).get(url, GRACE) for url, since in steady_since.items()
+                now >= since + (patience or {}).get(url, GRACE_SECONDS) for url, since in steady_since.items()
             )
             if steady and (steady[0] == urls[0] or settled):
                 return answers[steady[0]]
@@ -89,7 +89,7 @@ def wait_until_answers(
             if not any(in_a_row.values()) or steady:
                 # Most apps answer within a second; the others are asked less and less often.
                 time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
-                pause = min(pause * 1.2, LONGEST_PAUSE)
+                pause = min(pause * 1.2, MAX_PAUSE_SECONDS)
     observed = "; ".join(dict.fromkeys(seen.values()))
     whole = asked_for + timeout
     raise NoAnswerError(f"The app runs, but did not answer within {whole:.0f} seconds: {observed}.")
@@ -114,10 +114,10 @@ def _ask(url: str, counts: Callable[[Headers], bool], deadline: float) -> Answer
     port = parts.port or (443 if parts.scheme == "https" else 80)
     began = time.monotonic()
     try:
-        with _connect(parts, port, min(began + CONNECT_WITHIN, deadline)) as connection:
+        with _connect(parts, port, min(began + CONNECT_TIMEOUT_SECONDS, deadline)) as connection:
             if parts.scheme == "tcp":
                 return Answer(url, None)
-            status, headers = _get(connection, parts, min(time.monotonic() + ANSWER_WITHIN, deadline))
+            status, headers = _get(connection, parts, min(time.monotonic() + ANSWER_TIMEOUT_SECONDS, deadline))
     except ConnectionRefusedError:
         return f"nothing accepted a connection on port {port}"
     except ConnectionTimeout:
@@ -150,9 +150,9 @@ def _ask_over_tls(url: str, deadline: float) -> Answer | None:
     secure = "https" + url.removeprefix("http")
     parts = urlsplit(secure)
     try:
-        by = min(time.monotonic() + CONNECT_WITHIN, deadline)
+        by = min(time.monotonic() + CONNECT_TIMEOUT_SECONDS, deadline)
         with _connect(parts, parts.port or 80, by, trusted=False) as connection:
-            status, headers = _get(connection, parts, min(time.monotonic() + ANSWER_WITHIN, deadline))
+            status, headers = _get(connection, parts, min(time.monotonic() + ANSWER_TIMEOUT_SECONDS, deadline))
     except (ConnectionTimeout, NotHttp, Closed, OSError):
         return None
     return Answer(secure, status, headers.get("location", "")) if 200 <= status < 500 else None
@@ -210,7 +210,7 @@ def _get(connection: socket.socket, parts: SplitResult, by: float) -> tuple[int,
     connection.sendall("\r\n".join([*lines, "", ""]).encode())
     received, size = b"", 0
     while True:
-        if size > HEAD_LIMIT or not b"HTTP/".startswith(received[:5]):
+        if size > MAX_HEAD_BYTES or not b"HTTP/".startswith(received[:5]):
             raise NotHttp
         if end := END_OF_HEAD.search(received):
             status, headers = _parsed(received[: end.start()])
@@ -220,7 +220,7 @@ def _get(connection: socket.socket, parts: SplitResult, by: float) -> tuple[int,
             received = received[end.end() :]
             continue
         connection.settimeout(_left(by))
-        chunk = connection.recv(HEAD_LIMIT)
+        chunk = connection.recv(MAX_HEAD_BYTES)
         if not chunk:
             raise NotHttp if received else Closed
         received += chunk

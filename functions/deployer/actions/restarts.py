@@ -6,19 +6,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from deployer.actions import mail_limit, mailing
+from deployer.actions import mail_limit, retries
 from deployer.aws import ledger, logs, step_functions
 from deployer.domain import mail, task_definition
 from deployer.domain.errors import DeployError, PermanentError, TransientError
 from deployer.domain.push import Push
 from deployer.domain.task import Task
 from deployer.observe import count, logger
-from deployer.settings import settings, watch
+from deployer.settings import settings, watch_settings
 
 WhenNotBegun = Callable[[dict[str, Any], DeployError], object] | None
-CRASHES = 3
-WITHIN = 600
-TELLS_WITHIN = 60
+MAX_CRASHES = 3
+CRASH_WINDOW_SECONDS = 600
+NOTIFY_TIMEOUT_SECONDS = 60
 BY_HAND = "It was stopped by hand."
 NOT_WATCHED = "Its repository is not watched any more (RepositoryName, RepositoryPattern)."
 
@@ -36,87 +36,87 @@ def restart(
 
     `task` is what ECS still knows of the one that stopped. `stop` is its ARN, with `#<number>` where the same
     stop is dealt with once more, since a restart failed; `refused` says that it did on AWS's side.
-    Returns `restarted`, `halted`, or `known` if this stop has been dealt with. The ledger is written first:
+    Returns `restarted`, `given up`, or `known` if this stop has been dealt with. The ledger is written first:
     whoever comes second changes nothing, and begins the very restart that is noted, should it not have begun.
     If that is refused, `when_not_begun` is called with what the workflow was to start with, and the error.
     """
-    if current.halted:
+    if current.gave_up_reason:
         return notify_again(app, current)
-    if stop == current.healing:
+    if stop == current.last_stop:
         return _begin(app, current, when_not_begun)
-    if stop in current.counted:
+    if stop in current.handled_stops:
         return "known"
     now = int(time.time())
     if task and task.stopped_by_hand:
-        halt = dataclasses.replace(current, healing=stop, halted=BY_HAND, told_at=now)
-        return "halted" if _change(app, halt, current) else "known"
-    crashes = [at for at in current.crashes if at > now - WITHIN]
+        halt = dataclasses.replace(current, last_stop=stop, gave_up_reason=BY_HAND, notified_at=now)
+        return "given up" if _change(app, halt, current) else "known"
+    crashes = [at for at in current.crashes if at > now - CRASH_WINDOW_SECONDS]
     # A stop that is dealt with once more has been counted.
     if task and task.crashed and "#" not in stop:
         crashes.append(now)
     new = dataclasses.replace(
         current,
-        healing=stop,
+        last_stop=stop,
         restarted_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         reason=task.why_stopped() if task else "The task was gone, and nobody knows why",
-        counted=[*current.counted, *([] if "#" in stop else [stop])],
+        handled_stops=[*current.handled_stops, *([] if "#" in stop else [stop])],
         crashes=crashes,
         attempts=current.attempts + 1,
         refusals=current.refusals + refused,
     )
-    halted = _why_given_up(app, new, before=current)
-    if halted:
-        halt = dataclasses.replace(new, halted=halted, halted_at=now)
+    gave_up_reason = _why_given_up(app, new, before=current)
+    if gave_up_reason:
+        halt = dataclasses.replace(new, gave_up_reason=gave_up_reason, gave_up_at=now)
         if not _change(app, halt, current):
             return "known"
         _notify_given_up(app, dataclasses.replace(halt, version=current.version + 1))
-        return "halted"
+        return "given up"
     return _begin(app, new, when_not_begun) if _change(app, new, current) else "known"
 
 
 def _why_given_up(app: str, current: ledger.Current, *, before: ledger.Current) -> str:
     """Why an app is not started again, '' if it is."""
-    if len(current.crashes) >= CRASHES:
+    if len(current.crashes) >= MAX_CRASHES:
         return f"It crashed {len(current.crashes)} times within ten minutes."
     came_to_nothing = before.attempts - current.refusals
-    if came_to_nothing >= CRASHES:
+    if came_to_nothing >= MAX_CRASHES:
         last = latest_restart(app, before)
         why = f" The last one: {last.reason}" if last and last.reason else ""
         return f"{came_to_nothing} restarts in a row came to nothing.{why}"
-    if not watch().watches(app.partition(":")[0]):
+    if not watch_settings().watches(app.partition(":")[0]):
         return NOT_WATCHED
     return ""
 
 
 def is_latest_restart(current: ledger.Current, started_by: str) -> bool:
     """Whether a task was started to make up for the last stop; others have been dealt with."""
-    return bool(current.healing) and started_by == _name(current.healing)
+    return bool(current.last_stop) and started_by == _name(current.last_stop)
 
 
 def latest_restart(app: str, current: ledger.Current) -> ledger.Deployment | None:
     """The restart that makes up for the last stop; None if it has not begun."""
-    name = _name(current.healing)
+    name = _name(current.last_stop)
     return ledger.deployment(table=settings().ledger, app=app, time=current.restarted_at, name=name)
 
 
 def notify_again(app: str, current: ledger.Current) -> str:
     """Mail that an app is down if whoever gave it up did not get that out; `known` if all is told."""
-    if current.told_at or int(time.time()) < current.halted_at + TELLS_WITHIN:
+    if current.notified_at or int(time.time()) < current.gave_up_at + NOTIFY_TIMEOUT_SECONDS:
         return "known"
     _notify_given_up(app, current)
-    return "halted"
+    return "given up"
 
 
 def _notify_given_up(app: str, current: ledger.Current) -> None:
     config = settings()
-    arn = current.healing.partition("#")[0]
+    arn = current.last_stop.partition("#")[0]
     stream = task_definition.log_stream(app, arn)
     try:
         log = logs.tail(group=config.log_group, stream=stream, lines=mail.LOG_LINES)
     except PermanentError:
         log = []
-    verdict = "it keeps crashing" if len(current.crashes) >= CRASHES else "it could not be started again"
-    not_watched = current.halted == NOT_WATCHED
+    verdict = "it keeps crashing" if len(current.crashes) >= MAX_CRASHES else "it could not be started again"
+    not_watched = current.gave_up_reason == NOT_WATCHED
     push = Push(current.deployment, current.since, app, current.tag, current.digest)
     context = mail.Context(
         current.revision,
@@ -129,12 +129,12 @@ def _notify_given_up(app: str, current: ledger.Current) -> None:
     )
     advice = mail.WATCH_IT if not_watched else mail.FIX_IT
     verdict = "its repository is not watched" if not_watched else verdict
-    news = mail.given_up(push, verdict, current.reason, current.halted, log, context, advice=advice)
+    news = mail.given_up(push, verdict, current.reason, current.gave_up_reason, log, context, advice=advice)
     mail_limit.publish(push, news)
-    told = dataclasses.replace(current, told_at=int(time.time()))
-    mailing.stubbornly(lambda: _change(app, told, current))
+    told = dataclasses.replace(current, notified_at=int(time.time()))
+    retries.retry(lambda: _change(app, told, current))
     count("GivenUp")
-    logger.error("Gave an app up", extra={"app": app, "task": arn, "reason": current.halted})
+    logger.error("Gave an app up", extra={"app": app, "task": arn, "reason": current.gave_up_reason})
 
 
 def _change(app: str, new: ledger.Current, seen: ledger.Current) -> bool:
@@ -164,17 +164,19 @@ def _begin(app: str, current: ledger.Current, when_not_begun: WhenNotBegun) -> s
     if not started:
         return "known"
     count("Restarted")
-    logger.warning("Restarting an app", extra={"app": app, "task": current.healing, "reason": current.reason})
+    logger.warning("Restarting an app", extra={"app": app, "task": current.last_stop, "reason": current.reason})
     return "restarted"
 
 
 def _start(document: dict[str, Any]) -> bool:
-    return step_functions.start_execution(machine=watch().state_machine, name=document["id"], document=document)
+    return step_functions.start_execution(
+        machine=watch_settings().state_machine, name=document["id"], document=document
+    )
 
 
 def _document(app: str, current: ledger.Current) -> dict[str, Any]:
     """What the workflow is started with: the same, whoever starts it."""
-    push = Push(_name(current.healing), current.restarted_at, app, current.tag, current.digest)
+    push = Push(_name(current.last_stop), current.restarted_at, app, current.tag, current.digest)
     restart = {
         "deployment": current.deployment,
         "sequence": current.sequence,

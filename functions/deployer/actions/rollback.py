@@ -15,9 +15,9 @@ from deployer.observe import logger
 from deployer.settings import Settings, settings
 
 # How often, and after how many seconds each, the log of an app that has ended is looked at once more.
-LOOKS, LOOKS_FOR_ANY, PAUSE = 8, 2, 1.0
+MAX_LOG_READS, MAX_EMPTY_LOG_READS, LOG_READ_PAUSE_SECONDS = 8, 2, 1.0
 # How often a push is deployed, all in all, where AWS's side fails, or somebody ends its execution.
-ATTEMPTS, ATTEMPTS_AFTER_AN_ABORT = 3, 2
+MAX_ATTEMPTS, MAX_ATTEMPTS_AFTER_ABORT = 3, 2
 
 
 def roll_back(
@@ -132,18 +132,18 @@ def _give_up(push: Push, current: ledger.Current, restart: dict[str, Any]) -> le
 
     Where the app has changed meanwhile, the sweep tries once more, and comes here again.
     """
-    if current.halted or current.deployment != restart["deployment"]:
+    if current.gave_up_reason or current.deployment != restart["deployment"]:
         return current
     now = int(time.time())
-    halt = dataclasses.replace(current, halted=failure.GONE_FROM_ECR, halted_at=now, told_at=now)
+    halt = dataclasses.replace(current, gave_up_reason=failure.GONE_FROM_ECR, gave_up_at=now, notified_at=now)
     changed = ledger.change_current(table=settings().ledger, app=push.app, new=halt, seen=current)
     return halt if changed else current
 
 
 def _next_try(current: ledger.Current | None, task: Task | None, refused: bool) -> str:
     """What comes after a restart that failed."""
-    if current and current.halted:
-        return f"That is not tried again: {current.halted}"
+    if current and current.gave_up_reason:
+        return f"That is not tried again: {current.gave_up_reason}"
     if task and task.stopped_by_hand:
         return "That is not tried again, since its task was stopped by hand."
     if refused:
@@ -160,7 +160,7 @@ def _is_tried_again(
 ) -> bool:
     """Have the sweep deploy the push once more, unless that was tried, or a newer one makes it needless."""
     table = settings().ledger
-    attempts = ATTEMPTS_AFTER_AN_ABORT if why.error == "AbortedError" else ATTEMPTS
+    attempts = MAX_ATTEMPTS_AFTER_ABORT if why.error == "AbortedError" else MAX_ATTEMPTS
     if _attempt(document) >= attempts:
         return False
     facts = {
@@ -184,7 +184,7 @@ def _is_tried_again(
 def _current(document: dict[str, Any], config: Settings, push: Push, notes: list[str]) -> ledger.Current | None:
     """What serves, once this deployment can no longer become that."""
     try:
-        ledger.give_up(table=config.ledger, push=push)
+        ledger.abandon(table=config.ledger, push=push)
         if "admission" not in document:
             # It came to nothing before this was noted, but it is known, and the sweep need not look for it.
             ledger.claim_tag(table=config.ledger, push=push, seen=False)
@@ -201,7 +201,7 @@ def _standing(
     document: dict[str, Any], config: Settings, current: ledger.Current | None, notes: list[str]
 ) -> mail.Standing:
     """What serves now that this deployment does not. ECS is asked, for the news of a stop may be on its way."""
-    if current is None or "restart" in document or current.halted or current.healing:
+    if current is None or "restart" in document or current.gave_up_reason or current.last_stop:
         return mail.Standing("")
     try:
         task = ecs.describe_task(cluster=config.cluster, task=current.task)
@@ -232,10 +232,10 @@ def _last_words(config: Settings, push: Push, task: str, notes: list[str]) -> tu
 
 def _whole(log: list[str], config: Settings, stream: str) -> list[str]:
     """The end of the log of an app that has just ended: its last lines arrive a moment after that."""
-    for look in range(LOOKS):
-        time.sleep(PAUSE)
+    for look in range(MAX_LOG_READS):
+        time.sleep(LOG_READ_PAUSE_SECONDS)
         before, log = log, logs.tail(group=config.log_group, stream=stream, lines=mail.LOG_LINES)
-        if log == before and (log or look >= LOOKS_FOR_ANY):
+        if log == before and (log or look >= MAX_EMPTY_LOG_READS):
             break
     return log
 

@@ -8,7 +8,7 @@ from deployer.observe import logger
 from deployer.settings import settings
 
 # How often letting go is tried at once, and after how many seconds each.
-ATTEMPTS, PAUSE_SECONDS = 4, 0.5
+MAX_ATTEMPTS, PAUSE_SECONDS = 4, 0.5
 
 
 def point_at_current(app: str) -> None:
@@ -32,7 +32,7 @@ def point_at_current_with_retries(app: str) -> None:
     What AWS cannot do at the moment is tried again at once, a few times. What it refuses is raised, so that the
     function is called again; the sweep comes to it as well.
     """
-    for _ in range(ATTEMPTS - 1):
+    for _ in range(MAX_ATTEMPTS - 1):
         try:
             point_at_current(app)
         except TransientError as error:

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from deployer.actions import mailing, outcomes
+from deployer.actions import outcomes, retries
 from deployer.aws import ledger
 from deployer.domain import superseded
 from deployer.domain.deployment import Deployment
@@ -15,7 +15,7 @@ from deployer.settings import settings
 
 def supersede(push: Push, *, reason: str, **facts: Any) -> None:
     """Settle a push that a newer one overtook; a mail about that, or the sweep, speaks of it."""
-    ledger.note_untold(table=settings().ledger, push=push)
+    ledger.add_unmailed(table=settings().ledger, push=push)
     outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason, **facts)
 
 
@@ -24,12 +24,12 @@ def note_further_tag(push: Push) -> None:
     table = settings().ledger
     open_ones = ledger.open_deployments(table=table, app=push.app)
     if any(each.to_come and each.digest != push.digest and not each.restart for each in open_ones):
-        ledger.note_untold(table=table, push=push)
+        ledger.add_unmailed(table=table, push=push)
 
 
 def told_with(push: Push, sequence: int) -> list[Deployment]:
     """The pushes of which the mail about this one is to speak."""
-    return superseded.told_with(ledger.untold(table=settings().ledger, app=push.app), push, sequence)
+    return superseded.told_with(ledger.unmailed(table=settings().ledger, app=push.app), push, sequence)
 
 
 def told_live_with(push: Push, sequence: int) -> list[Deployment]:
@@ -46,9 +46,7 @@ def note(push: Push, others: list[Deployment]) -> list[str]:
 def close(push: Push, others: list[Deployment]) -> None:
     """The mail has gone out. Whatever fails now, the sweep sees to it: nothing may have it sent twice."""
     try:
-        mailing.stubbornly(
-            lambda: ledger.close_untold(table=settings().ledger, app=push.app, deployments=others)
-        )
+        retries.retry(lambda: ledger.remove_unmailed(table=settings().ledger, app=push.app, deployments=others))
     except DeployError as error:
         logger.warning("Pushes are still to be told of", extra={"app": push.app, "reason": str(error)})
 

@@ -13,7 +13,7 @@ from deployer.settings import settings
 def send(facts: Facts, names: tuple[str, ...]) -> None:
     """Mail that these pushes were not deployed, though nothing newer is live."""
     config = settings()
-    others = [each for each in reversed(facts.untold) if each.deployment in names]
+    others = [each for each in reversed(facts.unmailed) if each.deployment in names]
     newest = others[0]
     push = Push(newest.deployment, newest.time, facts.app, newest.tag, newest.digest)
     news = mail.not_deployed(push, others, _standing(facts), config.deploy_command(push))
@@ -23,7 +23,7 @@ def send(facts: Facts, names: tuple[str, ...]) -> None:
 
 def _standing(facts: Facts) -> mail.Standing:
     current = facts.current
-    if current is None or current.halted or current.healing:
+    if current is None or current.gave_up_reason or current.last_stop:
         return mail.Standing("")
     if facts.tasks is None or current.task not in facts.tasks:
         try:

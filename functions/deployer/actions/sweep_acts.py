@@ -12,10 +12,10 @@ from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.errors import DeployError, MailLimitError
 from deployer.domain.push import Push
 from deployer.domain.sweep import Act, Facts
-from deployer.settings import settings, watch
+from deployer.settings import settings, watch_settings
 
 # A function that was at work when its execution was aborted goes on for a moment (seconds).
-STEPS_TAKE = 3
+MAX_STEP_SECONDS = 3
 
 
 def carry_out(act: Act, facts: Facts) -> str:
@@ -52,8 +52,8 @@ def carry_out(act: Act, facts: Facts) -> str:
             superseded_report.send(facts, names)
             return f"told of {', '.join(names)}"
         case sweep.CloseOvertaken(names):
-            over = [each for each in facts.untold if each.deployment in names]
-            ledger.close_untold(table=table, app=app, deployments=over)
+            over = [each for each in facts.unmailed if each.deployment in names]
+            ledger.remove_unmailed(table=table, app=app, deployments=over)
             return ""
         case sweep.StopTask(task):
             ecs.stop_task(
@@ -61,7 +61,7 @@ def carry_out(act: Act, facts: Facts) -> str:
             )
             return f"stopped {task}"
         case sweep.NotifyAgain():
-            notified = facts.current and restarts.notify_again(app, facts.current) == "halted"
+            notified = facts.current and restarts.notify_again(app, facts.current) == "given up"
             return f"told that {app} is down" if notified else ""
         case sweep.RestartApp(stop, refused):
             return _restart(facts, stop, refused)
@@ -98,7 +98,7 @@ def _deploy(push: Push, facts: Facts) -> str:
         return ""
     document = push.event() | {"found": {"at": facts.listed_at}}
     started = step_functions.start_execution(
-        machine=watch().state_machine, name=push.deployment, document=document
+        machine=watch_settings().state_machine, name=push.deployment, document=document
     )
     return f"deployed {push.tag}, whose event was lost" if started else ""
 
@@ -109,7 +109,9 @@ def _retry(app: str, failed: Deployment) -> str:
     first = re.sub(r"^retry-\d+-", "", failed.deployment)
     push = Push(f"retry-{attempt}-{first}", failed.time, app, failed.tag, failed.digest)
     document = push.event() | {"retry": {"of": failed.deployment, "attempt": attempt}}
-    step_functions.start_execution(machine=watch().state_machine, name=push.deployment, document=document)
+    step_functions.start_execution(
+        machine=watch_settings().state_machine, name=push.deployment, document=document
+    )
     before = dataclasses.replace(push, deployment=failed.deployment)
     outcomes.record_outcome(before, outcomes.RETRIED, None)
     return f"tried {first} again"
@@ -141,7 +143,7 @@ def _roll_back_refused(restart: dict[str, Any], error: DeployError) -> None:
 
 
 def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
-    time.sleep(max(0.0, min(ending.at + STEPS_TAKE - time.time(), STEPS_TAKE)))
+    time.sleep(max(0.0, min(ending.at + MAX_STEP_SECONDS - time.time(), MAX_STEP_SECONDS)))
     push = Push(deployment.deployment, deployment.time, app, deployment.tag, deployment.digest)
     # Asked for again: a step that went on may have changed it.
     current = ledger.current(table=settings().ledger, app=app)

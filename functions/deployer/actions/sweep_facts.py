@@ -13,7 +13,7 @@ from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.errors import DeployError
 from deployer.domain.sweep import Facts, Image
 from deployer.observe import logger
-from deployer.settings import settings, watch
+from deployer.settings import settings, watch_settings
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Account:
 
 def watching() -> str:
     """What is watched: a push counts as lost only if its event would have been heard as it is now."""
-    patterns = f"{','.join(watch().repositories)} {','.join(watch().tags)}"
+    patterns = f"{','.join(watch_settings().repositories)} {','.join(watch_settings().tags)}"
     return f"{patterns} {'tag' if settings().by_tag else 'repository'}"
 
 
@@ -79,7 +79,7 @@ def of_account(begun: ledger.Sweep) -> Account:
         _list_tasks(account)
     with account.part("repositories"):
         for repository in ecr.repositories():
-            if watch().watches(repository):
+            if watch_settings().watches(repository):
                 with account.part(repository):
                     _list_images(account, repository)
     with account.part("addresses"):
@@ -108,7 +108,7 @@ def _list_addresses(account: Account) -> None:
 def _list_images(account: Account, repository: str) -> None:
     for image in ecr.tagged_images(repository=repository):
         for tag in image.tags:
-            if image.may_be_app and watch().watches_tag(tag):
+            if image.may_be_app and watch_settings().watches_tag(tag):
                 account.images.setdefault(settings().app(repository, tag), []).append(
                     Image(image.pushed_at, image.digest, tag)
                 )
@@ -120,11 +120,11 @@ def of_app(app: str, account: Account) -> Facts:
     table = settings().ledger
     repository, _, tag = app.partition(":")
     is_preview = settings().is_preview(app)
-    can_look, watched = watch().watches(repository), is_watched(app)
+    can_look, watched = watch_settings().watches(repository), is_watched(app)
     noted = ledger.noted(table=table, app=app)
     open_ones = ledger.open_deployments(table=table, app=app)
     endings = {each.deployment: ending for each in open_ones if (ending := _ending(each))}
-    untold = ledger.untold(table=table, app=app)
+    unmailed = ledger.unmailed(table=table, app=app)
     current = ledger.current(table=table, app=app)
     facts = Facts(
         app=app,
@@ -138,7 +138,7 @@ def of_app(app: str, account: Account) -> Facts:
         noted=noted,
         open=open_ones,
         endings=endings,
-        untold=untold,
+        unmailed=unmailed,
         current=current,
         tag_deleted=bool(
             current and is_preview and can_look and not ecr.digest_of(repository=repository, tag=tag)
@@ -149,16 +149,16 @@ def of_app(app: str, account: Account) -> Facts:
         since=account.since,
         listed_at=account.listed_at,
         previous=account.previous,
-        heard_of=repository == watch().repositories[0] or repository in account.heard_of,
+        heard_of=repository == watch_settings().repositories[0] or repository in account.heard_of,
         tags=ledger.tags(table=table, app=app) if repository in account.read and watched else None,
     )
     if facts.replaced_by not in ("", app):
         facts = dataclasses.replace(facts, successor=ledger.current(table=table, app=facts.replaced_by))
-    if current and not current.halted and facts.tasks is not None and current.task not in facts.tasks:
+    if current and not current.gave_up_reason and facts.tasks is not None and current.task not in facts.tasks:
         again = ledger.open_deployments(table=table, app=app)
         restarting = any(each.restart and not each.outcome for each in again)
         task = None if restarting else ecs.describe_task(cluster=settings().cluster, task=current.task)
-        restart = restarts.latest_restart(app, current) if current.healing else None
+        restart = restarts.latest_restart(app, current) if current.last_stop else None
         facts = dataclasses.replace(facts, restarting=restarting, restart=restart, task=task)
     account.ports |= current.ports if current else set()
     account.to_come |= facts.to_come
@@ -169,12 +169,12 @@ def is_watched(app: str) -> bool:
     """Whether pushes are deployed to an app of this name, as things are watched now."""
     repository, _, tag = app.partition(":")
     named_so = bool(tag) == settings().by_tag
-    return named_so and watch().watches(repository) and (not tag or watch().watches_tag(tag))
+    return named_so and watch_settings().watches(repository) and (not tag or watch_settings().watches_tag(tag))
 
 
 def _ending(deployment: Deployment) -> Ending | None:
     """How the execution of a deployment ended that has not been told; None while it goes on."""
-    if deployment.told_at:
+    if deployment.notified_at:
         return None
     # What could not be claimed has no execution.
     return step_functions.ending(deployment.execution) if deployment.execution else Ending("GONE")

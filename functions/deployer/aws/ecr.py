@@ -12,7 +12,7 @@ from deployer.domain.manifest import CONFIG_TYPES
 BLOB_LIMIT = 4 * 1024 * 1024
 
 # The largest that ECR gives; a repository may have thousands of images.
-PAGES = {"PageSize": 1000}
+PAGE_CONFIG = {"PageSize": 1000}
 
 
 def digest_of(*, repository: str, tag: str) -> str:
@@ -87,7 +87,7 @@ class Image:
 def repositories() -> list[str]:
     """The names of all repositories of the registry."""
     with errors_as_ours():
-        pages = client("ecr").get_paginator("describe_repositories").paginate(PaginationConfig=PAGES)
+        pages = client("ecr").get_paginator("describe_repositories").paginate(PaginationConfig=PAGE_CONFIG)
         return [each["repositoryName"] for page in pages for each in page["repositories"]]
 
 
@@ -123,7 +123,7 @@ def tagged_images(*, repository: str) -> list[Image]:
             found = [
                 each
                 for page in pages.paginate(
-                    repositoryName=repository, filter={"tagStatus": "TAGGED"}, PaginationConfig=PAGES
+                    repositoryName=repository, filter={"tagStatus": "TAGGED"}, PaginationConfig=PAGE_CONFIG
                 )
                 for each in page["imageDetails"]
             ]

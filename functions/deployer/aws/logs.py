@@ -3,7 +3,7 @@
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.domain.errors import AwsRefusedError
 
-PAGES = 4
+MAX_PAGES = 4
 
 
 def tail(*, group: str, stream: str, lines: int) -> list[str]:
@@ -14,7 +14,7 @@ def tail(*, group: str, stream: str, lines: int) -> list[str]:
     """
     page = {"logGroupName": group, "logStreamName": stream, "limit": lines, "startFromHead": False}
     try:
-        for _ in range(PAGES):
+        for _ in range(MAX_PAGES):
             with errors_as_ours():
                 answer = client("logs").get_log_events(**page)
             before = answer.get("nextBackwardToken")

@@ -13,7 +13,7 @@ from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError, TaskStoppedError
 from deployer.domain.task import Task, Verdict
 
-DAY = 24 * 60 * 60
+RETENTION_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def raise_if_stopped(*, table: str, task: str) -> None:
 
 
 def _meet(table: str, task: str, values: dict[str, Any], condition: str = "") -> Meeting:
-    values = {**values, "expires_at": int(time.time()) + DAY}
+    values = {**values, "expires_at": int(time.time()) + RETENTION_SECONDS}
     with errors_as_ours():
         answer = client("dynamodb").update_item(
             TableName=table,

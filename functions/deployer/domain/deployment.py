@@ -46,21 +46,21 @@ class Current:
     # The digest that ran before it.
     previous: str = ""
     # The tasks of earlier deployments that have yet to be stopped.
-    retired: list[str] = field(default_factory=list)
+    previous_tasks: list[str] = field(default_factory=list)
     # The stop that is made up for, why it was, and when the restart that does so was asked for (ISO 8601).
-    healing: str = ""
+    last_stop: str = ""
     reason: str = ""
     restarted_at: str = ""
     # The tasks whose stop has been dealt with, and when the app crashed lately.
-    counted: list[str] = field(default_factory=list)
+    handled_stops: list[str] = field(default_factory=list)
     crashes: list[int] = field(default_factory=list)
     # How many restarts were begun since the task stopped, and how many of them failed on AWS's side.
     attempts: int = 0
     refusals: int = 0
     # Why it is not started again, since when, and when that was mailed.
-    halted: str = ""
-    halted_at: int = 0
-    told_at: int = 0
+    gave_up_reason: str = ""
+    gave_up_at: int = 0
+    notified_at: int = 0
     # When the app ends, and that it does.
     until: int = 0
     ended: bool = False
@@ -82,7 +82,7 @@ class Current:
     @property
     def stopped(self) -> bool:
         """Whether its task is known to have stopped: it is being restarted, or down."""
-        return bool(self.healing or self.halted)
+        return bool(self.last_stop or self.gave_up_reason)
 
     @property
     def target(self) -> str:
@@ -124,7 +124,7 @@ class Deployment:
     verdict: str = ""
     hint: str = ""
     log: list[str] = field(default_factory=list)
-    told_at: int = 0
+    notified_at: int = 0
     same_as: str = ""
 
     @property
@@ -135,7 +135,7 @@ class Deployment:
     @property
     def to_come(self) -> bool:
         """Whether it is under way, or about to be tried again."""
-        return not self.outcome or (self.outcome == RETRIED and not self.told_at)
+        return not self.outcome or (self.outcome == RETRIED and not self.notified_at)
 
 
 @dataclass(frozen=True)

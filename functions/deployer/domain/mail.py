@@ -77,14 +77,14 @@ def live_again(push: Push, url: str, reason: str, notes: Sequence[str], context:
     return _good_news(push, f"is live again: {url or WORKER}", url, said, {"restarted": reason}, context)
 
 
-def stopped(push: Push, reason: str, halted: str, context: Context) -> Mail:
-    """The app had taken over and stopped before anybody was told; `halted` says why it is not restarted."""
+def stopped(push: Push, reason: str, gave_up_reason: str, context: Context) -> Mail:
+    """The app was switched over and stopped before its mail; `gave_up_reason` says why it is not restarted."""
     what_next = ["It is being restarted, and another mail says what came of that."]
-    if halted:
+    if gave_up_reason:
         command = ["", "Start it again with:", "", f"    {context.deploy_command}"]
-        what_next = [f"It won't be restarted: {printable(halted)}", *command]
+        what_next = [f"It won't be restarted: {printable(gave_up_reason)}", *command]
     said = [
-        printable(reason or halted),
+        printable(reason or gave_up_reason),
         "",
         f"{push.app} was deployed, and stopped before this mail was written.",
         *what_next,
@@ -95,7 +95,7 @@ def stopped(push: Push, reason: str, halted: str, context: Context) -> Mail:
         subject=_subject(push.app, "was deployed, but has stopped"),
         text="\n".join(said) + "\n",
         document=_document(push, context, "deployed")
-        | {"stopped": printable(reason or halted), "halted": halted},
+        | {"stopped": printable(reason or gave_up_reason), "gave_up_reason": gave_up_reason},
         attributes={"app": push.app, "outcome": "deployed"},
     )
 
@@ -127,7 +127,7 @@ def given_up(
     push: Push,
     verdict: str,
     reason: str,
-    halted: str,
+    gave_up_reason: str,
     log: Sequence[str],
     context: Context,
     *,
@@ -141,7 +141,7 @@ def given_up(
         [
             printable(reason),
             "",
-            f"{push.app} is down, and is not started again: {printable(halted)}",
+            f"{push.app} is down, and is not started again: {printable(gave_up_reason)}",
             advice,
             "",
             f"    {context.deploy_command}",
@@ -157,7 +157,7 @@ def given_up(
         document=_document(push, context, "given up")
         | {
             "reason": printable(reason),
-            "halted": printable(halted),
+            "gave_up_reason": printable(gave_up_reason),
             "log": tail(log),
             "deploy_command": context.deploy_command,
         },

@@ -43,7 +43,7 @@ def dealt_with_by(
             return ""
         if brought:
             return known.deployment
-    serves = current is not None and not current.halted and not current.ended
+    serves = current is not None and not current.gave_up_reason and not current.ended
     if current and serves and current.digest == push.digest and current.tag != push.tag:
         return current.deployment
     if known and first and (first.to_come or abs(push.pushed_at - first.pushed_at) <= BURST_SECONDS):

@@ -8,14 +8,14 @@ from deployer.domain.push import Push
 NAMED = 10
 
 
-def told_with(untold: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:
+def told_with(unmailed: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:
     """Those of which the mail about a push with this number speaks; the newest first.
 
     What was overtaken by a still newer push is left to the mail about that.
     """
     return [
         each
-        for each in reversed(untold)
+        for each in reversed(unmailed)
         if each.digest != push.digest and (each.outcome == SAME_IMAGE or _was_overtaken(each, push, sequence))
     ]
 

@@ -13,9 +13,9 @@ from deployer.domain.task import Task, Verdict
 TAG_DELETED = "Its tag was deleted."
 REPLACED = "It was replaced by "
 # Seconds: an event that has not come by then will not come; a sweep that has not found it in a day is not to.
-EVENTS_TAKE = 120
-TELLS_WITHIN = 60
-EVENTS_MATTER = 24 * 60 * 60
+MAX_EVENT_DELAY_SECONDS = 120
+NOTIFY_TIMEOUT_SECONDS = 60
+MAX_EVENT_AGE_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Facts:
     # How the execution of an open deployment ended; those that go on are missing.
     endings: Mapping[str, Ending] = field(default_factory=dict)
     # Pushes that were overtaken, and of which no mail spoke; the oldest first.
-    untold: Sequence[Deployment] = ()
+    unmailed: Sequence[Deployment] = ()
     current: Current | None = None
     # For a preview: whether its tag is gone, looked at after `current`.
     tag_deleted: bool = False
@@ -272,7 +272,7 @@ def _end_what_is_over(facts: Facts) -> Iterator[Act]:
     if current is None:
         return
     if current.ended:
-        yield EndApp(current.halted)
+        yield EndApp(current.gave_up_reason)
     elif _ends_by_itself(facts, current) and current.until <= facts.now:
         yield EndApp(f"Its time was up at {preview.moment(current.until)}.")
     elif facts.is_preview and facts.tag_deleted:
@@ -289,14 +289,14 @@ def _takes_the_place(successor: Current, current: Current) -> bool:
 
 def _settle_what_was_aborted(facts: Facts) -> Iterator[Act]:
     for each in facts.open:
-        if each.outcome == ENDED and not each.told_at:
+        if each.outcome == ENDED and not each.notified_at:
             # Whoever ended it may be about to tell.
-            if each.ended_at + TELLS_WITHIN <= facts.now:
+            if each.ended_at + NOTIFY_TIMEOUT_SECONDS <= facts.now:
                 yield TellEnd(each.deployment)
-        elif not each.told_at and each.deployment in facts.endings:
+        elif not each.notified_at and each.deployment in facts.endings:
             retried = each.outcome == RETRIED and not each.restart
             yield RetryDeployment(each.deployment) if retried else SettleDeployment(each.deployment)
-    told = tuple(each.deployment for each in facts.open if each.told_at)
+    told = tuple(each.deployment for each in facts.open if each.notified_at)
     if told:
         yield CloseDeployments(told)
 
@@ -306,7 +306,7 @@ def _stop_what_nobody_owns(facts: Facts) -> Iterator[Act]:
     for arn, deployment in (facts.tasks or {}).items():
         if deployment in facts.under_way or (current and current.task == arn):
             continue
-        if not (current and arn in current.retired and _may_serve(facts, current)):
+        if not (current and arn in current.previous_tasks and _may_serve(facts, current)):
             yield StopTask(arn)
 
 
@@ -336,12 +336,12 @@ def _restart_what_died(facts: Facts) -> Iterator[Act]:
     current = facts.current
     if current is None or facts.tasks is None or current.task in facts.tasks:
         return
-    if current.halted:
+    if current.gave_up_reason:
         yield NotifyAgain()
     elif not facts.restarting and not (facts.task and facts.task.verdict is not Verdict.STOPPED):
         if facts.restart is None:
             # One that is noted and did not begin is begun, which makes it no further attempt.
-            yield RestartApp(current.healing or current.task)
+            yield RestartApp(current.last_stop or current.task)
         else:
             # A restart that came to nothing is dealt with as a stop of its own, or it would count as known.
             refused = facts.restart.outcome == RETRIED
@@ -351,7 +351,7 @@ def _restart_what_died(facts: Facts) -> Iterator[Act]:
 def _tell_of_what_is_not_watched(facts: Facts) -> Iterator[Act]:
     """An app that runs for ever and is nobody's is named; one that ends by itself has said so."""
     current = facts.current
-    if current is None or current.halted:
+    if current is None or current.gave_up_reason:
         return
     if facts.watched:
         if current.unwatched_at:
@@ -380,7 +380,7 @@ def _report_what_was_overtaken(facts: Facts) -> Iterator[Act]:
     """Once nothing is on its way any more whose mail could speak of them, that of a lost event included."""
     if facts.to_come or any(isinstance(act, DeployPush) for act in _deploy_what_was_missed(facts)):
         return
-    ripe = [each for each in facts.untold if each.ended_at <= facts.now - EVENTS_TAKE]
+    ripe = [each for each in facts.unmailed if each.ended_at <= facts.now - MAX_EVENT_DELAY_SECONDS]
     news = {each.deployment for each in ripe if superseded.is_news(each, facts.current, facts.tags or {})}
     told = tuple(each.deployment for each in ripe if each.deployment in news)
     over = tuple(each.deployment for each in ripe if each.deployment not in news)
@@ -393,7 +393,7 @@ def _report_what_was_overtaken(facts: Facts) -> Iterator[Act]:
 def _keeps_slot(facts: Facts) -> bool:
     """Whether the app has a slot, and needs it; a preview that is down has its time."""
     current = facts.current
-    runs = current and (facts.is_preview or not current.halted)
+    runs = current and (facts.is_preview or not current.gave_up_reason)
     return facts.has_slot and bool(runs or facts.to_come)
 
 
@@ -403,7 +403,7 @@ def _free_slot(facts: Facts) -> Iterator[Act]:
 
 
 def _list_or_unlist(facts: Facts) -> Iterator[Act]:
-    anything = facts.current or facts.open or facts.untold or _keeps_slot(facts)
+    anything = facts.current or facts.open or facts.unmailed or _keeps_slot(facts)
     if anything and not facts.listed:
         yield ListApp()
     elif facts.listed and not anything:
@@ -441,7 +441,7 @@ def _may_be_heard_of_yet(image: Image, known: KnownTag | None, facts: Facts) -> 
     """Whether nothing is missing: the push is known, or its event is on its way."""
     if known and (known.digest == image.digest or known.as_of > facts.listed_at):
         return True
-    return image.pushed_at > facts.now - EVENTS_TAKE
+    return image.pushed_at > facts.now - MAX_EVENT_DELAY_SECONDS
 
 
 def _was_pushed_while_watched(image: Image, known: KnownTag | None, facts: Facts) -> bool:
@@ -452,7 +452,7 @@ def _was_pushed_while_watched(image: Image, known: KnownTag | None, facts: Facts
     if known and known.as_of >= facts.since:
         return True
     # The ledger forgets after 90 days; what it has forgotten was not missed.
-    return image.pushed_at >= max(facts.since, facts.now - EVENTS_MATTER)
+    return image.pushed_at >= max(facts.since, facts.now - MAX_EVENT_AGE_SECONDS)
 
 
 def _push(facts: Facts, image: Image, known: KnownTag | None) -> Push:

@@ -15,11 +15,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # This function lives for 890 seconds, and is called up to three times; CloudFormation waits for all of them.
-WORKS_FOR = 840.0
-LOOK_EVERY = 2.0
-PAUSE = 1.0
+MAX_WORK_SECONDS = 840.0
+POLL_SECONDS = 2.0
+RETRY_PAUSE_SECONDS = 1.0
 # As many as DeleteTaskDefinitions takes.
-AT_ONCE = 10
+MAX_BATCH = 10
 
 
 class UnfinishedError(Exception):
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: object) -> None:
     status, reason = "SUCCESS", ""
     try:
         if event["RequestType"] == "Delete":
-            _remove_everything(time.monotonic() + WORKS_FOR)
+            _remove_everything(time.monotonic() + MAX_WORK_SECONDS)
     except UnfinishedError:
         raise
     except Exception as error:
@@ -53,7 +53,7 @@ def _remove_everything(deadline: float) -> None:
     _remove_revisions(deadline)
     while _stop_tasks(deadline):
         _in_time(deadline)
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_SECONDS)
     # A deployment that was under way when the stack's deletion began may have registered one more.
     _remove_revisions(deadline)
     _remove_what_apps_were_given(deadline)
@@ -74,7 +74,7 @@ def _remove_revisions(deadline: float) -> None:
     # The inactive ones are what a call before this one left.
     for status in ("INACTIVE", "ACTIVE"):
         revisions = _patiently(deadline, ecs.revisions_of, family_prefix=prefix, status=status)
-        for batch in (revisions[begin : begin + AT_ONCE] for begin in range(0, len(revisions), AT_ONCE)):
+        for batch in (revisions[begin : begin + MAX_BATCH] for begin in range(0, len(revisions), MAX_BATCH)):
             for revision in batch if status == "ACTIVE" else ():
                 _patiently(deadline, ecs.deregister_task_definition, revision)
             refused = _patiently(deadline, ecs.delete_task_definitions, batch)
@@ -91,7 +91,7 @@ def _remove_what_apps_were_given(deadline: float) -> None:
         # Its interfaces go a moment after their tasks.
         while not _patiently(deadline, ec2.delete_group, group.id):
             _in_time(deadline)
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_SECONDS)
     for found in _patiently(deadline, apigateway.addresses_of, stack=stack):
         _patiently(deadline, apigateway.close_address, found.address.api)
     for repository in _patiently(deadline, ecr.repositories_of, stack=stack):
@@ -105,7 +105,7 @@ def _patiently(deadline: float, call: Callable[P, T], *args: P.args, **kwargs: P
             return call(*args, **kwargs)
         except TransientError:
             _in_time(deadline)
-            time.sleep(PAUSE)
+            time.sleep(RETRY_PAUSE_SECONDS)
 
 
 def _in_time(deadline: float) -> None:

@@ -9,7 +9,7 @@ from deployer.domain.errors import DeployError
 from deployer.domain.operation import NotPossible, Operation
 from deployer.domain.push import Push
 from deployer.observe import logger
-from deployer.settings import settings, watch
+from deployer.settings import settings, watch_settings
 
 
 @logger.inject_lambda_context
@@ -31,10 +31,11 @@ def _deploy(operation: Operation) -> dict[str, str]:
     """Start the workflow for what the tag points to now, as if it had been pushed this moment."""
     repository = operation.app.partition(":")[0]
     tag = operation.tag or _current_tag(operation.app)
-    if not (watch().watches(repository) and watch().watches_tag(tag)):
+    watched = watch_settings()
+    if not (watched.watches(repository) and watched.watches_tag(tag)):
         raise NotPossible(
             f"Portcall does not deploy {repository}:{tag}. It deploys from repositories like "
-            f"{' or '.join(filter(None, watch().repositories))} and tags like {' or '.join(watch().tags)} "
+            f"{' or '.join(filter(None, watched.repositories))} and tags like {' or '.join(watched.tags)} "
             "(RepositoryName, RepositoryPattern and TagPattern)."
         )
     digest = ecr.digest_of(repository=repository, tag=tag)
@@ -43,7 +44,9 @@ def _deploy(operation: Operation) -> dict[str, str]:
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     push = Push(f"deploy-{uuid.uuid4().hex}", now, operation.app, tag, digest)
     document = push.event() | {"asked": True, "found": {"at": push.pushed_at}}
-    step_functions.start_execution(machine=watch().state_machine, name=push.deployment, document=document)
+    step_functions.start_execution(
+        machine=watch_settings().state_machine, name=push.deployment, document=document
+    )
     logger.info("Deploys again", extra={"app": push.app, "tag": tag, "digest": digest})
     return {
         "status": "started",

@@ -4,7 +4,7 @@ import time
 import uuid
 from typing import Any
 
-from deployer.actions import mailing, sweep_acts, sweep_facts, sweep_groups
+from deployer.actions import retries, sweep_acts, sweep_facts, sweep_groups
 from deployer.actions.sweep_facts import Account
 from deployer.aws import ec2, ledger
 from deployer.domain.sweep import Act, DeployPush, EndApp, decide
@@ -14,14 +14,14 @@ from deployer.settings import settings
 # A metric: sweeps that did not get round to everything.
 UNFINISHED = "SweepUnfinished"
 # The function's time-out in seconds; the next sweep comes later than that.
-TAKES_AT_MOST = 240
+MAX_SWEEP_SECONDS = 240
 # Seconds after which the rest of the apps is left to the next sweep, and between two notes of how far this is.
-BEGINS_APPS_FOR = 180
-NOTES_EVERY = 5
+MAX_APPS_SECONDS = 180
+PROGRESS_SECONDS = 5
 # How often an app is looked at in one sweep: what an act changes may call for the next.
-ROUNDS = 3
+MAX_ROUNDS = 3
 # How many pushes may count as lost in one sweep: should that ever be a mistake, it is a small one.
-MISSED_AT_MOST = 3
+MAX_MISSED_PUSHES = 3
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     table, now, name = settings().ledger, int(time.time()), uuid.uuid4().hex
     sweep = ledger.begin_sweep(
-        table=table, sweep=name, now=now, until=now + TAKES_AT_MOST, watching=sweep_facts.watching()
+        table=table, sweep=name, now=now, until=now + MAX_SWEEP_SECONDS, watching=sweep_facts.watching()
     )
     if sweep is None:
         return {"skipped": "another sweep is at it"}
@@ -53,7 +53,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             count(UNFINISHED)
         return done
     finally:
-        mailing.stubbornly(lambda: ledger.end_sweep(table=table, sweep=name, after=after))
+        retries.retry(lambda: ledger.end_sweep(table=table, sweep=name, after=after))
 
 
 def _look_after_all(account: Account, after: str, sweep: str, done: dict[str, Any]) -> str:
@@ -62,9 +62,9 @@ def _look_after_all(account: Account, after: str, sweep: str, done: dict[str, An
     begin = noted = time.monotonic()
     for app in [*(app for app in apps if app > after), *(app for app in apps if app <= after)]:
         now = time.monotonic()
-        if now > begin + BEGINS_APPS_FOR:
+        if now > begin + MAX_APPS_SECONDS:
             return after
-        if now > noted + NOTES_EVERY:
+        if now > noted + PROGRESS_SECONDS:
             ledger.note_sweep(table=settings().ledger, sweep=sweep, app=app)
             noted = now
         if acts := _look_after(app, account, sweep):
@@ -77,7 +77,7 @@ def _look_after(app: str, account: Account, sweep: str) -> list[str]:
     """Gather, decide, act, until nothing is due; return what was done. No act is tried twice in a sweep."""
     said: list[str] = []
     tried: set[Act] = set()
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         before = len(said)
         try:
             facts = sweep_facts.of_app(app, account)
@@ -91,7 +91,7 @@ def _look_after(app: str, account: Account, sweep: str) -> list[str]:
             ledger.note_sweep(table=settings().ledger, sweep=sweep, app=app)
         tried.update(due)
         for act in due:
-            if isinstance(act, DeployPush) and account.missed >= MISSED_AT_MOST:
+            if isinstance(act, DeployPush) and account.missed >= MAX_MISSED_PUSHES:
                 logger.warning("Left a push to the next sweep", extra={"app": app})
                 continue
             account.missed += isinstance(act, DeployPush)

@@ -11,7 +11,7 @@ from deployer.observe import logger
 from deployer.settings import settings
 
 # Seconds after a push within which ECR may not show it yet: it promises no read after a write.
-YOUNG = 30
+ECR_DELAY_SECONDS = 30
 
 
 @logger.inject_lambda_context(correlation_id_path="push.id")
@@ -76,7 +76,7 @@ def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
 
 def _wait_for_ecr(push: Push, now: str) -> None:
     """Look again where ECR may still show to what the tag pointed before this push."""
-    if time.time() - push.pushed_at > YOUNG:
+    if time.time() - push.pushed_at > ECR_DELAY_SECONDS:
         return
     known = ledger.tag(table=settings().ledger, app=push.app, tag=push.tag)
     if not now or (known and known.digest == now and known.as_of <= push.pushed_at):
@@ -104,7 +104,7 @@ def _admit_restart(push: Push, restart: dict[str, Any]) -> dict[str, Any]:
     """A restart keeps the number of what it restarts, so any push that is under way wins over it."""
     config = settings()
     current = ledger.current(table=config.ledger, app=push.app)
-    if current is None or current.halted or current.deployment != restart["deployment"]:
+    if current is None or current.gave_up_reason or current.deployment != restart["deployment"]:
         reason = "Another version has become the current one, or the app is to be down."
         outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason)
         return {"verdict": "superseded", "sequence": restart["sequence"]}

@@ -8,8 +8,8 @@ from deployer.domain.errors import NoAnswerError
 from deployer.observe import logger
 
 # Seconds. API Gateway has deployed a change within a few; until then the version before may be what answers.
-SETTLES = 10.0
-WITHIN = 60.0
+SETTLE_SECONDS = 10.0
+TIMEOUT_SECONDS = 60.0
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
@@ -21,10 +21,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     url = event["switch"]["url"]
     if event["switch"]["takesOver"]:
-        time.sleep(SETTLES)
+        time.sleep(SETTLE_SECONDS)
     try:
         answer = probe.wait_until_answers(
-            [url.rstrip("/") + event["image"]["health"]], timeout=WITHIN, still_worth_it=lambda: None
+            [url.rstrip("/") + event["image"]["health"]], timeout=TIMEOUT_SECONDS, still_worth_it=lambda: None
         )
     except NoAnswerError as error:
         raise NoAnswerError(f"Its address {url} does not lead to it. {error}") from error

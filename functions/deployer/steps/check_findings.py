@@ -8,10 +8,10 @@ from deployer.domain import findings
 from deployer.domain.errors import FindingsError, NotScannedError, ScanPendingError
 from deployer.domain.push import Push
 from deployer.observe import logger
-from deployer.settings import gate, settings
+from deployer.settings import scan_gate, settings
 
 # As long as the SDK's own waiter for scans, in seconds. The retries of the state go on for longer.
-SCAN_WITHIN = 300
+SCAN_TIMEOUT_SECONDS = 300
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
@@ -21,15 +21,15 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     Raises ScanPendingError while there is time to wait, for the state to try again; then FindingsError or
     NotScannedError. ECR scans images and no indexes: the last digest is that of the image that would run.
     """
-    push, refuses = Push.from_event(event, by_tag=settings().by_tag), gate().refuses
+    push, refuses = Push.from_event(event, by_tag=settings().by_tag), scan_gate().refuses
     where = {"repository": push.repository, "digest": event["image"]["digests"][-1]}
     scan = ecr.scan_findings(**where)
-    if scan.under_way and time.time() < event["image"]["at"] + SCAN_WITHIN:
+    if scan.under_way and time.time() < event["image"]["at"] + SCAN_TIMEOUT_SECONDS:
         raise ScanPendingError(f"The scan of the image has not ended yet: {scan.status or 'none was started'}.")
     notes = []
     if not scan.finished:
-        reason = scan.why_not_finished(repository=push.repository, minutes=SCAN_WITHIN // 60)
-        if not gate().lets_unscanned_in:
+        reason = scan.why_not_finished(repository=push.repository, minutes=SCAN_TIMEOUT_SECONDS // 60)
+        if not scan_gate().lets_unscanned_in:
             raise NotScannedError(reason)
         notes.append(f"It was not scanned, and let in all the same. {reason}")
     blocks = findings.blocking(scan.findings, refuses)

@@ -16,9 +16,9 @@ from deployer.settings import settings
 
 # A new account may run ten functions at once, of all kinds: an app that does not answer is asked for so long
 # by one call, and the workflow calls again while it has time left.
-LOOK_SECONDS = 30.0
+MAX_CALL_SECONDS = 30.0
 # For so long it is asked in any case, however late a call comes about.
-LEAST_SECONDS = 5.0
+MIN_CALL_SECONDS = 5.0
 # For so long a worker, which nobody can ask, must run before it counts as live.
 WORKER_SECONDS = 30.0
 # Less than one call takes: the next one knows nothing of what answered before.
@@ -55,11 +55,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     address = event["endpoint"]["private" if config.probe_inside else "public"]
     urls = [endpoint.probe_url(address, port, image["health"]) for port in image["ports"]]
     asked_for = max(0.0, time.time() - event["endpoint"]["at"])
-    left = max(LEAST_SECONDS, image["timeout"] - asked_for)
+    left = max(MIN_CALL_SECONDS, image["timeout"] - asked_for)
     try:
         answer = probe.wait_until_answers(
             urls,
-            timeout=min(left, LOOK_SECONDS),
+            timeout=min(left, MAX_CALL_SECONDS),
             still_worth_it=raise_if_stopped,
             asked_for=asked_for,
             patience=_patience(urls, ImageSpec.from_document(image)),
@@ -67,7 +67,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     except NoAnswerError as error:
         # It may have died of what kept it from answering, which says more.
         raise_if_stopped()
-        if left > LOOK_SECONDS:
+        if left > MAX_CALL_SECONDS:
             return {"verdict": "no answer yet", "seen": str(error)}
         raise
     parts = urlsplit(answer.url)

@@ -12,7 +12,7 @@ from deployer.observe import logger, seconds
 from deployer.settings import settings
 
 # While a newer push is being deployed the mail waits, at most that many times the interval of the retries.
-WAITS = 12
+MAX_WAITS = 12
 
 
 @logger.inject_lambda_context(correlation_id_path="deployment.id")
@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _wait_for_newer(push: Push, sequence: int, attempt: int) -> None:
     """In a burst each version would be called live seconds before the next takes its place."""
-    if attempt >= WAITS:
+    if attempt >= MAX_WAITS:
         return
     open_ones = ledger.open_deployments(table=settings().ledger, app=push.app)
     if any(each.sequence > sequence and not each.outcome and not each.restart for each in open_ones):

@@ -7,7 +7,7 @@ from deployer.aws import ecr
 from deployer.domain import image
 from deployer.domain.push import Push
 from deployer.observe import logger
-from deployer.settings import reading, settings
+from deployer.settings import image_settings, settings
 
 IGNORED = {"verdict": "ignored", "reason": "What was pushed is no app: a signature, a chart, or the like."}
 
@@ -26,14 +26,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         logger.info("Ignored what is no app", extra={"app": push.app, "digest": push.digest})
         return IGNORED
     logger.info("Read an image", extra={"app": push.app, "ports": spec.ports, "cpu": spec.architecture})
-    return {"verdict": "app", "gated": reading().gated, **spec.document(), "at": time.time()}
+    return {"verdict": "app", "gated": image_settings().gated, **spec.document(), "at": time.time()}
 
 
 def _read(push: Push) -> image.ImageSpec | None:
     digests = [push.digest]
     manifest = _manifest(push.repository, push.digest)
     if image.is_index(manifest):
-        chosen = image.choose(manifest, preferred=reading().defaults.architecture)
+        chosen = image.choose(manifest, preferred=image_settings().defaults.architecture)
         if chosen is None:
             return None
         digests.append(chosen)
@@ -41,7 +41,9 @@ def _read(push: Push) -> image.ImageSpec | None:
     if not image.is_app(manifest):
         return None
     blob = ecr.blob(repository=push.repository, digest=image.config_digest(manifest))
-    return image.spec(image.parse(blob), digests=digests, defaults=reading().defaults, limits=reading().limits)
+    return image.spec(
+        image.parse(blob), digests=digests, defaults=image_settings().defaults, limits=image_settings().limits
+    )
 
 
 def _manifest(repository: str, digest: str) -> dict[str, Any]:

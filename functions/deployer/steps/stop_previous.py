@@ -18,5 +18,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if current is None or current.deployment != push.deployment:
         return {"notes": []}
     notes = previous_tasks.stop(push, current)
-    logger.info("Stopped what was before", extra={"app": push.app, "tasks": current.retired})
+    logger.info("Stopped what was before", extra={"app": push.app, "tasks": current.previous_tasks})
     return {"notes": notes}

@@ -52,7 +52,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     _close_unused_ports(event)
     logger.info("Switched over", extra={"app": push.app, "task": seen.task})
     told = {
-        "takesOver": bool(seen.retired) and "restart" not in event,
+        "takesOver": bool(seen.previous_tasks) and "restart" not in event,
         "url": seen.url,
         "previous": seen.previous,
     }
@@ -83,7 +83,9 @@ def _lead(push: Push, seen: ledger.Current, told: dict[str, Any], notes: list[st
 def _gives_way(seen: ledger.Current | None, event: dict[str, Any]) -> bool:
     """Whether what serves was pushed later. A restart replaces what it restarts, unless that is to be down."""
     if "restart" in event:
-        return seen is None or bool(seen.halted) or bool(seen.deployment != event["restart"]["deployment"])
+        return (
+            seen is None or bool(seen.gave_up_reason) or bool(seen.deployment != event["restart"]["deployment"])
+        )
     return seen is not None and bool(seen.sequence >= event["admission"]["sequence"])
 
 
@@ -119,7 +121,7 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
         crashes=seen.crashes if seen and "restart" in event else [],
         unwatched_at=seen.unwatched_at if seen and "restart" in event else 0,
         # Those that a SwitchOver before this one did not get round to stopping come along.
-        retired=[*seen.retired, seen.task] if seen else [],
+        previous_tasks=[*seen.previous_tasks, seen.task] if seen else [],
     )
     is_preview = config.is_preview(push.app)
     if not ledger.make_current(table=config.ledger, push=push, new=new, seen=seen, while_tagged=is_preview):

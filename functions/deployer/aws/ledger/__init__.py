@@ -3,7 +3,7 @@
 `app#<app>` / `current`                       the deployment that serves; stays
 `app#<app>` / `order`                         the numbers: how many, the last with its tag and its deployment,
                                               the last app's; `open`: what the sweep has yet to see told;
-                                              `untold`: what was overtaken, and no mail spoke of; stays, and
+                                              `unmailed`: what was overtaken, and no mail spoke of; stays, and
                                               is `listed` while there is anything of the app
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
 `app#<app>` / `tag#<tag>`                     the `digest` to which the tag pointed `as_of`, and which
@@ -28,8 +28,8 @@ The sparse index `listing` has what is `listed`: `apps` are the apps.
 A deployment begins with `tag`, `digest`, `execution`, `sequence`, `began_at` and, if it is one, `restart` (of
 which deployment, and why). Its end adds `outcome`, `ended_at`, `phases` (name -> seconds) and, as far as it
 came, `revision`, `task`, `url`, `reason`, `error`, `verdict`, `hint` and the end of the `log`. `same_as` is, of
-another tag of an image, the deployment whose outcome counts for it too. `told_at` says that it was mailed,
-`given_up_at` that it can no longer become the current one. Times are in UNIX seconds.
+another tag of an image, the deployment whose outcome counts for it too. `notified_at` says that it was mailed,
+`abandoned_at` that it can no longer become the current one. Times are in UNIX seconds.
 """
 
 from deployer.aws.ledger.app_listing import apps as apps
@@ -39,12 +39,12 @@ from deployer.aws.ledger.current_deployment import change_current as change_curr
 from deployer.aws.ledger.current_deployment import current as current
 from deployer.aws.ledger.current_deployment import forget as forget
 from deployer.aws.ledger.current_deployment import make_current as make_current
+from deployer.aws.ledger.deployment_records import abandon as abandon
 from deployer.aws.ledger.deployment_records import claim as claim
 from deployer.aws.ledger.deployment_records import close as close
 from deployer.aws.ledger.deployment_records import deployment as deployment
 from deployer.aws.ledger.deployment_records import deployments as deployments
-from deployer.aws.ledger.deployment_records import give_up as give_up
-from deployer.aws.ledger.deployment_records import mark_told as mark_told
+from deployer.aws.ledger.deployment_records import mark_notified as mark_notified
 from deployer.aws.ledger.deployment_records import name_app as name_app
 from deployer.aws.ledger.deployment_records import open_deployments as open_deployments
 from deployer.aws.ledger.deployment_records import record as record
@@ -71,9 +71,9 @@ from deployer.aws.ledger.sweep_lock import Sweep as Sweep
 from deployer.aws.ledger.sweep_lock import begin_sweep as begin_sweep
 from deployer.aws.ledger.sweep_lock import end_sweep as end_sweep
 from deployer.aws.ledger.sweep_lock import note_sweep as note_sweep
-from deployer.aws.ledger.untold_pushes import close_untold as close_untold
-from deployer.aws.ledger.untold_pushes import note_untold as note_untold
-from deployer.aws.ledger.untold_pushes import untold as untold
+from deployer.aws.ledger.unmailed_pushes import add_unmailed as add_unmailed
+from deployer.aws.ledger.unmailed_pushes import remove_unmailed as remove_unmailed
+from deployer.aws.ledger.unmailed_pushes import unmailed as unmailed
 from deployer.domain.deployment import Current as Current
 from deployer.domain.deployment import Deployment as Deployment
 from deployer.domain.deployment import KnownTag as KnownTag

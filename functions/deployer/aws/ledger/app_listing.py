@@ -47,6 +47,6 @@ def unlist_app(*, table: str, app: str) -> bool:
         TableName=table,
         Key=wire(keys.order(app)),
         UpdateExpression="REMOVE listed",
-        ConditionExpression="attribute_not_exists(#open) AND attribute_not_exists(untold)",
+        ConditionExpression="attribute_not_exists(#open) AND attribute_not_exists(unmailed)",
         ExpressionAttributeNames={"#open": "open"},
     )

@@ -8,7 +8,7 @@ from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
-KEEP = 90 * 24 * 60 * 60
+RETENTION_SECONDS = 90 * 24 * 60 * 60
 
 
 def get(table: str, key: keys.Key) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws.items import wire
-from deployer.aws.ledger.calls import KEEP, get, unless_cancelled, unless_refused
+from deployer.aws.ledger.calls import RETENTION_SECONDS, get, unless_cancelled, unless_refused
 from deployer.domain.deployment import Current
 from deployer.domain.endpoint import Address
 from deployer.domain.push import Push
@@ -29,7 +29,7 @@ def make_current(
     alive = {
         "TableName": table,
         "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
-        "ConditionExpression": "attribute_not_exists(given_up_at)",
+        "ConditionExpression": "attribute_not_exists(abandoned_at)",
     }
     tagged = {
         "TableName": table,
@@ -53,7 +53,12 @@ def forget(*, table: str, push: Push, seen: Current, **facts: Any) -> bool:
     False if somebody else has changed what is current since it was seen, or taken it away: so of several who
     end an app one has ended it.
     """
-    values = {"tag": push.tag, "digest": push.digest, "expires_at": int(time.time()) + KEEP, **facts}
+    values = {
+        "tag": push.tag,
+        "digest": push.digest,
+        "expires_at": int(time.time()) + RETENTION_SECONDS,
+        **facts,
+    }
     gone = {
         "TableName": table,
         "Key": wire(keys.current(push.app)),

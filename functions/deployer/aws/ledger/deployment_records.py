@@ -9,7 +9,7 @@ from deployer.aws import ledger_keys as keys
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.bounded_sets import give_back
-from deployer.aws.ledger.calls import CONDITION_FAILED, KEEP, get
+from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get
 from deployer.aws.ledger.push_order import note_open
 from deployer.domain.deployment import Deployment
 from deployer.domain.errors import AwsRefusedError
@@ -23,7 +23,9 @@ def name_app(*, table: str, push: Push) -> str:
             TableName=table,
             Key=wire(keys.app_of_push(push)),
             UpdateExpression="SET app = if_not_exists(app, :app), expires_at = :expires",
-            ExpressionAttributeValues=wire({":app": push.app, ":expires": int(time.time()) + KEEP}),
+            ExpressionAttributeValues=wire(
+                {":app": push.app, ":expires": int(time.time()) + RETENTION_SECONDS}
+            ),
             ReturnValues="ALL_NEW",
         )
     return str(plain(answer["Attributes"])["app"])
@@ -49,7 +51,7 @@ def claim(
         "digest": push.digest,
         "sequence": sequence,
         "began_at": now,
-        "expires_at": now + KEEP,
+        "expires_at": now + RETENTION_SECONDS,
         **({"restart": restart} if restart else {}),
         **({"retry": retry} if retry else {}),
     }
@@ -73,7 +75,7 @@ def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
         # Where the push could not even be claimed, this is all that the ledger will know of it.
         "tag": push.tag,
         "digest": push.digest,
-        "expires_at": now + KEEP,
+        "expires_at": now + RETENTION_SECONDS,
         "outcome": outcome,
         "ended_at": now,
         **facts,
@@ -84,19 +86,19 @@ def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
         if code_of(error) == CONDITION_FAILED:
             return False
         raise
-    return "told_at" not in item
+    return "notified_at" not in item
 
 
-def mark_told(*, table: str, push: Push) -> None:
+def mark_notified(*, table: str, push: Push) -> None:
     """Note that everybody knows the outcome of a push."""
-    _update(table, push, {"told_at": int(time.time())})
+    _update(table, push, {"notified_at": int(time.time())})
 
 
-def give_up(*, table: str, push: Push) -> None:
+def abandon(*, table: str, push: Push) -> None:
     """From now on this deployment cannot become the current one, whoever is still at work for it."""
     # It may never have been admitted; the sweep is to see that it is told all the same.
     note_open(table, push)
-    _update(table, push, {"given_up_at": int(time.time()), "tag": push.tag, "digest": push.digest})
+    _update(table, push, {"abandoned_at": int(time.time()), "tag": push.tag, "digest": push.digest})
 
 
 def deployments(*, table: str, app: str, most: int = 50) -> list[Deployment]:

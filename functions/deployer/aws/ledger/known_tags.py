@@ -6,7 +6,7 @@ from typing import Any
 from deployer.aws import ledger_keys as keys
 from deployer.aws.client import answer_of, client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.calls import CONDITION_FAILED, KEEP, get, unless_refused
+from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, unless_refused
 from deployer.domain.deployment import KnownTag
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
@@ -62,7 +62,7 @@ def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", s
                         ":as_of": max(as_of, pushed_at),
                         ":pushed_at": pushed_at,
                         ":this": push.deployment,
-                        ":expires": now + KEEP,
+                        ":expires": now + RETENTION_SECONDS,
                     }
                     | ({":before": instead_of, ":nobody": ""} if seen else {})
                 ),
@@ -80,7 +80,7 @@ def see_tag(*, table: str, app: str, tag: str, digest: str, as_of: int, seen: Kn
 
     False if a push of it has been noted since it was `seen`. Which deployment deals with a digest stays.
     """
-    values = {":digest": digest, ":as_of": as_of, ":expires": int(time.time()) + KEEP}
+    values = {":digest": digest, ":as_of": as_of, ":expires": int(time.time()) + RETENTION_SECONDS}
     change = "SET digest = :digest, as_of = :as_of, expires_at = :expires"
     if not (seen and seen.digest == digest):
         change, values = f"{change}, deployment = :none", values | {":none": ""}

@@ -8,7 +8,7 @@ from deployer.aws.items import plain, wire
 from deployer.aws.ledger.bounded_sets import take_place
 from deployer.domain.push import Push
 
-DAY = 24 * 60 * 60
+RETENTION_SECONDS = 24 * 60 * 60
 
 
 def note_mail(*, table: str, push: Push, hour: int, kind: str, most: int) -> bool:
@@ -17,7 +17,9 @@ def note_mail(*, table: str, push: Push, hour: int, kind: str, most: int) -> boo
     `kind` is `mails`, or one that comes less often. The mail of the same push is counted once.
     """
     key = keys.mails_of_hour(push.repository, hour)
-    return not take_place(table, key, push.deployment, {kind: most}, expires_at=int(time.time()) + DAY)
+    return not take_place(
+        table, key, push.deployment, {kind: most}, expires_at=int(time.time()) + RETENTION_SECONDS
+    )
 
 
 def mails_this_second(*, table: str) -> int:

@@ -14,9 +14,9 @@ from deployer.domain.deployment import Current, Deployment
 from deployer.domain.errors import ThrottledError
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-KEYS_AT_ONCE = 100
-ATTEMPTS = 10
-LAST_ONES = 10
+MAX_KEYS_PER_CALL = 100
+MAX_ATTEMPTS = 10
+MAX_DEPLOYMENTS = 10
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,15 @@ def _records(table: str, app: str, order: dict[str, Any], items: list[dict[str, 
     serving = next((current_of(item) for item in items if keys.is_current(item)), None)
     if serving and "last_deployment" in order:
         return AppRecords(app, serving, [known(item) for item in items if not keys.is_current(item)])
-    return AppRecords(app, serving, deployments(table=table, app=app, most=LAST_ONES))
+    return AppRecords(app, serving, deployments(table=table, app=app, most=MAX_DEPLOYMENTS))
 
 
 def _items(table: str, wanted: list[keys.Key]) -> Iterator[dict[str, Any]]:
     """The items that there are of those keys. Raises ThrottledError where DynamoDB keeps leaving some out."""
-    for begin in range(0, len(wanted), KEYS_AT_ONCE):
-        some = [wire(key) for key in wanted[begin : begin + KEYS_AT_ONCE]]
+    for begin in range(0, len(wanted), MAX_KEYS_PER_CALL):
+        some = [wire(key) for key in wanted[begin : begin + MAX_KEYS_PER_CALL]]
         request: Any = {table: {"Keys": some, "ConsistentRead": True}}
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             with errors_as_ours():
                 answer = client("dynamodb").batch_get_item(RequestItems=request)
             yield from map(plain, answer["Responses"].get(table, []))

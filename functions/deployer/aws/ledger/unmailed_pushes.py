@@ -11,19 +11,19 @@ from deployer.domain.deployment import Deployment
 from deployer.domain.push import Push
 
 
-def note_untold(*, table: str, push: Push) -> None:
+def add_unmailed(*, table: str, push: Push) -> None:
     """Note that a mail is to speak of a push, whose outcome follows."""
     _change(table, push.app, "ADD", {keys.name_of_push(push)})
 
 
-def untold(*, table: str, app: str) -> list[Deployment]:
+def unmailed(*, table: str, app: str) -> list[Deployment]:
     """The pushes of which a mail is to speak, as far as they have an outcome; the oldest first."""
-    names = sorted(get(table, keys.order(app)).get("untold", set()))
+    names = sorted(get(table, keys.order(app)).get("unmailed", set()))
     items = [get(table, keys.deployment(app, name)) for name in names]
     return [each for each in (known(item) for item in items if item) if each.outcome]
 
 
-def close_untold(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
+def remove_unmailed(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
     """A mail spoke of these, or none needs to."""
     if deployments:
         _change(table, app, "DELETE", {keys.name_of(each.time, each.deployment) for each in deployments})
@@ -34,6 +34,6 @@ def _change(table: str, app: str, change: str, names: set[str]) -> None:
         client("dynamodb").update_item(
             TableName=table,
             Key=wire(keys.order(app)),
-            UpdateExpression=f"{change} untold :these",
+            UpdateExpression=f"{change} unmailed :these",
             ExpressionAttributeValues=wire({":these": names}),
         )
