@@ -71,7 +71,7 @@ def test_a_mail_that_has_to_wait_for_its_turn_is_tried_for_four_seconds(
         if len(tries) <= limit[0]:
             raise MailLimitError("As many mails as SNS allows went out this second.")
 
-    monkeypatch.setattr(rollback, "end", end)
+    monkeypatch.setattr(rollback, "roll_back", end)
     settle(deployment(push), Ending("ABORTED"))
     assert (len(tries), slept) == (5, [0, 1, 1, 1, 1])
     tries.clear()
@@ -86,7 +86,9 @@ def test_an_abort_is_told_with_how_it_ended_and_a_failure_with_its_own_reason(
 ):
     deploy(push(1))
     said = []
-    monkeypatch.setattr(rollback, "end", lambda document, **how: said.append((how["error"], how["message"])))
+    monkeypatch.setattr(
+        rollback, "roll_back", lambda document, **how: said.append((how["error"], how["message"]))
+    )
     settle(deployment(push), Ending("ABORTED"))
     settle(deployment(push), Ending("ABORTED", cause="Somebody clicked."))
     settle(deployment(push, outcome="failed", error="NoAnswerError", reason="It is silent."), Ending("FAILED"))
