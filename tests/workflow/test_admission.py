@@ -80,8 +80,10 @@ def test_a_push_is_looked_for_again_while_the_tag_is_not_there_yet(deploy, world
     assert looks(world) > 1
 
 
-def test_a_tag_that_points_to_what_it_did_before_the_push_is_looked_at_again(deploy, world, ago):
-    deploy(ago(25, 1))
+@pytest.mark.parametrize("before", [25, 20])
+def test_a_tag_that_points_to_what_it_did_before_the_push_is_looked_at_again(deploy, world, ago, before):
+    """In the second of the push, too: who was first in it, ECR tells by showing the other."""
+    deploy(ago(before, 1))
     document = ago(20, 2)
     assert deploy(document, moves_the_tag=False).error == "TagNotSeenError"
     assert current().deployment == "push-1"
@@ -135,6 +137,19 @@ def test_a_push_that_another_deployment_deals_with_is_a_duplicate_that_names_it(
     assert known()["sweep-1"].outcome == "duplicate"
     assert known()["sweep-1"].reason == "push-1 deals with this push."
     assert len(world.started) == len(world.mails) == 1
+
+
+@pytest.mark.parametrize("why", ["superseded", "duplicate", "same image"])
+def test_a_push_that_deploys_nothing_is_not_noted_as_the_last_of_its_app(deploy, world, push, ago, why):
+    """What is deployed later would count as older than it."""
+    deploy(push(1))
+    newest = ledger.newest(table="ledger", app="flask-app")
+    document = ago(31, 2) if why == "superseded" else push(1) | {"id": "sweep-1"}
+    if why == "same image":
+        document["detail"]["image-tag"] = "v1"
+    deploy(document, moves_the_tag=why == "same image")
+    assert known()[document["id"]].outcome == why
+    assert ledger.newest(table="ledger", app="flask-app") == newest
 
 
 def restart_of(serving, push, **wrong):

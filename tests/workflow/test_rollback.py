@@ -1,14 +1,16 @@
 """RollBack by itself: what it stops, what it finds out, and what it says where it is refused something."""
 
 import copy
+import dataclasses
 import time
 
 import pytest
+from deployer.actions import rollback, superseded
 from deployer.aws import ecs, ledger, logs
-from deployer.domain.errors import AccessDeniedError
+from deployer.domain.errors import AccessDeniedError, AwsRefusedError
 from deployer.domain.push import Push
 from deployer.domain.task import Task
-from deployer.steps import roll_back
+from deployer.steps import roll_back, switch_over
 
 from tests.conftest import LambdaContext
 from tests.workflow.conftest import stopped
@@ -235,3 +237,200 @@ def test_the_log_of_an_app_that_did_not_end_by_itself_is_read_once(world, docume
     looks = arriving(["one"], ["one", "two"])
     roll(event)
     assert len(looks) == 1
+
+
+@pytest.fixture
+def pause():
+    """That between two looks at a log, before the world leaves it out."""
+    return rollback.PAUSE
+
+
+def test_the_looks_at_a_log_are_a_second_apart(pause, world, document, arriving, monkeypatch):
+    event, slept = document(), []
+    ended(world, event)
+    monkeypatch.setattr(rollback, "PAUSE", pause)
+    monkeypatch.setattr(rollback.time, "sleep", slept.append)
+    arriving(["one"], ["one"])
+    roll(event)
+    assert slept == [1.0]
+
+
+def test_where_no_task_was_started_no_log_is_looked_for(world, document, monkeypatch, arriving):
+    monkeypatch.setattr(ecs, "tasks_started_by", lambda **_: [])
+    looks = arriving(["of another task"])
+    roll(document("task", "taskDefinition"))
+    assert looks == []
+    assert "No task was started, so there is no log." in told(world)
+
+
+# What is refused keeps nothing else from being done and told.
+
+
+def test_a_task_of_which_ecs_tells_nothing_is_stopped_all_the_same(world, document):
+    event = document()
+    world.faults["describe_task"] = [DENIED]
+    roll(event)
+    assert world.stopped == [event["task"]["arn"]]
+
+
+def test_the_log_of_a_task_that_could_not_be_stopped_is_told(world, document):
+    world.log = ["the last words"]
+    world.faults["stop_task"] = [DENIED]
+    roll(document())
+    assert "the last words" in told(world)
+
+
+@pytest.mark.parametrize("refused", [DENIED, AwsRefusedError("the table is gone")])
+def test_a_push_whose_app_cannot_be_looked_up_is_told_under_the_name_of_now(world, document, refused):
+    event = document("admission", "task", "taskDefinition", "health", "endpoint", "running", "image")
+    world.faults["name_app"] = [refused]
+    roll(event)
+    assert world.mails[-1]["document"]["app"] == APP
+
+
+def test_where_it_cannot_be_found_out_what_it_overtook_that_is_told(world, document, monkeypatch):
+    def refuse(**_):
+        raise DENIED
+
+    monkeypatch.setattr(ledger, "untold", refuse)
+    roll(document())
+    assert "Which pushes it overtook could not be found out: not authorized" in told(world)
+    assert "It did not answer." in told(world)
+
+
+def test_what_costs_money_is_told_before_what_was_overtaken(world, document, push):
+    event = document()
+    other = Push("push-0", push(1)["time"], APP, "edge", f"sha256:{9:064x}")
+    ledger.claim(table="ledger", push=other, execution="arn", sequence=1)
+    superseded.supersede(other, reason="The tag is gone.")
+    world.faults["stop_task"] = [DENIED]
+    roll(event)
+    assert told(world).index("could not be stopped") < told(world).index("It overtook an earlier push")
+    # The sweep has nothing left to tell.
+    assert ledger.untold(table="ledger", app=APP) == []
+
+
+# What was live, and what is to be tried again.
+
+
+def test_a_deployment_that_serves_is_told_with_what_failed_after_it_took_over(world, document):
+    event = document()
+    switch_over.handler(event, LambdaContext())
+    roll(event)
+    assert world.mails[-1]["attributes"]["outcome"] == "deployed"
+    assert "What comes after it took over failed: It did not answer." in told(world)
+    assert event["task"]["arn"] in world.live()
+
+
+FAULT = {"Error": "NoCapacityError", "Cause": '{"errorType": "NoCapacityError", "errorMessage": "No room."}'}
+
+
+def outcome_of(deployment):
+    return {each.deployment: each.outcome for each in ledger.deployments(table="ledger", app=APP)}[deployment]
+
+
+def test_a_further_attempt_that_cannot_be_noted_is_none_and_the_failure_is_mailed(world, document):
+    world.faults["record"] = [DENIED]
+    roll(document() | {"error": FAULT})
+    assert outcome_of("push-2") == "failed"
+    assert "No room." in told(world)
+
+
+def test_a_push_that_never_got_a_number_is_tried_again_though_another_has_one(world, document):
+    roll(document("admission", "task", "taskDefinition") | {"error": FAULT})
+    assert outcome_of("push-2") == "retried"
+    assert len(world.mails) == 1
+
+
+@pytest.mark.parametrize(("attempt", "again"), [(2, True), (3, False)])
+def test_the_third_attempt_is_the_last(world, document, attempt, again):
+    roll(document() | {"error": FAULT, "retry": {"of": "push-1", "attempt": attempt}})
+    assert outcome_of("push-2") == ("retried" if again else "failed")
+    assert again or "It was tried 3 times, since 2026-11-20T09:15:02Z." in told(world)
+
+
+def test_a_push_that_was_not_admitted_does_not_take_its_tag_from_a_later_one(deploy, world, push, document):
+    event = document("admission", "task", "taskDefinition")
+    deploy(push(3))
+    roll(event)
+    assert ledger.tag(table="ledger", app=APP, tag="latest").deployment == "push-3"
+
+
+# What the mail says.
+
+
+def test_a_failure_before_a_push_had_a_number_says_that_the_version_before_serves(world, document):
+    roll(document("admission", "task", "taskDefinition"))
+    assert f"The version before is still serving at {current().url}" in told(world)
+
+
+def change(**changes):
+    seen = current()
+    assert ledger.change_current(table="ledger", app=APP, new=dataclasses.replace(seen, **changes), seen=seen)
+
+
+def test_a_worker_that_goes_on_has_no_url_to_be_told(world, document):
+    event = document()
+    change(url="", direct_url="")
+    roll(event)
+    assert "The version before still runs." in told(world)
+
+
+def test_what_is_about_to_end_is_not_said_to_serve_though_its_task_still_runs(world, document):
+    event = document()
+    change(halted="Its tag was deleted.", ended=True)
+    roll(event)
+    assert "No other version serves." in told(world)
+
+
+def test_what_is_being_restarted_is_not_said_to_serve(world, document):
+    event = document()
+    change(healing=current().task)
+    roll(event)
+    assert "No other version serves." in told(world)
+
+
+def test_how_its_task_ended_is_told_to_programs_too(world, document):
+    event = document()
+    ended(world, event, exit_code=3)
+    roll(event)
+    facts = world.mails[-1]["document"]
+    assert (facts["stop_code"], facts["exit_code"]) == ("EssentialContainerExited", 3)
+
+
+def test_a_task_that_was_stopped_here_has_no_stop_code_of_its_own(world, document):
+    event = document()
+    ended(world, event, stop_code="UserInitiated", stopped_reason="Portcall: superseded")
+    roll(event)
+    assert "stop_code" not in world.mails[-1]["document"]
+
+
+def test_the_first_port_of_several_is_the_one_that_is_spoken_of(world, document):
+    event = document()
+    event["image"]["ports"] = [8080, 9090]
+    event["error"] = {"Error": "NoAnswerError", "Cause": '{"errorType": "A", "errorMessage": "Nothing accepted a connection."}'}  # fmt: skip
+    roll(event)
+    assert "8080" in told(world)
+    assert "9090" not in told(world)
+
+
+def test_the_command_that_deploys_the_same_image_again_is_told(world, document):
+    roll(
+        document() | {"error": {"Error": "KeyError", "Cause": '{"errorType": "KeyError", "errorMessage": "x"}'}}
+    )
+    assert "To deploy the same image again:" in told(world)
+
+
+# A restart of what is gone.
+
+
+@pytest.mark.parametrize("meanwhile", [{"deployment": "push-9"}, {"halted": "It was stopped by hand."}])
+def test_a_restart_that_cannot_succeed_gives_nothing_up_that_has_changed_meanwhile(world, document, meanwhile):
+    serving, event = current(), document()
+    change(**meanwhile)
+    before = current()
+    event["restart"] = {"deployment": "push-1", "sequence": serving.sequence, "revision": serving.revision, "reason": "exit code 1"}  # fmt: skip
+    gone = "CannotPullContainerError: failed to resolve ref app@sha256:ab: app@sha256:ab: not found"
+    ended(world, event, stop_code="TaskFailedToStart", stopped_reason=gone, exit_code=None)
+    roll(event)
+    assert current() == before

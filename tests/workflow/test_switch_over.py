@@ -87,9 +87,13 @@ def test_a_number_that_is_not_larger_gives_way_and_its_task_is_stopped(world, do
     """A restart that is current already has the number of what it restarts."""
     serving = change(deployment="restart-1")
     late = document(number) | {"id": "late"}
+    late["image"]["ports"] = [3000, 9090]
     done = switch(late)
-    assert (done["verdict"], done["url"], done["notes"]) == ("superseded", "", [])
+    assert done == {"verdict": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
     assert current() == serving
+    # Its task goes with all that it has; and a mail about what overtook it speaks of it.
+    assert world.closed == []
+    assert [each.deployment for each in ledger.untold(table="ledger", app=APP)] == ["late"]
     assert world.stopped == [late["task"]["arn"]]
     assert known("late").outcome == "superseded"
     assert known("late").reason == "Another deployment, restart-1, took the place."
@@ -120,6 +124,9 @@ def test_a_restart_gives_way_to_whatever_is_not_what_it_restarts(world, document
     assert switch(late)["verdict"] == "superseded"
     assert current() == serving
     assert world.stopped == [late["task"]["arn"]]
+    # Nobody pushed it, and no mail has to speak of it.
+    assert known("push-2").reason == "Another deployment, push-9, took the place."
+    assert ledger.untold(table="ledger", app=APP) == []
 
 
 def test_a_restart_brings_nothing_back_that_is_about_to_end(world, document):
@@ -157,12 +164,19 @@ def test_who_comes_second_at_the_same_moment_is_told_to_try_again(world, documen
 
 
 def test_a_push_begins_anew_and_a_restart_takes_along_when_the_app_crashed(document):
-    change(crashes=[1, 2], until=int(time.time()) + 99)
+    change(crashes=[1, 2], until=int(time.time()) + 99, unwatched_at=5)
     until = current().until
-    switch(restart_of(current(), document(2)))
-    assert (current().crashes, current().until) == ([1, 2], until)
-    switch(document(3))
-    assert (current().crashes, current().until) == ([], 0)
+    for number in (2, 3):
+        event = document(number)
+        switch(restart_of(current(), event))
+        serving = current()
+        assert (serving.crashes, serving.until, serving.unwatched_at) == ([1, 2], until, 5)
+        # However often it was restarted, it is known of which push.
+        assert (serving.deployment, serving.origin) == (f"push-{number}", "push-1")
+        assert serving.direct_url == event["health"]["url"]
+    switch(document(4))
+    serving = current()
+    assert (serving.crashes, serving.until, serving.unwatched_at, serving.origin) == ([], 0, 0, "")
 
 
 def test_tasks_that_could_not_be_stopped_before_are_stopped_now(world, document):
@@ -219,6 +233,26 @@ def test_a_push_of_a_preview_gives_it_its_whole_time_and_a_restart_does_not(prev
     assert current(app).until == 1_003_600 + 24 * 3600
 
 
+def test_a_preview_whose_tag_was_deleted_meanwhile_does_not_come_to_life(world, preview):
+    event, app = preview(2), f"{APP}:pr-7"
+    assert ledger.see_tag(table="ledger", app=app, tag="pr-7", digest="", as_of=int(time.time()), seen=None)
+    assert switch(event)["verdict"] == "superseded"
+    assert current(app) is None
+    assert world.stopped == [event["task"]["arn"]]
+    (ended,) = ledger.deployments(table="ledger", app=app)
+    assert (ended.outcome, ended.reason) == ("superseded", "Its tag was deleted meanwhile.")
+    assert ledger.untold(table="ledger", app=app) == []
+
+
+def test_a_preview_whose_tag_is_deleted_at_that_very_moment_does_not_come_to_life(world, preview):
+    event, app = preview(2), f"{APP}:pr-7"
+    gone = {"table": "ledger", "app": app, "tag": "pr-7", "digest": "", "as_of": int(time.time())}
+    world.faults["make_current"] = [lambda: ledger.see_tag(**gone, seen=None)]
+    with pytest.raises(ContendedError):
+        switch(event)
+    assert current(app) is None
+
+
 def test_a_preview_that_asks_for_more_time_than_it_may_have_is_told(preview):
     assert CUT in switch(preview(2, expires=0))["notes"]
     assert CUT not in switch(preview(3, expires=3600))["notes"]
@@ -243,6 +277,18 @@ def test_where_the_address_moves_nothing_is_stopped_before_that_is_seen(world, d
     assert world.stopped == []
     assert current().previous_tasks == [before.task]
     assert world.task_at(world.apis["api-1"]["target"]) == current().task
+
+
+def test_a_late_version_to_which_the_address_was_led_is_stopped_once_that_leads_elsewhere(
+    world, document, stable_url
+):
+    switch(document(3))
+    late = document(2)
+    world.apis["api-1"]["target"] = late["health"]["url"]
+    assert switch(late)["verdict"] == "superseded"
+    assert world.task_at(world.apis["api-1"]["target"]) == current().task
+    assert late["task"]["arn"] in world.stopped
+    assert world.cut_off == []
 
 
 def test_an_app_that_speaks_tls_is_told_why_it_has_no_address(world, document, stable_url):
