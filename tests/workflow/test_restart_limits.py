@@ -1,13 +1,16 @@
 """How often an app is started again, to the second: by itself, with a clock that stands still."""
 
 import dataclasses
+import re
 from types import SimpleNamespace
 
 import pytest
 from deployer.actions import restarts
 from deployer.aws import ledger, logs, step_functions
-from deployer.domain.errors import AccessDeniedError
+from deployer.domain.errors import AccessDeniedError, AwsUnavailableError
+from deployer.domain.push import Push
 from deployer.domain.task import Task
+from deployer.settings import settings
 
 from tests.workflow.conftest import stopped
 
@@ -206,3 +209,94 @@ def test_a_task_is_of_the_latest_restart_or_of_none(started):
     heal(crashed())
     assert restarts.is_latest_restart(current(), name)
     assert not restarts.is_latest_restart(current(), f"{name}-1")
+
+
+# The start of a restart.
+
+
+@pytest.fixture
+def starts(started, monkeypatch):
+    """`starts(error, False)`: how the next starts are answered; the last stays. Returns the names of the started."""
+
+    def of(*answers):
+        names = []
+
+        def start(*, name, **_):
+            names.append(name)
+            answer = answers[min(len(names), len(answers)) - 1]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(step_functions, "start_execution", start)
+        return names
+
+    return of
+
+
+def test_a_start_whose_answer_is_lost_is_made_once_more_by_the_same_name(starts, counted):
+    names = starts(AwsUnavailableError("no answer"), True)
+    assert heal(crashed()) == "restarted"
+    assert names == [f"restart-{current().task.rpartition('/')[2]}"] * 2
+    assert counted == ["Restarted"]
+
+
+def test_a_restart_that_was_started_before_is_not_counted_again(starts, counted):
+    starts(False)
+    assert heal(crashed()) == "known"
+    assert counted == []
+
+
+def test_a_restart_that_has_begun_is_not_started_by_a_further_event(starts, started):
+    heal(crashed())
+    serving = current()
+    restart = Push(started[0]["name"], serving.restarted_at, APP, serving.tag, serving.digest)
+    ledger.claim(table="ledger", push=restart, execution="arn", sequence=serving.sequence)
+    names = starts(True)
+    assert heal(crashed()) == "known"
+    assert names == []
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_start_that_is_refused_is_told_to_whoever_asks(starts, told):
+    refused, said = AccessDeniedError("StartExecution: not authorized"), []
+    starts(refused)
+    serving = current()
+    with pytest.raises(AccessDeniedError):
+        restarts.restart(
+            app=APP,
+            current=serving,
+            task=crashed(),
+            stop=serving.task,
+            when_not_begun=(lambda document, error: said.append((document["id"], error))) if told else None,
+        )
+    name = f"restart-{serving.task.rpartition('/')[2]}"
+    assert said == ([(name, refused)] if told else [])
+
+
+def test_when_it_was_asked_for_is_known_to_the_millisecond(started):
+    """Its item in the ledger has that time in its name: whoever begins it finds the same."""
+    heal(crashed())
+    (document,) = started
+    assert document["time"] == current().restarted_at
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", document["time"])
+
+
+def test_the_mail_of_an_app_that_is_down_has_the_command_that_deploys_it_again(world, started):
+    change(crashes=[NOW - 2, NOW - 1])
+    heal(crashed())
+    assert settings().deploy_command(Push("", "", APP, "latest", "")) in world.mails[-1]["text"]
+
+
+@pytest.mark.parametrize(("refusals", "down"), [(0, True), (1, False)])
+def test_what_aws_refuses_is_not_counted_among_the_restarts_that_came_to_nothing(started, refusals, down):
+    serving = change(healing=f"{current().task}#1", attempts=3, refusals=refusals)
+    assert heal(stop=f"{serving.task}#9") == ("halted" if down else "restarted")
+    assert current().refusals == refusals
+
+
+def test_a_restart_that_aws_refused_counts_as_a_refusal(started):
+    serving = change(healing=current().task, attempts=1)
+    restarts.restart(app=APP, current=serving, task=None, stop=f"{serving.task}#1", refused=True)
+    assert (current().attempts, current().refusals) == (2, 1)
+    assert started[-1]["restart"]["refusals"] == 1

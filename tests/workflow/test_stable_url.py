@@ -1,5 +1,7 @@
 """An address that stays: every version takes it over, and none is stopped while it still leads there."""
 
+from types import SimpleNamespace
+
 import pytest
 from deployer.actions import stable_url
 from deployer.aws import ledger, step_functions
@@ -137,10 +139,12 @@ def test_an_address_that_could_not_be_led_away_is_led_away_when_the_function_is_
 def test_what_aws_cannot_do_for_a_moment_is_tried_again_at_once(deploy, world, push, stop, monkeypatch):
     deploy(push(1))
     monkeypatch.setattr(step_functions, "start_execution", lambda **_: True)
-    monkeypatch.setattr(stable_url, "PAUSE_SECONDS", 0.0)
-    world.faults["move_address"] = [ThrottledError("Too many requests")] * 3
+    slept, moved = [], []
+    monkeypatch.setattr(stable_url, "time", SimpleNamespace(sleep=slept.append))
+    world.faults["move_address"] = [ThrottledError("Too many requests")] * 3 + [lambda: moved.append(1)] * 9
     stop(times=1)
     assert world.apis["api-1"]["target"] == NOWHERE
+    assert (slept, moved) == ([0.5] * 3, [1])
     world.faults["move_address"] = [ThrottledError("Too many requests")] * 4
     with pytest.raises(ThrottledError):
         stop(times=1)
