@@ -17,6 +17,7 @@ COMMANDS = (
     "logs",
     "open",
     "deploy",
+    "console",
     "up",
     "down",
     "env",

@@ -28,9 +28,14 @@ class AppHistory:
 
 def all_apps(target: Target) -> list[AppStatus]:
     """How every app is, by name."""
+    return [status for status, _ in everything(target)]
+
+
+def everything(target: Target) -> list[tuple[AppStatus, list[Deployment]]]:
+    """How every app is, by name, and of its deployments those that go on, or were last."""
     records = target.ask(lambda outputs: ledger.overview(table=outputs["LedgerTableName"]))
-    found = (states.status_of(each.app, each.current, each.deployments) for each in records)
-    return [each for each in found if each]
+    found = ((states.status_of(each.app, each.current, each.deployments), each) for each in records)
+    return [(status, each.deployments) for status, each in found if status]
 
 
 def app_status(target: Target, app: str) -> AppStatus:
@@ -69,6 +74,18 @@ def find_deployment(target: Target, name: str) -> tuple[AppHistory, Deployment]:
     if len(matches) > 1:
         raise Trouble(f"Several deployments begin with {name}: give more of the id.", Exit.NO_SUCH_THING)
     return matches[0]
+
+
+def deployment_of(target: Target, app: str, name: str) -> tuple[AppHistory, Deployment]:
+    """A deployment of an app by its whole id, among the last or of all. Raises Trouble if there is none."""
+    for most in (RECENT, ALL):
+        found = history(target, app, most)
+        one = next((each for each in found.deployments if each.deployment == name), None)
+        if one:
+            return found, one
+        if len(found.deployments) < most:
+            break
+    raise Trouble(f"Of {app} there is no deployment {name}, or it is not kept any more.", Exit.NO_SUCH_THING)
 
 
 def _none(target: Target, app: str) -> Never:

@@ -1,5 +1,6 @@
 """Everything that is installed, here and in AWS, is what the lock file says, byte for byte."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -73,3 +74,18 @@ def test_the_bill_of_materials_lists_what_is_packed() -> None:
     assert {each["name"]: each["version"] for each in bill["components"]} == pinned(REQUIREMENTS)
     assert all(each["purl"] == f"pkg:pypi/{each['name']}@{each['version']}" for each in bill["components"])
     assert all(option in (ROOT / "Makefile").read_text() for option in options)
+
+
+def test_what_is_vendored_is_what_its_authors_published() -> None:
+    """A changed file would no longer be theirs: what is ours to change is beside the folder, not in it."""
+    known = {
+        "htmx.LICENSE": "d3d2456f76414f2456104660ebd65aff1c04cd7966b942bdabd63f3cdb316a38",
+        "htmx.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
+        "hx-sse.min.js": "18ef2761356ec1fe0bb6d92612315b37517a7c1e9856b661c5ae81fef239d103",
+        "pico.LICENSE": "afaff063e044233f917b7807dccab022f09dca474f92b642846bee4850655bbf",
+        "pico.min.css": "fbc9a63fc9fc9f72d12fd7fc9806e11fa9f77ae4f9cad146b27003a1119ba3db",
+    }
+    folder = ROOT / "portcall/console/static/vendor"
+    assert {each.name: hashlib.sha256(each.read_bytes()).hexdigest() for each in folder.iterdir()} == known
+    notice = (ROOT / "NOTICE").read_text()
+    assert all(name in notice for name in known if not name.endswith(".LICENSE"))

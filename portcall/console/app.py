@@ -1,0 +1,50 @@
+"""The page as a Flask application."""
+
+from flask import Flask, Response, abort, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from portcall.console import rendering, security, views
+from portcall.console.live import Poller
+from portcall.console.security import Door
+from portcall.console.source import Source
+
+SENTENCES = {
+    400: "This is not an address of the page, nor what it understands.",
+    401: "This browser has not come by the link, or the page was started anew since. The terminal in which "
+    "`portcall console` runs shows a link that is good for one browser.",
+    404: "There is nothing here.",
+    405: "That cannot be done here.",
+    413: "That is too much text.",
+    500: "The page has a fault of its own; the terminal in which `portcall console` runs says more.",
+}
+
+
+def create_app(source: Source, door: Door, poller: Poller, *, read_only: bool = False) -> Flask:
+    """The page about an install, behind its door."""
+    app = Flask(__name__, static_url_path=f"{door.prefix}/static")
+    security.guard(app, door, read_only=read_only)
+    rendering.prepare(app, source, read_only=read_only)
+    app.register_blueprint(views.blueprint(source, poller), url_prefix=door.prefix)
+
+    @app.get("/enter")
+    def enter() -> Response | str:
+        if request.method != "GET" or not door.enter(request.args.get("token", "")):
+            abort(401, "This link was used already, or is of an earlier run.")
+        # Not a redirect: a cookie that is strict is not sent after one that another page has led to.
+        response = Response(render_template("enter.html"))
+        door.give_cookie(response)
+        return response
+
+    @app.get(door.prefix)
+    def without_slash() -> AnyResponse:
+        return redirect(url_for("page.apps"))
+
+    @app.errorhandler(HTTPException)
+    def say(error: HTTPException) -> tuple[str, int]:
+        code = error.code or 500
+        own = str(error.description) if error.description != type(error).description else ""
+        said = [own, SENTENCES[401]] if code == 401 and own else [own or SENTENCES.get(code, error.name)]
+        return render_template("message.html", code=code, said=said), code
+
+    return app

@@ -1,0 +1,162 @@
+"""What the open pages show, read by one thread for all of them, and only while somebody looks."""
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from portcall.desk.trouble import Exit, Trouble
+
+# Seconds between two looks at the list of apps, and at what seems to be quiet.
+LOOK_EVERY = 1.0
+QUIET_EVERY = 5.0
+# So often something is written to each browser: that shows which of them have gone.
+HEARTBEAT = 2.0
+FAULT = "This page has a fault of its own; the terminal in which `portcall console` runs says more."
+
+
+class Page(Protocol):
+    """What a page shows."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is bound to change soon."""
+        ...
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A page as it was at `at` (UNIX seconds), None if it could not be read yet; and why it cannot be read now.
+
+    `missing` is a page about what is not there.
+    """
+
+    page: Page | None
+    trouble: str = ""
+    missing: bool = False
+    at: float = field(default=0.0, compare=False)
+
+
+def read_once(read: Callable[[], Page], before: Reading | None = None) -> Reading:
+    """A reading of now, or what was read before and what is wrong now."""
+    try:
+        return Reading(read(), at=time.time())
+    except Trouble as trouble:
+        return _not_read(before, trouble.message, missing=trouble.exit_code == Exit.NO_SUCH_THING)
+    except Exception:
+        # One page that has a fault must not be the end of all.
+        traceback.print_exc()
+        return _not_read(before, FAULT)
+
+
+def _not_read(before: Reading | None, trouble: str, *, missing: bool = False) -> Reading:
+    page, at = (before.page, before.at) if before and not missing else (None, 0.0)
+    return Reading(page, trouble, missing, at)
+
+
+@dataclass
+class _Watched:
+    read: Callable[[], Page]
+    watchers: int = 0
+    reading: Reading | None = None
+    version: int = 0
+    read_at: float = 0.0
+    pulse: object = None
+
+    def is_due(self, pulse: object, now: float) -> bool:
+        """Whether it may have changed since it was read."""
+        if self.reading is None or now - self.read_at >= QUIET_EVERY:
+            return True
+        return pulse != self.pulse or bool(self.reading.page and self.reading.page.busy)
+
+
+class Poller:
+    """One thread that reads each page that is looked at: at once, then as often as it may change.
+
+    `pulse` is a cheap question whose answer changes with every push. Where nobody looks, nothing is asked.
+    """
+
+    def __init__(self, pulse: Callable[[], object]) -> None:
+        self._pulse = pulse
+        self._pages: dict[Hashable, _Watched] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """Ask nothing any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread:
+            self._thread.join()
+
+    @property
+    def watchers(self) -> int:
+        """How many look."""
+        with self._changed:
+            return sum(each.watchers for each in self._pages.values())
+
+    @contextmanager
+    def watching(self, key: Hashable, read: Callable[[], Page]) -> Iterator[Callable[[], Reading | None]]:
+        """What waits for the next reading of a page, of which the first is its state now.
+
+        It returns None now and then where nothing has changed.
+        """
+        with self._changed:
+            watched = self._pages.setdefault(key, _Watched(read))
+            watched.watchers += 1
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True, name="poller")
+                self._thread.start()
+            self._changed.notify_all()
+        seen = 0
+
+        def next_reading() -> Reading | None:
+            nonlocal seen
+            with self._changed:
+                changed = self._changed.wait_for(lambda: watched.version > seen, timeout=HEARTBEAT)
+                seen = watched.version
+                return watched.reading if changed else None
+
+        try:
+            yield next_reading
+        finally:
+            with self._changed:
+                watched.watchers -= 1
+                if not watched.watchers:
+                    del self._pages[key]
+
+    def _run(self) -> None:
+        while not self._closed:
+            with self._changed:
+                self._changed.wait_for(lambda: self._pages or self._closed)
+            if not self._closed:
+                self._look()
+            with self._changed:
+                # Not for whoever is the first to look at a page: that is read at once.
+                self._changed.wait_for(self._is_needed, timeout=LOOK_EVERY)
+
+    def _is_needed(self) -> bool:
+        return self._closed or any(each.reading is None for each in self._pages.values())
+
+    def _look(self) -> None:
+        try:
+            pulse = self._pulse()
+        except Exception:
+            # The pages meet it too, and say it.
+            pulse = None
+        with self._changed:
+            pages = list(self._pages.values())
+        for watched in pages:
+            if not watched.is_due(pulse, time.monotonic()):
+                continue
+            reading = read_once(watched.read, watched.reading)
+            with self._changed:
+                if reading != watched.reading:
+                    watched.version += 1
+                watched.reading, watched.pulse, watched.read_at = reading, pulse, time.monotonic()
+                self._changed.notify_all()

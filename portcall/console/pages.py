@@ -1,0 +1,185 @@
+"""What each page shows, read from the ledger and the workflow; a page that is equal looks the same."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from deployer.aws.ledger import app_listing
+from deployer.domain import timing
+from deployer.domain.deployment import Current, Deployment
+
+from portcall.console.source import Source
+from portcall.desk import execution, reading, states
+from portcall.desk.execution import Step
+from portcall.desk.states import AppStatus
+from portcall.desk.target import Target
+
+TROUBLE_FIRST = (states.DOWN, "failed", states.DEPLOYING, states.LIVE, states.STOPPED, "ended")
+# Of those under way, how many are asked for the step that they are at: each is a call a second.
+STEPS_OF = 10
+HISTORY = 30
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A deployment on its way, and the step that it is at, None if that is not known."""
+
+    app: str
+    deployment: Deployment
+    step: Step | None
+
+
+@dataclass(frozen=True)
+class AppsPage:
+    """All apps, those in trouble first."""
+
+    apps: list[AppStatus]
+    under_way: list[UnderWay]
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way."""
+        return bool(self.under_way) or any(each.state == states.DEPLOYING for each in self.apps)
+
+    @property
+    def counts(self) -> list[tuple[str, int]]:
+        """(state, how many), trouble first."""
+        found = Counter(each.state for each in self.apps)
+        return sorted(found.items(), key=lambda pair: TROUBLE_FIRST.index(pair[0]))
+
+    @property
+    def in_trouble(self) -> list[AppStatus]:
+        """Those that somebody should look at."""
+        return [each for each in self.apps if each.state in TROUBLE_FIRST[:2]]
+
+
+@dataclass(frozen=True)
+class AppPage:
+    """One app: how it is, what its last push is doing, and its deployments, newest first."""
+
+    status: AppStatus
+    current: Current | None
+    deployments: list[Deployment]
+    steps: list[Step]
+    more: bool = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way."""
+        return self.status.state == states.DEPLOYING or any(each.to_come for each in self.deployments)
+
+    @property
+    def longest(self) -> int:
+        """Seconds of the deployment that took longest, 1 at least."""
+        return max([1, *map(took, self.deployments)])
+
+    @property
+    def latest(self) -> Deployment | None:
+        """The last push, where that is not what serves."""
+        latest, serving = self.status.latest, self.status.serving
+        return None if latest and serving and serving.runs(latest.deployment) else latest
+
+
+@dataclass(frozen=True)
+class DeploymentPage:
+    """One deployment: its steps, None if their history is gone or may not be seen, and what came of it."""
+
+    app: str
+    deployment: Deployment
+    current: Current | None
+    status: AppStatus | None
+    steps: list[Step] | None
+    console_link: str = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is under way."""
+        return self.deployment.to_come
+
+    @property
+    def phases(self) -> list[tuple[str, float]]:
+        """(name, seconds) as the ledger has them."""
+        known = self.deployment.phases
+        return [(name, float(known[name])) for name, _ in timing.PHASES if name in known]
+
+    @property
+    def serves(self) -> str:
+        """What serves instead of it."""
+        serving = self.status.serving if self.status else None
+        if serving is None:
+            return "Nothing serves."
+        if serving.runs(self.deployment.deployment):
+            return ""
+        return f"{states.version(serving.tag, serving.digest)} serves."
+
+    @property
+    def to_come(self) -> list[Step]:
+        """The steps ahead of it."""
+        return execution.to_come(self.steps) if self.busy and self.steps is not None else []
+
+
+def took(deployment: Deployment) -> int:
+    """How many seconds a deployment took, 0 if that is not known."""
+    known = deployment.began_at and deployment.ended_at
+    return max(0, deployment.ended_at - deployment.began_at) if known else 0
+
+
+def pulse(source: Source) -> object:
+    """What changes with every push, and with most ends of one."""
+    return source.ask(lambda target: target.ask(lambda outputs: app_listing.listed(outputs["LedgerTableName"])))
+
+
+def apps_page(source: Source) -> AppsPage:
+    """Raises Trouble."""
+    return source.ask(_apps)
+
+
+def _apps(target: Target) -> AppsPage:
+    records = reading.everything(target)
+    apps = sorted((status for status, _ in records), key=lambda each: TROUBLE_FIRST.index(each.state))
+    going = [(status.app, one) for status, known in records for one in known if one.to_come]
+    going.sort(key=lambda pair: pair[1].time, reverse=True)
+    at = [_step_of(target, one) if number < STEPS_OF else None for number, (_, one) in enumerate(going)]
+    return AppsPage(apps, [UnderWay(app, one, step) for (app, one), step in zip(going, at, strict=True)])
+
+
+def _step_of(target: Target, deployment: Deployment) -> Step | None:
+    known = execution.steps(target, deployment.execution) if deployment.execution else None
+    return known[-1] if known else None
+
+
+def app_page(source: Source, app: str) -> AppPage:
+    """Raises Trouble if there is no such app."""
+
+    def ask(target: Target) -> AppPage:
+        found = reading.history(target, app, HISTORY + 1)
+        status = states.status_of(app, found.current, found.deployments)
+        if status is None:
+            # Nothing was ever to run of it; what was pushed is there to be seen all the same.
+            status = AppStatus(app, "ended", None, None, 0, "Nothing of it was ever to run.")
+        going = next((each for each in found.deployments if each.to_come and each.execution), None)
+        steps = execution.steps(target, going.execution) if going else None
+        more = len(found.deployments) > HISTORY
+        return AppPage(status, found.current, found.deployments[:HISTORY], steps or [], more)
+
+    return source.ask(ask)
+
+
+def console_link(region: str, execution: str) -> str:
+    """The execution in AWS's console, '' where there is none or it is elsewhere."""
+    if not execution.startswith("arn:aws:"):
+        return ""
+    where = f"https://{region}.console.aws.amazon.com/states/home?region={region}"
+    return f"{where}#/v2/executions/details/{execution}"
+
+
+def deployment_page(source: Source, app: str, name: str) -> DeploymentPage:
+    """Raises Trouble if there is no such deployment."""
+
+    def ask(target: Target) -> DeploymentPage:
+        found, one = reading.deployment_of(target, app, name)
+        status = states.status_of(app, found.current, found.deployments)
+        steps = execution.steps(target, one.execution) if one.execution else None
+        link = "" if target.embedded else console_link(target.region, one.execution)
+        return DeploymentPage(app, one, found.current, status, steps, link)
+
+    return source.ask(ask)

@@ -1,0 +1,94 @@
+"""How the page writes things: foreign text as text, times as times, spans of time as bars."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, url_for
+from markupsafe import Markup
+
+from portcall.cli.terminal import plain
+from portcall.console.pages import took
+from portcall.console.source import Source
+from portcall.desk.states import seconds_of
+
+MARKS = {"live": "●", "deployed": "●", "deploying": "◐", "failed": "✗", "down": "○"}
+
+
+def prepare(app: Flask, source: Source, *, read_only: bool) -> None:
+    """Give the templates what they need."""
+    jinja = app.jinja_env
+    jinja.trim_blocks = jinja.lstrip_blocks = True
+    # Each expression passes here, after which Jinja escapes it: no name or log line is ever more than text.
+    jinja.finalize = _text
+    jinja.filters.update(
+        time=moment, age=age, url=web_address, mark=mark, short=short, shortened=shortened, took=took
+    )
+    jinja.globals.update(app_url=app_url, deployment_url=deployment_url)
+
+    @app.context_processor
+    def _where() -> dict[str, Any]:
+        return {"source": source, "read_only": read_only}
+
+
+def _text(value: Any) -> Any:
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def app_url(app: str) -> str:
+    """An app's page."""
+    return url_for("page.app", app=app)
+
+
+def deployment_url(app: str, deployment: str) -> str:
+    """A deployment's page."""
+    return url_for("page.deployment", name=deployment, app=app)
+
+
+def unix(time: str | float) -> float:
+    """UNIX seconds of those, or of an ISO 8601 time; 0 if it is none."""
+    return seconds_of(time) if isinstance(time, str) else time
+
+
+def moment(time: str | float) -> Markup:
+    """A time of day, which the browser shows as its own; '' if there is none."""
+    return _time(unix(time), "moment")
+
+
+def age(time: str | float) -> Markup:
+    """How long ago a time was, which the browser keeps right; '' if there is none."""
+    return _time(unix(time), "age")
+
+
+def _time(seconds: float, kind: str) -> Markup:
+    if not seconds:
+        return Markup()
+    try:
+        at = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return Markup()
+    iso = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    said = at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Markup('<time class="{}" datetime="{}">{}</time>').format(kind, iso, said)
+
+
+def web_address(url: str) -> str:
+    """The URL where a browser can open it, else ''."""
+    return url if url.startswith(("http://", "https://")) else ""
+
+
+def mark(state: str) -> str:
+    """What stands before a state: decoration, for the word says it all."""
+    return MARKS.get(state, "○" if state in ("stopped", "ended") else "·")
+
+
+def short(seconds: float) -> str:
+    """`0.4 s`, `12 s` or `2 min 5 s`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def shortened(digest: str) -> str:
+    """`83fd54b`."""
+    return digest.removeprefix("sha256:")[:7]

@@ -1,0 +1,126 @@
+"""The workflow as it runs: an execution's steps, from its history."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.domain.errors import AccessDeniedError, AwsRefusedError
+
+from portcall.desk.target import Target
+
+# What each step is for. Choices, and the ends, are nothing that one waits for.
+SAID = {
+    "AdmitPush": "Take the push",
+    "ReadImage": "Read the image",
+    "CheckFindings": "Look at ECR's scan",
+    "IgnorePush": "Ignore what is not an app",
+    "RegisterTaskDefinition": "Register the task definition",
+    "RunTask": "Start the task",
+    "WaitForRunning": "Wait until it runs",
+    "ResolvePublicIp": "Find its address",
+    "CheckHealth": "Ask whether it answers",
+    "ReadLog": "Read its log",
+    "SwitchOver": "Take over",
+    "CheckAddress": "Wait for the stable URL to follow",
+    "StopPrevious": "Stop the previous version",
+    "PublishUrl": "Mail the URL",
+    "RollBack": "Roll back",
+}
+# Those that a push goes through when all goes well, in this order.
+ROAD = (
+    "AdmitPush",
+    "ReadImage",
+    "RegisterTaskDefinition",
+    "RunTask",
+    "WaitForRunning",
+    "ResolvePublicIp",
+    "CheckHealth",
+    "SwitchOver",
+    "PublishUrl",
+)
+# An execution of ours has some hundred events at most, but for one whose app takes minutes to answer.
+EVENTS = 1000
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the workflow; times are in UNIX seconds, `ended` is 0 while it runs.
+
+    A step that comes round again, as CheckHealth may, is one with more `attempts`.
+    """
+
+    name: str
+    began: float = 0.0
+    ended: float = 0.0
+    attempts: int = 0
+    failed: bool = False
+
+    @property
+    def said(self) -> str:
+        """In words."""
+        return SAID.get(self.name, self.name)
+
+    @property
+    def running(self) -> bool:
+        """Whether the deployment is at this step."""
+        return bool(self.began and not self.ended)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, 0 while it runs."""
+        return max(0.0, self.ended - self.began) if self.ended else 0.0
+
+
+def steps(target: Target, execution: str) -> list[Step] | None:
+    """The steps so far, in order; None where the history is gone, or may not be seen. Raises Trouble."""
+
+    def ask(_: dict[str, str]) -> list[Step] | None:
+        try:
+            with errors_as_ours():
+                answer = client("stepfunctions").get_execution_history(
+                    executionArn=execution, maxResults=EVENTS, includeExecutionData=False
+                )
+        except AccessDeniedError:
+            return None
+        except AwsRefusedError as error:
+            if code_of(error) in ("ExecutionDoesNotExist", "InvalidArn"):
+                return None
+            raise
+        return steps_of(answer["events"])
+
+    return target.ask(ask)
+
+
+def steps_of(events: Iterable[dict[str, Any]]) -> list[Step]:
+    """The steps that the events of an execution tell of, oldest first.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
+    """
+    found: dict[str, Step] = {}
+    name = ""
+    for event in events:
+        kind, at = str(event["type"]), event["timestamp"].timestamp()
+        if kind == "TaskStateEntered":
+            name = str(event["stateEnteredEventDetails"]["name"])
+            found[name] = replace(found.get(name, Step(name, began=at)), ended=0.0)
+        elif kind in ("LambdaFunctionScheduled", "TaskScheduled") and name:
+            found[name] = replace(found[name], attempts=found[name].attempts + 1, failed=False)
+        elif kind.startswith(("LambdaFunction", "Task")) and kind.endswith(("Failed", "TimedOut")) and name:
+            found[name] = replace(found[name], failed=True)
+        elif kind == "TaskStateExited" and name:
+            found[name] = replace(found[name], ended=at)
+            name = ""
+        elif kind.startswith("Execution") and kind != "ExecutionStarted" and name:
+            # Aborted, or out of time, in the middle of a step.
+            found[name] = replace(found[name], ended=at, failed=True)
+    return list(found.values())
+
+
+def to_come(known: list[Step]) -> list[Step]:
+    """The steps that are still ahead of a deployment under way, if all goes well."""
+    names = [each.name for each in known]
+    if "RollBack" in names:
+        return []
+    came = max((ROAD.index(each) for each in names if each in ROAD), default=-1)
+    return [Step(each) for each in ROAD[came + 1 :]]

@@ -1,0 +1,97 @@
+"""The page of an install in memory, in a real Chromium."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from portcall.console.security import Door
+from portcall.console.server import serving
+from portcall.console.source import Source
+from portcall.desk import execution, target
+from tests.console.world import World
+from tests.e2e.browser import QUIET, chromium
+
+Serve = Callable[..., Door]
+Open = Callable[..., Page]
+# Seconds; a busy machine takes its time.
+WITHIN = 20
+
+
+@pytest.fixture
+def world(ledger_table: Any, monkeypatch: pytest.MonkeyPatch) -> World:
+    """An install with an empty ledger."""
+    made = World(now=time.time())
+    monkeypatch.setattr(execution, "client", lambda _: made)
+    # One client for all tests of a file: a session and a client take a third of a second.
+    monkeypatch.setattr(target, "use", lambda *_: None)
+    return made
+
+
+@pytest.fixture
+def serve(world: World) -> Iterator[Serve]:
+    """Start the page; each call is another run of `portcall console`."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(serving(Source({}, world.choose), **options))
+
+
+@pytest.fixture
+def door(serve: Serve) -> Door:
+    """The page."""
+    return serve()
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Debian's Chromium."""
+    return chromium(tmp_path_factory.mktemp("chromium"))
+
+
+@pytest.fixture(scope="session")
+def browser(program: str) -> Iterator[Browser]:
+    """One for all tests."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=QUIET)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser of somebody who has no cookies yet."""
+    made = browser.new_context()
+    made.set_default_timeout(WITHIN * 1000)
+    expect.set_options(timeout=WITHIN * 1000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def faults() -> Iterator[list[str]]:
+    """What the browser complains of in pages of ours, the content security policy included: nothing may be left."""
+    found: list[str] = []
+    yield found
+    assert [each for each in found if "Failed to load resource" not in each] == []
+
+
+@pytest.fixture
+def open_page(door: Door, context: BrowserContext, faults: list[str]) -> Open:
+    """A tab at a page, e.g. `open_page("apps/flask-app")`; the first one comes by the link."""
+    pages: list[Page] = []
+
+    def opened(path: str = "") -> Page:
+        page = context.new_page()
+        page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        if not pages:
+            page.goto(door.link)
+            page.wait_for_url(f"**{door.prefix}/")
+        pages.append(page)
+        if path or len(pages) > 1:
+            page.goto(f"http://127.0.0.1:{door.port}{door.prefix}/{path}")
+        return page
+
+    return opened

@@ -1,0 +1,183 @@
+"""What changes is seen as it changes, and nothing is asked where nobody looks."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from portcall.console.live import Poller
+from portcall.desk.trouble import Exit, Trouble
+from tests.console.conftest import Open
+from tests.console.world import World, event, passed
+from tests.local.conftest import eventually
+
+HIDE = """hidden => {
+  Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def stays(page: Page) -> Callable[[], bool]:
+    """Whether the page was loaded only once."""
+    page.evaluate("window.stays = true")
+    return lambda: bool(page.evaluate("window.stays === true"))
+
+
+def test_a_push_is_seen_from_its_start_until_it_is_live(world: World, open_page: Open) -> None:
+    world.live("flask-app", "v1")
+    page = open_page()
+    expect(page.locator("h1")).to_have_text("Nothing is wrong")
+    same = stays(page)
+    push, sequence = world.push("flask-app", "v2")
+    world.goes(push, event("TaskStateEntered", world.now + 1, "ReadImage"))
+    way = page.locator("#under-way li")
+    expect(way).to_contain_text("Read the image")
+    world.goes(
+        push, *passed("ReadImage", world.now + 1)[1:], event("TaskStateEntered", world.now + 2, "RunTask")
+    )
+    expect(way).to_contain_text("Start the task")
+    world.take_over(push, sequence)
+    expect(way).to_have_count(0)
+    expect(page.locator("#apps tbody tr")).to_contain_text("http://203.0.113.2:3000/")
+    assert same()
+
+
+def test_the_steps_of_a_deployment_come_one_after_the_other(world: World, open_page: Open) -> None:
+    push, sequence = world.push("flask-app", "v2")
+    page = open_page(f"deployments/{push.deployment}?app=flask-app")
+    expect(page.locator(".steps .done")).to_have_count(1)
+    expect(page.locator(".steps .ahead")).to_have_count(8)
+    world.goes(push, event("TaskStateEntered", world.now + 1, "ReadImage"))
+    expect(page.locator(".steps .running")).to_contain_text("Read the image")
+    world.goes(push, *passed("ReadImage", world.now + 1, 0.7)[1:])
+    expect(page.locator("#step-ReadImage")).to_contain_text("0.7 s")
+    world.take_over(push, sequence)
+    expect(page.locator("h1")).to_contain_text("deployed")
+    expect(page.locator(".steps .ahead")).to_have_count(0)
+
+
+def test_a_failure_is_told_with_its_reason_and_its_log(world: World, open_page: Open) -> None:
+    world.live("flask-app", "v1")
+    push, _ = world.push("flask-app", "v2")
+    page = open_page("apps/flask-app")
+    expect(page.locator("h1")).to_contain_text("deploying")
+    world.end(push)
+    expect(page.locator("h1")).to_contain_text("failed")
+    expect(page.locator("#page")).to_contain_text("It ended with exit code 1 before it answered. v1")
+    page.get_by_role("link", name="Its steps and its log").click()
+    expect(page.locator("#page")).to_contain_text("Read the last lines of the log.")
+    expect(page.locator("pre.log")).to_contain_text("KeyError: 'DATABASE_URL'")
+
+
+def test_a_tab_that_slept_shows_what_is_true_when_it_wakes(world: World, open_page: Open) -> None:
+    world.live("flask-app", "v1")
+    page = open_page()
+    expect(page.locator("#apps")).to_contain_text("v1")
+    same = stays(page)
+    page.evaluate(HIDE, True)
+    # Two heartbeats, and nobody looks any more.
+    time.sleep(5)
+    asked = world.asked
+    push = world.fail("flask-app", "v2")
+    world.live("blog")
+    time.sleep(2.5)
+    assert world.asked == asked
+    expect(page.locator("#apps")).not_to_contain_text("blog")
+    page.evaluate(HIDE, False)
+    expect(page.locator("h1")).to_have_text("1 of 2 apps needs a look")
+    expect(page.locator("#apps")).to_contain_text(push.tag)
+    assert same()
+
+
+def test_what_one_types_and_marks_outlasts_a_change(world: World, open_page: Open) -> None:
+    for number in range(12):
+        world.live(f"app-{number:02}")
+    page = open_page()
+    page.keyboard.press("/")
+    page.keyboard.type("app-07")
+    rows = page.locator("#apps tbody tr:visible")
+    expect(rows).to_have_count(1)
+    world.fail("app-07", "v2")
+    expect(rows).to_contain_text("failed")
+    expect(rows).to_have_count(1)
+    expect(page.locator("[type=search]")).to_be_focused()
+    expect(page.locator("[type=search]")).to_have_value("app-07")
+    page.keyboard.press("Escape")
+    expect(rows).to_have_count(12)
+
+
+def test_expired_credentials_are_said_and_used_anew_once_they_are_renewed(
+    world: World, open_page: Open
+) -> None:
+    world.live("flask-app")
+    page = open_page()
+    expect(page.locator("#apps")).to_contain_text("flask-app")
+    chosen = world.chosen
+    world.trouble = Trouble("The credentials of profile work have expired. Log in again.", Exit.NOT_ALLOWED)
+    world.expire()
+    expect(page.locator(".trouble")).to_contain_text("have expired. Log in again.")
+    # What was there before stays, and it says of when.
+    expect(page.locator("#apps")).to_contain_text("flask-app")
+    expect(page.locator(".trouble")).to_contain_text("What is below is of")
+    world.trouble = None
+    expect(page.locator(".trouble")).to_have_count(0)
+    assert world.chosen > chosen
+
+
+# ── The poller
+
+
+class Counted:
+    busy = False
+
+
+@pytest.fixture
+def make_poller() -> Iterator[Callable[..., Poller]]:
+    made: list[Poller] = []
+    yield lambda pulse: made.append(Poller(pulse)) or made[-1]
+    for each in made:
+        each.close()
+
+
+def test_nothing_is_asked_where_nobody_looks(make_poller: Callable[..., Poller]) -> None:
+    asked: list[str] = []
+    poller = make_poller(lambda: asked.append("pulse"))
+    time.sleep(0.1)
+    assert asked == []
+    page = Counted()
+    with poller.watching("page", lambda: asked.append("page") or page) as next_reading:
+        first = next_reading()
+        assert first
+        assert first.page is page
+    assert poller.watchers == 0
+    before = list(asked)
+    time.sleep(2.2)
+    # A look that had begun may have ended.
+    assert len(asked) <= len(before) + 2
+
+
+def test_who_comes_later_gets_the_whole_state_too_and_nothing_is_read_twice(
+    make_poller: Callable[..., Poller],
+) -> None:
+    asked: list[int] = []
+    poller = make_poller(lambda: None)
+    page = Counted()
+    with poller.watching("page", lambda: asked.append(1) or page) as first:
+        assert first()
+        with poller.watching("page", lambda: 1 / 0) as second:
+            reading = second()
+            assert reading
+            assert reading.page is page
+    assert len(asked) <= 2
+
+
+def test_a_quiet_page_is_read_again_when_the_pulse_changes(make_poller: Callable[..., Poller]) -> None:
+    beats, state = [0], [Counted()]
+    poller = make_poller(lambda: beats[0])
+    with poller.watching("page", lambda: state[0]) as next_reading:
+        assert next_reading()
+        state[0], beats[0] = Counted(), 1
+        began = time.monotonic()
+        eventually(next_reading, within=4, every=0.01)
+        assert time.monotonic() - began < 4

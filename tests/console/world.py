@@ -1,0 +1,145 @@
+"""An install in memory: a ledger that is written as the functions do, and histories of executions."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import botocore.session
+from deployer.aws import ledger
+from deployer.domain.deployment import Current
+from deployer.domain.push import Push
+
+from portcall.desk.target import Target
+
+SESSION = botocore.session.Session()
+OUTPUTS = {
+    "AppLogGroupName": "apps",
+    "LedgerTableName": "ledger",
+    "OperateFunctionName": "operate",
+    "StateMachineArn": "arn:aws:states:eu-west-1:111122223333:stateMachine:deploy",
+}
+FAILED_LOG = ["Starting up", "Traceback (most recent call last):", "KeyError: 'DATABASE_URL'"]
+
+
+def iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def event(kind: str, at: float, name: str = "") -> dict[str, Any]:
+    """An event of an execution's history."""
+    made: dict[str, Any] = {"type": kind, "timestamp": datetime.fromtimestamp(at, UTC)}
+    if name:
+        made["stateEnteredEventDetails"] = {"name": name}
+    return made
+
+
+def passed(name: str, began: float, seconds: float = 0.5, failed: bool = False) -> list[dict[str, Any]]:
+    """The events of a step that was gone through."""
+    end = began + seconds
+    outcome = "LambdaFunctionFailed" if failed else "LambdaFunctionSucceeded"
+    return [
+        event("TaskStateEntered", began, name),
+        event("LambdaFunctionScheduled", began),
+        event(outcome, end),
+        event("TaskStateExited", end),
+    ]
+
+
+@dataclass
+class World:
+    """What the pages are about. `now` is in UNIX seconds; each push is some seconds after the one before."""
+
+    now: float
+    count: int = 0
+    histories: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    # What each call of the workflow's API, and of a chosen target, is to raise.
+    trouble: Exception | None = None
+    chosen: int = 0
+    asked: int = 0
+    target: Target | None = None
+
+    def choose(self, **_: Any) -> Target:
+        """In the place of `portcall.desk.target.choose`."""
+        self.chosen += 1
+        if self.trouble:
+            raise self.trouble
+        target = Target(SESSION, stack="portcall", region="eu-west-1", profile="work")
+        target._outputs = dict(OUTPUTS)
+        self.target = target
+        return target
+
+    def expire(self) -> None:
+        """Have the target that is there answer with trouble, until another one is chosen."""
+        assert self.target
+        self.target.ask = self._refuse  # type: ignore[method-assign]
+
+    def _refuse(self, _: Any) -> Any:
+        assert self.trouble
+        raise self.trouble
+
+    def get_execution_history(self, executionArn: str, **_: Any) -> dict[str, Any]:
+        """As Step Functions answers it."""
+        self.asked += 1
+        return {"events": self.histories[executionArn]}
+
+    def push(self, app: str, tag: str = "latest", ago: float = 0.0) -> tuple[Push, int]:
+        """A push that AdmitPush has taken."""
+        self.count += 1
+        number, at = self.count, self.now - ago
+        push = Push(f"push-{number:05}", iso(at), app, tag, f"sha256:{number * 7919:07x}{number:057x}")
+        sequence = ledger.next_in_order(table="ledger", push=push, now=self.now + 1e6)
+        execution = f"arn:aws:states:eu-west-1:111122223333:execution:deploy:{push.deployment}"
+        ledger.claim(table="ledger", push=push, execution=execution, sequence=sequence)
+        ledger.note_in_order(table="ledger", push=push, sequence=sequence)
+        self.histories[execution] = passed("AdmitPush", at, 0.4)
+        return push, sequence
+
+    def goes(self, push: Push, *events: dict[str, Any]) -> None:
+        """An execution goes on."""
+        self.histories[f"arn:aws:states:eu-west-1:111122223333:execution:deploy:{push.deployment}"] += events
+
+    def take_over(self, push: Push, sequence: int, url: str = "", **facts: Any) -> None:
+        """The push becomes the current deployment, and everybody is told."""
+        number = int(push.deployment.removeprefix("push-"))
+        url = url or f"http://203.0.113.{number % 250}:3000/"
+        task = f"arn:aws:ecs:eu-west-1:111122223333:task/portcall/{number:032x}"
+        revision = f"arn:aws:ecs:eu-west-1:111122223333:task-definition/portcall_{push.repository}:{number}"
+        new = Current(push.deployment, sequence, task, url, push.digest, push.tag, revision, push.time, **facts)
+        seen = ledger.current(table="ledger", app=push.app)
+        assert ledger.make_current(table="ledger", push=push, new=new, seen=seen)
+        phases = {
+            "admit": "1.2",
+            "read": "0.3",
+            "register": "0.4",
+            "run": "0.9",
+            "start": "18.1",
+            "address": "0.6",
+        }
+        told = {"url": url, "phases": {**phases, "answer": "2.4"}, "task": task, "revision": revision}
+        ledger.record(table="ledger", push=push, outcome="deployed", **told)
+        ledger.mark_told(table="ledger", push=push)
+
+    def live(self, app: str, tag: str = "latest", *, ago: float = 3600.0, **facts: Any) -> Push:
+        """A push that went live."""
+        push, sequence = self.push(app, tag, ago)
+        self.take_over(push, sequence, **facts)
+        return push
+
+    def fail(self, app: str, tag: str = "latest", *, ago: float = 300.0, **facts: Any) -> Push:
+        """A push that failed."""
+        push, _ = self.push(app, tag, ago)
+        self.end(push, **facts)
+        return push
+
+    def end(self, push: Push, **facts: Any) -> None:
+        """A push fails."""
+        told = {
+            "reason": "It ended with exit code 1 before it answered.",
+            "error": "TaskStoppedError",
+            "verdict": "failed to start",
+            "hint": "Read the last lines of the log.",
+            "log": FAILED_LOG,
+            "phases": {"admit": "1.0", "read": "0.3", "register": "0.4", "run": "1.1", "start": "12.5"},
+        }
+        ledger.record(table="ledger", push=push, outcome="failed", **{**told, **facts})
+        ledger.mark_told(table="ledger", push=push)

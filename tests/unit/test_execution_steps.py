@@ -1,0 +1,64 @@
+"""The steps of an execution, read from its history."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from portcall.desk.execution import ROAD, SAID, steps_of, to_come
+from tests.console.world import event, passed
+
+STATES: dict[str, Any] = yaml.safe_load(
+    (Path(__file__).parents[2] / "statemachine/deploy.asl.yaml").read_text()
+)["States"]
+
+
+def test_each_step_of_the_workflow_has_its_words() -> None:
+    assert set(SAID) == {name for name, state in STATES.items() if state["Type"] == "Task"}
+
+
+def test_the_road_is_a_way_through_the_workflow() -> None:
+    """From each step to the next there is a way that leads over choices alone."""
+    for name, following in pairwise(ROAD):
+        reached, ahead = set(), [STATES[name]["Next"]]
+        while ahead:
+            at = ahead.pop()
+            reached.add(at)
+            if STATES[at]["Type"] == "Choice":
+                ahead += [each["Next"] for each in STATES[at]["Choices"]] + [STATES[at]["Default"]]
+        assert following in reached, (name, following)
+
+
+def test_a_step_that_runs_has_no_end_and_the_rest_of_the_road_is_ahead() -> None:
+    steps = steps_of([*passed("AdmitPush", 10, 0.5), event("TaskStateEntered", 11, "ReadImage")])
+    assert [(each.name, each.running, each.seconds, each.failed) for each in steps] == [
+        ("AdmitPush", False, 0.5, False),
+        ("ReadImage", True, 0.0, False),
+    ]
+    assert [each.name for each in to_come(steps)] == list(ROAD[2:])
+
+
+def test_a_step_that_is_tried_again_has_not_failed() -> None:
+    began = [event("TaskStateEntered", 10, "RunTask"), event("TaskScheduled", 10), event("TaskFailed", 11)]
+    (step,) = steps_of([*began, event("TaskScheduled", 13)])
+    assert (step.attempts, step.failed, step.running) == (2, False, True)
+    (step,) = steps_of([*began, event("TaskStateExited", 11)])
+    assert (step.attempts, step.failed, step.seconds) == (1, True, 1.0)
+    assert to_come([step, *steps_of(passed("RollBack", 12))]) == []
+
+
+def test_a_step_that_comes_round_again_is_one() -> None:
+    events = [*passed("CheckHealth", 10, 30), *passed("ReadLog", 41, 1), *passed("CheckHealth", 43, 5)]
+    steps = steps_of(events)
+    assert [(each.name, each.began, each.ended, each.attempts) for each in steps] == [
+        ("CheckHealth", 10, 48, 2),
+        ("ReadLog", 41, 42, 1),
+    ]
+
+
+def test_an_execution_that_was_aborted_ends_its_step() -> None:
+    (step,) = steps_of(
+        [event("ExecutionStarted", 9), *passed("RunTask", 10)[:2], event("ExecutionAborted", 15)]
+    )
+    assert (step.running, step.failed, step.seconds) == (False, True, 5.0)
