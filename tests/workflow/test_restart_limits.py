@@ -290,13 +290,13 @@ def test_the_mail_of_an_app_that_is_down_has_the_command_that_deploys_it_again(w
 
 @pytest.mark.parametrize(("refusals", "down"), [(0, True), (1, False)])
 def test_what_aws_refuses_is_not_counted_among_the_restarts_that_came_to_nothing(started, refusals, down):
-    serving = change(healing=f"{current().task}#1", attempts=3, refusals=refusals)
-    assert heal(stop=f"{serving.task}#9") == ("halted" if down else "restarted")
+    serving = change(last_stop=f"{current().task}#1", attempts=3, refusals=refusals)
+    assert heal(stop=f"{serving.task}#9") == ("given up" if down else "restarted")
     assert current().refusals == refusals
 
 
 def test_a_restart_that_aws_refused_counts_as_a_refusal(started):
-    serving = change(healing=current().task, attempts=1)
+    serving = change(last_stop=current().task, attempts=1)
     restarts.restart(app=APP, current=serving, task=None, stop=f"{serving.task}#1", refused=True)
     assert (current().attempts, current().refusals) == (2, 1)
     assert started[-1]["restart"]["refusals"] == 1

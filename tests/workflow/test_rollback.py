@@ -242,13 +242,13 @@ def test_the_log_of_an_app_that_did_not_end_by_itself_is_read_once(world, docume
 @pytest.fixture
 def pause():
     """That between two looks at a log, before the world leaves it out."""
-    return rollback.PAUSE
+    return rollback.LOG_READ_PAUSE_SECONDS
 
 
 def test_the_looks_at_a_log_are_a_second_apart(pause, world, document, arriving, monkeypatch):
     event, slept = document(), []
     ended(world, event)
-    monkeypatch.setattr(rollback, "PAUSE", pause)
+    monkeypatch.setattr(rollback, "LOG_READ_PAUSE_SECONDS", pause)
     monkeypatch.setattr(rollback.time, "sleep", slept.append)
     arriving(["one"], ["one"])
     roll(event)
@@ -292,7 +292,7 @@ def test_where_it_cannot_be_found_out_what_it_overtook_that_is_told(world, docum
     def refuse(**_):
         raise DENIED
 
-    monkeypatch.setattr(ledger, "untold", refuse)
+    monkeypatch.setattr(ledger, "unmailed", refuse)
     roll(document())
     assert "Which pushes it overtook could not be found out: not authorized" in told(world)
     assert "It did not answer." in told(world)
@@ -307,7 +307,7 @@ def test_what_costs_money_is_told_before_what_was_overtaken(world, document, pus
     roll(event)
     assert told(world).index("could not be stopped") < told(world).index("It overtook an earlier push")
     # The sweep has nothing left to tell.
-    assert ledger.untold(table="ledger", app=APP) == []
+    assert ledger.unmailed(table="ledger", app=APP) == []
 
 
 # What was live, and what is to be tried again.
@@ -378,14 +378,14 @@ def test_a_worker_that_goes_on_has_no_url_to_be_told(world, document):
 
 def test_what_is_about_to_end_is_not_said_to_serve_though_its_task_still_runs(world, document):
     event = document()
-    change(halted="Its tag was deleted.", ended=True)
+    change(gave_up_reason="Its tag was deleted.", ended=True)
     roll(event)
     assert "No other version serves." in told(world)
 
 
 def test_what_is_being_restarted_is_not_said_to_serve(world, document):
     event = document()
-    change(healing=current().task)
+    change(last_stop=current().task)
     roll(event)
     assert "No other version serves." in told(world)
 
@@ -424,7 +424,7 @@ def test_the_command_that_deploys_the_same_image_again_is_told(world, document):
 # A restart of what is gone.
 
 
-@pytest.mark.parametrize("meanwhile", [{"deployment": "push-9"}, {"halted": "It was stopped by hand."}])
+@pytest.mark.parametrize("meanwhile", [{"deployment": "push-9"}, {"gave_up_reason": "It was stopped by hand."}])
 def test_a_restart_that_cannot_succeed_gives_nothing_up_that_has_changed_meanwhile(world, document, meanwhile):
     serving, event = current(), document()
     change(**meanwhile)

@@ -93,7 +93,7 @@ def test_a_number_that_is_not_larger_gives_way_and_its_task_is_stopped(world, do
     assert current() == serving
     # Its task goes with all that it has; and a mail about what overtook it speaks of it.
     assert world.closed == []
-    assert [each.deployment for each in ledger.untold(table="ledger", app=APP)] == ["late"]
+    assert [each.deployment for each in ledger.unmailed(table="ledger", app=APP)] == ["late"]
     assert world.stopped == [late["task"]["arn"]]
     assert known("late").outcome == "superseded"
     assert known("late").reason == "Another deployment, restart-1, took the place."
@@ -126,7 +126,7 @@ def test_a_restart_gives_way_to_whatever_is_not_what_it_restarts(world, document
     assert world.stopped == [late["task"]["arn"]]
     # Nobody pushed it, and no mail has to speak of it.
     assert known("push-2").reason == "Another deployment, push-9, took the place."
-    assert ledger.untold(table="ledger", app=APP) == []
+    assert ledger.unmailed(table="ledger", app=APP) == []
 
 
 def test_a_restart_brings_nothing_back_that_is_about_to_end(world, document):
@@ -241,7 +241,7 @@ def test_a_preview_whose_tag_was_deleted_meanwhile_does_not_come_to_life(world, 
     assert world.stopped == [event["task"]["arn"]]
     (ended,) = ledger.deployments(table="ledger", app=app)
     assert (ended.outcome, ended.reason) == ("superseded", "Its tag was deleted meanwhile.")
-    assert ledger.untold(table="ledger", app=app) == []
+    assert ledger.unmailed(table="ledger", app=app) == []
 
 
 def test_a_preview_whose_tag_is_deleted_at_that_very_moment_does_not_come_to_life(world, preview):
