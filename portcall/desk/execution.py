@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deployer.aws.client import client, code_of, errors_as_ours
-from deployer.domain.errors import AccessDeniedError, AwsRefusedError
+from deployer.aws import step_functions
+from deployer.domain.errors import AccessDeniedError
 
 from portcall.desk.target import Target
 
@@ -39,8 +39,6 @@ ROAD = (
     "SwitchOver",
     "PublishUrl",
 )
-# An execution of ours has some hundred events at most, but for one whose app takes minutes to answer.
-EVENTS = 1000
 
 
 @dataclass(frozen=True)
@@ -77,17 +75,10 @@ def steps(target: Target, execution: str) -> list[Step] | None:
 
     def ask(_: dict[str, str]) -> list[Step] | None:
         try:
-            with errors_as_ours():
-                answer = client("stepfunctions").get_execution_history(
-                    executionArn=execution, maxResults=EVENTS, includeExecutionData=False
-                )
+            events = step_functions.history(execution)
         except AccessDeniedError:
             return None
-        except AwsRefusedError as error:
-            if code_of(error) in ("ExecutionDoesNotExist", "InvalidArn"):
-                return None
-            raise
-        return steps_of(answer["events"])
+        return None if events is None else steps_of(events)
 
     return target.ask(ask)
 

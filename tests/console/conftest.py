@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from deployer.aws import step_functions
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from portcall.console.security import Door
 from portcall.console.server import serving
 from portcall.console.source import Source
-from portcall.desk import execution, target
+from portcall.desk import target
 from tests.console.world import World
 from tests.e2e.browser import QUIET, chromium
 
@@ -25,7 +26,7 @@ WITHIN = 20
 def world(ledger_table: Any, monkeypatch: pytest.MonkeyPatch) -> World:
     """An install with an empty ledger."""
     made = World(now=time.time())
-    monkeypatch.setattr(execution, "client", lambda _: made)
+    monkeypatch.setattr(step_functions, "history", made.history)
     # One client for all tests of a file: a session and a client take a third of a second.
     monkeypatch.setattr(target, "use", lambda *_: None)
     return made

@@ -218,8 +218,9 @@ def test_a_push_is_live_with_no_more_than_the_steps_own_permissions(stack: Insta
     assert event["detail"]["url"] == mail.text.splitlines()[0]
 
 
-def test_a_viewer_may_ask_what_a_tag_of_the_watched_repository_points_to(stack: Installed) -> None:
-    assert stack.deploy()["status"] == "SUCCEEDED"
+def test_a_viewer_may_ask_what_a_tag_points_to_and_follow_the_workflow(stack: Installed) -> None:
+    execution = stack.deploy()
+    assert execution["status"] == "SUCCEEDED"
     iam, name = stack.cloud.client("iam"), "portcall-ViewerPolicyRole-tests"
     trust = {
         "Effect": "Allow",
@@ -230,18 +231,25 @@ def test_a_viewer_may_ask_what_a_tag_of_the_watched_repository_points_to(stack: 
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
     iam.attach_role_policy(RoleName=name, PolicyArn=stack.outputs["ViewerPolicyArn"])
     keys = stack.cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
-    ecr = boto3.client(
-        "ecr",
-        endpoint_url=stack.cloud.endpoint,
-        region_name=REGION,
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
-    )
+
+    def client(service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=stack.cloud.endpoint,
+            region_name=REGION,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+
+    ecr, workflow = client("ecr"), client("stepfunctions")
     latest = [{"imageTag": "latest"}]
     assert ecr.describe_images(repositoryName=stack.app, imageIds=latest)["imageDetails"]
     with pytest.raises(ClientError, match="not authorized"):
         ecr.batch_get_image(repositoryName=stack.app, imageIds=latest)
+    assert workflow.get_execution_history(executionArn=execution["executionArn"])["events"]
+    with pytest.raises(ClientError, match="not authorized"):
+        workflow.describe_execution(executionArn=execution["executionArn"])
 
 
 def test_a_pusher_pushes_and_waits_and_does_nothing_else(stack: Installed, tmp_path: Path) -> None:

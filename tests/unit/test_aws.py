@@ -512,6 +512,16 @@ def test_an_answer_that_nobody_waits_for_is_fine(stub, code):
     assert not step_functions.send_task_success(token="token", output={})
 
 
+def test_reads_what_happened_in_an_execution_without_its_data(stub):
+    execution = "arn:aws:states:eu-west-1:111122223333:execution:deploy:push-1"
+    asked = {"executionArn": execution, "maxResults": 1000, "includeExecutionData": False}
+    happened = {"timestamp": datetime(2026, 11, 26, tzinfo=UTC), "type": "ExecutionStarted", "id": 1}
+    stub("stepfunctions").add_response("get_execution_history", {"events": [happened]}, asked)
+    assert step_functions.history(execution) == [happened]
+    stub("stepfunctions").add_client_error("get_execution_history", "ExecutionDoesNotExist")
+    assert step_functions.history(execution) is None
+
+
 def test_reads_the_last_lines_of_a_log(stub):
     events = [{"message": "one\n"}, {"message": "two"}]
     expected = {"logGroupName": "apps", "logStreamName": "stream", "limit": 30, "startFromHead": False}

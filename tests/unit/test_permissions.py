@@ -110,6 +110,7 @@ NEEDS = {
     "step_functions.send_task_failure": {"states:SendTaskFailure"},
     "step_functions.start_execution": {"states:StartExecution"},
     "step_functions.ending": {"states:DescribeExecution"},
+    "step_functions.history": {"states:GetExecutionHistory"},
 }
 
 

@@ -54,6 +54,24 @@ def ending(execution: str) -> Ending | None:
     return Ending(answer["status"], *said, answer["stopDate"].timestamp())
 
 
+def history(execution: str) -> list[dict[str, Any]] | None:
+    """What has happened in an execution, oldest first, without its data; None if it is not known (any more).
+
+    A thousand events at most: one of ours has a hundred, unless its app takes minutes to answer.
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html
+    """
+    try:
+        with errors_as_ours():
+            answer = client("stepfunctions").get_execution_history(
+                executionArn=execution, maxResults=1000, includeExecutionData=False
+            )
+    except AwsRefusedError as error:
+        if code_of(error) in ("ExecutionDoesNotExist", "InvalidArn"):
+            return None
+        raise
+    return list(answer["events"])
+
+
 def _answer(operation: str, **arguments: str) -> bool:
     try:
         with errors_as_ours():
