@@ -8,6 +8,7 @@ from deployer.domain.endpoint import NOWHERE, Address
 from deployer.domain.sweep import (
     CloseAddress,
     CloseDeployments,
+    CloseOvertaken,
     DeployPush,
     EndApp,
     Facts,
@@ -17,6 +18,7 @@ from deployer.domain.sweep import (
     LeadAddress,
     ListApp,
     NotifyAgain,
+    ReportOvertaken,
     RestartApp,
     RetryDeployment,
     SeeTag,
@@ -334,6 +336,10 @@ def test_a_preview_that_is_to_be_tried_again_keeps_its_slot():
         (deployment(outcome="deployed"), current(deployment="restart-1", origin="push-2"), False),
         (deployment(restart={"deployment": "push-1"}, outcome="retried"), current(), False),
         (deployment(restart={"deployment": "push-0"}, outcome="retried"), current(), True),
+        (deployment(restart={"deployment": "push-1"}, outcome="deployed"), current(), True),
+        (deployment(outcome="retried"), current(), True),
+        # A further attempt has the number of the first.
+        (deployment(sequence=10), current(), False),
     ],
 )
 def test_an_aborted_deployment_is_old_news_once_another_serves(of, serving, expected):
@@ -428,9 +434,51 @@ def test_an_app_ends_once_its_tag_is_live_under_another_name():
     [
         None,
         current(**NEWER | {"sequence": 9}),
+        current(**NEWER | {"sequence": 10}),
         current(**NEWER, tag="v2"),
         current(**NEWER, last_stop="task-9"),
     ],
 )
 def test_an_app_runs_on_while_its_tag_is_not_live_under_another_name(successor):
     assert decide(app(watched=False, replaced_by="flask-app:latest", successor=successor)) == [TellUnwatched()]
+
+
+# Pushes that were overtaken, and of which no mail spoke.
+
+
+def overtaken(name="push-3", **facts):
+    return deployment(name, **{"outcome": "superseded", "sequence": 30, "ended_at": NOW - 120} | facts)
+
+
+@pytest.mark.parametrize(("ago", "reported"), [(119, False), (120, True)])
+def test_what_was_overtaken_is_reported_once_no_event_can_be_on_its_way_any_more(ago, reported):
+    acts = decide(app(unmailed=[overtaken(ended_at=NOW - ago)]))
+    assert acts == ([ReportOvertaken(("push-3",))] if reported else [])
+
+
+def test_what_was_overtaken_is_left_to_the_mail_of_what_is_on_its_way():
+    assert decide(app(unmailed=[overtaken()], open=[deployment()])) == []
+
+
+def test_what_was_overtaken_is_left_to_the_mail_of_a_push_whose_event_was_lost():
+    lost = {"images": [Image(NOW - 1000, NEW, "latest")], "tags": {}}
+    (act,) = decide(app(unmailed=[overtaken(digest=f"sha256:{3:064x}")], **lost))
+    assert isinstance(act, DeployPush)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"current": current(sequence=31)},
+        # The tag was led to what is live.
+        {"tags": {"latest": KnownTag(OLD, NOW - 100, "push-1")}, "images": [Image(NOW - 999, OLD, "latest")]},
+    ],
+)
+def test_what_was_overtaken_by_what_is_live_is_nothing_to_report(facts):
+    assert decide(app(unmailed=[overtaken()], **facts)) == [CloseOvertaken(("push-3",))]
+
+
+def test_of_what_was_overtaken_only_that_is_reported_of_which_nothing_newer_is_live():
+    older = overtaken("push-0", sequence=5)
+    acts = decide(app(unmailed=[older, overtaken(), overtaken("push-4", ended_at=NOW)]))
+    assert acts == [ReportOvertaken(("push-3",)), CloseOvertaken(("push-0",))]

@@ -586,6 +586,13 @@ def test_a_lost_push_counts_if_one_of_the_patterns_matches_its_tag(deploy, world
         watch_settings.cache_clear()
 
 
+def test_the_first_push_of_all_is_found_though_its_event_was_lost(world, sweep):
+    """The repository that the parameters name is watched before anything was pushed to it."""
+    point(world, 1, NOW - 1000)
+    assert sweep() == {"flask-app": ["deployed latest, whose event was lost"]}
+    assert current().digest == digest(1)
+
+
 def test_what_comes_to_a_repository_without_a_push_is_not_deployed(deploy, world, push, sweep):
     """By a pull-through cache, say, or by replication."""
     deploy(push(1))

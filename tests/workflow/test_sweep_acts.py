@@ -3,12 +3,12 @@
 from types import SimpleNamespace
 
 import pytest
-from deployer.actions import rollback, sweep_acts
+from deployer.actions import rollback, sweep_acts, sweep_facts
 from deployer.aws import ledger, step_functions
 from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.errors import MailLimitError
 from deployer.domain.push import Push
-from deployer.domain.sweep import DeployPush, Facts, RetryDeployment, SettleDeployment
+from deployer.domain.sweep import DeployPush, EndApp, Facts, RetryDeployment, SettleDeployment, StopTask
 from deployer.events import reconcile
 
 from tests.conftest import LambdaContext
@@ -173,3 +173,139 @@ def test_apps_are_begun_for_three_minutes(world, monkeypatch, seconds, apps):
 
     world.faults["stop_task"] = [take_long] * 3
     assert list(reconcile.handler({"id": "sweep"}, LambdaContext())) == apps
+
+
+# What a sweep does for an app, whatever the decisions are.
+
+
+@pytest.fixture
+def decided(world, monkeypatch):
+    """`decided(a, b)`: what is due at each look at the one app that is there; the last stays. Returns the looks."""
+    world.started["nobody"] = f"{ARN}orphan"
+    world.apps[f"{ARN}orphan"] = APP
+
+    def of(*due):
+        looks = []
+
+        def decide(facts):
+            looks.append(facts.app)
+            return due[min(len(looks), len(due)) - 1]
+
+        monkeypatch.setattr(reconcile, "decide", decide)
+        return looks
+
+    return of
+
+
+def sweep():
+    return reconcile.handler({"id": "sweep"}, LambdaContext())
+
+
+def test_an_app_is_looked_at_three_times_where_each_act_calls_for_another(world, decided):
+    looks = decided(*([StopTask(f"{ARN}{number}")] for number in range(5)))
+    assert sweep() == {APP: [f"stopped {ARN}{number}" for number in range(3)]}
+    assert len(looks) == 3
+
+
+def test_an_app_for_which_nothing_is_due_is_looked_at_once(decided):
+    looks = decided([])
+    assert sweep() == {}
+    assert len(looks) == 1
+
+
+@pytest.mark.parametrize("act", [EndApp("It is over."), DeployPush(Push("sweep-1", "", APP, "latest", ""))])
+def test_what_has_ended_or_begun_is_not_looked_at_again_in_the_same_sweep(decided, monkeypatch, act):
+    monkeypatch.setattr(sweep_acts, "carry_out", lambda act, facts: "did it")
+    looks = decided([act], [StopTask(ARN)])
+    assert sweep() == {APP: ["did it"]}
+    assert len(looks) == 1
+
+
+def test_an_app_that_cannot_be_looked_at_is_left_to_the_next_sweep(world, decided, monkeypatch):
+    looks = decided([])
+
+    def fail(app, account):
+        looks.append(app)
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(sweep_facts, "of_app", fail)
+    assert sweep() == {APP: ["failed: 'a bug'"]}
+    assert len(looks) == 1
+
+
+def test_a_push_that_is_left_to_the_next_sweep_holds_up_nothing_else(world, decided, monkeypatch):
+    monkeypatch.setattr(reconcile, "MAX_MISSED_PUSHES", 0)
+    decided([DeployPush(Push("sweep-1", "", APP, "latest", "")), StopTask(f"{ARN}orphan")], [])
+    assert sweep() == {APP: [f"stopped {ARN}orphan"]}
+
+
+@pytest.fixture
+def noted(monkeypatch):
+    """The apps of which a sweep notes that it has come so far."""
+    apps = []
+    note = ledger.note_sweep
+    monkeypatch.setattr(ledger, "note_sweep", lambda *, app, **more: apps.append(app) or note(app=app, **more))
+    return apps
+
+
+@pytest.mark.parametrize(("seconds", "apps"), [(5, ["c"]), (6, ["b", "c", "d"])])
+def test_how_far_a_sweep_is_is_noted_every_five_seconds(world, monkeypatch, noted, seconds, apps):
+    """Should it die, the next begins after that app."""
+    clock = [0.0]
+    monkeypatch.setattr(reconcile, "time", SimpleNamespace(time=lambda: NOW, monotonic=lambda: clock[0]))
+    for name in ("a", "b", "c", "d"):
+        world.started[name] = f"{ARN}{name}"
+        world.apps[f"{ARN}{name}"] = name
+
+    def decide(facts):
+        clock[0] += seconds
+        return []
+
+    monkeypatch.setattr(reconcile, "decide", decide)
+    assert sweep() == {}
+    assert noted == apps
+
+
+def test_of_which_app_it_is_about_to_act_is_noted_once_and_before_that(world, decided, noted):
+    seen = []
+    world.faults["stop_task"] = [lambda: seen.append(list(noted))] * 3
+    decided(*([StopTask(f"{ARN}{number}")] for number in range(5)))
+    sweep()
+    assert (seen, noted) == ([[APP]] * 3, [APP])
+
+
+def test_the_app_after_which_a_sweep_begins_comes_last_and_once(world, decided, monkeypatch):
+    for name in ("a", "z"):
+        world.started[name] = f"{ARN}{name}"
+        world.apps[f"{ARN}{name}"] = name
+    looks = decided([])
+    monkeypatch.setattr(sweep_facts, "watching", lambda: "")
+    ledger.begin_sweep(table="ledger", sweep="before", now=NOW, until=NOW, watching="")
+    ledger.end_sweep(table="ledger", sweep="before", after=APP)
+    sweep()
+    assert looks == ["z", "a", APP]
+
+
+def test_that_a_sweep_died_is_counted(world, monkeypatch):
+    counted = []
+    monkeypatch.setattr(reconcile, "count", counted.append)
+    ledger.begin_sweep(table="ledger", sweep="dead", now=NOW, until=NOW, watching="")
+    sweep_at(monkeypatch, NOW + 300)
+    assert counted == [reconcile.UNFINISHED]
+    sweep_at(monkeypatch, NOW + 600)
+    assert counted == [reconcile.UNFINISHED]
+
+
+def test_each_fact_is_looked_at_before_what_it_might_be_mistaken_for(deploy, world, push, monkeypatch):
+    """A deployment may begin or end between two looks: one that begins would lose its slot, were the number of
+    deployments looked at after those that are open; and one that ends its task, were the current one looked at
+    before them.
+    """
+    deploy(push(1))
+    begun = ledger.begin_sweep(table="ledger", sweep="it", now=NOW, until=NOW, watching="")
+    account, asked = sweep_facts.of_account(begun), []
+    for name in ("noted", "open_deployments", "current"):
+        look = getattr(ledger, name)
+        monkeypatch.setattr(ledger, name, lambda name=name, look=look, **of: asked.append(name) or look(**of))
+    sweep_facts.of_app(APP, account)
+    assert asked == ["noted", "open_deployments", "current"]
