@@ -24,6 +24,20 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "TagPattern": ",".join(["t" * 127 + "*"] * 5),
         "MaxMemory": "122880",
     },
+    "roles for CI": {
+        "GitHubRepository": "my-org/my.app",
+        "GitHubEnvironment": "production",
+        "GitHubOrgId": "123456",
+        "GitHubRepoId": "456789",
+        "GitLabProject": "my-group/sub/my-app",
+    },
+    "roles for CI, with providers that are there": {
+        "GitHubRepository": "my-org/my.app",
+        "CreateGitHubProvider": "no",
+        "GitLabProject": "my-group/my-app",
+        "GitLabBranch": "*",
+        "CreateGitLabProvider": "no",
+    },
 }
 STACK_NAMES = {"created repositories and the longest names": "s" * 128}
 
@@ -42,6 +56,7 @@ _IDS = {
     "AWS::EC2::Subnet": "subnet-0a1b2c3d4e5f60718",
     "AWS::EC2::VPC": "vpc-0a1b2c3d4e5f60718",
     "AWS::IAM::ManagedPolicy": f"arn:aws:iam::{ACCOUNT}:policy/sample",
+    "AWS::IAM::OIDCProvider": f"arn:aws:iam::{ACCOUNT}:oidc-provider/sample.example.com",
     "AWS::SNS::Topic": f"arn:aws:sns:{REGION}:{ACCOUNT}:sample",
     "AWS::SQS::Queue": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/sample",
     "AWS::StepFunctions::StateMachine": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:sample",

@@ -34,7 +34,7 @@ from localcloud.patches.ecs import (
     task_secrets,
 )
 from localcloud.patches.eventbridge import events
-from localcloud.patches.iam import iam_decisions, iam_requests, service_roles
+from localcloud.patches.iam import iam_decisions, iam_requests, oidc_providers, service_roles
 from localcloud.patches.sns import mailbox
 from localcloud.patches.ssm import parameter_paths
 from localcloud.patches.step_functions import definition_checks, step_functions, yaml_definition
@@ -74,6 +74,7 @@ PATCHES = (
     lambda_runtime,
     iam_requests,
     iam_decisions,
+    oidc_providers,
     yaml_definition,
     definition_checks,
     conditions,

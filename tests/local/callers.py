@@ -1,5 +1,6 @@
 """Somebody who holds one managed policy of a stack and nothing else, with SDKs and the command line."""
 
+import base64
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import boto3
 
+from localcloud import root_key
 from tests.local.conftest import ACCOUNT, Cloud
 
 
@@ -98,6 +100,25 @@ def holder(cloud: Cloud, policy: str, folder: Path, stack: str = "portcall") -> 
     iam.attach_role_policy(RoleName=name, PolicyArn=arn)
     keys = cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
     return Caller(cloud, keys, folder, stack)
+
+
+def job_of(cloud: Cloud, role: str, host: str, folder: Path, **claims: str) -> Caller:
+    """A job of GitHub or GitLab that has assumed a role with its token.
+
+    Signed by the root user, since the embedded cloud takes no call that is not; the token decides all the same.
+    """
+    payload = base64.urlsafe_b64encode(json.dumps({"iss": f"https://{host}", **claims}).encode()).decode()
+    sts = boto3.client(
+        "sts",
+        endpoint_url=cloud.endpoint,
+        region_name=cloud.region,
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key=root_key.read(cloud.state_dir),
+    )
+    sts.meta.events.register_first("choose-signer.sts.AssumeRoleWithWebIdentity", lambda **_: "v4")
+    token = f"e30.{payload.rstrip('=')}.none"
+    answer = sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName="job", WebIdentityToken=token)
+    return Caller(cloud, answer["Credentials"], folder)
 
 
 def forget(cloud: Cloud, policy: str, stack: str = "portcall") -> None:

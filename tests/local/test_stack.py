@@ -23,7 +23,7 @@ from localcloud.settings import PROJECT, STACK, CloudSettings
 from localcloud.stack import install, outputs
 from tests.conftest import EVENTS
 from tests.deployments import WITHIN, Deployments
-from tests.local.callers import forget, holder
+from tests.local.callers import forget, holder, job_of
 from tests.local.conftest import (
     ACCOUNT,
     HOST_ARCHITECTURE,
@@ -547,6 +547,7 @@ def inventory(cloud: Cloud) -> dict[str, set[str]]:
         "topics": ("sns", "list_topics", "Topics", "TopicArn"),
         "subscriptions": ("sns", "list_subscriptions", "Subscriptions", "SubscriptionArn"),
         "roles": ("iam", "list_roles", "Roles", "RoleName"),
+        "providers": ("iam", "list_open_id_connect_providers", "OpenIDConnectProviderList", "Arn"),
         "policies": ("iam", "list_policies", "Policies", "PolicyName"),
         "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
         "machines": ("stepfunctions", "list_state_machines", "stateMachines", "name"),
@@ -822,6 +823,7 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(
     built = str(stack.cloud.state_dir / "build/template.yaml")
     parameters = ["Email=them@example.com", "RepositoryName=third-app", "RepositoryPattern=shop/*"]
     parameters += ["CreateRepositories=shop", "Environments=tag", "MaxPreviews=2"]
+    parameters += ["GitHubRepository=my-org/my-app", "GitLabProject=my-group/my-app"]
     third.sam("deploy", "--template-file", built, "--parameter-overrides", *parameters)
 
     def push(tag: str, repository: str = "shop/web", **configuration: Any) -> str:
@@ -866,6 +868,19 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(
     (lasting,) = third.deployments.ended("shop/web", push("latest"))
     assert lasting["status"] == "SUCCEEDED", lasting.get("cause")
     assert {"OTHER=of-production", "WORD=of-production"} <= set(given_secrets(stack.cloud.port))
+
+    github, gitlab = "token.actions.githubusercontent.com", "gitlab.com"
+    main = "project_path:my-group/my-app:ref_type:branch:ref:main"
+    jobs = (
+        ("GitHubRoleArn", github, "sts.amazonaws.com", "repo:my-org/my-app:ref:refs/heads/main"),
+        ("GitLabRoleArn", gitlab, "https://gitlab.com", main),
+    )
+    for output, host, audience, subject in jobs:
+        role = third.outputs[output]
+        job = job_of(stack.cloud, role, host, tmp_path, aud=audience, sub=subject)
+        assert job.client("ecr").get_authorization_token()["authorizationData"]
+        with pytest.raises(ClientError, match="Not authorized to perform sts:AssumeRoleWithWebIdentity"):
+            job_of(stack.cloud, role, host, tmp_path, aud=audience, sub=subject.replace("my-app", "other"))
 
     # In the repository of the stack's own, too, and as CI does it.
     pusher = holder(stack.cloud, "Pusher", tmp_path, "third")

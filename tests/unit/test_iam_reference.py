@@ -379,10 +379,33 @@ def test_parameters_are_decrypted_through_parameter_store_whatever_its_name_is_t
     assert decrypt.condition["StringEquals"] == {"kms:ViaService": names}
 
 
+def test_a_role_for_ci_is_assumed_by_jobs_of_one_project_whose_tokens_are_for_aws():
+    """Which jobs these are is asked in test_ci_roles.py."""
+    roles = {
+        name: each
+        for name, each in template()["Resources"].items()
+        if "OIDC" in str(each) or "WebIdentity" in str(each)
+    }
+    assert set(roles) == {"GitHubProvider", "GitHubRole", "GitLabProvider", "GitLabRole"}
+    for name in ("GitHubRole", "GitLabRole"):
+        (trust,) = roles[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert list(trust["Principal"]) == ["Federated"]
+        # Never ForAllValues, which lets in a token that lacks the claim.
+        assert list(trust["Condition"]) == ["StringEquals", "StringLike"]
+        ((audience, value),) = trust["Condition"]["StringEquals"].items()
+        ((subject, _),) = trust["Condition"]["StringLike"].items()
+        host = audience.removesuffix(":aud")
+        assert subject == f"{host}:sub"
+        provider = roles[name.replace("Role", "Provider")]["Properties"]
+        assert (provider["Url"], provider["ClientIdList"]) == (f"https://{host}", [value])
+
+
 def test_a_role_is_assumed_by_one_service_in_our_account():
     for name, resource in template()["Resources"].items():
         if resource["Type"] == "AWS::IAM::Role":
             (trust,) = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+            if trust["Action"] == "sts:AssumeRoleWithWebIdentity":
+                continue
             assert (trust["Effect"], trust["Action"]) == ("Allow", "sts:AssumeRole"), name
             assert list(trust["Principal"]) == ["Service"], name
             assert re.fullmatch(r"[a-z-]+\.amazonaws\.com", trust["Principal"]["Service"]), name

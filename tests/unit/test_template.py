@@ -253,6 +253,17 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
         ["subnet-0a1b2c3d,", "subnet-0a1b2c3d, subnet-0a1b2c3e", "vpc-0a1b2c3d", ","],
     ),
     "RouteTableIds": (["", "existing", "rtb-0a1b2c3d,rtb-0a1b2c3e"], ["Existing", "existing,rtb-0a1b2c3d", "rtb-"]),
+    "GitHubRepository": (
+        ["", "my-org/my-app", "a/.github", "A1/b_c.d"],
+        ["my-org", "my-org/", "/app", "a/b/c", "my org/app", "my-org/*", "*/app", "-a/b", "my_org/app", "a/b:c", "a@1/b@2"],
+    ),
+    "GitHubEnvironment": (["", "production", "pr-7", "eu.west_1"], ["*", "pr-*", "a:b", "a b", "-a", "a/b", "a" * 256]),
+    "GitHubOrgId": (["", "1", "123456789"], ["0", "*", "12*", "my-org", "-1", "01", "1" * 20]),
+    "GitHubRepoId": (["", "1", "123456789"], ["0", "*", "12*", "my-app", "-1", "01", "1" * 20]),
+    "GitLabProject": (
+        ["", "my-group/my-app", "a/b/c.d"], ["my-app", "a/", "/a", "a//b", "a/*", "a/b:ref_type", "a b/c", "g/" + "a" * 254],
+    ),
+    "GitLabBranch": (["main", "*", "release/*"], ["", "a b", "main:ref", "ma?n", "a" * 256]),
     "HealthPath": (["/", "/health?x=1"], ["", "health", "/a b", "/\u00e9"]),
 }  # fmt: skip
 
