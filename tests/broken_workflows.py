@@ -104,12 +104,12 @@ CHANGES: dict[str, Change] = {
     ),
     # Choices
     "a rule without Variable": _rule(StringEquals="duplicate", Next="Duplicate"),
-    "a rule without comparison": _rule(Variable="$.admission.verdict", Next="Duplicate"),
-    "a rule without Next": _rule(Variable="$.admission.verdict", StringEquals="duplicate"),
+    "a rule without comparison": _rule(Variable="$.admission.result", Next="Duplicate"),
+    "a rule without Next": _rule(Variable="$.admission.result", StringEquals="duplicate"),
     "a rule that compares twice": _rule(Variable="$.a", StringEquals="b", IsPresent=True, Next="Duplicate"),
     "a comparison that is none": _rule(Variable="$.a", StringEqual="duplicate", Next="Duplicate"),
     "a comparison with another type": _rule(Variable="$.a", BooleanEquals="true", Next="Duplicate"),
-    "a Variable that is no path": _rule(Variable="admission.verdict", StringEquals="b", Next="Duplicate"),
+    "a Variable that is no path": _rule(Variable="admission.result", StringEquals="b", Next="Duplicate"),
     "no Choices": _put("WasAdmitted", Choices=[]),
     "a nested rule with Next": _rule(
         And=[{"Variable": "$.a", "IsPresent": True, "Next": "Ignored"}], Next="Duplicate"

@@ -58,8 +58,8 @@ EXPLAINED = (
     *(
         Explained(
             "deployer.steps.admit_push",
-            '- return {"verdict": "duplicate", "sequence": 0}\n'
-            f'+ return {{"verdict": "duplicate", "sequence": {number}}}',
+            '- return {"result": "duplicate", "sequence": 0}\n'
+            f'+ return {{"result": "duplicate", "sequence": {number}}}',
             "Nobody reads the number of a push that another execution has.",
         )
         for number in (1, -1)

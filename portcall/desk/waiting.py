@@ -186,7 +186,7 @@ def _down(app: str, current: Current) -> Verdict:
 def _ended(app: str, last: Deployment, current: Current | None, *, recent: bool) -> Verdict | None:
     """The verdict of a deployment that has its outcome, and whose digest is not what is current."""
     outcomes = {
-        FAILED: ("failed", Exit.NO, f"{app} {last.verdict or 'failed'}."),
+        FAILED: ("failed", Exit.NO, f"{app} {last.summary or 'failed'}."),
         SUPERSEDED: ("superseded", Exit.SUPERSEDED, f"A newer push overtook this one of {app}."),
         IGNORED: ("ignored", Exit.NO_SUCH_THING, f"What was pushed to {app} is no app."),
         ENDED: ("ended", Exit.NO, f"{app} has ended."),

@@ -136,7 +136,7 @@ class World:
         told = {
             "reason": "It ended with exit code 1 before it answered.",
             "error": "TaskStoppedError",
-            "verdict": "failed to start",
+            "summary": "failed to start",
             "hint": "Read the last lines of the log.",
             "log": FAILED_LOG,
             "phases": {"admit": "1.0", "read": "0.3", "register": "0.4", "run": "1.1", "start": "12.5"},

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from deployer.actions import probe
 from deployer.domain.deployment import Current
-from deployer.domain.endpoint import Address
+from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import DeployError, NoAnswerError
 from deployer.events import end_preview, reconcile, record_task_state, restart_app
 
@@ -228,7 +228,8 @@ class Cloud:
         if item is None:
             return None
         known = {name: value for name, value in item.items() if name in Current.__dataclass_fields__}
-        return Current(**known | {"address": Address(**known["address"]) if known.get("address") else None})
+        url = known.get("last_stable_url")
+        return Current(**known | {"last_stable_url": StableUrl(**url) if url else None})
 
     def _known_tags(self) -> set[tuple[str, str]]:
         """The tags of which nobody has been told that they are gone."""
@@ -290,12 +291,12 @@ class Cloud:
         return bool(task and task.alive and task.runs_since and self.images[task.digest] == GOOD)
 
     def wait_until_answers(
-        self, urls: list[str], *, timeout: float, still_worth_it: Callable[[], None], **_: Any
+        self, urls: list[str], *, timeout: float, raise_if_stopped: Callable[[], None], **_: Any
     ) -> probe.Answer:
-        return self.call("app.ask", lambda: self._wait_until_answers(urls, timeout, still_worth_it))  # type: ignore[no-any-return]
+        return self.call("app.ask", lambda: self._wait_until_answers(urls, timeout, raise_if_stopped))  # type: ignore[no-any-return]
 
     def _wait_until_answers(
-        self, urls: list[str], timeout: float, still_worth_it: Callable[[], None]
+        self, urls: list[str], timeout: float, raise_if_stopped: Callable[[], None]
     ) -> probe.Answer:
         asked, in_a_row = 0, 0
         deadline = self.clock.now + timeout
@@ -309,7 +310,7 @@ class Cloud:
                 return probe.Answer(urls[0], 200)
             asked += 1
             if asked % 4 == 2:
-                still_worth_it()
+                raise_if_stopped()
         raise NoAnswerError(f"The app runs, but did not answer within {timeout:.0f} seconds: refused.")
 
     # Amazon ECS

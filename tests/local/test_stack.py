@@ -721,7 +721,7 @@ def test_a_step_that_finds_its_push_overtaken_tells_other_programs(stack: Instal
     late = {**document, "id": str(uuid.uuid4()), "time": past}
     event = {"execution": first["executionArn"], "push": late} if step == "AdmitPush" else late
     error, said = stack.cloud.invoke(stack.resources[f"{step}Function"], event)
-    assert (error, said["verdict"]) == ("", "superseded")
+    assert (error, said["result"]) == ("", "superseded")
     (heard,) = eventually(told)
     assert heard["detail-type"] == "Deployment Superseded"
 

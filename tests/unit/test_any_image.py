@@ -96,8 +96,8 @@ def speaks_to_people(error: Exception) -> None:
         architecture="ARM64",
     )
     assert failure.reason == message
-    assert "was refused" in failure.verdict
-    assert len(f"flask-app {failure.verdict}") < SUBJECT_LIMIT
+    assert "was refused" in failure.summary
+    assert len(f"flask-app {failure.summary}") < SUBJECT_LIMIT
 
 
 def can_run(found: ImageSpec) -> None:

@@ -13,7 +13,7 @@ from deployer.aws import apigateway, ecr, ecs, ledger, logs, sns, ssm, step_func
 from deployer.aws import events as event_bus
 from deployer.domain import app_tags, image, mail, task_definition
 from deployer.domain.deployment import Current
-from deployer.domain.endpoint import Address
+from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import BadLabelError, UnsupportedImageError
 from deployer.domain.failure import explain
 from deployer.domain.image import ImageSpec
@@ -129,9 +129,9 @@ def calls(push: Push, spec: ImageSpec, stack: str, text: str) -> list[Callable[[
         lambda: ecs.describe_task(cluster=config.cluster, task=TASK),
         lambda: ecs.stop_task(cluster=config.cluster, task=TASK, reason=text * 10),
         # Where there is none yet, which the made-up answer does not say.
-        lambda: apigateway.open_address(stack=stack, app=push.app),
-        lambda: apigateway.move_address(address=Address("a1b2c3", URL), app=push.app, target=URL),
-        *[lambda each=each: sns.publish(topic=config.topic, news=each) for each in news],
+        lambda: apigateway.create_stable_url(stack=stack, app=push.app),
+        lambda: apigateway.update_target(stable_url=StableUrl("a1b2c3", URL), app=push.app, target=URL),
+        *[lambda each=each: sns.publish(topic=config.topic, mail=each) for each in news],
         lambda: event_bus.put_event(detail_type=outcomes.DETAIL_TYPES[outcomes.FAILED], detail={"app": push.app, **facts}),
         lambda: ledger.claim(table="ledger", push=push, execution=f"arn:aws:states:eu-west-1:{ACCOUNT}:execution:d:{push.deployment}", sequence=7),
         lambda: ledger.next_in_order(table="ledger", push=push),

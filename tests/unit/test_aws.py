@@ -495,7 +495,7 @@ def test_people_get_text_and_machines_get_json(stub):
     }
     stub("sns").add_response("publish", {"MessageId": "message-1"}, expected)
     news = Mail("it is live", "It is live.", {"outcome": "deployed"}, {"app": "flask-app"})
-    message = sns.publish(topic="arn:aws:sns:eu-west-1:111122223333:portcall", news=news)
+    message = sns.publish(topic="arn:aws:sns:eu-west-1:111122223333:portcall", mail=news)
     assert message == "message-1"
 
 
@@ -551,7 +551,7 @@ def test_the_longest_log_of_all_fits_into_a_message(monkeypatch):
     why = Failure("Error", "failed", "\N{BUG}" * 100_000, "hint")
     context = Context("", "task", "apps", "stream", "eu-west-1", phases=[])
     for line in ("\N{BUG}" * 10_000, '"' * 10_000, "\\" * 10_000, "\x00" * 10_000):
-        sns.publish(topic="topic", news=failed(push, why, Standing(""), [line] * 3, [line] * 100, context))
+        sns.publish(topic="topic", mail=failed(push, why, Standing(""), [line] * 3, [line] * 100, context))
         size = sum(len(str(part).encode()) for part in (sent["Message"], sent["Subject"], sent["MessageAttributes"]))  # fmt: skip
         assert size < 256 * 1024
 

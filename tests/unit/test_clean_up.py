@@ -106,10 +106,10 @@ def cluster(monkeypatch) -> Cluster:
     monkeypatch.setattr(ec2, "delete_group", cluster.delete_group)
     monkeypatch.setattr(ecr, "repositories_of", lambda *, stack: ["team/made-on-push"])
     monkeypatch.setattr(ecr, "delete_repository", cluster.removed.append)
-    address = apigateway.Address("api-1", "https://api-1/")
-    found = [apigateway.StableUrl(address, "flask-app", "http://203.0.113.7/")]
-    monkeypatch.setattr(apigateway, "addresses_of", lambda *, stack: found)
-    monkeypatch.setattr(apigateway, "close_address", cluster.removed.append)
+    address = apigateway.StableUrl("api-1", "https://api-1/")
+    found = [apigateway.HttpApi(address, "flask-app", "http://203.0.113.7/")]
+    monkeypatch.setattr(apigateway, "stable_urls_of", lambda *, stack: found)
+    monkeypatch.setattr(apigateway, "delete_stable_url", cluster.removed.append)
     return cluster
 
 

@@ -127,7 +127,7 @@ def go_live(number, *, url="", **where):
 
 def fail(number, reason="exit code 1", *, log=("boom",), hint="Read the log.", **where):
     push, _ = begin(number, **where)
-    facts = {"reason": reason, "error": "TaskStoppedError", "verdict": "failed to start", "hint": hint}
+    facts = {"reason": reason, "error": "TaskStoppedError", "summary": "failed to start", "hint": hint}
     ledger.record(table="ledger", push=push, outcome="failed", log=list(log), phases={"admit": "1.0"}, **facts)
     return push
 

@@ -7,8 +7,8 @@ import pytest
 from deployer.domain import no_answer
 from deployer.domain.errors import PermanentError, TransientError
 from deployer.domain.failure import OTHERS, explain, read_error
+from deployer.domain.stop_reasons import EXIT_CODES, RULES
 from deployer.domain.stop_rules import LINE_LIMIT
-from deployer.domain.stops import EXIT_CODES, RULES
 from deployer.domain.task import Task
 
 
@@ -31,7 +31,7 @@ ASM = "ResourceInitializationError: unable to pull secrets or registry auth: exe
 SSM = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): "
 AUTH = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 3 time(s): "
 STOPPED = [
-    # AWS's reason, the log, the exit code; what the verdict and the hint say
+    # AWS's reason, the log, the exit code; what the summary and the hint say
     ("", ["exec /app: exec format error"], 255, "wrong CPU architecture", "--platform linux/amd64"),
     ("", ["standard_init_linux.go:228: exec user process caused: exec format error"], 1, "wrong CPU architecture", "--platform"),
     ("", ["/start.sh: line 3: ./app: cannot execute binary file: Exec format error"], 126, "wrong CPU architecture", "--platform"),
@@ -101,7 +101,7 @@ NPM_ENDS = [
     "npm notice New minor version of npm available! 7.18.1 -> 7.20.0",
 ]
 CRLF, BOM = "Windows line endings", "byte order mark"
-# What is reported again and again of containers that do not start: the log, the exit code; verdict and hint.
+# What is reported again and again of containers that do not start: the log, the exit code; summary and hint.
 REPORTED = [
     # Scripts from Windows
     (["/usr/bin/env: \u2018bash\\r\u2019: No such file or directory", "/usr/bin/env: use -[v]S to pass options in shebang lines"], 127, CRLF, "LF"),
@@ -218,23 +218,23 @@ REPORTED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("log", "code", "verdict", "hint"), REPORTED)
-def test_what_is_often_reported_of_containers_is_explained(log, code, verdict, hint):
+@pytest.mark.parametrize(("log", "code", "summary", "hint"), REPORTED)
+def test_what_is_often_reported_of_containers_is_explained(log, code, summary, hint):
     failure = why(
         "TaskStoppedError", f"exit code {code}", log=log, exit_code=code, stop_code="EssentialContainerExited"
     )
-    assert verdict in failure.verdict
+    assert summary in failure.summary
     assert hint in failure.hint
 
 
 def test_a_hint_names_only_what_each_pattern_of_its_rule_finds():
     given = {"platform", "memory", "code"}
     for rule in RULES:
-        named = set(re.findall(r"{(\w+)}", rule.verdict + rule.hint)) - given
+        named = set(re.findall(r"{(\w+)}", rule.summary + rule.hint)) - given
         # All the patterns for AWS's reason must match, of those for the log any.
         for patterns in ("".join(rule.reason), *rule.log):
             if patterns:
-                assert named <= set(re.findall(r"\(\?P<(\w+)>", patterns)), (rule.verdict, patterns)
+                assert named <= set(re.findall(r"\(\?P<(\w+)>", patterns)), (rule.summary, patterns)
 
 
 def test_a_line_from_further_up_is_told_without_its_secrets():
@@ -247,14 +247,14 @@ def test_a_line_from_further_up_is_told_without_its_secrets():
 def test_of_a_line_that_is_too_long_for_a_message_only_the_beginning_is_read():
     words, rest = "connect ECONNREFUSED 127.0.0.1:5432", "x" * LINE_LIMIT
     for line, read in ((f"{words} {rest}", True), (f"{rest} {words}", False)):
-        verdict = why("TaskStoppedError", "exit code 1", log=[line], exit_code=1, stop_code="any").verdict
-        assert ("127.0.0.1:5432" in verdict) is read
+        summary = why("TaskStoppedError", "exit code 1", log=[line], exit_code=1, stop_code="any").summary
+        assert ("127.0.0.1:5432" in summary) is read
 
 
 def test_no_hint_has_the_same_image_pushed_again_or_trusts_a_deployment_of_the_stack_to_undo_changes():
     """Of a push that changes nothing AWS tells nobody; and CloudFormation does not look at what has drifted."""
     # Its tag is gone with it, so a push of the same image is one.
-    hints = [rule.hint for rule in (*RULES, *EXIT_CODES.values()) if "image is gone" not in rule.verdict]
+    hints = [rule.hint for rule in (*RULES, *EXIT_CODES.values()) if "image is gone" not in rule.summary]
     for hint in [*hints, *(words.hint for words in OTHERS.values())]:
         assert not re.search(r"push (?:it |that |the image )?again|restores", hint, re.IGNORECASE), hint
 
@@ -284,28 +284,28 @@ def test_what_the_image_itself_does_wrong_does_not_pass(error):
     assert not why(error, "said").passing
 
 
-@pytest.mark.parametrize(("reason", "log", "code", "verdict", "hint"), STOPPED)
-def test_a_stopped_task_is_explained(reason, log, code, verdict, hint):
+@pytest.mark.parametrize(("reason", "log", "code", "summary", "hint"), STOPPED)
+def test_a_stopped_task_is_explained(reason, log, code, summary, hint):
     stopped = Task("arn", "STOPPED", "STOPPED", 5, exit_code=code, stopped_reason=reason)
     failure = why("TaskStoppedError", stopped.why_stopped(), log=log, exit_code=code, stop_code="any")
-    assert verdict in failure.verdict
+    assert summary in failure.summary
     assert hint in failure.hint
 
 
 def test_a_task_that_somebody_stopped_is_told_as_that():
     failure = why("TaskStoppedError", "exit code 137", exit_code=137, stop_code="UserInitiated")
-    assert failure.verdict == "failed: somebody stopped its task"
+    assert failure.summary == "failed: somebody stopped its task"
 
 
 def test_what_an_app_wrote_is_no_template():
     log = ["sh: 1: {memory}{0}{nope}: not found", "{}", "exec {platform}: exec format error"]
-    assert "wrong CPU" in why("TaskStoppedError", "{}", log=log, exit_code=1, stop_code="any").verdict
+    assert "wrong CPU" in why("TaskStoppedError", "{}", log=log, exit_code=1, stop_code="any").summary
 
 
 def test_a_time_out_of_a_task_that_stopped_is_told_as_the_stop():
     failure = why("States.Timeout", "", exit_code=1, stopped_reason="Essential container in task exited")
     assert failure.error == "TaskStoppedError"
-    assert "exit code 1" in failure.verdict
+    assert "exit code 1" in failure.summary
 
 
 def test_an_app_that_never_answered_is_told_which_port_was_asked():
@@ -352,7 +352,7 @@ def test_reads_a_caught_error_without_a_cause():
 )
 def test_an_app_that_listens_elsewhere_is_told_where(line):
     failure = why("NoAnswerError", log=[line])
-    assert failure.verdict == "never answered: it listens on port 8080, not 3000"
+    assert failure.summary == "never answered: it listens on port 8080, not 3000"
     assert "Its log speaks of port 8080, but 3000 was asked" in failure.hint
 
 
@@ -401,11 +401,11 @@ SEEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("seen", "log", "verdict", "hint"), SEEN)
-def test_an_app_that_never_answered_is_told_what_was_seen(seen, log, verdict, hint):
+@pytest.mark.parametrize(("seen", "log", "summary", "hint"), SEEN)
+def test_an_app_that_never_answered_is_told_what_was_seen(seen, log, summary, hint):
     message = f"The app runs, but http://203.0.113.7:3000/ did not answer within 300 seconds: {seen}."
     failure = why("NoAnswerError", message, log=log)
-    assert verdict in failure.verdict
+    assert summary in failure.summary
     assert hint in failure.hint
     assert failure.reason == message
 
@@ -438,17 +438,17 @@ def test_that_no_answer_will_come_is_certain_only_where_the_last_words_are_that_
 
 def test_an_app_that_speaks_of_another_port_as_well_listens_on_the_one_that_was_asked():
     log = ["Listening on port 3000", "metrics: listening on port 9090"]
-    assert "9090" not in why("NoAnswerError", log=log).verdict
+    assert "9090" not in why("NoAnswerError", log=log).summary
 
 
 def test_a_size_that_fargate_does_not_sell_is_told_as_that():
     message = "RegisterTaskDefinition: No Fargate configuration exists for given values: 256 CPU, 8192 memory."
-    assert why("AwsRefusedError", message).verdict == "failed: Fargate has no such size"
+    assert why("AwsRefusedError", message).summary == "failed: Fargate has no such size"
 
 
 @pytest.mark.parametrize("error", ["Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError"])
 def test_a_function_that_does_not_end_is_no_fault_of_the_image(error):
-    assert "a function of Portcall" in why(error, "RequestId: 1 Error: killed").verdict
+    assert "a function of Portcall" in why(error, "RequestId: 1 Error: killed").summary
 
 
 @pytest.mark.parametrize("line", ["Listening on 0.0.0.0:3000", "GET / 200 12:34:56", "started at 09:15", ""])
@@ -462,4 +462,4 @@ def test_a_task_that_we_stopped_ourselves_is_no_reason():
         "exit_code": 137,
         "stopped_reason": "Portcall: deployment 1 failed",
     }
-    assert why("NoAnswerError", "It did not answer.", **stopped).verdict == "never answered"
+    assert why("NoAnswerError", "It did not answer.", **stopped).summary == "never answered"

@@ -158,7 +158,7 @@ def test_a_refusal_is_told_by_its_counts_its_sentence_and_its_list():
         memory="",
         architecture="",
     )
-    assert why.verdict == "was refused: 1 critical and 2 high vulnerabilities"
+    assert why.summary == "was refused: 1 critical and 2 high vulnerabilities"
     assert why.reason == lines[0]
     assert why.details == tuple(lines[1:])
     assert "BlockOnFindings" in why.hint
@@ -168,7 +168,7 @@ def test_a_refusal_whose_cause_was_cut_is_still_one():
     why = explain(
         error="FindingsError", message="{cut", task=None, log=[], port=3000, memory="", architecture=""
     )
-    assert why.verdict == "was refused: its scan found vulnerabilities"
+    assert why.summary == "was refused: its scan found vulnerabilities"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import boto3
 import pytest
 from botocore.stub import Stubber
-from deployer.domain.health_check import COMMAND_LIMIT, Address, address, container_health
+from deployer.domain.health_check import COMMAND_LIMIT, HealthTarget, container_health, target
 
 SECOND = 10**9
 
@@ -61,7 +61,7 @@ def test_ecs_knows_the_shape():
 )  # fmt: skip
 def test_what_is_no_check_is_none(none):
     assert container_health(none) is None
-    assert address(none) is None
+    assert target(none) is None
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_what_is_no_check_is_none(none):
     ],
 )  # fmt: skip
 def test_the_address_that_the_check_asks_is_found(command, port, path):
-    assert address(check("CMD-SHELL", command)) == Address(port, path)
-    assert address(check("CMD", *command.split(" "))) == Address(port, path)
+    assert target(check("CMD-SHELL", command)) == HealthTarget(port, path)
+    assert target(check("CMD", *command.split(" "))) == HealthTarget(port, path)
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_the_address_that_the_check_asks_is_found(command, port, path):
     ],
 )  # fmt: skip
 def test_what_is_no_address_of_the_app_is_not_taken_for_one(command):
-    assert address(check("CMD-SHELL", command)) is None
+    assert target(check("CMD-SHELL", command)) is None

@@ -10,7 +10,7 @@ from deployer.aws import ledger, ledger_keys
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger import deployment_records, known_tags, mail_rate
 from deployer.domain.deployment import Current, KnownTag
-from deployer.domain.endpoint import Address
+from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
@@ -62,7 +62,7 @@ def switch(number=1, seen=None, **more):
 
 
 def forget(seen, number=1, **facts):
-    return ledger.forget(table="ledger", push=push(number), seen=seen, outcome="ended", **facts)
+    return ledger.end_current(table="ledger", push=push(number), seen=seen, outcome="ended", **facts)
 
 
 def claim(number=1, execution="first", sequence=7, **more):
@@ -292,9 +292,9 @@ def test_another_refusal_of_a_switch_is_raised():
 
 
 def test_what_is_current_comes_back_as_it_was_written():
-    address = Address("api-1", "https://api-1.example/")
+    address = StableUrl("api-1", "https://api-1.example/")
     new = version(
-        3, address=address, crashes=[1, 2], previous_tasks=["task-2"], image={"ports": [80]}, ended=True
+        3, last_stable_url=address, crashes=[1, 2], previous_tasks=["task-2"], image={"ports": [80]}, ended=True
     )
     switch(3)
     assert ledger.change_current(table="ledger", app="flask-app", new=new, seen=current())
@@ -415,7 +415,7 @@ def test_a_push_that_nobody_deals_with_may_be_dealt_with_by_anybody(before):
 
 
 def see(digest, *, as_of, seen=None, tag="latest"):
-    return ledger.see_tag(table="ledger", app="flask-app", tag=tag, digest=digest, as_of=as_of, seen=seen)
+    return ledger.record_tag(table="ledger", app="flask-app", tag=tag, digest=digest, as_of=as_of, seen=seen)
 
 
 def test_a_tag_is_seen_only_if_nothing_was_pushed_meanwhile():

@@ -14,10 +14,10 @@ DESK = Path(__file__).parents[2] / "portcall" / "desk"
 PASS_ROLE = "iam:PassRole"
 # What each function of `aws/` needs. The keys are held against the code below.
 NEEDS = {
-    "apigateway.open_address": {"apigateway:GET", "apigateway:POST"},
-    "apigateway.move_address": {"apigateway:PATCH"},
-    "apigateway.addresses_of": {"apigateway:GET"},
-    "apigateway.close_address": {"apigateway:DELETE"},
+    "apigateway.create_stable_url": {"apigateway:GET", "apigateway:POST"},
+    "apigateway.update_target": {"apigateway:PATCH"},
+    "apigateway.stable_urls_of": {"apigateway:GET"},
+    "apigateway.delete_stable_url": {"apigateway:DELETE"},
     "ecr.digest_of": {"ecr:DescribeImages"},
     "ecr.repositories_of": {"ecr:DescribeRepositories", "ecr:ListTagsForResource"},
     "ecr.delete_repository": {"ecr:DeleteRepository"},
@@ -65,7 +65,7 @@ NEEDS = {
     "ledger.tag": {"dynamodb:GetItem"},
     "ledger.tags": {"dynamodb:Query"},
     "ledger.claim_tag": {"dynamodb:UpdateItem"},
-    "ledger.see_tag": {"dynamodb:UpdateItem"},
+    "ledger.record_tag": {"dynamodb:UpdateItem"},
     "ledger.image": {"dynamodb:GetItem"},
     "ledger.put_image": {"dynamodb:UpdateItem"},
     "ledger.deployment": {"dynamodb:GetItem"},
@@ -76,7 +76,7 @@ NEEDS = {
     "ledger.make_current": {"dynamodb:PutItem", "dynamodb:ConditionCheckItem"},
     "ledger.change_current": {"dynamodb:PutItem"},
     "ledger.abandon": {"dynamodb:UpdateItem"},
-    "ledger.forget": {"dynamodb:DeleteItem", "dynamodb:UpdateItem"},
+    "ledger.end_current": {"dynamodb:DeleteItem", "dynamodb:UpdateItem"},
     "ledger.take_slot": {"dynamodb:UpdateItem"},
     "ledger.free_slot": {"dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"},
     "ledger.note_under_way": {"dynamodb:UpdateItem"},

@@ -178,7 +178,7 @@ def trickle() -> Iterator[Callable[..., int]]:
 
 
 def ask(*urls: str, timeout: float = 2.0) -> probe.Answer:
-    return probe.wait_until_answers(urls, timeout=timeout, still_worth_it=nothing)
+    return probe.wait_until_answers(urls, timeout=timeout, raise_if_stopped=nothing)
 
 
 def seen(*urls: str, timeout: float = 0.3) -> str:
@@ -212,7 +212,7 @@ def test_an_answer_counts_only_with_the_headers_that_it_should_have(app):
         return headers.get("version") == "2"
 
     def asked(url: str) -> probe.Answer:
-        return probe.wait_until_answers([url], timeout=0.3, still_worth_it=nothing, counts=is_new)
+        return probe.wait_until_answers([url], timeout=0.3, raise_if_stopped=nothing, counts=is_new)
 
     assert asked(new).status == 200
     with pytest.raises(NoAnswerError, match="what answered 200 was not the new version"):
@@ -236,14 +236,16 @@ def test_a_bad_request_over_http_is_an_answer_where_nobody_speaks_https(app):
 def test_metrics_that_answer_first_wait_for_the_app(app):
     metrics, own = app(200), app(*[503] * 8, 200)
     patient = probe.wait_until_answers(
-        [own, metrics], timeout=5, still_worth_it=nothing, patience={metrics: 4.0}
+        [own, metrics], timeout=5, raise_if_stopped=nothing, patience={metrics: 4.0}
     )
     assert patient.url == own
 
 
 def test_metrics_are_taken_in_the_end_where_nothing_else_answers(app):
     metrics, own = app(200), app(503)
-    found = probe.wait_until_answers([own, metrics], timeout=5, still_worth_it=nothing, patience={metrics: 0.3})
+    found = probe.wait_until_answers(
+        [own, metrics], timeout=5, raise_if_stopped=nothing, patience={metrics: 0.3}
+    )
     assert found.url == metrics
 
 
@@ -303,7 +305,7 @@ def test_stops_asking_once_there_is_no_point():
 
     began = time.monotonic()
     with pytest.raises(TaskStoppedError):
-        probe.wait_until_answers(["http://127.0.0.1:9/"], timeout=30, still_worth_it=gone)
+        probe.wait_until_answers(["http://127.0.0.1:9/"], timeout=30, raise_if_stopped=gone)
     assert time.monotonic() - began < 5
 
 
@@ -402,4 +404,6 @@ def test_the_end_of_the_time_does_not_hide_what_was_seen_before(monkeypatch, lis
 
 def test_the_seconds_of_the_calls_before_are_told_too():
     with pytest.raises(NoAnswerError, match="within 271 seconds"):
-        probe.wait_until_answers(["http://127.0.0.1:9/"], timeout=0.2, still_worth_it=nothing, asked_for=270.5)
+        probe.wait_until_answers(
+            ["http://127.0.0.1:9/"], timeout=0.2, raise_if_stopped=nothing, asked_for=270.5
+        )

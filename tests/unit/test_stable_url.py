@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 from deployer.aws import apigateway
-from deployer.aws.apigateway import StableUrl
-from deployer.domain.endpoint import NOWHERE, Address, no_stable_url
+from deployer.aws.apigateway import HttpApi
+from deployer.domain.endpoint import NOWHERE, StableUrl, no_stable_url
 from deployer.domain.errors import AwsRefusedError, AwsUnavailableError, ThrottledError
 
 TARGET = "http://203.0.113.7:3000/"
 ENDPOINT = "https://api-1.execute-api.eu-west-1.amazonaws.com"
-ADDRESS = Address("api-1", f"{ENDPOINT}/")
+ADDRESS = StableUrl("api-1", f"{ENDPOINT}/")
 OPEN = {"stack": "portcall", "app": "team/web"}
-MOVE = {"address": ADDRESS, "app": "team/web", "target": TARGET}
+MOVE = {"stable_url": ADDRESS, "app": "team/web", "target": TARGET}
 
 
 def api(
@@ -38,17 +38,17 @@ def test_a_new_address_leads_nowhere_until_it_is_moved(stub):
     request = {"Name": "portcall team/web", "ProtocolType": "HTTP", "Target": NOWHERE}
     request["Description"] = f"team/web at {NOWHERE}"
     stub("apigatewayv2").add_response("create_api", api("api-1"), request)
-    assert apigateway.open_address(**OPEN) == ADDRESS
+    assert apigateway.create_stable_url(**OPEN) == ADDRESS
 
 
 def test_an_address_that_is_there_is_not_made_again(stub):
     listed(stub, api("api-1"))
-    assert apigateway.open_address(**OPEN) == ADDRESS
+    assert apigateway.create_stable_url(**OPEN) == ADDRESS
 
 
 def test_of_two_that_were_made_at_once_the_older_one_is_the_address(stub):
     listed(stub, api("api-2", minute=2), api("api-1", minute=1))
-    assert apigateway.open_address(**OPEN) == ADDRESS
+    assert apigateway.create_stable_url(**OPEN) == ADDRESS
 
 
 def test_a_name_is_no_longer_than_api_gateway_takes_and_tells_apps_apart(stub):
@@ -58,20 +58,20 @@ def test_a_name_is_no_longer_than_api_gateway_takes_and_tells_apps_apart(stub):
     for last in "ab":
         listed(stub)
         stub("apigatewayv2").add_response("create_api", api("api-1"))
-        apigateway.open_address(**OPEN | {"app": "a" * 200 + last})
+        apigateway.create_stable_url(**OPEN | {"app": "a" * 200 + last})
     first, second = made
     assert len(first["Name"]) <= 128
     assert first["Name"] != second["Name"]
     assert first["Name"].startswith("portcall ")
     listed(stub, api("api-1", name=first["Name"], said=first["Description"]))
-    (found,) = apigateway.addresses_of(stack="portcall")
+    (found,) = apigateway.stable_urls_of(stack="portcall")
     assert found.app == "a" * 200 + "a"
 
 
 def test_a_move_is_one_call_that_says_where_it_leads(stub):
     request = {"ApiId": "api-1", "Target": TARGET, "Description": f"team/web at {TARGET}"}
     stub("apigatewayv2").add_response("update_api", {}, request)
-    apigateway.move_address(**MOVE)
+    apigateway.update_target(**MOVE)
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_a_move_is_one_call_that_says_where_it_leads(stub):
 def test_a_move_that_collides_is_tried_again_and_one_that_is_refused_is_an_error(stub, code, error):
     stub("apigatewayv2").add_client_error("update_api", code, "?", 400)
     with pytest.raises(error):
-        apigateway.move_address(**MOVE)
+        apigateway.update_target(**MOVE)
 
 
 def test_an_address_that_somebody_deleted_leads_nowhere(stub):
     stub("apigatewayv2").add_client_error("update_api", "NotFoundException", "?", 404)
-    apigateway.move_address(**MOVE)
+    apigateway.update_target(**MOVE)
 
 
 def test_the_addresses_of_a_stack_are_told_by_name_and_description(stub):
@@ -101,14 +101,14 @@ def test_the_addresses_of_a_stack_are_told_by_name_and_description(stub):
     )
     listed(stub, api("api-1"), theirs, *strangers, {**api("plain", name="any"), "Description": ""})
     created = datetime(2026, 11, 20, 9, tzinfo=UTC).timestamp()
-    assert apigateway.addresses_of(stack="portcall") == [StableUrl(ADDRESS, "team/web", TARGET, created)]
+    assert apigateway.stable_urls_of(stack="portcall") == [HttpApi(ADDRESS, "team/web", TARGET, created)]
 
 
 def test_closing_what_is_closed_is_fine(stub):
     stub("apigatewayv2").add_response("delete_api", {}, {"ApiId": "api-1"})
-    apigateway.close_address("api-1")
+    apigateway.delete_stable_url("api-1")
     stub("apigatewayv2").add_client_error("delete_api", "NotFoundException", "?", 404)
-    apigateway.close_address("api-1")
+    apigateway.delete_stable_url("api-1")
 
 
 @pytest.mark.parametrize(

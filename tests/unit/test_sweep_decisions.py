@@ -4,29 +4,29 @@ import dataclasses
 
 import pytest
 from deployer.domain.deployment import Current, Deployment, Ending, KnownTag
-from deployer.domain.endpoint import NOWHERE, Address
+from deployer.domain.endpoint import NOWHERE, StableUrl
 from deployer.domain.sweep import (
-    CloseAddress,
     CloseDeployments,
-    CloseOvertaken,
+    CloseSuperseded,
+    DeleteStableUrl,
     DeployPush,
     EndApp,
     Facts,
-    ForgetAddress,
+    FinishDeployment,
+    ForgetStableUrl,
     FreeSlot,
     Image,
-    LeadAddress,
     ListApp,
+    MarkWatched,
     NotifyAgain,
-    ReportOvertaken,
+    NotifyEnded,
+    PointStableUrl,
+    RecordTag,
+    ReportSuperseded,
+    ReportUnwatched,
     RestartApp,
     RetryDeployment,
-    SeeTag,
-    SeeWatched,
-    SettleDeployment,
     StopTask,
-    TellEnd,
-    TellUnwatched,
     UnlistApp,
     decide,
     is_old_news,
@@ -112,14 +112,14 @@ def test_a_deployment_is_settled_once_its_execution_has_ended():
     open_one = app(open=[deployment()])
     assert decide(open_one) == []
     assert decide(dataclasses.replace(open_one, endings={"push-2": Ending("ABORTED")})) == [
-        SettleDeployment("push-2")
+        FinishDeployment("push-2")
     ]
 
 
 def test_deployments_of_which_everybody_was_told_are_closed():
     told = [deployment(outcome="deployed", notified_at=1), deployment("push-3", outcome="failed")]
     assert decide(app(open=told, endings={"push-3": Ending("FAILED")})) == [
-        SettleDeployment("push-3"),
+        FinishDeployment("push-3"),
         CloseDeployments(("push-2",)),
     ]
 
@@ -157,23 +157,23 @@ def test_an_app_that_is_down_is_not_restarted():
     assert decide(app(tasks={}, current=current(gave_up_reason="It was stopped by hand."))) == [NotifyAgain()]
 
 
-API = Address("api-1", "https://api-1/")
-LIVE = {"url": "https://api-1/", "direct_url": "http://203.0.113.7/", "address": API}
+API = StableUrl("api-1", "https://api-1/")
+LIVE = {"url": "https://api-1/", "direct_url": "http://203.0.113.7/", "last_stable_url": API}
 RIGHT = {"api-1": "http://203.0.113.7/"}
 
 
 def test_an_address_is_closed_unless_it_is_the_apps_or_may_be_soon():
     mine, more = current(**LIVE), RIGHT | {"api-2": NOWHERE}
-    assert decide(app(current=mine, addresses=more)) == [CloseAddress("api-2")]
-    assert decide(app(current=mine, addresses=more, open=[deployment()])) == []
-    assert decide(app(addresses=RIGHT)) == [CloseAddress("api-1")]
+    assert decide(app(current=mine, stable_urls=more)) == [DeleteStableUrl("api-2")]
+    assert decide(app(current=mine, stable_urls=more, open=[deployment()])) == []
+    assert decide(app(stable_urls=RIGHT)) == [DeleteStableUrl("api-1")]
 
 
 def test_an_address_that_the_app_has_lost_is_closed_and_then_forgotten():
     lost = current(**LIVE | {"url": "http://203.0.113.7/"})
-    assert decide(app(current=lost, addresses=RIGHT)) == [CloseAddress("api-1")]
-    assert decide(app(current=lost, addresses={})) == [ForgetAddress()]
-    assert decide(app(current=lost, addresses=None)) == []
+    assert decide(app(current=lost, stable_urls=RIGHT)) == [DeleteStableUrl("api-1")]
+    assert decide(app(current=lost, stable_urls={})) == [ForgetStableUrl()]
+    assert decide(app(current=lost, stable_urls=None)) == []
 
 
 @pytest.mark.parametrize(
@@ -185,17 +185,17 @@ def test_an_address_that_the_app_has_lost_is_closed_and_then_forgotten():
     ],
 )
 def test_an_address_that_leads_elsewhere_than_the_ledger_says_is_led_on(facts, leads_to):
-    wrong = app(current=current(**LIVE | facts), addresses={"api-1": leads_to})
-    assert LeadAddress() in decide(wrong)
+    wrong = app(current=current(**LIVE | facts), stable_urls={"api-1": leads_to})
+    assert PointStableUrl() in decide(wrong)
     # The deployment that is at it does so itself.
     at_it = dataclasses.replace(wrong, open=[deployment("push-1")])
-    assert LeadAddress() not in decide(at_it)
+    assert PointStableUrl() not in decide(at_it)
 
 
 def test_an_address_that_leads_where_it_should_is_left_alone():
-    assert decide(app(current=current(**LIVE), addresses=RIGHT)) == []
+    assert decide(app(current=current(**LIVE), stable_urls=RIGHT)) == []
     restarting = current(**LIVE, last_stop="task-1")
-    assert LeadAddress() not in decide(app(current=restarting, addresses={"api-1": NOWHERE}))
+    assert PointStableUrl() not in decide(app(current=restarting, stable_urls={"api-1": NOWHERE}))
 
 
 BEFORE = {"task-1": "push-1", "task-0": "push-0"}
@@ -203,23 +203,23 @@ TAKEN_OVER = current(**LIVE, previous_tasks=["task-0"])
 
 
 def test_a_version_before_is_stopped_once_its_hand_over_is_closed_and_the_address_leads_elsewhere():
-    over = app(tasks=BEFORE, current=TAKEN_OVER, addresses=RIGHT)
+    over = app(tasks=BEFORE, current=TAKEN_OVER, stable_urls=RIGHT)
     assert decide(over) == [StopTask("task-0")]
     assert decide(dataclasses.replace(over, open=[deployment("push-1")])) == []
 
 
-@pytest.mark.parametrize("addresses", [{"api-1": "http://203.0.113.8/"}, RIGHT | {"api-2": NOWHERE}, None])
-def test_a_version_before_runs_while_an_address_may_lead_to_it(addresses):
-    acts = decide(app(tasks=BEFORE, current=TAKEN_OVER, addresses=addresses))
+@pytest.mark.parametrize("stable_urls", [{"api-1": "http://203.0.113.8/"}, RIGHT | {"api-2": NOWHERE}, None])
+def test_a_version_before_runs_while_an_address_may_lead_to_it(stable_urls):
+    acts = decide(app(tasks=BEFORE, current=TAKEN_OVER, stable_urls=stable_urls))
     assert not any(isinstance(act, StopTask) for act in acts)
 
 
-@pytest.mark.parametrize("addresses", [RIGHT, None])
-def test_a_version_before_runs_until_the_address_that_the_app_has_lost_is_closed(addresses):
+@pytest.mark.parametrize("stable_urls", [RIGHT, None])
+def test_a_version_before_runs_until_the_address_that_the_app_has_lost_is_closed(stable_urls):
     lost = dataclasses.replace(TAKEN_OVER, url="http://203.0.113.7/")
-    acts = decide(app(tasks=BEFORE, current=lost, addresses=addresses))
+    acts = decide(app(tasks=BEFORE, current=lost, stable_urls=stable_urls))
     assert not any(isinstance(act, StopTask) for act in acts)
-    assert StopTask("task-0") in decide(app(tasks=BEFORE, current=lost, addresses={}))
+    assert StopTask("task-0") in decide(app(tasks=BEFORE, current=lost, stable_urls={}))
 
 
 def missed(**facts):
@@ -278,14 +278,14 @@ def test_a_tag_that_was_led_back_to_an_older_image_is_deployed():
 def test_a_push_that_was_not_watched_when_it_was_made_is_only_noted():
     images = [Image(NOW - 9500, NEW, "latest")]
     assert missed(images=images, tags={"latest": KnownTag(OLD, NOW - 9900, "push-1")}) == [
-        SeeTag("latest", NEW)
+        RecordTag("latest", NEW)
     ]
 
 
 def test_a_tag_that_still_points_where_it_did_is_noted_once_as_watched():
     images = [Image(NOW - 9500, OLD, "latest")]
     assert missed(images=images, tags={"latest": KnownTag(OLD, NOW - 9900, "push-1")}) == [
-        SeeTag("latest", OLD)
+        RecordTag("latest", OLD)
     ]
     assert missed(images=images, tags={"latest": KnownTag(OLD, NOW - 1, "push-1")}) == []
 
@@ -293,13 +293,13 @@ def test_a_tag_that_still_points_where_it_did_is_noted_once_as_watched():
 def test_of_several_lost_pushes_of_an_app_the_newest_is_deployed():
     images = [Image(NOW - 1000, NEW, "latest"), Image(NOW - 900, OLD, "next")]
     seen, act = missed(images=images, tags={})
-    assert seen == SeeTag("latest", NEW)
+    assert seen == RecordTag("latest", NEW)
     assert (act.push.tag, act.push.digest) == ("next", OLD)
 
 
 def test_a_tag_that_is_gone_is_noted_so_that_the_same_image_may_come_back():
     known = {"latest": KnownTag(OLD, NOW - 5000, "push-1")}
-    assert missed(images=[], tags=known) == [SeeTag("latest", "")]
+    assert missed(images=[], tags=known) == [RecordTag("latest", "")]
     assert missed(images=[], tags={"latest": KnownTag("", NOW - 5000, "")}) == []
     gone = {"current": None, "tasks": {}, "listed": False}
     (act,) = missed(**gone, images=[Image(7, OLD, "latest")], tags={"latest": KnownTag("", NOW - 5000, "")})
@@ -370,7 +370,7 @@ def test_a_tag_that_was_noted_in_the_very_second_since_when_it_is_watched_is_not
 
 def test_a_tag_that_was_pushed_in_the_second_of_the_list_is_not_taken_for_gone():
     assert missed(images=[], tags={"latest": KnownTag(OLD, NOW - 1, "push-1")}) == []
-    assert missed(images=[], tags={"latest": KnownTag(OLD, NOW - 2, "push-1")}) == [SeeTag("latest", "")]
+    assert missed(images=[], tags={"latest": KnownTag(OLD, NOW - 2, "push-1")}) == [RecordTag("latest", "")]
 
 
 def test_a_tag_that_was_led_elsewhere_in_the_second_of_its_image_was_led_there_after_the_last_sweep():
@@ -396,14 +396,14 @@ def test_an_end_is_told_by_the_sweep_where_whoever_ended_the_app_did_not():
     ended = deployment("end-push-1", execution="", outcome="ended", ended_at=NOW - 59)
     waits = Facts(app="a:pr-7", now=NOW, open=[ended], endings={"end-push-1": Ending("GONE")})
     assert decide(waits) == []
-    assert decide(dataclasses.replace(waits, now=NOW + 1)) == [TellEnd("end-push-1")]
+    assert decide(dataclasses.replace(waits, now=NOW + 1)) == [NotifyEnded("end-push-1")]
 
 
 def test_an_app_that_runs_on_though_it_is_not_watched_is_told_once():
-    assert decide(app(watched=False)) == [TellUnwatched()]
+    assert decide(app(watched=False)) == [ReportUnwatched()]
     told = app(watched=False, current=current(unwatched_at=NOW - 300))
     assert decide(told) == []
-    assert decide(dataclasses.replace(told, watched=True)) == [SeeWatched()]
+    assert decide(dataclasses.replace(told, watched=True)) == [MarkWatched()]
 
 
 @pytest.mark.parametrize(
@@ -416,7 +416,7 @@ def test_an_app_that_runs_on_though_it_is_not_watched_is_told_once():
     ],
 )
 def test_nobody_needs_to_be_told_of_an_app_that_does_not_run_on(facts):
-    assert TellUnwatched() not in decide(app(watched=False, **facts))
+    assert ReportUnwatched() not in decide(app(watched=False, **facts))
 
 
 NEWER = {"deployment": "push-9", "sequence": 11}
@@ -440,7 +440,9 @@ def test_an_app_ends_once_its_tag_is_live_under_another_name():
     ],
 )
 def test_an_app_runs_on_while_its_tag_is_not_live_under_another_name(successor):
-    assert decide(app(watched=False, replaced_by="flask-app:latest", successor=successor)) == [TellUnwatched()]
+    assert decide(app(watched=False, replaced_by="flask-app:latest", successor=successor)) == [
+        ReportUnwatched()
+    ]
 
 
 # Pushes that were overtaken, and of which no mail spoke.
@@ -453,7 +455,7 @@ def overtaken(name="push-3", **facts):
 @pytest.mark.parametrize(("ago", "reported"), [(119, False), (120, True)])
 def test_what_was_overtaken_is_reported_once_no_event_can_be_on_its_way_any_more(ago, reported):
     acts = decide(app(unmailed=[overtaken(ended_at=NOW - ago)]))
-    assert acts == ([ReportOvertaken(("push-3",))] if reported else [])
+    assert acts == ([ReportSuperseded(("push-3",))] if reported else [])
 
 
 def test_what_was_overtaken_is_left_to_the_mail_of_what_is_on_its_way():
@@ -475,10 +477,10 @@ def test_what_was_overtaken_is_left_to_the_mail_of_a_push_whose_event_was_lost()
     ],
 )
 def test_what_was_overtaken_by_what_is_live_is_nothing_to_report(facts):
-    assert decide(app(unmailed=[overtaken()], **facts)) == [CloseOvertaken(("push-3",))]
+    assert decide(app(unmailed=[overtaken()], **facts)) == [CloseSuperseded(("push-3",))]
 
 
 def test_of_what_was_overtaken_only_that_is_reported_of_which_nothing_newer_is_live():
     older = overtaken("push-0", sequence=5)
     acts = decide(app(unmailed=[older, overtaken(), overtaken("push-4", ended_at=NOW)]))
-    assert acts == [ReportOvertaken(("push-3",)), CloseOvertaken(("push-0",))]
+    assert acts == [ReportSuperseded(("push-3",)), CloseSuperseded(("push-0",))]

@@ -1,12 +1,12 @@
 """A task is read the same from events and from answers."""
 
 import pytest
-from deployer.domain.task import Task, Verdict
+from deployer.domain.task import Task, TaskState
 
 
 def test_running_with_an_interface_is_running(event):
     task = Task.from_ecs(event("ecs-task-running")["detail"])
-    assert task.verdict is Verdict.RUNNING
+    assert task.state is TaskState.RUNNING
     assert task.interface == "eni-0a1b2c3d4e5f60718"
     assert task.version == 4
 
@@ -14,13 +14,13 @@ def test_running_with_an_interface_is_running(event):
 def test_a_stop_counts_before_the_task_has_stopped(event):
     task = Task.from_ecs(event("ecs-task-stopping-exit-1")["detail"])
     assert task.last_status != "STOPPED"
-    assert task.verdict is Verdict.STOPPED
+    assert task.state is TaskState.STOPPED
     assert task.why_stopped() == "exit code 1. Essential container in task exited"
 
 
 def test_a_task_that_never_started_has_no_exit_code(event):
     task = Task.from_ecs(event("ecs-task-failed-to-start")["detail"])
-    assert task.verdict is Verdict.STOPPED
+    assert task.state is TaskState.STOPPED
     assert task.exit_code is None
     assert task.why_stopped().startswith("CannotPullContainerError")
 
@@ -39,11 +39,11 @@ def test_an_answer_names_the_interface_differently():
 
 @pytest.mark.parametrize("status", ["PROVISIONING", "PENDING", "ACTIVATING"])
 def test_anything_before_running_is_starting(status):
-    assert Task("arn", status, "RUNNING", 1, interface="eni-1").verdict is Verdict.STARTING
+    assert Task("arn", status, "RUNNING", 1, interface="eni-1").state is TaskState.STARTING
 
 
 def test_running_without_an_interface_is_still_starting():
-    assert Task("arn", "RUNNING", "RUNNING", 3).verdict is Verdict.STARTING
+    assert Task("arn", "RUNNING", "RUNNING", 3).state is TaskState.STARTING
 
 
 def test_exit_code_zero_is_told():

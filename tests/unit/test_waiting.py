@@ -105,7 +105,7 @@ def test_live_is_only_what_has_that_digest_and_a_url(name):
 
 
 def test_a_failure_says_why_and_what_serves():
-    failed = push("failed", reason="exit code 1", verdict="failed to start", hint="Read the log.", log=["boom"])
+    failed = push("failed", reason="exit code 1", summary="failed to start", hint="Read the log.", log=["boom"])
     found = verdict("flask-app", MINE, serves(OTHER, "push-0"), [failed], since=SINCE, patient=True)
     assert found.said == "flask-app failed to start. latest bbbbbbb serves at http://203.0.113.7/"
     assert (found.reason, found.hint, found.log, found.seconds) == (

@@ -192,7 +192,7 @@ MISTAKES = {
     ),
     "a path that no state has written": (
         test_what_a_state_reads_is_in_the_document_by_then,
-        lambda states: states["IsCurrent"]["Choices"][0].update(Variable="$.swtich.verdict"),
+        lambda states: states["IsCurrent"]["Choices"][0].update(Variable="$.swtich.result"),
     ),
     "a path that only some roads have written": (
         test_what_a_state_reads_is_in_the_document_by_then,

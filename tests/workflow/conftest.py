@@ -24,7 +24,7 @@ os.environ["SFN_WAIT_SCALE"] = "0"  # read when MiniStack is imported
 
 from deployer.actions import mail_limit, probe, rollback
 from deployer.aws import apigateway, ec2, ecr, ecs, events, ledger, logs, sns, ssm, step_functions, task_states
-from deployer.domain.endpoint import NOWHERE, Address
+from deployer.domain.endpoint import NOWHERE, StableUrl
 from deployer.domain.errors import DeployError, NoAnswerError
 from deployer.domain.findings import Scan
 from deployer.domain.mail import Mail
@@ -289,7 +289,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         "current",
         "make_current",
         "change_current",
-        "forget",
+        "end_current",
         "abandon",
         "record",
         "mark_notified",
@@ -302,9 +302,9 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         may_fail_first(ledger, name)
     may_fail_first(task_states, "store_token")
 
-    def publish(*, topic: str, news: Mail) -> str:
+    def publish(*, topic: str, mail: Mail) -> str:
         world.may_fail("publish")
-        world.mails.append(vars(news))
+        world.mails.append(vars(mail))
         world.may_fail("publish answer")
         return "message"
 
@@ -319,14 +319,14 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         urls: list[str],
         *,
         timeout: float,
-        still_worth_it: Callable[[], None],
+        raise_if_stopped: Callable[[], None],
         asked_for: float = 0.0,
         patience: dict[str, float] | None = None,
     ) -> probe.Answer:
         if urls[0].startswith("https://api-"):
             return answer_of_address(urls[0])
         world.may_fail("probe")
-        still_worth_it()
+        raise_if_stopped()
         number = list(world.started.values()).index(world.task_at(urls[0]))
         answering = [url for url in urls if world.listens is None or int(url.split(":")[2].split("/")[0]) in world.listens]  # fmt: skip
         if list(world.started)[number] in world.bad or world.answers is None or not answering:
@@ -341,22 +341,22 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
             raise NoAnswerError("The app runs, but did not answer within 60 seconds: it answered 503 on /.")
         return probe.Answer(url, 200)
 
-    def open_address(*, stack: str, app: str) -> Address:
-        world.may_fail("open_address")
+    def create_stable_url(*, stack: str, app: str) -> StableUrl:
+        world.may_fail("create_stable_url")
         known = [name for name, api in world.apis.items() if api["app"] == app]
         name = known[0] if known else f"api-{len(world.apis) + 1}"
         world.apis.setdefault(name, {"app": app, "target": NOWHERE})
-        return Address(name, f"https://{name}.example/")
+        return StableUrl(name, f"https://{name}.example/")
 
-    def move_address(*, address: Address, app: str, target: str) -> None:
-        world.may_fail("move_address")
-        if address.api in world.apis:
-            world.apis[address.api] = {"app": app, "target": target}
+    def update_target(*, stable_url: StableUrl, app: str, target: str) -> None:
+        world.may_fail("update_target")
+        if stable_url.api in world.apis:
+            world.apis[stable_url.api] = {"app": app, "target": target}
 
-    def addresses_of(*, stack: str) -> list[apigateway.StableUrl]:
-        world.may_fail("addresses_of")
+    def stable_urls_of(*, stack: str) -> list[apigateway.HttpApi]:
+        world.may_fail("stable_urls_of")
         return [
-            apigateway.StableUrl(Address(name, f"https://{name}.example/"), api["app"], api["target"])
+            apigateway.HttpApi(StableUrl(name, f"https://{name}.example/"), api["app"], api["target"])
             for name, api in world.apis.items()
         ]
 
@@ -418,10 +418,10 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (ec2, "hold_rules", hold_rules),
         (ec2, "delete_group", lambda group: world.removed.append(group) or True),
         (ec2, "close_ports", lambda *, group, ports: world.closed.extend(ports)),
-        (apigateway, "open_address", open_address),
-        (apigateway, "move_address", move_address),
-        (apigateway, "addresses_of", addresses_of),
-        (apigateway, "close_address", lambda api: world.apis.pop(api, None)),
+        (apigateway, "create_stable_url", create_stable_url),
+        (apigateway, "update_target", update_target),
+        (apigateway, "stable_urls_of", stable_urls_of),
+        (apigateway, "delete_stable_url", lambda api: world.apis.pop(api, None)),
         (ecr, "manifest", manifest),
         (ecr, "blob", blob),
         (ecr, "scan_findings", scan_findings),

@@ -167,7 +167,7 @@ def test_a_restart_keeps_the_number_of_what_it_restarts_and_needs_no_tag(deploy,
     deploy(push(1))
     world.tags.clear()
     answer = admit(restart_of(current(), push))
-    assert (answer["verdict"], answer["sequence"]) == ("admitted", current().sequence)
+    assert (answer["result"], answer["sequence"]) == ("admitted", current().sequence)
     assert known()["restart-1"].sequence == current().sequence
     assert known()["restart-1"].restart["reason"] == "exit code 1"
 
@@ -185,7 +185,7 @@ def test_a_restart_of_what_is_not_current_any_more_is_superseded(deploy, world, 
     if meanwhile == "another":
         deploy(push(2))
     answer = admit(document)
-    assert (answer["verdict"], answer["sequence"]) == ("superseded", serving.sequence)
+    assert (answer["result"], answer["sequence"]) == ("superseded", serving.sequence)
     assert known()["restart-1"].outcome == "superseded"
     assert known()["restart-1"].reason.startswith("Another version has become the current one")
 

@@ -307,7 +307,7 @@ def test_where_the_repository_is_the_app_no_tag_is_a_preview(deploy, world, tagg
 
 # A preview's end: by several at once, by nobody to its end, and while its tag is pushed again.
 
-ENDING = ["current", "current answer", "digest_of answer", "change_current", "change_current answer", "stop_task", "forget", "forget answer", "record answer", "publish", "mark_notified"]  # fmt: skip
+ENDING = ["current", "current answer", "digest_of answer", "change_current", "change_current answer", "stop_task", "end_current", "end_current answer", "record answer", "publish", "mark_notified"]  # fmt: skip
 
 
 def ends(world):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.conftest import LambdaContext
 from tests.promises import Mailed, Pushed, Ran, World, broken
 
-MOMENTS = ["claim", "next_in_order", "note_in_order", "manifest", "is_newest", "register_task_definition", "run_task", "addresses", "probe", "current", "open_address", "make_current", "move_address", "ask_address", "stop_task", "publish", "record", "mark_notified"]  # fmt: skip
+MOMENTS = ["claim", "next_in_order", "note_in_order", "manifest", "is_newest", "register_task_definition", "run_task", "addresses", "probe", "current", "create_stable_url", "make_current", "update_target", "ask_address", "stop_task", "publish", "record", "mark_notified"]  # fmt: skip
 FAULTS = [ThrottledError("Rate exceeded"), AwsUnavailableError("no answer")]
 
 

@@ -232,7 +232,7 @@ def test_a_restart_is_of_what_the_ledger_says_is_live_whatever_the_event_says(de
 
 def test_an_event_cannot_say_what_its_image_says(deploy, world, push):
     """Only ReadImage does, and the gate is behind it."""
-    assert deploy({**push(1), "image": {"verdict": "app", "gated": False}}).error == "BadEventError"
+    assert deploy({**push(1), "image": {"result": "app", "gated": False}}).error == "BadEventError"
     assert world.started == {}
 
 
@@ -256,7 +256,7 @@ def test_a_restart_does_not_bring_back_what_has_ended_meanwhile(deploy, world, p
         ended = dataclasses.replace(seen, ended=True, gave_up_reason="Its time was up.")
         ledger.change_current(table="ledger", app="flask-app", new=ended, seen=seen)
         if over == "gone":
-            ledger.forget(table="ledger", push=Push.from_event(push(9), by_tag=False), seen=current())
+            ledger.end_current(table="ledger", push=Push.from_event(push(9), by_tag=False), seen=current())
 
     world.faults["probe"] = [end]
     stop(times=1)

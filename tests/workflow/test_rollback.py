@@ -138,7 +138,7 @@ def test_where_what_serves_cannot_be_found_out_that_is_told(world, document):
 def test_what_may_be_the_one_that_serves_is_not_stopped_on_a_suspicion(world, document):
     world.faults["abandon"] = [DENIED]
     with pytest.raises(AccessDeniedError):
-        roll(document() | {"switch": {"verdict": "current"}})
+        roll(document() | {"switch": {"result": "current"}})
     assert world.stopped == []
     assert len(world.mails) == 1
 

@@ -60,7 +60,7 @@ def test_the_next_push_takes_the_address_over(deploy, world, push):
     first = current()
     deploy(push(2))
     assert [news["subject"] for news in world.mails] == [f"flask-app is live: {STAYS}"] * 2
-    assert (current().url, current().address) == (first.url, first.address)
+    assert (current().url, current().last_stable_url) == (first.url, first.last_stable_url)
     assert leads_to(world) == current().task != first.task
     assert world.live() == {current().task}
 
@@ -81,7 +81,7 @@ def test_a_restart_takes_the_address_along(deploy, world, push, stop):
     before = current()
     stop()
     assert current().task != before.task
-    assert current().address == before.address
+    assert current().last_stable_url == before.last_stable_url
     assert leads_to(world) == current().task
     assert world.mails[-1]["subject"] == f"flask-app is live again: {STAYS}"
     assert "at the same address" in world.mails[-1]["text"]
@@ -118,7 +118,7 @@ def test_an_address_that_cannot_be_moved_holds_up_no_restart(deploy, world, push
     deploy(push(1))
     before = current()
     # The restart's own move comes first: here, an execution has ended when its start is answered.
-    world.faults["move_address"] = [lambda: None, AccessDeniedError("UpdateIntegration: not authorized")]
+    world.faults["update_target"] = [lambda: None, AccessDeniedError("UpdateIntegration: not authorized")]
     with pytest.raises(AccessDeniedError):
         stop(times=1)
     assert world.live() == {current().task} != {before.task}
@@ -129,7 +129,7 @@ def test_an_address_that_could_not_be_led_away_is_led_away_when_the_function_is_
 ):
     deploy(push(1))
     monkeypatch.setattr(step_functions, "start_execution", lambda **_: True)
-    world.faults["move_address"] = [AwsRefusedError("Invalid HTTP endpoint specified for URI")]
+    world.faults["update_target"] = [AwsRefusedError("Invalid HTTP endpoint specified for URI")]
     with pytest.raises(AwsRefusedError):
         stop(times=1)
     stop(times=1)
@@ -141,11 +141,11 @@ def test_what_aws_cannot_do_for_a_moment_is_tried_again_at_once(deploy, world, p
     monkeypatch.setattr(step_functions, "start_execution", lambda **_: True)
     slept, moved = [], []
     monkeypatch.setattr(stable_url, "time", SimpleNamespace(sleep=slept.append))
-    world.faults["move_address"] = [ThrottledError("Too many requests")] * 3 + [lambda: moved.append(1)] * 9
+    world.faults["update_target"] = [ThrottledError("Too many requests")] * 3 + [lambda: moved.append(1)] * 9
     stop(times=1)
     assert world.apis["api-1"]["target"] == NOWHERE
     assert (slept, moved) == ([0.5] * 3, [1])
-    world.faults["move_address"] = [ThrottledError("Too many requests")] * 4
+    world.faults["update_target"] = [ThrottledError("Too many requests")] * 4
     with pytest.raises(ThrottledError):
         stop(times=1)
 
@@ -179,7 +179,7 @@ def test_every_step_may_run_twice(deploy, world, push):
 
 
 def test_an_address_that_was_made_but_whose_making_was_never_answered_is_found_again(deploy, world, push):
-    world.faults["move_address"] = [AwsUnavailableError("no answer")]
+    world.faults["update_target"] = [AwsUnavailableError("no answer")]
     assert deploy(push(1)).status == "SUCCEEDED"
     assert list(world.apis) == ["api-1"]
 
@@ -197,7 +197,7 @@ def test_an_address_that_somebody_deleted_is_replaced(deploy, world, push):
     "refused", [AccessDeniedError("CreateApi: not authorized"), AwsRefusedError("too many APIs")]
 )
 def test_where_no_address_can_be_made_the_app_is_live_at_its_own_url(deploy, world, push, refused):
-    world.faults["open_address"] = [refused]
+    world.faults["create_stable_url"] = [refused]
     assert deploy(push(1)).status == "SUCCEEDED"
     assert world.mails[0]["text"].splitlines()[0] == current().url == URL
     assert switch_over.REFUSED in world.mails[0]["text"]
@@ -208,7 +208,7 @@ def test_where_no_address_can_be_made_the_app_is_live_at_its_own_url(deploy, wor
 
 def test_where_the_address_cannot_be_found_the_one_that_the_app_has_is_taken_over(deploy, world, push):
     deploy(push(1))
-    world.faults["open_address"] = [AccessDeniedError("GetApis: not authorized")]
+    world.faults["create_stable_url"] = [AccessDeniedError("GetApis: not authorized")]
     assert deploy(push(2)).status == "SUCCEEDED"
     assert current().url == STAYS
     assert leads_to(world) == current().task
@@ -224,7 +224,7 @@ def test_an_app_on_a_port_that_api_gateway_does_not_call_has_no_address_and_its_
 
 
 def refused_once(world):
-    world.faults["move_address"] = [AccessDeniedError("UpdateApi: not authorized")]
+    world.faults["update_target"] = [AccessDeniedError("UpdateApi: not authorized")]
 
 
 def test_a_version_that_the_address_does_not_lead_to_is_live_where_it_answered(deploy, world, push):
@@ -276,13 +276,13 @@ def test_the_sweep_leads_the_address_away_from_a_task_that_is_down_until_it_succ
 ):
     deploy(push(1))
     monkeypatch.setattr(stable_url, "PAUSE_SECONDS", 0.0)
-    world.faults["move_address"] = [error] * 12
+    world.faults["update_target"] = [error] * 12
     with pytest.raises(type(error)):
         stop(code="UserInitiated", times=1)
-    tries = len(world.faults["move_address"])
+    tries = len(world.faults["update_target"])
     (said,) = sweep()["flask-app"]
     assert "failed" in said
-    assert len(world.faults["move_address"]) < tries
+    assert len(world.faults["update_target"]) < tries
     world.faults.clear()
     assert sweep() == {"flask-app": ["led its address on"]}
     assert world.apis["api-1"]["target"] == NOWHERE
@@ -311,7 +311,7 @@ def test_an_app_that_turns_to_plain_tcp_loses_its_address_before_the_version_bef
     assert world.live() == {current().task}
     assert world.cut_off == []
     sweep()
-    assert current().address is None
+    assert current().last_stable_url is None
     # From now on, nothing waits for the sweep.
     deploy(push(3))
     assert world.live() == {current().task}
@@ -338,7 +338,7 @@ def test_a_version_that_is_overtaken_while_its_address_is_asked_is_content(deplo
 def test_a_move_that_is_overtaken_on_its_way_is_mended(deploy, world, push):
     """The first reads what is current, and before it moves the address there the second has switched over."""
     deploy(push(1))
-    world.faults["move_address"] = [lambda: deploy(push(3))]
+    world.faults["update_target"] = [lambda: deploy(push(3))]
     deploy(push(2))
     assert current().deployment == "push-3"
     assert leads_to(world) == current().task
@@ -355,14 +355,14 @@ def test_a_superseded_version_leaves_the_address_where_it_should_lead(deploy, wo
         world.apis["api-1"] |= mine
         raise AwsUnavailableError("no answer")
 
-    world.faults["move_address"] = [overtake]
+    world.faults["update_target"] = [overtake]
     assert deploy(push(2)).states[-1] == "Superseded"
     assert leads_to(world) == current().task
     assert world.live() == {current().task}
 
 
 def test_of_two_first_pushes_at_once_one_makes_the_address(deploy, world, push):
-    world.faults["open_address"] = [lambda: deploy(push(2))]
+    world.faults["create_stable_url"] = [lambda: deploy(push(2))]
     deploy(push(1))
     assert current().deployment == "push-2"
     assert leads_to(world) == current().task
@@ -379,7 +379,7 @@ def test_the_sweep_closes_an_address_that_no_deployment_has(deploy, world, push)
 
 def test_the_sweep_leaves_the_address_of_a_deployment_under_way_alone(deploy, world, push):
     seen = []
-    world.faults["move_address"] = [lambda: seen.append(sweep())]
+    world.faults["update_target"] = [lambda: seen.append(sweep())]
     deploy(push(1))
     assert seen == [{}]
     assert list(world.apis) == ["api-1"]
@@ -388,7 +388,7 @@ def test_the_sweep_leaves_the_address_of_a_deployment_under_way_alone(deploy, wo
 def test_the_sweep_does_the_rest_without_api_gateway(deploy, world, push):
     deploy(push(1))
     world.started["nobody"] = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/orphan"
-    world.faults["addresses_of"] = [AwsUnavailableError("no answer")]
+    world.faults["stable_urls_of"] = [AwsUnavailableError("no answer")]
     sweep()
     assert world.live() == {current().task}
     assert list(world.apis) == ["api-1"]

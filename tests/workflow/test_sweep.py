@@ -380,7 +380,7 @@ def test_an_app_from_before_the_ledger_listed_any_is_listed_by_the_sweep(deploy,
     assert ledger.apps(table="ledger") == {"flask-app"}
 
 
-@pytest.mark.parametrize("call", ["repositories", "addresses_of", "running_tasks"])
+@pytest.mark.parametrize("call", ["repositories", "stable_urls_of", "running_tasks"])
 def test_what_cannot_be_listed_does_not_end_the_sweep_and_is_counted(
     deploy, world, push, sweep, call, monkeypatch
 ):

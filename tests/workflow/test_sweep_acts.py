@@ -8,7 +8,7 @@ from deployer.aws import ledger, step_functions
 from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.errors import MailLimitError
 from deployer.domain.push import Push
-from deployer.domain.sweep import DeployPush, EndApp, Facts, RetryDeployment, SettleDeployment, StopTask
+from deployer.domain.sweep import DeployPush, EndApp, Facts, FinishDeployment, RetryDeployment, StopTask
 from deployer.events import reconcile
 
 from tests.conftest import LambdaContext
@@ -50,7 +50,7 @@ def deployment(push, number=2, **facts):
 
 def settle(open_one, ending):
     facts = Facts(app=APP, now=NOW, open=[open_one], endings={open_one.deployment: ending})
-    return sweep_acts.carry_out(SettleDeployment(open_one.deployment), facts)
+    return sweep_acts.carry_out(FinishDeployment(open_one.deployment), facts)
 
 
 @pytest.mark.parametrize(("ago", "waits"), [(10, 0), (3, 0), (1, 2), (-60, 3)])

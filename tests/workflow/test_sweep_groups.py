@@ -115,7 +115,7 @@ def test_an_app_that_came_onto_a_port_while_the_sweep_was_at_it_keeps_its_group(
 
 
 @pytest.mark.usefixtures("groups")
-@pytest.mark.parametrize("unknown", ["running_tasks", "repositories", "addresses_of"])
+@pytest.mark.parametrize("unknown", ["running_tasks", "repositories", "stable_urls_of"])
 def test_nothing_goes_while_not_everything_is_known(deploy, world, push, unknown):
     deploy(push(1))
     world.faults[unknown] = [AwsUnavailableError("AWS did not answer")]

@@ -55,7 +55,7 @@ def restart_of(serving, event):
         "revision": serving.revision,
         "reason": "exit code 1",
     }
-    return event | {"restart": of, "admission": {"sequence": serving.sequence, "verdict": "admitted"}}
+    return event | {"restart": of, "admission": {"sequence": serving.sequence, "result": "admitted"}}
 
 
 def change(app=APP, **changes):
@@ -71,7 +71,7 @@ def test_a_later_number_takes_the_place_and_the_version_before_is_stopped(world,
     before = current()
     done = switch(document(2))
     assert done == {
-        "verdict": "current",
+        "result": "current",
         "takesOver": True,
         "url": current().url,
         "previous": before.digest,
@@ -89,7 +89,7 @@ def test_a_number_that_is_not_larger_gives_way_and_its_task_is_stopped(world, do
     late = document(number) | {"id": "late"}
     late["image"]["ports"] = [3000, 9090]
     done = switch(late)
-    assert done == {"verdict": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
+    assert done == {"result": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
     assert current() == serving
     # Its task goes with all that it has; and a mail about what overtook it speaks of it.
     assert world.closed == []
@@ -113,7 +113,7 @@ def test_a_step_that_runs_twice_changes_nothing_and_says_the_same(world, documen
 def test_a_restart_takes_the_place_of_what_it_restarts_with_the_same_number(world, document):
     before = current()
     done = switch(restart_of(before, document(2)))
-    assert (done["verdict"], done["takesOver"], done["previous"]) == ("current", False, "")
+    assert (done["result"], done["takesOver"], done["previous"]) == ("current", False, "")
     assert (current().deployment, current().sequence, current().previous) == ("push-2", before.sequence, "")
 
 
@@ -121,7 +121,7 @@ def test_a_restart_gives_way_to_whatever_is_not_what_it_restarts(world, document
     before = current()
     serving = change(deployment="push-9")
     late = restart_of(before, document(2))
-    assert switch(late)["verdict"] == "superseded"
+    assert switch(late)["result"] == "superseded"
     assert current() == serving
     assert world.stopped == [late["task"]["arn"]]
     # Nobody pushed it, and no mail has to speak of it.
@@ -132,7 +132,7 @@ def test_a_restart_gives_way_to_whatever_is_not_what_it_restarts(world, document
 def test_a_restart_brings_nothing_back_that_is_about_to_end(world, document):
     serving = change(ended=True, gave_up_reason="Its tag was deleted.")
     late = restart_of(serving, document(2))
-    assert switch(late)["verdict"] == "superseded"
+    assert switch(late)["result"] == "superseded"
     assert world.stopped == [late["task"]["arn"]]
 
 
@@ -140,7 +140,7 @@ def test_a_restart_brings_nothing_back_that_has_ended(world, document, lose):
     serving = current()
     lose()
     late = restart_of(serving, document(2))
-    assert switch(late)["verdict"] == "superseded"
+    assert switch(late)["result"] == "superseded"
     assert current() is None
     assert world.stopped == [late["task"]["arn"]]
     assert known("push-2").reason == "The app has ended."
@@ -149,7 +149,7 @@ def test_a_restart_brings_nothing_back_that_has_ended(world, document, lose):
 def test_a_push_comes_to_life_where_nothing_serves(world, document, lose):
     lose()
     done = switch(document(0))
-    assert (done["verdict"], done["takesOver"], done["previous"]) == ("current", False, "")
+    assert (done["result"], done["takesOver"], done["previous"]) == ("current", False, "")
     assert (current().deployment, current().previous_tasks, world.stopped) == ("push-0", [], [])
 
 
@@ -235,8 +235,8 @@ def test_a_push_of_a_preview_gives_it_its_whole_time_and_a_restart_does_not(prev
 
 def test_a_preview_whose_tag_was_deleted_meanwhile_does_not_come_to_life(world, preview):
     event, app = preview(2), f"{APP}:pr-7"
-    assert ledger.see_tag(table="ledger", app=app, tag="pr-7", digest="", as_of=int(time.time()), seen=None)
-    assert switch(event)["verdict"] == "superseded"
+    assert ledger.record_tag(table="ledger", app=app, tag="pr-7", digest="", as_of=int(time.time()), seen=None)
+    assert switch(event)["result"] == "superseded"
     assert current(app) is None
     assert world.stopped == [event["task"]["arn"]]
     (ended,) = ledger.deployments(table="ledger", app=app)
@@ -247,7 +247,7 @@ def test_a_preview_whose_tag_was_deleted_meanwhile_does_not_come_to_life(world, 
 def test_a_preview_whose_tag_is_deleted_at_that_very_moment_does_not_come_to_life(world, preview):
     event, app = preview(2), f"{APP}:pr-7"
     gone = {"table": "ledger", "app": app, "tag": "pr-7", "digest": "", "as_of": int(time.time())}
-    world.faults["make_current"] = [lambda: ledger.see_tag(**gone, seen=None)]
+    world.faults["make_current"] = [lambda: ledger.record_tag(**gone, seen=None)]
     with pytest.raises(ContendedError):
         switch(event)
     assert current(app) is None
@@ -273,7 +273,7 @@ def test_an_app_that_lasts_is_told_no_end_and_asks_for_any(document):
 def test_where_the_address_moves_nothing_is_stopped_before_that_is_seen(world, document, stable_url):
     before = current()
     done = switch(document(2))
-    assert (done["verdict"], done["takesOver"], done["url"]) == ("moved", True, "https://api-1.example/")
+    assert (done["result"], done["takesOver"], done["url"]) == ("moved", True, "https://api-1.example/")
     assert world.stopped == []
     assert current().previous_tasks == [before.task]
     assert world.task_at(world.apis["api-1"]["target"]) == current().task
@@ -285,7 +285,7 @@ def test_a_late_version_to_which_the_address_was_led_is_stopped_once_that_leads_
     switch(document(3))
     late = document(2)
     world.apis["api-1"]["target"] = late["health"]["url"]
-    assert switch(late)["verdict"] == "superseded"
+    assert switch(late)["result"] == "superseded"
     assert world.task_at(world.apis["api-1"]["target"]) == current().task
     assert late["task"]["arn"] in world.stopped
     assert world.cut_off == []
@@ -295,7 +295,7 @@ def test_an_app_that_speaks_tls_is_told_why_it_has_no_address(world, document, s
     event = document(2)
     event["health"]["url"] = "https://203.0.113.7:3000/"
     done = switch(event)
-    assert done["verdict"] == "current"
+    assert done["result"] == "current"
     (note,) = done["notes"]
     assert note.startswith(switch_over.NO_ADDRESS)
     assert world.apis == {}

@@ -32,15 +32,15 @@ def record_outcome(document: dict[str, Any], push: Push, current: Current | None
     else:
         facts |= {"url": _url(document, current), "direct_url": current.direct_url}
 
-    others = [] if "restart" in document else superseded.told_live_with(push, current.sequence)
+    others = [] if "restart" in document else superseded.mailed_with_live(push, current.sequence)
 
     def publish() -> None:
         sent: list[mail.Mail] = []
 
         def latest() -> mail.Mail | None:
-            news = _news(document, push, [*superseded.note(push, others), *([note] if note else [])])
-            sent.extend([news] if news else [])
-            return news
+            message = _news(document, push, [*superseded.note(push, others), *([note] if note else [])])
+            sent.extend([message] if message else [])
+            return message
 
         mail_limit.publish(push, latest)
         if sent:

@@ -15,7 +15,7 @@ from deployer.settings import settings
 MAX_MAILS_PER_SECOND = 4
 
 
-def publish(push: Push, news: Mail | Callable[[], Mail | None], *, refusal: str = "") -> None:
+def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: str = "") -> None:
     """Publish a mail about a push, or hold it back; in place of the first that is, one says so.
 
     What may change at any moment is looked at last: `news` is then a function that gives the mail, or None
@@ -35,11 +35,11 @@ def publish(push: Push, news: Mail | Callable[[], Mail | None], *, refusal: str 
         logger.warning("Held a mail back", extra={"app": push.app})
         if not is_among_first("held back", 1):
             return
-        news = mail.held_back(push, limits.MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
+        message = mail.held_back(push, limits.MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
     _check_rate()
-    latest = news() if callable(news) else news
+    latest = message() if callable(message) else message
     if latest:
-        sns.publish(topic=config.topic, news=latest)
+        sns.publish(topic=config.topic, mail=latest)
 
 
 def _check_rate() -> None:

@@ -35,7 +35,7 @@ def end_app(*, app: str, current: ledger.Current, reason: str) -> bool:
         "reason": current.gave_up_reason,
         "url": current.url,
     }
-    if not ledger.forget(table=config.ledger, push=push, seen=current, **told):
+    if not ledger.end_current(table=config.ledger, push=push, seen=current, **told):
         return False
     slots.free(app)
     notify_ended(push, reason=current.gave_up_reason, url=current.url)
@@ -48,10 +48,10 @@ def notify_ended(push: Push, *, reason: str, url: str) -> None:
     config = settings()
     # A push of a tag that is still there would start nothing.
     command = "" if reason == TAG_DELETED or reason.startswith(REPLACED) else config.deploy_command(push)
-    news = mail.ended(push, url, reason, command, replaced=reason.startswith(REPLACED))
+    message = mail.ended(push, url, reason, command, replaced=reason.startswith(REPLACED))
 
     def unless_it_is_back() -> mail.Mail | None:
-        return news if ledger.current(table=config.ledger, app=push.app) is None else None
+        return message if ledger.current(table=config.ledger, app=push.app) is None else None
 
     def publish() -> None:
         mail_limit.publish(push, unless_it_is_back)

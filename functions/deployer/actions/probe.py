@@ -46,7 +46,7 @@ def wait_until_answers(
     urls: Sequence[str],
     *,
     timeout: float,
-    still_worth_it: Callable[[], None],
+    raise_if_stopped: Callable[[], None],
     counts: Callable[[Headers], bool] = lambda headers: True,
     asked_for: float = 0.0,
     patience: Mapping[str, float] | None = None,
@@ -55,7 +55,7 @@ def wait_until_answers(
 
     GET on `http` and `https`, where a status from 200 to 499 is an answer if its headers count; on `tcp` a
     connection is one. Once a URL answers, those before it have GRACE seconds left, or those of its `patience`.
-    `still_worth_it` is called every few seconds and raises when there is no point in going on. Raises
+    `raise_if_stopped` is called every few seconds and raises when there is no point in going on. Raises
     NoAnswerError after `timeout` seconds; its message says what was seen last, and counts in the seconds for
     which the app was `asked_for` an answer before.
     """
@@ -84,7 +84,7 @@ def wait_until_answers(
             if steady and (steady[0] == urls[0] or settled):
                 return answers[steady[0]]
             if time.monotonic() >= look_again:
-                still_worth_it()
+                raise_if_stopped()
                 look_again = time.monotonic() + 3
             if not any(in_a_row.values()) or steady:
                 # Most apps answer within a second; the others are asked less and less often.

@@ -115,7 +115,7 @@ def _notify_given_up(app: str, current: ledger.Current) -> None:
         log = logs.tail(group=config.log_group, stream=stream, lines=mail.LOG_LINES)
     except PermanentError:
         log = []
-    verdict = "it keeps crashing" if len(current.crashes) >= MAX_CRASHES else "it could not be started again"
+    summary = "it keeps crashing" if len(current.crashes) >= MAX_CRASHES else "it could not be started again"
     not_watched = current.gave_up_reason == NOT_WATCHED
     push = Push(current.deployment, current.since, app, current.tag, current.digest)
     context = mail.Context(
@@ -128,9 +128,9 @@ def _notify_given_up(app: str, current: ledger.Current) -> None:
         deploy_command=config.deploy_command(push),
     )
     advice = mail.WATCH_IT if not_watched else mail.FIX_IT
-    verdict = "its repository is not watched" if not_watched else verdict
-    news = mail.given_up(push, verdict, current.reason, current.gave_up_reason, log, context, advice=advice)
-    mail_limit.publish(push, news)
+    summary = "its repository is not watched" if not_watched else summary
+    message = mail.given_up(push, summary, current.reason, current.gave_up_reason, log, context, advice=advice)
+    mail_limit.publish(push, message)
     told = dataclasses.replace(current, notified_at=int(time.time()))
     retries.retry(lambda: _change(app, told, current))
     count("GivenUp")

@@ -9,7 +9,7 @@ from deployer.aws import ecs, ledger, logs
 from deployer.domain import failure, limits, mail, task_definition, timing
 from deployer.domain.errors import AccessDeniedError, AwsRefusedError, PermanentError
 from deployer.domain.push import Push
-from deployer.domain.task import Task, Verdict
+from deployer.domain.task import Task, TaskState
 from deployer.domain.text import printable
 from deployer.observe import logger
 from deployer.settings import Settings, settings
@@ -49,10 +49,10 @@ def roll_back(
         memory=image.get("memory", ""),
         architecture=image.get("architecture", ""),
     )
-    log = mail.tail(wrote)
+    log = mail.log_excerpt(wrote)
     if why.passing and "restart" not in document and _is_tried_again(document, push, why, log, until):
         return why
-    others = _told_with(document, push, notes)
+    others = _mailed_with(document, push, notes)
     attempt = _attempt(document)
     if attempt > 1:
         notes.append(f"It was tried {attempt} times, since {push.time}.")
@@ -73,11 +73,11 @@ def roll_back(
     refusal = why.error if why.error in limits.REFUSALS else ""
     if refusal:
         notes.append(limits.FIRST_OF_THE_HOUR)
-    news = mail.failed(push, why, _standing(document, config, current, notes), notes, log, where)
+    failed = mail.failed(push, why, _standing(document, config, current, notes), notes, log, where)
     facts: dict[str, Any] = {
         "reason": printable(why.reason),
         "error": why.error,
-        "verdict": why.verdict,
+        "summary": why.summary,
         "hint": why.hint,
         "log": log,
     }
@@ -88,7 +88,7 @@ def roll_back(
     def publish() -> None:
         # However often AWS's side fails a restart, people hear of it once.
         if not (refused and restart.get("refusals")):
-            mail_limit.publish(push, news, refusal=refusal)
+            mail_limit.publish(push, failed, refusal=refusal)
         superseded.close(push, others)
 
     outcome = outcomes.RETRIED if refused else outcomes.FAILED
@@ -107,11 +107,11 @@ def roll_back(
     return why
 
 
-def _told_with(document: dict[str, Any], push: Push, notes: list[str]) -> list[ledger.Deployment]:
+def _mailed_with(document: dict[str, Any], push: Push, notes: list[str]) -> list[ledger.Deployment]:
     """The pushes that it overtook, and of which its mail speaks."""
     sequence = (document.get("admission") or {}).get("sequence", 0)
     try:
-        others = [] if "restart" in document else superseded.told_with(push, sequence)
+        others = [] if "restart" in document else superseded.mailed_with(push, sequence)
         notes += [*further_tags.note(push), *superseded.note(push, others)]
         return others
     except PermanentError as refused:
@@ -208,7 +208,7 @@ def _standing(
     except PermanentError as refused:
         notes.append(f"Whether the version before still runs could not be found out: {refused}")
         return mail.Standing("")
-    if task is None or task.verdict is Verdict.STOPPED:
+    if task is None or task.state is TaskState.STOPPED:
         return mail.Standing("")
     sequence = (document.get("admission") or {}).get("sequence", current.sequence)
     return mail.Standing(current.url, is_newer=current.sequence > sequence, is_worker=not current.url)
@@ -268,7 +268,7 @@ def _has_stopped(config: Settings, task: str) -> bool:
         described = ecs.describe_task(cluster=config.cluster, task=task)
     except PermanentError:
         return False
-    return described is not None and described.verdict is Verdict.STOPPED
+    return described is not None and described.state is TaskState.STOPPED
 
 
 def _context(

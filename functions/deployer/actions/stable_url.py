@@ -20,7 +20,7 @@ def point_at_current(app: str) -> None:
     table = settings().ledger
     current = ledger.current(table=table, app=app)
     while current and current.stable_url:
-        apigateway.move_address(address=current.stable_url, app=app, target=current.target)
+        apigateway.update_target(stable_url=current.stable_url, app=app, target=current.target)
         before, current = current, ledger.current(table=table, app=app)
         if current == before:
             return

@@ -27,15 +27,15 @@ def note_further_tag(push: Push) -> None:
         ledger.add_unmailed(table=table, push=push)
 
 
-def told_with(push: Push, sequence: int) -> list[Deployment]:
+def mailed_with(push: Push, sequence: int) -> list[Deployment]:
     """The pushes of which the mail about this one is to speak."""
-    return superseded.told_with(ledger.unmailed(table=settings().ledger, app=push.app), push, sequence)
+    return superseded.mailed_with(ledger.unmailed(table=settings().ledger, app=push.app), push, sequence)
 
 
-def told_live_with(push: Push, sequence: int) -> list[Deployment]:
+def mailed_with_live(push: Push, sequence: int) -> list[Deployment]:
     """Those of which the mail about this push is to speak once it is live: others under way cannot be now."""
     open_ones = ledger.open_deployments(table=settings().ledger, app=push.app)
-    return [*superseded.give_way(open_ones, push, sequence), *told_with(push, sequence)]
+    return [*superseded.will_be_superseded(open_ones, push, sequence), *mailed_with(push, sequence)]
 
 
 def note(push: Push, others: list[Deployment]) -> list[str]:

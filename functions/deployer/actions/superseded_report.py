@@ -6,7 +6,7 @@ from deployer.domain import mail
 from deployer.domain.errors import PermanentError
 from deployer.domain.push import Push
 from deployer.domain.sweep import Facts
-from deployer.domain.task import Verdict
+from deployer.domain.task import TaskState
 from deployer.settings import settings
 
 
@@ -16,8 +16,8 @@ def send(facts: Facts, names: tuple[str, ...]) -> None:
     others = [each for each in reversed(facts.unmailed) if each.deployment in names]
     newest = others[0]
     push = Push(newest.deployment, newest.time, facts.app, newest.tag, newest.digest)
-    news = mail.not_deployed(push, others, _standing(facts), config.deploy_command(push))
-    mail_limit.publish(push, news)
+    message = mail.not_deployed(push, others, _standing(facts), config.deploy_command(push))
+    mail_limit.publish(push, message)
     superseded.close(push, others)
 
 
@@ -30,6 +30,6 @@ def _standing(facts: Facts) -> mail.Standing:
             task = ecs.describe_task(cluster=settings().cluster, task=current.task)
         except PermanentError:
             return mail.Standing("")
-        if task is None or task.verdict is Verdict.STOPPED:
+        if task is None or task.state is TaskState.STOPPED:
             return mail.Standing("")
     return mail.Standing(current.url)

@@ -35,10 +35,10 @@ def carry_out(act: Act, facts: Facts) -> str:
         case sweep.UnlistApp():
             ledger.unlist_app(table=table, app=app)
             return ""
-        case sweep.SettleDeployment(name):
+        case sweep.FinishDeployment(name):
             _record_outcome(app, _open(facts, name), facts.endings[name])
             return f"ended {name}"
-        case sweep.TellEnd(name):
+        case sweep.NotifyEnded(name):
             ended = _open(facts, name)
             push = Push(name, ended.time, app, ended.tag, ended.digest)
             previews.notify_ended(push, reason=ended.reason, url=ended.url)
@@ -48,10 +48,10 @@ def carry_out(act: Act, facts: Facts) -> str:
         case sweep.CloseDeployments(names):
             ledger.close(table=table, app=app, deployments=[_open(facts, name) for name in names])
             return ""
-        case sweep.ReportOvertaken(names):
+        case sweep.ReportSuperseded(names):
             superseded_report.send(facts, names)
             return f"told of {', '.join(names)}"
-        case sweep.CloseOvertaken(names):
+        case sweep.CloseSuperseded(names):
             over = [each for each in facts.unmailed if each.deployment in names]
             ledger.remove_unmailed(table=table, app=app, deployments=over)
             return ""
@@ -65,30 +65,30 @@ def carry_out(act: Act, facts: Facts) -> str:
             return f"told that {app} is down" if notified else ""
         case sweep.RestartApp(stop, refused):
             return _restart(facts, stop, refused)
-        case sweep.TellUnwatched():
+        case sweep.ReportUnwatched():
             if facts.current:
                 unwatched.report(facts, facts.current)
             return "told that it is not watched"
-        case sweep.SeeWatched():
+        case sweep.MarkWatched():
             if facts.current:
                 unwatched.mark(app, facts.current, 0)
             return ""
-        case sweep.LeadAddress():
+        case sweep.PointStableUrl():
             stable_url.point_at_current_with_retries(app)
             return "led its address on"
-        case sweep.CloseAddress(api):
-            apigateway.close_address(api)
+        case sweep.DeleteStableUrl(api):
+            apigateway.delete_stable_url(api)
             return f"closed {api}"
-        case sweep.ForgetAddress():
+        case sweep.ForgetStableUrl():
             if facts.current:
-                without = dataclasses.replace(facts.current, address=None)
+                without = dataclasses.replace(facts.current, last_stable_url=None)
                 ledger.change_current(table=table, app=app, new=without, seen=facts.current)
             return ""
         case sweep.DeployPush(push):
             return _deploy(push, facts)
-        case sweep.SeeTag(tag, digest):
+        case sweep.RecordTag(tag, digest):
             known = (facts.tags or {}).get(tag)
-            ledger.see_tag(table=table, app=app, tag=tag, digest=digest, as_of=facts.listed_at, seen=known)
+            ledger.record_tag(table=table, app=app, tag=tag, digest=digest, as_of=facts.listed_at, seen=known)
             return ""
 
 

@@ -37,7 +37,7 @@ class Account:
     tasks: dict[str, dict[str, str]] | None = None
     images: dict[str, list[Image]] = field(default_factory=dict)
     # API -> where it leads; None if they could not be listed.
-    addresses: dict[str, dict[str, str]] | None = None
+    stable_urls: dict[str, dict[str, str]] | None = None
     slots: set[str] = field(default_factory=set)
     started: set[str] | None = None
     incomplete: bool = False
@@ -46,7 +46,7 @@ class Account:
 
     def apps(self) -> list[str]:
         """Every app of which anything is known."""
-        return sorted({*self.listed, *self.images, *(self.tasks or ()), *(self.addresses or ()), *self.slots})
+        return sorted({*self.listed, *self.images, *(self.tasks or ()), *(self.stable_urls or ()), *self.slots})
 
     @property
     def heard_of(self) -> set[str]:
@@ -82,7 +82,7 @@ def of_account(begun: ledger.Sweep) -> Account:
             if watch_settings().watches(repository):
                 with account.part(repository):
                     _list_images(account, repository)
-    with account.part("addresses"):
+    with account.part("stable URLs"):
         _list_addresses(account)
     return account
 
@@ -99,10 +99,10 @@ def _list_tasks(account: Account) -> None:
 
 
 def _list_addresses(account: Account) -> None:
-    found = apigateway.addresses_of(stack=settings().stack)
-    account.addresses = {}
+    found = apigateway.stable_urls_of(stack=settings().stack)
+    account.stable_urls = {}
     for each in found:
-        account.addresses.setdefault(each.app, {})[each.address.api] = each.target
+        account.stable_urls.setdefault(each.app, {})[each.stable_url.api] = each.target
 
 
 def _list_images(account: Account, repository: str) -> None:
@@ -133,7 +133,7 @@ def of_app(app: str, account: Account) -> Facts:
         listed=app in account.listed,
         tasks=None if account.tasks is None else account.tasks.get(app, {}),
         images=account.images.get(app, ()),
-        addresses=None if account.addresses is None else account.addresses.get(app, {}),
+        stable_urls=None if account.stable_urls is None else account.stable_urls.get(app, {}),
         has_slot=app in account.slots,
         noted=noted,
         open=open_ones,

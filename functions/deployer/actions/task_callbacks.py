@@ -5,20 +5,20 @@ import time
 from deployer.aws import step_functions
 from deployer.domain import capacity
 from deployer.domain.errors import NoCapacityError, TaskStoppedError
-from deployer.domain.task import Task, Verdict
+from deployer.domain.task import Task, TaskState
 from deployer.observe import logger
 
 
 def send(*, token: str, task: Task) -> None:
     """Wake the state that waits with `token`, or fail it; say nothing while the task is still starting."""
-    if task.verdict is Verdict.RUNNING:
+    if task.state is TaskState.RUNNING:
         output = {"interface": task.interface, "digest": task.digest, "at": time.time()}
         heard = step_functions.send_task_success(token=token, output=output)
-    elif task.verdict is Verdict.STOPPED:
+    elif task.state is TaskState.STOPPED:
         # Fargate may take a task and find no room for it only then.
         lacks_room = task.stop_code == "TaskFailedToStart" and capacity.is_shortage(task.stopped_reason)
         error = NoCapacityError if lacks_room else TaskStoppedError
         heard = step_functions.send_task_failure(token=token, error=error.__name__, cause=task.why_stopped())
     else:
         return
-    logger.info("Told the workflow", extra={"task": task.arn, "verdict": task.verdict.value, "heard": heard})
+    logger.info("Told the workflow", extra={"task": task.arn, "state": task.state.value, "heard": heard})

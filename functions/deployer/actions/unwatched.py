@@ -15,7 +15,7 @@ def report(facts: Facts, current: ledger.Current) -> None:
     """Mail it, and note that."""
     config = settings()
     push = Push(f"unwatched-{current.deployment}", current.since, facts.app, current.tag, current.digest)
-    news = mail.unwatched(
+    message = mail.unwatched(
         push,
         current.url,
         replaced_by=facts.replaced_by,
@@ -25,7 +25,7 @@ def report(facts: Facts, current: ledger.Current) -> None:
             f"--task {current.task.rpartition('/')[2]}"
         ),
     )
-    mail_limit.publish(push, news)
+    mail_limit.publish(push, message)
     mark(facts.app, current, int(time.time()))
 
 

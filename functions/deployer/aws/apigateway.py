@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from deployer.aws.client import client, code_of, errors_as_ours
-from deployer.domain.endpoint import NOWHERE, Address
+from deployer.domain.endpoint import NOWHERE, StableUrl
 from deployer.domain.errors import AwsRefusedError, AwsUnavailableError
 
 NAME_LIMIT = 128
@@ -21,33 +21,33 @@ AT = " at "
 
 
 @dataclass(frozen=True)
-class StableUrl:
+class HttpApi:
     """An HTTP API of ours: whose it is, where it leads, and since when it exists (UNIX seconds)."""
 
-    address: Address
+    stable_url: StableUrl
     app: str
     target: str
     created_at: float = 0.0
 
 
-def open_address(*, stack: str, app: str) -> Address:
-    """The app's address, made if it has none; a new one leads nowhere until `move_address`.
+def create_stable_url(*, stack: str, app: str) -> StableUrl:
+    """The app's address, made if it has none; a new one leads nowhere until `update_target`.
 
     With a target, API Gateway makes an integration, a catch-all route and a stage that deploys each change. If
     two calls at once make two addresses, the older one is the app's.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop.html#http-api-examples.cli.quick-create
     """
-    known = [each for each in addresses_of(stack=stack) if each.app == app]
+    known = [each for each in stable_urls_of(stack=stack) if each.app == app]
     if known:
-        return min(known, key=lambda each: (each.created_at, each.address.api)).address
+        return min(known, key=lambda each: (each.created_at, each.stable_url.api)).stable_url
     with _errors_as_ours():
         api = client("apigatewayv2").create_api(
             Name=_name(stack, app), ProtocolType="HTTP", Target=NOWHERE, Description=f"{app}{AT}{NOWHERE}"
         )
-    return Address(api["ApiId"], f"{api['ApiEndpoint']}/")
+    return StableUrl(api["ApiId"], f"{api['ApiEndpoint']}/")
 
 
-def move_address(*, address: Address, app: str, target: str) -> None:
+def update_target(*, stable_url: StableUrl, app: str, target: str) -> None:
     """Lead the address to the URL `target`, with whatever path is asked for.
 
     API Gateway deploys the change by itself, which takes it a moment. An address that somebody has deleted
@@ -57,14 +57,14 @@ def move_address(*, address: Address, app: str, target: str) -> None:
     try:
         with _errors_as_ours():
             client("apigatewayv2").update_api(
-                ApiId=address.api, Target=target, Description=f"{app}{AT}{target}"
+                ApiId=stable_url.api, Target=target, Description=f"{app}{AT}{target}"
             )
     except AwsRefusedError as error:
         if code_of(error) != "NotFoundException":
             raise
 
 
-def addresses_of(*, stack: str) -> list[StableUrl]:
+def stable_urls_of(*, stack: str) -> list[HttpApi]:
     """The HTTP APIs that are stable URLs of a stack's apps, told by name and description."""
     found = []
     with _errors_as_ours():
@@ -72,12 +72,12 @@ def addresses_of(*, stack: str) -> list[StableUrl]:
             for api in page["Items"]:
                 app, at, target = api.get("Description", "").rpartition(AT)
                 if at and api["Name"] == _name(stack, app):
-                    address = Address(api["ApiId"], f"{api.get('ApiEndpoint', '')}/")
-                    found.append(StableUrl(address, app, target, api["CreatedDate"].timestamp()))
+                    stable_url = StableUrl(api["ApiId"], f"{api.get('ApiEndpoint', '')}/")
+                    found.append(HttpApi(stable_url, app, target, api["CreatedDate"].timestamp()))
     return found
 
 
-def close_address(api: str) -> None:
+def delete_stable_url(api: str) -> None:
     """Delete the address for good, for another one never has its URL; one that is gone is fine."""
     try:
         with _errors_as_ours():

@@ -1,4 +1,4 @@
-"""Amazon SNS: the news."""
+"""Amazon SNS: the mail."""
 
 import json
 
@@ -6,21 +6,21 @@ from deployer.aws.client import client, errors_as_ours
 from deployer.domain.mail import Mail
 
 
-def publish(*, topic: str, news: Mail) -> str:
+def publish(*, topic: str, mail: Mail) -> str:
     """Publish text for people and the document for machines; return the message's id.
 
     The attributes let a subscriber filter.
     """
     # As they are, characters beyond ASCII take a third of the room: SNS takes 256 KiB in all.
-    machine = json.dumps(news.document, separators=(",", ":"), ensure_ascii=False)
+    machine = json.dumps(mail.document, separators=(",", ":"), ensure_ascii=False)
     with errors_as_ours():
         answer = client("sns").publish(
             TopicArn=topic,
-            Subject=news.subject,
+            Subject=mail.subject,
             MessageStructure="json",
-            Message=json.dumps({"default": machine, "email": news.text}, ensure_ascii=False),
+            Message=json.dumps({"default": machine, "email": mail.text}, ensure_ascii=False),
             MessageAttributes={
-                name: {"DataType": "String", "StringValue": value} for name, value in news.attributes.items()
+                name: {"DataType": "String", "StringValue": value} for name, value in mail.attributes.items()
             },
         )
     return str(answer["MessageId"])

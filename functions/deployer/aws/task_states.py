@@ -11,25 +11,25 @@ from deployer.aws import ledger_keys as keys
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError, TaskStoppedError
-from deployer.domain.task import Task, Verdict
+from deployer.domain.task import Task, TaskState
 
 RETENTION_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
-class Meeting:
+class TaskRecord:
     """What is known at the meeting point of one task: the news, the waiting step's token, or both."""
 
     task: Task | None
     token: str
 
 
-def store_token(*, table: str, task: str, token: str) -> Meeting:
+def store_token(*, table: str, task: str, token: str) -> TaskRecord:
     """Leave the token of the step that waits for a task, and see what is known of the task."""
-    return _meet(table, task, {"token": token})
+    return _update(table, task, {"token": token})
 
 
-def store_task(*, table: str, task: Task) -> Meeting | None:
+def store_task(*, table: str, task: Task) -> TaskRecord | None:
     """Leave news of a task, and see who waits for it; None if newer news is there already.
 
     Events come in any order and more than once. News of the same version is written again: whoever wrote
@@ -37,7 +37,9 @@ def store_task(*, table: str, task: Task) -> Meeting | None:
     """
     news = {name: value for name, value in vars(task).items() if name != "arn"}
     try:
-        return _meet(table, task.arn, news, condition="attribute_not_exists(#version) OR #version <= :version")
+        return _update(
+            table, task.arn, news, condition="attribute_not_exists(#version) OR #version <= :version"
+        )
     except AwsRefusedError as error:
         if code_of(error) == "ConditionalCheckFailedException":
             return None
@@ -48,17 +50,17 @@ def last_known(*, table: str, task: str) -> Task | None:
     """The last news of a task, None if none came."""
     with errors_as_ours():
         answer = client("dynamodb").get_item(TableName=table, Key=_key(task), ConsistentRead=True)
-    return _meeting(task, plain(answer.get("Item") or {})).task
+    return _record_of(task, plain(answer.get("Item") or {})).task
 
 
 def raise_if_stopped(*, table: str, task: str) -> None:
     """Raise TaskStoppedError if there is news that a task has stopped."""
     news = last_known(table=table, task=task)
-    if news and news.verdict is Verdict.STOPPED:
+    if news and news.state is TaskState.STOPPED:
         raise TaskStoppedError(news.why_stopped())
 
 
-def _meet(table: str, task: str, values: dict[str, Any], condition: str = "") -> Meeting:
+def _update(table: str, task: str, values: dict[str, Any], condition: str = "") -> TaskRecord:
     values = {**values, "expires_at": int(time.time()) + RETENTION_SECONDS}
     with errors_as_ours():
         answer = client("dynamodb").update_item(
@@ -70,13 +72,13 @@ def _meet(table: str, task: str, values: dict[str, Any], condition: str = "") ->
             ReturnValues="ALL_NEW",
             **({"ConditionExpression": condition} if condition else {}),
         )
-    return _meeting(task, plain(answer["Attributes"]))
+    return _record_of(task, plain(answer["Attributes"]))
 
 
 def _key(task: str) -> dict[str, Any]:
     return wire(keys.task(task))
 
 
-def _meeting(task: str, item: dict[str, Any]) -> Meeting:
+def _record_of(task: str, item: dict[str, Any]) -> TaskRecord:
     known = {each.name: item[each.name] for each in fields(Task) if each.name in item}
-    return Meeting(Task(arn=task, **known) if "version" in item else None, item.get("token", ""))
+    return TaskRecord(Task(arn=task, **known) if "version" in item else None, item.get("token", ""))

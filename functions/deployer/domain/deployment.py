@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from deployer.domain.endpoint import NOWHERE, Address
+from deployer.domain.endpoint import NOWHERE, StableUrl
 
 # What becomes of a push.
 DEPLOYED = "deployed"
@@ -40,7 +40,7 @@ class Current:
     # The task's own URL.
     direct_url: str = ""
     # The stable URL; one that is not told any more is one that the app is about to lose.
-    address: Address | None = None
+    last_stable_url: StableUrl | None = None
     # What ReadImage found in the image, from which a restart starts.
     image: dict[str, Any] = field(default_factory=dict)
     # The digest that ran before it.
@@ -75,9 +75,9 @@ class Current:
         return frozenset(self.image.get("ports", ()))
 
     @property
-    def stable_url(self) -> Address | None:
+    def stable_url(self) -> StableUrl | None:
         """The address that is the app's, None if it has none or is about to lose it."""
-        return self.address if self.address and self.address.url == self.url else None
+        return self.last_stable_url if self.last_stable_url and self.last_stable_url.url == self.url else None
 
     @property
     def stopped(self) -> bool:
@@ -99,7 +99,7 @@ class Deployment:
     """One push or restart, as the ledger has it; `outcome` is '' while there is none.
 
     `retry` is, for a further attempt, `{"of": the deployment before, "attempt": number}`. `began_at` and
-    `ended_at` are in UNIX seconds, 0 if that is not known; `phases` are name -> seconds, in no order. `verdict`
+    `ended_at` are in UNIX seconds, 0 if that is not known; `phases` are name -> seconds, in no order. `summary`
     and `hint` are those of the mail of a failure, `log` is the end of the app's log.
     `same_as` is, for another tag of an image, the deployment that deals with that.
     """
@@ -121,7 +121,7 @@ class Deployment:
     began_at: int = 0
     ended_at: int = 0
     phases: dict[str, str] = field(default_factory=dict)
-    verdict: str = ""
+    summary: str = ""
     hint: str = ""
     log: list[str] = field(default_factory=list)
     notified_at: int = 0

@@ -14,7 +14,7 @@ NOWHERE = "http://stopped.example.com/"
 
 
 @dataclass(frozen=True)
-class Address:
+class StableUrl:
     """A stable URL: the id of an HTTP API, and the app's URL there."""
 
     api: str

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from deployer.domain import no_answer, stops
+from deployer.domain import no_answer, stop_reasons
 from deployer.domain.stop_rules import Words
 from deployer.domain.task import Task
 from deployer.domain.text import ESCAPES, discreet
@@ -16,7 +16,7 @@ CONSOLE_WORDS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 
 @dataclass(frozen=True)
 class Failure:
-    """`verdict` ends the mail's subject, `reason` is one sentence, `hint` says what to do.
+    """`summary` ends the mail's subject, `reason` is one sentence, `hint` says what to do.
 
     `details` are lines for whoever wants to know more, of which the last says where to read all. `again` says
     that the same image may well be deployed again, `passing` that what failed was on AWS's side, and may pass,
@@ -24,7 +24,7 @@ class Failure:
     """
 
     error: str
-    verdict: str
+    summary: str
     reason: str
     hint: str
     details: tuple[str, ...] = ()
@@ -40,13 +40,13 @@ class Failure:
             "It stopped, and cannot be started again: its image is not in the repository any more. A lifecycle "
             "policy, or somebody, has deleted it. Push it again: that starts the app."
         )
-        return replace(self, verdict="is down: its image is gone from ECR", hint=hint, again=False)
+        return replace(self, summary="is down: its image is gone from ECR", hint=hint, again=False)
 
 
 def explain(
     *, error: str, message: str, task: Task | None, log: list[str], port: int, memory: str, architecture: str
 ) -> Failure:
-    """Find the verdict and the hint; an error that nobody foresaw is told as it is.
+    """Find the summary and the hint; an error that nobody foresaw is told as it is.
 
     `log` are the last lines as the app wrote them.
     """
@@ -60,25 +60,25 @@ def explain(
     if error == "TaskStoppedError":
         words = _stopped(stopped, message, log, memory, architecture)
     elif error == "NoAnswerError":
-        words = no_answer.explain(message, log, port)
+        words = no_answer.recognize(message, log, port)
     elif "No Fargate configuration exists" in message:
         words = SIZE
     else:
         words = OTHERS.get(error) or _fault(error)
-    verdict, details = words.verdict, []
+    summary, details = words.summary, []
     if error == "FindingsError":
         message, *details = message.split("\n")
         found = FOUND.search(message)
-        verdict = f"was refused: {found[1]}" if found else verdict
+        summary = f"was refused: {found[1]}" if found else summary
     return Failure(
-        error, verdict, message, words.hint, tuple(details), words.again, words.passing, words.is_gone
+        error, summary, message, words.hint, tuple(details), words.again, words.passing, words.is_gone
     )
 
 
 def _stopped(task: Task | None, message: str, log: list[str], memory: str, architecture: str) -> Words:
     if task and task.stop_code == "UserInitiated":
         return Words("failed: somebody stopped its task", "If that was not meant, deploy it again.", again=True)
-    return stops.recognize(
+    return stop_reasons.recognize(
         reason=message,
         log=log,
         code=task.exit_code if task else None,

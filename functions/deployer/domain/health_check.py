@@ -34,7 +34,7 @@ HTTP_CLIENT = re.compile(r"\b(?:curl|wget|http)\b[^;&|]*$")
 
 
 @dataclass(frozen=True)
-class Address:
+class HealthTarget:
     """Where a health check asks; `port` is None where only the running container knows it."""
 
     port: int | None
@@ -59,7 +59,7 @@ def container_health(check: object) -> dict[str, Any] | None:
     return None
 
 
-def address(check: object) -> Address | None:
+def target(check: object) -> HealthTarget | None:
     """The first http address of the container itself that the check's command asks; None if there is none."""
     match check:
         case {"Test": list(test)} if _is_command(test):
@@ -76,14 +76,14 @@ def _is_command(test: list[Any]) -> bool:
     )
 
 
-def _addresses(command: str) -> Iterator[Address]:
+def _addresses(command: str) -> Iterator[HealthTarget]:
     # Where a Unix socket is asked, the URL's port is none that anything listens on.
     over_tcp = not UNIX_SOCKET.search(command)
     for found in ADDRESS.finditer(command):
         # `localhost/healthz` is one, as is what curl and wget are given; `localhost:5432` may be a database.
         if found["scheme"] or found["path"] or HTTP_CLIENT.search(command[: found.start()]):
             port = int(found["port"] or 0) if found["colon"] else 80
-            yield Address(port if over_tcp and 0 < port < 65536 else None, found["path"] or "/")
+            yield HealthTarget(port if over_tcp and 0 < port < 65536 else None, found["path"] or "/")
 
 
 def _seconds(nanoseconds: object, *, default: int, least: int, most: int) -> int:

@@ -11,7 +11,7 @@ from deployer.domain import fargate, health_check, labels, platforms
 from deployer.domain import ports as candidate_ports
 from deployer.domain.endpoint import NONE
 from deployer.domain.errors import BadLabelError, UnsupportedImageError
-from deployer.domain.health_check import Address
+from deployer.domain.health_check import HealthTarget
 from deployer.domain.image_defaults import Defaults, Limits
 from deployer.domain.manifest import MEDIA_TYPES, choose, config_digest, is_app, is_index, parse
 from deployer.domain.ports import Candidate
@@ -92,7 +92,7 @@ def spec(config: dict[str, Any], *, digests: Sequence[str], defaults: Defaults, 
             "The image has no start command: add a CMD or an ENTRYPOINT to its Dockerfile."
         )
     said = labels.read(settings.get("Labels"))
-    asked = health_check.address(settings.get("Healthcheck"))
+    asked = health_check.target(settings.get("Healthcheck"))
     candidates = _candidates(said, settings, asked, defaults)
     ports = [each.port for each in candidates]
     size = fargate.size(
@@ -134,7 +134,7 @@ def _says_something(command: object) -> bool:
 
 
 def _candidates(
-    said: labels.Labels, settings: dict[str, Any], asked: Address | None, defaults: Defaults
+    said: labels.Labels, settings: dict[str, Any], asked: HealthTarget | None, defaults: Defaults
 ) -> list[Candidate]:
     if said.health == NONE:
         # What a base image EXPOSEs is not the worker's.
@@ -153,6 +153,6 @@ def _candidates(
     )
 
 
-def _path(asked: Address | None, ports: list[int]) -> str:
+def _path(asked: HealthTarget | None, ports: list[int]) -> str:
     """The path of the health check, unless it asks another port: what answers there may not know it here."""
     return asked.path if asked and asked.port in (None, *ports[:1]) else ""

@@ -101,12 +101,12 @@ def stopped(push: Push, reason: str, gave_up_reason: str, context: Context) -> M
 
 
 def _good_news(
-    push: Push, verdict: str, url: str, said: Sequence[str], document: dict[str, object], context: Context
+    push: Push, summary: str, url: str, said: Sequence[str], document: dict[str, object], context: Context
 ) -> Mail:
     first = [url, ""] if url else []
     body = "\n".join([*first, *map(printable, said), "", *_direct(url, context), *_facts(push, context)])
     return Mail(
-        subject=_subject(push.app, verdict),
+        subject=_subject(push.app, summary),
         text=body + "\n",
         document=_document(push, context, "deployed")
         | {"url": url, "direct_url": context.direct_url or url, **document},
@@ -125,7 +125,7 @@ WATCH_IT = "To have it back, have its repository watched again, and then start i
 
 def given_up(
     push: Push,
-    verdict: str,
+    summary: str,
     reason: str,
     gave_up_reason: str,
     log: Sequence[str],
@@ -133,7 +133,7 @@ def given_up(
     *,
     advice: str = FIX_IT,
 ) -> Mail:
-    """The app is down, and is not started again until somebody pushes; `verdict` ends the subject.
+    """The app is down, and is not started again until somebody pushes; `summary` ends the subject.
 
     `advice` comes before the command that starts it again.
     """
@@ -152,13 +152,13 @@ def given_up(
         ]
     )
     return Mail(
-        subject=_subject(push.app, f"is down: {verdict}"),
+        subject=_subject(push.app, f"is down: {summary}"),
         text=body + "\n",
         document=_document(push, context, "given up")
         | {
             "reason": printable(reason),
             "gave_up_reason": printable(gave_up_reason),
-            "log": tail(log),
+            "log": log_excerpt(log),
             "deploy_command": context.deploy_command,
         },
         attributes={"app": push.app, "outcome": "failed"},
@@ -311,7 +311,7 @@ def failed(
         [
             printable(failure.reason),
             "",
-            f"{push.app} {failure.verdict}.",
+            f"{push.app} {failure.summary}.",
             failure.hint,
             *_again(failure, context),
             "",
@@ -325,7 +325,7 @@ def failed(
         ]
     )
     return Mail(
-        subject=_subject(push.app, failure.verdict),
+        subject=_subject(push.app, failure.summary),
         text=body + "\n",
         document=_document(push, context, "failed")
         | {
@@ -334,7 +334,7 @@ def failed(
             "hint": failure.hint,
             **({"deploy_command": context.deploy_command} if _again(failure, context) else {}),
             "details": [printable(line) for line in failure.details],
-            "log": tail(log),
+            "log": log_excerpt(log),
             "serving": standing.url,
         },
         attributes={"app": push.app, "outcome": "failed"},
@@ -364,13 +364,13 @@ def _serving(standing: Standing) -> str:
     return f"{which} at {standing.url}"
 
 
-def tail(log: Sequence[str]) -> list[str]:
+def log_excerpt(log: Sequence[str]) -> list[str]:
     """The last lines of a log, fit for a mail: no secrets, nothing that could break it, and none too long."""
     return [discreet(printable(line, LOG_LINE_LIMIT)) for line in without_keys(log)[-LOG_LINES:]]
 
 
 def _last_lines(log: Sequence[str], context: Context) -> list[str]:
-    lines = tail(log)
+    lines = log_excerpt(log)
     if not lines and not context.task:
         return ["No task was started, so there is no log."]
     if not lines:
@@ -413,8 +413,8 @@ def _document(push: Push, context: Context, outcome: str) -> dict[str, object]:
     }
 
 
-def _subject(app: str, verdict: str) -> str:
-    """What SNS takes: fewer than 100 characters, all of them ASCII. A long name leaves room for the verdict."""
+def _subject(app: str, summary: str) -> str:
+    """What SNS takes: fewer than 100 characters, all of them ASCII. A long name leaves room for the summary."""
     name = app if len(app) <= NAME_LIMIT else "..." + app[3 - NAME_LIMIT :]
-    plain = printable(f"{name} {verdict}").strip().encode("ascii", "replace").decode()
+    plain = printable(f"{name} {summary}").strip().encode("ascii", "replace").decode()
     return plain if len(plain) <= SUBJECT_LIMIT else plain[: SUBJECT_LIMIT - 3] + "..."

@@ -43,7 +43,7 @@ KINDS = (NOT_HTTP, CLOSED, SLOW, TIMED_OUT)
 TIME = "add `LABEL portcall.timeout=800` (seconds) to the Dockerfile."
 
 
-def explain(seen: str, log: Sequence[str], port: int) -> Words:
+def recognize(seen: str, log: Sequence[str], port: int) -> Words:
     """What is said of it; `seen` is the probe's message, `port` the likeliest of those that were asked."""
     what = _kinds(seen)
     if error := ERROR.search(seen):
@@ -172,8 +172,8 @@ def _lacks(log: Sequence[str]) -> Words | None:
         for rule in connection_rules.RULES:
             if (found := rule.in_line(line, None)) is not None:
                 words = rule.words(found)
-                verdict = words.verdict.removeprefix("crashed: ")
-                return Words(f"never answered: {verdict}", f"Its log says: {quoted}\n{words.hint}")
+                summary = words.summary.removeprefix("crashed: ")
+                return Words(f"never answered: {summary}", f"Its log says: {quoted}\n{words.hint}")
         waits = WAITS.search(line)
         if waits and not ITS_WORK.search(waits["server"]):
             return Words(
@@ -188,7 +188,7 @@ def _lacks(log: Sequence[str]) -> Words | None:
 def _with_what_it_lacks(words: Words, log: Sequence[str]) -> Words:
     """With what may be the cause, where the log names something that could not be reached."""
     lacks = _lacks(log)
-    return Words(words.verdict, f"{words.hint}\nThis may be why. {lacks.hint}") if lacks else words
+    return Words(words.summary, f"{words.hint}\nThis may be why. {lacks.hint}") if lacks else words
 
 
 def _listed(ports: Collection[int]) -> str:

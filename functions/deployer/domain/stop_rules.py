@@ -17,13 +17,13 @@ AS_A_SETTING = (
 
 @dataclass(frozen=True)
 class Words:
-    """What the mail says: `verdict` ends its subject, `hint` says what to do.
+    """What the mail says: `summary` ends its subject, `hint` says what to do.
 
     `again` says that the same image may be deployed again, `passing` that AWS's side failed, which may pass;
     `is_gone` that the image is not in the repository any more, so no restart can succeed.
     """
 
-    verdict: str
+    summary: str
     hint: str
     again: bool = False
     passing: bool = False
@@ -37,10 +37,10 @@ class Rule:
     `reason` are patterns which AWS's reason must all match; of `log` one line of the app's log must match any.
     Where `codes` are given, a line counts only with one of these exit codes.
 
-    `verdict` and `hint` may name what the patterns' groups found, `{platform}`, `{memory}` and `{code}`.
+    `summary` and `hint` may name what the patterns' groups found, `{platform}`, `{memory}` and `{code}`.
     """
 
-    verdict: str
+    summary: str
     hint: str
     reason: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
@@ -67,5 +67,5 @@ class Rule:
 
     def words(self, names: dict[str, str]) -> Words:
         """What the mail says of it."""
-        verdict, hint = self.verdict.format(**names), self.hint.format(**names)
-        return Words(verdict, hint, self.again, self.passing, self.is_gone)
+        summary, hint = self.summary.format(**names), self.hint.format(**names)
+        return Words(summary, hint, self.again, self.passing, self.is_gone)

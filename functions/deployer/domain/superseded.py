@@ -8,7 +8,7 @@ from deployer.domain.push import Push
 NAMED = 10
 
 
-def told_with(unmailed: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:
+def mailed_with(unmailed: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:
     """Those of which the mail about a push with this number speaks; the newest first.
 
     What was overtaken by a still newer push is left to the mail about that.
@@ -25,7 +25,7 @@ def _was_overtaken(each: Deployment, push: Push, sequence: int) -> bool:
     return each.outcome == SUPERSEDED and (each.sequence < sequence or each.tag == push.tag)
 
 
-def give_way(open_ones: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:
+def will_be_superseded(open_ones: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:
     """The pushes under way that cannot go live any more, once the push with this number is live."""
     return [
         each
@@ -34,7 +34,7 @@ def give_way(open_ones: Sequence[Deployment], push: Push, sequence: int) -> list
     ]
 
 
-def is_news(each: Deployment, current: Current | None, tags: Mapping[str, KnownTag]) -> bool:
+def deserves_a_mail(each: Deployment, current: Current | None, tags: Mapping[str, KnownTag]) -> bool:
     """Whether somebody has to hear of a push of which no mail spoke: nothing newer is live."""
     if each.outcome != SUPERSEDED:
         return False
@@ -46,7 +46,7 @@ def is_news(each: Deployment, current: Current | None, tags: Mapping[str, KnownT
 
 
 def note(others: Sequence[Deployment]) -> list[str]:
-    """What the mail about the push that overtook them says; `others` are from `told_with` and `give_way`."""
+    """What the mail about the newer push says; `others` are from `mailed_with` and `will_be_superseded`."""
     noted = [each for each in others if each.outcome == SAME_IMAGE]
     overtaken = [each for each in others if each not in noted]
     said = []

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from deployer.domain import preview, superseded
 from deployer.domain.deployment import ENDED, FAILED, RETRIED, SUPERSEDED, Current, Deployment, Ending, KnownTag
 from deployer.domain.push import Push
-from deployer.domain.task import Task, Verdict
+from deployer.domain.task import Task, TaskState
 
 TAG_DELETED = "Its tag was deleted."
 REPLACED = "It was replaced by "
@@ -46,7 +46,7 @@ class Facts:
     # Its images, as the registry listed them.
     images: Sequence[Image] = ()
     # The HTTP APIs that are its stable URL, or once were: id -> where it leads. None if that is not known.
-    addresses: Mapping[str, str] | None = field(default_factory=dict)
+    stable_urls: Mapping[str, str] | None = field(default_factory=dict)
     has_slot: bool = False
     # How many deployments of it the ledger has noted.
     noted: int = 0
@@ -116,14 +116,14 @@ class UnlistApp:
 
 
 @dataclass(frozen=True)
-class SettleDeployment:
+class FinishDeployment:
     """A deployment's execution ended without its outcome, or without the mail of it: supply what it lacks."""
 
     deployment: str
 
 
 @dataclass(frozen=True)
-class TellEnd:
+class NotifyEnded:
     """Mail that the app has ended, which has not gone out."""
 
     deployment: str
@@ -144,14 +144,14 @@ class CloseDeployments:
 
 
 @dataclass(frozen=True)
-class ReportOvertaken:
+class ReportSuperseded:
     """Mail that pushes were not deployed: what overtook them is not live, and no mail spoke of them."""
 
     deployments: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class CloseOvertaken:
+class CloseSuperseded:
     """No mail needs to speak of these: something newer is live."""
 
     deployments: tuple[str, ...]
@@ -181,29 +181,29 @@ class RestartApp:
 
 
 @dataclass(frozen=True)
-class TellUnwatched:
+class ReportUnwatched:
     """Mail that the app runs on, though no push of it is deployed any more."""
 
 
 @dataclass(frozen=True)
-class SeeWatched:
+class MarkWatched:
     """Note that it is watched again."""
 
 
 @dataclass(frozen=True)
-class LeadAddress:
+class PointStableUrl:
     """The stable URL does not lead where the ledger says that it should."""
 
 
 @dataclass(frozen=True)
-class CloseAddress:
+class DeleteStableUrl:
     """Delete a stable URL that no deployment has, and none can be about to take over."""
 
     api: str
 
 
 @dataclass(frozen=True)
-class ForgetAddress:
+class ForgetStableUrl:
     """The app has lost its stable URL, which is deleted by now."""
 
 
@@ -215,7 +215,7 @@ class DeployPush:
 
 
 @dataclass(frozen=True)
-class SeeTag:
+class RecordTag:
     """Note to what a tag points, '' for nothing, for nothing is to be deployed for that."""
 
     tag: str
@@ -227,22 +227,22 @@ Act = (
     | FreeSlot
     | ListApp
     | UnlistApp
-    | SettleDeployment
-    | TellEnd
+    | FinishDeployment
+    | NotifyEnded
     | RetryDeployment
     | CloseDeployments
-    | ReportOvertaken
-    | CloseOvertaken
+    | ReportSuperseded
+    | CloseSuperseded
     | StopTask
     | NotifyAgain
     | RestartApp
-    | TellUnwatched
-    | SeeWatched
-    | LeadAddress
-    | CloseAddress
-    | ForgetAddress
+    | ReportUnwatched
+    | MarkWatched
+    | PointStableUrl
+    | DeleteStableUrl
+    | ForgetStableUrl
     | DeployPush
-    | SeeTag
+    | RecordTag
 )
 
 
@@ -251,7 +251,7 @@ def decide(facts: Facts) -> list[Act]:
 
     An app that is over is ended, and nothing else is done for it.
     """
-    over = list(_end_what_is_over(facts))
+    over = list(_end_finished(facts))
     return over or [act for rule in RULES for act in rule(facts)]
 
 
@@ -267,7 +267,7 @@ def is_old_news(deployment: Deployment, current: Current | None) -> bool:
     return current.sequence > deployment.sequence
 
 
-def _end_what_is_over(facts: Facts) -> Iterator[Act]:
+def _end_finished(facts: Facts) -> Iterator[Act]:
     current = facts.current
     if current is None:
         return
@@ -287,21 +287,21 @@ def _takes_the_place(successor: Current, current: Current) -> bool:
     return newer and not successor.stopped
 
 
-def _settle_what_was_aborted(facts: Facts) -> Iterator[Act]:
+def _finish_aborted(facts: Facts) -> Iterator[Act]:
     for each in facts.open:
         if each.outcome == ENDED and not each.notified_at:
             # Whoever ended it may be about to tell.
             if each.ended_at + NOTIFY_TIMEOUT_SECONDS <= facts.now:
-                yield TellEnd(each.deployment)
+                yield NotifyEnded(each.deployment)
         elif not each.notified_at and each.deployment in facts.endings:
             retried = each.outcome == RETRIED and not each.restart
-            yield RetryDeployment(each.deployment) if retried else SettleDeployment(each.deployment)
+            yield RetryDeployment(each.deployment) if retried else FinishDeployment(each.deployment)
     told = tuple(each.deployment for each in facts.open if each.notified_at)
     if told:
         yield CloseDeployments(told)
 
 
-def _stop_what_nobody_owns(facts: Facts) -> Iterator[Act]:
+def _stop_orphans(facts: Facts) -> Iterator[Act]:
     current = facts.current
     for arn, deployment in (facts.tasks or {}).items():
         if deployment in facts.under_way or (current and current.task == arn):
@@ -317,28 +317,28 @@ def _may_serve(facts: Facts, current: Current) -> bool:
     """
     if current.deployment in facts.under_way:
         return True
-    if facts.addresses is None:
-        return current.address is not None
+    if facts.stable_urls is None:
+        return current.last_stable_url is not None
     right = {current.stable_url.api: current.target} if current.stable_url else {}
-    return any(right.get(api) != target for api, target in facts.addresses.items())
+    return any(right.get(api) != target for api, target in facts.stable_urls.items())
 
 
-def _lead_address(facts: Facts) -> Iterator[Act]:
+def _point_stable_url(facts: Facts) -> Iterator[Act]:
     """A move that failed, or came a moment too late, is made up for."""
     current = facts.current
     if current and current.stable_url and current.deployment not in facts.under_way:
-        leads_to = (facts.addresses or {}).get(current.stable_url.api, current.target)
+        leads_to = (facts.stable_urls or {}).get(current.stable_url.api, current.target)
         if leads_to != current.target:
-            yield LeadAddress()
+            yield PointStableUrl()
 
 
-def _restart_what_died(facts: Facts) -> Iterator[Act]:
+def _restart_stopped(facts: Facts) -> Iterator[Act]:
     current = facts.current
     if current is None or facts.tasks is None or current.task in facts.tasks:
         return
     if current.gave_up_reason:
         yield NotifyAgain()
-    elif not facts.restarting and not (facts.task and facts.task.verdict is not Verdict.STOPPED):
+    elif not facts.restarting and not (facts.task and facts.task.state is not TaskState.STOPPED):
         if facts.restart is None:
             # One that is noted and did not begin is begun, which makes it no further attempt.
             yield RestartApp(current.last_stop or current.task)
@@ -348,46 +348,48 @@ def _restart_what_died(facts: Facts) -> Iterator[Act]:
             yield RestartApp(f"{current.task}#{current.attempts}", refused=refused)
 
 
-def _tell_of_what_is_not_watched(facts: Facts) -> Iterator[Act]:
+def _report_unwatched(facts: Facts) -> Iterator[Act]:
     """An app that runs for ever and is nobody's is named; one that ends by itself has said so."""
     current = facts.current
     if current is None or current.gave_up_reason:
         return
     if facts.watched:
         if current.unwatched_at:
-            yield SeeWatched()
+            yield MarkWatched()
     elif not (current.unwatched_at or _ends_by_itself(facts, current) or facts.to_come):
-        yield TellUnwatched()
+        yield ReportUnwatched()
 
 
 def _ends_by_itself(facts: Facts, current: Current) -> bool:
     return bool(current.until and (facts.is_preview or current.image.get("expires")))
 
 
-def _close_addresses(facts: Facts) -> Iterator[Act]:
+def _delete_stable_urls(facts: Facts) -> Iterator[Act]:
     if facts.to_come:
         return
     ours = facts.current and facts.current.stable_url
-    for api in facts.addresses or ():
+    for api in facts.stable_urls or ():
         if not (ours and ours.api == api):
-            yield CloseAddress(api)
-    lost = facts.current and not ours and facts.current.address
-    if lost and facts.addresses is not None and lost.api not in facts.addresses:
-        yield ForgetAddress()
+            yield DeleteStableUrl(api)
+    lost = facts.current and not ours and facts.current.last_stable_url
+    if lost and facts.stable_urls is not None and lost.api not in facts.stable_urls:
+        yield ForgetStableUrl()
 
 
-def _report_what_was_overtaken(facts: Facts) -> Iterator[Act]:
+def _report_superseded(facts: Facts) -> Iterator[Act]:
     """Once nothing is on its way any more whose mail could speak of them, that of a lost event included."""
-    if facts.to_come or any(isinstance(act, DeployPush) for act in _deploy_what_was_missed(facts)):
+    if facts.to_come or any(isinstance(act, DeployPush) for act in _deploy_missed(facts)):
         return
     ripe = [each for each in facts.unmailed if each.ended_at <= facts.now - MAX_EVENT_DELAY_SECONDS]
-    news = {each.deployment for each in ripe if superseded.is_news(each, facts.current, facts.tags or {})}
+    news = {
+        each.deployment for each in ripe if superseded.deserves_a_mail(each, facts.current, facts.tags or {})
+    }
     told = tuple(each.deployment for each in ripe if each.deployment in news)
     over = tuple(each.deployment for each in ripe if each.deployment not in news)
     if told:
-        yield ReportOvertaken(told)
+        yield ReportSuperseded(told)
     if over:
-        yield CloseOvertaken(over)
+        yield CloseSuperseded(over)
 
 
 def _keeps_slot(facts: Facts) -> bool:
@@ -410,7 +412,7 @@ def _list_or_unlist(facts: Facts) -> Iterator[Act]:
         yield UnlistApp()
 
 
-def _deploy_what_was_missed(facts: Facts) -> Iterator[Act]:
+def _deploy_missed(facts: Facts) -> Iterator[Act]:
     """Of the tags that point elsewhere than the ledger knows, the newest is deployed: it overtakes the rest."""
     if facts.tags is None or not facts.heard_of:
         return
@@ -419,21 +421,21 @@ def _deploy_what_was_missed(facts: Facts) -> Iterator[Act]:
         known = tags.get(image.tag)
         if known and known.digest == image.digest and known.as_of < facts.since:
             # From now on it counts if it points elsewhere.
-            yield SeeTag(image.tag, image.digest)
+            yield RecordTag(image.tag, image.digest)
         if _may_be_heard_of_yet(image, known, facts):
             continue
         serves = facts.current and (facts.current.digest, facts.current.tag) == (image.digest, image.tag)
         if _was_pushed_while_watched(image, known, facts) and not serves:
             lost.append(image)
         elif known:
-            yield SeeTag(image.tag, image.digest)
+            yield RecordTag(image.tag, image.digest)
     there = {image.tag for image in facts.images}
     for tag, known in tags.items():
         if tag not in there and known.digest and known.as_of < facts.listed_at:
-            yield SeeTag(tag, "")
+            yield RecordTag(tag, "")
     if lost:
         newest = max(lost, key=lambda image: image.pushed_at)
-        yield from (SeeTag(image.tag, image.digest) for image in lost if image is not newest)
+        yield from (RecordTag(image.tag, image.digest) for image in lost if image is not newest)
         yield DeployPush(_push(facts, newest, tags.get(newest.tag)))
 
 
@@ -466,14 +468,14 @@ def _push(facts: Facts, image: Image, known: KnownTag | None) -> Push:
 
 
 RULES: tuple[Callable[[Facts], Iterator[Act]], ...] = (
-    _settle_what_was_aborted,
-    _lead_address,
-    _stop_what_nobody_owns,
-    _restart_what_died,
-    _tell_of_what_is_not_watched,
-    _close_addresses,
-    _deploy_what_was_missed,
-    _report_what_was_overtaken,
+    _finish_aborted,
+    _point_stable_url,
+    _stop_orphans,
+    _restart_stopped,
+    _report_unwatched,
+    _delete_stable_urls,
+    _deploy_missed,
+    _report_superseded,
     _free_slot,
     _list_or_unlist,
 )

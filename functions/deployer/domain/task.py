@@ -8,7 +8,7 @@ from typing import Any
 CONTAINER = "app"
 
 
-class Verdict(Enum):
+class TaskState(Enum):
     """What is known of a task that should be running."""
 
     STARTING = "starting"
@@ -64,13 +64,13 @@ class Task:
         )
 
     @property
-    def verdict(self) -> Verdict:
+    def state(self) -> TaskState:
         """A stop shows first as a desired status, seconds before the last status follows."""
         if self.desired_status == "STOPPED" or self.last_status in ("DEPROVISIONING", "STOPPED", "DELETED"):
-            return Verdict.STOPPED
+            return TaskState.STOPPED
         if self.last_status == "RUNNING" and self.interface:
-            return Verdict.RUNNING
-        return Verdict.STARTING
+            return TaskState.RUNNING
+        return TaskState.STARTING
 
     @property
     def stopped_by_hand(self) -> bool:

@@ -41,6 +41,6 @@ def _left_out(document: dict[str, Any]) -> set[str]:
     """The steps that this deployment does not go through."""
     restarts = "restart" in document
     gated = (document.get("image") or {}).get("gated") and not restarts
-    moves = (document.get("switch") or {}).get("verdict") == "moved"
+    moves = (document.get("switch") or {}).get("result") == "moved"
     goes = {"image": not restarts, "findings": gated, "address": moves}
     return {key for key, through in goes.items() if not through}

@@ -92,8 +92,8 @@ def _remove_what_apps_were_given(deadline: float) -> None:
         while not _patiently(deadline, ec2.delete_group, group.id):
             _in_time(deadline)
             time.sleep(POLL_SECONDS)
-    for found in _patiently(deadline, apigateway.addresses_of, stack=stack):
-        _patiently(deadline, apigateway.close_address, found.address.api)
+    for found in _patiently(deadline, apigateway.stable_urls_of, stack=stack):
+        _patiently(deadline, apigateway.delete_stable_url, found.stable_url.api)
     for repository in _patiently(deadline, ecr.repositories_of, stack=stack):
         _patiently(deadline, ecr.delete_repository, repository)
 

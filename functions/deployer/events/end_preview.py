@@ -28,6 +28,6 @@ def handler(event: dict[str, Any], context: object) -> None:
     # The same image may be pushed again, which is a push then.
     if known and known.digest:
         as_of = max(known.as_of, int(time.time()))
-        ledger.see_tag(table=config.ledger, app=app, tag=tag, digest="", as_of=as_of, seen=known)
+        ledger.record_tag(table=config.ledger, app=app, tag=tag, digest="", as_of=as_of, seen=known)
     if current:
         previews.end_app(app=app, current=current, reason=TAG_DELETED)

@@ -13,8 +13,8 @@ from deployer.settings import settings
 def handler(event: dict[str, Any], context: object) -> None:
     """Take the event as it is: at least once, in any order, maybe before anyone waits."""
     task = Task.from_ecs(event["detail"])
-    meeting = task_states.store_task(table=settings().ledger, task=task)
-    if meeting is None:
+    record = task_states.store_task(table=settings().ledger, task=task)
+    if record is None:
         logger.info("Older than what is known", extra={"task": task.arn, "version": task.version})
-    elif meeting.token and meeting.task:
-        task_callbacks.send(token=meeting.token, task=meeting.task)
+    elif record.token and record.task:
+        task_callbacks.send(token=record.token, task=record.task)

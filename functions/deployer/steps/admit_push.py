@@ -16,9 +16,9 @@ ECR_DELAY_SECONDS = 30
 
 @logger.inject_lambda_context(correlation_id_path="push.id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Take `{"execution": ARN, "push": the event}`; return `{"verdict": ..., "sequence": number, "app": name}`.
+    """Take `{"execution": ARN, "push": the event}`; return `{"result": ..., "sequence": number, "app": name}`.
 
-    The verdict is `admitted`, `duplicate`, `same image` or `superseded`. The number is drawn before the tag is
+    The result is `admitted`, `duplicate`, `same image` or `superseded`. The number is drawn before the tag is
     looked at: so whoever has a larger one, and found the tag pointing to it, was pushed later. A further
     attempt keeps the number of the first. Raises TagNotSeenError where ECR may not show the push yet, and
     ContendedError where another push of the image is admitted at the same moment.
@@ -45,7 +45,7 @@ def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
     )
     if sequence is None:
         logger.info("Another execution has this push", extra={"app": push.app})
-        return {"verdict": "duplicate", "sequence": 0}
+        return {"result": "duplicate", "sequence": 0}
     if restart:
         return _admit_restart(push, restart)
     now = ecr.digest_of(repository=push.repository, tag=push.tag)
@@ -53,7 +53,7 @@ def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
         _wait_for_ecr(push, now)
         reason = f"The tag points to {now} by now." if now else "The tag is gone."
         superseded.supersede(push, reason=reason)
-        return {"verdict": "superseded", "sequence": sequence}
+        return {"result": "superseded", "sequence": sequence}
     as_of = int((document.get("found") or {}).get("at", 0))
     instead_of = before.deployment if before else ""
     asked = bool(document.get("asked"))
@@ -63,15 +63,15 @@ def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
     other = ledger.claim_tag(table=table, push=push, as_of=as_of, instead_of=instead_of)
     if other:
         outcomes.record_outcome(push, outcomes.DUPLICATE, None, reason=f"{other} deals with this push.")
-        return {"verdict": "duplicate", "sequence": sequence}
+        return {"result": "duplicate", "sequence": sequence}
     if first := image_claim.dealt_with_by(push, before=before.deployment if before else "", asked=asked):
         reason = f"Another tag of an image that {first} deals with."
         superseded.note_further_tag(push)
         outcomes.record_outcome(push, outcomes.SAME_IMAGE, None, reason=reason, same_as=first)
-        return {"verdict": "same image", "sequence": sequence}
+        return {"result": "same image", "sequence": sequence}
     ledger.note_in_order(table=table, push=push, sequence=sequence)
     logger.info("Admitted a push", extra={"app": push.app, "sequence": sequence})
-    return {"verdict": "admitted", "sequence": sequence, "at": time.time()}
+    return {"result": "admitted", "sequence": sequence, "at": time.time()}
 
 
 def _wait_for_ecr(push: Push, now: str) -> None:
@@ -107,5 +107,5 @@ def _admit_restart(push: Push, restart: dict[str, Any]) -> dict[str, Any]:
     if current is None or current.gave_up_reason or current.deployment != restart["deployment"]:
         reason = "Another version has become the current one, or the app is to be down."
         outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason)
-        return {"verdict": "superseded", "sequence": restart["sequence"]}
-    return {"verdict": "admitted", "sequence": restart["sequence"], "at": time.time()}
+        return {"result": "superseded", "sequence": restart["sequence"]}
+    return {"result": "admitted", "sequence": restart["sequence"], "at": time.time()}

@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         time.sleep(SETTLE_SECONDS)
     try:
         answer = probe.wait_until_answers(
-            [url.rstrip("/") + event["image"]["health"]], timeout=TIMEOUT_SECONDS, still_worth_it=lambda: None
+            [url.rstrip("/") + event["image"]["health"]], timeout=TIMEOUT_SECONDS, raise_if_stopped=lambda: None
         )
     except NoAnswerError as error:
         raise NoAnswerError(f"Its address {url} does not lead to it. {error}") from error

@@ -10,7 +10,7 @@ from deployer.domain import answer as answers
 from deployer.domain import endpoint
 from deployer.domain.errors import NoAnswerError, TaskStoppedError, WrongImageError
 from deployer.domain.image import ImageSpec
-from deployer.domain.task import Verdict
+from deployer.domain.task import TaskState
 from deployer.observe import logger
 from deployer.settings import settings
 
@@ -27,10 +27,10 @@ AUXILIARY_SECONDS = 15.0
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"verdict": "answered", "url", "port", "also": [ports], "status", "notes", "at": UNIX seconds}`.
+    """Return `{"result": "answered", "url", "port", "also": [ports], "status", "notes", "at": UNIX seconds}`.
 
     The status is null for TCP. `also` is the port that a redirect of the app leads to. After half a minute
-    without an answer it is `{"verdict": "no answer yet", "seen": message}`, as long as there is time left.
+    without an answer it is `{"result": "no answer yet", "seen": message}`, as long as there is time left.
     A worker has no port, and "" for a URL.
 
     Raises WrongImageError where ECS runs another image than was pushed, TaskStoppedError as soon as there is
@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         from deployer.aws import task_states
 
         task = task_states.last_known(table=config.ledger, task=event["task"]["arn"])
-        if task and task.verdict is Verdict.STOPPED:
+        if task and task.state is TaskState.STOPPED:
             raise TaskStoppedError(task.why_stopped())
 
     if image["health"] == endpoint.NONE:
@@ -60,7 +60,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         answer = probe.wait_until_answers(
             urls,
             timeout=min(left, MAX_CALL_SECONDS),
-            still_worth_it=raise_if_stopped,
+            raise_if_stopped=raise_if_stopped,
             asked_for=asked_for,
             patience=_patience(urls, ImageSpec.from_document(image)),
         )
@@ -68,7 +68,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         # It may have died of what kept it from answering, which says more.
         raise_if_stopped()
         if left > MAX_CALL_SECONDS:
-            return {"verdict": "no answer yet", "seen": str(error)}
+            return {"result": "no answer yet", "seen": str(error)}
         raise
     parts = urlsplit(answer.url)
     port = parts.port or 80
@@ -77,7 +77,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     leads_to = answers.redirect_port(answer.location, address, image["ports"])
     logger.info("The app answers", extra={"url": url, "status": answer.status})
     return {
-        "verdict": "answered",
+        "result": "answered",
         "url": url,
         "port": port,
         "also": [leads_to] if leads_to not in (None, port) else [],
@@ -95,7 +95,7 @@ def _worker(since: float, raise_if_stopped: Callable[[], None]) -> dict[str, Any
     raise_if_stopped()
     note = f"It listens on no port, so all that is known is that it ran for {WORKER_SECONDS:.0f} seconds."
     return {
-        "verdict": "answered",
+        "result": "answered",
         "url": "",
         "port": None,
         "also": [],

@@ -9,14 +9,14 @@ from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import image_settings, settings
 
-IGNORED = {"verdict": "ignored", "reason": "What was pushed is no app: a signature, a chart, or the like."}
+IGNORED = {"result": "ignored", "reason": "What was pushed is no app: a signature, a chart, or the like."}
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"verdict": "app", "gated": bool, "at": UNIX seconds}` and the fields of ImageSpec.
+    """Return `{"result": "app", "gated": bool, "at": UNIX seconds}` and the fields of ImageSpec.
 
-    For what is no app it is `{"verdict": "ignored", "reason"}`.
+    For what is no app it is `{"result": "ignored", "reason"}`.
     Raises UnsupportedImageError or BadLabelError. Images are other people's code: this step may read the
     watched repositories, and nothing else.
     """
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         logger.info("Ignored what is no app", extra={"app": push.app, "digest": push.digest})
         return IGNORED
     logger.info("Read an image", extra={"app": push.app, "ports": spec.ports, "cpu": spec.architecture})
-    return {"verdict": "app", "gated": image_settings().gated, **spec.document(), "at": time.time()}
+    return {"result": "app", "gated": image_settings().gated, **spec.document(), "at": time.time()}
 
 
 def _read(push: Push) -> image.ImageSpec | None:

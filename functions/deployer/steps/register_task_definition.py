@@ -14,7 +14,7 @@ from deployer.settings import Settings, previews_read_production, settings
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"verdict": "registered", "arn": revision, "at": UNIX seconds}`, or the verdict `superseded`.
+    """Return `{"result": "registered", "arn": revision, "at": UNIX seconds}`, or the result `superseded`.
 
     Registering has the lowest quota of all calls, so in a burst it is what pushes wait for; one that is
     overtaken meanwhile gives up here. A repeat makes one more revision, which harms nobody. A restart uses
@@ -23,11 +23,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)
     if "restart" in event:
-        return {"verdict": "registered", "arn": event["restart"]["revision"], "at": time.time()}
+        return {"result": "registered", "arn": event["restart"]["revision"], "at": time.time()}
     if not ledger.is_newest(table=config.ledger, push=push, sequence=event["admission"]["sequence"]):
         reason = "A newer push of the app was admitted."
         superseded.supersede(push, reason=reason, **outcomes.so_far(event))
-        return {"verdict": "superseded"}
+        return {"result": "superseded"}
     places.take(push)
     revision = ecs.register_task_definition(
         task_definition.request(
@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         )
     )
     logger.info("Registered a revision", extra={"app": push.app, "digest": push.digest, "revision": revision})
-    return {"verdict": "registered", "arn": revision, "at": time.time()}
+    return {"result": "registered", "arn": revision, "at": time.time()}
 
 
 def _secrets(push: Push, config: Settings) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from deployer.aws import ec2, task_states
 from deployer.domain.errors import AddressNotReadyError, TaskStoppedError
-from deployer.domain.task import Verdict
+from deployer.domain.task import TaskState
 from deployer.observe import logger
 from deployer.settings import settings
 
@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         public, private = ec2.addresses(interface=event["running"]["interface"])
     except AddressNotReadyError:
         task = task_states.last_known(table=config.ledger, task=event["task"]["arn"])
-        if task and task.verdict is Verdict.STOPPED:
+        if task and task.state is TaskState.STOPPED:
             raise TaskStoppedError(task.why_stopped()) from None
         raise
     logger.info("Found the address", extra={"address": public})

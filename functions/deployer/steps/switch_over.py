@@ -8,7 +8,7 @@ from typing import Any
 from deployer.actions import outcomes, previous_tasks, stable_url, superseded
 from deployer.aws import apigateway, ec2, ecs, ledger, task_states
 from deployer.domain import endpoint, preview
-from deployer.domain.endpoint import Address
+from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import ContendedError, PermanentError
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
@@ -21,9 +21,9 @@ REFUSED = "API Gateway refused to make one. The next push tries again."
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"verdict", "takesOver", "url": what people are told, "previous": digest or "", "notes": [...]}`.
+    """Return `{"result", "takesOver", "url": what people are told, "previous": digest or "", "notes": [...]}`.
 
-    The verdict is `current`, or `superseded`, or `moved`: then the app has an address that stays, which leads
+    The result is `current`, or `superseded`, or `moved`: then the app has an address that stays, which leads
     to the new version as soon as API Gateway has taken that in. `takesOver` says that it led to another version
     until now, which is not stopped before that.
     Raises TaskStoppedError if the new version has died since it answered, and ContendedError where another
@@ -34,17 +34,17 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     seen = ledger.current(table=config.ledger, app=push.app)
     # An attempt before this one may have been the hand-over, which may have been restarted since.
     is_current = seen is not None and seen.runs(push.deployment)
-    if not is_current and (_gives_way(seen, event) or _tag_is_gone(push, config)):
+    if not is_current and (_is_superseded(seen, event) or _tag_is_gone(push, config)):
         # An attempt before this one may have led its address here a moment too late.
         stable_url.point_at_current(push.app)
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason="Portcall: superseded")
         reason = f"Another deployment, {seen.deployment}, took the place." if seen else "The app has ended."
-        if "restart" in event or not _gives_way(seen, event):
-            reason = reason if _gives_way(seen, event) else "Its tag was deleted meanwhile."
+        if "restart" in event or not _is_superseded(seen, event):
+            reason = reason if _is_superseded(seen, event) else "Its tag was deleted meanwhile."
             outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
         else:
             superseded.supersede(push, reason=reason, **outcomes.so_far(event))
-        return {"verdict": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
+        return {"result": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
     if seen is None or not is_current:
         # It answered, and may have died since: the one before is not given up for that.
         task_states.raise_if_stopped(table=config.ledger, task=event["task"]["arn"])
@@ -60,27 +60,29 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     cut = is_preview and preview.is_cut(event["image"]["expires"], **_hours(config))
     notes = preview.note(seen.until, preview=is_preview, cut=cut)
     if seen.stable_url:
-        return _lead(push, seen, told, notes)
+        return _point_stable_url(push, seen, told, notes)
     if config.stable_url:
         notes.append(NO_ADDRESS + (endpoint.no_stable_url(event["health"]["url"]) or REFUSED))
-    if not seen.address:
+    if not seen.last_stable_url:
         notes = [*previous_tasks.stop(push, seen), *notes]
     # Otherwise the address that it loses may still lead to the version before: the sweep closes it first.
-    return {"verdict": "current", **told, "notes": notes}
+    return {"result": "current", **told, "notes": notes}
 
 
-def _lead(push: Push, seen: ledger.Current, told: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+def _point_stable_url(
+    push: Push, seen: ledger.Current, told: dict[str, Any], notes: list[str]
+) -> dict[str, Any]:
     """Lead the stable URL to the new version. Where AWS refuses that, the version is live at its own URL."""
     try:
         stable_url.point_at_current(push.app)
     except PermanentError as refused:
         logger.error("The address was not moved", extra={"app": push.app, "reason": str(refused)})
         why = f"Its address {seen.url} does not lead to it yet: {refused} That is tried again within minutes."
-        return {"verdict": "current", **told, "url": seen.direct_url, "notes": [why, *notes]}
-    return {"verdict": "moved", **told, "notes": notes}
+        return {"result": "current", **told, "url": seen.direct_url, "notes": [why, *notes]}
+    return {"result": "moved", **told, "notes": notes}
 
 
-def _gives_way(seen: ledger.Current | None, event: dict[str, Any]) -> bool:
+def _is_superseded(seen: ledger.Current | None, event: dict[str, Any]) -> bool:
     """Whether what serves was pushed later. A restart replaces what it restarts, unless that is to be down."""
     if "restart" in event:
         return (
@@ -113,7 +115,7 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
         since=datetime.now(UTC).isoformat(timespec="seconds"),
         direct_url=event["health"]["url"],
         # One that it has no more is known until the sweep has closed it.
-        address=stays or (seen.address if seen else None),
+        last_stable_url=stays or (seen.last_stable_url if seen else None),
         # The one port on which it answers: a restart need not look for it again.
         image=image.answering_on(_used_ports(event)).document(),
         origin=(seen.origin or seen.deployment) if seen and "restart" in event else "",
@@ -144,12 +146,12 @@ def _hours(config: Settings) -> dict[str, int]:
 
 def _address(
     event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None
-) -> Address | None:
+) -> StableUrl | None:
     """The address that stays, made if there is none; None if the app is to have none, or cannot have one."""
     if not config.stable_url or endpoint.no_stable_url(event["health"]["url"]):
         return None
     try:
-        return apigateway.open_address(stack=config.stack, app=push.app)
+        return apigateway.create_stable_url(stack=config.stack, app=push.app)
     except PermanentError as refused:
         logger.error("The address could not be made", extra={"app": push.app, "reason": str(refused)})
         return seen.stable_url if seen else None

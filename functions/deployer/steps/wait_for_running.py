@@ -4,7 +4,7 @@ from typing import Any
 
 from deployer.actions import task_callbacks
 from deployer.aws import ecs, task_states
-from deployer.domain.task import Verdict
+from deployer.domain.task import TaskState
 from deployer.observe import logger
 from deployer.settings import settings
 
@@ -17,9 +17,9 @@ def handler(event: dict[str, Any], context: object) -> None:
     """
     config = settings()
     arn = event["deployment"]["task"]["arn"]
-    meeting = task_states.store_token(table=config.ledger, task=arn, token=event["token"])
-    task = meeting.task
-    if event["attempt"] > 0 and (task is None or task.verdict is Verdict.STARTING):
+    record = task_states.store_token(table=config.ledger, task=arn, token=event["token"])
+    task = record.task
+    if event["attempt"] > 0 and (task is None or task.state is TaskState.STARTING):
         task = ecs.describe_task(cluster=config.cluster, task=arn)
     logger.info("Waiting for a task", extra={"task": arn, "attempt": event["attempt"]})
     if task is not None:

@@ -27,7 +27,7 @@ The sparse index `listing` has what is `listed`: `apps` are the apps.
 
 A deployment begins with `tag`, `digest`, `execution`, `sequence`, `began_at` and, if it is one, `restart` (of
 which deployment, and why). Its end adds `outcome`, `ended_at`, `phases` (name -> seconds) and, as far as it
-came, `revision`, `task`, `url`, `reason`, `error`, `verdict`, `hint` and the end of the `log`. `same_as` is, of
+came, `revision`, `task`, `url`, `reason`, `error`, `summary`, `hint` and the end of the `log`. `same_as` is, of
 another tag of an image, the deployment whose outcome counts for it too. `notified_at` says that it was mailed,
 `abandoned_at` that it can no longer become the current one. Times are in UNIX seconds.
 """
@@ -37,7 +37,7 @@ from deployer.aws.ledger.app_listing import list_app as list_app
 from deployer.aws.ledger.app_listing import unlist_app as unlist_app
 from deployer.aws.ledger.current_deployment import change_current as change_current
 from deployer.aws.ledger.current_deployment import current as current
-from deployer.aws.ledger.current_deployment import forget as forget
+from deployer.aws.ledger.current_deployment import end_current as end_current
 from deployer.aws.ledger.current_deployment import make_current as make_current
 from deployer.aws.ledger.deployment_records import abandon as abandon
 from deployer.aws.ledger.deployment_records import claim as claim
@@ -51,7 +51,7 @@ from deployer.aws.ledger.deployment_records import record as record
 from deployer.aws.ledger.known_images import image as image
 from deployer.aws.ledger.known_images import put_image as put_image
 from deployer.aws.ledger.known_tags import claim_tag as claim_tag
-from deployer.aws.ledger.known_tags import see_tag as see_tag
+from deployer.aws.ledger.known_tags import record_tag as record_tag
 from deployer.aws.ledger.known_tags import tag as tag
 from deployer.aws.ledger.known_tags import tags as tags
 from deployer.aws.ledger.mail_rate import mails_this_second as mails_this_second

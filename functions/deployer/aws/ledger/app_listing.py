@@ -5,7 +5,7 @@ from typing import Any
 from deployer.aws import ledger_keys as keys
 from deployer.aws.client import client, errors_as_ours
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.calls import unless_refused
+from deployer.aws.ledger.calls import try_write
 
 
 def apps(*, table: str) -> set[str]:
@@ -42,7 +42,7 @@ def list_app(*, table: str, app: str) -> None:
 
 def unlist_app(*, table: str, app: str) -> bool:
     """Have `apps` name an app no more; False if a deployment of it has been noted."""
-    return unless_refused(
+    return try_write(
         "update_item",
         TableName=table,
         Key=wire(keys.order(app)),

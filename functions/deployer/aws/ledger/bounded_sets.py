@@ -10,7 +10,7 @@ from deployer.aws.ledger.calls import CONDITION_FAILED
 from deployer.domain.errors import AwsRefusedError
 
 
-def take_place(
+def add_member(
     table: str, key: keys.Key, member: str, most: Mapping[str, int], expires_at: int = 0
 ) -> dict[str, set[str]]:
     """Put a member into sets of an item, all or none, in one conditional write: each may hold so many.
@@ -50,7 +50,7 @@ def take_place(
     return {}
 
 
-def give_back(table: str, key: keys.Key, member: str, sets: Sequence[str]) -> None:
+def remove_member(table: str, key: keys.Key, member: str, sets: Sequence[str]) -> None:
     """Take a member out of sets of an item."""
     with errors_as_ours():
         client("dynamodb").update_item(**without(table, key, member, sets))

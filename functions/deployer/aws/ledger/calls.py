@@ -18,7 +18,7 @@ def get(table: str, key: keys.Key) -> dict[str, Any]:
     return plain(answer.get("Item") or {})
 
 
-def unless_refused(operation: str, **request: Any) -> bool:
+def try_write(operation: str, **request: Any) -> bool:
     """Call; False if the request's condition does not hold."""
     try:
         with errors_as_ours():
@@ -30,7 +30,7 @@ def unless_refused(operation: str, **request: Any) -> bool:
     return True
 
 
-def unless_cancelled(*items: dict[str, Any]) -> bool:
+def try_transaction(*items: dict[str, Any]) -> bool:
     """Write all of these or none; False if a condition does not hold, or somebody else writes just now."""
     try:
         with errors_as_ours():

@@ -6,9 +6,9 @@ from typing import Any
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws.items import wire
-from deployer.aws.ledger.calls import RETENTION_SECONDS, get, unless_cancelled, unless_refused
+from deployer.aws.ledger.calls import RETENTION_SECONDS, get, try_transaction, try_write
 from deployer.domain.deployment import Current
-from deployer.domain.endpoint import Address
+from deployer.domain.endpoint import StableUrl
 from deployer.domain.push import Push
 
 
@@ -39,15 +39,15 @@ def make_current(
     }
     switch = {"Put": _replacement(table, push.app, new, seen)}
     checks = [{"ConditionCheck": check} for check in ([alive, tagged] if while_tagged else [alive])]
-    return unless_cancelled(switch, *checks)
+    return try_transaction(switch, *checks)
 
 
 def change_current(*, table: str, app: str, new: Current, seen: Current) -> bool:
     """Put `new`, which is of the same deployment, in the place of `seen`; False if that has changed."""
-    return unless_refused("put_item", **_replacement(table, app, new, seen))
+    return try_write("put_item", **_replacement(table, app, new, seen))
 
 
-def forget(*, table: str, push: Push, seen: Current, **facts: Any) -> bool:
+def end_current(*, table: str, push: Push, seen: Current, **facts: Any) -> bool:
     """Take away what is current, and write down the outcome of its end, `push`, which has yet to be told.
 
     False if somebody else has changed what is current since it was seen, or taken it away: so of several who
@@ -79,7 +79,7 @@ def forget(*, table: str, push: Push, seen: Current, **facts: Any) -> bool:
         "ExpressionAttributeNames": {"#open": "open"},
         "ExpressionAttributeValues": wire({":this": {keys.name_of_push(push)}, ":apps": keys.APPS}),
     }
-    return unless_cancelled({"Delete": gone}, {"Update": noted}, {"Update": opened})
+    return try_transaction({"Delete": gone}, {"Update": noted}, {"Update": opened})
 
 
 def _replacement(table: str, app: str, new: Current, seen: Current | None) -> dict[str, Any]:
@@ -98,5 +98,5 @@ def unchanged(seen: Current | None) -> dict[str, Any]:
 def current_of(item: dict[str, Any]) -> Current:
     """The deployment that an item describes."""
     known = {each.name: item[each.name] for each in fields(Current) if each.name in item}
-    address = known.get("address")
-    return Current(**known | {"address": Address(address["api"], address["url"]) if address else None})
+    url = known.get("last_stable_url")
+    return Current(**known | {"last_stable_url": StableUrl(url["api"], url["url"]) if url else None})

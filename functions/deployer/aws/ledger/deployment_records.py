@@ -8,7 +8,7 @@ from typing import Any
 from deployer.aws import ledger_keys as keys
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.bounded_sets import give_back
+from deployer.aws.ledger.bounded_sets import remove_member
 from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get
 from deployer.aws.ledger.push_order import note_open
 from deployer.domain.deployment import Deployment
@@ -70,7 +70,7 @@ def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
     A push that has another outcome already keeps that, and this one is not to be told.
     """
     now = int(time.time())
-    give_back(table, keys.under_way(push.repository), keys.name_of_push(push), ("deployments",))
+    remove_member(table, keys.under_way(push.repository), keys.name_of_push(push), ("deployments",))
     values = {
         # Where the push could not even be claimed, this is all that the ledger will know of it.
         "tag": push.tag,

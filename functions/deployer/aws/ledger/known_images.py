@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws.items import wire
-from deployer.aws.ledger.calls import RETENTION_SECONDS, get, unless_refused
+from deployer.aws.ledger.calls import RETENTION_SECONDS, get, try_write
 from deployer.domain.push import Push
 from deployer.domain.same_image import KnownImage
 
@@ -19,7 +19,7 @@ def image(*, table: str, app: str, digest: str) -> KnownImage | None:
 def put_image(*, table: str, push: Push, new: KnownImage, seen: KnownImage | None) -> bool:
     """Note `new` of the image of the push, in place of `seen`; False if that has changed."""
     values = asdict(new) | {"version": new.version + 1, "expires_at": int(time.time()) + RETENTION_SECONDS}
-    return unless_refused(
+    return try_write(
         "update_item",
         TableName=table,
         Key=wire(keys.image(push.app, push.digest)),

@@ -6,7 +6,7 @@ from typing import Any
 from deployer.aws import ledger_keys as keys
 from deployer.aws.client import answer_of, client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, unless_refused
+from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, try_write
 from deployer.domain.deployment import KnownTag
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
@@ -75,7 +75,7 @@ def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", s
     return ""
 
 
-def see_tag(*, table: str, app: str, tag: str, digest: str, as_of: int, seen: KnownTag | None) -> bool:
+def record_tag(*, table: str, app: str, tag: str, digest: str, as_of: int, seen: KnownTag | None) -> bool:
     """Note to what a tag points ('' for nothing) though nothing is deployed for that.
 
     False if a push of it has been noted since it was `seen`. Which deployment deals with a digest stays.
@@ -84,7 +84,7 @@ def see_tag(*, table: str, app: str, tag: str, digest: str, as_of: int, seen: Kn
     change = "SET digest = :digest, as_of = :as_of, expires_at = :expires"
     if not (seen and seen.digest == digest):
         change, values = f"{change}, deployment = :none", values | {":none": ""}
-    return unless_refused(
+    return try_write(
         "update_item",
         TableName=table,
         Key=wire(keys.tag(app, tag)),

@@ -5,7 +5,7 @@ import time
 from deployer.aws import ledger_keys as keys
 from deployer.aws.client import client, errors_as_ours
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.bounded_sets import take_place
+from deployer.aws.ledger.bounded_sets import add_member
 from deployer.domain.push import Push
 
 RETENTION_SECONDS = 24 * 60 * 60
@@ -17,7 +17,7 @@ def note_mail(*, table: str, push: Push, hour: int, kind: str, most: int) -> boo
     `kind` is `mails`, or one that comes less often. The mail of the same push is counted once.
     """
     key = keys.mails_of_hour(push.repository, hour)
-    return not take_place(
+    return not add_member(
         table, key, push.deployment, {kind: most}, expires_at=int(time.time()) + RETENTION_SECONDS
     )
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws.items import wire
-from deployer.aws.ledger.bounded_sets import take_place, without
-from deployer.aws.ledger.calls import get, unless_cancelled
+from deployer.aws.ledger.bounded_sets import add_member, without
+from deployer.aws.ledger.calls import get, try_transaction
 from deployer.aws.ledger.current_deployment import unchanged
 from deployer.aws.ledger.push_order import no_more_than
 from deployer.domain.deployment import Current
@@ -18,7 +18,7 @@ def take_slot(*, table: str, app: str, most: Mapping[str, int]) -> dict[str, set
 
     `most` says how many apps each set may hold. Returns {} or, where one of them is full, who is in them.
     """
-    return take_place(table, keys.SLOTS, app, most)
+    return add_member(table, keys.SLOTS, app, most)
 
 
 def free_slot(*, table: str, app: str, noted: int, seen: Current | None) -> bool:
@@ -27,7 +27,7 @@ def free_slot(*, table: str, app: str, noted: int, seen: Current | None) -> bool
     `noted` is how many there had been, and `seen` what was current, looked at in this order.
     """
     sets = (PREVIEWS, LASTING, previews_of(app.partition(":")[0]))
-    return unless_cancelled(
+    return try_transaction(
         {"Update": without(table, keys.SLOTS, app, sets)},
         {"ConditionCheck": {"TableName": table, "Key": wire(keys.current(app)), **unchanged(seen)}},
         {"ConditionCheck": {"TableName": table, "Key": wire(keys.order(app)), **no_more_than(noted)}},
@@ -45,6 +45,6 @@ def note_under_way(*, table: str, push: Push, most: int) -> bool:
 
     False if there are `most` already.
     """
-    return not take_place(
+    return not add_member(
         table, keys.under_way(push.repository), keys.name_of_push(push), {"deployments": most}
     )

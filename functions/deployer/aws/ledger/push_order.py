@@ -5,7 +5,7 @@ from typing import Any
 from deployer.aws import ledger_keys as keys
 from deployer.aws.client import client, errors_as_ours
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.calls import get, unless_refused
+from deployer.aws.ledger.calls import get, try_write
 from deployer.domain.push import Push
 
 
@@ -26,7 +26,7 @@ def note_in_order(*, table: str, push: Push, sequence: int) -> None:
 
     A further attempt has the number of the first, and takes its place as the last deployment.
     """
-    unless_refused(
+    try_write(
         "update_item",
         TableName=table,
         Key=wire(keys.order(push.app)),
@@ -43,7 +43,7 @@ def is_newest(*, table: str, push: Push, sequence: int) -> bool:
 
     A push that came too late, or of what is no app, draws a number too, but never gets here.
     """
-    return unless_refused(
+    return try_write(
         "update_item",
         TableName=table,
         Key=wire(keys.order(push.app)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from deployer.aws import ledger_keys as keys
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.calls import CONDITION_FAILED, unless_refused
+from deployer.aws.ledger.calls import CONDITION_FAILED, try_write
 from deployer.domain.errors import AwsRefusedError
 
 
@@ -49,7 +49,7 @@ def begin_sweep(*, table: str, sweep: str, now: int, until: int, watching: str =
     before = plain(answer.get("Attributes") or {})
     since = before.get("since", now) if before.get("watching") == watching else now
     if (since, watching) != (before.get("since"), before.get("watching")):
-        unless_refused(
+        try_write(
             "update_item",
             TableName=table,
             Key=wire(keys.SWEEP),
@@ -68,7 +68,7 @@ def begin_sweep(*, table: str, sweep: str, now: int, until: int, watching: str =
 
 def note_sweep(*, table: str, sweep: str, app: str) -> None:
     """Note how far a sweep has come: should it die, the next one begins with the app after this."""
-    unless_refused(
+    try_write(
         "update_item",
         TableName=table,
         Key=wire(keys.SWEEP),
@@ -80,7 +80,7 @@ def note_sweep(*, table: str, sweep: str, app: str) -> None:
 
 def end_sweep(*, table: str, sweep: str, after: str) -> None:
     """Let the next one begin, after that app; unless it has, because this one took longer than it had."""
-    unless_refused(
+    try_write(
         "update_item",
         TableName=table,
         Key=wire(keys.SWEEP),

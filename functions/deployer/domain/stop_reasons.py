@@ -94,7 +94,7 @@ def recognize(*, reason: str, log: Sequence[str], code: int | None, platform: st
     at, rule, names = found
     line = printable(log[at].strip(), QUOTED)
     perhaps = rule.words(given | names).hint
-    return Words(words.verdict, f"Its log says before its end: {line}\nIf that is why it ended: {perhaps}")
+    return Words(words.summary, f"Its log says before its end: {line}\nIf that is why it ended: {perhaps}")
 
 
 def _last_found(lines: Sequence[str], code: int | None) -> tuple[int, Rule, dict[str, str]] | None:
