@@ -117,7 +117,7 @@ class World:
         }
         told = {"url": url, "phases": {**phases, "answer": "2.4"}, "task": task, "revision": revision}
         ledger.record(table="ledger", push=push, outcome="deployed", **told)
-        ledger.mark_told(table="ledger", push=push)
+        ledger.mark_notified(table="ledger", push=push)
 
     def live(self, app: str, tag: str = "latest", *, ago: float = 3600.0, **facts: Any) -> Push:
         """A push that went live."""
@@ -142,4 +142,4 @@ class World:
             "phases": {"admit": "1.0", "read": "0.3", "register": "0.4", "run": "1.1", "start": "12.5"},
         }
         ledger.record(table="ledger", push=push, outcome="failed", **{**told, **facts})
-        ledger.mark_told(table="ledger", push=push)
+        ledger.mark_notified(table="ledger", push=push)

@@ -28,7 +28,7 @@ PENDING = Scan("IN_PROGRESS")
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """`gate("high")` is what deploying with BlockOnFindings=high does."""
-    caches = (settings.reading, settings.gate)
+    caches = (settings.image_settings, settings.scan_gate)
 
     def deployed_with(refuses: str, *, when_not_scanned: str = "refuse") -> None:
         monkeypatch.setenv("BLOCK_ON_FINDINGS", refuses)
