@@ -37,7 +37,7 @@ THIEF = {
     "RunTaskFunction": "run any revision of the stack with another command, and so read that app's secrets; open ports of the stack's security groups",
     "StopPreviousFunction": f"stop apps, {NOTHING_MORE}",
     "SwitchOverFunction": f"stop apps, lead their URLs elsewhere, {NOTHING_MORE}",
-    "ViewerPolicy": "read what became of every push and what its workflow did, and the apps' logs",
+    "ViewerPolicy": "read what became of every push and what its workflow did, the apps' logs, how the install is, and the mail addresses that hear of it",
     "WaitForRunningFunction": "end a waiting step with untrue news, of which it must know the token",
 }  # fmt: skip
 

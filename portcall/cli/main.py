@@ -18,6 +18,7 @@ COMMANDS = (
     "open",
     "deploy",
     "console",
+    "doctor",
     "up",
     "down",
     "env",

@@ -101,6 +101,11 @@ def digest_of(target: Target, repository: str, tag: str) -> str:
     return target.ask(lambda _: ecr.digest_of(repository=repository, tag=tag))
 
 
+def has_image(target: Target, repository: str, digest: str) -> bool:
+    """Whether ECR has an image."""
+    return target.ask(lambda _: ecr.has_image(repository=repository, digest=digest))
+
+
 def histories_of(target: Target, repository: str, tag: str) -> list[AppHistory]:
     """Of the apps that a push of a repository, or of a tag of it, may be of, known or not."""
 

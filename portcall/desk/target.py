@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,11 +46,35 @@ class Target:
         self._session = session
         self._outputs: dict[str, str] = {}
         self._remembered = False
+        self._clients: dict[str, Any] = {}
+        # botocore's clients may be shared by threads, its sessions may not.
+        self._making = threading.Lock()
         use(session, endpoint)
 
     def client(self, service: str) -> Any:
-        """A client of one of its APIs."""
-        return self._session.create_client(service, config=CONFIG, endpoint_url=self.endpoint or None)
+        """A client of one of its APIs, made once."""
+        with self._making:
+            if service not in self._clients:
+                self._clients[service] = self._session.create_client(
+                    service, config=CONFIG, endpoint_url=self.endpoint or None
+                )
+            return self._clients[service]
+
+    @property
+    def expires_at(self) -> float:
+        """When the credentials expire, in UNIX seconds; 0 if they do not, or nothing says so."""
+        # botocore keeps it to itself; of keys in the environment `aws configure export-credentials` tells it.
+        kept = getattr(self._session.get_credentials(), "_expiry_time", None)
+        if isinstance(kept, datetime):
+            return kept.timestamp()
+        with suppress(ValueError):
+            return datetime.fromisoformat(os.environ.get("AWS_CREDENTIAL_EXPIRATION", "")).timestamp()
+        return 0.0
+
+    def regions(self, service: str) -> set[str]:
+        """The regions that the SDK here knows of a service."""
+        partition = self._session.get_partition_for_region(self.region)
+        return set(self._session.get_available_regions(service, partition))
 
     def ask(self, question: Callable[[dict[str, str]], Answer]) -> Answer:
         """Call with the stack's outputs; once more if those that were kept are out of date. Raises Trouble."""

@@ -63,11 +63,21 @@ NOT_ACCEPTED = {
     "UnrecognizedClientException",
 }
 
+DENIED = re.compile(r"User: (\S+) is not authorized to perform: ([\w-]+:\w+)")
+
 
 def code_of(error: BaseException) -> str:
     """AWS's own code of an error, of ours or of botocore's, '' if it has none."""
     cause = error.__cause__ if isinstance(error, DeployError) else error
     return str(cause.response.get("Error", {}).get("Code", "")) if isinstance(cause, ClientError) else ""
+
+
+def denied_action(error: BaseException) -> str:
+    """The action that a refusal names, `iam:GetRole` say; '?' if it names none, '' if this is no refusal."""
+    if code_of(error) not in DENIALS:
+        return ""
+    found = DENIED.search(str(error))
+    return found[2] if found else "?"
 
 
 def is_passing(error: BaseException) -> bool:
@@ -133,7 +143,7 @@ def _answered(error: ClientError, *, stack: str, region: str, whose: str, again:
             Exit.NOT_ALLOWED,
         )
     if code in DENIALS:
-        found = re.search(r"User: (\S+) is not authorized to perform: ([\w-]+:\w+)", said)
+        found = DENIED.search(said)
         denied = f"{found[1]} may not call {found[2]}." if found else f"You are not allowed to: {said}."
         return Trouble(
             f"{denied} Have a managed policy of the stack attached to your user or role: "

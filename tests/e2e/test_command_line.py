@@ -117,6 +117,7 @@ def test_a_viewer_may_look_a_pusher_may_wait_and_an_operator_may_deploy(
         assert ended.stderr.startswith("portcall in us-east-1, account 123456789012\n")
     assert viewer("history", "plain-app").returncode == 0
     assert viewer("logs", "plain-app").returncode == 0
+    looks_around(viewer, operator)
     assert not_allowed(operator("logs", "plain-app"))
     assert viewer("wait", f"plain-app@{digest}").stdout == f"{url}\n"
     assert not_allowed(viewer("deploy", "plain-app:latest"))
@@ -129,6 +130,24 @@ def test_a_viewer_may_look_a_pusher_may_wait_and_an_operator_may_deploy(
     assert operator("deploy", "plain-app:latest").returncode == 0
     eventually(lambda: len(portcall.mails("plain-app", digest)) == 2, within=90, every=0.5)
     portcall.deployments.ended("plain-app", digest)
+
+
+def looks_around(viewer: Callable[..., subprocess.CompletedProcess[str]], other: Callable[..., subprocess.CompletedProcess[str]]) -> None:  # fmt: skip
+    """`portcall doctor` says what its caller may see, and names the permission for what it may not."""
+    checked = {
+        each["check"]: each for each in json.loads(viewer("doctor", "plain-app", "--json").stdout)["checks"]
+    }
+    results = {name: each["result"] for name, each in checked.items()}
+    # Docker is asked of this machine; the embedded cloud has no quota.
+    assert {name for name, result in results.items() if result != "ok"} <= {"Docker", "login", "Fargate quota"}
+    assert set(results) >= {"credentials", "role of ECS", "stack", "mails", "dead letters", "sweep", "events", "repositories", "state", "image", "secrets", "way to it"}  # fmt: skip
+    assert viewer("doctor", "plain-app").returncode == 0
+    assert viewer("doctor", "nope").returncode == 5
+
+    refused = json.loads(other("doctor", "--json").stdout)["checks"]
+    lacking = {each["check"]: each["do"] for each in refused if each["result"] == "unknown"}
+    assert "sns:ListSubscriptionsByTopic" in lacking["mails"]
+    assert "iam:GetRole" in lacking["role of ECS"]
 
 
 def not_allowed(ended: subprocess.CompletedProcess[str]) -> bool:

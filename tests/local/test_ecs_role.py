@@ -92,6 +92,12 @@ def test_a_task_is_refused_until_the_role_is_there(late: Cloud) -> None:
     assert eventually(accepted)
 
 
+def test_the_first_cluster_brings_the_service_linked_role(cloud: Cloud) -> None:
+    cloud.client("ecs").create_cluster(clusterName="first")
+    role = cloud.client("iam").get_role(RoleName="AWSServiceRoleForECS")["Role"]
+    assert role["Path"] == "/aws-service-role/ecs.amazonaws.com/"
+
+
 def test_a_capacity_provider_that_a_task_runs_on_is_not_taken_away(cloud: Cloud) -> None:
     ecs = cloud.client("ecs")
     ecs.create_cluster(clusterName="busy", capacityProviders=["FARGATE"])

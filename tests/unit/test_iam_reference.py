@@ -47,6 +47,8 @@ FOR_ALL = {
 WILDCARDS: dict[str, tuple[str, set[str]]] = {
     f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/*": ("asked by its name, the id is any", set()),
     f"{EC2}:security-group/*": ("ids are not known before", {OF_OUR_STACK, TAGGED_AS_OURS, "ec2:CreateAction"}),
+    f"arn:aws:sqs:{REGION}:{ACCOUNT}:{STACK}-Undelivered*": ("SAM makes them", set()),
+    f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{STACK}-*": ("SAM makes them", set()),
     f"{ECS}:task/{STACK}-Cluster/*": ("ids are not known before", set()),
     f"{ECS}:task-definition/{STACK}_*": ("a family for each app", set()),
     f"{ECR}:repository/*": ("of any name", {OF_OUR_STACK, "SeeWhichOnesArePortcalls", "CreateThemWithTheirTag", "CreateRepositoriesByPushing"}),

@@ -27,6 +27,18 @@ def digest_of(*, repository: str, tag: str) -> str:
     return str(answer["imageDetails"][0]["imageDigest"])
 
 
+def has_image(*, repository: str, digest: str) -> bool:
+    """Whether there is a manifest or an index of that digest."""
+    try:
+        with errors_as_ours():
+            client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
+    except AwsRefusedError as error:
+        if code_of(error) in ("ImageNotFoundException", "RepositoryNotFoundException"):
+            return False
+        raise
+    return True
+
+
 def manifest(*, repository: str, digest: str, media_types: Sequence[str]) -> str:
     """The manifest or the index of a digest, as it was pushed.
 

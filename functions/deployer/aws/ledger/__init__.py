@@ -70,6 +70,7 @@ from deployer.aws.ledger.push_order import noted as noted
 from deployer.aws.ledger.sweep_lock import Sweep as Sweep
 from deployer.aws.ledger.sweep_lock import begin_sweep as begin_sweep
 from deployer.aws.ledger.sweep_lock import end_sweep as end_sweep
+from deployer.aws.ledger.sweep_lock import last_sweep as last_sweep
 from deployer.aws.ledger.sweep_lock import note_sweep as note_sweep
 from deployer.aws.ledger.unmailed_pushes import add_unmailed as add_unmailed
 from deployer.aws.ledger.unmailed_pushes import remove_unmailed as remove_unmailed

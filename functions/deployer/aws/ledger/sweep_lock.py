@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from deployer.aws import ledger_keys as keys
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.calls import CONDITION_FAILED, try_write
+from deployer.aws.ledger.calls import CONDITION_FAILED, get, try_write
 from deployer.domain.errors import AwsRefusedError
 
 
@@ -88,3 +88,8 @@ def end_sweep(*, table: str, sweep: str, after: str) -> None:
         ConditionExpression="sweep = :sweep",
         ExpressionAttributeValues=wire({":sweep": sweep, ":after": after}),
     )
+
+
+def last_sweep(*, table: str) -> int:
+    """When the last sweep began, in UNIX seconds; 0 if there was none."""
+    return int(get(table, keys.SWEEP).get("began_at", 0))

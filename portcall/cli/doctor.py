@@ -1,0 +1,85 @@
+"""`portcall doctor`: what is wrong, and what to do."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import click
+from rich.text import Text
+
+from portcall.cli.layout import cell
+from portcall.cli.options import SCHEMA, say, target_of, target_options
+from portcall.cli.terminal import Terminal
+from portcall.desk.doctor import checkup
+from portcall.desk.doctor.judgement import Finding, Result
+from portcall.desk.trouble import Exit, Trouble
+
+MARKS = {
+    Result.OK: ("ok", "green"),
+    Result.WARNING: (" !", "yellow"),
+    Result.FAILED: (" ✗", "red"),
+    Result.UNKNOWN: (" ?", "yellow"),
+}
+
+
+@click.command()
+@click.argument("app", required=False, metavar="[APP]")
+@click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
+@target_options
+def doctor(app: str | None, as_json: bool, **options: Any) -> None:
+    """What is wrong, and what to do: this machine, your account, the install and an app.
+
+    Nothing is changed. Exit code 1: something is wrong (✗). What you may not see is marked with ?.
+    """
+    findings = _examine(app, options, quiet=as_json)
+    wrong = any(each.judgement.result == Result.FAILED for each in findings)
+    if as_json:
+        click.echo(
+            json.dumps({**SCHEMA, "ok": not wrong, "checks": [each.document() for each in findings]}, indent=2)
+        )
+    else:
+        _show(Terminal(), findings)
+        _sum_up(findings)
+    if wrong:
+        raise click.exceptions.Exit(Exit.NO)
+
+
+def _examine(app: str | None, options: dict[str, Any], *, quiet: bool) -> list[Finding]:
+    try:
+        target = target_of(options, quiet=True)
+    except Trouble as trouble:
+        if trouble.exit_code == Exit.USAGE:
+            raise
+        return checkup.without_target(trouble)
+    if not quiet:
+        say(f"{target.stack} in {target.region}" if not target.embedded else target.name, style="dim")
+    return checkup.examine(target, app or "")
+
+
+def _show(console: Terminal, findings: list[Finding]) -> None:
+    group = ""
+    for each in findings:
+        if each.group != group:
+            group = each.group
+            console.print(Text(group, style="bold"))
+        mark, style = MARKS[each.judgement.result]
+        line = (
+            Text(f"  {mark} ", style=style) + Text(f"{each.check}: ", style="dim") + cell(each.judgement.said)
+        )
+        console.print(line, soft_wrap=True)
+        if each.judgement.do:
+            console.print(Text("     → ") + cell(each.judgement.do), soft_wrap=True)
+
+
+def _sum_up(findings: list[Finding]) -> None:
+    counts = Counter(each.judgement.result for each in findings)
+    words = {
+        Result.OK: "ok",
+        Result.WARNING: "to look at",
+        Result.FAILED: "wrong",
+        Result.UNKNOWN: "not known",
+    }
+    say(
+        ", ".join(f"{counts[result]} {word}" for result, word in words.items() if counts[result]) + ".",
+        style="dim",
+    )

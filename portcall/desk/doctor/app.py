@@ -1,0 +1,65 @@
+"""An app: how it is, its image, its secrets, and whether it can be reached."""
+
+from collections.abc import Collection, Mapping
+
+from portcall.desk.doctor.judgement import Judgement, failed, ok, warning
+from portcall.desk.states import AppStatus
+
+EVERYONE = "0.0.0.0/0"
+# What Parameter Store encrypts with where nobody names a key; no key policy has to allow anything.
+OWN_KEYS = {"", "alias/aws/ssm"}
+
+
+def state(status: AppStatus) -> Judgement:
+    """How the app is, by the ledger."""
+    said = f"{status.app} is {status.state}. {status.note}".strip()
+    if status.state in ("failed", "down"):
+        return failed(said, f"Run: portcall show {status.app}")
+    if status.state == "live":
+        return ok(said)
+    return warning(said, f"Run: portcall show {status.app}")
+
+
+def image(exists: bool, digest: str) -> Judgement:
+    """Whether what serves could be started again."""
+    if exists:
+        return ok(f"Its image {digest[:19]} is in ECR.")
+    return failed(
+        f"Its image {digest[:19]} is gone from ECR: should the app stop, it cannot be started again.",
+        "Push it again, and see which lifecycle policy removes it.",
+    )
+
+
+def secrets(asked: Collection[str], keys: Mapping[str, str]) -> Judgement:
+    """The names of parameters that the running version was started with, and of those there are their keys."""
+    if not asked:
+        return ok("It has no secrets.")
+    missing = sorted(name for name in asked if name not in keys)
+    if missing:
+        return failed(
+            f"Its version was started with {', '.join(missing)}, which is gone: it cannot be started again.",
+            "Put it back with portcall secrets set, or push a new version.",
+        )
+    foreign = sorted(name for name in asked if keys[name] not in OWN_KEYS)
+    if foreign:
+        return warning(
+            f"Under a key of your own: {', '.join(foreign)}.",
+            "The key's policy must let the stack's ExecutionRole decrypt.",
+        )
+    return ok(f"Its {len(asked)} secrets are there.")
+
+
+def reachable(answered: bool, place: str, cidr: str) -> Judgement:
+    """Whether a connection to `host:port` could be made from here; `cidr` says who may reach the apps."""
+    allowed = "everyone" if cidr == EVERYONE else f"{cidr} only (AllowedCidr)"
+    if answered:
+        return ok(f"{place} can be reached from here; it is open to {allowed}.")
+    if cidr != EVERYONE:
+        return warning(
+            f"{place} cannot be reached from here; it is open to {allowed}.",
+            "Is this machine's address in that range? Else deploy the stack with another AllowedCidr.",
+        )
+    return failed(
+        f"{place} cannot be reached from here, though it is open to everyone.",
+        "Is there a firewall between? Else the app does not listen any more: portcall logs APP",
+    )
