@@ -8,7 +8,33 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bench.permissions import load
-from tests.local.conftest import start_cloud
+from tests.local.conftest import Cloud, start_cloud
+
+
+def test_a_role_is_asked_about_with_its_path_and_a_rule_of_the_default_bus_without_it(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"AWS": cloud.account}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Statement": [trust]})
+    asked = iam.create_role(RoleName="asked", Path="/some/path/", AssumeRolePolicyDocument=document)["Role"][
+        "Arn"
+    ]
+    asking = iam.create_role(RoleName="asking", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    cloud.client("events").put_rule(Name="some-rule", ScheduleExpression="rate(1 day)")
+    rule = f"arn:aws:events:{cloud.region}:{cloud.account}:rule/some-rule"
+    allowed = [
+        {"Effect": "Allow", "Action": "iam:GetRole", "Resource": asked},
+        {"Effect": "Allow", "Action": "events:DescribeRule", "Resource": rule},
+    ]
+    iam.put_role_policy(RoleName="asking", PolicyName="it", PolicyDocument=json.dumps({"Statement": allowed}))
+    key = cloud.client("sts").assume_role(RoleArn=asking, RoleSessionName="test")["Credentials"]
+    session = boto3.Session(
+        key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"], region_name=cloud.region
+    )
+    own = {"endpoint_url": cloud.endpoint}
+    assert session.client("iam", **own).get_role(RoleName="asked")["Role"]["Arn"] == asked
+    assert session.client("events", **own).describe_rule(Name="some-rule")["Arn"] == rule
+    with pytest.raises(ClientError, match="AccessDenied"):
+        session.client("iam", **own).get_role(RoleName="asking")
 
 
 def test_a_call_of_a_role_is_written_once_with_what_decided_it(engine: None, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Resources, condition keys and the actions that a call needs besides its own are those of the link below.
 
-MiniStack: checks ECS calls against their cluster, and knows no log streams and few condition keys.
+MiniStack: checks ECS calls against their cluster, roles without their path, rules of the default bus with its
+    name; knows no log streams and few condition keys.
 AWS: checks each call against its resource, with the service's condition keys.
     https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 Upstream: none known
@@ -20,7 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import apigateway, ec2, ecr, ecs
+from ministack.services import apigateway, ec2, ecr, ecs, iam
 
 from localcloud.options import Settings
 from localcloud.patches.patch import Function, wrap
@@ -73,6 +74,9 @@ def _resource(original: Function) -> Function:
             return _of_security_group(query, f"arn:aws:ec2:{region}:{account}", found)
         if service == "events":
             _keys.set({"events:source": [entry.get("Source") for entry in request.get("Entries") or []]})
+            return found.replace(":rule/default/", ":rule/")
+        if service == "iam" and ":role/" in found:
+            return str((iam._roles.get(found.partition(":role/")[2]) or {}).get("Arn") or found)
         if service != "ecs":
             return found
         action = headers.get("x-amz-target", "").rpartition(".")[2]
