@@ -123,7 +123,8 @@ class _Checkup:
             Check(ACCOUNT, "region", self._region),
             Check(ACCOUNT, "role of ECS", lambda: account.ecs_role(self.facts.ecs_role()), "iam:GetRole"),
         ]
-        if known and not self.target.embedded:
+        # What is not AWS itself has none.
+        if known and not self.target.endpoint:
             checks.append(Check(ACCOUNT, "Fargate quota", self._quota, "servicequotas:GetServiceQuota"))
         return checks
 
