@@ -5,6 +5,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from portcall.console import rendering, security, views
+from portcall.console.acting import Operator
 from portcall.console.live import Poller
 from portcall.console.security import Door
 from portcall.console.source import Source
@@ -25,7 +26,9 @@ def create_app(source: Source, door: Door, poller: Poller, *, read_only: bool = 
     app = Flask(__name__, static_url_path=f"{door.prefix}/static")
     security.guard(app, door, read_only=read_only)
     rendering.prepare(app, source, read_only=read_only)
-    app.register_blueprint(views.blueprint(source, poller), url_prefix=door.prefix)
+    app.register_blueprint(
+        views.blueprint(source, poller, Operator(source, read_only=read_only)), url_prefix=door.prefix
+    )
 
     @app.get("/enter")
     def enter() -> Response | str:

@@ -1,12 +1,14 @@
 """What each page shows, read from the ledger and the workflow; a page that is equal looks the same."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deployer.aws.ledger import app_listing
 from deployer.domain import timing
-from deployer.domain.deployment import Current, Deployment
+from deployer.domain.deployment import DEPLOYED, Current, Deployment
 
+from portcall.console import acting
+from portcall.console.acting import Button, Operator
 from portcall.console.source import Source
 from portcall.desk import execution, reading, states
 from portcall.desk.execution import Step
@@ -61,11 +63,22 @@ class AppPage:
     deployments: list[Deployment]
     steps: list[Step]
     more: bool = False
+    buttons: list[Button] = field(default_factory=list)
 
     @property
     def busy(self) -> bool:
         """Whether anything is under way."""
+        if any(each.why_not == acting.ASKING for each in self.buttons):
+            return True
         return self.status.state == states.DEPLOYING or any(each.to_come for each in self.deployments)
+
+    def why_not_back_to(self, deployment: Deployment) -> str:
+        """Why there is no rollback to a deployment, '' if there is."""
+        if self.current and deployment.digest == self.current.digest:
+            return "The version of now"
+        if not acting.may_go_back_to(self.current, deployment):
+            return "Was never live" if deployment.outcome != DEPLOYED else "A restart"
+        return next((each.why_not for each in self.buttons if each.action == acting.ROLLBACK), "")
 
     @property
     def longest(self) -> int:
@@ -147,7 +160,7 @@ def _step_of(target: Target, deployment: Deployment) -> Step | None:
     return known[-1] if known else None
 
 
-def app_page(source: Source, app: str) -> AppPage:
+def app_page(source: Source, operator: Operator, app: str) -> AppPage:
     """Raises Trouble if there is no such app."""
 
     def ask(target: Target) -> AppPage:
@@ -159,7 +172,12 @@ def app_page(source: Source, app: str) -> AppPage:
         going = next((each for each in found.deployments if each.to_come and each.execution), None)
         steps = execution.steps(target, going.execution) if going else None
         more = len(found.deployments) > HISTORY
-        return AppPage(status, found.current, found.deployments[:HISTORY], steps or [], more)
+        buttons = (
+            []
+            if operator.read_only
+            else acting.buttons(operator.offer(), status, found.current, found.deployments)
+        )
+        return AppPage(status, found.current, found.deployments[:HISTORY], steps or [], more, buttons)
 
     return source.ask(ask)
 

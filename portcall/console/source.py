@@ -11,7 +11,7 @@ from portcall.desk.trouble import Exit, Trouble
 
 Answer = TypeVar("Answer")
 # Made before they are needed: a session of botocore makes its clients for one thread at a time.
-SERVICES = ("dynamodb", "ecr", "lambda", "logs", "stepfunctions")
+SERVICES = ("dynamodb", "ecr", "lambda", "logs", "stepfunctions", "sts")
 
 
 class Source:

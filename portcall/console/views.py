@@ -2,17 +2,30 @@
 
 from collections.abc import Callable, Hashable, Iterator
 
-from flask import Blueprint, Response, abort, render_template, request, stream_with_context
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response as AnyResponse
 
-from portcall.console import pages
+from portcall.console import acting, pages
+from portcall.console.acting import Operator
 from portcall.console.live import Page, Poller, read_once
 from portcall.console.source import Source
+from portcall.desk.trouble import Trouble
 
 # Each stream has a thread; browsers allow six to a host.
 MOST_STREAMS = 50
 
 
-def blueprint(source: Source, poller: Poller) -> Blueprint:
+def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
     """All of them."""
     page = Blueprint("page", __name__)
 
@@ -23,7 +36,7 @@ def blueprint(source: Source, poller: Poller) -> Blueprint:
         reading = read_once(read)
         live = f"{request.full_path.rstrip('?&')}{'&' if request.args else '?'}live=1"
         text = render_template(f"{template}.html", reading=reading, page=reading.page, live=live, **more)
-        return text, 404 if reading.missing else 200
+        return text, 404 if reading.missing and not more.get("asked") else 200
 
     @page.get("/")
     def apps() -> tuple[str, int] | Response:
@@ -31,13 +44,46 @@ def blueprint(source: Source, poller: Poller) -> Blueprint:
 
     @page.get("/apps/<path:app>")
     def app(app: str) -> tuple[str, int] | Response:
-        return show("app", ("app", app), lambda: pages.app_page(source, app), name=app)
+        return show("app", ("app", app), lambda: pages.app_page(source, operator, app), name=app)
 
     @page.get("/deployments/<name>")
     def deployment(name: str) -> tuple[str, int] | Response:
-        of = request.args.get("app", "")
+        of, asked = request.args.get("app", ""), request.args.get("asked", "")
         key = ("deployment", of, name)
-        return show("deployment", key, lambda: pages.deployment_page(source, of, name), name=name)
+        return show("deployment", key, lambda: pages.deployment_page(source, of, name), name=name, asked=asked)
+
+    @page.get("/act/<action>")
+    def plan(action: str) -> str:
+        return _plan(action, request.args)
+
+    @page.post("/act/<action>")
+    def act(action: str) -> tuple[str, int] | AnyResponse:
+        form = request.form
+        app, reason, asked = form.get("app", ""), form.get("reason", "").strip(), form.get("request", "")
+        if (
+            action not in acting.LABELS
+            or not acting.REQUEST.fullmatch(asked)
+            or len(reason) > acting.MAX_REASON
+        ):
+            abort(400)
+        try:
+            answer = operator.act(action, app, to=form.get("to", ""), reason=reason, request=asked)
+        except Trouble as trouble:
+            return _plan(action, form, trouble.message), 409
+        # The function knows the app by the name that it has now.
+        app = str(answer.get("app", app))
+        if name := answer.get("deployment"):
+            return redirect(url_for("page.deployment", name=name, app=app, asked="yes"), 303)
+        return redirect(url_for("page.app", app=app), 303)
+
+    def _plan(action: str, words: MultiDict[str, str], trouble: str = "") -> str:
+        if action not in acting.LABELS or operator.read_only:
+            abort(404)
+        try:
+            made = acting.plan(source, operator, action, words.get("app", ""), words.get("to", ""))
+        except Trouble as missing:
+            abort(404, missing.message)
+        return render_template("act.html", plan=made, trouble=trouble, reason=words.get("reason", ""))
 
     return page
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from portcall.console.security import Door
 from portcall.console.server import serving
 from portcall.console.source import Source
-from portcall.desk import target
+from portcall.desk import operating, target
 from tests.console.world import World
 from tests.e2e.browser import QUIET, chromium
 
@@ -27,6 +27,7 @@ def world(ledger_table: Any, monkeypatch: pytest.MonkeyPatch) -> World:
     """An install with an empty ledger."""
     made = World(now=time.time())
     monkeypatch.setattr(step_functions, "history", made.history)
+    monkeypatch.setattr(operating, "invoke", made.invoke)
     # One client for all tests of a file: a session and a client take a third of a second.
     monkeypatch.setattr(target, "use", lambda *_: None)
     return made

@@ -1,5 +1,6 @@
 """An install in memory: a ledger that is written as the functions do, and histories of executions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ OUTPUTS = {
     "OperateFunctionName": "operate",
     "StateMachineArn": "arn:aws:states:eu-west-1:111122223333:stateMachine:deploy",
 }
+ACTIONS = ("deploy", "rollback", "resume", "restart", "stop", "start", "end")
 FAILED_LOG = ["Starting up", "Traceback (most recent call last):", "KeyError: 'DATABASE_URL'"]
 
 
@@ -57,6 +59,10 @@ class World:
     chosen: int = 0
     asked: int = 0
     target: Target | None = None
+    # What the stack's function knows, refuses and has done.
+    actions: list[str] = field(default_factory=lambda: list(ACTIONS))
+    refusal: str = ""
+    acted: list[dict[str, str]] = field(default_factory=list)
 
     def choose(self, **_: Any) -> Target:
         """In the place of `portcall.desk.target.choose`."""
@@ -81,6 +87,24 @@ class World:
         """In the place of `step_functions.history`."""
         self.asked += 1
         return self.histories.get(execution)
+
+    def invoke(self, _: Target, words: Mapping[str, str]) -> dict[str, Any]:
+        """In the place of `operating.invoke`: the function of the stack."""
+        if words["action"] not in self.actions:
+            return {"status": "refused", "reason": f"The action must be one of: {', '.join(self.actions)}."}
+        if self.refusal:
+            return {"status": "refused", "reason": self.refusal}
+        current = ledger.current(table="ledger", app=words["app"])
+        known = ledger.deployments(table="ledger", app=words["app"])
+        chosen = next((each for each in known if each.deployment == words.get("to")), current)
+        assert chosen
+        answer = {"app": words["app"], "tag": chosen.tag, "digest": chosen.digest}
+        if words.get("dry_run"):
+            return {"status": "possible", **answer}
+        self.acted.append(dict(words))
+        if words["action"] == "stop":
+            return {"status": "stopped", **answer}
+        return {"status": "started", "deployment": f"{words['action']}-{words['id']}", **answer}
 
     def push(self, app: str, tag: str = "latest", ago: float = 0.0) -> tuple[Push, int]:
         """A push that AdmitPush has taken."""

@@ -99,6 +99,24 @@ document.addEventListener("click", event => {
 });
 document.addEventListener("input", filter);
 
+// ── The dialog: what an action would do, as the server has just found out
+
+const dialog = document.querySelector("#dialog");
+document.addEventListener("htmx:after:swap", () => {
+  if (dialog.querySelector("#act") && !dialog.open) dialog.showModal();
+});
+dialog.addEventListener("close", () => dialog.replaceChildren());
+dialog.addEventListener("click", event => {
+  if (event.target.closest("[data-close]")) {
+    event.preventDefault();
+    dialog.close();
+  }
+});
+document.addEventListener("submit", event => {
+  const button = event.target.matches("[data-once]") && event.target.querySelector("[type=submit]");
+  if (button) button.disabled = true;
+});
+
 // ── The connection, said where it is lost, until it is back
 
 const say = text => write(document.querySelector("#connection"), text);

@@ -1,0 +1,231 @@
+"""What can be done about an app from the page, why not, and what exactly it would do."""
+
+import re
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deployer.aws.client import client
+from deployer.domain.deployment import DEPLOYED, Current, Deployment
+
+from portcall.console.source import Source
+from portcall.desk import operating, reading, states
+from portcall.desk.states import AppStatus
+from portcall.desk.target import Target
+from portcall.desk.trouble import Trouble
+
+ROLLBACK, RESUME, DEPLOY, RESTART, STOP, START = "rollback", "resume", "deploy", "restart", "stop", "start"
+LABELS = {
+    ROLLBACK: "Roll back",
+    RESUME: "Resume",
+    DEPLOY: "Deploy again",
+    RESTART: "Restart",
+    STOP: "Stop",
+    START: "Start",
+}
+# As the function takes them.
+REQUEST = re.compile(r"[0-9a-f]{32}")
+MAX_REASON = 500
+ASKING = "Asking what this install can do."
+UNKNOWN = "This install does not know it yet: upgrade the stack."
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The actions that the install knows, and why there are none, '' if there are."""
+
+    actions: frozenset[str] = frozenset()
+    why_none: str = ""
+
+
+class Operator:
+    """Asks the install to act, in the name of whose credentials these are."""
+
+    def __init__(self, source: Source, *, read_only: bool) -> None:
+        self._source, self.read_only = source, read_only
+        self._lock = threading.Lock()
+        self._offer: Offer | None = None
+        self._asking = False
+        self._name: str | None = None
+
+    def offer(self) -> Offer:
+        """What can be asked for, as far as that is known by now: the first one to ask does not wait for it."""
+        with self._lock:
+            if self._offer is None and not self._asking and not self.read_only:
+                self._asking = True
+                threading.Thread(target=self._ask, daemon=True, name="offer").start()
+            return self._offer or Offer(why_none=ASKING)
+
+    def _ask(self) -> None:
+        try:
+            offer: Offer | None = Offer(self._source.ask(operating.offered))
+        except Trouble as trouble:
+            offer = Offer(why_none=trouble.message)
+        with self._lock:
+            self._offer, self._asking = offer, False
+
+    def try_out(self, action: str, app: str, to: str) -> dict[str, Any]:
+        """What an action would do, by the install itself. Raises Trouble, with the reason, where it cannot."""
+        words = {"action": action, "app": app, "dry_run": "yes", **({"to": to} if to else {})}
+        return self._source.ask(lambda target: operating.operate(target, **words))
+
+    def act(self, action: str, app: str, *, to: str, reason: str, request: str) -> dict[str, Any]:
+        """Do it. The same request may be sent twice, and is done once. Raises Trouble."""
+        words = {"action": action, "app": app, "reason": reason, "id": request, "by": self._who()}
+        chosen = {name: value for name, value in {**words, "to": to}.items() if value}
+        return self._source.ask(lambda target: operating.operate(target, **chosen))
+
+    def _who(self) -> str:
+        """The ARN of whose credentials these are; nobody checks it."""
+        if self._name is None:
+            self._name = self._source.ask(
+                lambda target: target.ask(lambda _: str(client("sts").get_caller_identity()["Arn"]))
+            )
+        return self._name
+
+
+@dataclass(frozen=True)
+class Button:
+    """An action, and why it cannot be had, '' if it can."""
+
+    action: str
+    why_not: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it says."""
+        return LABELS[self.action]
+
+
+def buttons(
+    offer: Offer, status: AppStatus, current: Current | None, deployments: Sequence[Deployment]
+) -> list[Button]:
+    """Those of an app."""
+    return [
+        Button(action, _not_offered(offer, action) or _why_not(action, status, current, deployments))
+        for action in LABELS
+    ]
+
+
+def _not_offered(offer: Offer, action: str) -> str:
+    if offer.why_none:
+        return offer.why_none
+    return "" if action in offer.actions else UNKNOWN
+
+
+def _why_not(action: str, status: AppStatus, current: Current | None, deployments: Sequence[Deployment]) -> str:
+    runs = status.serving is not None
+    halted = status.state in (states.DOWN, states.STOPPED)
+    match action:
+        case "rollback":
+            return (
+                ""
+                if any(may_go_back_to(current, each) for each in deployments)
+                else "No other version was live."
+            )
+        case "resume":
+            return "" if getattr(current, "pin", None) else "It is not pinned."
+        case "restart":
+            return "" if runs else "Nothing of it runs."
+        case "stop":
+            return "It is stopped." if status.state == states.STOPPED else "" if current else "It does not run."
+        case "start":
+            return "" if halted else "It runs." if runs else "It is not stopped."
+    return "It is stopped: start it." if status.state == states.STOPPED else ""
+
+
+def may_go_back_to(current: Current | None, deployment: Deployment) -> bool:
+    """Whether a rollback to a deployment's version is one."""
+    return bool(
+        current
+        and not current.ended
+        and deployment.outcome == DEPLOYED
+        and not deployment.restart
+        and deployment.digest != current.digest
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an action would do, in words, before it is done; `refused` is why it cannot be.
+
+    `begins` and `ends` are (tag, digest) of the version that serves and of the one that is to, or None.
+    """
+
+    action: str
+    app: str
+    to: str = ""
+    begins: tuple[str, str] | None = None
+    ends: tuple[str, str] | None = None
+    meanwhile: str = ""
+    afterwards: str = ""
+    refused: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the button says."""
+        return LABELS[self.action]
+
+    @property
+    def request(self) -> str:
+        """One of its own, so that a form that is sent twice is one request."""
+        return secrets.token_hex(16)
+
+
+def plan(source: Source, operator: Operator, action: str, app: str, to: str) -> Plan:
+    """Of now. Raises Trouble where the app is not to be found."""
+    page = source.ask(lambda target: reading.app_status(target, app))
+    serving = page.serving
+    begins = (serving.tag, serving.digest) if serving else None
+    try:
+        ends = _ends(source, operator, action, app, to, page)
+    except Trouble as trouble:
+        return Plan(action, app, to, begins, refused=trouble.message)
+    return Plan(action, app, to, begins, ends, _meanwhile(action, begins), _afterwards(action, begins))
+
+
+def _ends(
+    source: Source, operator: Operator, action: str, app: str, to: str, status: AppStatus
+) -> tuple[str, str] | None:
+    if action == DEPLOY:
+        # An older install would not know that it is to be tried out only, and do it.
+        tag = app.partition(":")[2] or (status.serving or status.latest or _Latest).tag
+        return tag, source.ask(lambda target: _digest(target, app.partition(":")[0], tag))
+    offer = operator.offer()
+    if action not in offer.actions:
+        raise Trouble(offer.why_none or UNKNOWN)
+    answer = operator.try_out(action, app, to)
+    return None if action == STOP else (str(answer.get("tag", "")), str(answer.get("digest", "")))
+
+
+class _Latest:
+    tag = "latest"
+
+
+def _digest(target: Target, repository: str, tag: str) -> str:
+    digest = reading.digest_of(target, repository, tag)
+    if not digest:
+        raise Trouble(f"There is no image {repository}:{tag}. Push it, and it will be deployed.")
+    return digest
+
+
+def _meanwhile(action: str, begins: tuple[str, str] | None) -> str:
+    if action == STOP:
+        return "Its task is taken away at once, and its URL does not answer."
+    if begins is None:
+        return "Nothing serves until the new task answers."
+    serves = states.version(*begins)
+    return f"{serves} serves until the new task answers, and goes on if that does not."
+
+
+def _afterwards(action: str, begins: tuple[str, str] | None) -> str:
+    left = states.version(*begins) if begins else "the version that it leaves"
+    return {
+        ROLLBACK: f"The app is pinned: a push of {left} is recorded, not deployed, until you resume. A push of "
+        "any other version is deployed as always, and ends the pin.",
+        RESUME: "The pin is gone: what its tag points to is deployed, as are all pushes from then on.",
+        STOP: "Pushes are recorded and not deployed, until you start it. It then runs the newest of them.",
+        START: "Pushes are deployed again.",
+    }.get(action, "")
