@@ -10,8 +10,7 @@ from rich.text import Text
 from portcall.cli.layout import cell
 from portcall.cli.options import SCHEMA, say, target_of, target_options
 from portcall.cli.terminal import Terminal
-from portcall.desk import reading, states
-from portcall.desk.states import AppStatus
+from portcall.desk import reading
 from portcall.desk.trouble import Exit, Trouble
 
 # Seconds between two looks at the log, and looks between two at which version it is of.
@@ -31,7 +30,7 @@ def logs(app: str, follow: bool, lines: int, as_json: bool, **options: Any) -> N
     """What an app writes: its last push if that failed, else what serves. The first line says which."""
     target = target_of(options, quiet=as_json)
     status = reading.app_status(target, app)
-    task, name = _source(status)
+    task, name = reading.log_source(status)
     if not task:
         raise Trouble(f"Of {app} no task was started, so there is no log. More: portcall show {app}", Exit.NO)
     _head(name)
@@ -45,7 +44,7 @@ def logs(app: str, follow: bool, lines: int, as_json: bool, **options: Any) -> N
             _show(found, name, as_json=as_json)
             look += 1
             if look % LOOKS_A_VERSION == 0:
-                newest = _source(reading.app_status(target, app))
+                newest = reading.log_source(reading.app_status(target, app))
                 if newest[0] not in ("", task):
                     # What the one before had still to say.
                     _show(reading.newer_lines(target, app, task, token, lines)[0], name, as_json=as_json)
@@ -54,18 +53,6 @@ def logs(app: str, follow: bool, lines: int, as_json: bool, **options: Any) -> N
             time.sleep(LOOK_EVERY)
     except KeyboardInterrupt:
         raise click.exceptions.Exit(Exit.INTERRUPTED) from None
-
-
-def _source(status: AppStatus) -> tuple[str, str]:
-    """The task whose log it is, and its version; ('', '') if there is none."""
-    latest, serving = status.latest, status.serving
-    if status.state == "failed" and latest and latest.task:
-        return latest.task, f"{states.version(latest.tag, latest.digest)}, which failed"
-    if serving:
-        return serving.task, states.version(serving.tag, serving.digest)
-    if latest and latest.task:
-        return latest.task, f"{states.version(latest.tag, latest.digest)}, {status.state}"
-    return "", ""
 
 
 def _head(name: str) -> None:

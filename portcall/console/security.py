@@ -21,7 +21,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Nobody else learns an address of the page; with no-referrer its own forms would come from the origin `null`.
+    # Nobody else learns its addresses; with no-referrer its own forms would come from the origin `null`.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

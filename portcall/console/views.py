@@ -1,5 +1,6 @@
 """The pages' addresses."""
 
+import threading
 from collections.abc import Callable, Hashable, Iterator
 
 from flask import (
@@ -15,8 +16,10 @@ from flask import (
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
-from portcall.console import acting, pages
+from portcall.cli.terminal import plain
+from portcall.console import acting, logs, pages
 from portcall.console.acting import Operator
+from portcall.console.inbox import inbox_page
 from portcall.console.live import Page, Poller, read_once
 from portcall.console.source import Source
 from portcall.desk.trouble import Trouble
@@ -51,6 +54,30 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
         of, asked = request.args.get("app", ""), request.args.get("asked", "")
         key = ("deployment", of, name)
         return show("deployment", key, lambda: pages.deployment_page(source, of, name), name=name, asked=asked)
+
+    @page.get("/logs/<path:app>")
+    def log(app: str) -> tuple[str, int] | Response:
+        lines = min(max(1, request.args.get("lines", logs.FIRST_LINES, int)), logs.MOST_LINES)
+        if "live" in request.args:
+            return _events(logs.message(said) for said in logs.follow(source, app, lines))
+        return show("log", None, lambda: logs.log_page(source, app, lines), name=app)
+
+    @page.get("/log-files/<path:app>")
+    def log_file(app: str) -> Response:
+        try:
+            found = logs.log_page(source, app, logs.DOWNLOAD_LINES)
+        except Trouble as trouble:
+            abort(404, trouble.message)
+        text = "".join(f"{plain(line)}\n" for line in found.lines)
+        return Response(
+            text, mimetype="text/plain", headers={"Content-Disposition": "attachment; filename=app.log"}
+        )
+
+    @page.get("/inbox")
+    def mails() -> tuple[str, int] | Response:
+        if not source.embedded:
+            abort(404, "The mails of an account are in your own inbox.")
+        return show("inbox", "inbox", inbox_page)
 
     @page.get("/act/<action>")
     def plan(action: str) -> str:
@@ -91,8 +118,6 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
 def _stream(
     poller: Poller, template: str, key: Hashable, read: Callable[[], Page], more: dict[str, str]
 ) -> Response:
-    if poller.watchers >= MOST_STREAMS:
-        abort(503, "Too many pages are open. Close some.")
 
     def messages() -> Iterator[str]:
         with poller.watching(key, read) as next_reading:
@@ -105,7 +130,25 @@ def _stream(
                         render_template(f"_{template}.html", reading=reading, page=reading.page, **more)
                     )
 
-    return Response(stream_with_context(messages()), mimetype="text/event-stream")
+    return _events(messages())
+
+
+_open = threading.BoundedSemaphore(MOST_STREAMS)
+
+
+def _events(messages: Iterator[str]) -> Response:
+    """A stream of them; there is room for so many."""
+
+    def streamed() -> Iterator[str]:
+        if not _open.acquire(blocking=False):
+            yield message("<p>Too many pages are open. Close some, then load this one again.</p>")
+            return
+        try:
+            yield from messages
+        finally:
+            _open.release()
+
+    return Response(stream_with_context(streamed()), mimetype="text/event-stream")
 
 
 def message(text: str) -> str:

@@ -120,6 +120,18 @@ def histories_of(target: Target, repository: str, tag: str) -> list[AppHistory]:
     return target.ask(ask)
 
 
+def log_source(status: AppStatus) -> tuple[str, str]:
+    """The task whose log it is, that of the last push if it failed, and its version; two times '' if there is none."""
+    latest, serving = status.latest, status.serving
+    if status.state == "failed" and latest and latest.task:
+        return latest.task, f"{states.version(latest.tag, latest.digest)}, which failed"
+    if serving:
+        return serving.task, states.version(serving.tag, serving.digest)
+    if latest and latest.task:
+        return latest.task, f"{states.version(latest.tag, latest.digest)}, {status.state}"
+    return "", ""
+
+
 def log_stream(app: str, task: str) -> str:
     """The stream of a task's log."""
     return task_definition.log_stream(app, task)
