@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from portcall.cli.terminal import plain
 from portcall.console import acting, logs, pages
 from portcall.console.acting import Operator
+from portcall.console.checkup import WORDS, checkup_page
 from portcall.console.inbox import inbox_page
 from portcall.console.live import Page, Poller, read_once
 from portcall.console.source import Source
@@ -78,6 +79,18 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
         if not source.embedded:
             abort(404, "The mails of an account are in your own inbox.")
         return show("inbox", "inbox", inbox_page)
+
+    @page.get("/doctor")
+    def doctor() -> str:
+        return render_template("doctor.html", app=request.args.get("app", ""))
+
+    @page.get("/doctor/checks")
+    def checks() -> tuple[str, int]:
+        try:
+            found = checkup_page(source, request.args.get("app", ""))
+        except Trouble as trouble:
+            abort(404, trouble.message)
+        return render_template("_doctor.html", page=found, words=WORDS), 200
 
     @page.get("/act/<action>")
     def plan(action: str) -> str:

@@ -121,7 +121,7 @@ def histories_of(target: Target, repository: str, tag: str) -> list[AppHistory]:
 
 
 def log_source(status: AppStatus) -> tuple[str, str]:
-    """The task whose log it is, that of the last push if it failed, and its version; two times '' if there is none."""
+    """The task whose log to show, the last push's if that failed, and its version; ('', '') if none."""
     latest, serving = status.latest, status.serving
     if status.state == "failed" and latest and latest.task:
         return latest.task, f"{states.version(latest.tag, latest.digest)}, which failed"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from deployer.aws import step_functions
+from deployer.aws import logs, step_functions
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from portcall.console.security import Door
@@ -27,6 +27,8 @@ def world(ledger_table: Any, monkeypatch: pytest.MonkeyPatch) -> World:
     """An install with an empty ledger."""
     made = World(now=time.time())
     monkeypatch.setattr(step_functions, "history", made.history)
+    monkeypatch.setattr(logs, "tail", made.tail)
+    monkeypatch.setattr(logs, "newer", made.newer)
     monkeypatch.setattr(operating, "invoke", made.invoke)
     # One client for all tests of a file: a session and a client take a third of a second.
     monkeypatch.setattr(target, "use", lambda *_: None)

@@ -59,17 +59,20 @@ class World:
     chosen: int = 0
     asked: int = 0
     target: Target | None = None
+    embedded: bool = False
     # What the stack's function knows, refuses and has done.
     actions: list[str] = field(default_factory=lambda: list(ACTIONS))
     refusal: str = ""
     acted: list[dict[str, str]] = field(default_factory=list)
+    # What each task has written, by the last part of its log stream.
+    written: dict[str, list[str]] = field(default_factory=dict)
 
     def choose(self, **_: Any) -> Target:
         """In the place of `portcall.desk.target.choose`."""
         self.chosen += 1
         if self.trouble:
             raise self.trouble
-        target = Target(SESSION, stack="portcall", region="eu-west-1", profile="work")
+        target = Target(SESSION, stack="portcall", region="eu-west-1", profile="work", embedded=self.embedded)
         target._outputs = dict(OUTPUTS)
         self.target = target
         return target
@@ -87,6 +90,20 @@ class World:
         """In the place of `step_functions.history`."""
         self.asked += 1
         return self.histories.get(execution)
+
+    def tail(self, *, stream: str, lines: int, **_: str) -> list[str]:
+        """In the place of `logs.tail`."""
+        return self.written.get(stream.rpartition("/")[2], [])[-lines:]
+
+    def newer(self, *, stream: str, token: str = "", lines: int = 100, **_: str) -> tuple[list[str], str]:
+        """In the place of `logs.newer`."""
+        known = self.written.get(stream.rpartition("/")[2], [])
+        return (known[int(token) :] if token else known[-lines:]), str(len(known))
+
+    def log_of(self, push: Push) -> list[str]:
+        """What the task of a push has written; more may be added."""
+        number = int(push.deployment.removeprefix("push-"))
+        return self.written.setdefault(f"{number:032x}", [])
 
     def invoke(self, _: Target, words: Mapping[str, str]) -> dict[str, Any]:
         """In the place of `operating.invoke`: the function of the stack."""
