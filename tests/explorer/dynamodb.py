@@ -66,6 +66,9 @@ class Table:
             found.reverse()
         return {"Items": [wire(item) for item in found[: request.get("Limit")]]}
 
+    def scan(self, **_: Any) -> Item:
+        return {"Items": [wire(item) for item in self.items.values()]}
+
     def transact_write_items(self, *, TransactItems: list[Item], **_: Any) -> Item:
         reasons = []
         for each in TransactItems:

@@ -371,7 +371,7 @@ def set_parameters(changes: Mapping[str, str]) -> None:
     """From now on each function reads these."""
     os.environ.update(changes)
     deployer_settings.settings.cache_clear()
-    deployer_settings.watch.cache_clear()
+    deployer_settings.watch_settings.cache_clear()
 
 
 @contextmanager

@@ -24,6 +24,7 @@ os.environ["SFN_WAIT_SCALE"] = "0"  # read when MiniStack is imported
 
 from deployer.actions import mail_limit, probe, rollback
 from deployer.aws import apigateway, ec2, ecr, ecs, events, ledger, logs, sns, ssm, step_functions, task_states
+from deployer.aws import client as clients
 from deployer.domain.endpoint import NOWHERE, StableUrl
 from deployer.domain.errors import DeployError, NoAnswerError
 from deployer.domain.findings import Scan
@@ -38,6 +39,8 @@ from localcloud.options import Settings
 from localcloud.patches.step_functions import step_functions as seam
 from tests.aws_requests import Requests, checked_requests, checking
 from tests.conftest import LambdaContext
+from tests.explorer.dynamodb import Table
+from tests.workflow.table import in_memory
 
 ROOT = Path(__file__).parents[2]
 URL = "http://203.0.113.7:3000/"
@@ -200,6 +203,26 @@ ARN = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/"
 def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Requests]:
     """No test sends what AWS would refuse, nor would it if AWS were not played."""
     yield from checked_requests(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def _table() -> Iterator[Table]:
+    clients.client.cache_clear()
+    with in_memory(clients._session()) as table:
+        yield table
+    clients.client.cache_clear()
+
+
+@pytest.fixture
+def ledger_table(_table: Table) -> Callable[[], None]:
+    """An empty ledger; call it for another one."""
+    _table.items.clear()
+    return _table.items.clear
+
+
+@pytest.fixture
+def _dynamodb(_table: Table) -> Any:
+    return clients.client("dynamodb")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from deployer.aws import ledger, ledger_keys, task_states
+from deployer.aws.client import client
 from deployer.aws.items import plain
 from deployer.domain.errors import AccessDeniedError
 from deployer.domain.task import Task
@@ -223,13 +224,11 @@ def test_a_failure_does_not_say_that_a_version_serves_which_has_died_unseen(depl
 
 
 def test_each_push_has_one_outcome_in_the_ledger(deploy, world, push):
-    import boto3
-
     deploy(push(1))
     world.answers = None
     deploy(push(2))
     deploy(push(1), moves_the_tag=False)
-    items = boto3.client("dynamodb").scan(TableName="ledger")["Items"]
+    items = client("dynamodb").scan(TableName="ledger")["Items"]
     found = {item["sk"].rpartition("#")[2]: item.get("outcome") for item in map(plain, items) if item["sk"].startswith(ledger_keys.DEPLOYMENT)}  # fmt: skip
     assert found == {"push-1": "deployed", "push-2": "failed"}
 
