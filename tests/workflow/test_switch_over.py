@@ -6,13 +6,15 @@ import time
 
 import pytest
 from deployer.actions import stable_url
-from deployer.aws import ledger
-from deployer.domain.errors import AccessDeniedError, ContendedError
+from deployer.aws import ledger, task_states
+from deployer.domain import endpoint
+from deployer.domain.errors import AccessDeniedError, ContendedError, TaskStoppedError
 from deployer.domain.preview import CUT
 from deployer.settings import settings
 from deployer.steps import switch_over
 
 from tests.conftest import LambdaContext
+from tests.workflow.conftest import stopped
 from tests.workflow.test_admission import lose as lose
 
 APP = "flask-app"
@@ -160,6 +162,16 @@ def test_who_comes_second_at_the_same_moment_is_told_to_try_again(world, documen
     assert world.stopped == []
 
 
+def test_a_version_that_has_died_since_it_answered_does_not_take_the_place(world, document):
+    before, event = current(), document(2)
+    died = stopped(event["task"]["arn"], stop_code="EssentialContainerExited", exit_code=1)
+    task_states.store_task(table="ledger", task=died)
+    with pytest.raises(TaskStoppedError):
+        switch(event)
+    assert current() == before
+    assert world.stopped == []
+
+
 # What is kept.
 
 
@@ -297,7 +309,7 @@ def test_an_app_that_speaks_tls_is_told_why_it_has_no_address(world, document, s
     done = switch(event)
     assert done["result"] == "current"
     (note,) = done["notes"]
-    assert note.startswith(switch_over.NO_ADDRESS)
+    assert note == switch_over.NO_ADDRESS + endpoint.no_stable_url(event["health"]["url"])
     assert world.apis == {}
     assert len(world.stopped) == 1
 
