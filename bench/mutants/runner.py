@@ -73,6 +73,8 @@ class _Runner:
         items = {item.nodeid: item for item in session.items}
         known = self._measure(items)
         _say(f"{len(known)} of {len(items)} tests are used")
+        if not known:
+            raise pytest.UsageError("None of these tests runs a line of the functions.")
         # What the first test imports and reads, all forks have.
         with _silence():
             self._play([items[max(known, key=lambda name: len(known[name].lines))]])
@@ -217,6 +219,8 @@ class _Runner:
     def _note_lines_of(self, items: Sequence[pytest.Item], out: Path) -> str:
         """In a fork: run the tests of a file and note which lines each runs, and what it takes."""
         coverage = Coverage(data_file=None, include=[f"{FUNCTIONS}/*"], config_file=False)
+        # A file of tests need not run any line of the functions.
+        coverage.set_option("run:disable_warnings", ["no-data-collected"])
         coverage.start()
         signal.signal(signal.SIGPROF, lambda *_: pytest.skip("It takes too long."))
         tests: dict[str, Test] = {}
