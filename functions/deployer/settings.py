@@ -66,9 +66,11 @@ class Settings:
 
     def deploy_command(self, push: Push) -> str:
         """What deploys once more what the tag of a push points to."""
-        return operation.deploy_command(
-            function=self.operate_function, region=self.region, app=push.app, tag=push.tag
-        )
+        return self.command(operation.DEPLOY, push.app, push.tag)
+
+    def command(self, action: str, app: str, tag: str = "") -> str:
+        """What asks for an action."""
+        return operation.command(action, function=self.operate_function, region=self.region, app=app, tag=tag)
 
     @property
     def probe_inside(self) -> bool:

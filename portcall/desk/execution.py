@@ -15,6 +15,7 @@ SAID = {
     "ReadImage": "Read the image",
     "CheckFindings": "Look at ECR's scan",
     "IgnorePush": "Ignore what is not an app",
+    "RecordPush": "Record the push, and deploy nothing",
     "RegisterTaskDefinition": "Register the task definition",
     "RunTask": "Start the task",
     "WaitForRunning": "Wait until it runs",

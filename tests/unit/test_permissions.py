@@ -86,6 +86,10 @@ NEEDS = {
     "ledger.note_mail": {"dynamodb:UpdateItem"},
     "ledger.slots": {"dynamodb:GetItem"},
     "ledger.record": {"dynamodb:UpdateItem"},
+    "ledger.record_push": {"dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"},
+    "ledger.note_operation": {"dynamodb:UpdateItem"},
+    "ledger.answer_operation": {"dynamodb:UpdateItem"},
+    "ledger.operations": {"dynamodb:Query"},
     "ledger.mails_this_second": {"dynamodb:UpdateItem"},
     "ledger.mark_notified": {"dynamodb:UpdateItem"},
     "ledger.deployments": {"dynamodb:Query"},
@@ -115,6 +119,7 @@ NEEDS = {
     "step_functions.start_execution": {"states:StartExecution"},
     "step_functions.ending": {"states:DescribeExecution"},
     "step_functions.history": {"states:GetExecutionHistory"},
+    "step_functions.execution_of": set(),
 }
 
 

@@ -108,8 +108,8 @@ def test_mails_name_the_function_that_deploys_again():
     names = {"OperateFunction": "any", "AWS::Region": "eu-west-1", "RepositoryName": "flask-app"}
     for parameter, value in names.items():
         command = command.replace(f"${{{parameter}}}", value)
-    assert command == operation.deploy_command(
-        function="any", region="eu-west-1", app="flask-app", tag="latest"
+    assert command == operation.command(
+        "deploy", function="any", region="eu-west-1", app="flask-app", tag="latest"
     )
 
 

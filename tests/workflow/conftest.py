@@ -91,6 +91,8 @@ class World:
     # What is known of an image's scan, look by look; the last stays. Without any there is no scan.
     scans: list[Scan] = field(default_factory=list)
 
+    # Digests of which the registry has no image any more.
+    gone: set[str] = field(default_factory=set)
     pushed_at: dict[str, int] = field(default_factory=dict)
     apps: dict[str, str] = field(default_factory=dict)
     dead: dict[str, Task] = field(default_factory=dict)
@@ -434,6 +436,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (ecr, "repositories", world.repositories),
         (ecr, "tagged_images", lambda *, repository: world.tagged_images(repository)),
         (ecr, "digest_of", digest_of),
+        (ecr, "has_image", lambda *, repository, digest: digest not in world.gone),
         (events, "put_event", put_event),
         (ec2, "addresses", addresses),
         (ec2, "open_ports", open_ports),
@@ -575,6 +578,11 @@ def deploy(
         step_functions, "start_execution", checking(requests, step_functions, "start_execution", start)
     )
     monkeypatch.setattr(step_functions, "ending", ending)
+    monkeypatch.setattr(
+        step_functions,
+        "execution_of",
+        lambda *, machine, name: f"{arn.replace(':stateMachine:', ':execution:')}:{name}",
+    )
 
     def follow(execution_arn: str) -> Execution:
         execution = interpreter._executions[execution_arn]

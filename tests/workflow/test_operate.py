@@ -112,7 +112,7 @@ def test_an_error_of_aws_is_said_plainly(world, deploy, push):
     world.tags["flask-app", "latest"] = push(1)["detail"]["image-digest"]
     world.faults["start_execution"] = [ThrottledError("StartExecution: Rate exceeded")]
     answer = ask(action="deploy", app="flask-app", tag="latest")
-    assert answer == {"status": "refused", "reason": "StartExecution: Rate exceeded"}
+    assert answer == {"status": "refused", "reason": "StartExecution: Rate exceeded", "kind": "not known"}
 
 
 def test_the_mail_of_a_failure_says_how_to_deploy_the_same_image_again(deploy, world, push):

@@ -4,7 +4,7 @@ from typing import Any
 
 from deployer.actions import further_tags, mail_limit, outcomes, superseded
 from deployer.aws import ledger
-from deployer.domain import mail, ports, task_definition, timing
+from deployer.domain import mail, operation, ports, task_definition, timing
 from deployer.domain.deployment import Current
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
@@ -81,12 +81,15 @@ def _news(document: dict[str, Any], push: Push, more: list[str]) -> mail.Mail | 
     if current.stopped:
         # What comes of a restart, the next one tells, or the mail that gives the app up.
         return None if restart else mail.stopped(push, current.reason, current.gave_up_reason, where)
-    url = _url(document, current)
+    url, config = _url(document, current), settings()
     if current.deployment != push.deployment:
         notes.append(RESTARTED)
     if restart:
-        return mail.live_again(push, url, restart["reason"], notes, where)
-    return mail.live(push, url, current.previous, notes, where)
+        asked = bool(restart.get("asked"))
+        return mail.live_again(push, url, restart["reason"], notes, where, asked=asked)
+    rolled_back = current.previous if current.pin and current.previous in current.pin.bad else ""
+    back = config.command(operation.RESUME, push.app) if rolled_back else ""
+    return mail.live(push, url, current.previous, notes, where, resume_command=back)
 
 
 def _notes(document: dict[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from deployer.aws import ledger, sns
-from deployer.domain import limits, mail
+from deployer.domain import holds, limits, mail
 from deployer.domain.errors import MailLimitError
 from deployer.domain.mail import Mail
 from deployer.domain.push import Push
@@ -39,7 +39,8 @@ def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: s
     _check_rate()
     latest = message() if callable(message) else message
     if latest:
-        sns.publish(topic=config.topic, mail=latest)
+        current = ledger.current(table=config.ledger, app=push.app)
+        sns.publish(topic=config.topic, mail=mail.with_notes(latest, holds.note(current)))
 
 
 def _check_rate() -> None:

@@ -11,6 +11,7 @@ from deployer.domain.deployment import DUPLICATE as DUPLICATE
 from deployer.domain.deployment import ENDED as ENDED
 from deployer.domain.deployment import FAILED as FAILED
 from deployer.domain.deployment import IGNORED as IGNORED
+from deployer.domain.deployment import RECORDED as RECORDED
 from deployer.domain.deployment import RETRIED as RETRIED
 from deployer.domain.deployment import SAME_IMAGE as SAME_IMAGE
 from deployer.domain.deployment import SUPERSEDED as SUPERSEDED
@@ -28,6 +29,7 @@ DETAIL_TYPES = {
     RETRIED: "Deployment Retried",
     DUPLICATE: "Push Duplicated",
     SAME_IMAGE: "Image Tagged Again",
+    RECORDED: "Push Recorded",
 }
 
 

@@ -57,8 +57,10 @@ def roll_back(
     if attempt > 1:
         notes.append(f"It was tried {attempt} times, since {push.time}.")
     restart = document.get("restart") or {}
-    refused = bool(restart) and why.passing and why.error != "AbortedError"
-    if restart:
+    # What somebody asked for has a version before that serves, and is not tried again.
+    makes_up = bool(restart) and not restart.get("asked")
+    refused = makes_up and why.passing and why.error != "AbortedError"
+    if makes_up:
         why = why.of_a_restart()
         if current and why.is_gone:
             current = _give_up(push, current, restart)
@@ -201,7 +203,8 @@ def _standing(
     document: dict[str, Any], config: Settings, current: ledger.Current | None, notes: list[str]
 ) -> mail.Standing:
     """What serves now that this deployment does not. ECS is asked, for the news of a stop may be on its way."""
-    if current is None or "restart" in document or current.gave_up_reason or current.last_stop:
+    makes_up = "restart" in document and not document["restart"].get("asked")
+    if current is None or makes_up or current.gave_up_reason or current.last_stop:
         return mail.Standing("")
     try:
         task = ecs.describe_task(cluster=config.cluster, task=current.task)

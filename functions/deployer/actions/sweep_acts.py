@@ -5,7 +5,16 @@ import re
 import time
 from typing import Any
 
-from deployer.actions import outcomes, previews, restarts, rollback, stable_url, superseded_report, unwatched
+from deployer.actions import (
+    outcomes,
+    previews,
+    recorded_pushes,
+    restarts,
+    rollback,
+    stable_url,
+    superseded_report,
+    unwatched,
+)
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
 from deployer.domain import failure, sweep
 from deployer.domain.deployment import Deployment, Ending
@@ -109,6 +118,8 @@ def _retry(app: str, failed: Deployment) -> str:
     first = re.sub(r"^retry-\d+-", "", failed.deployment)
     push = Push(f"retry-{attempt}-{first}", failed.time, app, failed.tag, failed.digest)
     document = push.event() | {"retry": {"of": failed.deployment, "attempt": attempt}}
+    if failed.asked:
+        document["asked"] = failed.asked
     step_functions.start_execution(
         machine=watch_settings().state_machine, name=push.deployment, document=document
     )
@@ -147,6 +158,9 @@ def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
     push = Push(deployment.deployment, deployment.time, app, deployment.tag, deployment.digest)
     # Asked for again: a step that went on may have changed it.
     current = ledger.current(table=settings().ledger, app=app)
+    if deployment.outcome == outcomes.RECORDED:
+        recorded_pushes.mail_it(push, deployment.reason, current)
+        return
     if sweep.is_old_news(deployment, current):
         outcome = deployment.outcome or outcomes.SUPERSEDED
         reason = deployment.reason or "Another deployment took the place."
@@ -158,6 +172,7 @@ def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
         "task": {"arn": deployment.task},
         **({"restart": deployment.restart} if deployment.restart else {}),
         **({"retry": deployment.retry} if deployment.retry else {}),
+        **({"asked": deployment.asked} if deployment.asked else {}),
     }
     _, cause = failure.read_error({"Cause": ending.cause})
     how = f"{ending.status}, {cause}" if ending.cause else ending.status

@@ -15,6 +15,9 @@ from deployer.domain.sweep import Facts, Image
 from deployer.observe import logger
 from deployer.settings import settings, watch_settings
 
+# Seconds within which the execution begins that somebody has asked for.
+BEGINS_WITHIN = 120
+
 
 @dataclass
 class Account:
@@ -177,4 +180,6 @@ def _ending(deployment: Deployment) -> Ending | None:
     if deployment.notified_at:
         return None
     # What could not be claimed has no execution.
-    return step_functions.ending(deployment.execution) if deployment.execution else Ending("GONE")
+    ending = step_functions.ending(deployment.execution) if deployment.execution else Ending("GONE")
+    is_about_to_begin = deployment.asked and deployment.began_at > time.time() - BEGINS_WITHIN
+    return None if ending and ending.status == "GONE" and is_about_to_begin else ending

@@ -28,7 +28,7 @@ def digest_of(*, repository: str, tag: str) -> str:
 
 
 def has_image(*, repository: str, digest: str) -> bool:
-    """Whether there is a manifest or an index of that digest."""
+    """Whether there is an image of that digest, tagged or not."""
     try:
         with errors_as_ours():
             client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])

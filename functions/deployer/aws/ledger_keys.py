@@ -10,6 +10,7 @@ APP = "app#"
 TAG = "tag#"
 IMAGE = "image#"
 DEPLOYMENT = "deployment#"
+OPERATION = "operation#"
 SLOTS = {"pk": "previews", "sk": "slots"}
 SWEEP = {"pk": "sweep", "sk": "first"}
 # The sparse index, and the partition of it that has every app.
@@ -45,6 +46,11 @@ def order(app: str) -> Key:
 def deployment(app: str, name: str) -> Key:
     """One push or restart, by its `name_of`."""
     return {"pk": partition(app), "sk": f"{DEPLOYMENT}{name}"}
+
+
+def operation(app: str, name: str) -> Key:
+    """What somebody asked of an app, by the id of the request."""
+    return {"pk": partition(app), "sk": f"{OPERATION}{name}"}
 
 
 def app_of_push(push: Push) -> Key:

@@ -39,6 +39,11 @@ def start_execution(*, machine: str, name: str, document: dict[str, Any]) -> boo
     return True
 
 
+def execution_of(*, machine: str, name: str) -> str:
+    """The ARN that an execution of that name has once it is started."""
+    return f"{machine.replace(':stateMachine:', ':execution:', 1)}:{name}"
+
+
 def ending(execution: str) -> Ending | None:
     """How an execution ended, None while it goes on. One that is not known (any more) ended long ago."""
     try:

@@ -18,6 +18,32 @@ RETRIED = "retried"
 DUPLICATE = "duplicate"
 # Another deployment deals with this image, which was pushed under another tag: what comes of it comes of both.
 SAME_IMAGE = "same image"
+# It is the newest push, and not deployed: the app is stopped, or this version was rolled back.
+RECORDED = "recorded"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A rollback's: the version that stays until a new one is live; `at` is in UNIX seconds.
+
+    `bad` are the digests that are not deployed when they are pushed again. `by` is who asked for it, as they
+    said themselves, '' if they did not.
+    """
+
+    digest: str
+    bad: list[str] = field(default_factory=list)
+    reason: str = ""
+    by: str = ""
+    at: int = 0
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The app is to be down, and no push of it is deployed, until somebody starts it."""
+
+    reason: str = ""
+    by: str = ""
+    at: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +90,9 @@ class Current:
     # When the app ends, and that it does.
     until: int = 0
     ended: bool = False
+    # What somebody asked for that pushes respect.
+    pin: Pin | None = None
+    stop: Stop | None = None
     # When it was mailed that no push of it is deployed any more.
     unwatched_at: int = 0
     # Counts the changes of the item.
@@ -101,7 +130,9 @@ class Deployment:
     `retry` is, for a further attempt, `{"of": the deployment before, "attempt": number}`. `began_at` and
     `ended_at` are in UNIX seconds, 0 if that is not known; `phases` are name -> seconds, in no order. `summary`
     and `hint` are those of the mail of a failure, `log` is the end of the app's log.
-    `same_as` is, for another tag of an image, the deployment that deals with that.
+    `same_as` is, for another tag of an image, the deployment that deals with that. `asked` is, where it is no
+    push, what somebody asked for: `{"action", "by", "reason", "at"}`, of a rollback also the digest `from`
+    which it goes back.
     """
 
     deployment: str
@@ -112,6 +143,7 @@ class Deployment:
     sequence: int = 0
     restart: dict[str, Any] = field(default_factory=dict)
     retry: dict[str, Any] = field(default_factory=dict)
+    asked: dict[str, Any] = field(default_factory=dict)
     outcome: str = ""
     reason: str = ""
     error: str = ""

@@ -1,7 +1,7 @@
 """The news of a deployment: a mail that people read and a document that machines do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployer.domain import superseded
 from deployer.domain.deployment import Deployment
@@ -56,22 +56,31 @@ class Context:
     deploy_command: str = ""
 
 
-def live(push: Push, url: str, previous: str, notes: Sequence[str], context: Context) -> Mail:
-    """The app answered at `url`, '' for a worker; `previous` the digest that it replaced, '' for the first."""
+def live(
+    push: Push, url: str, previous: str, notes: Sequence[str], context: Context, *, resume_command: str = ""
+) -> Mail:
+    """The app answered at `url`, '' for a worker; `previous` the digest that it replaced, '' for the first.
+
+    `resume_command` deploys the newest push after a rollback, '' if it was none.
+    """
     before = f"It replaced {previous}; push that again to go back." if previous else "It is the first version."
     if previous == push.digest:
         before = "It replaced a task of the same image."
+    if resume_command:
+        before = f"It was rolled back from {previous}. To have the newest push again: {resume_command}"
     how = "it answered at this address." if url else "it runs."
     said = [f"{push.app} is live: {how}", before, *notes]
     return _good_news(push, f"is live: {url or WORKER}", url, said, {"previous": previous}, context)
 
 
-def live_again(push: Push, url: str, reason: str, notes: Sequence[str], context: Context) -> Mail:
-    """The app stopped by itself, was started again, and answered at `url`."""
+def live_again(
+    push: Push, url: str, reason: str, notes: Sequence[str], context: Context, *, asked: bool = False
+) -> Mail:
+    """The app stopped by itself, or somebody `asked` for it; it was started again, and answered at `url`."""
     where = ", at this new address" if context.direct_url in ("", url) else ", at the same address"
     said = [
-        f"{push.app} had stopped, and is live again{where if url else ''}.",
-        f"Why it stopped: {reason}",
+        f"{push.app} {'was restarted' if asked else 'had stopped'}, and is live again{where if url else ''}.",
+        f"Why: it was {reason}" if asked else f"Why it stopped: {reason}",
         *notes,
     ]
     return _good_news(push, f"is live again: {url or WORKER}", url, said, {"restarted": reason}, context)
@@ -198,6 +207,52 @@ def ended(push: Push, url: str, reason: str, deploy_command: str = "", *, replac
         },
         attributes={"app": push.app, "outcome": "ended"},
     )
+
+
+def recorded(push: Push, why: str, serving: str, command: str, *, resumes: bool) -> Mail:
+    """A push is recorded and not deployed; `command` starts the app, or lifts the pin if it `resumes`."""
+    body = [
+        printable(why),
+        "",
+        f"This push of {push.app} is recorded, and not deployed:",
+        "",
+        f"    {push.repository}:{push.tag}, pushed at {push.time}",
+        "",
+        f"The version before is still serving at {serving}" if serving else "Nothing serves.",
+        "To deploy the newest push all the same:" if resumes else "To start it, with its newest push:",
+        "",
+        f"    {command}",
+        "",
+        f"Digest:     {push.digest}",
+        f"Deployment: {push.deployment}",
+    ]
+    return Mail(
+        subject=_subject(push.app, "has a push that is not deployed: " + _in_short(resumes)),
+        text="\n".join(body) + "\n",
+        document={
+            "outcome": "recorded",
+            "app": push.app,
+            "tag": push.tag,
+            "digest": push.digest,
+            "deployment": push.deployment,
+            "reason": printable(why),
+            "serving": serving,
+            "command": command,
+        },
+        attributes={"app": push.app, "outcome": "recorded"},
+    )
+
+
+def _in_short(resumes: bool) -> str:
+    return "it was rolled back" if resumes else "the app is stopped"
+
+
+def with_notes(news: Mail, notes: Sequence[str]) -> Mail:
+    """The same mail, which says at its end what holds for the app."""
+    if not notes:
+        return news
+    text = "\n".join([news.text.rstrip("\n"), "", *map(printable, notes)]) + "\n"
+    return replace(news, text=text, document=news.document | {"notes": [printable(each) for each in notes]})
 
 
 def not_deployed(push: Push, others: Sequence[Deployment], standing: Standing, deploy_command: str) -> Mail:

@@ -2,16 +2,24 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-ACTIONS = ("deploy",)
+DEPLOY, ROLLBACK, RESUME, RESTART = "deploy", "rollback", "resume", "restart"
+STOP, START, END, FOLLOW = "stop", "start", "end", "follow"
+ACTIONS = (DEPLOY, ROLLBACK, RESUME, RESTART, STOP, START, END, FOLLOW)
 REPOSITORY = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+ID = re.compile(r"[0-9a-f]{8,40}")
+MAX_REASON, MAX_NAME = 500, 500
 
 
 class NotPossible(ValueError):
     """What is asked for cannot be done; the message says why, to whoever asked."""
+
+
+class NoSuchThing(NotPossible):
+    """What is asked for is of an app, a deployment or an image that there is not."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +29,19 @@ class Operation:
     action: str
     app: str
     tag: str
+    # The app as it was named, which is its name where it is older than a change of Environments.
+    named: str = ""
+    # A rollback's version, the deployment to follow; '' for none.
+    to: str = ""
+    # Why, and who says that they ask; nobody checks that name.
+    reason: str = ""
+    by: str = ""
+    # One request's own, so that it may come twice; '' for one that comes once.
+    id: str = ""
+    # The app's name once more, without which no app that lasts is ended.
+    confirm: str = ""
+    # Say what would be done, and do nothing.
+    dry_run: bool = False
 
     @classmethod
     def from_event(cls, event: Any, *, by_tag: bool) -> "Operation":
@@ -43,12 +64,34 @@ class Operation:
             raise NotPossible("That is not a tag.")
         if by_tag and not tag:
             raise NotPossible("Each tag is an app of its own here: name the tag, too.")
-        return cls(action, f"{repository}:{tag}" if by_tag else repository, tag)
+        request = event.get("id", "")
+        if request and not ID.fullmatch(request):
+            raise NotPossible("The id must have 8 to 40 digits of 0-9 and a-f.")
+        for name, limit in (("reason", MAX_REASON), ("by", MAX_NAME)):
+            if len(event.get(name, "")) > limit:
+                raise NotPossible(f"`{name}` may have {limit} characters, and has {len(event[name])}.")
+        return cls(
+            action,
+            f"{repository}:{tag}" if by_tag else repository,
+            tag,
+            named=f"{repository}:{tag}" if tag else repository,
+            to=event.get("to", ""),
+            reason=event.get("reason", ""),
+            by=event.get("by", ""),
+            id=request,
+            confirm=event.get("confirm", ""),
+            dry_run=bool(event.get("dry_run")),
+        )
+
+    def named_anew(self, request: str) -> "Operation":
+        """The same, under an id of its own where it has none."""
+        return self if self.id else replace(self, id=request)
 
 
-def deploy_command(*, function: str, region: str, app: str, tag: str) -> str:
-    """The command that deploys once more what a tag points to; no name holds what a shell would read."""
-    payload = json.dumps({"action": "deploy", "app": app, "tag": tag}, separators=(",", ":"))
+def command(action: str, *, function: str, region: str, app: str, tag: str = "") -> str:
+    """The command that asks for an action; no name holds what a shell would read."""
+    words = {"action": action, "app": app, **({"tag": tag} if tag else {})}
+    payload = json.dumps(words, separators=(",", ":"))
     return (
         f"aws lambda invoke --function-name {function} --region {region} "
         f"--cli-binary-format raw-in-base64-out --payload '{payload}' /dev/stdout"

@@ -304,7 +304,7 @@ def _finish_aborted(facts: Facts) -> Iterator[Act]:
 def _stop_orphans(facts: Facts) -> Iterator[Act]:
     current = facts.current
     for arn, deployment in (facts.tasks or {}).items():
-        if deployment in facts.under_way or (current and current.task == arn):
+        if deployment in facts.under_way or (current and current.task == arn and not current.stop):
             continue
         if not (current and arn in current.previous_tasks and _may_serve(facts, current)):
             yield StopTask(arn)
@@ -393,9 +393,9 @@ def _report_superseded(facts: Facts) -> Iterator[Act]:
 
 
 def _keeps_slot(facts: Facts) -> bool:
-    """Whether the app has a slot, and needs it; a preview that is down has its time."""
+    """Whether the app has a slot, and needs it: a preview that is down, or what somebody stopped, keeps it."""
     current = facts.current
-    runs = current and (facts.is_preview or not current.gave_up_reason)
+    runs = current and (facts.is_preview or not current.gave_up_reason or current.stop)
     return facts.has_slot and bool(runs or facts.to_come)
 
 

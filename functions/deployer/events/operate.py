@@ -1,62 +1,92 @@
-"""Operate: does what an operator asks for, such as deploying once more what a tag points to."""
+"""Operate: does what an operator asks for, such as going back to the version before."""
 
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from deployer.aws import ecr, ledger, step_functions
-from deployer.domain.errors import DeployError
-from deployer.domain.operation import NotPossible, Operation
-from deployer.domain.push import Push
+from deployer.actions import asked_deployments, stopping
+from deployer.aws import ledger
+from deployer.domain import operation
+from deployer.domain.errors import DeployError, TransientError
+from deployer.domain.operation import NoSuchThing, NotPossible, Operation
 from deployer.observe import logger
-from deployer.settings import settings, watch_settings
+from deployer.settings import settings
+
+DEPLOYMENTS = {
+    operation.DEPLOY: asked_deployments.deploy,
+    operation.ROLLBACK: asked_deployments.rollback,
+    operation.RESUME: asked_deployments.resume,
+    operation.RESTART: asked_deployments.restart,
+    operation.START: stopping.start,
+}
 
 
 @logger.inject_lambda_context
-def handler(event: Any, context: object) -> dict[str, str]:
+def handler(event: Any, context: object) -> dict[str, Any]:
     """Take what `Operation.from_event` reads.
 
-    Returns `{"status": "started", "deployment", "app", "tag", "digest"}`, or `{"status": "refused", "reason"}`
-    for whoever asked: what comes of a deployment is told by mail, as of any other.
+    Returns `{"status": "started", "deployment", "app", "tag", "digest"}`, `{"status": "stopped"}` or `ended`,
+    of a dry run `possible`; or `{"status": "refused", "reason"}` for whoever asked, with `kind` where that is
+    more than a no. What comes of a deployment is told by mail, as of any other, and to who asks to `follow` it.
+    The same request, by its `id`, may come twice.
     """
     try:
-        operation = Operation.from_event(event, by_tag=settings().by_tag)
-        return _deploy(operation)
+        asked = Operation.from_event(event, by_tag=settings().by_tag)
+        answer = _answer(asked, _app(asked))
     except (NotPossible, DeployError) as error:
         logger.warning("Refused an operation", extra={"reason": str(error)})
-        return {"status": "refused", "reason": str(error)}
+        return {"status": "refused", "reason": str(error), **_kind(error)}
+    logger.info("Did what was asked for", extra={"action": asked.action, "app": answer.get("app", "")})
+    return answer
 
 
-def _deploy(operation: Operation) -> dict[str, str]:
-    """Start the workflow for what the tag points to now, as if it had been pushed this moment."""
-    repository = operation.app.partition(":")[0]
-    tag = operation.tag or _current_tag(operation.app)
-    watched = watch_settings()
-    if not (watched.watches(repository) and watched.watches_tag(tag)):
-        raise NotPossible(
-            f"Portcall does not deploy {repository}:{tag}. It deploys from repositories like "
-            f"{' or '.join(filter(None, watched.repositories))} and tags like {' or '.join(watched.tags)} "
-            "(RepositoryName, RepositoryPattern and TagPattern)."
-        )
-    digest = ecr.digest_of(repository=repository, tag=tag)
-    if not digest:
-        raise NotPossible(f"There is no image {repository}:{tag}. Push it, and it will be deployed.")
+def _kind(error: Exception) -> dict[str, str]:
+    if isinstance(error, NoSuchThing):
+        return {"kind": "no such thing"}
+    return {"kind": "not known"} if isinstance(error, TransientError) else {}
+
+
+def _app(asked: Operation) -> str:
+    """The app's name as pushes have it now, or as it was when the app went live."""
+    known = ledger.current(table=settings().ledger, app=asked.app)
+    if known is None and asked.named != asked.app and ledger.current(table=settings().ledger, app=asked.named):
+        return asked.named
+    return asked.app
+
+
+def _answer(asked: Operation, app: str) -> dict[str, Any]:
+    if asked.action == operation.FOLLOW:
+        return asked_deployments.follow(app, asked.to)
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    push = Push(f"deploy-{uuid.uuid4().hex}", now, operation.app, tag, digest)
-    document = push.event() | {"asked": True, "found": {"at": push.pushed_at}}
-    step_functions.start_execution(
-        machine=watch_settings().state_machine, name=push.deployment, document=document
+    asked = asked.named_anew(uuid.uuid4().hex)
+    if asked.dry_run:
+        return _carry_out(asked, app, now, repeated=False)
+    # A request that comes twice is at the same moment, or it would be another deployment.
+    token = uuid.uuid4().hex
+    noted = ledger.note_operation(
+        table=settings().ledger,
+        app=app,
+        name=asked.id,
+        action=asked.action,
+        at=now,
+        by=asked.by,
+        reason=asked.reason,
+        token=token,
     )
-    logger.info("Deploys again", extra={"app": push.app, "tag": tag, "digest": digest})
-    return {
-        "status": "started",
-        "deployment": push.deployment,
-        "app": push.app,
-        "tag": tag,
-        "digest": digest,
-    }
+    if noted["action"] != asked.action:
+        raise NotPossible(f"The id {asked.id} was used for another request.")
+    if noted.get("answer"):
+        return dict(noted["answer"])
+    answer = _carry_out(asked, app, noted["at"], repeated=noted["token"] != token)
+    ledger.answer_operation(table=settings().ledger, app=app, name=asked.id, answer=answer)
+    return answer
 
 
-def _current_tag(app: str) -> str:
-    current = ledger.current(table=settings().ledger, app=app)
-    return current.tag if current else "latest"
+def _carry_out(asked: Operation, app: str, at: str, *, repeated: bool) -> dict[str, Any]:
+    if repeated and (begun := asked_deployments.again(asked, app, at)):
+        return begun
+    if asked.action == operation.STOP:
+        return stopping.stop(asked, app, int(datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()))
+    if asked.action == operation.END:
+        return stopping.end(asked, app, repeated=repeated)
+    return DEPLOYMENTS[asked.action](asked, app, at)

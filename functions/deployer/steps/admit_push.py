@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from deployer.actions import app_names, image_claim, outcomes, superseded
+from deployer.actions import app_names, image_claim, outcomes, push_holds, superseded
 from deployer.aws import ecr, ledger
 from deployer.domain.errors import BadEventError, TagNotSeenError
 from deployer.domain.push import Push
@@ -18,7 +18,8 @@ ECR_DELAY_SECONDS = 30
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Take `{"execution": ARN, "push": the event}`; return `{"result": ..., "sequence": number, "app": name}`.
 
-    The result is `admitted`, `duplicate`, `same image` or `superseded`. The number is drawn before the tag is
+    The result is `admitted`, `duplicate`, `same image`, `superseded` or `held`: the app is stopped, or this
+    version was rolled back. The number is drawn before the tag is
     looked at: so whoever has a larger one, and found the tag pointing to it, was pushed later. A further
     attempt keeps the number of the first. Raises TagNotSeenError where ECR may not show the push yet, and
     ContendedError where another push of the image is admitted at the same moment.
@@ -35,43 +36,71 @@ def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
     elif "image" in document:
         raise BadEventError("The event brings along what its image says, which only a restart may.")
     before = _attempt_before(push, retry) if retry else None
+    asked = document.get("asked") or {}
+    if asked and (before or _noted(push)).asked != asked:
+        raise BadEventError("The event says that somebody asked for it, which the ledger does not.")
     number = ledger.next_in_order(table=table, push=push, now=time.time())
     if restart:
         number = restart["sequence"]
     elif before and before.sequence:
         number = before.sequence
     sequence = ledger.claim(
-        table=table, push=push, execution=event["execution"], sequence=number, restart=restart, retry=retry
+        table=table,
+        push=push,
+        execution=event["execution"],
+        sequence=number,
+        restart=restart,
+        retry=retry,
+        asked=asked,
     )
     if sequence is None:
         logger.info("Another execution has this push", extra={"app": push.app})
         return {"result": "duplicate", "sequence": 0}
     if restart:
         return _admit_restart(push, restart)
+    by_digest = bool(asked.get("by_digest"))
+    if not by_digest and (settled := _look_at_the_tag(push, document, before)):
+        return {"result": settled, "sequence": sequence}
+    name = before.deployment if before else ""
+    if first := image_claim.dealt_with_by(push, before=name, asked=bool(asked)):
+        reason = f"Another tag of an image that {first} deals with."
+        superseded.note_further_tag(push)
+        outcomes.record_outcome(push, outcomes.SAME_IMAGE, None, reason=reason, same_as=first)
+        return {"result": "same image", "sequence": sequence}
+    if why := push_holds.why_not(push, asked):
+        logger.info("Holds a push", extra={"app": push.app, "reason": why})
+        return {"result": "held", "sequence": sequence}
+    ledger.note_in_order(table=table, push=push, sequence=sequence, of_tag=not by_digest)
+    logger.info("Admitted a push", extra={"app": push.app, "sequence": sequence})
+    return {"result": "admitted", "sequence": sequence, "at": time.time()}
+
+
+def _noted(push: Push) -> ledger.Deployment:
+    """What whoever asked for a deployment has noted of it, nothing if that is nobody."""
+    noted = ledger.deployment(table=settings().ledger, app=push.app, time=push.time, name=push.deployment)
+    is_of_this = noted and (noted.tag, noted.digest) == (push.tag, push.digest)
+    return noted if noted and is_of_this else ledger.Deployment(push.deployment, push.time, "", "")
+
+
+def _look_at_the_tag(push: Push, document: dict[str, Any], before: ledger.Deployment | None) -> str:
+    """Claim the push of its tag; the result if that settles it, else ''."""
+    table = settings().ledger
     now = ecr.digest_of(repository=push.repository, tag=push.tag)
     if now != push.digest:
         _wait_for_ecr(push, now)
         reason = f"The tag points to {now} by now." if now else "The tag is gone."
         superseded.supersede(push, reason=reason)
-        return {"result": "superseded", "sequence": sequence}
+        return "superseded"
     as_of = int((document.get("found") or {}).get("at", 0))
     instead_of = before.deployment if before else ""
-    asked = bool(document.get("asked"))
-    if asked and (known := ledger.tag(table=table, app=push.app, tag=push.tag)):
+    if document.get("asked") and (known := ledger.tag(table=table, app=push.app, tag=push.tag)):
         # Somebody wants it deployed once more, however it was dealt with before.
         instead_of = known.deployment
     other = ledger.claim_tag(table=table, push=push, as_of=as_of, instead_of=instead_of)
     if other:
         outcomes.record_outcome(push, outcomes.DUPLICATE, None, reason=f"{other} deals with this push.")
-        return {"result": "duplicate", "sequence": sequence}
-    if first := image_claim.dealt_with_by(push, before=before.deployment if before else "", asked=asked):
-        reason = f"Another tag of an image that {first} deals with."
-        superseded.note_further_tag(push)
-        outcomes.record_outcome(push, outcomes.SAME_IMAGE, None, reason=reason, same_as=first)
-        return {"result": "same image", "sequence": sequence}
-    ledger.note_in_order(table=table, push=push, sequence=sequence)
-    logger.info("Admitted a push", extra={"app": push.app, "sequence": sequence})
-    return {"result": "admitted", "sequence": sequence, "at": time.time()}
+        return "duplicate"
+    return ""
 
 
 def _wait_for_ecr(push: Push, now: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from deployer.actions import outcomes, previous_tasks, stable_url, superseded
 from deployer.aws import apigateway, ec2, ecs, ledger, task_states
-from deployer.domain import endpoint, preview
+from deployer.domain import endpoint, holds, preview
 from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import ContendedError, PermanentError
 from deployer.domain.image import ImageSpec
@@ -23,7 +23,8 @@ REFUSED = "API Gateway refused to make one. The next push tries again."
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return `{"result", "takesOver", "url": what people are told, "previous": digest or "", "notes": [...]}`.
 
-    The result is `current`, or `superseded`, or `moved`: then the app has an address that stays, which leads
+    The result is `current`, or `superseded`, or `held` if the app is to be down or its version was rolled back
+    since, or `moved`: then the app has an address that stays, which leads
     to the new version as soon as API Gateway has taken that in. `takesOver` says that it led to another version
     until now, which is not stopped before that.
     Raises TaskStoppedError if the new version has died since it answered, and ContendedError where another
@@ -45,6 +46,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         else:
             superseded.supersede(push, reason=reason, **outcomes.so_far(event))
         return {"result": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
+    if not is_current and (why := _why_held(push, seen, event)):
+        ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason=f"Portcall: {why}"[:255])
+        return {"result": "held", "takesOver": False, "url": "", "previous": "", "notes": []}
     if seen is None or not is_current:
         # It answered, and may have died since: the one before is not given up for that.
         task_states.raise_if_stopped(table=config.ledger, task=event["task"]["arn"])
@@ -91,6 +95,11 @@ def _is_superseded(seen: ledger.Current | None, event: dict[str, Any]) -> bool:
     return seen is not None and bool(seen.sequence >= event["admission"]["sequence"])
 
 
+def _why_held(push: Push, seen: ledger.Current | None, event: dict[str, Any]) -> str:
+    """Why the newest version is not to serve; the switch is on condition that this has not changed."""
+    return "" if "restart" in event else holds.why_not(push.digest, seen, (), event.get("asked") or {})
+
+
 def _tag_is_gone(push: Push, config: Settings) -> bool:
     """Whether a preview's tag was deleted while this push of it was under way; a later push notes it again."""
     if not config.is_preview(push.app):
@@ -122,6 +131,7 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
         previous=(seen.previous if "restart" in event else seen.digest) if seen else "",
         crashes=seen.crashes if seen and "restart" in event else [],
         unwatched_at=seen.unwatched_at if seen and "restart" in event else 0,
+        pin=holds.pin_of(seen, push.digest, event.get("asked") or {}, restart="restart" in event),
         # Those that a SwitchOver before this one did not get round to stopping come along.
         previous_tasks=[*seen.previous_tasks, seen.task] if seen else [],
     )

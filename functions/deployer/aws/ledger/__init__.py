@@ -6,6 +6,8 @@
                                               `unmailed`: what was overtaken, and no mail spoke of; stays, and
                                               is `listed` while there is anything of the app
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
+`app#<app>` / `operation#<id>`                what somebody asked for: `action`, `by` (as they say),
+                                              `reason`, `at`, and the `answer` once it was done; for 90 days
 `app#<app>` / `tag#<tag>`                     the `digest` to which the tag pointed `as_of`, and which
                                               `deployment` deals with that; kept for 90 days
 `app#<app>` / `image#<digest>`                the deployment that deals with an image, and its `tags`;
@@ -26,10 +28,11 @@
 The sparse index `listing` has what is `listed`: `apps` are the apps.
 
 A deployment begins with `tag`, `digest`, `execution`, `sequence`, `began_at` and, if it is one, `restart` (of
-which deployment, and why). Its end adds `outcome`, `ended_at`, `phases` (name -> seconds) and, as far as it
-came, `revision`, `task`, `url`, `reason`, `error`, `summary`, `hint` and the end of the `log`. `same_as` is, of
-another tag of an image, the deployment whose outcome counts for it too. `notified_at` says that it was mailed,
-`abandoned_at` that it can no longer become the current one. Times are in UNIX seconds.
+which deployment, and why), or what somebody `asked` for. Its end adds `outcome`, `ended_at`, `phases` (name ->
+seconds) and, as far as it came, `revision`, `task`, `url`, `reason`, `error`, `summary`, `hint` and the end of
+the `log`. `same_as` is, of another tag of an image, the deployment whose outcome counts for it too.
+`notified_at` says that it was mailed, `abandoned_at` that it can no longer become the current one. Times are in
+UNIX seconds.
 """
 
 from deployer.aws.ledger.app_listing import apps as apps
@@ -48,6 +51,7 @@ from deployer.aws.ledger.deployment_records import mark_notified as mark_notifie
 from deployer.aws.ledger.deployment_records import name_app as name_app
 from deployer.aws.ledger.deployment_records import open_deployments as open_deployments
 from deployer.aws.ledger.deployment_records import record as record
+from deployer.aws.ledger.deployment_records import record_push as record_push
 from deployer.aws.ledger.known_images import image as image
 from deployer.aws.ledger.known_images import put_image as put_image
 from deployer.aws.ledger.known_tags import claim_tag as claim_tag
@@ -56,6 +60,9 @@ from deployer.aws.ledger.known_tags import tag as tag
 from deployer.aws.ledger.known_tags import tags as tags
 from deployer.aws.ledger.mail_rate import mails_this_second as mails_this_second
 from deployer.aws.ledger.mail_rate import note_mail as note_mail
+from deployer.aws.ledger.operations import answer_operation as answer_operation
+from deployer.aws.ledger.operations import note_operation as note_operation
+from deployer.aws.ledger.operations import operations as operations
 from deployer.aws.ledger.overview import AppRecords as AppRecords
 from deployer.aws.ledger.overview import overview as overview
 from deployer.aws.ledger.preview_slots import free_slot as free_slot

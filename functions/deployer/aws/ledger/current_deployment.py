@@ -7,7 +7,7 @@ from typing import Any
 from deployer.aws import ledger_keys as keys
 from deployer.aws.items import wire
 from deployer.aws.ledger.calls import RETENTION_SECONDS, get, try_transaction, try_write
-from deployer.domain.deployment import Current
+from deployer.domain.deployment import Current, Pin, Stop
 from deployer.domain.endpoint import StableUrl
 from deployer.domain.push import Push
 
@@ -98,5 +98,5 @@ def unchanged(seen: Current | None) -> dict[str, Any]:
 def current_of(item: dict[str, Any]) -> Current:
     """The deployment that an item describes."""
     known = {each.name: item[each.name] for each in fields(Current) if each.name in item}
-    url = known.get("last_stable_url")
-    return Current(**known | {"last_stable_url": StableUrl(url["api"], url["url"]) if url else None})
+    nested = {"last_stable_url": StableUrl, "pin": Pin, "stop": Stop}
+    return Current(**known | {name: kind(**known[name]) for name, kind in nested.items() if known.get(name)})

@@ -9,9 +9,9 @@ from deployer.aws import ledger_keys as keys
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.bounded_sets import remove_member
-from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get
+from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, try_transaction
 from deployer.aws.ledger.push_order import note_open
-from deployer.domain.deployment import Deployment
+from deployer.domain.deployment import RECORDED, Current, Deployment
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
@@ -39,6 +39,7 @@ def claim(
     sequence: int,
     restart: dict[str, Any] | None = None,
     retry: dict[str, Any] | None = None,
+    asked: dict[str, Any] | None = None,
 ) -> int | None:
     """Note that `execution` deals with this push and return its number; None if another does already.
 
@@ -54,6 +55,7 @@ def claim(
         "expires_at": now + RETENTION_SECONDS,
         **({"restart": restart} if restart else {}),
         **({"retry": retry} if retry else {}),
+        **({"asked": asked} if asked else {}),
     }
     condition = "attribute_not_exists(pk) OR #execution = :execution"
     try:
@@ -87,6 +89,38 @@ def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
             return False
         raise
     return "notified_at" not in item
+
+
+def record_push(*, table: str, push: Push, seen: Current, reason: str) -> bool:
+    """Write down that a push is recorded and not deployed, which is still to be told.
+
+    False if what is current has changed since it was seen, or the push has another outcome.
+    """
+    now = int(time.time())
+    remove_member(table, keys.under_way(push.repository), keys.name_of_push(push), ("deployments",))
+    values = {
+        "tag": push.tag,
+        "digest": push.digest,
+        "expires_at": now + RETENTION_SECONDS,
+        "outcome": RECORDED,
+        "ended_at": now,
+        "reason": reason,
+    }
+    recorded = {
+        "TableName": table,
+        "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+        "ConditionExpression": "attribute_not_exists(#outcome) OR #outcome = :outcome",
+        "ExpressionAttributeNames": {f"#{name}": name for name in values},
+        "ExpressionAttributeValues": wire({f":{name}": value for name, value in values.items()}),
+    }
+    unchanged = {
+        "TableName": table,
+        "Key": wire(keys.current(push.app)),
+        "ConditionExpression": "version = :seen",
+        "ExpressionAttributeValues": wire({":seen": seen.version}),
+    }
+    return try_transaction({"Update": recorded}, {"ConditionCheck": unchanged})
 
 
 def mark_notified(*, table: str, push: Push) -> None:

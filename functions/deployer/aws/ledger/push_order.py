@@ -9,20 +9,26 @@ from deployer.aws.ledger.calls import get, try_write
 from deployer.domain.push import Push
 
 
-def next_in_order(*, table: str, push: Push, now: float) -> int:
+def next_in_order(*, table: str, push: Push, now: float, after_all: bool = False) -> int:
     """Draw the number of a push among those of its app, and note that it is open.
 
     A push of a later second has a larger number, in whatever order their events come. Within a second, and
     among pushes of one tag, whose order the tag itself tells, it is the order of drawing. One that is dated
     ahead of `now` (UNIX seconds) counts as pushed now, or it would overtake all that are pushed until then.
+    What somebody asks for comes `after_all` that was admitted, whatever the clocks say.
     """
     order = note_open(table, push)
     number = min(push.pushed_at, int(now)) * 1_000_000 + int(order["admitted"])
+    if after_all:
+        return int(max(number, order.get("last_number", 0) + 1, order.get("last_admitted", 0) + 1))
     return max(number, order["last_number"] + 1) if order.get("last_tag") == push.tag else number
 
 
-def note_in_order(*, table: str, push: Push, sequence: int) -> None:
+def note_in_order(*, table: str, push: Push, sequence: int, of_tag: bool = True) -> None:
     """Note that the tag pointed to the push with this number: a later push of the tag gets a larger one.
+
+    What goes back to an image, whatever the tag points to, is not `of_tag`: of a push of the tag that is heard
+    of only afterwards, its time tells whether it was later.
 
     A further attempt has the number of the first, and takes its place as the last deployment.
     """
@@ -33,7 +39,7 @@ def note_in_order(*, table: str, push: Push, sequence: int) -> None:
         UpdateExpression="SET last_number = :sequence, last_tag = :tag, last_deployment = :name",
         ConditionExpression="attribute_not_exists(last_number) OR last_number <= :sequence",
         ExpressionAttributeValues=wire(
-            {":sequence": sequence, ":tag": push.tag, ":name": keys.name_of_push(push)}
+            {":sequence": sequence, ":tag": push.tag if of_tag else "", ":name": keys.name_of_push(push)}
         ),
     )
 

@@ -1,0 +1,249 @@
+"""Deployments that somebody asks for: they go through the workflow like those of a push."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from deployer.aws import ecr, ledger, step_functions
+from deployer.domain import holds, operation, versions
+from deployer.domain.deployment import RECORDED, RETRIED, Current, Deployment
+from deployer.domain.operation import NoSuchThing, NotPossible, Operation
+from deployer.domain.push import Push
+from deployer.settings import settings, watch_settings
+
+# How far back a version is looked for, and how many of them are looked for in ECR when one is gone.
+DEPLOYMENTS = 1000
+Answer = dict[str, Any]
+
+
+def deploy(asked: Operation, app: str, at: str) -> Answer:
+    """Deploy what a tag points to now, as if it had been pushed this moment."""
+    current = ledger.current(table=settings().ledger, app=app)
+    tag = asked.tag or (current.tag if current else "latest")
+    digest = _digest_of(app, tag)
+    why = recorded_why(app, digest)
+    if why:
+        raise NotPossible(f"{why} {_how_to_lift(current, app)}")
+    return start(asked, Push(_name(asked), at, app, tag, digest))
+
+
+def rollback(asked: Operation, app: str, at: str) -> Answer:
+    """Deploy a version that was live before, and pin the app to it once it is live again."""
+    current = serving(app)
+    _must_not_be_stopped(current, app)
+    deployments = ledger.deployments(table=settings().ledger, app=app, most=DEPLOYMENTS)
+    chosen = versions.choose(asked.to, app, current, deployments)
+    repository = app.partition(":")[0]
+    _must_be_watched(repository)
+    if not ecr.has_image(repository=repository, digest=chosen.digest):
+        others = [each for each in versions.that_were_live(current, deployments) if each != chosen]
+        there = [
+            each
+            for each in others[: versions.MAX_LISTED]
+            if ecr.has_image(repository=repository, digest=each.digest)
+        ]
+        raise NotPossible(
+            f"The image of {chosen.tag} ({chosen.digest}) is not in ECR any more. {versions.listed(there)}"
+        )
+    push = Push(_name(asked), at, app, chosen.tag, chosen.digest)
+    more = {"from": current.digest, "by_digest": True}
+    return start(asked, push, **more) | {"from": current.digest, "from_tag": current.tag}
+
+
+def resume(asked: Operation, app: str, at: str) -> Answer:
+    """Deploy what the tag of the newest push points to, which lifts the pin."""
+    table = settings().ledger
+    current = serving(app)
+    _must_not_be_stopped(current, app)
+    open_ones = ledger.open_deployments(table=table, app=app)
+    rolls_back = any(each.to_come and each.asked.get("action") == operation.ROLLBACK for each in open_ones)
+    if not (current.pin or rolls_back):
+        raise NotPossible(f"{app} is not pinned, so there is nothing to resume.")
+    deployments = ledger.deployments(table=table, app=app, most=DEPLOYMENTS)
+    newest = next((each for each in deployments if not (each.asked or each.restart)), None)
+    tag = newest.tag if newest else current.tag
+    return start(asked, Push(_name(asked), at, app, tag, _digest_of(app, tag)))
+
+
+def newest(asked: Operation, app: str, at: str, current: Current) -> Answer:
+    """Deploy the newest push of a stopped app: one that was recorded meanwhile, or what it ran before."""
+    deployments = ledger.deployments(table=settings().ledger, app=app, most=DEPLOYMENTS)
+    bad = current.pin.bad if current.pin else []
+    recorded = (each for each in deployments if each.outcome == RECORDED and not each.asked)
+    found = next(
+        (each for each in recorded if each.sequence > current.sequence and each.digest not in bad), None
+    )
+    repository = app.partition(":")[0]
+    _must_be_watched(repository)
+    tag = found.tag if found else current.tag
+    digest = "" if current.pin and not found else ecr.digest_of(repository=repository, tag=tag)
+    if digest and digest not in bad:
+        return start(asked, Push(_name(asked), at, app, tag, digest))
+    # It is pinned, or its tag is gone: what it ran before.
+    if not ecr.has_image(repository=repository, digest=current.digest):
+        raise NotPossible(f"The image of {app} ({current.digest}) is not in ECR any more. Push one.")
+    return start(asked, Push(_name(asked), at, app, current.tag, current.digest), by_digest=True)
+
+
+def restart(asked: Operation, app: str, at: str) -> Answer:
+    """Run the same revision of what serves once more; the task before is stopped once the new one answers."""
+    current = serving(app)
+    _must_not_be_stopped(current, app)
+    if current.stopped:
+        raise NotPossible(
+            f"{app} is down already: {current.gave_up_reason or current.reason} Start it: portcall start {app}"
+        )
+    push = Push(_name(asked), at, app, current.tag, current.digest)
+    who = holds.who_asked(asked.by) if asked.by else "an operator"
+    document = push.event() | {
+        "restart": {
+            "deployment": current.deployment,
+            "sequence": current.sequence,
+            "revision": current.revision,
+            "reason": f"asked for by {who}{f': {asked.reason}' if asked.reason else ''}",
+            "refusals": 0,
+            "asked": True,
+        },
+        "image": current.image,
+    }
+    if not asked.dry_run:
+        step_functions.start_execution(
+            machine=watch_settings().state_machine, name=push.deployment, document=document
+        )
+    return started(push, dry_run=asked.dry_run)
+
+
+def start(asked: Operation, push: Push, **more: Any) -> Answer:
+    """Note the deployment, with its number, and start the workflow for it; of one name it starts once."""
+    if asked.dry_run:
+        return started(push, dry_run=True)
+    table, machine = settings().ledger, watch_settings().state_machine
+    facts = {
+        "action": asked.action,
+        "by": asked.by,
+        "reason": asked.reason,
+        "at": push.pushed_at,
+        **more,
+    }
+    noted = ledger.deployment(table=table, app=push.app, time=push.time, name=push.deployment)
+    if noted is None:
+        now = datetime.fromisoformat(push.time.replace("Z", "+00:00")).timestamp()
+        number = ledger.next_in_order(table=table, push=push, now=now, after_all=True)
+        execution = step_functions.execution_of(machine=machine, name=push.deployment)
+        ledger.claim(table=table, push=push, execution=execution, sequence=number, asked=facts)
+    document = push.event() | {"asked": facts, "found": {"at": push.pushed_at}}
+    _execute(push, document)
+    return started(push)
+
+
+def _execute(push: Push, document: dict[str, Any]) -> None:
+    machine = watch_settings().state_machine
+    step_functions.start_execution(machine=machine, name=push.deployment, document=document)
+
+
+def again(asked: Operation, app: str, at: str) -> Answer | None:
+    """What the same request has noted before, and begun anew should it not have begun; None if nothing."""
+    noted = ledger.deployment(table=settings().ledger, app=app, time=at, name=_name(asked))
+    if noted is None or not noted.asked:
+        return None
+    push = Push(noted.deployment, noted.time, app, noted.tag, noted.digest)
+    document = push.event() | {"asked": noted.asked, "found": {"at": push.pushed_at}}
+    step_functions.start_execution(
+        machine=watch_settings().state_machine, name=push.deployment, document=document
+    )
+    return started(push)
+
+
+def follow(app: str, name: str) -> Answer:
+    """What became of a deployment, its further attempts included."""
+    table = settings().ledger
+    known = [
+        each
+        for each in ledger.deployments(table=table, app=app, most=50)
+        if re.sub(r"^retry-\d+-", "", each.deployment) == name
+    ]
+    if not known:
+        # A restart is noted by the workflow's first step.
+        return {"status": "under way", "deployment": name}
+    last = max(known, key=lambda each: int(each.retry.get("attempt", 1)))
+    if last.to_come or last.outcome == RETRIED:
+        return {"status": "under way", "deployment": name}
+    return {"status": "ended", **_ended(app, last)}
+
+
+def _ended(app: str, last: Deployment) -> Answer:
+    current = ledger.current(table=settings().ledger, app=app)
+    runs = current is not None and current.runs(last.deployment)
+    return {
+        "deployment": last.deployment,
+        "outcome": last.outcome,
+        "reason": last.reason,
+        "hint": last.hint,
+        "url": (current.url if current and runs else last.url),
+        "serving": current.url if current and not current.stopped else "",
+    }
+
+
+def started(push: Push, *, dry_run: bool = False) -> Answer:
+    """For whoever asked."""
+    return {
+        "status": "possible" if dry_run else "started",
+        "deployment": push.deployment,
+        "app": push.app,
+        "tag": push.tag,
+        "digest": push.digest,
+    }
+
+
+def serving(app: str) -> Current:
+    """What is current. Raises NoSuchThing."""
+    current = ledger.current(table=settings().ledger, app=app)
+    if current is None or current.ended:
+        raise NoSuchThing(f"{app} does not run, and was not stopped: it has ended, or never was live.")
+    return current
+
+
+def recorded_why(app: str, digest: str, asked: Mapping[str, Any] | None = None) -> str:
+    """Why a deployment of this digest would only be recorded."""
+    table = settings().ledger
+    current = ledger.current(table=table, app=app)
+    open_ones = ledger.open_deployments(table=table, app=app) if current else []
+    return holds.why_not(digest, current, open_ones, dict(asked or {}))
+
+
+def _how_to_lift(current: Current | None, app: str) -> str:
+    if current and current.stop:
+        return f"Start it: portcall start {app}"
+    return f"To deploy it all the same: portcall resume {app}"
+
+
+def _must_not_be_stopped(current: Current, app: str) -> None:
+    if current.stop:
+        raise NotPossible(f"{app} is stopped{holds.said_by(current.stop)} Start it first: portcall start {app}")
+
+
+def _must_be_watched(repository: str) -> None:
+    if not watch_settings().watches(repository):
+        raise NotPossible(
+            f"Portcall does not deploy from {repository}. It deploys from repositories like "
+            f"{' or '.join(filter(None, watch_settings().repositories))} (RepositoryName, RepositoryPattern)."
+        )
+
+
+def _digest_of(app: str, tag: str) -> str:
+    repository, watched = app.partition(":")[0], watch_settings()
+    if not (watched.watches(repository) and watched.watches_tag(tag)):
+        raise NotPossible(
+            f"Portcall does not deploy {repository}:{tag}. It deploys from repositories like "
+            f"{' or '.join(filter(None, watched.repositories))} and tags like {' or '.join(watched.tags)} "
+            "(RepositoryName, RepositoryPattern and TagPattern)."
+        )
+    digest = ecr.digest_of(repository=repository, tag=tag)
+    if not digest:
+        raise NoSuchThing(f"There is no image {repository}:{tag}. Push it, and it will be deployed.")
+    return digest
+
+
+def _name(asked: Operation) -> str:
+    return f"{asked.action}-{asked.id}"

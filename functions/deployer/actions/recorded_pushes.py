@@ -1,0 +1,46 @@
+"""A push that is not deployed because of what somebody asked for: recorded, and told by mail."""
+
+from typing import Any
+
+from deployer.actions import mail_limit, outcomes
+from deployer.aws import ledger
+from deployer.domain import holds, mail, operation
+from deployer.domain.errors import ContendedError
+from deployer.domain.push import Push
+from deployer.settings import settings
+
+ATTEMPTS = 5
+
+
+def record(push: Push, asked: dict[str, Any]) -> bool:
+    """Settle a push that is not to be deployed; False if it is by now.
+
+    Whoever starts the app, or lifts the pin, finds it recorded, or is found here to have done so: the outcome
+    is written on condition that what is current has not changed. Then the sweep deploys the push once more.
+    """
+    table = settings().ledger
+    for _ in range(ATTEMPTS):
+        current = ledger.current(table=table, app=push.app)
+        open_ones = ledger.open_deployments(table=table, app=push.app)
+        why = holds.why_not(push.digest, current, open_ones, asked)
+        known = ledger.deployment(table=table, app=push.app, time=push.time, name=push.deployment)
+        if known and known.outcome == outcomes.RECORDED:
+            mail_it(push, known.reason, current)
+            return True
+        if current is None or not why:
+            ledger.record(table=table, push=push, outcome=outcomes.RETRIED, reason="It may be deployed again.")
+            return False
+        if ledger.record_push(table=table, push=push, seen=current, reason=why):
+            mail_it(push, why, current)
+            return True
+    raise ContendedError("What is current keeps changing.")
+
+
+def mail_it(push: Push, why: str, current: ledger.Current | None) -> None:
+    """Mail that a push, whose outcome is written down, was not deployed."""
+    config = settings()
+    action = operation.START if current and current.stop else operation.RESUME
+    command = config.command(action, push.app)
+    serving = current.url if current and not current.stopped else ""
+    news = mail.recorded(push, why, serving, command, resumes=action == operation.RESUME)
+    outcomes.record_outcome(push, outcomes.RECORDED, lambda: mail_limit.publish(push, news), reason=why)

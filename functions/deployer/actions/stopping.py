@@ -1,0 +1,93 @@
+"""Stops, starts and ends an app because somebody asks for it."""
+
+import dataclasses
+import time
+
+from deployer.actions import asked_deployments, previews, stable_url
+from deployer.actions.asked_deployments import Answer
+from deployer.aws import ecs, ledger
+from deployer.domain import holds
+from deployer.domain.deployment import Current, Stop
+from deployer.domain.errors import ContendedError, TransientError
+from deployer.domain.operation import NoSuchThing, NotPossible, Operation
+from deployer.settings import settings
+
+ATTEMPTS = 5
+
+
+def stop(asked: Operation, app: str, at: int) -> Answer:
+    """Take the app's task away. Its slot, its stable URL and its place stay, and pushes are recorded only."""
+    config = settings()
+    by = Stop(asked.reason, asked.by, at)
+    for _ in range(ATTEMPTS):
+        current = asked_deployments.serving(app)
+        if asked.dry_run:
+            return _done(app, current, "possible")
+        halted = f"It was stopped{holds.said_by(by)}"
+        new = dataclasses.replace(
+            current, stop=by, gave_up_reason=halted, gave_up_at=at, notified_at=int(time.time())
+        )
+        if current.stop or ledger.change_current(table=config.ledger, app=app, new=new, seen=current):
+            break
+    else:
+        raise ContendedError(f"What is current of {app} keeps changing. Try again in a moment.")
+    stable_url.point_at_current_with_retries(app)
+    # Whatever this dies of, the sweep goes on with it.
+    for task in [*current.previous_tasks, current.task]:
+        ecs.stop_task(cluster=config.cluster, task=task, reason="Portcall: the app is stopped, as asked for")
+    return _done(app, current, "stopped")
+
+
+def start(asked: Operation, app: str, at: str) -> Answer:
+    """Deploy the newest push of an app that is stopped or down."""
+    table = settings().ledger
+    for _ in range(ATTEMPTS):
+        current = asked_deployments.serving(app)
+        if not current.stopped:
+            raise NotPossible(f"{app} is not stopped. To run it anew: portcall restart {app}")
+        if asked.dry_run or current.stop is None:
+            break
+        # First of all: what is pushed from now on is deployed, and what was recorded before can be found.
+        new = dataclasses.replace(current, stop=None, gave_up_reason=holds.STARTED)
+        if ledger.change_current(table=table, app=app, new=new, seen=current):
+            break
+    else:
+        raise ContendedError(f"What is current of {app} keeps changing. Try again in a moment.")
+    return asked_deployments.newest(asked, app, at, current)
+
+
+def end(asked: Operation, app: str, *, repeated: bool) -> Answer:
+    """End the app for good, as a preview ends; one that lasts only where its name is typed once more."""
+    config = settings()
+    current = ledger.current(table=config.ledger, app=app)
+    if current is None and repeated:
+        return {"status": "ended", "app": app}
+    if current is None:
+        raise NoSuchThing(f"There is no app {app}, or it has ended already.")
+    if not config.is_preview(app) and asked.confirm != app and not asked.dry_run:
+        raise NotPossible(f"{app} is no preview: to end it, its name has to be typed once more, as `confirm`.")
+    open_ones = ledger.open_deployments(table=config.ledger, app=app)
+    under_way = [each.deployment for each in open_ones if each.to_come]
+    if under_way:
+        raise NotPossible(f"A deployment of {app} is under way: {under_way[0]}. End it when that is done.")
+    if asked.dry_run:
+        return _done(app, current, "possible") | {"preview": "yes" if config.is_preview(app) else ""}
+    by = Stop(asked.reason, asked.by, 0)
+    try:
+        if not previews.end_app(app=app, current=current, reason=f"{holds.ENDED}{holds.said_by(by)}"):
+            raise NotPossible(f"Something of {app} has changed meanwhile. Look at it, and try again.")
+    except TransientError:
+        # That it has ended is mailed by the sweep then.
+        if ledger.current(table=config.ledger, app=app) is not None:
+            raise
+    return _done(app, current, "ended")
+
+
+def _done(app: str, current: Current, status: str) -> Answer:
+    return {
+        "status": status,
+        "app": app,
+        "tag": current.tag,
+        "digest": current.digest,
+        "url": current.url,
+    }

@@ -1,0 +1,80 @@
+"""What people asked of an app and pushes have to respect: that it is stopped, or pinned to a version."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from deployer.domain.deployment import Current, Deployment, Pin, Stop
+from deployer.domain.operation import RESUME, ROLLBACK
+from deployer.domain.text import printable
+
+# Why an app is down that was to be started, and has not come up yet; why one has ended.
+STARTED = "It was stopped, and what was started since has not gone live."
+ENDED = "It was ended"
+
+
+def pin_of(seen: Current | None, digest: str, asked: dict[str, Any], *, restart: bool = False) -> Pin | None:
+    """The pin once a deployment of this digest has taken over from what is `seen`; None if there is none then.
+
+    `asked` is what somebody asked for, {} for a push. A push of another version that may go live ends the pin.
+    """
+    before = seen.pin if seen else None
+    if asked.get("action") == ROLLBACK:
+        bad = [*(before.bad if before else []), asked["from"], *([seen.digest] if seen else [])]
+        return Pin(
+            digest,
+            [each for each in dict.fromkeys(bad) if each != digest],
+            asked.get("reason", ""),
+            asked.get("by", ""),
+            int(asked["at"]),
+        )
+    if before is None or asked.get("action") == RESUME:
+        return None
+    return before if restart or digest == before.digest else None
+
+
+def why_not(
+    digest: str, current: Current | None, open_ones: Sequence[Deployment], asked: dict[str, Any]
+) -> str:
+    """Why a push of this digest is not deployed though it is the newest, '' if it is.
+
+    `open_ones` are the app's deployments under way: a rollback counts from when it was asked for.
+    """
+    if current is None or current.ended:
+        return ""
+    if current.stop:
+        return f"The app is stopped{said_by(current.stop)}"
+    if asked.get("action") in (ROLLBACK, RESUME):
+        return ""
+    rollbacks = [each.asked for each in open_ones if each.to_come and each.asked.get("action") == ROLLBACK]
+    for each in rollbacks:
+        if digest == each["from"]:
+            return f"This version is being rolled back{_said(each['by'], int(each['at']), each['reason'])}"
+    if current.pin and digest in current.pin.bad:
+        return f"This version was rolled back{said_by(current.pin)}"
+    return ""
+
+
+def said_by(hold: Pin | Stop) -> str:
+    """Who asked for it, when, and why, to follow what was done."""
+    return _said(hold.by, hold.at, hold.reason)
+
+
+def _said(by: str, at: int, reason: str) -> str:
+    who = f", as asked for by {who_asked(by)}" if by else ""
+    when = f" at {datetime.fromtimestamp(at, UTC).strftime('%Y-%m-%d %H:%M UTC')}" if at else ""
+    why = printable(reason).strip()
+    return f"{who}{when}: {why}" if why else f"{who}{when}."
+
+
+def who_asked(by: str) -> str:
+    """The name that somebody gave for himself, which nobody has checked."""
+    return f"{printable(by)} (claimed)"
+
+
+def note(current: Current | None) -> list[str]:
+    """What every mail about the app says of its pin."""
+    if current is None or current.pin is None or current.ended:
+        return []
+    digest = current.pin.digest
+    return [f"Pinned to {digest} by a rollback{said_by(current.pin)}"]

@@ -1,0 +1,90 @@
+"""To which version of an app a rollback goes."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deployer.domain.deployment import DEPLOYED, Current, Deployment
+from deployer.domain.operation import NoSuchThing, NotPossible
+
+PREVIOUS = "previous"
+DIGEST = re.compile(r"@?(?:sha256:)?([0-9a-f]{4,64})|@(?:sha256:)?([0-9a-f]{1,64})")
+MAX_LISTED = 10
+
+
+@dataclass(frozen=True)
+class Version:
+    """An image that was live, the tag under which it was pushed then, and the deployment of it (or '')."""
+
+    digest: str
+    tag: str
+    deployment: str = ""
+    time: str = ""
+
+    def document(self) -> dict[str, str]:
+        """For whoever asked."""
+        return {"digest": self.digest, "tag": self.tag, "deployment": self.deployment, "time": self.time}
+
+
+def that_were_live(current: Current, deployments: Sequence[Deployment]) -> list[Version]:
+    """Each version that was live but the current one, the last first.
+
+    The ledger forgets deployments after 90 days; which version was live before the current one stays.
+    """
+    lived = [each for each in deployments if each.outcome == DEPLOYED and not each.restart]
+    found = {
+        each.digest: Version(each.digest, each.tag, each.deployment, each.time)
+        for each in sorted(lived, key=lambda each: (each.ended_at, each.sequence))
+    }
+    latest = dict(reversed(found.items()))
+    if current.previous:
+        before = latest.pop(current.previous, Version(current.previous, current.tag))
+        latest = {before.digest: before, **latest}
+    latest.pop(current.digest, None)
+    return list(latest.values())
+
+
+def choose(to: str, app: str, current: Current, deployments: Sequence[Deployment]) -> Version:
+    """The version that somebody named by the beginning of a digest or deployment; '' is the last other one.
+
+    Versions that were rolled back are chosen by name only. Raises NotPossible or NoSuchThing.
+    """
+    versions = that_were_live(current, deployments)
+    if to in ("", PREVIOUS):
+        bad = current.pin.bad if current.pin else []
+        good = [each for each in versions if each.digest not in bad]
+        if not good:
+            which = "this is its first version" if not versions else "the others were rolled back"
+            raise NotPossible(f"No other version of {app} was live that it could go back to: {which}.")
+        return good[0]
+    found = _named(to, versions, deployments)
+    if len({each.digest for each in found}) > 1:
+        raise NotPossible(f"Several versions begin with {to}: give more of the digest or id.")
+    if found:
+        return found[0]
+    if _names(to, current.digest, current.deployment):
+        raise NotPossible(f"{app} runs that version already.")
+    if any(_names(to, each.digest, each.deployment) for each in deployments):
+        raise NotPossible(f"{to} was never live, so there is nothing to go back to. Push it to deploy it.")
+    raise NoSuchThing(f"There is no deployment and no version {to} of {app}.")
+
+
+def _named(to: str, versions: Sequence[Version], deployments: Sequence[Deployment]) -> list[Version]:
+    by_digest = [each for each in versions if _names(to, each.digest, each.deployment)]
+    digests = {each.digest for each in deployments if each.deployment.startswith(to)}
+    return by_digest or [each for each in versions if each.digest in digests]
+
+
+def _names(to: str, digest: str, deployment: str) -> bool:
+    found = DIGEST.fullmatch(to)
+    hexadecimal = (found[1] or found[2]) if found else ""
+    is_digest = bool(hexadecimal) and digest.removeprefix("sha256:").startswith(hexadecimal)
+    return is_digest or bool(deployment and deployment.startswith(to))
+
+
+def listed(versions: Sequence[Version]) -> str:
+    """What can be had, in a sentence."""
+    if not versions:
+        return "No version that was live is there any more: push one."
+    names = ", ".join(f"{each.tag} @{each.digest.removeprefix('sha256:')[:12]}" for each in versions)
+    return f"These are still there: {names}."
