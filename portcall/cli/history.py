@@ -1,16 +1,19 @@
 """`portcall history`: an app's deployments."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import click
+from deployer.domain import holds
+from deployer.domain.deployment import Current
 
 from portcall.cli.layout import Row, cell, show_table, state
 from portcall.cli.options import SCHEMA, say, target_of, target_options
 from portcall.cli.terminal import Terminal
 from portcall.desk import reading
 from portcall.desk.reading import AppHistory
-from portcall.desk.states import deployment_document, serving_document, version
+from portcall.desk.states import deployment_document, pinned, serving_document, version, who_asked
 
 
 @click.command()
@@ -28,12 +31,22 @@ def history(app: str, most: int, everything: bool, as_json: bool, **options: Any
             "app": found.app,
             "serving": serving_document(found.current) if _serves(found) and found.current else None,
             "deployments": [deployment_document(each) for each in found.deployments],
+            "pin": asdict(found.current.pin) if found.current and found.current.pin else None,
+            "stop": asdict(found.current.stop) if found.current and found.current.stop else None,
         }
         click.echo(json.dumps({**SCHEMA, **document}, indent=2))
         return
+    _say_what_holds(found.current)
     show_table(Terminal(), ("", "TIME", "OUTCOME", "VERSION", "TOOK", "DEPLOYMENT"), _rows(found))
     if len(found.deployments) == most and not everything:
         say(f"The last {most}. All that are kept: portcall history {app} --all", style="dim")
+
+
+def _say_what_holds(current: Current | None) -> None:
+    if current and current.pin:
+        say(pinned(current.pin))
+    if current and current.stop:
+        say(f"Stopped{holds.said_by(current.stop)}")
 
 
 def _serves(found: AppHistory) -> bool:
@@ -47,6 +60,8 @@ def _rows(found: AppHistory) -> list[Row]:
         took = f"{each.ended_at - each.began_at} s" if each.began_at and each.ended_at else ""
         why = each.restart.get("reason", "") if each.restart else ""
         said = f"Restarted: {why}" if why else each.reason.partition("\n")[0]
+        if each.asked:
+            said = f"{who_asked(each.asked)} {said}".strip()
         rows.append(
             Row(
                 [

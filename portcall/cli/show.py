@@ -84,6 +84,8 @@ def _show(console: Terminal, found: AppHistory, deployment: Deployment) -> None:
         ("Reason", deployment.reason),
         ("Do", deployment.hint),
         ("Restart", str(deployment.restart.get("reason", ""))),
+        ("Asked for", states.who_asked(deployment.asked)),
+        ("Pinned", _pinned(found.current)),
         ("Serves", _serving(found.current, deployment)),
         ("Pushed", deployment.time),
         ("Digest", deployment.digest),
@@ -100,6 +102,10 @@ def _show(console: Terminal, found: AppHistory, deployment: Deployment) -> None:
         console.print(Text("\nThe end of its log:", style="dim"))
         for line in deployment.log:
             console.print(Text("  ") + cell(line), soft_wrap=True)
+
+
+def _pinned(current: Current | None) -> str:
+    return states.pinned(current.pin).removeprefix("Pinned ") if current and current.pin else ""
 
 
 def _serving(current: Current | None, deployment: Deployment) -> str:

@@ -2,23 +2,50 @@
 
 import json
 import re
-from collections.abc import Mapping
+import time
+import uuid
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from deployer.aws.client import client
+from deployer.domain.deployment import DEPLOYED, ENDED, FAILED, RECORDED, SUPERSEDED
 
 from portcall.desk.target import Target
-from portcall.desk.trouble import Trouble
+from portcall.desk.trouble import Exit, Trouble
 
 # What it answers to an action that it does not know names those that it does.
 KNOWN = re.compile(r"must be one of: (.+)\.$")
+POLL_SECONDS = 2.0
+KINDS = {"no such thing": Exit.NO_SUCH_THING, "not known": Exit.NOT_KNOWN}
+# What a deployment that was asked for came to, in the words of `status`.
+OUTCOMES = {
+    DEPLOYED: ("live", Exit.YES),
+    FAILED: ("failed", Exit.NO),
+    SUPERSEDED: ("superseded", Exit.SUPERSEDED),
+    RECORDED: ("recorded", Exit.NO),
+    ENDED: ("ended", Exit.NO),
+}
 
 
 def operate(target: Target, **words: str) -> dict[str, Any]:
-    """Ask for an action; what the function answers. Raises Trouble where it refuses, with its reason."""
-    answer = invoke(target, words)
-    if answer.get("status") == "refused" or "errorMessage" in answer:
-        raise Trouble(str(answer.get("reason") or answer.get("errorMessage")))
+    """Ask for an action; what the function answers. Raises Trouble where it refuses, with its reason.
+
+    It is asked in the caller's name, which nobody checks, and under an id, so that it may be asked twice.
+    """
+    asked = {"id": uuid.uuid4().hex, **words}
+    if "by" not in asked:
+        asked["by"] = claimed_name(target)
+    answer = invoke(target, asked)
+    if "errorMessage" in answer:
+        raise Trouble(
+            f"Whether it was done is not known: {answer['errorMessage']} Look: portcall status {words['app']}",
+            Exit.NOT_KNOWN,
+        )
+    if answer.get("status") == "refused":
+        reason = str(answer.get("reason"))
+        if (known := KNOWN.search(reason)) and words["action"] not in known[1].split(", "):
+            reason = f"The stack {target.stack} is older than this command: it knows {known[1]}. Upgrade it."
+        raise Trouble(reason, KINDS.get(str(answer.get("kind")), Exit.NO))
     return answer
 
 
@@ -26,6 +53,49 @@ def offered(target: Target) -> frozenset[str]:
     """The actions that this stack knows; an older one knows fewer. Raises Trouble for who may not act."""
     found = KNOWN.search(str(invoke(target, {"action": "none"}).get("reason", "")))
     return frozenset(found[1].split(", ")) if found else frozenset()
+
+
+def claimed_name(target: Target) -> str:
+    """The ARN of whoever asks, as AWS names the credentials; any user may ask for that."""
+    arn = target.ask(lambda _: client("sts").get_caller_identity()["Arn"])
+    return str(arn)[:500]
+
+
+def follow(
+    target: Target, app: str, deployment: str, *, timeout: float, speak: Callable[[str], object]
+) -> dict[str, Any]:
+    """Ask what became of a deployment until that is known, or the time is up.
+
+    The answer has `outcome`, in the words of `status`, and the `exit_code`. What AWS cannot tell at the moment
+    says nothing of the deployment.
+    """
+    began = time.monotonic()
+    trouble = ""
+    while True:
+        passed = time.monotonic() - began
+        try:
+            answer = operate(target, action="follow", app=app, to=deployment, by="")
+            trouble = ""
+            if answer["status"] == "ended":
+                outcome, code = OUTCOMES.get(answer["outcome"], (answer["outcome"], Exit.NO))
+                return {**answer, "outcome": outcome, "exit_code": int(code)}
+        except Trouble as error:
+            if error.exit_code != Exit.NOT_KNOWN:
+                raise
+            trouble = error.message
+        if passed >= timeout:
+            said = trouble or f"It is not done after {timeout:.0f} s, and goes on: portcall show {deployment}"
+            return {
+                "deployment": deployment,
+                "outcome": "unknown",
+                "exit_code": int(Exit.NOT_KNOWN),
+                "reason": said,
+                "hint": "",
+                "url": "",
+                "serving": "",
+            }
+        speak(trouble or f"{app} is on its way, {passed:.0f} s")
+        time.sleep(min(POLL_SECONDS, max(0.0, timeout - passed)))
 
 
 def invoke(target: Target, words: Mapping[str, str]) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """How an app is, read from what the ledger has of it: what serves, and what became of the last push."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from deployer.domain import holds
 from deployer.domain.deployment import (
     DEPLOYED,
     DUPLICATE,
@@ -15,6 +16,8 @@ from deployer.domain.deployment import (
     SUPERSEDED,
     Current,
     Deployment,
+    Pin,
+    Stop,
 )
 
 from portcall.cli.terminal import plain
@@ -41,6 +44,9 @@ class AppStatus:
     latest: Deployment | None
     since: int
     note: str = ""
+    # What somebody asked for.
+    pin: Pin | None = None
+    stop: Stop | None = None
 
     @property
     def url(self) -> str:
@@ -57,15 +63,33 @@ class AppStatus:
             "note": self.note,
             "serving": serving_document(self.serving) if self.serving else None,
             "latest": deployment_document(self.latest) if self.latest else None,
+            "pin": asdict(self.pin) if self.pin else None,
+            "stop": asdict(self.stop) if self.stop else None,
         }
 
 
 def status_of(app: str, current: Current | None, deployments: Iterable[Deployment]) -> AppStatus | None:
     """What the ledger says of an app; None where nothing was ever to run, as of a repository of charts."""
+    status = _status_of(app, current, deployments)
+    pin = current.pin if current else None
+    if status is None or pin is None:
+        return status
+    return replace(status, pin=pin, note=f"{status.note} {pinned(pin)}".strip())
+
+
+def pinned(pin: Pin) -> str:
+    """Who pinned it, when, and why."""
+    return f"Pinned to {version('', pin.digest)} by a rollback{holds.said_by(pin)}"
+
+
+def _status_of(app: str, current: Current | None, deployments: Iterable[Deployment]) -> AppStatus | None:
     known = sorted(deployments, key=lambda each: (each.time, each.deployment), reverse=True)
     latest = next((each for each in known if each.outcome not in OF_NO_CONSEQUENCE and not each.restart), None)
     if current is None:
         return _without(app, latest)
+    if current.stop and not current.ended:
+        note = f"Stopped{holds.said_by(current.stop)}"
+        return AppStatus(app, STOPPED, None, latest, current.stop.at, note, stop=current.stop)
     serving = current if answers(current) else None
     if latest and _is_newer(latest, current) and (latest.to_come or latest.outcome == FAILED):
         down = f"Nothing serves. {why_down(current)}"
@@ -171,4 +195,18 @@ def deployment_document(deployment: Deployment) -> dict[str, Any]:
         "hint": deployment.hint,
         "restart": bool(deployment.restart),
         "attempt": int(deployment.retry.get("attempt", 1)),
+        "asked": asked_document(deployment.asked) if deployment.asked else None,
     }
+
+
+def asked_document(asked: dict[str, Any]) -> dict[str, Any]:
+    """What somebody asked for, for `--json`; nobody has checked who `by` is."""
+    return {name: asked.get(name, "") for name in ("action", "by", "reason", "at")}
+
+
+def who_asked(asked: dict[str, Any]) -> str:
+    """`Rollback, as asked for by ... (claimed): reason`, '' of a push."""
+    if not asked:
+        return ""
+    hold = Stop(str(asked.get("reason", "")), str(asked.get("by", "")))
+    return f"{str(asked.get('action', '')).capitalize()}{holds.said_by(hold)}"

@@ -11,6 +11,7 @@ from deployer.domain.deployment import (
     ENDED,
     FAILED,
     IGNORED,
+    RECORDED,
     SAME_IMAGE,
     SUPERSEDED,
     Current,
@@ -59,7 +60,8 @@ class Image:
 class Verdict:
     """How it ended.
 
-    `outcome` is `live`, `failed`, `down`, `stopped`, `superseded`, `ignored`, `ended` or `unknown`.
+    `outcome` is `live`, `failed`, `down`, `stopped`, `superseded`, `recorded`, `ignored`, `ended` or
+    `unknown`.
     """
 
     outcome: str
@@ -190,6 +192,7 @@ def _ended(app: str, last: Deployment, current: Current | None, *, recent: bool)
         SUPERSEDED: ("superseded", Exit.SUPERSEDED, f"A newer push overtook this one of {app}."),
         IGNORED: ("ignored", Exit.NO_SUCH_THING, f"What was pushed to {app} is no app."),
         ENDED: ("ended", Exit.NO, f"{app} has ended."),
+        RECORDED: ("recorded", Exit.NO, f"The push of {app} is recorded, and not deployed."),
     }
     if last.outcome == DEPLOYED and current is None:
         outcomes[DEPLOYED] = ("ended", Exit.NO, f"{app} went live, and has ended.")
@@ -199,7 +202,7 @@ def _ended(app: str, last: Deployment, current: Current | None, *, recent: bool)
     if last.outcome not in outcomes:
         return None
     outcome, code, said = outcomes[last.outcome]
-    if outcome in ("failed", "superseded"):
+    if outcome in ("failed", "superseded", "recorded"):
         said = f"{said} {_serves(current)}"
     return Verdict(
         outcome,

@@ -74,7 +74,7 @@ def test_the_mail_of_a_rollback_says_who_asked_and_why_and_how_to_go_on(two_vers
     assert f"It was rolled back from {digest(2)}. To have the newest push again: aws lambda invoke" in text
     assert '"action":"resume","app":"flask-app"' in text
     assert f"Pinned to {digest(1)} by a rollback, as asked for by {ANN} (claimed) at " in text
-    assert text.endswith("UTC: 500s on /pay\n")
+    assert text.endswith("UTC: 500s on /pay.\n")
 
 
 def test_the_bad_version_pushed_again_is_recorded_and_not_deployed_and_a_mail_says_so(

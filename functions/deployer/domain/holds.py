@@ -64,7 +64,9 @@ def _said(by: str, at: int, reason: str) -> str:
     who = f", as asked for by {who_asked(by)}" if by else ""
     when = f" at {datetime.fromtimestamp(at, UTC).strftime('%Y-%m-%d %H:%M UTC')}" if at else ""
     why = printable(reason).strip()
-    return f"{who}{when}: {why}" if why else f"{who}{when}."
+    if not why:
+        return f"{who}{when}."
+    return f"{who}{when}: {why}" + ("" if why.endswith((".", "!", "?")) else ".")
 
 
 def who_asked(by: str) -> str:

@@ -1,0 +1,141 @@
+"""What the commands that change something share: their options, the question, and following what they began."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+from deployer.domain.operation import MAX_REASON
+
+from portcall.cli.options import SCHEMA, say, target_of, target_options
+from portcall.cli.terminal import Terminal, fail, plain
+from portcall.desk import states
+from portcall.desk.operating import follow, operate
+from portcall.desk.target import Target
+from portcall.desk.trouble import Exit, Trouble
+
+# Seconds between two lines where there is no terminal.
+SPEAK_SECONDS = 10.0
+
+
+def acting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--reason`, `--yes`, `--json` and the target."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="One document, for programs."),
+        click.option("-y", "--yes", is_flag=True, help="Do it without asking."),
+        click.option("-m", "--reason", metavar="TEXT", default="", help="Why: kept, and shown with your name."),
+    ):
+        command = option(command)
+    return target_options(command)
+
+
+def waiting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--no-wait` and `--timeout`."""
+    command = click.option(
+        "--timeout",
+        metavar="SECONDS",
+        type=click.IntRange(min=0),
+        default=900,
+        show_default=True,
+        help="How long to wait.",
+    )(command)
+    return click.option("--no-wait", is_flag=True, help="Begin it, and end.")(command)
+
+
+def target_to_change(options: dict[str, Any], reason: str = "") -> Target:
+    """The target, which is always told before anything is changed."""
+    if len(reason) > MAX_REASON:
+        raise Trouble(f"--reason may have {MAX_REASON} characters, and has {len(reason)}.", Exit.USAGE)
+    return target_of(options)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on a terminal; elsewhere only who says so beforehand goes on. Raises Trouble."""
+    if yes:
+        return
+    _must_be_a_terminal("--yes")
+    if not click.confirm(plain(question), err=True):
+        raise Trouble("Nothing was changed.", Exit.NO)
+
+
+def confirm_by_name(app: str, question: str, typed: str) -> None:
+    """Have the app's name typed: what lasts is not ended by a slip. Raises Trouble."""
+    if not typed:
+        _must_be_a_terminal(f"--confirm {app}")
+        say(question)
+        typed = click.prompt(f"Type {plain(app)} to end it", default="", show_default=False, err=True)
+    if typed != app:
+        raise Trouble(f"That is not {app}. Nothing was changed.", Exit.NO)
+
+
+def _must_be_a_terminal(option: str) -> None:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Trouble(f"This asks first, and there is no terminal to ask on. To do it: {option}", Exit.USAGE)
+
+
+def carry_through(
+    target: Target, words: dict[str, str], *, said: str, no_wait: bool, timeout: int, as_json: bool
+) -> None:
+    """Ask for a deployment, follow it unless nobody waits, and end with the exit code that it comes to."""
+    answer = operate(target, **words)
+    say(f"{said} Deployment: {answer['deployment']}")
+    document = {"action": words["action"], **{key: value for key, value in answer.items() if key != "status"}}
+    if no_wait:
+        finish(
+            document | {"outcome": "started", "exit_code": 0, "url": "", "reason": "", "hint": ""},
+            as_json=as_json,
+        )
+        return
+    with _Speaking() as speak:
+        ended = follow(target, answer["app"], answer["deployment"], timeout=timeout, speak=speak)
+    ended.pop("status", None)
+    finish(document | ended, as_json=as_json)
+
+
+def finish(document: dict[str, Any], *, as_json: bool) -> None:
+    """The result on standard output, what is to be said of it on standard error, and the exit code."""
+    code = Exit(int(document["exit_code"]))
+    app, outcome = str(document["app"]), str(document["outcome"])
+    if as_json:
+        click.echo(json.dumps({**SCHEMA, **document}))
+    elif code == Exit.YES and document.get("url"):
+        click.echo(document["url"])
+    if code == Exit.YES:
+        if outcome == "live":
+            what = states.version(str(document["tag"]), str(document["digest"]))
+            say(f"{app} is live: {what}")
+        return
+    lines = [f"{app}: {outcome}. {document['reason']}".strip(), str(document.get("hint") or "")]
+    if outcome == "unknown":
+        lines = [str(document["reason"])]
+    if document.get("serving"):
+        lines.append(f"What serves: {document['serving']}")
+    fail("\n".join(filter(None, lines)))
+    raise click.exceptions.Exit(code)
+
+
+class _Speaking:
+    """How to tell meanwhile that it goes on: on a terminal it turns, elsewhere it is a line now and then."""
+
+    def __init__(self) -> None:
+        self._console = Terminal(stderr=True)
+        self._status = self._console.status("...") if self._console.is_terminal else None
+        self._spoken = time.monotonic()
+
+    def __enter__(self) -> Callable[[str], object]:
+        if self._status:
+            self._status.start()
+        return self._speak
+
+    def _speak(self, text: str) -> None:
+        if self._status:
+            self._status.update(plain(text))
+        elif time.monotonic() - self._spoken >= SPEAK_SECONDS:
+            self._spoken = time.monotonic()
+            say(f"{time.strftime('%H:%M:%S')} {text}")
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()

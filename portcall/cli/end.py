@@ -1,0 +1,28 @@
+"""`portcall end`: ends an app for good."""
+
+from typing import Any
+
+import click
+
+from portcall.cli.acting import acting_options, confirm, confirm_by_name, finish, target_to_change
+from portcall.cli.options import say
+from portcall.desk.operating import operate
+
+
+@click.command()
+@click.argument("app")
+@click.option("--confirm", "typed", metavar="APP", default="", help="The name once more, of no preview.")
+@acting_options
+def end(app: str, typed: str, reason: str, yes: bool, as_json: bool, **options: Any) -> None:
+    """End an app: its task, its URL and its place go, until the next push. Of no preview the name is asked."""
+    target = target_to_change(options, reason)
+    plan = operate(target, action="end", app=app, dry_run="yes", by="")
+    what = f"End {app}, which answers at {plan['url'] or 'no URL'}?"
+    if plan["preview"]:
+        confirm(what, yes=yes)
+    else:
+        confirm_by_name(app, f"{what} It is no preview.", typed)
+    answer = operate(target, action="end", app=app, reason=reason, confirm=app)
+    document = {"action": "end", "tag": "", "digest": "", **answer, "outcome": "ended", "url": ""}
+    finish(document | {"reason": reason, "exit_code": 0}, as_json=as_json)
+    say(f"{app} has ended.")

@@ -1,0 +1,25 @@
+"""`portcall start`: deploys the newest push of an app that is stopped or down."""
+
+from typing import Any
+
+import click
+
+from portcall.cli.acting import acting_options, carry_through, target_to_change, waiting_options
+
+
+@click.command()
+@click.argument("app")
+@waiting_options
+@acting_options
+def start(app: str, reason: str, yes: bool, no_wait: bool, timeout: int, as_json: bool, **options: Any) -> None:
+    """Start an app that is stopped or down, with its newest push."""
+    del yes  # it asks nothing
+    target = target_to_change(options, reason)
+    carry_through(
+        target,
+        {"action": "start", "app": app, "reason": reason},
+        said=f"Starting {app}.",
+        no_wait=no_wait,
+        timeout=timeout,
+        as_json=as_json,
+    )

@@ -1,0 +1,25 @@
+"""`portcall stop`: takes an app's task away until it is started again."""
+
+from typing import Any
+
+import click
+
+from portcall.cli.acting import acting_options, confirm, finish, target_to_change
+from portcall.cli.options import say
+from portcall.desk.operating import operate
+
+
+@click.command()
+@click.argument("app")
+@acting_options
+def stop(app: str, reason: str, yes: bool, as_json: bool, **options: Any) -> None:
+    """Stop an app: its task ends, its place stays, and pushes are recorded but not deployed until `start`."""
+    target = target_to_change(options, reason)
+    plan = operate(target, action="stop", app=app, dry_run="yes", by="")
+    confirm(f"Stop {app}, which answers at {plan['url'] or 'no URL'}?", yes=yes)
+    answer = operate(target, action="stop", app=app, reason=reason)
+    finish(
+        {"action": "stop", **answer, "outcome": "stopped", "url": "", "reason": reason, "exit_code": 0},
+        as_json=as_json,
+    )
+    say(f"{app} is stopped. Pushes are recorded, and not deployed. To start it: portcall start {app}")
