@@ -200,7 +200,7 @@ def serving(app: str) -> Current:
     """What is current. Raises NoSuchThing."""
     current = ledger.current(table=settings().ledger, app=app)
     if current is None or current.ended:
-        raise NoSuchThing(f"{app} does not run, and was not stopped: it has ended, or never was live.")
+        raise NoSuchThing(f"{app} has ended, or never was live. To deploy it: portcall deploy {app}")
     return current
 
 
