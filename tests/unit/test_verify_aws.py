@@ -434,7 +434,7 @@ def test_what_cannot_be_removed_is_told_and_holds_nothing_else_up(
     monkeypatch.setattr(leftovers, "_delete_stack", lambda *given: done.append("stack"))
     monkeypatch.setattr(queues, "close_queues", refuse)
     monkeypatch.setattr(leftovers, "delete_uploads", lambda *given: done.append("uploads"))
-    monkeypatch.setattr(images, "end", lambda *given: done.append("images"))
+    monkeypatch.setattr(images, "forget", lambda *given: done.append("images"))
     monkeypatch.setattr(leftovers, "inventory", lambda *given: ["VPC vpc-1"])
     scratch = tmp_path / "scratch"
     scratch.mkdir()
