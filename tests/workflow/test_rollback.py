@@ -5,8 +5,9 @@ import dataclasses
 import time
 
 import pytest
-from deployer.actions import rollback, superseded
+from deployer.actions import rollback, slots, superseded
 from deployer.aws import ecs, ledger, logs
+from deployer.domain import failure, limits
 from deployer.domain.errors import AccessDeniedError, AwsRefusedError
 from deployer.domain.push import Push
 from deployer.domain.task import Task
@@ -14,6 +15,7 @@ from deployer.steps import roll_back, switch_over
 
 from tests.conftest import LambdaContext
 from tests.workflow.conftest import stopped
+from tests.workflow.test_admission import lose as lose
 
 APP = "flask-app"
 DENIED = AccessDeniedError("not authorized")
@@ -421,16 +423,128 @@ def test_the_command_that_deploys_the_same_image_again_is_told(world, document):
     assert "To deploy the same image again:" in told(world)
 
 
-# A restart of what is gone.
+def failing_with(error, document):
+    cause = f'{{"errorType": "{error}", "errorMessage": "It did not work."}}'
+    return document | {"error": {"Error": error, "Cause": cause}}
+
+
+@pytest.mark.parametrize(("error", "once"), [("AppLimitError", True), ("KeyError", False)])
+def test_only_the_mail_of_a_refusal_says_that_others_are_not_mailed(world, document, error, once):
+    roll(failing_with(error, document()))
+    assert (limits.FIRST_OF_THE_HOUR in " ".join(told(world).split())) is once
+
+
+def test_a_first_attempt_is_not_numbered(world, document):
+    roll(document())
+    assert "It was tried" not in told(world)
+
+
+@pytest.mark.parametrize(("attempt", "again"), [(1, True), (2, False)])
+def test_an_abort_is_tried_once_more(world, document, attempt, again):
+    roll(failing_with("AbortedError", document()) | {"retry": {"of": "push-1", "attempt": attempt}})
+    assert outcome_of("push-2") == ("retried" if again else "failed")
+
+
+# The slot of an app of which nothing is left.
+
+
+@pytest.fixture
+def freed(monkeypatch):
+    """The slots that are given back, and the deployments that may not keep them."""
+    found = []
+    monkeypatch.setattr(slots, "free", lambda app, *, but="": found.append((app, but)))
+    return found
+
+
+def test_a_first_push_that_came_to_nothing_gives_its_slot_back(world, document, freed, lose):
+    event = document()
+    lose()
+    roll(event)
+    assert freed == [(APP, "push-2")]
+
+
+def test_a_push_that_came_to_nothing_leaves_what_serves_its_slot(world, document, freed):
+    roll(document())
+    assert freed == []
+
+
+# Restarts.
+
+
+@pytest.fixture
+def restart(document):
+    """`restart(**more)` is what RollBack gets of a restart of what is live."""
+
+    def of(**more):
+        serving = current()
+        made_of = {"deployment": serving.deployment, "sequence": serving.sequence, "revision": serving.revision}
+        return document() | {"restart": made_of | {"reason": "exit code 1"} | more}
+
+    return of
+
+
+AGAIN_WHEN_AWS_CAN = "That is tried again every few minutes until AWS can; then another mail follows."
+ONCE_MORE = "That is tried once more within minutes, three times at the most."
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "next_try"),
+    [
+        ("NoCapacityError", "retried", AGAIN_WHEN_AWS_CAN),
+        ("AbortedError", "failed", ONCE_MORE),
+        ("NoAnswerError", "failed", ONCE_MORE),
+    ],
+)
+def test_the_mail_of_a_restart_that_failed_says_why_it_was_and_what_comes_next(
+    world, restart, error, outcome, next_try
+):
+    roll(failing_with(error, restart()))
+    text = " ".join(told(world).split())
+    assert f"flask-app had stopped (exit code 1), and this was to start it again. {next_try}" in text
+    assert outcome_of("push-2") == outcome
+    assert "No other version serves." in text
+
+
+def test_that_aws_refuses_a_restart_is_mailed_once(world, restart):
+    before = len(world.mails)
+    roll(failing_with("NoCapacityError", restart(refusals=1)))
+    assert len(world.mails) == before
+    roll(failing_with("NoAnswerError", restart(refusals=1)) | {"id": "push-3"})
+    assert len(world.mails) == before + 1
+
+
+def test_the_ledger_knows_a_restart_by_what_it_restarts(restart):
+    event = restart()
+    roll(event)
+    (known,) = [each for each in ledger.deployments(table="ledger", app=APP) if each.deployment == "push-2"]
+    assert known.restart["deployment"] == event["restart"]["deployment"] == "push-1"
+
+
+GONE = "CannotPullContainerError: failed to resolve ref app@sha256:ab: app@sha256:ab: not found"
+PULLED = {"stop_code": "TaskFailedToStart", "stopped_reason": GONE, "exit_code": None}
+
+
+def test_an_app_whose_image_is_gone_is_given_up_and_told_to_be(world, restart):
+    event = restart()
+    ended(world, event, **PULLED)
+    roll(event)
+    assert current().gave_up_reason == failure.GONE_FROM_ECR
+    assert current().gave_up_at == current().notified_at > 0
+    assert f"That is not tried again: {failure.GONE_FROM_ECR}" in " ".join(told(world).split())
 
 
 @pytest.mark.parametrize("meanwhile", [{"deployment": "push-9"}, {"gave_up_reason": "It was stopped by hand."}])
-def test_a_restart_that_cannot_succeed_gives_nothing_up_that_has_changed_meanwhile(world, document, meanwhile):
-    serving, event = current(), document()
+def test_a_restart_that_cannot_succeed_gives_nothing_up_that_has_changed_meanwhile(world, restart, meanwhile):
+    event = restart()
     change(**meanwhile)
     before = current()
-    event["restart"] = {"deployment": "push-1", "sequence": serving.sequence, "revision": serving.revision, "reason": "exit code 1"}  # fmt: skip
-    gone = "CannotPullContainerError: failed to resolve ref app@sha256:ab: app@sha256:ab: not found"
-    ended(world, event, stop_code="TaskFailedToStart", stopped_reason=gone, exit_code=None)
+    ended(world, event, **PULLED)
     roll(event)
     assert current() == before
+
+
+def test_a_restart_whose_task_was_stopped_by_hand_is_not_tried_again(world, restart):
+    event = restart()
+    ended(world, event, stop_code="UserInitiated", stopped_reason="enough", exit_code=None)
+    roll(event)
+    assert "That is not tried again, since its task was stopped by hand." in " ".join(told(world).split())

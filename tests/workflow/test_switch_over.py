@@ -256,6 +256,14 @@ def test_a_preview_whose_tag_was_deleted_meanwhile_does_not_come_to_life(world, 
     assert ledger.unmailed(table="ledger", app=app) == []
 
 
+def test_an_app_that_lasts_comes_to_life_though_its_tag_was_deleted_meanwhile(document):
+    seen = ledger.tag(table="ledger", app=APP, tag="latest")
+    assert ledger.record_tag(
+        table="ledger", app=APP, tag="latest", digest="", as_of=int(time.time()), seen=seen
+    )
+    assert switch(document(2))["result"] == "current"
+
+
 def test_a_preview_whose_tag_is_deleted_at_that_very_moment_does_not_come_to_life(world, preview):
     event, app = preview(2), f"{APP}:pr-7"
     gone = {"table": "ledger", "app": app, "tag": "pr-7", "digest": "", "as_of": int(time.time())}
