@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from deployer.actions.restarts import NOT_WATCHED
 from deployer.domain import limits
 from deployer.domain.deployment import DEPLOYED, FAILED, RETRIED, SUPERSEDED, Current, Deployment
 from deployer.domain.endpoint import NOWHERE
 
 OUTCOMES = {"deployed", "failed", "superseded", "ignored", "ended", "retried", "duplicate", "same image"}
-GIVEN_UP = "given up"
+GIVEN_UP, UNWATCHED = "given up", "unwatched"
 BY_HAND = "It was stopped by hand."
 
 
@@ -30,6 +31,8 @@ class Pushed:
     digest: str
     good: bool
     second: int = 0
+    # A signature, or the like, is none.
+    is_app: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Mailed:
     tag_was_there: bool = True
     # It says that the version has stopped since it took over.
     says_stopped: bool = False
+    # The digests that its text names.
+    digests: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -91,11 +96,19 @@ class World:
     left_to_do: object = None
     # What functions failed with that nobody foresaw.
     bugs: list[str] = field(default_factory=list)
-    # Apps that somebody stopped by hand.
-    stopped_by_hand: set[str] = field(default_factory=set)
+    # Tasks that somebody stopped by hand -> the app.
+    stopped_by_hand: dict[str, str] = field(default_factory=dict)
     previews: set[str] = field(default_factory=set)
     # Deployments that gave up only because somebody ended their executions.
     aborted: set[str] = field(default_factory=set)
+    # Apps of which pushes are not deployed as the parameters are now, pushes that were made meanwhile, and how
+    # often that changed.
+    not_watched: set[str] = field(default_factory=set)
+    unwatched_pushes: list[Pushed] = field(default_factory=list)
+    changes: int = 0
+    # How many apps that are previews (True), or no previews, were ever allowed: the most and the fewest.
+    most: dict[bool, int] = field(default_factory=dict)
+    fewest: dict[bool, int] = field(default_factory=dict)
 
 
 Promise = Callable[[World], Iterator[str]]
@@ -149,7 +162,7 @@ def each_push_has_one_outcome(world: World) -> Iterator[str]:
 def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
     told: dict[str, list[str]] = {}
     for mail in world.mails:
-        if mail.outcome not in (GIVEN_UP, "held back"):
+        if mail.outcome not in (GIVEN_UP, UNWATCHED, "held back"):
             told.setdefault(first_attempt(mail.deployment), []).append(mail.outcome)
     for app, each in _all(world):
         if each.outcome == RETRIED:
@@ -178,6 +191,19 @@ def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
 
 
 @promise
+def a_push_that_was_overtaken_is_not_forgotten(world: World) -> Iterator[str]:
+    """Unless something newer is live, some mail speaks of it."""
+    named = {digest for mail in world.mails for digest in mail.digests}
+    for app, each in _all(world):
+        current = world.current.get(app)
+        is_older = current and (
+            current.sequence > each.sequence or current.digest in (each.digest, world.tags.get((app, each.tag)))
+        )
+        if each.outcome == SUPERSEDED and not (each.restart or is_older or each.digest in named):
+            yield f"{each.deployment} was superseded ({each.reason}), nothing newer is live, and no mail says so"
+
+
+@promise
 def a_push_is_deployed_once(world: World) -> Iterator[str]:
     pushes = Counter((each.app, each.tag, each.digest) for each in world.pushes)
     deployed = Counter(
@@ -198,13 +224,13 @@ def _newest(world: World) -> Iterator[tuple[Pushed, list[Pushed]]]:
 
     Events tell seconds: which of two tags was pushed first within one is not known to anybody.
     """
-    for last in {each.app: each for each in world.pushes}.values():
+    for last in {each.app: each for each in world.pushes if each.is_app}.values():
         if world.tags.get((last.app, last.tag)) == last.digest:
             yield last, [each for each in world.pushes if _is_as_late(each, last)]
 
 
 def _is_as_late(push: Pushed, last: Pushed) -> bool:
-    return (push.app, push.second) == (last.app, last.second) and push.tag != last.tag
+    return push.is_app and (push.app, push.second) == (last.app, last.second) and push.tag != last.tag
 
 
 @promise
@@ -309,13 +335,13 @@ def nothing_that_has_ended_comes_back(world: World) -> Iterator[str]:
     ended: dict[str, int] = {}
     for mail in world.mails:
         if mail.outcome == "ended":
-            ended[mail.app] = pushed[names[mail.deployment]]
+            ended[mail.app] = pushed.get(names[mail.deployment], -1)
         elif mail.outcome == DEPLOYED and mail.app in ended:
-            is_newer = pushed[names[mail.deployment]] > ended[mail.app]
+            is_newer = pushed.get(names[mail.deployment], -1) > ended[mail.app]
             if not is_newer or not (mail.tag_was_there or mail.app not in world.previews):
                 yield f"{mail.app} had ended, and {mail.deployment} was called live"
     for app, current in world.current.items():
-        if pushed[app, current.digest] <= ended.get(app, -1):
+        if app in ended and pushed.get((app, current.digest), -1) <= ended[app]:
             yield f"{app} had ended, and is there again"
 
 
@@ -323,7 +349,7 @@ def nothing_that_has_ended_comes_back(world: World) -> Iterator[str]:
 def a_preview_whose_tag_is_gone_has_ended(world: World) -> Iterator[str]:
     for app in world.current:
         tag = app.partition(":")[2]
-        if app in world.previews and (app, tag) not in world.tags:
+        if app in world.previews - world.not_watched and (app, tag) not in world.tags:
             yield f"{app} has no tag, and is there"
 
 
@@ -376,11 +402,35 @@ def an_app_is_given_up_after_three_crashes_of_its_own(world: World) -> Iterator[
         crashes = known.count(True)
         if len(current.crashes) > crashes:
             yield f"{app} crashed {crashes} times, and {len(current.crashes)} were counted"
-        gave_up = current.gave_up_reason and not current.ended and current.gave_up_reason != BY_HAND
+        gave_up = (
+            current.gave_up_reason
+            and not current.ended
+            and current.gave_up_reason not in (BY_HAND, NOT_WATCHED)
+        )
         if gave_up and crashes < 3:
             yield f"{app} was given up after {crashes} crashes: {current.gave_up_reason}"
-        if current.gave_up_reason == BY_HAND and app not in world.stopped_by_hand:
+        if current.gave_up_reason == BY_HAND and app not in world.stopped_by_hand.values():
             yield f"{app} was not stopped by hand"
+
+
+@promise
+def what_was_stopped_by_hand_is_not_started_again(world: World) -> Iterator[str]:
+    restarts = {each.deployment for _, each in _all(world) if each.restart and each.outcome != SUPERSEDED}
+    for task, app in world.stopped_by_hand.items():
+        for restart in restarts:
+            if restart.startswith(f"restart-{task.rpartition('/')[2]}"):
+                yield f"{app} was stopped by hand, and {restart} started it again"
+
+
+@promise
+def what_is_no_app_is_ignored(world: World) -> Iterator[str]:
+    signatures = {push.digest for push in world.pushes if not push.is_app}
+    for _, each in _all(world):
+        if each.digest in signatures and each.outcome not in ("ignored", SUPERSEDED, "duplicate", RETRIED):
+            yield f"{each.deployment} is no app, and {each.outcome}"
+    for mail in world.mails:
+        if mail.deployment in {each.deployment for _, each in _all(world) if each.digest in signatures}:
+            yield f"{mail.deployment} is no app, and was mailed: {mail.outcome}"
 
 
 @promise
@@ -397,6 +447,59 @@ def that_an_app_is_given_up_is_mailed_once(world: World) -> Iterator[str]:
             and not told[current.deployment]
         ):
             yield f"{app} is down, and nobody was told"
+
+
+@promise
+def what_nobody_watches_is_not_deployed(world: World) -> Iterator[str]:
+    images = {(push.tag, push.digest) for push in world.unwatched_pushes}
+    images -= {(push.tag, push.digest) for push in world.pushes}
+    for _, each in _all(world):
+        if (each.tag, each.digest) in images:
+            yield f"{each.deployment} is of a push that nobody watched, and {each.outcome}"
+
+
+@promise
+def that_an_app_is_not_watched_any_more_is_mailed_once(world: World) -> Iterator[str]:
+    told = Counter(mail.app for mail in world.mails if mail.outcome == UNWATCHED)
+    for app, times in told.items():
+        if times > world.changes:
+            yield f"{app} was not watched {world.changes} times, and that was mailed {times} times"
+    for app in world.not_watched & set(world.current):
+        current = world.current[app]
+        ends_by_itself = current.until and app in world.previews
+        if not (told[app] or current.gave_up_reason or ends_by_itself):
+            yield f"{app} runs on, no push of it is deployed, and nobody was told"
+
+
+def _of_the_kind_of(app: str, world: World) -> set[str]:
+    """The apps that share their places with this one."""
+    return {other for other in world.deployments if (other in world.previews) == (app in world.previews)}
+
+
+@promise
+def no_more_apps_run_than_may(world: World) -> Iterator[str]:
+    running = {app for app, current in world.current.items() if not current.gave_up_reason}
+    for is_preview, most in world.most.items():
+        kind = {app for app in running if (app in world.previews) == is_preview}
+        if len(kind) > most:
+            yield f"{len(kind)} run, and {most} may: {sorted(kind)}"
+
+
+def _is_named_otherwise(app: str, other: str) -> bool:
+    """Whether one is the repository of the other: the same app before and after a change of Environments."""
+    return app in (other, other.partition(":")[0]) or other == app.partition(":")[0]
+
+
+@promise
+def a_push_is_refused_only_where_all_places_are_taken(world: World) -> Iterator[str]:
+    for app, each in _all(world):
+        others = {
+            other
+            for other in _of_the_kind_of(app, world) - {app}
+            if world.deployments[other] and not _is_named_otherwise(app, other)
+        }
+        if each.error in limits.REFUSALS and len(others) < world.fewest[app in world.previews]:
+            yield f"{each.deployment} of {app} was refused, and there are only {sorted(others)}"
 
 
 @promise

@@ -17,7 +17,7 @@ from deployer.domain.errors import DeployError, NoAnswerError
 from deployer.events import end_preview, reconcile, record_task_state, restart_app
 
 from tests.conftest import LambdaContext
-from tests.explorer.clock import A_CALL, Clock, Died
+from tests.explorer.clock import A_CALL, Clock, Died, Process
 from tests.explorer.dynamodb import Table
 
 Answer = dict[str, Any]
@@ -26,6 +26,8 @@ ACCOUNT = "111122223333"
 # Seconds: from RunTask to RUNNING, from a stop to STOPPED, until an event arrives, and until API Gateway has
 # taken in where an API leads.
 STARTS, STOPS, EVENTS, DEPLOYS = 2.0, 1.0, 0.3, 4.0
+# Seconds that what ECS tells of its tasks may lag behind its events, and after which it forgets a stopped one.
+ECS_LAGS, ECS_FORGETS = 1.0, 3600.0
 # When Lambda calls a function again that failed with an event.
 RETRIES = (60.0, 120.0)
 FUNCTIONS: dict[str, Callable[[Any, Any], object]] = {
@@ -34,8 +36,9 @@ FUNCTIONS: dict[str, Callable[[Any, Any], object]] = {
     "EndPreview": end_preview.handler,
     "Reconcile": reconcile.handler,
 }
+IPS = "203.0.113."
 # How images behave.
-GOOD, SILENT, CRASHES = "good", "silent", "crashes"
+GOOD, SILENT, CRASHES, NO_APP = "good", "silent", "crashes", "no app"
 
 
 @dataclass(eq=False)
@@ -59,6 +62,10 @@ class Task:
     reason: str = ""
     exit_code: int | None = None
     answered: bool = False
+    # The last part of its IP, which another task has once this one is gone.
+    address: int = 0
+    # Since when (UNIX seconds) it has been described how.
+    history: list[tuple[float, Answer]] = field(default_factory=list)
 
     @property
     def app(self) -> str:
@@ -70,7 +77,7 @@ class Task:
 
     @property
     def ip(self) -> str:
-        return f"203.0.{113 + self.number // 200}.{self.number % 200 + 1}"
+        return f"{IPS}{self.address}"
 
     def described(self) -> Answer:
         details = [{"name": "networkInterfaceId", "value": f"eni-{self.number}"}]
@@ -135,14 +142,16 @@ def refuse(operation: str, code: str, message: str = "", status: int = 400) -> C
 class Cloud:
     """An account of AWS. `calls` are the names of all that was asked for, in that order."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, stale: bool = False) -> None:
         self.clock = clock
+        # Whether reads may give what was so a moment ago, and released IPs are somebody else's at once.
+        self.stale = stale
         self.calls: list[str] = []
         # Called before and after each call takes effect, with its number; raises what it fails with. That it
         # is to be sent twice is what it may return.
         self.before: Callable[[int, str], bool] = lambda number, name: False
         self.after: Callable[[int, str], None] = lambda number, name: None
-        self.table = Table()
+        self.table = Table(lambda: clock.now, stale=stale)
         self.tags: dict[tuple[str, str], str] = {}
         self.pushed_at: dict[str, float] = {}
         self.images: dict[str, str] = {}
@@ -153,6 +162,8 @@ class Cloud:
         self.mails: list[Mail] = []
         self.events: list[dict[str, Any]] = []
         self.metrics: list[str] = []
+        # What functions that start now are told.
+        self.parameters: Any = None
         # Which events are lost: `RecordTaskState`, `RestartApp`, `EndPreview`.
         self.lost: set[str] = set()
         # What functions raised that no part of the program foresaw, and events that no function took.
@@ -179,19 +190,25 @@ class Cloud:
         if name == "sns.publish":
             process.looked = self.clock.now, self._all_current(), {*self.tags, *self._known_tags()}
         twice = self.before(number, name)
+        if name.startswith("start "):
+            process.parameters = self.parameters
         self.clock.pass_time(A_CALL)
+        if self.clock.now > process.until:
+            process.died = True
+            raise Died
         if twice:
             effect()
         answer = effect()
         self.after(number, name)
         return answer
 
-    def invoke(self, function: str, event: Any, *, attempt: int = 0, after: float = EVENTS) -> None:
+    def invoke(self, function: str, event: Any, *, attempt: int = 0, after: float = EVENTS) -> Process:
         """Have a function called with an event, as Lambda does: once more where it fails."""
 
         def run() -> None:
             process = self.clock.at_work
             assert process
+            process.call_again = lambda: self.invoke(function, event, attempt=attempt, after=1.0)
             try:
                 self.call(f"start {function}", lambda: None)
                 FUNCTIONS[function](json.loads(json.dumps(event)), LambdaContext())
@@ -208,7 +225,7 @@ class Cloud:
             else:
                 self.undelivered.append(f"{function}: {why}")
 
-        self.clock.spawn(function, run, after=after)
+        return self.clock.spawn(function, run, after=after)
 
     # What happens by itself, or from outside
 
@@ -246,15 +263,18 @@ class Cloud:
             return
         task.desired, task.stop_code, task.reason, task.exit_code = "STOPPED", code, reason, exit_code
         task.ended = self.clock.now
-        task.version += 1
-        self._tell(task)
+        self._has_changed(task)
 
         def gone() -> None:
             task.status = "STOPPED"
-            task.version += 1
-            self._tell(task)
+            self._has_changed(task)
 
         self.clock.at(STOPS, gone)
+
+    def _has_changed(self, task: Task) -> None:
+        task.version += 1
+        task.history.append((self.clock.now, task.described()))
+        self._tell(task)
 
     def _tell(self, task: Task) -> None:
         by_us = task.stop_code == "UserInitiated" and task.reason.startswith("Portcall:")
@@ -273,8 +293,7 @@ class Cloud:
         if not task.alive:
             return
         task.status, task.runs_since = "RUNNING", self.clock.now
-        task.version += 1
-        self._tell(task)
+        self._has_changed(task)
         if self.images[task.digest] == CRASHES:
             self.clock.at(1.0, lambda: self.end_task(task, "EssentialContainerExited", "It exited", 1))
 
@@ -284,11 +303,16 @@ class Cloud:
         for api in self.apis:
             if host == f"{api.id}.example" and not api.deleted:
                 return self.task_at(api.target(self.clock.now))
-        return next((task for task in self.tasks.values() if task.ip == host), None)
+        return next(
+            (task for task in self.tasks.values() if task.ip == host and task.status != "STOPPED"), None
+        )
 
     def answers(self, url: str) -> bool:
         task = self.task_at(url)
-        return bool(task and task.alive and task.runs_since and self.images[task.digest] == GOOD)
+        if task is None:
+            # Somebody else's task has the IP by now.
+            return self.stale and any(f"/{each.ip}:" in url for each in self.tasks.values())
+        return bool(task.alive and task.runs_since and self.images[task.digest] == GOOD)
 
     def wait_until_answers(
         self, urls: list[str], *, timeout: float, raise_if_stopped: Callable[[], None], **_: Any
@@ -305,8 +329,8 @@ class Cloud:
             in_a_row = in_a_row + 1 if self.answers(urls[0]) else 0
             if in_a_row == 2:
                 task = self.task_at(urls[0])
-                assert task
-                task.answered = True
+                if task:
+                    task.answered = True
                 return probe.Answer(urls[0], 200)
             asked += 1
             if asked % 4 == 2:
@@ -332,6 +356,9 @@ class Cloud:
             tags = {tag["key"]: tag["value"] for tag in request["tags"]}
             (group,) = request["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"]
             task = Task(arn, number, request["startedBy"], revision["arn"], digest, tags, self.clock.now, group)
+            held = {each.address for each in self.tasks.values() if each.status != "STOPPED"}
+            task.address = next(each for each in range(1, 255) if each not in held)
+            task.history.append((self.clock.now, task.described()))
             self._run_tokens[token], self.tasks[arn] = arn, task
             self.clock.at(STARTS, lambda: self._starts(task))
         return {"tasks": [self.tasks[self._run_tokens[token]].described()]}
@@ -348,11 +375,20 @@ class Cloud:
         return {}
 
     def ecs_describe_tasks(self, *, tasks: list[str], **_: Any) -> Answer:
-        return {"tasks": [self.tasks[each].described() for each in tasks if each in self.tasks]}
+        return {"tasks": [found for each in tasks if (found := self._as_ecs_says(each))]}
 
     def ecs_list_tasks(self, *, startedBy: str = "", **_: Any) -> Answer:
-        alive = [task for task in self.tasks.values() if task.alive]
-        return {"taskArns": [task.arn for task in alive if startedBy in ("", task.started_by)]}
+        found = [said for arn in self.tasks if (said := self._as_ecs_says(arn))]
+        alive = [each for each in found if each["desiredStatus"] == "RUNNING"]
+        return {"taskArns": [each["taskArn"] for each in alive if startedBy in ("", each["startedBy"])]}
+
+    def _as_ecs_says(self, arn: str) -> Answer | None:
+        """The task as ECS describes it, None if it does not know it yet, or any more."""
+        task = self.tasks.get(arn)
+        if task is None or (task.status == "STOPPED" and task.ended + ECS_FORGETS < self.clock.now):
+            return None
+        then = self.clock.now - (ECS_LAGS if self.stale else 0)
+        return next((said for since, said in reversed(task.history) if since <= then), None)
 
     # Amazon ECR
 
@@ -378,9 +414,12 @@ class Cloud:
             ]
         }
 
-    def ecr_batch_get_image(self, **_: Any) -> Answer:
+    def ecr_batch_get_image(self, *, imageIds: list[dict[str, str]], **_: Any) -> Answer:
+        is_app = self.images[imageIds[0]["imageDigest"]] != NO_APP
         config = {
-            "mediaType": "application/vnd.docker.container.image.v1+json",
+            "mediaType": "application/vnd.docker.container.image.v1+json"
+            if is_app
+            else "application/vnd.dev.cosign.simplesigning.v1+json",
             "size": 1,
             "digest": f"sha256:{'c' * 64}",
         }
@@ -401,7 +440,10 @@ class Cloud:
 
     def ec2_describe_network_interfaces(self, *, NetworkInterfaceIds: list[str]) -> Answer:
         number = int(NetworkInterfaceIds[0].removeprefix("eni-"))
-        ip = next(task.ip for task in self.tasks.values() if task.number == number)
+        task = next(task for task in self.tasks.values() if task.number == number)
+        if task.status == "STOPPED":
+            raise refuse("DescribeNetworkInterfaces", "InvalidNetworkInterfaceID.NotFound")
+        ip = task.ip
         return {"NetworkInterfaces": [{"PrivateIpAddress": ip, "Association": {"PublicIp": ip}}]}
 
     def ec2_create_security_group(self, *, GroupName: str, TagSpecifications: Any, **_: Any) -> Answer:

@@ -36,6 +36,14 @@ class Process:
     waking: bool = False
     # What there was when its call began, where that matters.
     looked: Any = None
+    # The parameters that the function has, from its start to its end.
+    parameters: Any = None
+    # What whoever called the function gets to hear of it, if it is gone.
+    dies_of: str = "Runtime.ExitError"
+    # When its time is up (UNIX seconds).
+    until: float = float("inf")
+    # Calls the function once more, with the same event.
+    call_again: Callable[[], "Process | None"] = lambda: None
 
 
 @dataclass(frozen=True)

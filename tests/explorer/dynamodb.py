@@ -14,6 +14,9 @@ Names = dict[str, str]
 # Of an item, and of the names and values that an expression stands for.
 Term = Callable[[Item, Names, Item], Any]
 
+# Seconds after which everybody sees what was written.
+LAGS = 1.0
+
 TOKEN = re.compile(r"\s*([#:]?[A-Za-z_0-9.]+|<>|<=|>=|[=<>(),+-])")
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda one, other: bool(one == other),
@@ -26,25 +29,31 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Table:
-    """Items of one table, with one index, by `listed`."""
+    """Items of one table, with one index, by `listed`.
 
-    def __init__(self) -> None:
+    If it is `stale`, the index, and whoever does not ask for a consistent read, sees what was so a moment ago.
+    """
+
+    def __init__(self, now: Callable[[], float] = lambda: 0.0, *, stale: bool = False) -> None:
         self.items: dict[tuple[str, str], Item] = {}
+        self._now, self._stale = now, stale
+        # By key, since when (UNIX seconds) it has been what; None for nothing.
+        self._written: dict[tuple[str, str], list[tuple[float, Item | None]]] = {}
 
-    def get_item(self, *, Key: Item, **_: Any) -> Item:
-        found = self.items.get(_key(Key))
+    def get_item(self, *, Key: Item, ConsistentRead: bool = False, **_: Any) -> Item:
+        found = self._seen(_key(Key), ConsistentRead)
         return {"Item": wire(found)} if found else {}
 
     def put_item(self, *, Item: Item, **request: Any) -> Item:
         key = _key(Item)
         self._check("PutItem", key, request)
-        self.items[key] = plain(Item)
+        self._write(key, plain(Item))
         return {}
 
     def delete_item(self, *, Key: Item, **request: Any) -> Item:
         key = _key(Key)
         self._check("DeleteItem", key, request)
-        self.items.pop(key, None)
+        self._write(key, None)
         return {}
 
     def update_item(self, *, Key: Item, **request: Any) -> Item:
@@ -54,14 +63,15 @@ class Table:
         after = copy.deepcopy(before) if before else plain(Key)
         for change in _changes(request["UpdateExpression"]):
             change(after, before or {}, request.get("ExpressionAttributeNames", {}), _values(request))
-        self.items[key] = after
+        self._write(key, after)
         shown = {"ALL_NEW": after, "ALL_OLD": before}.get(request.get("ReturnValues", ""))
         return {"Attributes": wire(shown)} if shown else {}
 
-    def query(self, *, KeyConditionExpression: str, **request: Any) -> Item:
+    def query(self, *, KeyConditionExpression: str, ConsistentRead: bool = False, **request: Any) -> Item:
         holds = _condition(KeyConditionExpression)
         names, values = request.get("ExpressionAttributeNames", {}), _values(request)
-        found = [item for _, item in sorted(self.items.items()) if holds(item, names, values)]
+        there = [self._seen(key, ConsistentRead) for key in sorted({*self.items, *self._written})]
+        found = [item for item in there if item and holds(item, names, values)]
         if not request.get("ScanIndexForward", True):
             found.reverse()
         return {"Items": [wire(item) for item in found[: request.get("Limit")]]}
@@ -86,6 +96,20 @@ class Table:
             if kind in operations:
                 operations[kind](**request)
         return {}
+
+    def _write(self, key: tuple[str, str], item: Item | None) -> None:
+        if item is None:
+            self.items.pop(key, None)
+        else:
+            self.items[key] = item
+        if self._stale:
+            self._written.setdefault(key, []).append((self._now(), item))
+
+    def _seen(self, key: tuple[str, str], consistent: bool) -> Item | None:
+        if consistent or not self._stale:
+            return self.items.get(key)
+        then = self._now() - LAGS
+        return next((item for since, item in reversed(self._written.get(key, [])) if since <= then), None)
 
     def _holds(self, key: tuple[str, str], request: Item) -> bool:
         if "ConditionExpression" not in request:

@@ -3,11 +3,12 @@
 import datetime as real_datetime
 import os
 import pkgutil
+import re
 import sys
 import time as real_time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from types import SimpleNamespace
@@ -16,14 +17,15 @@ from typing import Any
 import deployer
 from deployer import observe
 from deployer import settings as deployer_settings
-from deployer.actions import probe
+from deployer.actions import probe, sweep_facts
 from deployer.aws import client as aws_client
 from deployer.aws import ledger
+from deployer.domain import limits
 from deployer.domain.deployment import Current
 from deployer.events import reconcile
 
 from tests.conftest import LambdaContext
-from tests.explorer.aws import CRASHES, FUNCTIONS, GOOD, SILENT, Client, Cloud, Task
+from tests.explorer.aws import CRASHES, FUNCTIONS, GOOD, NO_APP, SILENT, Client, Cloud, Task
 from tests.explorer.clock import Clock, Died, Process
 from tests.explorer.machine import Machine
 from tests.promises import Mailed, Pushed, Ran, World
@@ -32,25 +34,32 @@ BEGINS = 1_800_000_000.0
 # Seconds between two sweeps, and how many run once nothing is deployed any more.
 SWEEP_EVERY, SWEEPS = 300.0, 3
 DAY = 24 * 60 * 60
-REPOSITORY = "flask-app"
+REPOSITORY, OTHER_REPOSITORY = "flask-app", "other-app"
+WATCHED, NOT_WATCHED = f"{REPOSITORY},*", f"{OTHER_REPOSITORY},"
+# Those that acts may change.
+READERS = ("settings", "watch_settings")
+PARAMETERS = {"REPOSITORY_PATTERNS": WATCHED, "MAX_PREVIEWS": "3", "MAX_APPS": "100"}
 BAD = (SILENT, CRASHES)
+DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
 
 @dataclass
 class Made:
-    """A push that was made, when (UNIX seconds), and how its image behaves."""
+    """A push that was made, when (UNIX seconds), how its image behaves, and whether its tag was watched."""
 
     push: Pushed
     image: str
     at: float
+    watched: bool = True
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What the installation is told. `tag` is what pushes of the app go to; `preview` says that it is one."""
+    """What the installation is told, and whether AWS is `stale`. `tag` is what pushes of the app go to."""
 
     by_tag: bool = False
     stable_url: bool = False
+    stale: bool = False
 
     @property
     def tag(self) -> str:
@@ -62,12 +71,11 @@ class Setting:
 
     @property
     def name(self) -> str:
-        return (
-            f"{'tag' if self.by_tag else 'repository'}, {'stable URL' if self.stable_url else 'no stable URL'}"
-        )
+        url = "stable URL" if self.stable_url else "no stable URL"
+        return f"{'tag' if self.by_tag else 'repository'}, {url}{', stale' if self.stale else ''}"
 
     def environment(self) -> dict[str, str]:
-        return {
+        return PARAMETERS | {
             "ENVIRONMENTS": "tag" if self.by_tag else "repository",
             "STABLE_URL": "on" if self.stable_url else "off",
         }
@@ -82,25 +90,46 @@ class Game:
     # Tasks that somebody ended from outside, and executions that somebody aborted.
     spoiled: set[str] = field(default_factory=set)
     aborted: set[str] = field(default_factory=set)
-    stopped_by_hand: set[str] = field(default_factory=set)
+    # The tasks that somebody stopped.
+    stopped_by_hand: list[Task] = field(default_factory=list)
     swept: object = None
+    by_tag: bool = False
+    watched: bool = True
+    # How many apps, and previews, the parameters ever allowed.
+    most: dict[str, int] = field(default_factory=dict)
+    fewest: dict[str, int] = field(default_factory=dict)
+    # When what is watched changed last (UNIX seconds), and how often it has.
+    changed_at: float = 0.0
+    changes: int = 0
 
     def __post_init__(self) -> None:
         self.clock = Clock(BEGINS)
-        self.cloud = Cloud(self.clock)
+        self.cloud = Cloud(self.clock, stale=self.setting.stale)
+        self.by_tag = self.setting.by_tag
+        self.most = {name: int(PARAMETERS[name]) for name in ("MAX_PREVIEWS", "MAX_APPS")}
+        self.fewest = {**self.most}
         self.machine = Machine(self.cloud)
         self.stable_url, self.stable_url_since = self.setting.stable_url, BEGINS
 
     # What may happen
 
-    def push(self, image: str = GOOD, *, tag: str = "", heard: bool = True) -> None:
+    def push(
+        self, image: str = GOOD, *, repository: str = REPOSITORY, tag: str = "", heard: bool = True
+    ) -> None:
         """Push a new image; its event comes a moment later, unless it is lost."""
+        digest = f"sha256:{len(self.made) + 1:064x}"
+        self.cloud.push(repository, tag or self.setting.tag, digest, image)
+        self._note_push(repository, tag or self.setting.tag, digest, image, heard=heard)
+
+    def _note_push(self, repository: str, tag: str, digest: str, image: str, *, heard: bool = True) -> None:
         number = len(self.made) + 1
-        tag, digest = tag or self.setting.tag, f"sha256:{number:064x}"
-        app = f"{REPOSITORY}:{tag}" if self.setting.by_tag else REPOSITORY
-        self.cloud.push(REPOSITORY, tag, digest, image)
-        name = f"push-{number}" if heard else ""
-        self.made.append(Made(Pushed(name, app, tag, digest, image == GOOD), image, self.clock.now))
+        watched = self.watched or repository != REPOSITORY
+        heard = heard and watched
+        app = f"{repository}:{tag}" if self.by_tag else repository
+        push = Pushed(
+            f"push-{number}" if heard else "", app, tag, digest, image == GOOD, is_app=image != NO_APP
+        )
+        self.made.append(Made(push, image, self.clock.now, watched))
         if heard:
             self.deliver(number)
 
@@ -111,7 +140,7 @@ class Game:
         detail = {
             "action-type": "PUSH",
             "result": "SUCCESS",
-            "repository-name": REPOSITORY,
+            "repository-name": push.app.partition(":")[0],
             "image-tag": push.tag,
             "image-digest": push.digest,
         }
@@ -124,7 +153,10 @@ class Game:
         self.machine.start(f"{push.deployment}{'-again' * copies}", event)
 
     def current(self) -> Current | None:
-        return self.cloud.current(self.setting.app)
+        """What serves of the app, whichever of its names it has."""
+        names = [f"{REPOSITORY}:{self.setting.tag}", REPOSITORY]
+        names = names if self.by_tag else names[::-1]
+        return next((found for name in names if (found := self.cloud.current(name))), None)
 
     def _current_task(self) -> Task | None:
         current = self.current()
@@ -133,17 +165,32 @@ class Game:
     def push_again(self, *, tag: str) -> None:
         """The image that was pushed last gets another tag."""
         last = self.made[-1]
-        number = len(self.made) + 1
-        app = f"{REPOSITORY}:{tag}" if self.setting.by_tag else REPOSITORY
-        self.cloud.tags[REPOSITORY, tag] = last.push.digest
-        push = Pushed(f"push-{number}", app, tag, last.push.digest, last.push.good)
-        self.made.append(Made(push, last.image, self.clock.now))
-        self.deliver(number)
+        repository = last.push.app.partition(":")[0]
+        self.cloud.tags[repository, tag] = last.push.digest
+        self._note_push(repository, tag, last.push.digest, last.image)
 
     def change_stable_url(self) -> None:
         """The parameter StableUrl is changed."""
         self.stable_url, self.stable_url_since = not self.stable_url, self.clock.now
         set_parameters({"STABLE_URL": "on" if self.stable_url else "off"})
+
+    def change_environments(self) -> None:
+        """The parameter Environments is changed."""
+        self.by_tag, self.changed_at = not self.by_tag, self.clock.now
+        self.changes += 1
+        set_parameters({"ENVIRONMENTS": "tag" if self.by_tag else "repository"})
+
+    def change_watched(self) -> None:
+        """RepositoryName and RepositoryPattern are changed: the app's repository is not watched, or is again."""
+        self.watched, self.changed_at = not self.watched, self.clock.now
+        self.changes += 1
+        set_parameters({"REPOSITORY_PATTERNS": WATCHED if self.watched else NOT_WATCHED})
+
+    def allow(self, parameter: str, most: int) -> None:
+        """MaxApps or MaxPreviews is changed."""
+        self.most[parameter] = max(self.most[parameter], most)
+        self.fewest[parameter] = min(self.fewest[parameter], most)
+        set_parameters({parameter: str(most)})
 
     def crash(self) -> None:
         """The current task ends by itself."""
@@ -163,11 +210,15 @@ class Game:
         task = self._current_task()
         if task and task.alive:
             self.spoiled.add(task.arn)
-            self.stopped_by_hand.add(task.app)
+            self.stopped_by_hand.append(task)
             self.cloud.end_task(task, "UserInitiated", "Stopped by a person", 143)
 
     def delete_tag(self) -> None:
+        lost = {*self.cloud.lost}
+        if not self.watched:
+            self.cloud.lost.add("EndPreview")
         self.cloud.delete_tag(REPOSITORY, self.setting.tag)
+        self.cloud.lost = lost
 
     def sweep(self) -> Process:
         def run() -> None:
@@ -215,26 +266,47 @@ class Game:
         since = real_datetime.datetime.fromisoformat(current.since).timestamp()
         return self.stable_url and since > self.stable_url_since + 1
 
+    def _app_of(self, made: Made) -> str:
+        """The app that a push became one of, as the ledger has it."""
+        repository = made.push.app.partition(":")[0]
+        names = {f"app#{repository}", f"app#{repository}:{made.push.tag}"}
+        known = [(pk, sk, item) for (pk, sk), item in self.cloud.table.items.items() if pk in names]
+        for _, sk, item in known:
+            if made.push.deployment and sk.startswith("push#") and sk.endswith(f"#{made.push.deployment}"):
+                return str(item["app"])
+        for pk, sk, item in known:
+            if sk.startswith("deployment#") and (item["tag"], item["digest"]) == (
+                made.push.tag,
+                made.push.digest,
+            ):
+                return str(pk).removeprefix("app#")
+        return made.push.app
+
+    def _pushed(self) -> Iterator[Pushed]:
+        """The pushes that count, with what became of their images."""
+        spoiled = {self.cloud.tasks[arn].digest for arn in self.spoiled}
+        refused = {
+            item["digest"] for item in self.cloud.table.items.values() if item.get("error") in limits.REFUSALS
+        }
+        for each in self.made:
+            if each.watched:
+                # Nobody knows whether a push of before would have been heard as things are watched now.
+                lost = not each.push.deployment and each.at < self.changed_at
+                good = each.push.good and each.push.digest not in spoiled | refused and not lost
+                yield replace(each.push, app=self._app_of(each), good=good, second=int(each.at))
+
     def world(self) -> World:
         cloud = self.cloud
-        apps = {each.push.app for each in self.made}
+        apps = {pk.removeprefix("app#") for pk, sk in cloud.table.items if sk in ("order", "current")}
+        apps |= {each.push.app for each in self.made}
         current = {app: found for app in apps if (found := cloud.current(app))}
-        spoiled = {cloud.tasks[arn].digest for arn in self.spoiled}
         orders = {app: cloud.table.items.get((f"app#{app}", "order"), {}) for app in apps}
-        under_way = cloud.table.items.get((f"app#{REPOSITORY}", "under way"), {})
+        under_way = [item for (_, sk), item in cloud.table.items.items() if sk == "under way"]
         slots = cloud.table.items.get(("previews", "slots"), {})
+        pushes = list(self._pushed())
+        made_at = [(self._app_of(each), each.at) for each in self.made]
         return World(
-            pushes=[
-                Pushed(
-                    each.push.deployment,
-                    each.push.app,
-                    each.push.tag,
-                    each.push.digest,
-                    each.push.good and each.push.digest not in spoiled,
-                    int(each.at),
-                )
-                for each in self.made
-            ],
+            pushes=pushes,
             mails=[
                 Mailed(
                     each.document["app"],
@@ -242,10 +314,11 @@ class Game:
                     each.document["outcome"],
                     each.document.get("task", ""),
                     each.serving,
-                    sum(made.push.app == each.document["app"] and made.at <= each.at for made in self.made),
+                    sum(app == each.document["app"] and at <= each.at for app, at in made_at),
                     each.document.get("reason", ""),
-                    (REPOSITORY, each.document.get("tag", "")) in each.tags,
+                    (each.document["app"].partition(":")[0], each.document.get("tag", "")) in each.tags,
                     "stopped" in each.document,
+                    frozenset(DIGEST.findall(each.text)),
                 )
                 for each in sorted(cloud.mails, key=lambda mail: mail.at)
             ],
@@ -264,8 +337,9 @@ class Game:
             current=current,
             deployments={app: ledger.deployments(table="ledger", app=app)[::-1] for app in apps},
             tags={
-                (f"{name}:{tag}" if self.setting.by_tag else name, tag): digest
+                (app, tag): digest
                 for (name, tag), digest in cloud.tags.items()
+                for app in (name, f"{name}:{tag}")
             },
             slots={*slots.get("apps", ()), *slots.get("lasting", ())},
             stable_urls={
@@ -275,7 +349,7 @@ class Game:
             },
             with_stable_url={app for app, found in current.items() if self._is_to_have_stable_url(found)},
             open={app: set(order.get("open", ())) for app, order in orders.items()}
-            | {"under way": set(under_way.get("deployments", ()))},
+            | {"under way": {name for item in under_way for name in item.get("deployments", ())}},
             groups={
                 tag["Value"]
                 for group in cloud.groups.values()
@@ -285,9 +359,14 @@ class Game:
             cut_off=cloud.cut_off,
             left_to_do=self.swept,
             bugs=cloud.bugs,
-            stopped_by_hand=self.stopped_by_hand,
-            previews=apps if self.setting.by_tag else set(),
+            stopped_by_hand={each.arn: each.app for each in self.stopped_by_hand},
+            previews={app for app in apps if deployer_settings.settings().is_preview(app)},
             aborted=self.aborted,
+            not_watched={app for app in apps if not sweep_facts.is_watched(app)},
+            unwatched_pushes=[each.push for each in self.made if not each.watched],
+            changes=self.changes,
+            most={True: self.most["MAX_PREVIEWS"], False: self.most["MAX_APPS"]},
+            fewest={True: self.fewest["MAX_PREVIEWS"], False: self.fewest["MAX_APPS"]},
         )
 
 
@@ -345,6 +424,7 @@ def _replacements() -> Iterator[tuple[Any, str, Any]]:
         "wait_until_answers",
         lambda *urls, **named: _playing[-1].cloud.wait_until_answers(*urls, **named),
     )
+    yield from _parameters()
     yield observe, "_record", lambda name, unit, value: _playing[-1].cloud.metrics.append(name)
     for name, module in list(sys.modules.items()):
         if name.startswith("deployer."):
@@ -352,6 +432,24 @@ def _replacements() -> Iterator[tuple[Any, str, Any]]:
                 yield module, "time", CLOCK
             if vars(module).get("datetime") is real_datetime.datetime:
                 yield module, "datetime", Datetime
+
+
+def _parameters() -> Iterator[tuple[Any, str, Any]]:
+    """A function has the parameters that it began with, as Lambda has it."""
+    originals = {name: getattr(deployer_settings, name) for name in READERS}
+    for name, original in originals.items():
+
+        def read(name: str = name, original: Any = original) -> Any:
+            at_work = _playing[-1].clock.at_work if _playing else None
+            return at_work.parameters[name] if at_work and at_work.parameters else original()
+
+        for key, module in list(sys.modules.items()):
+            if (
+                key.startswith("deployer.")
+                and vars(module).get(name) is original
+                and module is not deployer_settings
+            ):
+                yield module, name, read
 
 
 @contextmanager
@@ -368,18 +466,20 @@ def _replaced(what: Iterator[tuple[Any, str, Any]]) -> Iterator[None]:
 
 
 def set_parameters(changes: Mapping[str, str]) -> None:
-    """From now on each function reads these."""
+    """From now on each function that starts reads these."""
     os.environ.update(changes)
-    deployer_settings.settings.cache_clear()
-    deployer_settings.watch_settings.cache_clear()
+    for name in READERS:
+        getattr(deployer_settings, name).cache_clear()
+    if _playing:
+        _playing[-1].cloud.parameters = {name: getattr(deployer_settings, name)() for name in READERS}
 
 
 @contextmanager
 def game(setting: Setting) -> Iterator[Game]:
     """A game of its own, on the stage."""
     before = {name: os.environ[name] for name in setting.environment()}
-    set_parameters(setting.environment())
     _playing.append(Game(setting))
+    set_parameters(setting.environment())
     try:
         yield _playing[-1]
     finally:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
@@ -19,6 +19,10 @@ from tests.explorer.clock import Died, Process
 
 Document = dict[str, Any]
 ROOT = Path(__file__).parents[2]
+
+
+class Left(BaseException):
+    """Another process goes on with the execution."""
 
 
 class Failed(Exception):
@@ -43,6 +47,8 @@ class Execution:
     error: str = ""
     cause: str = ""
     ended: float = 0.0
+    # By the number of the retrier, how often it had the state tried again.
+    tried: dict[int, int] = field(default_factory=dict)
     # The token that may still be answered, and what was answered.
     token: str = ""
     told: Document | None = None
@@ -79,7 +85,8 @@ class Machine:
             raise refuse("StartExecution", "ExecutionAlreadyExists")
         arn = f"arn:aws:states:eu-west-1:{ACCOUNT}:execution:deploy:{name}"
         execution = self.executions[name] = Execution(arn, name, document, json.loads(json.dumps(document)), [])
-        execution.process = self.cloud.clock.spawn(name, lambda: self._run(execution), after=after)
+        begin = definition()["StartAt"]
+        execution.process = self.cloud.clock.spawn(name, lambda: self._run(execution, begin), after=after)
 
     def describe(self, arn: str) -> Document | None:
         found = self.executions.get(arn.rpartition(":")[2])
@@ -102,6 +109,17 @@ class Machine:
             execution.status, execution.ended = "ABORTED", self.cloud.clock.now
             self._wake(execution)
 
+    def lose(self, process: Process) -> Process | None:
+        """Step Functions loses the connection to a function that is at work: both go on."""
+        execution = self.running(process)
+        if execution is None or execution.status != "RUNNING":
+            return None
+        lost = Failed("Lambda.SdkClientException", "The connection was closed")
+        execution.process = self.cloud.clock.spawn(
+            execution.name, lambda: self._run(execution, execution.states[-1], lost=lost)
+        )
+        return execution.process
+
     def running(self, process: Process) -> Execution | None:
         """The execution that runs in a process."""
         return next((each for each in self.executions.values() if each.process is process), None)
@@ -115,17 +133,23 @@ class Machine:
         if execution.waits and execution.process:
             self.cloud.clock.tell(execution.process)
 
-    def _run(self, execution: Execution) -> None:
-        states, name = definition()["States"], definition()["StartAt"]
+    def _run(self, execution: Execution, name: str, *, lost: Failed | None = None) -> None:
+        """Go on from a state, which has begun already where its answer was `lost`."""
         while execution.status == "RUNNING":
-            execution.states.append(name)
-            state = states[name]
+            if not lost:
+                execution.states.append(name)
+                execution.tried = {}
+            state = definition()["States"][name]
             if state["Type"] == "Choice":
                 name = _choose(state, execution.document)
             elif state["Type"] == "Task":
-                name = self._task(execution, name, state)
+                try:
+                    name = self._task(execution, name, state, lost)
+                except Left:
+                    return
             else:
                 self._end(execution, state)
+            lost = None
 
     def _end(self, execution: Execution, state: Document) -> None:
         execution.ended = self.cloud.clock.now
@@ -136,17 +160,19 @@ class Machine:
         else:
             execution.status = "SUCCEEDED"
 
-    def _task(self, execution: Execution, name: str, state: Document) -> str:
-        tried: dict[int, int] = {}
+    def _task(self, execution: Execution, name: str, state: Document, lost: Failed | None) -> str:
         while True:
             try:
-                result = self._once(execution, name, state, sum(tried.values()))
+                if lost:
+                    failure, lost = lost, None
+                    raise failure
+                result = self._once(execution, name, state, sum(execution.tried.values()))
                 _put(state["ResultPath"], execution.document, result)
                 return str(state["Next"])
             except Failed as failure:
                 if execution.status != "RUNNING":
                     return name
-                again = _retrier(state, failure.error, tried)
+                again = _retrier(state, failure.error, execution.tried)
                 if again is not None:
                     self._wait(execution, again)
                     if execution.status != "RUNNING":
@@ -182,8 +208,16 @@ class Machine:
         return told["output"]
 
     def _invoke(self, execution: Execution, name: str, event: Any) -> Any:
-        process = execution.process
+        process = self.cloud.clock.at_work
         assert process
+        process.call_again = lambda: self.lose(process)
+        try:
+            return self._call(process, name, event)
+        finally:
+            if execution.process is not process:
+                raise Left
+
+    def _call(self, process: Process, name: str, event: Any) -> Any:
         try:
             self.cloud.call(f"start {name}", lambda: None)
             answer = handler_of(name)(json.loads(json.dumps(event)), LambdaContext())
@@ -193,7 +227,7 @@ class Machine:
             return answer
         except Died as died:
             process.died = False
-            raise Failed("Runtime.ExitError", f"RequestId: 1 Error: {died}") from died
+            raise Failed(process.dies_of, f"RequestId: 1 Error: {died}") from died
         except Exception as error:
             if not isinstance(error, DeployError):
                 self.cloud.bugs.append(f"{name}: {error!r}")

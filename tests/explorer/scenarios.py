@@ -3,19 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.explorer.aws import CRASHES, SILENT
-from tests.explorer.game import DAY, Game
+from tests.explorer.aws import CRASHES, NO_APP, SILENT
+from tests.explorer.game import DAY, OTHER_REPOSITORY, Game
 
 Act = Callable[[Game], object]
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """`before` comes to its end undisturbed; `main` is what is disturbed. Some are of previews only."""
+    """`before` comes to its end undisturbed; `main` is what is disturbed.
+
+    Some are of previews only, some of apps that are no previews.
+    """
 
     main: tuple[Act, ...]
     before: tuple[Act, ...] = ()
     previews_only: bool = False
+    lasting_only: bool = False
 
 
 def push(game: Game) -> None:
@@ -53,6 +57,19 @@ def same_image(game: Game) -> None:
     game.push_again(tag="pr-8" if game.setting.by_tag else "next")
 
 
+def signature(game: Game) -> None:
+    """What signs the image that was pushed last."""
+    game.push(NO_APP, tag=f"sha256-{len(game.made)}.sig")
+
+
+def forgotten_stop(game: Game) -> None:
+    """A stop by hand whose event to RestartApp is lost, and of which ECS knows nothing any more."""
+    game.cloud.lost.add("RestartApp")
+    game.stop_by_hand()
+    game.time_passes(2 * 60 * 60)
+    game.cloud.lost.clear()
+
+
 def lost_crash(game: Game) -> None:
     """A crash whose event never comes."""
     game.cloud.lost.add("RestartApp")
@@ -65,6 +82,27 @@ def lost_deletion(game: Game) -> None:
     game.cloud.lost.add("EndPreview")
     game.delete_tag()
     game.cloud.lost.clear()
+
+
+def other_repository(game: Game) -> None:
+    """A push to another repository."""
+    game.push(repository=OTHER_REPOSITORY)
+
+
+def third_repository(game: Game) -> None:
+    game.push(repository="third-app")
+
+
+def one_place(game: Game) -> None:
+    """There is a place for one app, or one preview."""
+    game.allow("MAX_PREVIEWS", 1)
+    game.allow("MAX_APPS", 1)
+
+
+def all_at_once(game: Game) -> None:
+    """The parameters change: another stack than before, as far as that can be."""
+    game.change_environments()
+    game.change_stable_url()
 
 
 def a_day(game: Game) -> None:
@@ -91,6 +129,29 @@ SCENARIOS: dict[str, Scenario] = {
     "a preview whose time is up": Scenario((Game.sweep,), (push, a_day), previews_only=True),
     "a push after a deletion": Scenario((push,), (push, Game.delete_tag), previews_only=True),
     "an event that comes twice": Scenario((push, deliver_again)),
+    "a push and its signature": Scenario((push, signature)),
+    "a sweep after a forgotten stop by hand": Scenario((Game.sweep,), (push, forgotten_stop)),
+    "a push after a change of Environments": Scenario((push, Game.sweep), (push, Game.change_environments)),
+    "a sweep after a change of Environments": Scenario((Game.sweep,), (push, Game.change_environments)),
+    "a crash after a change of Environments": Scenario((Game.crash,), (push, Game.change_environments)),
+    "a crash of what is not watched any more": Scenario((Game.crash,), (push, Game.change_watched)),
+    "a sweep after it is watched again": Scenario(
+        (Game.sweep,), (push, Game.change_watched, push, Game.sweep, Game.change_watched)
+    ),
+    "pushes to three repositories": Scenario((push, other_repository, third_repository)),
+    "a push where all places are taken": Scenario((other_tag,), (one_place, push), previews_only=True),
+    "a preview ends, and the next one comes": Scenario(
+        (Game.delete_tag, other_tag), (one_place, push), previews_only=True
+    ),
+    "a push of another app where all places are taken": Scenario(
+        (other_repository,), (push, one_place), lasting_only=True
+    ),
+    "a push after MaxApps was lowered": Scenario(
+        (push, third_repository), (push, other_repository, one_place), lasting_only=True
+    ),
+    "a change of Environments where all places are taken": Scenario(
+        (push, Game.sweep), (one_place, push, Game.change_environments), lasting_only=True
+    ),
 }
 
 # What may happen while something else is under way.
@@ -106,4 +167,8 @@ ACTS: dict[str, Act] = {
     "a sweep": Game.sweep,
     "a deletion of the tag": Game.delete_tag,
     "a change of StableUrl": Game.change_stable_url,
+    "a change of Environments": Game.change_environments,
+    "a change of RepositoryPattern": Game.change_watched,
+    "a push of another repository": other_repository,
+    "a change of MaxApps and MaxPreviews": one_place,
 }

@@ -52,6 +52,8 @@ def test_an_aborted_deployment_is_told_and_leaves_nothing(deploy, world, push, s
     assert current() == before or state + moment in LIVE_ALL_THE_SAME
     sweep()
     live = "push-2" if state + moment in LIVE_ALL_THE_SAME else "retry-2-push-2"
+    if live != "push-2":
+        assert "It was tried 2 times. The attempt before failed: Its execution ended" in world.mails[-1]["text"]
     assert known()["push-2"].outcome == ("deployed" if live == "push-2" else "retried")
     assert world.mails[-1]["document"]["deployment"] == current().deployment == live
     assert world.live() == {current().task}
@@ -118,7 +120,7 @@ def test_what_failed_on_the_side_of_aws_is_live_with_the_next_sweep(deploy, worl
     assert world.live() == {current().task}
     (news,) = world.mails
     assert news["attributes"]["outcome"] == "deployed"
-    assert "It was tried 2 times" in news["text"]
+    assert "It was tried 2 times. The attempt before failed: " in news["text"]
     assert sweep() == {}
 
 

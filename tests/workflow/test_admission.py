@@ -71,7 +71,7 @@ def test_a_push_that_nobody_shows_any_more_is_superseded_once_it_is_more_than_ha
 ):
     assert deploy(ago(31, 1), moves_the_tag=False).states[-1] == "Superseded"
     assert looks(world) == 1
-    assert known()["push-1"].reason == "The tag is gone."
+    assert known()["push-1"].reason == "Its tag was deleted before it was live."
 
 
 @pytest.mark.parametrize("seconds", [0, 30])

@@ -12,7 +12,7 @@ from tests.explorer.explore import Disturbance, Schedule
 from tests.explorer.game import Setting, stage
 
 # Of each scenario in each setting, so many schedules are played here.
-FAULTS_AND_ACTS, ASTRIDE = 50, 15
+FAULTS_AND_ACTS, ASTRIDE = 38, 10
 
 # Promises that do not hold yet, in a scenario or where something happens. To shrink to nothing.
 KNOWN: dict[tuple[str, str], str] = {}
@@ -69,6 +69,39 @@ def test_whatever_happens_at_a_call_each_promise_holds(scenario, setting):
             "a deletion of the tag",
             Setting(by_tag=True),
             (Disturbance("dynamodb.get_item tag", "a push", "astride", far=21),),
+        ),
+        Schedule(
+            "a third crash",
+            Setting(),
+            (
+                Disturbance("sns.publish", "its function dies before"),
+                Disturbance("logs.get_log_events #2", "a sweep"),
+            ),
+        ),
+        Schedule(
+            "a bad push",
+            Setting(stale=True),
+            (Disturbance("dynamodb.update_item order #3", "its caller loses it, and it goes on later"),),
+        ),
+        Schedule(
+            "a push after a change of Environments",
+            Setting(stable_url=True),
+            (Disturbance("end ReadImage", "a change of MaxApps and MaxPreviews"),),
+        ),
+        Schedule(
+            "a sweep after a change of Environments",
+            Setting(stable_url=True),
+            (Disturbance("dynamodb.update_item of the hour", "a crash"),),
+        ),
+        Schedule(
+            "a push and its signature",
+            Setting(),
+            (Disturbance("start RunTask", "its execution is aborted"),),
+        ),
+        Schedule(
+            "a first push",
+            Setting(by_tag=True),
+            (Disturbance("end CheckHealth", "a deletion of the tag"),),
         ),
     ],
     ids=str,

@@ -121,8 +121,8 @@ def test_a_further_attempt_is_numbered_and_named_after_the_first_push(world, pus
         facts = Facts(app=APP, now=NOW, open=[failed])
         assert sweep_acts.carry_out(RetryDeployment(failed.deployment), facts) == "tried push-2 again"
     assert {name: document["retry"] for name, document in started.items()} == {
-        "retry-2-push-2": {"of": "push-2", "attempt": 2},
-        "retry-3-push-2": {"of": "retry-2-push-2", "attempt": 3},
+        "retry-2-push-2": {"of": "push-2", "attempt": 2, "reason": first.reason},
+        "retry-3-push-2": {"of": "retry-2-push-2", "attempt": 3, "reason": first.reason},
     }
     assert [each["time"] for each in started.values()] == [first.time] * 2
     assert known()["push-2"].notified_at

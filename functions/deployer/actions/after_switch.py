@@ -96,7 +96,10 @@ def _notes(document: dict[str, Any]) -> list[str]:
     notes = [note for step in STEPS_WITH_NOTES for note in document.get(step, {}).get("notes", [])]
     if "retry" in document:
         attempt = document["retry"]["attempt"]
-        notes.append(f"It was tried {attempt} times: before, something failed on AWS's side.")
+        before = document["retry"].get("reason", "")
+        notes.append(
+            f"It was tried {attempt} times." + (f" The attempt before failed: {before}" if before else "")
+        )
     return [*_port_note(document), *notes]
 
 

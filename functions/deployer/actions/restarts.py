@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from deployer.actions import mail_limit, retries
+from deployer.actions import current_note, mail_limit, retries
 from deployer.aws import ledger, logs, step_functions
 from deployer.domain import mail, task_definition
 from deployer.domain.errors import DeployError, PermanentError, TransientError
@@ -100,10 +100,17 @@ def latest_restart(app: str, current: ledger.Current) -> ledger.Deployment | Non
 
 
 def notify_again(app: str, current: ledger.Current) -> str:
-    """Mail that an app is down if whoever gave it up did not get that out; `known` if all is told."""
-    if current.notified_at or int(time.time()) < current.gave_up_at + NOTIFY_TIMEOUT_SECONDS:
+    """Mail that an app is down if whoever gave it up did not get that out; `known` if all is told.
+
+    Of several who find that at the same moment, one mails it: the ledger says who, and since when.
+    """
+    now = int(time.time())
+    if current.notified_at or now < max(current.gave_up_at, current.mailing_since) + NOTIFY_TIMEOUT_SECONDS:
         return "known"
-    _notify_given_up(app, current)
+    claim = dataclasses.replace(current, mailing_since=now)
+    if not _change(app, claim, current):
+        return "known"
+    _notify_given_up(app, dataclasses.replace(claim, version=current.version + 1))
     return "given up"
 
 
@@ -131,8 +138,7 @@ def _notify_given_up(app: str, current: ledger.Current) -> None:
     summary = "its repository is not watched" if not_watched else summary
     message = mail.given_up(push, summary, current.reason, current.gave_up_reason, log, context, advice=advice)
     mail_limit.publish(push, message)
-    told = dataclasses.replace(current, notified_at=int(time.time()))
-    retries.retry(lambda: _change(app, told, current))
+    retries.retry(lambda: current_note.note(app, current, notified_at=int(time.time())))
     count("GivenUp")
     logger.error("Gave an app up", extra={"app": app, "task": arn, "reason": current.gave_up_reason})
 

@@ -117,7 +117,7 @@ def _retry(app: str, failed: Deployment) -> str:
     attempt = int(failed.retry.get("attempt", 1)) + 1
     first = re.sub(r"^retry-\d+-", "", failed.deployment)
     push = Push(f"retry-{attempt}-{first}", failed.time, app, failed.tag, failed.digest)
-    document = push.event() | {"retry": {"of": failed.deployment, "attempt": attempt}}
+    document = push.event() | {"retry": {"of": failed.deployment, "attempt": attempt, "reason": failed.reason}}
     if failed.asked:
         document["asked"] = failed.asked
     step_functions.start_execution(

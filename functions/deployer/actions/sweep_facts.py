@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from deployer.actions import restarts
-from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
+from deployer.aws import apigateway, ecr, ecs, ledger, step_functions, task_states
 from deployer.domain import app_tags
 from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.errors import DeployError
 from deployer.domain.sweep import Facts, Image
+from deployer.domain.task import Task, TaskState
 from deployer.observe import logger
 from deployer.settings import settings, watch_settings
 
@@ -160,12 +161,21 @@ def of_app(app: str, account: Account) -> Facts:
     if current and not current.gave_up_reason and facts.tasks is not None and current.task not in facts.tasks:
         again = ledger.open_deployments(table=table, app=app)
         restarting = any(each.restart and not each.outcome for each in again)
-        task = None if restarting else ecs.describe_task(cluster=settings().cluster, task=current.task)
+        task = None if restarting else _stopped_task(current.task)
         restart = restarts.latest_restart(app, current) if current.last_stop else None
         facts = dataclasses.replace(facts, restarting=restarting, restart=restart, task=task)
     account.ports |= current.ports if current else set()
     account.to_come |= facts.to_come
     return facts
+
+
+def _stopped_task(arn: str) -> Task | None:
+    """What ECS says of a task or, since it forgets a stopped one within the hour, what its last event said."""
+    found = ecs.describe_task(cluster=settings().cluster, task=arn)
+    if found is None:
+        last = task_states.last_known(table=settings().ledger, task=arn)
+        return last if last and last.state is TaskState.STOPPED else None
+    return found
 
 
 def is_watched(app: str) -> bool:

@@ -1,9 +1,8 @@
 """Apps of which no push is deployed any more, since parameters have changed: they run on, and that is told."""
 
-import dataclasses
 import time
 
-from deployer.actions import mail_limit
+from deployer.actions import current_note, mail_limit, retries
 from deployer.aws import ledger
 from deployer.domain import mail
 from deployer.domain.push import Push
@@ -30,6 +29,5 @@ def report(facts: Facts, current: ledger.Current) -> None:
 
 
 def mark(app: str, current: ledger.Current, at: int) -> None:
-    """Note when it was told that the app is not watched; 0 once it is again."""
-    new = dataclasses.replace(current, unwatched_at=at)
-    ledger.change_current(table=settings().ledger, app=app, new=new, seen=current)
+    """Note when it was mailed that the app is not watched; 0 once it is again."""
+    retries.retry(lambda: current_note.note(app, current, unwatched_at=at))

@@ -42,8 +42,8 @@ RULES = (
     ),
     Rule(
         "crashed: no permission for {file}",
-        "The app runs as the USER of its Dockerfile, who may not read or write {file}. Give that user the "
-        "right with `RUN chown ...` before USER, or have the app use another folder, such as /tmp.",
+        "The user that the app runs as may not read or write {file}. If the Dockerfile has a USER, give that "
+        "user the right with `RUN chown ...` before it, or have the app use another folder, such as /tmp.",
         log=(
             rf"EACCES: permission denied, \w+ '{FILE}'",
             rf"permission denied: '{FILE}'",
@@ -57,8 +57,8 @@ RULES = (
     ),
     Rule(
         "crashed: permission denied",
-        "The app runs as the USER of its Dockerfile, who lacks the right to a file, or to a port below 1024. "
-        "The end of its log, below, may say to which.",
+        "The user that the app runs as (USER in the Dockerfile) lacks the right to a file, or to a port below "
+        "1024. The end of its log, below, may say to which.",
         log=("permission denied(?! for)|EACCES",),
     ),
     Rule(

@@ -83,9 +83,11 @@ class Current:
     # How many restarts were begun since the task stopped, and how many of them failed on AWS's side.
     attempts: int = 0
     refusals: int = 0
-    # Why it is not started again, since when, and when that was mailed.
+    # Why it is not started again, since when, since when somebody has been about to mail that once more, and
+    # when it was mailed.
     gave_up_reason: str = ""
     gave_up_at: int = 0
+    mailing_since: int = 0
     notified_at: int = 0
     # When the app ends, and that it does.
     until: int = 0
@@ -127,9 +129,10 @@ class Current:
 class Deployment:
     """One push or restart, as the ledger has it; `outcome` is '' while there is none.
 
-    `retry` is, for a further attempt, `{"of": the deployment before, "attempt": number}`. `began_at` and
-    `ended_at` are in UNIX seconds, 0 if that is not known; `phases` are name -> seconds, in no order. `summary`
-    and `hint` are those of the mail of a failure, `log` is the end of the app's log.
+    `retry` is, for a further attempt, `{"of": the deployment before, "attempt": number, "reason": why that
+    failed}`. `began_at` and `ended_at` are in UNIX seconds, 0 if that is not known; `phases` are
+    name -> seconds, in no order. `summary` and `hint` are those of the mail of a failure, `log` is the end of
+    the app's log.
     `same_as` is, for another tag of an image, the deployment that deals with that. `asked` is, where it is no
     push, what somebody asked for: `{"action", "by", "reason", "at"}`, of a rollback also the digest `from`
     which it goes back.

@@ -91,7 +91,7 @@ def _fault(error: str) -> Words:
     if error.startswith(("Lambda.", "Sandbox.", "Runtime.")):
         return Words(
             "failed: a function of Portcall did not end",
-            "Nothing is wrong with the image. If it happens again, please report it with this mail.",
+            "That says nothing about the image. If it happens again, please report it with this mail.",
             passing=True,
         )
     return Words("failed for a reason not seen before", UNKNOWN, again=True)

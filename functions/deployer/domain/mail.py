@@ -256,7 +256,11 @@ def with_notes(news: Mail, notes: Sequence[str]) -> Mail:
 
 
 def not_deployed(push: Push, others: Sequence[Deployment], standing: Standing, deploy_command: str) -> Mail:
-    """Pushes that were not deployed, though nothing newer is live; `push` is the newest of them."""
+    """Pushes that were not deployed, though nothing newer is live; `push` is the newest of them.
+
+    `deploy_command` deploys what its tag points to, unless that was deleted.
+    """
+    has_tag = others[0].reason != superseded.TAG_WAS_DELETED
     were = "A push of {} was" if len(others) == 1 else f"{len(others)} pushes of {{}} were"
     body = [
         f"{were.format(push.app)} not deployed, and nothing newer is live:",
@@ -264,12 +268,15 @@ def not_deployed(push: Push, others: Sequence[Deployment], standing: Standing, d
         *map(printable, superseded.named(others, why=True)),
         "",
         _serving(standing),
-        f"To deploy what the tag {push.tag} points to now:",
-        "",
-        f"    {deploy_command}",
+        *(
+            [f"To deploy what the tag {push.tag} points to now:", "", f"    {deploy_command}"]
+            if has_tag
+            else ["Push the tag again to deploy it."]
+        ),
     ]
+    why = "its push was overtaken" if has_tag else "its tag was deleted"
     return Mail(
-        subject=_subject(push.app, "was not deployed: its push was overtaken"),
+        subject=_subject(push.app, f"was not deployed: {why}"),
         text="\n".join(body) + "\n",
         document={
             "outcome": "superseded",
@@ -279,7 +286,7 @@ def not_deployed(push: Push, others: Sequence[Deployment], standing: Standing, d
             "deployment": push.deployment,
             "pushes": [{"tag": each.tag, "digest": each.digest, "reason": each.reason} for each in others],
             "serving": standing.url,
-            "deploy_command": deploy_command,
+            **({"deploy_command": deploy_command} if has_tag else {}),
         },
         attributes={"app": push.app, "outcome": "superseded"},
     )

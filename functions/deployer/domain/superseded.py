@@ -6,6 +6,8 @@ from deployer.domain.deployment import SAME_IMAGE, SUPERSEDED, Current, Deployme
 from deployer.domain.push import Push
 
 NAMED = 10
+# Of a push whose tag is not there any more. Whoever deleted it may be somebody else than who waits for the URL.
+TAG_WAS_DELETED = "Its tag was deleted before it was live."
 
 
 def mailed_with(unmailed: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:

@@ -7,6 +7,7 @@ from deployer.actions import app_names, image_claim, outcomes, push_holds, super
 from deployer.aws import ecr, ledger
 from deployer.domain.errors import BadEventError, TagNotSeenError
 from deployer.domain.push import Push
+from deployer.domain.superseded import TAG_WAS_DELETED
 from deployer.observe import logger
 from deployer.settings import settings
 
@@ -88,7 +89,7 @@ def _look_at_the_tag(push: Push, document: dict[str, Any], before: ledger.Deploy
     now = ecr.digest_of(repository=push.repository, tag=push.tag)
     if now != push.digest:
         _wait_for_ecr(push, now)
-        reason = f"The tag points to {now} by now." if now else "The tag is gone."
+        reason = f"The tag points to {now} by now." if now else TAG_WAS_DELETED
         superseded.supersede(push, reason=reason)
         return "superseded"
     as_of = int((document.get("found") or {}).get("at", 0))

@@ -28,7 +28,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         reason = "A newer push of the app was admitted."
         superseded.supersede(push, reason=reason, **outcomes.so_far(event))
         return {"result": "superseded"}
-    places.take(push)
+    if not places.take(push):
+        return {"result": "superseded"}
     revision = ecs.register_task_definition(
         task_definition.request(
             push,

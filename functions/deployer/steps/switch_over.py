@@ -12,6 +12,7 @@ from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import ContendedError, PermanentError
 from deployer.domain.image import ImageSpec
 from deployer.domain.push import Push
+from deployer.domain.superseded import TAG_WAS_DELETED
 from deployer.observe import logger
 from deployer.settings import Settings, settings
 
@@ -39,9 +40,11 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         # An attempt before this one may have led its address here a moment too late.
         stable_url.point_at_current(push.app)
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason="Portcall: superseded")
-        reason = f"Another deployment, {seen.deployment}, took the place." if seen else "The app has ended."
-        if "restart" in event or not _is_superseded(seen, event):
-            reason = reason if _is_superseded(seen, event) else "Its tag was deleted meanwhile."
+        if not _is_superseded(seen, event):
+            reason = TAG_WAS_DELETED
+        else:
+            reason = f"Another deployment, {seen.deployment}, took the place." if seen else "The app has ended."
+        if "restart" in event:
             outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
         else:
             superseded.supersede(push, reason=reason, **outcomes.so_far(event))

@@ -8,8 +8,8 @@ from typing import Any
 from deployer.aws import ledger_keys as keys
 from deployer.aws.client import client, code_of, errors_as_ours
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.bounded_sets import remove_member
 from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, try_transaction
+from deployer.aws.ledger.preview_slots import note_ended
 from deployer.aws.ledger.push_order import note_open
 from deployer.domain.deployment import RECORDED, Current, Deployment
 from deployer.domain.errors import AwsRefusedError
@@ -72,7 +72,6 @@ def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
     A push that has another outcome already keeps that, and this one is not to be told.
     """
     now = int(time.time())
-    remove_member(table, keys.under_way(push.repository), keys.name_of_push(push), ("deployments",))
     values = {
         # Where the push could not even be claimed, this is all that the ledger will know of it.
         "tag": push.tag,
@@ -85,10 +84,12 @@ def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
     try:
         item = _update(table, push, values, "attribute_not_exists(#outcome) OR #outcome = :outcome")
     except AwsRefusedError as error:
-        if code_of(error) == CONDITION_FAILED:
-            return False
-        raise
-    return "notified_at" not in item
+        if code_of(error) != CONDITION_FAILED:
+            raise
+        item = None
+    # Afterwards: whoever takes the place later sees the outcome, and gives it back.
+    note_ended(table=table, push=push)
+    return item is not None and "notified_at" not in item
 
 
 def record_push(*, table: str, push: Push, seen: Current, reason: str) -> bool:
@@ -97,7 +98,7 @@ def record_push(*, table: str, push: Push, seen: Current, reason: str) -> bool:
     False if what is current has changed since it was seen, or the push has another outcome.
     """
     now = int(time.time())
-    remove_member(table, keys.under_way(push.repository), keys.name_of_push(push), ("deployments",))
+    note_ended(table=table, push=push)
     values = {
         "tag": push.tag,
         "digest": push.digest,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws.items import wire
-from deployer.aws.ledger.bounded_sets import add_member, without
+from deployer.aws.ledger.bounded_sets import remove_member, add_member, without
 from deployer.aws.ledger.calls import get, try_transaction
 from deployer.aws.ledger.current_deployment import unchanged
 from deployer.aws.ledger.push_order import no_more_than
@@ -48,3 +48,8 @@ def note_under_way(*, table: str, push: Push, most: int) -> bool:
     return not add_member(
         table, keys.under_way(push.repository), keys.name_of_push(push), {"deployments": most}
     )
+
+
+def note_ended(*, table: str, push: Push) -> None:
+    """Count a deployment no more among those of its repository that run."""
+    remove_member(table, keys.under_way(push.repository), keys.name_of_push(push), ("deployments",))

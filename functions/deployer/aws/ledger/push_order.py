@@ -60,9 +60,8 @@ def is_newest(*, table: str, push: Push, sequence: int) -> bool:
 
 
 def newest(*, table: str, app: str) -> int:
-    """The largest number of a push of the app whose tag pointed to it; 0 if there is none."""
-    order = get(table, keys.order(app))
-    return int(max(order.get("last_number", 0), order.get("last_admitted", 0)))
+    """The largest number of a push that `is_newest` noted to be of the app; 0 if there is none."""
+    return int(get(table, keys.order(app)).get("last_admitted", 0))
 
 
 def noted(*, table: str, app: str) -> int:

@@ -1,0 +1,35 @@
+"""Notes something of what is current, whatever else of it has changed since it was looked at."""
+
+import dataclasses
+from typing import Any
+
+from deployer.aws import ledger
+from deployer.domain.deployment import Current
+from deployer.domain.errors import ContendedError
+from deployer.settings import settings
+
+# How often it is tried again where somebody else changes the same item at the same moment.
+MAX_ATTEMPTS = 5
+
+
+def note(app: str, seen: Current, **changes: Any) -> None:
+    """Set fields of the app's current deployment, as long as that is `seen` or a restart of it.
+
+    Nothing is noted once something else has become current, or the app is given up or up again since.
+    """
+    table = settings().ledger
+    current: Current | None = seen
+    for _ in range(MAX_ATTEMPTS):
+        if current is None or not _is_still(current, seen):
+            return
+        if ledger.change_current(
+            table=table, app=app, new=dataclasses.replace(current, **changes), seen=current
+        ):
+            return
+        current = ledger.current(table=table, app=app)
+    raise ContendedError(f"What is current of {app} changes all the time.")
+
+
+def _is_still(current: Current, seen: Current) -> bool:
+    same = (current.origin or current.deployment) == (seen.origin or seen.deployment)
+    return same and current.gave_up_reason == seen.gave_up_reason
