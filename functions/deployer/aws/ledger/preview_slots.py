@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws.items import wire
-from deployer.aws.ledger.bounded_sets import remove_member, add_member, without
+from deployer.aws.ledger.bounded_sets import add_member, remove_member, without
 from deployer.aws.ledger.calls import get, try_transaction
 from deployer.aws.ledger.current_deployment import unchanged
 from deployer.aws.ledger.push_order import no_more_than
