@@ -86,12 +86,12 @@ def test_answers_as_moto_does(ledger_table, monkeypatch):
     for scenario in dict(explore.scenarios()):
         asked, both = Asked(), Both(other)
         with stage():
-            monkeypatch.setattr(aws, "Table", lambda table=asked: table)
+            monkeypatch.setattr(aws, "Table", lambda *_, table=asked, **__: table)
             explore.undisturbed(scenario, SETTING)
             if asked.kinds <= seen:
                 continue
             seen |= asked.kinds
-            monkeypatch.setattr(aws, "Table", lambda table=both: table)
+            monkeypatch.setattr(aws, "Table", lambda *_, table=both, **__: table)
             ledger_table()
             explore.undisturbed(scenario, SETTING)
         assert both.unlike == [], scenario

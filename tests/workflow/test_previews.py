@@ -418,3 +418,21 @@ def test_a_tag_that_is_declared_lasting_ends_when_its_image_asks(deploy, world, 
     settings.cache_clear()
     pass_time(monkeypatch, 3)
     assert sweep() == {"flask-app:pr-7": ["ended it"]}
+
+
+@pytest.mark.parametrize("moment", ["AdmitPush", "probe"])
+def test_a_preview_whose_tag_is_deleted_before_it_is_live_is_reported_by_the_sweep(
+    deploy, world, tagged, monkeypatch, moment
+):
+    """Whichever step finds out."""
+    world.faults[moment] = [lambda: delete(world, "pr-7")]
+    assert deploy(tagged("pr-7")).states[-1] == "Superseded"
+    pass_time(monkeypatch, 1)
+    sweep()
+    assert [mail["subject"] for mail in world.mails] == ["flask-app:pr-7 was not deployed: its tag was deleted"]
+    text = world.mails[0]["text"]
+    assert "Its tag was deleted before it was live." in text
+    assert "No other version serves." in text
+    assert "Push the tag again to deploy it." in text
+    assert "lambda invoke" not in text
+    assert sweep() == {}

@@ -7,8 +7,7 @@ from deployer.aws import ledger
 from deployer.domain.deployment import SUPERSEDED
 from deployer.domain.errors import AccessDeniedError
 from deployer.domain.push import Push
-from deployer.events import end_preview, reconcile
-from deployer.settings import settings
+from deployer.events import reconcile
 
 from tests.conftest import LambdaContext
 
@@ -171,37 +170,6 @@ def test_what_is_overtaken_by_what_has_failed_already_is_told_by_the_sweep(deplo
     assert news["attributes"] == {"app": "flask-app", "outcome": "superseded"}
     assert sweep() == {}
     assert len(world.mails) == 3
-
-
-@pytest.mark.parametrize("when", ["before it is admitted", "while it is asked"])
-def test_a_preview_whose_tag_is_deleted_before_it_is_live_is_reported_by_the_sweep(
-    deploy, world, push, sweep, monkeypatch, when
-):
-    """Whichever step finds out."""
-    monkeypatch.setenv("ENVIRONMENTS", "tag")
-    settings.cache_clear()
-    event = push(1)
-    event["detail"]["image-tag"] = "pr-7"
-
-    def delete():
-        world.tags.clear()
-        end_preview.handler({"id": "deleted", "detail": event["detail"]}, LambdaContext())
-
-    if when == "while it is asked":
-        # Its tag was known before, or its deletion would not be.
-        world.faults["probe"] = [delete]
-        deploy(event)
-    else:
-        deploy(event, moves_the_tag=False)
-    monkeypatch.undo()
-    settings.cache_clear()
-    sweep()
-    sweep()
-    assert subjects(world) == ["flask-app:pr-7 was not deployed: its tag was deleted"]
-    assert "Its tag was deleted before it was live." in world.mails[0]["text"]
-    assert "No other version serves." in world.mails[0]["text"]
-    assert "Push the tag again to deploy it." in world.mails[0]["text"]
-    assert "lambda invoke" not in world.mails[0]["text"]
 
 
 def test_a_push_whose_tag_is_gone_is_reported_by_the_sweep(deploy, world, push, sweep):
