@@ -468,6 +468,17 @@ def test_a_push_that_came_to_nothing_leaves_what_serves_its_slot(world, document
     assert freed == []
 
 
+def test_a_slot_that_cannot_be_given_back_is_left_to_the_sweep(world, document, monkeypatch, lose):
+    def refuse(*_, **__):
+        raise DENIED
+
+    event = document()
+    monkeypatch.setattr(slots, "free", refuse)
+    lose()
+    assert roll(event)["error"] == "NoAnswerError"
+    assert world.mails[-1]["attributes"]["outcome"] == "failed"
+
+
 # Restarts.
 
 
