@@ -300,3 +300,29 @@ def test_a_restart_that_aws_refused_counts_as_a_refusal(started):
     restarts.restart(app=APP, current=serving, task=None, stop=f"{serving.task}#1", refused=True)
     assert (current().attempts, current().refusals) == (2, 1)
     assert started[-1]["restart"]["refusals"] == 1
+
+
+def test_a_restart_that_is_noted_and_did_not_begin_is_begun_by_the_next_event_and_counts_once(starts):
+    starts(AccessDeniedError("StartExecution: not authorized"))
+    with pytest.raises(AccessDeniedError):
+        heal(crashed())
+    noted = current()
+    names = starts(True)
+    assert heal(crashed()) == "restarted"
+    assert len(names) == 1
+    assert current() == noted
+    assert (noted.crashes, noted.attempts, noted.handled_stops) == ([NOW], 1, [noted.task])
+
+
+def test_a_stop_that_was_dealt_with_is_known_when_its_event_comes_late(starts):
+    heal(crashed())
+    first = current().task
+    serving = change(last_stop=f"{first[:-1]}x")
+    assert heal(crashed(), stop=first) == "known"
+    assert current() == serving
+
+
+def test_a_further_attempt_is_no_stop_of_its_own(started):
+    serving = change(last_stop=current().task, handled_stops=[current().task], attempts=1)
+    heal(stop=f"{serving.task}#1")
+    assert current().handled_stops == serving.handled_stops
