@@ -10,7 +10,7 @@ from deployer.aws import ledger, logs, step_functions
 from deployer.domain.errors import AccessDeniedError, AwsUnavailableError
 from deployer.domain.push import Push
 from deployer.domain.task import Task
-from deployer.settings import settings
+from deployer.settings import settings, watch_settings
 
 from tests.workflow.conftest import stopped
 
@@ -173,7 +173,7 @@ def test_that_an_app_is_down_is_mailed_by_the_sweep_after_a_minute_if_it_was_not
 def test_that_an_app_is_down_is_mailed_at_once_and_once(world, started, clock):
     change(crashes=[NOW - 2, NOW - 1])
     heal(crashed())
-    assert current().notified_at == NOW
+    assert (current().gave_up_at, current().notified_at) == (NOW, NOW)
     clock.now = NOW + 3600
     assert heal(None) == "known"
     assert len(world.mails) == 2
@@ -326,3 +326,19 @@ def test_a_further_attempt_is_no_stop_of_its_own(started):
     serving = change(last_stop=current().task, handled_stops=[current().task], attempts=1)
     heal(stop=f"{serving.task}#1")
     assert current().handled_stops == serving.handled_stops
+
+
+@pytest.mark.parametrize(("patterns", "watched"), [("flask-app,", True), ("other,", False)])
+def test_an_app_whose_repository_is_not_watched_any_more_is_not_started_again(
+    world, started, monkeypatch, patterns, watched
+):
+    monkeypatch.setenv("REPOSITORY_PATTERNS", patterns)
+    watch_settings.cache_clear()
+    try:
+        assert heal(crashed()) == ("restarted" if watched else "given up")
+    finally:
+        monkeypatch.undo()
+        watch_settings.cache_clear()
+    assert current().gave_up_reason == ("" if watched else restarts.NOT_WATCHED)
+    assert watched or world.mails[-1]["subject"] == "flask-app is down: its repository is not watched"
+    assert watched or "have its repository watched again" in world.mails[-1]["text"]

@@ -434,9 +434,11 @@ def test_only_the_mail_of_a_refusal_says_that_others_are_not_mailed(world, docum
     assert (limits.FIRST_OF_THE_HOUR in " ".join(told(world).split())) is once
 
 
-def test_a_first_attempt_is_not_numbered(world, document):
-    roll(document())
-    assert "It was tried" not in told(world)
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_further_attempts_are_numbered(world, document, attempt):
+    roll(document() | ({"retry": {"of": "push-1", "attempt": attempt}} if attempt > 1 else {}))
+    assert ("It was tried" in told(world)) is (attempt > 1)
+    assert attempt == 1 or f"It was tried {attempt} times, since 2026-11-20T09:15:02Z." in told(world)
 
 
 @pytest.mark.parametrize(("attempt", "again"), [(1, True), (2, False)])
