@@ -10,10 +10,21 @@ from dataclasses import dataclass, field
 
 from deployer.actions.restarts import NOT_WATCHED
 from deployer.domain import limits
-from deployer.domain.deployment import DEPLOYED, FAILED, RETRIED, SUPERSEDED, Current, Deployment
+from deployer.domain.deployment import DEPLOYED, FAILED, RECORDED, RETRIED, SUPERSEDED, Current, Deployment
 from deployer.domain.endpoint import NOWHERE
+from deployer.domain.holds import STARTED
 
-OUTCOMES = {"deployed", "failed", "superseded", "ignored", "ended", "retried", "duplicate", "same image"}
+OUTCOMES = {
+    "deployed",
+    "failed",
+    "superseded",
+    "ignored",
+    "ended",
+    "retried",
+    "duplicate",
+    "same image",
+    "recorded",
+}
 GIVEN_UP, UNWATCHED = "given up", "unwatched"
 BY_HAND = "It was stopped by hand."
 
@@ -68,6 +79,15 @@ class Ran:
     crashed: bool | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What somebody asked for, in the order in which it was answered; `refused` is one answer."""
+
+    app: str
+    action: str
+    status: str
+
+
 @dataclass
 class World:
     """What there is of everything. What a world cannot tell is None, and no promise looks at it."""
@@ -109,6 +129,7 @@ class World:
     # How many apps that are previews (True), or no previews, were ever allowed: the most and the fewest.
     most: dict[bool, int] = field(default_factory=dict)
     fewest: dict[bool, int] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
 
 
 Promise = Callable[[World], Iterator[str]]
@@ -171,7 +192,7 @@ def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
                 told.pop(each.deployment, [])
             continue
         mails = told.pop(first_attempt(each.deployment), [])
-        expected = [each.outcome] if each.outcome in (DEPLOYED, FAILED, "ended") else []
+        expected = [each.outcome] if each.outcome in (DEPLOYED, FAILED, RECORDED, "ended") else []
         current = world.current.get(app)
         # What another one has replaced before it could be told is no news. Nor is a restart that has stopped: the
         # next one tells, or the mail that gives the app up, or whoever stopped it by hand knows.
@@ -209,7 +230,7 @@ def a_push_is_deployed_once(world: World) -> Iterator[str]:
     deployed = Counter(
         (app, each.tag, each.digest)
         for app, each in _all(world)
-        if each.outcome == DEPLOYED and not each.restart
+        if each.outcome == DEPLOYED and not (each.restart or each.asked)
     )
     for push, times in deployed.items():
         if times > pushes[push]:
@@ -239,9 +260,29 @@ def the_newest_good_push_is_current(world: World) -> Iterator[str]:
         current = world.current.get(push.app)
         if not all(each.good for each in (push, *as_late)) or push.app in _expired(world):
             continue
+        if _is_held(current) or _gave_way_to_what_was_asked(world, push, "rollback"):
+            continue
         if current is None or current.digest not in {each.digest for each in (push, *as_late)}:
             is_current = current.digest[-4:] if current else "nothing"
             yield f"{push.digest[-4:]} of {push.app} is not current, but {is_current}"
+
+
+def _is_held(current: Current | None) -> bool:
+    """Whether somebody asked for another version than the newest, or for none."""
+    return current is not None and bool(current.pin or current.stop)
+
+
+def _gave_way_to_what_was_asked(world: World, push: Pushed, *actions: str) -> bool:
+    """Whether one of these was asked for after the push."""
+    known = world.deployments.get(push.app, ())
+    own = [each.sequence for each in known if each.digest == push.digest and not each.asked]
+    asked = [each.sequence for each in known if each.asked.get("action") in actions]
+    return max(asked, default=0) > max(own, default=0)
+
+
+def _was_stopped(current: Current) -> bool:
+    """Whether it is down because somebody wanted that."""
+    return bool(current.stop) or current.gave_up_reason in (BY_HAND, STARTED)
 
 
 def _expired(world: World) -> set[str]:
@@ -261,6 +302,8 @@ def what_was_deployed_stays_until_something_newer_is(world: World) -> Iterator[s
         deployed = {each.digest for each in deployments if each.outcome == DEPLOYED}
         live = [each for each in world.pushes if each.app == app and each.digest in deployed]
         if not live or (app not in world.current and app in ended):
+            continue
+        if _is_held(world.current.get(app)) or any(each.app == app for each in world.asked):
             continue
         as_late = {each.digest for each in live if _is_as_late(each, live[-1])}
         current = world.current[app].digest if app in world.current else "nothing"
@@ -359,14 +402,16 @@ def what_has_a_slot_is_there(world: World) -> Iterator[str]:
         return
     for app in world.slots:
         current = world.current.get(app)
-        if current is None or (current.gave_up_reason and app not in world.previews):
+        is_down = current is None or (current.gave_up_reason and not current.stop)
+        if current is None or (is_down and app not in world.previews):
             yield f"{app} has a slot and does not need it"
 
 
 @promise
 def what_is_there_has_a_slot(world: World) -> Iterator[str]:
     for app, current in world.current.items():
-        if world.slots is not None and app not in world.slots and not current.gave_up_reason:
+        runs = current.stop or not current.gave_up_reason
+        if world.slots is not None and app not in world.slots and runs:
             yield f"{app} has no slot"
 
 
@@ -389,7 +434,11 @@ def the_stable_url_leads_to_what_is_current(world: World) -> Iterator[str]:
 
 @promise
 def no_visitor_is_cut_off(world: World) -> Iterator[str]:
+    apps = {each.task: each.app for each in world.tasks}
     for task in world.cut_off:
+        if _asked(world, apps.get(task, ""), "stop"):
+            # It is to be down, whichever version visitors still see.
+            continue
         yield f"{task[-4:]} was stopped while its address led to it"
 
 
@@ -402,11 +451,8 @@ def an_app_is_given_up_after_three_crashes_of_its_own(world: World) -> Iterator[
         crashes = known.count(True)
         if len(current.crashes) > crashes:
             yield f"{app} crashed {crashes} times, and {len(current.crashes)} were counted"
-        gave_up = (
-            current.gave_up_reason
-            and not current.ended
-            and current.gave_up_reason not in (BY_HAND, NOT_WATCHED)
-        )
+        chosen = _was_stopped(current) or current.gave_up_reason == NOT_WATCHED
+        gave_up = current.gave_up_reason and not current.ended and not chosen
         if gave_up and crashes < 3:
             yield f"{app} was given up after {crashes} crashes: {current.gave_up_reason}"
         if current.gave_up_reason == BY_HAND and app not in world.stopped_by_hand.values():
@@ -440,12 +486,8 @@ def that_an_app_is_given_up_is_mailed_once(world: World) -> Iterator[str]:
         if times > 1:
             yield f"that {deployment} was given up was mailed {times} times"
     for app, current in world.current.items():
-        if (
-            current.gave_up_reason
-            and not current.ended
-            and current.gave_up_reason != BY_HAND
-            and not told[current.deployment]
-        ):
+        gave_up = current.gave_up_reason and not current.ended and not _was_stopped(current)
+        if gave_up and not told[current.deployment]:
             yield f"{app} is down, and nobody was told"
 
 
@@ -533,5 +575,51 @@ def the_last_push_is_never_superseded(world: World) -> Iterator[str]:
             for each in world.deployments.get(push.app, ())
             if each.outcome != RETRIED
         }
-        if not as_late and ends.get(push.deployment) == SUPERSEDED:
+        # A resume and a start deploy what the tag points to, which is this push.
+        gave_way = _gave_way_to_what_was_asked(world, push, "rollback", "resume", "start")
+        if not as_late and not gave_way and ends.get(push.deployment) == SUPERSEDED:
             yield f"{push.deployment} of {push.app} was"
+
+
+def _asked(world: World, app: str, action: str) -> bool:
+    return any((each.app, each.action) == (app, action) for each in world.asked)
+
+
+@promise
+def what_is_pinned_or_stopped_somebody_asked_for(world: World) -> Iterator[str]:
+    for app, current in world.current.items():
+        if current.pin and not _asked(world, app, "rollback"):
+            yield f"{app} is pinned, and nobody asked for it"
+        if current.stop and not _asked(world, app, "stop"):
+            yield f"{app} is stopped, and nobody asked for it"
+
+
+@promise
+def what_was_rolled_back_does_not_come_back(world: World) -> Iterator[str]:
+    for app, current in world.current.items():
+        if current.pin is None:
+            continue
+        if current.digest != current.pin.digest or current.digest in current.pin.bad:
+            yield f"{app} is pinned to {current.pin.digest[-4:]}, and runs {current.digest[-4:]}"
+        for each in world.deployments.get(app, ()):
+            is_push = each.outcome == DEPLOYED and not (each.restart or each.asked)
+            if is_push and each.digest in current.pin.bad and each.sequence > current.sequence:
+                yield f"{each.deployment} was rolled back before, and was deployed"
+
+
+@promise
+def what_is_stopped_stays_so_until_somebody_starts_it(world: World) -> Iterator[str]:
+    for each in world.asked:
+        current = world.current.get(each.app)
+        if each.status != "stopped" or current is None or current.ended or _asked(world, each.app, "start"):
+            continue
+        # What came with the next push after the app had ended is another life.
+        if not current.stop and not any(m.app == each.app and m.outcome == "ended" for m in world.mails):
+            yield f"{each.app} was stopped, and {current.deployment} took the place"
+
+
+@promise
+def a_push_is_recorded_only_where_somebody_asked(world: World) -> Iterator[str]:
+    for app, each in _all(world):
+        if each.outcome == RECORDED and not (_asked(world, app, "stop") or _asked(world, app, "rollback")):
+            yield f"{each.deployment} of {app} was not deployed, and nobody wanted that"

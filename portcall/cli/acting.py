@@ -16,6 +16,22 @@ from portcall.desk.operating import follow, operate
 from portcall.desk.target import Target
 from portcall.desk.trouble import Exit, Trouble
 
+# The fields of `--json`, the same whatever is asked for; what a command has nothing of is ''.
+FIELDS = (
+    "action",
+    "app",
+    "outcome",
+    "exit_code",
+    "deployment",
+    "tag",
+    "digest",
+    "from_tag",
+    "from",
+    "url",
+    "serving",
+    "reason",
+    "hint",
+)
 # Seconds between two lines where there is no terminal.
 SPEAK_SECONDS = 10.0
 
@@ -83,10 +99,7 @@ def carry_through(
     say(f"{said} Deployment: {answer['deployment']}")
     document = {"action": words["action"], **{key: value for key, value in answer.items() if key != "status"}}
     if no_wait:
-        finish(
-            document | {"outcome": "started", "exit_code": 0, "url": "", "reason": "", "hint": ""},
-            as_json=as_json,
-        )
+        finish(document | {"outcome": "started", "exit_code": 0}, as_json=as_json)
         return
     with _Speaking() as speak:
         ended = follow(target, answer["app"], answer["deployment"], timeout=timeout, speak=speak)
@@ -99,7 +112,7 @@ def finish(document: dict[str, Any], *, as_json: bool) -> None:
     code = Exit(int(document["exit_code"]))
     app, outcome = str(document["app"]), str(document["outcome"])
     if as_json:
-        click.echo(json.dumps({**SCHEMA, **document}))
+        click.echo(json.dumps({**SCHEMA, **{name: document.get(name, "") for name in FIELDS}}))
     elif code == Exit.YES and document.get("url"):
         click.echo(document["url"])
     if code == Exit.YES:

@@ -23,6 +23,6 @@ def end(app: str, typed: str, reason: str, yes: bool, as_json: bool, **options: 
     else:
         confirm_by_name(app, f"{what} It is no preview.", typed)
     answer = operate(target, action="end", app=app, reason=reason, confirm=app)
-    document = {"action": "end", "tag": "", "digest": "", **answer, "outcome": "ended", "url": ""}
-    finish(document | {"reason": reason, "exit_code": 0}, as_json=as_json)
+    document = {"action": "end", **answer, "outcome": "ended", "url": "", "reason": reason, "exit_code": 0}
+    finish(document, as_json=as_json)
     say(f"{app} has ended.")

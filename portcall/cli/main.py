@@ -23,7 +23,6 @@ COMMANDS = (
     "stop",
     "start",
     "end",
-    "scale",
     "console",
     "doctor",
     "up",
@@ -33,6 +32,8 @@ COMMANDS = (
     "demo",
     "verify-aws",
 )
+# Said in a sentence to who tries it, and not in the help.
+HIDDEN = ("scale",)
 # From the repository, for that has what is installed in the cloud, too.
 EXTRA = "pip install --editable '.[local]'"
 
@@ -44,7 +45,7 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
+        if cmd_name not in (*COMMANDS, *HIDDEN):
             return None
         name = cmd_name.replace("-", "_")
         try:

@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from deployer.actions import probe
+from deployer.aws.ledger.current_deployment import current_of
 from deployer.domain.deployment import Current
-from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import DeployError, NoAnswerError
 from deployer.events import end_preview, reconcile, record_task_state, restart_app
 
@@ -244,9 +244,7 @@ class Cloud:
         item = self.table.items.get((f"app#{app}", "current"))
         if item is None:
             return None
-        known = {name: value for name, value in item.items() if name in Current.__dataclass_fields__}
-        url = known.get("last_stable_url")
-        return Current(**known | {"last_stable_url": StableUrl(**url) if url else None})
+        return current_of(item)
 
     def _known_tags(self) -> set[tuple[str, str]]:
         """The tags of which nobody has been told that they are gone."""
@@ -399,7 +397,10 @@ class Cloud:
         self, *, repositoryName: str, imageIds: list[dict[str, str]] | None = None, **_: Any
     ) -> Answer:
         tags = {tag: digest for (name, tag), digest in self.tags.items() if name == repositoryName}
-        if imageIds:
+        if imageIds and "imageDigest" in imageIds[0]:
+            if imageIds[0]["imageDigest"] not in self.images:
+                raise refuse("DescribeImages", "ImageNotFoundException")
+        elif imageIds:
             tags = {tag: digest for tag, digest in tags.items() if tag == imageIds[0]["imageTag"]}
             if not tags:
                 raise refuse("DescribeImages", "ImageNotFoundException")

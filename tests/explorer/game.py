@@ -22,18 +22,20 @@ from deployer.aws import client as aws_client
 from deployer.aws import ledger
 from deployer.domain import limits
 from deployer.domain.deployment import Current
-from deployer.events import reconcile
+from deployer.events import operate, reconcile
 
 from tests.conftest import LambdaContext
 from tests.explorer.aws import CRASHES, FUNCTIONS, GOOD, NO_APP, SILENT, Client, Cloud, Task
 from tests.explorer.clock import Clock, Died, Process
 from tests.explorer.machine import Machine
-from tests.promises import Mailed, Pushed, Ran, World
+from tests.promises import Asked, Mailed, Pushed, Ran, World
 
 BEGINS = 1_800_000_000.0
 # Seconds between two sweeps, and how many run once nothing is deployed any more.
 SWEEP_EVERY, SWEEPS = 300.0, 3
 DAY = 24 * 60 * 60
+# How often a request is sent again whose answer did not come.
+MAX_REQUESTS = 3
 REPOSITORY, OTHER_REPOSITORY = "flask-app", "other-app"
 WATCHED, NOT_WATCHED = f"{REPOSITORY},*", f"{OTHER_REPOSITORY},"
 # Those that acts may change.
@@ -101,6 +103,8 @@ class Game:
     # When what is watched changed last (UNIX seconds), and how often it has.
     changed_at: float = 0.0
     changes: int = 0
+    asked: list[Asked] = field(default_factory=list)
+    requests: int = 0
 
     def __post_init__(self) -> None:
         self.clock = Clock(BEGINS)
@@ -219,6 +223,51 @@ class Game:
             self.cloud.lost.add("EndPreview")
         self.cloud.delete_tag(REPOSITORY, self.setting.tag)
         self.cloud.lost = lost
+
+    def ask(self, action: str) -> None:
+        """Somebody asks for it, and once more, as the command line does, where the answer does not come."""
+        self.requests += 1
+        event = {
+            "action": action,
+            "app": self.setting.app,
+            "by": "ann",
+            "reason": "why not",
+            "id": f"{self.requests:032x}",
+            "confirm": self.setting.app,
+        }
+
+        def run(attempt: int = 0) -> None:
+            process = self.clock.at_work
+            assert process
+            try:
+                self.cloud.call("start Operate", lambda: None)
+                answer = operate.handler(event, LambdaContext())
+            except Died:
+                answer = {"status": "refused", "kind": "not known"}
+            except Exception as error:
+                self.cloud.bugs.append(f"Operate: {error!r}")
+                answer = {"status": "refused"}
+            if answer.get("kind") == "not known" and attempt < MAX_REQUESTS:
+                self.clock.spawn("Operate", lambda: run(attempt + 1), after=1.0)
+            else:
+                self.asked.append(Asked(self.setting.app, action, answer["status"]))
+
+        self.clock.spawn("Operate", run)
+
+    def rollback(self) -> None:
+        self.ask("rollback")
+
+    def resume(self) -> None:
+        self.ask("resume")
+
+    def restart(self) -> None:
+        self.ask("restart")
+
+    def stop(self) -> None:
+        self.ask("stop")
+
+    def start(self) -> None:
+        self.ask("start")
 
     def sweep(self) -> Process:
         def run() -> None:
@@ -367,6 +416,7 @@ class Game:
             changes=self.changes,
             most={True: self.most["MAX_PREVIEWS"], False: self.most["MAX_APPS"]},
             fewest={True: self.fewest["MAX_PREVIEWS"], False: self.fewest["MAX_APPS"]},
+            asked=self.asked,
         )
 
 

@@ -152,6 +152,18 @@ SCENARIOS: dict[str, Scenario] = {
     "a change of Environments where all places are taken": Scenario(
         (push, Game.sweep), (one_place, push, Game.change_environments), lasting_only=True
     ),
+    "a rollback": Scenario((Game.rollback,), before=(push, push)),
+    "a second rollback": Scenario((Game.rollback,), before=(push, push, push, Game.rollback)),
+    "a rollback of the first version": Scenario((Game.rollback,), before=(push,)),
+    "a rollback while a push is on its way": Scenario((push, Game.rollback), before=(push, push)),
+    "the version that was rolled back, once more": Scenario((same_image,), before=(push, push, Game.rollback)),
+    "a push after a rollback": Scenario((push,), before=(push, push, Game.rollback)),
+    "a resume": Scenario((Game.resume,), before=(push, push, Game.rollback)),
+    "a stop that is asked for": Scenario((Game.stop,), before=(push,)),
+    "a stop while a push is on its way": Scenario((push, Game.stop), before=(push,)),
+    "a push of a stopped app": Scenario((push,), before=(push, Game.stop)),
+    "a start": Scenario((Game.start,), before=(push, Game.stop, push)),
+    "a restart that is asked for": Scenario((Game.restart,), before=(push,)),
 }
 
 # What may happen while something else is under way.
@@ -171,4 +183,8 @@ ACTS: dict[str, Act] = {
     "a change of RepositoryPattern": Game.change_watched,
     "a push of another repository": other_repository,
     "a change of MaxApps and MaxPreviews": one_place,
+    "a rollback": Game.rollback,
+    "a resume": Game.resume,
+    "a stop that is asked for": Game.stop,
+    "a start": Game.start,
 }

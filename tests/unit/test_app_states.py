@@ -109,12 +109,12 @@ def test_serving_and_latest_are_kept_apart():
         NEW,
     )
     assert document["note"] == "exit code 1. latest aaaaaaa serves."
-    assert set(document) == {"app", "state", "url", "since", "note", "serving", "latest"}
+    assert set(document) == {"app", "state", "url", "since", "note", "serving", "latest", "pin", "stop"}
     assert set(document["serving"]) == {
         "deployment", "tag", "digest", "url", "direct_url", "since", "until", "task", "revision", "previous",
     }  # fmt: skip
     assert set(document["latest"]) == {
-        "deployment", "time", "tag", "digest", "outcome", "began_at", "ended_at", "url", "reason", "error", "hint", "restart", "attempt",
+        "deployment", "time", "tag", "digest", "outcome", "began_at", "ended_at", "url", "reason", "error", "hint", "restart", "attempt", "asked",
     }  # fmt: skip
 
 

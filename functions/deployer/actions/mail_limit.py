@@ -36,11 +36,12 @@ def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: s
         if not is_among_first("held back", 1):
             return
         message = mail.held_back(push, limits.MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
+    notes = holds.note(ledger.current(table=config.ledger, app=push.app))
     _check_rate()
+    # The last look is that of `message`.
     latest = message() if callable(message) else message
     if latest:
-        current = ledger.current(table=config.ledger, app=push.app)
-        sns.publish(topic=config.topic, mail=mail.with_notes(latest, holds.note(current)))
+        sns.publish(topic=config.topic, mail=mail.with_notes(latest, notes))
 
 
 def _check_rate() -> None:

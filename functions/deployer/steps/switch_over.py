@@ -58,8 +58,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         seen = _switch(event, push, config, seen)
     _close_unused_ports(event)
     logger.info("Switched over", extra={"app": push.app, "task": seen.task})
+    # What a restart makes up for has stopped; one that somebody asked for takes over from what runs.
+    replaces = "restart" not in event or bool(event["restart"].get("asked"))
     told = {
-        "takesOver": bool(seen.previous_tasks) and "restart" not in event,
+        "takesOver": bool(seen.previous_tasks) and replaces,
         "url": seen.url,
         "previous": seen.previous,
     }
