@@ -375,11 +375,13 @@ def nothing_is_called_failed_that_is_live(world: World) -> Iterator[str]:
 def nothing_that_has_ended_comes_back(world: World) -> Iterator[str]:
     pushed = {(each.app, each.digest): number for number, each in enumerate(world.pushes)}
     names = {each.deployment: (app, each.digest) for app, each in _all(world)}
+    # Somebody may go back to a version of before, once the app is there again.
+    went_back = {each.deployment for _, each in _all(world) if each.asked.get("action") == "rollback"}
     ended: dict[str, int] = {}
     for mail in world.mails:
         if mail.outcome == "ended":
             ended[mail.app] = pushed.get(names[mail.deployment], -1)
-        elif mail.outcome == DEPLOYED and mail.app in ended:
+        elif mail.outcome == DEPLOYED and mail.app in ended and mail.deployment not in went_back:
             is_newer = pushed.get(names[mail.deployment], -1) > ended[mail.app]
             if not is_newer or not (mail.tag_was_there or mail.app not in world.previews):
                 yield f"{mail.app} had ended, and {mail.deployment} was called live"
