@@ -20,7 +20,7 @@ CHECKOV = {
     ("CKV_AWS_136", "Repository"): "ECR encrypts with its own key.",
     ("CKV_AWS_158", r"(App|Steps)LogGroup"): "CloudWatch encrypts with its own key.",
     ("CKV_AWS_26", "Topic"): "The mails go out as they are; a key of one's own would cost a dollar a month.",
-    ("CKV_AWS_27", r"Undelivered\w+"): "SQS encrypts new queues with its own key.",
+    ("CKV_AWS_27", r"\w+DeadLetterQueue"): "SQS encrypts new queues with its own key.",
     (
         "CKV_AWS_51",
         "Repository",

@@ -117,7 +117,7 @@ def _not_offered(offer: Offer, action: str) -> str:
 
 def _why_not(action: str, status: AppStatus, current: Current | None, deployments: Sequence[Deployment]) -> str:
     runs = status.serving is not None
-    halted = status.state in (states.DOWN, states.STOPPED)
+    gave_up_reason = status.state in (states.DOWN, states.STOPPED)
     match action:
         case "rollback":
             return (
@@ -132,7 +132,7 @@ def _why_not(action: str, status: AppStatus, current: Current | None, deployment
         case "stop":
             return "It is stopped." if status.state == states.STOPPED else "" if current else "It does not run."
         case "start":
-            return "" if halted else "It runs." if runs else "It is not stopped."
+            return "" if gave_up_reason else "It runs." if runs else "It is not stopped."
     return "It is stopped: start it." if status.state == states.STOPPED else ""
 
 

@@ -23,7 +23,7 @@ SAID = {
     "CheckHealth": "Ask whether it answers",
     "ReadLog": "Read its log",
     "SwitchOver": "Take over",
-    "CheckAddress": "Wait for the stable URL to follow",
+    "CheckStableUrl": "Wait for the stable URL to follow",
     "StopPrevious": "Stop the previous version",
     "PublishUrl": "Mail the URL",
     "RollBack": "Roll back",

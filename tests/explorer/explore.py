@@ -30,7 +30,7 @@ DIES_BEFORE, DIES_AFTER, ABORTED = (
 TIMES_OUT, GOES_ON = "its function times out after", "its caller loses it, and it goes on later"
 FAULTS = (THROTTLED, ANSWER_LOST, SENT_TWICE, DIES_BEFORE, DIES_AFTER, ABORTED, TIMES_OUT, GOES_ON)
 # How long (seconds) a function may take.
-TAKES_AT_MOST = 30.0
+MAX_SWEEP_SECONDS = 30.0
 NESTED, BESIDE, ASTRIDE = "nested", "beside", "astride"
 
 
@@ -136,7 +136,7 @@ class _Disturber:
                 process.died = True
                 if each.what == TIMES_OUT:
                     process.dies_of = "Sandbox.Timedout"
-                    self.game.clock.pass_time(TAKES_AT_MOST)
+                    self.game.clock.pass_time(MAX_SWEEP_SECONDS)
                 raise Died
 
     def _at(self, number: int) -> list[Disturbance]:
@@ -159,7 +159,7 @@ class _Disturber:
         """Have the function called once more, and leave this call of it until that has ended."""
         again = process.call_again()
         if again:
-            process.until = self.game.clock.now + TAKES_AT_MOST
+            process.until = self.game.clock.now + MAX_SWEEP_SECONDS
             self.game.clock.hold(process, lambda: again.ended)
 
     def _leave(self, process: Process) -> None:

@@ -375,7 +375,7 @@ def test_an_app_whose_url_could_not_be_published_serves_and_is_never_called_fail
 
 
 def test_a_push_that_the_rule_may_not_deliver_waits_in_the_queue(stack: Installed) -> None:
-    sqs, queue = stack.cloud.client("sqs"), stack.resources["UndeliveredPushes"]
+    sqs, queue = stack.cloud.client("sqs"), stack.resources["PushDeadLetterQueue"]
     role = stack.resources["DeployStateMachineImagePushedRole"]
     with stack.without(role, "states:StartExecution"):
         digest = stack.push()

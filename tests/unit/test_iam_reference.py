@@ -47,11 +47,11 @@ FOR_ALL = {
 WILDCARDS: dict[str, tuple[str, set[str]]] = {
     f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/*": ("asked by its name, the id is any", set()),
     f"{EC2}:security-group/*": ("ids are not known before", {OF_OUR_STACK, TAGGED_AS_OURS, "ec2:CreateAction"}),
-    f"arn:aws:sqs:{REGION}:{ACCOUNT}:{STACK}-Undelivered*": ("SAM makes them", set()),
+    f"arn:aws:sqs:{REGION}:{ACCOUNT}:{STACK}-*DeadLetterQueue*": ("SAM makes them", set()),
     f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{STACK}-*": ("SAM makes them", set()),
     f"{ECS}:task/{STACK}-Cluster/*": ("ids are not known before", set()),
     f"{ECS}:task-definition/{STACK}_*": ("a family for each app", set()),
-    f"{ECR}:repository/*": ("of any name", {OF_OUR_STACK, "SeeWhichOnesArePortcalls", "CreateThemWithTheirTag", "CreateRepositoriesByPushing"}),
+    f"{ECR}:repository/*": ("of any name", {OF_OUR_STACK, "ReadRepositoryTags", "CreateRepositoriesWithTag", "CreateRepositoriesByPushing"}),
     f"{ECR}:repository/team/*": ("the parameters say so", set()),
     f"{GATEWAY}:/apis/*": ("ids are not known before", {NAMED_AS_OURS}),
     f"arn:aws:states:{REGION}:{ACCOUNT}:execution:{STACK}-DeployStateMachine:*": ("one for each push", set()),
@@ -96,7 +96,7 @@ KEYS: dict[str, set[str]] = {
 }
 # Statements without them.
 NO_KEYS = {
-    "MakeThemInOurVpc": "one VPC, which bears no tag of the request",
+    "CreateSecurityGroupsInVpc": "one VPC, which bears no tag of the request",
 }
 # Absent where the request does not ask for it, which is as good as false.
 MAY_BE_ABSENT = {"ecs:enable-ebs-volumes", "ecs:enable-execute-command"}
@@ -260,7 +260,7 @@ def test_no_exception_outlives_what_it_excuses():
 
 # Lambda itself calls these with the role of a function in a VPC, before there is an interface to name:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
-FOR_LAMBDA = {"AttachTheProbeToTheVpc"}
+FOR_LAMBDA = {"AttachProbeToVpc"}
 
 
 def boundary(install: dict[str, str]) -> list[Statement]:
@@ -293,7 +293,7 @@ def boundary_problems(limit: Statement) -> Iterator[str]:
         elif action_of(action) and not any(goes_with(resource, action) for resource in limit.resources):
             yield f"{action} has nothing to do with {', '.join(limit.resources)}"
     for resource in set(limit.resources) - {"*"} - BY_WHAT_CLOUDFORMATION_CALLS_IT:
-        of_any_name = resource == f"{ECR}:repository/*" and limit.sid != "RemoveOurRepositories"
+        of_any_name = resource == f"{ECR}:repository/*" and limit.sid != "DeleteRepositories"
         if "*" in resource and (resource not in WILDCARDS or of_any_name):
             yield f"{resource} is wider than it need be"
     yield from operator_problems(limit)
@@ -377,7 +377,7 @@ def test_parameters_are_decrypted_through_parameter_store_whatever_its_name_is_t
     partition, region, suffix, names
 ):
     given = statements(**{"AWS::Partition": partition, "AWS::Region": region, "AWS::URLSuffix": suffix})
-    (decrypt,) = (each for each in given if each.sid == "DecryptThem")
+    (decrypt,) = (each for each in given if each.sid == "DecryptParameters")
     assert decrypt.condition["StringEquals"] == {"kms:ViaService": names}
 
 

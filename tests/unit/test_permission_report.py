@@ -9,7 +9,7 @@ from bench.permission_table import BEGIN, may, outdated, table
 from bench.permissions import Decision, Report, excused, excused_parts, load, logical
 
 STATEMENT = {
-    "sid": "MeetInTheLedger",
+    "sid": "ExchangeTaskStates",
     "effect": "Allow",
     "actions": ["dynamodb:UpdateItem", "dynamodb:GetItem"],
     "not_actions": [],
@@ -17,7 +17,7 @@ STATEMENT = {
     "not_resources": [],
     "conditions": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["task#*", "app#*"]}},
 }
-OTHER = {**STATEMENT, "sid": "AnswerTheWorkflow", "actions": ["states:SendTaskSuccess"], "conditions": {}}
+OTHER = {**STATEMENT, "sid": "SendTaskCallbacks", "actions": ["states:SendTaskSuccess"], "conditions": {}}
 
 
 def decision(action="dynamodb:UpdateItem", key="task#1", statements=(STATEMENT, OTHER), limits=()):
@@ -47,42 +47,42 @@ def test_the_physical_name_of_a_role_tells_whose_it_is(role, name):
 
 
 def test_a_statement_is_needed_by_the_call_that_it_alone_lets_through():
-    assert decision().needed == {"MeetInTheLedger"}
+    assert decision().needed == {"ExchangeTaskStates"}
 
 
 def test_a_statement_that_no_call_needs_is_reported():
     unused = Report([decision()], "").unused()
-    assert "WaitForRunningFunction: no test needs AnswerTheWorkflow" in unused
-    assert "WaitForRunningFunction: no test needs MeetInTheLedger" not in unused
+    assert "WaitForRunningFunction: no test needs SendTaskCallbacks" in unused
+    assert "WaitForRunningFunction: no test needs ExchangeTaskStates" not in unused
 
 
 def test_an_excuse_stands_at_the_sid_or_at_the_alias():
     template = """
   WaitForRunningFunction:
             - &answer
-              Sid: AnswerTheWorkflow # knows no resource; not exercised here: the reason
+              Sid: SendTaskCallbacks # knows no resource; not exercised here: the reason
   RecordTaskStateFunction:
             - *answer # not exercised here: another one
 """
     assert excused(template) == {
-        ("WaitForRunningFunction", "AnswerTheWorkflow"): "the reason",
-        ("RecordTaskStateFunction", "AnswerTheWorkflow"): "another one",
+        ("WaitForRunningFunction", "SendTaskCallbacks"): "the reason",
+        ("RecordTaskStateFunction", "SendTaskCallbacks"): "another one",
     }
-    assert not [each for each in Report([], template).unused() if "AnswerTheWorkflow" in each]
+    assert not [each for each in Report([], template).unused() if "SendTaskCallbacks" in each]
 
 
 def test_an_excuse_for_what_is_exercised_is_reported():
-    template = "  WaitForRunningFunction:\n            - Sid: MeetInTheLedger # not exercised here: why\n"
+    template = "  WaitForRunningFunction:\n            - Sid: ExchangeTaskStates # not exercised here: why\n"
     assert len(Report([decision()], template).needless_excuses()) == 1
     assert Report([], template).needless_excuses() == []
 
 
 def test_what_could_be_taken_away_unnoticed_is_reported():
     assert Report([decision()], "").survivors() == [
-        "WaitForRunningFunction: MeetInTheLedger without dynamodb:LeadingKeys app#*",
-        "WaitForRunningFunction: MeetInTheLedger without dynamodb:GetItem",
+        "WaitForRunningFunction: ExchangeTaskStates without dynamodb:LeadingKeys app#*",
+        "WaitForRunningFunction: ExchangeTaskStates without dynamodb:GetItem",
     ]
-    excuse = "# dynamodb:GetItem is not exercised here: why\n            - Sid: MeetInTheLedger\n"
+    excuse = "# dynamodb:GetItem is not exercised here: why\n            - Sid: ExchangeTaskStates\n"
     assert len(Report([decision()], excuse).survivors()) == 1
     both = [decision(), decision("dynamodb:GetItem", "app#1")]
     assert Report(both, "").survivors() == []
@@ -93,12 +93,12 @@ def test_excuses_of_parts_stand_above_the_sid_one_a_line():
             # dynamodb:GetItem is not exercised here: why
             # dynamodb:LeadingKeys ${AWS::StackName} is not exercised here: why
             - &meet
-              Sid: MeetInTheLedger
-            - Sid: AnswerTheWorkflow
+              Sid: ExchangeTaskStates
+            - Sid: SendTaskCallbacks
 """
     assert excused_parts(template) == {
-        ("MeetInTheLedger", "dynamodb:GetItem"),
-        ("MeetInTheLedger", "dynamodb:LeadingKeys ${AWS::StackName}"),
+        ("ExchangeTaskStates", "dynamodb:GetItem"),
+        ("ExchangeTaskStates", "dynamodb:LeadingKeys ${AWS::StackName}"),
     }
 
 
@@ -117,7 +117,7 @@ def test_the_name_of_a_stack_stands_for_all():
 
 
 def test_an_excuse_for_a_part_that_is_exercised_is_reported():
-    excuse = "# dynamodb:UpdateItem is not exercised here: why\n            - Sid: MeetInTheLedger\n"
+    excuse = "# dynamodb:UpdateItem is not exercised here: why\n            - Sid: ExchangeTaskStates\n"
     assert len(Report([decision()], excuse).needless_excuses_of_parts()) == 1
     assert Report([decision()], excuse.replace("UpdateItem", "GetItem")).needless_excuses_of_parts() == []
 
@@ -164,7 +164,7 @@ def test_decisions_are_read_from_all_processes(tmp_path):
         one = decision()
         line = {name: getattr(one, name) for name in ("role", "test", "context", "policies", "limits")}
         (tmp_path / worker / "1.jsonl").write_text(json.dumps(line) + "\n")
-    assert [each.needed for each in load(tmp_path)] == [{"MeetInTheLedger"}] * 2
+    assert [each.needed for each in load(tmp_path)] == [{"ExchangeTaskStates"}] * 2
 
 
 def test_a_table_that_tells_something_else_than_the_template_is_reported():

@@ -76,11 +76,11 @@ def test_every_statement_has_a_reason():
 def test_the_health_check_holds_next_to_nothing():
     granted = [actions(statement) for name, statement in statements() if name == "CheckHealthFunction"]
     assert granted == [{"dynamodb:GetItem"}]
-    assert "Policies" not in RESOURCES["CheckAddressFunction"]["Properties"]
+    assert "Policies" not in RESOURCES["CheckStableUrlFunction"]["Properties"]
 
 
 def test_no_address_is_promised_where_the_gateway_is_kept_out():
-    rule = TEMPLATE["Rules"]["TheGatewayReachesTheApps"]
+    rule = TEMPLATE["Rules"]["StableUrlNeedsPublicApps"]
     assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "StableUrl"}, "on"]}
     (assertion,) = rule["Assertions"]
     assert assertion["Assert"] == {"Fn::Equals": [{"Ref": "AllowedCidr"}, "0.0.0.0/0"]}
@@ -204,9 +204,9 @@ def test_a_repository_goes_with_the_stack_alone():
 
 def test_what_is_in_the_vpc_is_in_the_one_that_was_given():
     """Whatever names the VPC or its subnets without asking whose they are is made with it alone."""
-    ours = {name for name, resource in RESOURCES.items() if resource.get("Condition") == "MakesTheVpc"}
+    ours = {name for name, resource in RESOURCES.items() if resource.get("Condition") == "CreatesVpc"}
     assert {"Vpc", "SubnetA", "SubnetB", "PublicRouteTable"} <= ours
-    chosen = {"Fn::If": ["MakesTheVpc", {"Ref": "Vpc"}, {"Ref": "VpcId"}]}
+    chosen = {"Fn::If": ["CreatesVpc", {"Ref": "Vpc"}, {"Ref": "VpcId"}]}
     for name, resource in RESOURCES.items():
         if "VpcId" in resource.get("Properties", {}) and name not in ours:
             assert resource["Properties"]["VpcId"] == chosen, name
@@ -215,7 +215,7 @@ def test_what_is_in_the_vpc_is_in_the_one_that_was_given():
     given = {"Fn::Split": [",", {"Ref": "SubnetIds"}]}
     made = [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
     inside = RESOURCES["CheckHealthFunction"]["Properties"]["VpcConfig"]["Fn::If"][1]
-    assert inside["SubnetIds"] == {"Fn::If": ["MakesTheVpc", made, given]}
+    assert inside["SubnetIds"] == {"Fn::If": ["CreatesVpc", made, given]}
 
 
 # Parameter -> values that must pass, and values that AWS or Portcall could not use.

@@ -379,7 +379,7 @@ def test_every_task_waits_for_a_function_that_is_not_ready(name):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_only_what_talks_to_other_peoples_servers_is_not_asked_again_when_it_hangs(name):
-    probes = name in ("CheckHealth", "CheckAddress")
+    probes = name in ("CheckHealth", "CheckStableUrl")
     retried = {error for rule in TASKS[name]["Retry"] for error in rule["ErrorEquals"]}
     assert ("from deployer.actions import probe" in source_of(name)) == probes
     assert bool(retried & {"Sandbox.Timedout", "Lambda.Unknown"}) != probes

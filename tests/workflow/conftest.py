@@ -32,7 +32,7 @@ from deployer.domain.mail import Mail
 from deployer.domain.task import Task
 from deployer.events import record_task_state, restart_app
 from deployer.settings import settings
-from deployer.steps import check_address
+from deployer.steps import check_stable_url
 from ministack.services import stepfunctions as interpreter
 
 from localcloud.options import Settings
@@ -457,7 +457,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (probe, "wait_until_answers", wait_until_answers),
         (step_functions, "_answer", tell),
         (rollback, "LOG_READ_PAUSE_SECONDS", 0.0),
-        (check_address, "SETTLE_SECONDS", 0.0),
+        (check_stable_url, "SETTLE_SECONDS", 0.0),
         # Retries take no time here, so no second would pass until the next mail may go out.
         (mail_limit, "MAX_MAILS_PER_SECOND", 1_000_000),
     ):  # fmt: skip

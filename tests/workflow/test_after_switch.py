@@ -10,7 +10,7 @@ from tests.workflow.conftest import LambdaDied
 
 # Between the write that makes a version the current one and the mail.
 MOMENTS = ["make_current answer", "SwitchOver answer", "PublishUrl"]
-MOMENTS_OF_ADDRESS = [*MOMENTS, "ask_address", "CheckAddress answer", "StopPrevious answer"]
+MOMENTS_OF_ADDRESS = [*MOMENTS, "ask_address", "CheckStableUrl answer", "StopPrevious answer"]
 
 
 def current():

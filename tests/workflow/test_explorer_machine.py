@@ -8,7 +8,7 @@ from tests.explorer.game import Game, Setting, play, stage
 BEGIN = ["AdmitPush", "WasAdmitted", "ReadImage", "IsAnApp", "RegisterTaskDefinition", "IsStillWanted"]
 RUN = ["RunTask", "WaitForRunning", "ResolvePublicIp", "CheckHealth"]
 SWITCH = ["HasAnswered", "SwitchOver", "IsCurrent"]
-MOVE = ["CheckAddress", "StopPrevious"]
+MOVE = ["CheckStableUrl", "StopPrevious"]
 GOOD = [*BEGIN, *RUN, *SWITCH, "PublishUrl", "Deployed"]
 STABLE = [*BEGIN, *RUN, *SWITCH, *MOVE, "PublishUrl", "Deployed"]
 BAD = [*BEGIN, *RUN, "RollBack", "DeploymentFailed"]

@@ -15,14 +15,14 @@ from deployer.domain.errors import (
 )
 from deployer.events import reconcile
 from deployer.settings import settings
-from deployer.steps import check_address, stop_previous, switch_over
+from deployer.steps import check_stable_url, stop_previous, switch_over
 
 from tests.conftest import LambdaContext
 from tests.workflow.conftest import URL
 from tests.workflow.test_deploy import HAPPY
 
 STAYS = "https://api-1.example/"
-WITH_ADDRESS = [*HAPPY[:-2], "CheckAddress", "StopPrevious", *HAPPY[-2:]]
+WITH_ADDRESS = [*HAPPY[:-2], "CheckStableUrl", "StopPrevious", *HAPPY[-2:]]
 
 
 @pytest.fixture(autouse=True)
@@ -162,7 +162,7 @@ def test_a_version_that_fails_leaves_the_address_alone(deploy, world, push):
 def test_an_app_that_speaks_no_http_has_no_address_and_its_mail_says_so(deploy, world, push):
     world.configuration = {"Cmd": ["db"], "Labels": {"portcall.health": "tcp", "portcall.port": "6379"}}
     execution = deploy(push(1))
-    assert "CheckAddress" not in execution.states
+    assert "CheckStableUrl" not in execution.states
     assert world.apis == {}
     assert world.mails[0]["text"].splitlines()[0] == "tcp://203.0.113.7:6379"
     assert "StableUrl is for HTTP, and this app speaks plain TCP." in world.mails[0]["text"]
@@ -430,15 +430,15 @@ def test_a_previous_version_that_cannot_be_stopped_is_told(deploy, world, push):
 
 def test_the_path_of_the_health_check_is_asked_at_the_address(monkeypatch, push):
     asked, slept = [], []
-    monkeypatch.setattr(check_address.time, "sleep", slept.append)
+    monkeypatch.setattr(check_stable_url.time, "sleep", slept.append)
     monkeypatch.setattr(
         "deployer.actions.probe.wait_until_answers",
-        lambda urls, **_: asked.append(urls) or check_address.probe.Answer(urls[0], 200),
+        lambda urls, **_: asked.append(urls) or check_stable_url.probe.Answer(urls[0], 200),
     )
     document = push(1) | {"image": {"health": "/healthz"}}
     for takes_over in (False, True):
         document["switch"] = {"url": STAYS, "takesOver": takes_over}
-        assert check_address.handler(document, LambdaContext())["status"] == 200
+        assert check_stable_url.handler(document, LambdaContext())["status"] == 200
     assert asked == [["https://api-1.example/healthz"]] * 2
     # Where it led to another version, that one is given time to be the one no more.
-    assert slept == [check_address.SETTLE_SECONDS]
+    assert slept == [check_stable_url.SETTLE_SECONDS]

@@ -66,8 +66,8 @@ def _is_there(push: Push, current: Current) -> bool:
 
 
 def _url(document: dict[str, Any], current: Current) -> str:
-    # Only CheckAddress has seen that the stable URL leads to it.
-    return current.url if "address" in document or not current.stable_url else current.direct_url
+    # Only CheckStableUrl has seen that the stable URL leads to it.
+    return current.url if "stableUrl" in document or not current.stable_url else current.direct_url
 
 
 def _news(document: dict[str, Any], push: Push, more: list[str]) -> mail.Mail | None:

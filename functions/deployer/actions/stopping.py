@@ -23,9 +23,9 @@ def stop(asked: Operation, app: str, at: int) -> Answer:
         current = asked_deployments.serving(app)
         if asked.dry_run:
             return _done(app, current, "possible")
-        halted = f"It was stopped{holds.said_by(by)}"
+        gave_up_reason = f"It was stopped{holds.said_by(by)}"
         new = dataclasses.replace(
-            current, stop=by, gave_up_reason=halted, gave_up_at=at, notified_at=int(time.time())
+            current, stop=by, gave_up_reason=gave_up_reason, gave_up_at=at, notified_at=int(time.time())
         )
         if current.stop or ledger.change_current(table=config.ledger, app=app, new=new, seen=current):
             break

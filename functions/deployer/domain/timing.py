@@ -13,7 +13,7 @@ PHASES = (
     ("start", "running"),
     ("address", "endpoint"),
     ("answer", "health"),
-    ("move", "address"),
+    ("move", "stableUrl"),
 )
 
 
@@ -42,5 +42,5 @@ def _left_out(document: dict[str, Any]) -> set[str]:
     restarts = "restart" in document
     gated = (document.get("image") or {}).get("gated") and not restarts
     moves = (document.get("switch") or {}).get("result") == "moved"
-    goes = {"image": not restarts, "findings": gated, "address": moves}
+    goes = {"image": not restarts, "findings": gated, "stableUrl": moves}
     return {key for key, through in goes.items() if not through}

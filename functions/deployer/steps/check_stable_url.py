@@ -1,4 +1,4 @@
-"""CheckAddress: the version before serves until the address that stays leads to the new one."""
+"""CheckStableUrl: the version before serves until the address that stays leads to the new one."""
 
 import time
 from typing import Any
