@@ -46,6 +46,7 @@ bench: $(TOOLS) ## What the figures in docs/performance.md come from
 	@.venv/bin/python -m bench
 	@.venv/bin/python -m bench.mutants
 	@.venv/bin/python -m bench.explore
+	@.venv/bin/python -m bench.properties
 
 verify-aws: $(TOOLS) ## Everything in your AWS account, under a name of its own; some cents. ARGS="--only first-push"
 	@$(PORTCALL) verify-aws $(ARGS)
