@@ -3,7 +3,7 @@
 PORTCALL := .venv/bin/portcall
 TOOLS := .venv/.ready
 
-.PHONY: demo test unit check tools up down bench verify-aws clean help
+.PHONY: demo test unit check tools up down bench pictures verify-aws clean help
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,7 +46,10 @@ bench: $(TOOLS) ## What the figures in docs/performance.md come from
 	@.venv/bin/python -m bench
 	@.venv/bin/python -m bench.mutants
 	@.venv/bin/python -m bench.explore
-	@.venv/bin/python -m bench.properties
+
+pictures: $(TOOLS) ## The picture in the README, from a real run
+	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group browser
+	@.venv/bin/python -m bench.pictures
 
 verify-aws: $(TOOLS) ## Everything in your AWS account, under a name of its own; some cents. ARGS="--only first-push"
 	@$(PORTCALL) verify-aws $(ARGS)

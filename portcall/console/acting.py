@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deployer.aws.client import client
-from deployer.domain.deployment import DEPLOYED, Current, Deployment
+from deployer.domain import versions
+from deployer.domain.deployment import Current, Deployment
 
 from portcall.console.source import Source
 from portcall.desk import operating, reading, states
@@ -48,7 +48,6 @@ class Operator:
         self._lock = threading.Lock()
         self._offer: Offer | None = None
         self._asking = False
-        self._name: str | None = None
 
     def offer(self) -> Offer:
         """What can be asked for, as far as that is known by now: the first one to ask does not wait for it."""
@@ -68,22 +67,13 @@ class Operator:
 
     def try_out(self, action: str, app: str, to: str) -> dict[str, Any]:
         """What an action would do, by the install itself. Raises Trouble, with the reason, where it cannot."""
-        words = {"action": action, "app": app, "dry_run": "yes", **({"to": to} if to else {})}
+        words = {"action": action, "app": app, "to": to, "dry_run": "yes", "by": ""}
         return self._source.ask(lambda target: operating.operate(target, **words))
 
     def act(self, action: str, app: str, *, to: str, reason: str, request: str) -> dict[str, Any]:
         """Do it. The same request may be sent twice, and is done once. Raises Trouble."""
-        words = {"action": action, "app": app, "reason": reason, "id": request, "by": self._who()}
-        chosen = {name: value for name, value in {**words, "to": to}.items() if value}
-        return self._source.ask(lambda target: operating.operate(target, **chosen))
-
-    def _who(self) -> str:
-        """The ARN of whose credentials these are; nobody checks it."""
-        if self._name is None:
-            self._name = self._source.ask(
-                lambda target: target.ask(lambda _: str(client("sts").get_caller_identity()["Arn"]))
-            )
-        return self._name
+        words = {"action": action, "app": app, "to": to, "reason": reason, "id": request}
+        return self._source.ask(lambda target: operating.operate(target, **words))
 
 
 @dataclass(frozen=True)
@@ -120,13 +110,9 @@ def _why_not(action: str, status: AppStatus, current: Current | None, deployment
     gave_up_reason = status.state in (states.DOWN, states.STOPPED)
     match action:
         case "rollback":
-            return (
-                ""
-                if any(may_go_back_to(current, each) for each in deployments)
-                else "No other version was live."
-            )
+            return "" if go_back_to(current, deployments) else "No other version was live."
         case "resume":
-            return "" if getattr(current, "pin", None) else "It is not pinned."
+            return "" if current and current.pin else "It is not pinned."
         case "restart":
             return "" if runs else "Nothing of it runs."
         case "stop":
@@ -136,15 +122,11 @@ def _why_not(action: str, status: AppStatus, current: Current | None, deployment
     return "It is stopped: start it." if status.state == states.STOPPED else ""
 
 
-def may_go_back_to(current: Current | None, deployment: Deployment) -> bool:
-    """Whether a rollback to a deployment's version is one."""
-    return bool(
-        current
-        and not current.ended
-        and deployment.outcome == DEPLOYED
-        and not deployment.restart
-        and deployment.digest != current.digest
-    )
+def go_back_to(current: Current | None, deployments: Sequence[Deployment]) -> set[str]:
+    """The digests that a rollback may go back to."""
+    if current is None or current.ended:
+        return set()
+    return {each.digest for each in versions.that_were_live(current, deployments)}
 
 
 @dataclass(frozen=True)
@@ -223,8 +205,8 @@ def _meanwhile(action: str, begins: tuple[str, str] | None) -> str:
 def _afterwards(action: str, begins: tuple[str, str] | None) -> str:
     left = states.version(*begins) if begins else "the version that it leaves"
     return {
-        ROLLBACK: f"The app is pinned: a push of {left} is recorded, not deployed, until you resume. A push of "
-        "any other version is deployed as always, and ends the pin.",
+        ROLLBACK: f"The app is pinned until another version is pushed, or you resume. {left} does not come "
+        "back when it is pushed again: that is recorded only.",
         RESUME: "The pin is gone: what its tag points to is deployed, as are all pushes from then on.",
         STOP: "Pushes are recorded and not deployed, until you start it. It then runs the newest of them.",
         START: "Pushes are deployed again.",

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from deployer.aws.ledger import app_listing
 from deployer.domain import timing
-from deployer.domain.deployment import DEPLOYED, Current, Deployment
+from deployer.domain.deployment import Current, Deployment
 
 from portcall.console import acting
 from portcall.console.acting import Button, Operator
@@ -72,13 +73,26 @@ class AppPage:
             return True
         return self.status.state == states.DEPLOYING or any(each.to_come for each in self.deployments)
 
+    @cached_property
+    def may_go_back_to(self) -> set[str]:
+        """The digests that were live, but for that of now."""
+        return acting.go_back_to(self.current, self.deployments)
+
     def why_not_back_to(self, deployment: Deployment) -> str:
         """Why there is no rollback to a deployment, '' if there is."""
         if self.current and deployment.digest == self.current.digest:
-            return "The version of now"
-        if not acting.may_go_back_to(self.current, deployment):
-            return "Was never live" if deployment.outcome != DEPLOYED else "A restart"
+            return "Serves now"
+        if deployment.digest not in self.may_go_back_to:
+            return "Was never live"
         return next((each.why_not for each in self.buttons if each.action == acting.ROLLBACK), "")
+
+    @property
+    def serving_phases(self) -> list[tuple[str, float]]:
+        """How long each phase of what serves took, as far as that is known."""
+        serving = self.status.serving
+        return next(
+            (phases(each) for each in self.deployments if serving and each.deployment == serving.deployment), []
+        )
 
     @property
     def longest(self) -> int:
@@ -109,12 +123,6 @@ class DeploymentPage:
         return self.deployment.to_come
 
     @property
-    def phases(self) -> list[tuple[str, float]]:
-        """(name, seconds) as the ledger has them."""
-        known = self.deployment.phases
-        return [(name, float(known[name])) for name, _ in timing.PHASES if name in known]
-
-    @property
     def serves(self) -> str:
         """What serves instead of it."""
         serving = self.status.serving if self.status else None
@@ -128,6 +136,12 @@ class DeploymentPage:
     def to_come(self) -> list[Step]:
         """The steps ahead of it."""
         return execution.to_come(self.steps) if self.busy and self.steps is not None else []
+
+
+def phases(deployment: Deployment) -> list[tuple[str, float]]:
+    """(name, seconds) in the order of the workflow."""
+    known = deployment.phases
+    return [(name, float(known[name])) for name, _ in timing.PHASES if name in known]
 
 
 def took(deployment: Deployment) -> int:

@@ -7,9 +7,9 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from portcall.cli.terminal import plain
-from portcall.console.pages import took
+from portcall.console.pages import phases, took
 from portcall.console.source import Source
-from portcall.desk.states import seconds_of
+from portcall.desk.states import seconds_of, who_asked
 
 MARKS = {"live": "●", "deployed": "●", "deploying": "◐", "failed": "✗", "down": "○"}
 
@@ -21,7 +21,15 @@ def prepare(app: Flask, source: Source, *, read_only: bool) -> None:
     # Each expression passes here, after which Jinja escapes it: no name or log line is ever more than text.
     jinja.finalize = _text
     jinja.filters.update(
-        time=moment, age=age, url=web_address, mark=mark, short=short, shortened=shortened, took=took
+        time=moment,
+        age=age,
+        url=web_address,
+        mark=mark,
+        short=short,
+        shortened=shortened,
+        took=took,
+        phases=phases,
+        who=who_asked,
     )
     jinja.globals.update(app_url=app_url, deployment_url=deployment_url)
 

@@ -25,7 +25,7 @@ def test_a_rollback_says_from_what_to_what_and_asks_why(world: World, open_page:
     expect(dialog).to_contain_text(f"From v2 {bad.digest[7:14]}", use_inner_text=True)
     expect(dialog).to_contain_text(f"To v1 {good.digest[7:14]}", use_inner_text=True)
     expect(dialog).to_contain_text("serves until the new task answers, and goes on if that does not")
-    expect(dialog).to_contain_text("The app is pinned: a push of v2")
+    expect(dialog).to_contain_text("The app is pinned until another version is pushed, or you resume. v2")
     page.keyboard.type("500s on /pay")
     page.keyboard.press("Enter")
     # The workflow has not begun yet.
@@ -70,7 +70,7 @@ def test_what_cannot_be_done_says_why_where_one_sees_it(world: World, open_page:
         expect(page.locator(f"#do-{action} small")).to_contain_text(why)
         expect(page.locator(f"#do-{action} small")).to_be_visible()
     expect(page.locator("#do-restart button")).to_be_enabled()
-    expect(page.locator("#history")).to_contain_text("The version of now")
+    expect(page.locator("#history")).to_contain_text("Serves now")
 
 
 def test_a_refusal_of_the_install_is_said_before_and_after_one_agrees(world: World, open_page: Open) -> None:

@@ -60,6 +60,7 @@ class World:
     asked: int = 0
     target: Target | None = None
     embedded: bool = False
+    pushes: list[Push] = field(default_factory=list)
     # What the stack's function knows, refuses and has done.
     actions: list[str] = field(default_factory=lambda: list(ACTIONS))
     refusal: str = ""
@@ -128,6 +129,7 @@ class World:
         self.count += 1
         number, at = self.count, self.now - ago
         push = Push(f"push-{number:05}", iso(at), app, tag, f"sha256:{number * 7919:07x}{number:057x}")
+        self.pushes.append(push)
         sequence = ledger.next_in_order(table="ledger", push=push, now=self.now + 1e6)
         execution = f"arn:aws:states:eu-west-1:111122223333:execution:deploy:{push.deployment}"
         ledger.claim(table="ledger", push=push, execution=execution, sequence=sequence)

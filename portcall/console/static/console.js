@@ -130,6 +130,10 @@ document.addEventListener("htmx:sse:error", event => {
     : "The page does not answer. Does `portcall console` still run? Trying again…");
 });
 
+document.addEventListener("htmx:response:error", event => {
+  if (event.target.closest("#view")) say(`The page cannot show this (${event.detail.ctx.response.status}); its terminal says more.`);
+});
+
 setInterval(showTimes, 1000);
 document.addEventListener("visibilitychange", showTimes);
 refresh();

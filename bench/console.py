@@ -1,0 +1,102 @@
+"""Measures the page with 200 apps and 10,000 deployments: `python -m bench.console`."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from deployer.aws import ledger, ledger_keys
+from deployer.aws.client import client
+from deployer.aws.items import wire
+from deployer.domain.deployment import DEPLOYED, Current
+from deployer.domain.push import Push
+from playwright.sync_api import Page, sync_playwright
+
+from bench.__main__ import spread
+from bench.browser import PROGRAM, page_of
+from bench.setting import Setting
+
+APPS, DEPLOYMENTS, ROUNDS = 200, 10_000, 7
+EACH = DEPLOYMENTS // APPS
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+
+
+def main() -> None:
+    """Fill the ledger of a cloud, and look."""
+    with (
+        Setting({"Email": "you@example.com", "RepositoryName": "other-app"}) as setting,
+        sync_playwright() as driver,
+    ):
+        browser = driver.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
+        with page_of(setting, browser) as page:
+            table = setting.outputs["LedgerTableName"]
+            for app in range(APPS):
+                _fill(table, f"team/app-{app:03}")
+            print(f"## The page, with {APPS} apps and {DEPLOYMENTS:,} deployments\n")
+            print("| | |\n|---|---|")
+            print(f"| first paint | {spread([_paint(page) for _ in range(ROUNDS)])} |")
+            apps = [f"team/app-{APPS - 1 - number:03}" for number in range(ROUNDS)]
+            seen = [_seen(page, table, app) for app in apps]
+            print(f"| from a push in the ledger to the page | {spread(seen)} |")
+
+
+def _push(app: str, number: int) -> Push:
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60 * number))
+    return Push(f"bench-{number}", at, app, "latest", f"sha256:{number:064x}")
+
+
+def _fill(table: str, app: str) -> None:
+    """An app that is live, with its history."""
+    push = _push(app, 1)
+    sequence = _admit(table, push)
+    new = Current(
+        push.deployment,
+        sequence,
+        "task",
+        "http://203.0.113.7:3000/",
+        push.digest,
+        push.tag,
+        "revision",
+        push.time,
+    )
+    ledger.make_current(table=table, push=push, new=new, seen=None)
+    ledger.record(table=table, push=push, outcome=DEPLOYED, url=new.url)
+    ledger.mark_notified(table=table, push=push)
+    for some in _batches([_old(_push(app, number)) for number in range(2, EACH + 1)]):
+        client("dynamodb").batch_write_item(RequestItems={table: some})
+
+
+def _admit(table: str, push: Push) -> int:
+    sequence = ledger.next_in_order(table=table, push=push, now=time.time())
+    ledger.claim(table=table, push=push, execution="", sequence=sequence)
+    ledger.note_in_order(table=table, push=push, sequence=sequence)
+    return sequence
+
+
+def _old(push: Push) -> dict[str, Any]:
+    key = ledger_keys.deployment(push.app, ledger_keys.name_of_push(push))
+    facts = {"tag": push.tag, "digest": push.digest, "outcome": DEPLOYED, "began_at": 1, "ended_at": 30}
+    return {"PutRequest": {"Item": wire({**key, **facts})}}
+
+
+def _batches(requests: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    for begin in range(0, len(requests), 25):
+        yield requests[begin : begin + 25]
+
+
+def _paint(page: Page) -> float:
+    page.reload()
+    page.wait_for_function(f"{PAINT} > 0")
+    return float(page.evaluate(PAINT)) / 1000
+
+
+def _seen(page: Page, table: str, app: str) -> float:
+    """Seconds from when a push is noted until its row says so."""
+    row = f"document.querySelector('#app-{app.replace('/', chr(92) * 2 + '/')} .deploying')"
+    began = time.monotonic()
+    _admit(table, _push(app, 0))
+    page.wait_for_function(row)
+    return time.monotonic() - began
+
+
+if __name__ == "__main__":
+    main()
