@@ -542,6 +542,26 @@ def test_wait_ends_where_it_may_not_look(clock, code):
     assert "Traceback" not in result.output
 
 
+WRONG_PLACE = {
+    "no stack, or none in this region": ("ValidationError", "Stack with id portcall does not exist", 6, "There is no stack"),
+    "an older stack": ("ValidationException", "The table does not have the specified index: listing", 1, "Upgrade it"),
+    "a region that is not enabled": ("UnrecognizedClientException", "The security token is invalid", 6, "is the region enabled"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "message", "code", "words"), WRONG_PLACE.values(), ids=WRONG_PLACE)
+def test_wait_is_never_green_where_it_looks_in_the_wrong_place(github, clock, kind, message, code, words):
+    push, began = go_live(1), clock.now
+    error = ClientError({"Error": {"Code": kind, "Message": message}}, "DescribeStacks")
+    with failing(clock, error, until=clock.now + 1000):
+        result = portcall("wait", f"flask-app@{push.digest}")
+    assert (result.exit_code, result.stdout, clock.now) == (code, "", began)
+    assert words in result.stderr
+    assert commands(result.stderr) == ["error"]
+    with pytest.raises(FileNotFoundError):
+        github("output")
+
+
 def test_wait_says_on_ctrl_c_that_the_deployment_goes_on(monkeypatch):
     begin(1)
 
