@@ -3,7 +3,7 @@
 PORTCALL := .venv/bin/portcall
 TOOLS := .venv/.ready
 
-.PHONY: demo test unit check tools up down bench pictures verify-aws clean help
+.PHONY: demo test unit check tools up down bench pictures verify-aws wheel clean help
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,8 +54,11 @@ pictures: $(TOOLS) ## The picture in the README, from a real run
 verify-aws: $(TOOLS) ## Everything in your AWS account, under a name of its own; some cents. ARGS="--only first-push"
 	@$(PORTCALL) verify-aws $(ARGS)
 
+wheel: $(TOOLS) ## The package with the stack in it, for `portcall install` without a clone: dist/
+	@.venv/bin/python -m release
+
 clean: ## Throw away what the set-up made
-	rm -rf .venv .tools .portcall .aws-sam
+	rm -rf .venv .tools .portcall .aws-sam dist portcall/_stack
 
 .PHONY: requirements sbom
 requirements: $(TOOLS) ## functions/requirements.txt, as the lock file has it

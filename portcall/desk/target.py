@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import botocore.session
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from deployer.aws.client import CONFIG, DENIALS, use
 from deployer.domain.errors import DeployError
@@ -46,19 +47,19 @@ class Target:
         self._session = session
         self._outputs: dict[str, str] = {}
         self._remembered = False
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, Config], Any] = {}
         # botocore's clients may be shared by threads, its sessions may not.
         self._making = threading.Lock()
         use(session, endpoint)
 
-    def client(self, service: str) -> Any:
-        """A client of one of its APIs, made once."""
+    def client(self, service: str, config: Config = CONFIG) -> Any:
+        """A client of one of its APIs, made once with that configuration."""
         with self._making:
-            if service not in self._clients:
-                self._clients[service] = self._session.create_client(
-                    service, config=CONFIG, endpoint_url=self.endpoint or None
+            if (service, config) not in self._clients:
+                self._clients[service, config] = self._session.create_client(
+                    service, config=config, endpoint_url=self.endpoint or None
                 )
-            return self._clients[service]
+            return self._clients[service, config]
 
     @property
     def expires_at(self) -> float:

@@ -1,0 +1,112 @@
+"""`portcall install`: the stack in an account, with nothing but credentials."""
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from portcall.cli.installing import (
+    Parameter,
+    account_line,
+    change_options,
+    parameters_of,
+    run_change,
+    values_of,
+)
+from portcall.cli.options import say, target_options
+from portcall.cli.terminal import Terminal, done
+from portcall.desk.target import Target, choose
+from portcall.desk.trouble import Exit, Trouble
+from portcall.installer import changes
+from portcall.installer.asking import account_of, asking
+from portcall.installer.bucket import Bucket
+from portcall.installer.packaged import Packaged
+
+CONFIRMED_WITHIN = 600.0
+COSTS = "Idle it costs ten cents a month; an app costs what Fargate takes for it, the smallest 13 USD a month."
+# States out of which no update leads.
+BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
+
+
+@click.command()
+@click.option("--email", metavar="ADDRESS", help="Where the mails go; '' is no mails.")
+@change_options
+@target_options
+def install(email: str | None, given: tuple[Parameter, ...], bucket: str, yes: bool, **options: Any) -> None:
+    """Install Portcall in an AWS account: no SAM, no Docker and no clone are needed.
+
+    It shows what it will create, and asks. Parameters are those of the template: --set StableUrl=on
+    """
+    packaged = Packaged.load()
+    target = choose(**options)
+    account = account_of(target)
+    say(account_line(target, account), style="dim")
+    _require_none(target)
+    values = values_of(packaged, given)
+    if email is not None:
+        values["Email"] = email
+    elif "Email" not in values and sys.stdin.isatty() and not yes:
+        values["Email"] = click.prompt(
+            "Where shall the mails go? (an email address, or nothing)", default="", err=True
+        )
+    say(f"Portcall {packaged.version}. {COSTS}")
+    outputs = run_change(
+        target, packaged, Bucket.of(target, account, bucket), "CREATE", changes.given(values, []), yes=yes
+    )
+    if outputs is None:
+        return
+    _tell_what_is_next(outputs, values.get("Email", ""))
+    if values.get("Email") and sys.stdin.isatty() and sys.stderr.isatty() and not yes:
+        _await_confirmation(target, outputs["TopicArn"])
+
+
+def _require_none(target: Target) -> None:
+    """Raise Trouble if a stack of that name is there, or what is left of one."""
+    with asking(target):
+        found = changes.describe(target, target.stack)
+    status = found["StackStatus"] if found else "REVIEW_IN_PROGRESS"
+    if status == "REVIEW_IN_PROGRESS":
+        return
+    what = f"The stack {target.stack} in {target.region}"
+    if status in BROKEN:
+        raise Trouble(
+            f"{what} is {status}: what was begun there failed, and nothing but its removal leads out of it. "
+            f"Remove it: portcall uninstall --stack {target.stack}. Then install again."
+        )
+    if status.endswith("_IN_PROGRESS"):
+        raise Trouble(f"{what} is {status}. Wait until that has ended.")
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in (found or {}).get("Outputs", [])}
+    if parameters_of(found or {}).keys() >= {"Email", "RepositoryName"} and "LedgerTableName" in outputs:
+        raise Trouble(
+            f"{what} is Portcall {outputs.get('Version', '')} already. To bring it to this version or change "
+            "its parameters: portcall upgrade. To install a second one, choose another name: --stack NAME"
+        )
+    raise Trouble(f"{what} is there already and is none of Portcall's. Choose another name: --stack NAME")
+
+
+def _tell_what_is_next(outputs: dict[str, str], email: str) -> None:
+    say("Portcall is installed. Run these three, and the URL of the app is in your inbox:")
+    for name in ("Step1Login", "Step2Tag", "Step3Push"):
+        click.echo(outputs[name])
+    if email:
+        say(f"AWS has sent a mail to {email}: click the link in it, or no other mail will ever come.")
+    else:
+        say("No mails are sent, for there is no address: portcall upgrade --set Email=you@example.com")
+
+
+def _await_confirmation(target: Target, topic: str) -> None:
+    """Look for the click on the link, until it comes or the person goes on."""
+    console, deadline = Terminal(stderr=True), time.monotonic() + CONFIRMED_WITHIN
+    try:
+        with console.status("Waiting for your click on the link; Ctrl-C goes on without ..."):
+            while time.monotonic() < deadline:
+                with asking(target):
+                    found = target.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+                if found and all(each["SubscriptionArn"].startswith("arn:") for each in found):
+                    console.print(done(), "The address is confirmed.")
+                    return
+                time.sleep(3)
+    except KeyboardInterrupt:
+        say("The address is not confirmed yet.")
+        raise click.exceptions.Exit(Exit.YES) from None

@@ -1,0 +1,78 @@
+"""`portcall uninstall`: removes the stack and all that it made, and looks whether anything is left."""
+
+import sys
+from typing import Any
+
+import click
+
+from portcall.cli.installing import account_line
+from portcall.cli.options import say, target_options
+from portcall.cli.stack_table import StackTable
+from portcall.desk.target import Target, choose
+from portcall.desk.trouble import Exit, Trouble
+from portcall.installer import changes, leftovers
+from portcall.installer.asking import account_of, asking
+from portcall.installer.bucket import Bucket
+
+
+@click.command()
+@click.option(
+    "--confirm", default="", metavar="NAME", help="The stack's name, where nobody can be asked to type it."
+)
+@click.option("--bucket", default="", metavar="NAME", help="The bucket that `install` was told to use.")
+@target_options
+def uninstall(confirm: str, bucket: str, **options: Any) -> None:
+    """Remove Portcall from an account: its apps with their images and logs, its repository, itself.
+
+    It asks for the stack's name to be typed. Then it looks for anything that is left.
+    """
+    target = choose(**options)
+    account = account_of(target)
+    say(account_line(target, account), style="dim")
+    with asking(target):
+        found = changes.describe(target, target.stack)
+    if found is None:
+        raise Trouble(f"There is no stack {target.stack} in {target.region}.", Exit.NO_SUCH_THING)
+    outputs = {each["OutputKey"] for each in found.get("Outputs", [])}
+    if "LedgerTableName" not in outputs and found["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        raise Trouble(f"The stack {target.stack} is none of Portcall's: it has no output LedgerTableName.")
+    _confirm(target, confirm)
+    stack_id = str(found["StackId"])
+    _delete(target, stack_id)
+    uploads = Bucket.of(target, account, bucket)
+    with asking(target):
+        if uploads.is_there():
+            uploads.remove(target.stack)
+            uploads.remove_if_empty()
+        left = [*leftovers.of_stack(target, stack_id), *leftovers.left(target, uploads)]
+    if left:
+        raise Trouble("\n".join(["The stack is deleted. This is left:", *(f"  {each}" for each in left)]))
+    say("Portcall is removed, and nothing of it is left.")
+
+
+def _confirm(target: Target, confirm: str) -> None:
+    say("This stops all apps and deletes their images, logs, URLs and history. There is no way back.")
+    if confirm:
+        if confirm != target.stack:
+            raise Trouble(f"--confirm {confirm} is not the name of the stack, {target.stack}.", Exit.USAGE)
+        return
+    if not sys.stdin.isatty():
+        raise Trouble(f"Nobody can be asked here. Say --confirm {target.stack} to go on.", Exit.USAGE)
+    if click.prompt(f"Type {target.stack} to go on", default="", show_default=False, err=True) != target.stack:
+        say("Nothing was changed.")
+        raise click.exceptions.Exit(Exit.NO)
+
+
+def _delete(target: Target, stack_id: str) -> None:
+    with asking(target):
+        seen = {each.id for each in changes.events(target, stack_id)}
+        target.client("cloudformation", changes.PATIENT).delete_stack(StackName=stack_id)
+        try:
+            with StackTable("Removing") as table:
+                status, known = changes.follow(target, stack_id, seen, table)
+        except KeyboardInterrupt:
+            say("Interrupted. CloudFormation goes on.")
+            raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+    if status != "DELETE_COMPLETE":
+        reason = changes.first_reason(known) or f"the stack is {status}"
+        raise Trouble(f"It could not be removed. {reason}\nFix the reason, then run the command again.")

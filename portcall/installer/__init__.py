@@ -1,0 +1,1 @@
+"""Installs, upgrades and removes the stack with nothing but AWS's APIs."""

@@ -1,0 +1,65 @@
+"""The stack that this package carries: its template, the functions' zip, the workflow."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from portcall.desk.trouble import Trouble
+
+FOLDER = Path(__file__).parents[1] / "_stack"
+TEMPLATE, FUNCTIONS, DEFINITION, DESCRIPTION = "packaged.yaml", "functions.zip", "deploy.asl.yaml", "stack.json"
+# What stands in the template for what is known when it is uploaded.
+BUCKET, FUNCTIONS_KEY, DEFINITION_KEY = "PORTCALL_BUCKET", "PORTCALL_FUNCTIONS", "PORTCALL_DEFINITION"
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """`parameters` are the names of those that the template has."""
+
+    version: str
+    parameters: list[str]
+    template: str = field(repr=False)
+    functions: bytes = field(repr=False)
+    definition: bytes = field(repr=False)
+
+    @classmethod
+    def load(cls, folder: Path = FOLDER) -> "Packaged":
+        """Raises Trouble where it is not there, or is not what was built."""
+        try:
+            description = json.loads((folder / DESCRIPTION).read_text())
+            content = {name: (folder / name).read_bytes() for name in (FUNCTIONS, DEFINITION)}
+            template = (folder / TEMPLATE).read_text()
+        except FileNotFoundError as error:
+            raise Trouble(
+                "This portcall runs from its repository and carries no stack. Install with `sam build && sam "
+                "deploy`, as README.md says, or make a package that carries it: make wheel"
+            ) from error
+        for name, expected in description["sha256"].items():
+            if hashlib.sha256(content[name]).hexdigest() != expected:
+                raise Trouble(f"{folder / name} is not the file that was released. Install portcall anew.")
+        return cls(
+            description["version"], description["parameters"], template, content[FUNCTIONS], content[DEFINITION]
+        )
+
+    def uploads(self, prefix: str) -> dict[str, bytes]:
+        """What the template refers to: key -> content. The same content has the same key."""
+        return {
+            _key(prefix, self.functions, "zip"): self.functions,
+            _key(prefix, self.definition, "asl.yaml"): self.definition,
+        }
+
+    def template_upload(self, bucket: str, prefix: str) -> dict[str, bytes]:
+        """The same of the template itself."""
+        content = self.template_for(bucket, prefix).encode()
+        return {_key(prefix, content, "template.yaml"): content}
+
+    def template_for(self, bucket: str, prefix: str) -> str:
+        """The template that refers to the uploads in a bucket."""
+        functions, definition = self.uploads(prefix)
+        filled = self.template.replace(FUNCTIONS_KEY, functions).replace(DEFINITION_KEY, definition)
+        return filled.replace(BUCKET, bucket)
+
+
+def _key(prefix: str, content: bytes, extension: str) -> str:
+    return f"{prefix}/{hashlib.sha256(content).hexdigest()[:32]}.{extension}"
