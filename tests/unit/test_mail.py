@@ -58,7 +58,7 @@ def test_there_is_one_url_where_no_address_stays():
 def test_a_restart_says_whether_the_address_has_changed():
     new = dataclasses.replace(CONTEXT, direct_url="http://203.0.113.8:3000/")
     assert "at the same address" in mail.live_again(PUSH, STAYS, "exit code 1", [], new).text
-    assert "at this new address" in mail.live_again(PUSH, new.direct_url, "exit code 1", [], new).text
+    assert "at this address" in mail.live_again(PUSH, new.direct_url, "exit code 1", [], new).text
 
 
 def test_the_first_line_of_a_failure_is_its_reason_and_the_last_are_the_log():

@@ -332,7 +332,7 @@ def test_a_restart_that_was_asked_for_is_the_same_revision_without_a_gap(two_ver
     assert (answer["status"], after.deployment) == ("started", answer["deployment"])
     assert (after.revision, after.digest, after.sequence) == (before.revision, before.digest, before.sequence)
     assert world.live() == {after.task} != {before.task}
-    assert "flask-app was restarted, and is live again, at this new address." in world.mails[-1]["text"]
+    assert "flask-app was restarted, and is live again, at this address." in world.mails[-1]["text"]
     assert f"Why: it was asked for by {ANN} (claimed): a leak" in world.mails[-1]["text"]
     assert sweep() == {}
 

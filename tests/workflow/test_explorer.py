@@ -12,7 +12,7 @@ from tests.explorer.explore import Disturbance, Schedule
 from tests.explorer.game import Setting, stage
 
 # Of each scenario in each setting, so many schedules are played here.
-FAULTS_AND_ACTS, ASTRIDE = 38, 10
+FAULTS_AND_ACTS, ASTRIDE = 30, 8
 
 # Promises that do not hold yet, in a scenario or where something happens. To shrink to nothing.
 KNOWN: dict[tuple[str, str], str] = {}

@@ -77,7 +77,7 @@ def live_again(
     push: Push, url: str, reason: str, notes: Sequence[str], context: Context, *, asked: bool = False
 ) -> Mail:
     """The app stopped by itself, or somebody `asked` for it; it was started again, and answered at `url`."""
-    where = ", at this new address" if context.direct_url in ("", url) else ", at the same address"
+    where = ", at this address" if context.direct_url in ("", url) else ", at the same address"
     said = [
         f"{push.app} {'was restarted' if asked else 'had stopped'}, and is live again{where if url else ''}.",
         f"Why: it was {reason}" if asked else f"Why it stopped: {reason}",
