@@ -83,6 +83,7 @@ NEEDS = {
     "ledger.take_slot": {"dynamodb:UpdateItem"},
     "ledger.free_slot": {"dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"},
     "ledger.note_under_way": {"dynamodb:UpdateItem"},
+    "ledger.note_ended": {"dynamodb:UpdateItem"},
     "ledger.note_mail": {"dynamodb:UpdateItem"},
     "ledger.slots": {"dynamodb:GetItem"},
     "ledger.record": {"dynamodb:UpdateItem"},
