@@ -178,7 +178,7 @@ def test_an_app_that_is_older_than_the_limit_is_not_refused(deploy, world, pushe
 def test_a_repository_has_so_many_deployments_at_once_and_others_have_theirs(
     deploy, world, pushed, monkeypatch
 ):
-    monkeypatch.setattr(limits, "DEPLOYMENTS_AT_ONCE", 2)
+    monkeypatch.setattr(limits, "MAX_DEPLOYMENTS", 2)
     within = []
     # Each of these happens while those before it wait for their app.
     world.faults["probe"] = [
@@ -197,7 +197,7 @@ def test_a_repository_has_so_many_deployments_at_once_and_others_have_theirs(
 
 
 def test_a_step_that_runs_twice_takes_one_place(deploy, world, pushed, monkeypatch):
-    monkeypatch.setattr(limits, "DEPLOYMENTS_AT_ONCE", 1)
+    monkeypatch.setattr(limits, "MAX_DEPLOYMENTS", 1)
     world.each_step_twice = True
     assert live(deploy(pushed("shop", 1)))
     assert live(deploy(pushed("shop", 2)))
@@ -209,7 +209,7 @@ def test_a_step_that_runs_twice_takes_one_place(deploy, world, pushed, monkeypat
 def test_a_repository_has_so_many_mails_an_hour_then_one_that_says_so_and_others_have_theirs(
     deploy, world, pushed, monkeypatch
 ):
-    monkeypatch.setattr(limits, "MAILS_PER_HOUR", 3)
+    monkeypatch.setattr(limits, "MAX_MAILS_PER_HOUR", 3)
     assert all(live(deploy(pushed("greedy", number))) for number in range(1, 8))
     assert live(deploy(pushed("shop", 8)))
     assert len(world.mails) == 5
@@ -225,7 +225,7 @@ def test_a_repository_has_so_many_mails_an_hour_then_one_that_says_so_and_others
 
 
 def test_the_next_hour_has_its_mails_again(deploy, world, pushed, monkeypatch):
-    monkeypatch.setattr(limits, "MAILS_PER_HOUR", 1)
+    monkeypatch.setattr(limits, "MAX_MAILS_PER_HOUR", 1)
     deploy(pushed("greedy", 1))
     deploy(pushed("greedy", 2))
     deploy(pushed("greedy", 3))
@@ -237,7 +237,7 @@ def test_the_next_hour_has_its_mails_again(deploy, world, pushed, monkeypatch):
 
 
 def test_a_mail_that_had_to_be_sent_again_counts_once(deploy, world, pushed, monkeypatch):
-    monkeypatch.setattr(limits, "MAILS_PER_HOUR", 2)
+    monkeypatch.setattr(limits, "MAX_MAILS_PER_HOUR", 2)
     world.each_step_twice = True
     for number in (1, 2):
         deploy(pushed("shop", number))

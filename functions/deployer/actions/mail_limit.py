@@ -31,11 +31,11 @@ def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: s
     if refusal and not is_among_first(refusal, 1):
         logger.warning("Mailed a refusal before", extra={"app": push.app, "reason": refusal})
         return
-    if not is_among_first("mails", limits.MAILS_PER_HOUR):
+    if not is_among_first("mails", limits.MAX_MAILS_PER_HOUR):
         logger.warning("Held a mail back", extra={"app": push.app})
         if not is_among_first("held back", 1):
             return
-        message = mail.held_back(push, limits.MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
+        message = mail.held_back(push, limits.MAX_MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
     notes = holds.note(ledger.current(table=config.ledger, app=push.app))
     _check_rate()
     # The last look is that of `message`.

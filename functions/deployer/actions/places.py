@@ -17,7 +17,7 @@ def take(push: Push) -> bool:
     without asking: it may be older than the limit.
     """
     config = settings()
-    most = limits.DEPLOYMENTS_AT_ONCE
+    most = limits.MAX_DEPLOYMENTS
     if not ledger.note_under_way(table=config.ledger, push=push, most=most):
         raise DeploymentLimitError(
             f"{most} deployments of {push.repository} run already, and no more of one repository may at once."

@@ -9,7 +9,7 @@ from deployer.domain.errors import ContendedError
 from deployer.domain.push import Push
 from deployer.settings import settings
 
-ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 
 
 def record(push: Push, asked: dict[str, Any]) -> bool:
@@ -19,7 +19,7 @@ def record(push: Push, asked: dict[str, Any]) -> bool:
     is written on condition that what is current has not changed. Then the sweep deploys the push once more.
     """
     table = settings().ledger
-    for _ in range(ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         current = ledger.current(table=table, app=push.app)
         open_ones = ledger.open_deployments(table=table, app=push.app)
         why = holds.why_not(push.digest, current, open_ones, asked)
@@ -42,5 +42,5 @@ def mail_it(push: Push, why: str, current: ledger.Current | None) -> None:
     action = operation.START if current and current.stop else operation.RESUME
     command = config.command(action, push.app)
     serving = current.url if current and not current.stopped else ""
-    news = mail.recorded(push, why, serving, command, resumes=action == operation.RESUME)
-    outcomes.record_outcome(push, outcomes.RECORDED, lambda: mail_limit.publish(push, news), reason=why)
+    message = mail.recorded(push, why, serving, command, resumes=action == operation.RESUME)
+    outcomes.record_outcome(push, outcomes.RECORDED, lambda: mail_limit.publish(push, message), reason=why)

@@ -12,14 +12,14 @@ from deployer.domain.errors import ContendedError, TransientError
 from deployer.domain.operation import NoSuchThing, NotPossible, Operation
 from deployer.settings import settings
 
-ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 
 
 def stop(asked: Operation, app: str, at: int) -> Answer:
     """Take the app's task away. Its slot, its stable URL and its place stay, and pushes are recorded only."""
     config = settings()
     by = Stop(asked.reason, asked.by, at)
-    for _ in range(ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         current = asked_deployments.serving(app)
         if asked.dry_run:
             return _done(app, current, "possible")
@@ -41,7 +41,7 @@ def stop(asked: Operation, app: str, at: int) -> Answer:
 def start(asked: Operation, app: str, at: str) -> Answer:
     """Deploy the newest push of an app that is stopped or down."""
     table = settings().ledger
-    for _ in range(ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         current = asked_deployments.serving(app)
         if not current.stopped:
             raise NotPossible(f"{app} is not stopped. To run it anew: portcall restart {app}")

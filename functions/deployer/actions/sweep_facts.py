@@ -17,7 +17,7 @@ from deployer.observe import logger
 from deployer.settings import settings, watch_settings
 
 # Seconds within which the execution begins that somebody has asked for.
-BEGINS_WITHIN = 120
+MAX_START_DELAY_SECONDS = 120
 
 
 @dataclass
@@ -191,5 +191,5 @@ def _ending(deployment: Deployment) -> Ending | None:
         return None
     # What could not be claimed has no execution.
     ending = step_functions.ending(deployment.execution) if deployment.execution else Ending("GONE")
-    is_about_to_begin = deployment.asked and deployment.began_at > time.time() - BEGINS_WITHIN
+    is_about_to_begin = deployment.asked and deployment.began_at > time.time() - MAX_START_DELAY_SECONDS
     return None if ending and ending.status == "GONE" and is_about_to_begin else ending

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from deployer.domain.errors import AppLimitError, PreviewLimitError
 
 # Of one repository: deployments that may run at once, restarts aside, and mails in an hour of the clock.
-DEPLOYMENTS_AT_ONCE = 20
-MAILS_PER_HOUR = 60
+MAX_DEPLOYMENTS = 20
+MAX_MAILS_PER_HOUR = 60
 HOUR_SECONDS = 3600
 # The sets of apps that have a slot. That of a repository's previews begins with a word that no other set has.
 PREVIEWS, LASTING = "apps", "lasting"
-NAMED = 20
+MAX_NAMED = 20
 # Errors that say that a limit is reached. A repository's first in an hour is mailed, and says so.
 REFUSALS = ("AppLimitError", "PreviewLimitError", "DeploymentLimitError")
 FIRST_OF_THE_HOUR = (
@@ -38,7 +38,7 @@ def refusal(taken: Mapping[str, Collection[str]], most: Mapping[str, int]) -> Ap
     """What to say to an app that found no slot; `taken` has the apps of each set, `most` is that of `slots`."""
     full = next(name for name, limit in most.items() if len(taken.get(name, ())) >= limit)
     apps = sorted(taken[full])
-    named = ", ".join(apps[:NAMED]) + (", ..." if len(apps) > NAMED else "")
+    named = ", ".join(apps[:MAX_NAMED]) + (", ..." if len(apps) > MAX_NAMED else "")
     if full == LASTING:
         return AppLimitError(f"{len(apps)} apps run already, and no new one is allowed (MaxApps): {named}.")
     if full == PREVIEWS:

@@ -10,7 +10,7 @@ from typing import Any
 from deployer.domain.errors import UnsupportedImageError
 from deployer.domain.quote import quote
 
-NAMED = 4
+MAX_NAMED = 4
 
 
 def architecture(platform: dict[str, Any]) -> str | None:
@@ -36,8 +36,8 @@ def parts(platform: dict[str, Any]) -> tuple[str, str, str]:
 def refusal(offered: Iterable[dict[str, Any]]) -> UnsupportedImageError:
     """The error for an image that is built for these platforms only."""
     names = list(dict.fromkeys("/".join(filter(None, parts(platform))) for platform in offered))
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return UnsupportedImageError(
-        f"The image is built for {', '.join(map(quote, names[:NAMED]))}{more}, but it can run on linux/amd64 "
-        "or linux/arm64 only: build it with `docker build --platform linux/amd64 ...`."
+        f"The image is built for {', '.join(map(quote, names[:MAX_NAMED]))}{more}, but it can run on "
+        "linux/amd64 or linux/arm64 only: build it with `docker build --platform linux/amd64 ...`."
     )

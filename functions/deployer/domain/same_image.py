@@ -10,7 +10,7 @@ from deployer.domain.push import Push
 BURST_SECONDS = 60
 # How many tags of an image are remembered; beyond that it begins anew.
 MAX_TAGS = 100
-NAMED = 10
+MAX_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def note(also: list[str]) -> list[str]:
     """What a mail says of the further tags."""
     if not also:
         return []
-    named = sorted(also)[:NAMED]
-    if len(also) > NAMED:
-        named.append(f"{len(also) - NAMED} more")
+    named = sorted(also)[:MAX_NAMED]
+    if len(also) > MAX_NAMED:
+        named.append(f"{len(also) - MAX_NAMED} more")
     *most, last = named
     return [f"It was also pushed as {', '.join(most)}{' and ' if most else ''}{last}."]

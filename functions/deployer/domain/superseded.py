@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from deployer.domain.deployment import SAME_IMAGE, SUPERSEDED, Current, Deployment, KnownTag
 from deployer.domain.push import Push
 
-NAMED = 10
+MAX_NAMED = 10
 # Of a push whose tag is not there any more. Whoever deleted it may be somebody else than who waits for the URL.
 TAG_WAS_DELETED = "Its tag was deleted before it was live."
 
@@ -50,13 +50,13 @@ def deserves_a_mail(each: Deployment, current: Current | None, tags: Mapping[str
 def note(others: Sequence[Deployment]) -> list[str]:
     """What the mail about the newer push says; `others` are from `mailed_with` and `will_be_superseded`."""
     noted = [each for each in others if each.outcome == SAME_IMAGE]
-    overtaken = [each for each in others if each not in noted]
+    earlier = [each for each in others if each not in noted]
     said = []
-    if len(overtaken) == 1:
+    if len(earlier) == 1:
         said.append("It overtook an earlier push, which is not live:")
-    elif overtaken:
-        said.append(f"It overtook {len(overtaken)} earlier pushes, which are not live:")
-    said += named(overtaken)
+    elif earlier:
+        said.append(f"It overtook {len(earlier)} earlier pushes, which are not live:")
+    said += named(earlier)
     if noted:
         said.append("Meanwhile an image from before was pushed under another tag, which deploys nothing:")
     return said + named(noted)
@@ -66,6 +66,6 @@ def named(pushes: Sequence[Deployment], *, why: bool = False) -> list[str]:
     """A line for each push, but not for too many; on request with the reason."""
     lines = [
         f"    {each.tag} ({each.digest}), pushed at {each.time}" + (f": {each.reason}" if why else "")
-        for each in pushes[:NAMED]
+        for each in pushes[:MAX_NAMED]
     ]
-    return lines + ([f"    and {len(pushes) - NAMED} more"] if len(pushes) > NAMED else [])
+    return lines + ([f"    and {len(pushes) - MAX_NAMED} more"] if len(pushes) > MAX_NAMED else [])
