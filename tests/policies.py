@@ -3,10 +3,9 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
+from tests.templates import template
 
 ACCOUNT, REGION, STACK = "111122223333", "eu-west-1", "portcall"
 _ARNS = {
@@ -35,11 +34,6 @@ class Statement:
     @property
     def keys(self) -> set[str]:
         return {key for values in self.condition.values() for key in values}
-
-
-def template() -> dict[str, Any]:
-    parsed: dict[str, Any] = yaml_parse((Path(__file__).parents[1] / "template.yaml").read_text())
-    return parsed
 
 
 def documents(**parameters: str) -> list[tuple[str, Any]]:

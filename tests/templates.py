@@ -1,10 +1,14 @@
 """The template as AWS gets to see it: SAM's transform applied, parameters and references resolved."""
 
 import copy
+import json
+import pickle
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
@@ -73,9 +77,26 @@ _ARNS = {
 
 
 def template() -> dict[str, Any]:
-    """template.yaml, read anew."""
-    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+    """template.yaml, for the caller to change."""
+    parsed: dict[str, Any] = pickle.loads(_parsed())
     return parsed
+
+
+@cache
+def _parsed() -> bytes:
+    """Reading YAML takes half a second, and most files of tests want it."""
+    return pickle.dumps(yaml_parse((ROOT / "template.yaml").read_text()))
+
+
+def definition(arn: str = r"${\1FunctionArn}") -> dict[str, Any]:
+    r"""The workflow's definition, for the caller to change, with this for each function's ARN; `\1` is its step."""
+    found: dict[str, Any] = json.loads(re.sub(r"\$\{(\w+)FunctionArn\}", arn, _definition()))
+    return found
+
+
+@cache
+def _definition() -> str:
+    return json.dumps(yaml.safe_load((ROOT / "statemachine/deploy.asl.yaml").read_text()))
 
 
 def transformed(source: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """A table of DynamoDB: items by their keys, conditions and updates as expressions of its own language."""
 
-import copy
 import re
 from collections.abc import Callable
 from functools import cache
@@ -60,7 +59,8 @@ class Table:
         key = _key(Key)
         self._check("UpdateItem", key, request)
         before = self.items.get(key)
-        after = copy.deepcopy(before) if before else plain(Key)
+        # No change is made in place below this.
+        after = dict(before) if before else plain(Key)
         for change in _changes(request["UpdateExpression"]):
             change(after, before or {}, request.get("ExpressionAttributeNames", {}), _values(request))
         self._write(key, after)

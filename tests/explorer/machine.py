@@ -7,18 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-import yaml
 from deployer.domain.errors import DeployError
 
+from tests import templates
 from tests.conftest import LambdaContext
 from tests.explorer.aws import ACCOUNT, Cloud, refuse
 from tests.explorer.clock import Died, Process
 
 Document = dict[str, Any]
-ROOT = Path(__file__).parents[2]
 
 
 class Left(BaseException):
@@ -57,9 +55,7 @@ class Execution:
 
 @cache
 def definition() -> Document:
-    text = (ROOT / "statemachine/deploy.asl.yaml").read_text()
-    found: Document = yaml.safe_load(re.sub(r"\$\{(\w+)FunctionArn\}", r"function:\1", text))
-    return found
+    return templates.definition(r"function:\1")
 
 
 @cache

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from botocore.exceptions import (
@@ -32,7 +31,8 @@ from deployer.domain.findings import Scan
 from deployer.domain.image import ImageSpec
 from deployer.domain.mail import Context, Mail, Standing, failed
 from deployer.domain.push import Push
-from samtranslator.yaml_helper import yaml_parse
+
+from tests.templates import template
 
 CLUSTER = "arn:aws:ecs:eu-west-1:111122223333:cluster/portcall"
 TASK = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/0f1e"
@@ -212,8 +212,8 @@ def test_all_attempts_of_a_call_end_before_a_function_does():
     # Before each further attempt botocore pauses for up to 1, 2, 4 ... seconds.
     pauses = sum(2**number for number in range(attempts - 1))
     calls = attempts * (CONFIG.connect_timeout + CONFIG.read_timeout)
-    template = yaml_parse((Path(__file__).parents[2] / "template.yaml").read_text())
-    assert calls + pauses + 2 <= template["Globals"]["Function"]["Timeout"]
+    globals_ = template()["Globals"]
+    assert calls + pauses + 2 <= globals_["Function"]["Timeout"]
 
 
 @pytest.mark.parametrize(

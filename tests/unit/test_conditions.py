@@ -1,15 +1,14 @@
 """The embedded CloudFormation works out the template's conditions as AWS does."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ministack.services.cloudformation import engine
-from samtranslator.yaml_helper import yaml_parse
 
 from localcloud.patches.cloudformation.conditions import _with_strings
+from tests.templates import template
 
-TEMPLATE: dict[str, Any] = yaml_parse((Path(__file__).parents[2] / "template.yaml").read_text())
+TEMPLATE: dict[str, Any] = template()
 
 
 def evaluated(**changes: str) -> dict[str, bool]:

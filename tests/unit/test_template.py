@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from deployer.domain import operation
 from deployer.settings import WatchSettings
-from samtranslator.yaml_helper import yaml_parse
 
 from tests.conftest import FUNCTION_ENVIRONMENT
 from tests.templates import resolved, template
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+TEMPLATE: dict[str, Any] = template()
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
 
 

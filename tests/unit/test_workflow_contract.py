@@ -12,14 +12,14 @@ import yaml
 from deployer.aws.client import CONFIG
 from deployer.domain import errors
 from deployer.steps import check_findings, check_health
-from samtranslator.yaml_helper import yaml_parse
 
 from localcloud.state_language import problems
 from tests.broken_workflows import CHANGES, broken, deployed
+from tests.templates import definition, template
 
 ROOT = Path(__file__).parents[2]
-DEFINITION: dict[str, Any] = yaml.safe_load((ROOT / "statemachine/deploy.asl.yaml").read_text())
-TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+DEFINITION = definition()
+TEMPLATE: dict[str, Any] = template()
 STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 FUNCTIONS = {

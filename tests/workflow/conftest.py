@@ -18,7 +18,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 os.environ["SFN_WAIT_SCALE"] = "0"  # read when MiniStack is imported
 
@@ -37,6 +36,7 @@ from ministack.services import stepfunctions as interpreter
 
 from localcloud.options import Settings
 from localcloud.patches.step_functions import step_functions as seam
+from tests import templates
 from tests.aws_requests import Requests, checked_requests, checking
 from tests.conftest import LambdaContext
 from tests.explorer.dynamodb import Table
@@ -493,10 +493,8 @@ def _seam() -> None:
 
 @functools.cache
 def definition() -> str:
-    """The real definition, as JSON, with a second for `WaitForRunning`. Reading it takes a fifth of a second."""
-    text = (ROOT / "statemachine/deploy.asl.yaml").read_text()
-    named = re.sub(r"\$\{(\w+)FunctionArn\}", r"arn:aws:lambda:us-east-1:1:function:\1", text)
-    found = yaml.safe_load(named)
+    """The real definition, as JSON, with a second for `WaitForRunning`."""
+    found = templates.definition(r"arn:aws:lambda:us-east-1:1:function:\1")
     found["States"]["WaitForRunning"]["TimeoutSeconds"] = 1
     return json.dumps(found)
 
