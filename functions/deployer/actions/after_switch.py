@@ -1,4 +1,4 @@
-"""Tells what became of a deployment that has taken over: the ledger knows whether it serves by now."""
+"""The outcome of a deployment that was switched over; the ledger says whether it is still current."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ RESTARTED = "It stopped once since it took over, and was restarted."
 
 
 def record_outcome(document: dict[str, Any], push: Push, current: Current | None, *, note: str = "") -> bool:
-    """Settle it, with the mail that fits; return whether it is live.
+    """Record the outcome and send the mail that fits; return whether the app is live.
 
     `document` is how far the workflow came, `current` what the ledger has now, read after this deployment had
     taken over. A version that has stopped since is not called live, and one that was replaced is no news.
@@ -71,9 +71,9 @@ def _url(document: dict[str, Any], current: Current) -> str:
 
 
 def _news(document: dict[str, Any], push: Push, more: list[str]) -> mail.Mail | None:
-    """The mail, by what the ledger says at the last moment; None where it is no news any more."""
+    """The mail, from what the ledger says now; None if a newer deployment made it pointless."""
     notes = [*_notes(document), *further_tags.note(push), *more]
-    # Last of all: what happens after this look, nobody can know.
+    # Read last: later changes cannot be known here.
     current, restart = ledger.current(table=settings().ledger, app=push.app), document.get("restart")
     if current is None or not _is_there(push, current):
         return None

@@ -1,4 +1,4 @@
-"""The app that a push is of: named once, and kept whatever the parameters say afterwards."""
+"""The app of a push: named once, and kept when parameters change afterwards."""
 
 import dataclasses
 from typing import Any
@@ -9,7 +9,7 @@ from deployer.settings import settings
 
 
 def push_of(document: dict[str, Any]) -> Push:
-    """The push of a workflow's document, of the app that it had in the first step that asked."""
+    """The push of a workflow's document, with the app that the first step named."""
     push = Push.from_event(document, by_tag=settings().by_tag)
     if Push.app_in(document):
         return push

@@ -1,4 +1,4 @@
-"""Another tag of an image that is live, or being deployed, is noted and not deployed."""
+"""A second tag of an image that is live, or being deployed, is recorded and not deployed."""
 
 from deployer.aws import ledger
 from deployer.domain import same_image
@@ -9,7 +9,7 @@ from deployer.settings import settings
 
 
 def dealt_with_by(push: Push, *, before: str, asked: bool) -> str:
-    """The deployment that deals with the image under another tag; '' if this push does from now on.
+    """The deployment that handles the image under another tag; '' if this push handles it from now on.
 
     `before` is the attempt before this one. What somebody has `asked` for is deployed in any case. Either is
     noted, in one conditional write, so that of several tags that come at once one deals with the image.
@@ -33,7 +33,7 @@ def _first(push: Push, known: KnownImage | None, before: str) -> str:
 
 
 def _served(push: Push) -> KnownImage:
-    """What serves, where the ledger has forgotten when its image was pushed."""
+    """The current deployment as a known image, if the ledger no longer has its push."""
     current = ledger.current(table=settings().ledger, app=push.app)
     if current is None:
         raise ContendedError("The app ended at the same moment.")

@@ -34,10 +34,10 @@ DETAIL_TYPES = {
 
 
 def record_outcome(push: Push, outcome: str, publish: Callable[[], object] | None, **facts: Any) -> None:
-    """Write the outcome down, `publish` the mail of it, and tell other programs.
+    """Record the outcome, `publish` its mail, and send an event for other programs.
 
-    Before the mail everything may fail and be tried again. After it nothing may, or the mail would be sent
-    twice: what goes wrong then is logged.
+    Before the mail, anything may fail and be retried. After it, errors are only logged: a retry would send
+    the mail twice.
     """
     if not ledger.record(table=settings().ledger, push=push, outcome=outcome, **facts):
         return

@@ -1,4 +1,4 @@
-"""Apps that are not for ever: a preview ends with its tag, or when its time is up."""
+"""Ends apps: a preview ends when its tag is deleted or its time is up."""
 
 import dataclasses
 import time
@@ -13,9 +13,9 @@ from deployer.settings import settings
 
 
 def end_app(*, app: str, current: ledger.Current, reason: str) -> bool:
-    """Stop an app for good and tell why; False if somebody else has done so, or something newer has come.
+    """Stop an app for good and mail why; False if another call did so, or something newer was deployed.
 
-    Whatever it dies of half-way, the next sweep takes it up again. The app's slot is free afterwards.
+    If this dies half-way, the next sweep continues it. The app's slot is free afterwards.
     """
     config = settings()
     if not current.ended:
@@ -23,12 +23,12 @@ def end_app(*, app: str, current: ledger.Current, reason: str) -> bool:
         if not ledger.change_current(table=config.ledger, app=app, new=ended, seen=current):
             return False
         current = dataclasses.replace(ended, version=current.version + 1)
-    # The sweep closes it, once no deployment can be about to take it over.
+    # The sweep deletes the URL, once no deployment can be about to use it.
     stable_url.point_at_current_with_retries(app)
     for task in [*current.previous_tasks, current.task]:
         ecs.stop_task(cluster=config.cluster, task=task, reason=f"Portcall: {current.gave_up_reason}")
     push = Push(f"end-{current.deployment}", current.since, app, current.tag, current.digest)
-    # From here on the app is no more, and whoever made it so tells of it; should that fail, the sweep does.
+    # From here on the app is gone. The call that removed it sends the mail; if that fails, the sweep does.
     told = {
         "outcome": outcomes.ENDED,
         "ended_at": int(time.time()),
@@ -44,7 +44,7 @@ def end_app(*, app: str, current: ledger.Current, reason: str) -> bool:
 
 
 def notify_ended(push: Push, *, reason: str, url: str) -> None:
-    """Mail it, unless the app is there again, and so its URL answers."""
+    """Send the mail, unless the app exists again and its URL answers."""
     config = settings()
     # A push of a tag that is still there would start nothing.
     command = "" if reason == TAG_DELETED or reason.startswith(REPLACED) else config.deploy_command(push)

@@ -9,9 +9,9 @@ from deployer.settings import settings
 
 
 def stop(push: Push, current: ledger.Current) -> list[str]:
-    """Stop the tasks of earlier deployments, and return what is to be told of it.
+    """Stop the tasks of earlier deployments; return notes for the mail.
 
-    A refusal is told, and no more, for the new version is live all the same.
+    If AWS refuses, only a note says so: the new version is live all the same.
     """
     config = settings()
     try:

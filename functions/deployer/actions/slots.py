@@ -1,13 +1,13 @@
-"""Gives the slot of an app back that needs it no more."""
+"""Frees the slot of an app that no longer needs it."""
 
 from deployer.aws import ledger
 from deployer.settings import settings
 
 
 def free(app: str, *, but: str = "") -> None:
-    """Free the app's slot, unless it runs, or a deployment of it, `but` one, is to come.
+    """Free the app's slot, unless the app runs, or a deployment of it other than `but` is to come.
 
-    What is not freed here though nobody needs it is left to the sweep.
+    The sweep frees what this leaves.
     """
     table = settings().ledger
     noted = ledger.noted(table=table, app=app)

@@ -1,4 +1,4 @@
-"""Leads the address that stays to where the ledger says that the app runs."""
+"""Points an app's stable URL at the task that the ledger calls current."""
 
 import time
 
@@ -7,12 +7,12 @@ from deployer.domain.errors import TransientError
 from deployer.observe import logger
 from deployer.settings import settings
 
-# How often letting go is tried at once, and after how many seconds each.
+# Attempts to point the URL away from a stopped task, and the pause after each.
 MAX_ATTEMPTS, PAUSE_SECONDS = 4, 0.5
 
 
 def point_at_current(app: str) -> None:
-    """Lead the app's address, if it has one, to its current task, or nowhere if that has stopped.
+    """Point the app's stable URL, if it has one, at its current task, or at nothing if that has stopped.
 
     To be called after each change of what is current. Two calls at once may overtake each other on their way,
     so each looks once more.
@@ -27,7 +27,7 @@ def point_at_current(app: str) -> None:
 
 
 def point_at_current_with_retries(app: str) -> None:
-    """Lead the app's address away from a task that has stopped, after its restart has been seen to.
+    """Point the app's stable URL away from a task that has stopped, after its restart was started.
 
     What AWS cannot do at the moment is tried again at once, a few times. What it refuses is raised, so that the
     function is called again; the sweep comes to it as well.

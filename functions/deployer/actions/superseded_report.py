@@ -1,4 +1,4 @@
-"""The mail about pushes that were overtaken by what is not live either, where no other mail spoke of them."""
+"""The mail about superseded pushes when the newer push is not live either and no other mail named them."""
 
 from deployer.actions import mail_limit, superseded
 from deployer.aws import ecs

@@ -7,7 +7,7 @@ from deployer.settings import settings
 
 
 def remove_unneeded(account: Account, *, looked_at_all: bool) -> None:
-    """To be called when the apps have been looked at.
+    """Call this after the apps were handled.
 
     A group that a deployment has to itself goes with its task. One that apps share goes with the last app on
     its port, but only if this sweep knows of every app, and if no deployment is under way: it might be about
@@ -30,7 +30,7 @@ def _is_under_way(group: ec2.Group) -> bool:
 
 
 def _no_app_needs(group: ec2.Group, account: Account) -> bool:
-    """By what this sweep has seen, and then by what the ledger says now: the sweep may have taken minutes."""
+    """Ask what this sweep saw, then what the ledger says now: the sweep may have taken minutes."""
     if account.to_come or group.ports & account.ports:
         return False
     table = settings().ledger

@@ -1,4 +1,4 @@
-"""Tells a waiting state what became of its task."""
+"""Answers a state that waits for its task."""
 
 import time
 
@@ -10,7 +10,7 @@ from deployer.observe import logger
 
 
 def send(*, token: str, task: Task) -> None:
-    """Wake the state that waits with `token`, or fail it; say nothing while the task is still starting."""
+    """Wake the state that waits with `token`, or fail it; do nothing while the task is still starting."""
     if task.state is TaskState.RUNNING:
         output = {"interface": task.interface, "digest": task.digest, "at": time.time()}
         heard = step_functions.send_task_success(token=token, output=output)

@@ -1,4 +1,4 @@
-"""Apps of which no push is deployed any more, since parameters have changed: they run on, and that is told."""
+"""Apps that are not watched any more since parameters changed: they run on, and a mail says so."""
 
 import time
 
@@ -11,7 +11,7 @@ from deployer.settings import settings
 
 
 def report(facts: Facts, current: ledger.Current) -> None:
-    """Mail it, and note that."""
+    """Send the mail and note when."""
     config = settings()
     push = Push(f"unwatched-{current.deployment}", current.since, facts.app, current.tag, current.digest)
     message = mail.unwatched(

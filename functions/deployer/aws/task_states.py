@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: where a task's news and the step that waits for it meet.
+"""Amazon DynamoDB: the state of each task, and the token of the step that waits for it.
 
 The item `task#<taskArn>` / `state` of the ledger's table; `expires_at` is in UNIX seconds, a day ahead.
 """
@@ -18,22 +18,22 @@ RETENTION_SECONDS = 24 * 60 * 60
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """What is known at the meeting point of one task: the news, the waiting step's token, or both."""
+    """What the item of one task holds: its last state, the waiting step's token, or both."""
 
     task: Task | None
     token: str
 
 
 def store_token(*, table: str, task: str, token: str) -> TaskRecord:
-    """Leave the token of the step that waits for a task, and see what is known of the task."""
+    """Store the token of the step that waits for a task; return the whole record."""
     return _update(table, task, {"token": token})
 
 
 def store_task(*, table: str, task: Task) -> TaskRecord | None:
-    """Leave news of a task, and see who waits for it; None if newer news is there already.
+    """Store the state of a task; return the whole record, or None if a newer state is stored already.
 
-    Events come in any order and more than once. News of the same version is written again: whoever wrote
-    it first may have failed before it told anyone.
+    Events come in any order and more than once. The same version is stored again: the first call may have
+    failed before it answered the waiting step.
     """
     news = {name: value for name, value in vars(task).items() if name != "arn"}
     try:
@@ -47,14 +47,14 @@ def store_task(*, table: str, task: Task) -> TaskRecord | None:
 
 
 def last_known(*, table: str, task: str) -> Task | None:
-    """The last news of a task, None if none came."""
+    """The last stored state of a task, None if there is none."""
     with errors_as_ours():
         answer = client("dynamodb").get_item(TableName=table, Key=_key(task), ConsistentRead=True)
     return _record_of(task, plain(answer.get("Item") or {})).task
 
 
 def raise_if_stopped(*, table: str, task: str) -> None:
-    """Raise TaskStoppedError if there is news that a task has stopped."""
+    """Raise TaskStoppedError if the stored state says that a task has stopped."""
     news = last_known(table=table, task=task)
     if news and news.state is TaskState.STOPPED:
         raise TaskStoppedError(news.why_stopped())

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: which apps there are."""
+"""Amazon DynamoDB: the list of apps."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from deployer.aws.ledger.calls import try_write
 
 
 def apps(*, table: str) -> set[str]:
-    """Every app that is there, or may be; an index tells, so what happened this moment may be missing."""
+    """Every app that exists or may exist. It is read from an index, so the last moment may be missing."""
     return {keys.app_of(str(item["pk"])) for item in listed(table)}
 
 
@@ -30,7 +30,7 @@ def listed(table: str) -> list[dict[str, Any]]:
 
 
 def list_app(*, table: str, app: str) -> None:
-    """Have `apps` name an app."""
+    """Add an app to `apps`."""
     with errors_as_ours():
         client("dynamodb").update_item(
             TableName=table,
@@ -41,7 +41,7 @@ def list_app(*, table: str, app: str) -> None:
 
 
 def unlist_app(*, table: str, app: str) -> bool:
-    """Have `apps` name an app no more; False if a deployment of it has been noted."""
+    """Remove an app from `apps`; False if a deployment of it has been noted."""
     return try_write(
         "update_item",
         TableName=table,

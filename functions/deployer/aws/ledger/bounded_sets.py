@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: sets in an item that may hold so many members."""
+"""Amazon DynamoDB: sets of limited size in an item."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,9 +13,9 @@ from deployer.domain.errors import AwsRefusedError
 def add_member(
     table: str, key: keys.Key, member: str, most: Mapping[str, int], expires_at: int = 0
 ) -> dict[str, set[str]]:
-    """Put a member into sets of an item, all or none, in one conditional write: each may hold so many.
+    """Add a member to sets of an item, all or none, in one conditional write; `most` is the limit of each set.
 
-    It keeps the places that it has. Returns {} or, where a set is full, the members of each.
+    A member that is in keeps its place. Returns {} or, if a set is full, the members of each.
     """
     names = {f"#{number}": name for number, name in enumerate(most)}
     limits = {f":most{number}": limit for number, limit in enumerate(most.values())}
@@ -51,13 +51,13 @@ def add_member(
 
 
 def remove_member(table: str, key: keys.Key, member: str, sets: Sequence[str]) -> None:
-    """Take a member out of sets of an item."""
+    """Remove a member from sets of an item."""
     with errors_as_ours():
         client("dynamodb").update_item(**without(table, key, member, sets))
 
 
 def without(table: str, key: keys.Key, member: str, sets: Sequence[str]) -> dict[str, Any]:
-    """The update that takes a member out of sets of an item."""
+    """The update that removes a member from sets of an item."""
     names = {f"#{number}": name for number, name in enumerate(sets)}
     return {
         "TableName": table,

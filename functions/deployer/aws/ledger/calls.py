@@ -19,7 +19,7 @@ def get(table: str, key: keys.Key) -> dict[str, Any]:
 
 
 def try_write(operation: str, **request: Any) -> bool:
-    """Call; False if the request's condition does not hold."""
+    """Make a conditional write; False if its condition does not hold."""
     try:
         with errors_as_ours():
             getattr(client("dynamodb"), operation)(**request)
@@ -31,7 +31,7 @@ def try_write(operation: str, **request: Any) -> bool:
 
 
 def try_transaction(*items: dict[str, Any]) -> bool:
-    """Write all of these or none; False if a condition does not hold, or somebody else writes just now."""
+    """Write all of these or none; False if a condition does not hold, or another write is in progress."""
     try:
         with errors_as_ours():
             client("dynamodb").transact_write_items(TransactItems=list(items))

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: how many apps there may be, and how many deployments at once."""
+"""Amazon DynamoDB: limits on the number of apps, and of deployments at once."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from deployer.domain.push import Push
 
 
 def take_slot(*, table: str, app: str, most: Mapping[str, int]) -> dict[str, set[str]]:
-    """Take a slot for the app in each of these sets, or keep those that it has.
+    """Take a slot for the app in each of these sets, or keep the slots it has.
 
     `most` says how many apps each set may hold. Returns {} or, where one of them is full, who is in them.
     """
@@ -22,7 +22,7 @@ def take_slot(*, table: str, app: str, most: Mapping[str, int]) -> dict[str, set
 
 
 def free_slot(*, table: str, app: str, noted: int, seen: Current | None) -> bool:
-    """Give the app's slots back; False if a deployment of it has begun, or gone live, since that was looked at.
+    """Free the app's slots; False if a deployment of it has begun, or gone live, since `seen` was read.
 
     `noted` is how many there had been, and `seen` what was current, looked at in this order.
     """
@@ -41,7 +41,7 @@ def slots(*, table: str) -> set[str]:
 
 
 def note_under_way(*, table: str, push: Push, most: int) -> bool:
-    """Count a deployment among those of its repository that run, until its outcome is recorded.
+    """Count a deployment as running in its repository, until its outcome is recorded.
 
     False if there are `most` already.
     """
@@ -51,5 +51,5 @@ def note_under_way(*, table: str, push: Push, most: int) -> bool:
 
 
 def note_ended(*, table: str, push: Push) -> None:
-    """Count a deployment no more among those of its repository that run."""
+    """Stop counting a deployment as running in its repository."""
     remove_member(table, keys.under_way(push.repository), keys.name_of_push(push), ("deployments",))

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: the numbers of an app's pushes, and which of them are open."""
+"""Amazon DynamoDB: the sequence numbers of an app's pushes, and which of them are open."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from deployer.domain.push import Push
 
 
 def next_in_order(*, table: str, push: Push, now: float, after_all: bool = False) -> int:
-    """Draw the number of a push among those of its app, and note that it is open.
+    """Draw the sequence number of a push of an app, and note that it is open.
 
     A push of a later second has a larger number, in whatever order their events come. Within a second, and
     among pushes of one tag, whose order the tag itself tells, it is the order of drawing. One that is dated
@@ -47,7 +47,7 @@ def note_in_order(*, table: str, push: Push, sequence: int, of_tag: bool = True)
 def is_newest(*, table: str, push: Push, sequence: int) -> bool:
     """Note that the push with this number is of an app; False if one with a larger number was noted.
 
-    A push that came too late, or of what is no app, draws a number too, but never gets here.
+    Late pushes, and pushes of other artifacts, get a sequence number too, but never get here.
     """
     return try_write(
         "update_item",
@@ -65,7 +65,7 @@ def newest(*, table: str, app: str) -> int:
 
 
 def noted(*, table: str, app: str) -> int:
-    """How many deployments of an app there have been, with those that came to nothing."""
+    """How many deployments of an app were begun, including failed ones."""
     return int(get(table, keys.order(app)).get("admitted", 0))
 
 
@@ -78,7 +78,7 @@ def no_more_than(noted: int) -> dict[str, Any]:
 
 
 def note_open(table: str, push: Push) -> dict[str, Any]:
-    """Put a push on its app's list of open ones, draw a number, and return the item."""
+    """Add a push to its app's open ones, draw a number, and return the item."""
     with errors_as_ours():
         answer = client("dynamodb").update_item(
             TableName=table,

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: one sweep at a time, and how far it came."""
+"""Amazon DynamoDB: the lock that allows one sweep at a time, and the progress of the sweep."""
 
 from dataclasses import dataclass
 
@@ -67,7 +67,7 @@ def begin_sweep(*, table: str, sweep: str, now: int, until: int, watching: str =
 
 
 def note_sweep(*, table: str, sweep: str, app: str) -> None:
-    """Note how far a sweep has come: should it die, the next one begins with the app after this."""
+    """Note the progress of a sweep: if it dies, the next one begins with the app after this one."""
     try_write(
         "update_item",
         TableName=table,
@@ -79,7 +79,7 @@ def note_sweep(*, table: str, sweep: str, app: str) -> None:
 
 
 def end_sweep(*, table: str, sweep: str, after: str) -> None:
-    """Let the next one begin, after that app; unless it has, because this one took longer than it had."""
+    """Release the lock; the next sweep begins after that app. Does nothing once another sweep has begun."""
     try_write(
         "update_item",
         TableName=table,

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: an app's pushes that were overtaken, and of which no mail spoke so far."""
+"""Amazon DynamoDB: an app's superseded pushes that no mail has named yet."""
 
 from collections.abc import Sequence
 
@@ -12,19 +12,19 @@ from deployer.domain.push import Push
 
 
 def add_unmailed(*, table: str, push: Push) -> None:
-    """Note that a mail is to speak of a push, whose outcome follows."""
+    """Note that a mail has to name a push; its outcome is recorded afterwards."""
     _change(table, push.app, "ADD", {keys.name_of_push(push)})
 
 
 def unmailed(*, table: str, app: str) -> list[Deployment]:
-    """The pushes of which a mail is to speak, as far as they have an outcome; the oldest first."""
+    """The pushes that a mail has to name and that have an outcome; the oldest first."""
     names = sorted(get(table, keys.order(app)).get("unmailed", set()))
     items = [get(table, keys.deployment(app, name)) for name in names]
     return [each for each in (known(item) for item in items if item) if each.outcome]
 
 
 def remove_unmailed(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
-    """A mail spoke of these, or none needs to."""
+    """Remove pushes that a mail has named, or that none needs to name."""
     if deployments:
         _change(table, app, "DELETE", {keys.name_of(each.time, each.deployment) for each in deployments})
 
