@@ -31,15 +31,6 @@ EXPLAINED = (
         )
         for zero in (1, -1)
     ),
-    *(
-        Explained(
-            "deployer.aws.ledger.push_order",
-            '- return int(max(order.get("last_number", 0), order.get("last_admitted", 0)))\n'
-            f'+ return int(max(order.get("last_number", {one}), order.get("last_admitted", {other})))',
-            "The other one is 0 then.",
-        )
-        for one, other in ((-1, 0), (0, -1))
-    ),
     Explained(
         "deployer.domain.sweep",
         "- if known and (known.digest == image.digest or known.as_of > facts.listed_at):\n"
@@ -63,5 +54,61 @@ EXPLAINED = (
             "Nobody reads the number of a push that another execution has.",
         )
         for number in (1, -1)
+    ),
+    *(
+        Explained(
+            "deployer.steps.admit_push",
+            '- as_of = int((document.get("found") or {}).get("at", 0))\n'
+            f'+ as_of = int((document.get("found") or {{}}).get("at", {zero}))',
+            "The time of the push is later than any of these.",
+        )
+        for zero in (1, -1)
+    ),
+    Explained(
+        "deployer.steps.admit_push",
+        "+ before = _attempt_before(push, retry) if retry else None\n"
+        "- before = _attempt_before(push, retry) if retry else None",
+        "No event is a restart and a further attempt, and whichever look refuses it does so in the same words.",
+    ),
+    Explained(
+        "deployer.steps.admit_push",
+        "+ number = ledger.next_in_order(table=table, push=push, now=time.time())\n"
+        "- number = ledger.next_in_order(table=table, push=push, now=time.time())",
+        "What is refused has a number more then, which nobody reads: RollBack puts it on the list all the same.",
+    ),
+    *(
+        Explained(
+            "deployer.steps.switch_over",
+            "- return dataclasses.replace(new, version=(seen.version if seen else 0) + 1)\n"
+            f"+ return dataclasses.replace(new, version=(seen.version if seen else {zero}) + 1)",
+            "Where nothing served before there is no task to stop, and nothing else reads the version.",
+        )
+        for zero in (1, -1)
+    ),
+    *(
+        Explained(
+            "deployer.actions.rollback",
+            '- sequence = (document.get("admission") or {}).get("sequence", 0)\n'
+            f'+ sequence = (document.get("admission") or {{}}).get("sequence", {zero})',
+            "No push has so small a number, by which another would be the older one.",
+        )
+        for zero in (1, -1)
+    ),
+    Explained(
+        "deployer.actions.rollback",
+        "- if 0 < sequence < ledger.newest(table=table, app=push.app):\n"
+        "+ if 1 < sequence < ledger.newest(table=table, app=push.app):",
+        "No push has the number 1.",
+    ),
+    Explained(
+        "deployer.actions.rollback",
+        '- return int((document.get("retry") or {}).get("attempt", 1))\n'
+        '+ return int((document.get("retry") or {}).get("attempt", 0))',
+        "The first attempt is below each limit, whichever of the two it is called.",
+    ),
+    Explained(
+        "deployer.actions.rollback",
+        "+ attempt = _attempt(document)\n- attempt = _attempt(document)",
+        "It is worked out from the document alone, which nothing before it changes.",
     ),
 )

@@ -385,6 +385,21 @@ def test_what_is_about_to_end_is_not_said_to_serve_though_its_task_still_runs(wo
     assert "No other version serves." in told(world)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_what_has_stopped_is_not_said_to_serve_though_nobody_has_heard_of_that(
+    world, document, monkeypatch, known
+):
+    event, serving, describe = document(), current().task, ecs.describe_task
+    died = stopped(serving, stop_code="EssentialContainerExited", exit_code=1) if known else None
+    monkeypatch.setattr(
+        ecs,
+        "describe_task",
+        lambda *, cluster, task: died if task == serving else describe(cluster=cluster, task=task),
+    )
+    roll(event)
+    assert "No other version serves." in told(world)
+
+
 def test_what_is_being_restarted_is_not_said_to_serve(world, document):
     event = document()
     change(last_stop=current().task)
