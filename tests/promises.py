@@ -386,7 +386,7 @@ def nothing_that_has_ended_comes_back(world: World) -> Iterator[str]:
             if not is_newer or not (mail.tag_was_there or mail.app not in world.previews):
                 yield f"{mail.app} had ended, and {mail.deployment} was called live"
     for app, current in world.current.items():
-        if app in ended and pushed.get((app, current.digest), -1) <= ended[app]:
+        if app in ended and not current.pin and pushed.get((app, current.digest), -1) <= ended[app]:
             yield f"{app} had ended, and is there again"
 
 
