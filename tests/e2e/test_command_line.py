@@ -1,5 +1,6 @@
 """The commands around the road: repeated, misused, and without a cloud."""
 
+import contextlib
 import json
 import os
 import signal
@@ -165,7 +166,10 @@ def as_role(portcall: Portcall, policy: str, folder: Path) -> Callable[..., subp
     trust = {"Effect": "Allow", "Principal": account, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     iam, name = portcall.client("iam"), f"portcall-{policy}Role-tests"
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    # Another test of this cloud may have been here.
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)
+    role = iam.get_role(RoleName=name)["Role"]["Arn"]
     iam.attach_role_policy(RoleName=name, PolicyArn=arn)
     keys = portcall.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
     environment = {

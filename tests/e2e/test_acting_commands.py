@@ -1,0 +1,95 @@
+"""Rolling back, stopping and their like, by somebody who holds the operator's policy and nothing else."""
+
+import json
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+
+from tests.e2e.conftest import FIXTURES, Portcall, docker, get
+from tests.e2e.test_command_line import as_role
+from tests.local.conftest import eventually
+
+CLAIMED = "arn:aws:sts::123456789012:assumed-role/portcall-OperatorPolicyRole-tests/tests (claimed)"
+
+
+def status(portcall: Portcall, app: str) -> dict[str, object]:
+    (found,) = json.loads(portcall.says("status", app, "--json"))["apps"]
+    return dict(found)
+
+
+def test_an_operator_rolls_back_and_resumes(portcall: Portcall, tmp_path: Path) -> None:
+    app = "plain-rolled-back"
+    old = portcall.push(FIXTURES / "plain-http", app, VERSION="old")
+    portcall.mail(app, old)
+    new = portcall.push(FIXTURES / "plain-http", app, VERSION="new")
+    portcall.mail(app, new)
+    operator = as_role(portcall, "OperatorPolicy", tmp_path)
+
+    refused = operator("rollback", app)
+    assert (refused.returncode, refused.stdout) == (2, "")
+
+    ended = operator("rollback", app, "--yes", "-m", "500s on /pay")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.startswith("portcall in us-east-1, account 123456789012\n")
+    assert get(ended.stdout.strip()) == "plain-http old"
+    text = portcall.mails(app, old)[-1].text
+    assert f"Pinned to {old} by a rollback, as asked for by {CLAIMED} at " in text
+    assert text.rstrip().endswith("UTC: 500s on /pay.")
+    pin = status(portcall, app)["pin"]
+    assert isinstance(pin, dict)
+    assert (pin["digest"], pin["bad"], pin["reason"]) == (old, [new], "500s on /pay")
+
+    docker("tag", portcall.image(app), portcall.image(app, "again"))
+    docker("push", portcall.image(app, "again"))
+
+    def outcomes() -> set[str]:
+        history = json.loads(portcall.says("history", app, "--json"))["deployments"]
+        return {each["outcome"] for each in history if each["tag"] == "again"}
+
+    # Within a minute of its first push, another tag of an image is taken for the same push.
+    eventually(lambda: outcomes() & {"recorded", "same image"}, within=60, every=0.5)
+    assert get(ended.stdout.strip()) == "plain-http old"
+
+    ended = operator("resume", app, "--yes", "--json")
+    document = json.loads(ended.stdout)
+    assert (document["outcome"], document["digest"], document["exit_code"]) == ("live", new, 0)
+    assert get(document["url"]) == "plain-http new"
+    assert status(portcall, app)["pin"] is None
+    assert operator("rollback", app, "nope", "--yes").returncode == 5
+
+
+def test_an_operator_stops_starts_restarts_and_ends(portcall: Portcall, tmp_path: Path) -> None:
+    app = "plain-stopped"
+    first = portcall.push(FIXTURES / "plain-http", app, VERSION="first")
+    url = portcall.mail(app, first).text.splitlines()[0]
+    operator = as_role(portcall, "OperatorPolicy", tmp_path)
+
+    ended = operator("stop", app, "--yes", "-m", "maintenance")
+    assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
+    eventually(lambda: portcall.containers(app) == [], within=60, every=0.5)
+    with pytest.raises(URLError):
+        get(url)
+    portcall.sweep()
+    assert status(portcall, app)["state"] == "stopped"
+
+    second = portcall.push(FIXTURES / "plain-http", app, VERSION="second")
+    recorded = portcall.mail(app, second)
+    assert "the app is stopped" in recorded.subject
+    assert f"The app is stopped, as asked for by {CLAIMED} at " in recorded.text
+    assert portcall.containers(app) == []
+
+    ended = operator("start", app)
+    assert ended.returncode == 0, ended.stderr
+    assert get(ended.stdout.strip()) == "plain-http second"
+
+    ended = operator("restart", app, "-m", "a leak")
+    assert ended.returncode == 0, ended.stderr
+    assert get(ended.stdout.strip()) == "plain-http second"
+    assert f"Why: it was asked for by {CLAIMED}: a leak" in portcall.mails(app, second)[-1].text
+
+    assert operator("end", app, "--yes").returncode == 2
+    assert operator("end", app, "--confirm", app).returncode == 0
+    eventually(lambda: portcall.containers(app) == [], within=60, every=0.5)
+    assert portcall.mails(app, second)[-1].subject.startswith(f"{app} has ended")
+    assert operator("end", app, "--confirm", app).returncode == 5
