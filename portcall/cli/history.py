@@ -26,6 +26,7 @@ def history(app: str, most: int, everything: bool, as_json: bool, **options: Any
     """An app's deployments, newest first; the one that serves is marked."""
     target = target_of(options, quiet=as_json)
     found = reading.history(target, app, reading.ALL if everything else most)
+    stops = reading.stops(target, app)
     if as_json:
         document = {
             "app": found.app,
@@ -33,27 +34,42 @@ def history(app: str, most: int, everything: bool, as_json: bool, **options: Any
             "deployments": [deployment_document(each) for each in found.deployments],
             "pin": asdict(found.current.pin) if found.current and found.current.pin else None,
             "stop": asdict(found.current.stop) if found.current and found.current.stop else None,
+            "stops": stops,
         }
         click.echo(json.dumps({**SCHEMA, **document}, indent=2))
         return
     _say_what_holds(found.current)
-    show_table(Terminal(), ("", "TIME", "OUTCOME", "VERSION", "TOOK", "DEPLOYMENT"), _rows(found))
+    show_table(Terminal(), ("", "TIME", "OUTCOME", "VERSION", "TOOK", "DEPLOYMENT"), _rows(found, stops))
     if len(found.deployments) == most and not everything:
         say(f"The last {most}. All that are kept: portcall history {app} --all", style="dim")
 
 
 def _say_what_holds(current: Current | None) -> None:
     if current and current.pin:
-        say(pinned(current.pin))
+        Terminal().print(pinned(current.pin), soft_wrap=True)
     if current and current.stop:
-        say(f"Stopped{holds.said_by(current.stop)}")
+        Terminal().print(f"Stopped{holds.said_by(current.stop)}", soft_wrap=True)
 
 
 def _serves(found: AppHistory) -> bool:
     return bool(found.current and not (found.current.last_stop or found.current.gave_up_reason))
 
 
-def _rows(found: AppHistory) -> list[Row]:
+def _rows(found: AppHistory, stops: list[dict[str, str]]) -> list[Row]:
+    """The deployments, and between them the stops that somebody asked for."""
+    oldest = found.deployments[-1].time if found.deployments else ""
+    rows = [(each["at"], _stop(each)) for each in stops if each["at"] >= oldest]
+    rows += [(each.time, row) for each, row in zip(found.deployments, _deployments(found), strict=True)]
+    return [row for _, row in sorted(rows, key=lambda each: each[0], reverse=True)]
+
+
+def _stop(stop: dict[str, str]) -> Row:
+    cells = ["", stop["at"][:19].replace("T", " "), "", "", "", ""]
+    shown = [state("stopped") if column == 2 else cell(text) for column, text in enumerate(cells)]
+    return Row(shown, who_asked(stop))
+
+
+def _deployments(found: AppHistory) -> list[Row]:
     serving = found.current.deployment if found.current and _serves(found) else ""
     rows = []
     for each in found.deployments:

@@ -58,6 +58,17 @@ def _history(table: str, app: str, most: int) -> AppHistory:
     return AppHistory(app, ledger.current(table=table, app=app), deployments)
 
 
+def stops(target: Target, app: str) -> list[dict[str, str]]:
+    """The stops that somebody asked for, the last first: `action`, `by`, `reason`, `at` (ISO 8601)."""
+    found = target.ask(lambda outputs: ledger.operations(table=outputs["LedgerTableName"], app=app))
+    names = ("action", "by", "reason", "at")
+    return [
+        {name: str(each.get(name, "")) for name in names}
+        for each in found
+        if each["action"] == "stop" and each.get("answer")
+    ]
+
+
 def find_deployment(target: Target, name: str) -> tuple[AppHistory, Deployment]:
     """The deployment whose id begins like that. Raises Trouble if there is none, or several."""
     records = target.ask(lambda outputs: ledger.overview(table=outputs["LedgerTableName"]))

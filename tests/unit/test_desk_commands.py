@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from click.testing import CliRunner
 from deployer.aws import client as aws
 from deployer.aws import ecr, ledger, logs
-from deployer.domain.deployment import Current
+from deployer.domain.deployment import Current, Pin, Stop
 from deployer.domain.push import Push
 
 from portcall.cli import main, options, terminal
@@ -285,6 +285,33 @@ def test_history_has_the_newest_first_and_marks_what_serves():
         each["deployment"]
         for each in json.loads(portcall("history", "flask-app", "-n", 1, "--json").stdout)["deployments"]
     ] == ["push-3"]
+
+
+def test_what_somebody_asked_for_is_shown_with_who_and_why_and_never_as_markup():
+    go_live(1)
+    seen = ledger.current(table="ledger", app="flask-app")
+    pin = Pin(digest(1), [digest(2)], "[red]500s[/red]", "ann", 1_795_000_020)
+    stop = Stop("maintenance", "bob", 1_795_000_080)
+    held = dataclasses.replace(seen, pin=pin, stop=stop, gave_up_reason="It was stopped.")
+    assert ledger.change_current(table="ledger", app="flask-app", new=held, seen=seen)
+    asked = {"action": "stop", "by": "bob", "reason": "maintenance", "at": "2026-11-18T11:08:00Z"}
+    ledger.note_operation(table="ledger", app="flask-app", name="1", **asked)
+    ledger.answer_operation(table="ledger", app="flask-app", name="1", answer={"status": "stopped"})
+    ledger.note_operation(table="ledger", app="flask-app", name="2", **asked)
+
+    status = json.loads(portcall("status", "--json").stdout)["apps"][0]
+    assert (status["state"], status["pin"]["by"], status["stop"]["reason"]) == ("stopped", "ann", "maintenance")
+    said = portcall("status", "flask-app").stdout
+    assert "Stopped, as asked for by bob (claimed) at 2026-11-18 " in said
+    assert "Pinned to 0000000 by a rollback, as asked for by ann (claimed)" in said
+    assert "[red]500s[/red]" in said
+    found = portcall("history", "flask-app")
+    assert "[red]500s[/red]" in found.stdout
+    assert "Stop, as asked for by bob (claimed): maintenance." in found.stdout
+    document = json.loads(portcall("history", "flask-app", "--json").stdout)
+    assert document["stops"] == [asked]
+    assert (document["pin"]["bad"], document["stop"]["by"]) == ([digest(2)], "bob")
+    assert "by a rollback" in portcall("show", "flask-app").stdout
 
 
 def test_show_tells_why_and_what_to_do_and_the_log():
