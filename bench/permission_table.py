@@ -36,6 +36,7 @@ THIEF = {
     "RestartAppFunction": f"start apps again, send mails, read logs, {NOTHING_MORE}",
     "RollBackFunction": f"stop apps, send mails, read logs, {NOTHING_MORE}",
     "RunTaskFunction": "run any revision of the stack with another command, and so read that app's secrets; open ports of the stack's security groups",
+    "SecretsPolicy": "replace an app's secrets, and so what it connects to; read none",
     "StopPreviousFunction": f"stop apps, {NOTHING_MORE}",
     "SwitchOverFunction": f"stop apps, lead their URLs elsewhere, {NOTHING_MORE}",
     "ViewerPolicy": "read what became of every push and what its workflow did, the apps' logs, how the install is, and the mail addresses that hear of it",

@@ -4,9 +4,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-
-class CloudError(Exception):
-    """Something that a person has to know and can act on; the message says both."""
+from localcloud.errors import CloudError as CloudError
 
 
 def run(

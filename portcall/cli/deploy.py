@@ -5,12 +5,12 @@ from typing import Any
 import click
 
 from portcall.cli.acting import target_to_change
-from portcall.cli.options import say, target_options
+from portcall.cli.options import complete_app, say, target_options
 from portcall.desk.operating import operate
 
 
 @click.command()
-@click.argument("app", metavar="APP[:TAG]")
+@click.argument("app", metavar="APP[:TAG]", shell_complete=complete_app)
 @click.option("-m", "--reason", metavar="TEXT", default="", help="Why: kept, and shown with your name.")
 @target_options
 def deploy(app: str, reason: str, **options: Any) -> None:

@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from portcall.cli.layout import cell
-from portcall.cli.options import SCHEMA, say, target_of, target_options
+from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
 from portcall.cli.terminal import Terminal
 from portcall.desk.doctor import checkup
 from portcall.desk.doctor.judgement import Finding, Result
@@ -23,7 +23,7 @@ MARKS = {
 
 
 @click.command()
-@click.argument("app", required=False, metavar="[APP]")
+@click.argument("app", required=False, metavar="[APP]", shell_complete=complete_app)
 @click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
 @target_options
 def doctor(app: str | None, as_json: bool, **options: Any) -> None:

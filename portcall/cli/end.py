@@ -5,12 +5,12 @@ from typing import Any
 import click
 
 from portcall.cli.acting import acting_options, confirm, confirm_by_name, finish, target_to_change
-from portcall.cli.options import say
+from portcall.cli.options import complete_app, say
 from portcall.desk.operating import operate
 
 
 @click.command()
-@click.argument("app")
+@click.argument("app", shell_complete=complete_app)
 @click.option("--confirm", "typed", metavar="APP", default="", help="The name once more, of no preview.")
 @acting_options
 def end(app: str, typed: str, reason: str, yes: bool, as_json: bool, **options: Any) -> None:

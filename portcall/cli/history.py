@@ -9,7 +9,7 @@ from deployer.domain import holds
 from deployer.domain.deployment import Current
 
 from portcall.cli.layout import Row, cell, show_table, state
-from portcall.cli.options import SCHEMA, say, target_of, target_options
+from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
 from portcall.cli.terminal import Terminal
 from portcall.desk import reading
 from portcall.desk.reading import AppHistory
@@ -17,7 +17,7 @@ from portcall.desk.states import deployment_document, pinned, serving_document, 
 
 
 @click.command()
-@click.argument("app")
+@click.argument("app", shell_complete=complete_app)
 @click.option("-n", "most", type=click.IntRange(min=1), default=20, show_default=True, help="Only the last N.")
 @click.option("--all", "everything", is_flag=True, help="All that are kept: 90 days.")
 @click.option("--json", "as_json", is_flag=True, help="One document, for programs.")

@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from portcall.cli.layout import cell
-from portcall.cli.options import SCHEMA, say, target_of, target_options
+from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
 from portcall.cli.terminal import Terminal
 from portcall.desk import reading
 from portcall.desk.trouble import Exit, Trouble
@@ -19,7 +19,7 @@ LOOKS_A_VERSION = 3
 
 
 @click.command()
-@click.argument("app")
+@click.argument("app", shell_complete=complete_app)
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C, through new versions, too.")
 @click.option(
     "-n", "lines", type=click.IntRange(1, 10_000), default=100, show_default=True, help="The last N lines."
@@ -37,19 +37,28 @@ def logs(app: str, follow: bool, lines: int, as_json: bool, **options: Any) -> N
     if not follow:
         _show(reading.last_lines(target, app, task, lines), name, as_json=as_json)
         return
-    token, look = "", 0
+    token, look, busy = "", 0, False
     try:
         while True:
-            found, token = reading.newer_lines(target, app, task, token, lines)
-            _show(found, name, as_json=as_json)
-            look += 1
-            if look % LOOKS_A_VERSION == 0:
-                newest = reading.log_source(reading.app_status(target, app))
-                if newest[0] not in ("", task):
-                    # What the one before had still to say.
-                    _show(reading.newer_lines(target, app, task, token, lines)[0], name, as_json=as_json)
-                    (task, name), token = newest, ""
-                    _head(name)
+            try:
+                found, token = reading.newer_lines(target, app, task, token, lines)
+                _show(found, name, as_json=as_json)
+                look += 1
+                if look % LOOKS_A_VERSION == 0:
+                    newest = reading.log_source(reading.app_status(target, app))
+                    if newest[0] not in ("", task):
+                        # What the one before had still to say.
+                        _show(reading.newer_lines(target, app, task, token, lines)[0], name, as_json=as_json)
+                        (task, name), token = newest, ""
+                        _head(name)
+                busy = False
+            except Trouble as trouble:
+                # Throttled, or the line is down: nothing is lost, for the token says where to go on.
+                if trouble.exit_code != Exit.NOT_KNOWN:
+                    raise
+                if not busy:
+                    say(trouble.message, style="dim")
+                busy = True
             time.sleep(LOOK_EVERY)
     except KeyboardInterrupt:
         raise click.exceptions.Exit(Exit.INTERRUPTED) from None

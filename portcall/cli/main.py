@@ -2,41 +2,54 @@
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import click
 
-from localcloud.processes import CloudError
-from portcall.cli.terminal import fail
+from localcloud.errors import CloudError
 
-# In the order of the help; the module and the function of each have its name.
-COMMANDS = (
-    "status",
-    "history",
-    "show",
-    "wait",
-    "logs",
-    "open",
-    "deploy",
-    "rollback",
-    "resume",
-    "restart",
-    "stop",
-    "start",
-    "end",
-    "console",
-    "doctor",
-    "install",
-    "upgrade",
-    "uninstall",
-    "up",
-    "down",
-    "env",
-    "inbox",
-    "demo",
-    "verify-aws",
-)
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+# In the order of the help; the module and the function of each have its name. What the help says of them stands
+# here, so that neither it nor completion imports any.
+COMMANDS = {
+    "status": "how the apps are, and where they answer",
+    "history": "an app's deployments, newest first",
+    "show": "one deployment: why it failed, its phases, its log",
+    "wait": "wait until a pushed image is live, or is known not to be",
+    "watch": "the deployments on their way, live",
+    "logs": "what an app writes",
+    "open": "an app in the browser",
+    "deploy": "deploy once more what a tag points to",
+    "rollback": "go back to a version that was live, and pin the app to it",
+    "resume": "end a rollback, and deploy the newest push",
+    "restart": "run the same version as a new task",
+    "stop": "stop an app",
+    "start": "start an app with its newest push",
+    "end": "end a preview, or an app, for good",
+    "secrets": "an app's variables in Parameter Store: list, set, unset, import",
+    "console": "a page with the apps, live",
+    "doctor": "what is wrong, and what to do",
+    "install": "install the stack in your AWS account",
+    "upgrade": "bring the stack to the version of this command line",
+    "uninstall": "delete the stack and all that it runs",
+    "login": "have Docker log in to the registry",
+    "completion": "a script that completes commands and apps in your shell",
+    "up": "start the embedded cloud and install the stack",
+    "down": "stop the embedded cloud",
+    "env": "point the AWS CLI, boto3 and SAM at the embedded cloud",
+    "inbox": "the mails that the embedded cloud has sent",
+    "demo": "the whole road, once, on this machine",
+    "verify-aws": "try everything in your AWS account, and delete it again",
+}
 # Said in a sentence to who tries it, and not in the help.
 HIDDEN = ("scale",)
+# What is there with the extra `local` alone, and what needs it.
+EXTRA_HAS = "ministack"
+NEEDS_EXTRA = {"up", "down", "demo", "verify-aws"}
+EXTRA_MISSING = "(needs the extra portcall[local])"
 # From the repository, for that has what is installed in the cloud, too.
 EXTRA = "pip install --editable '.[local]'"
 
@@ -59,13 +72,37 @@ class Commands(click.Group):
             return _not_installed(cmd_name)
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_texts().items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        # Imported here: nobody else needs it.
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=text) for name, text in _texts().items() if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def _texts() -> dict[str, str]:
+    lacking = NEEDS_EXTRA if not _has_extra() else set()
+    return {name: EXTRA_MISSING if name in lacking else text for name, text in COMMANDS.items()}
+
+
+def _has_extra() -> bool:
+    try:
+        return find_spec(EXTRA_HAS) is not None
+    except ModuleNotFoundError:
+        return False
+
 
 def _not_installed(name: str) -> click.Command:
     """A command in the place of one that needs packages of the extra `local`."""
-    help_text = "(needs the extra portcall[local])"
     anything = {"ignore_unknown_options": True, "allow_extra_args": True}
 
-    @click.command(name, help=help_text, short_help=help_text, context_settings=anything)
+    @click.command(name, help=EXTRA_MISSING, short_help=EXTRA_MISSING, context_settings=anything)
     def command() -> None:
         raise CloudError(f"`portcall {name}` needs the extra `local`. In Portcall's repository, run: {EXTRA}")
 
@@ -86,10 +123,16 @@ def main() -> None:
     try:
         cli(standalone_mode=True)
     except CloudError as error:
-        fail(str(error))
-        sys.exit(1)
+        _fail(str(error))
     except OSError as error:
         # A full disk, a folder that may not be written: whatever the file system says.
         place = f" ({error.filename})" if error.filename else ""
-        fail(f"{error.strerror or error}{place}. Fix that, then run the command again.")
-        sys.exit(1)
+        _fail(f"{error.strerror or error}{place}. Fix that, then run the command again.")
+
+
+def _fail(message: str) -> None:
+    # Imported here: the terminal's colours take longer than the help.
+    from portcall.cli.terminal import fail
+
+    fail(message)
+    sys.exit(1)

@@ -4,13 +4,13 @@ from typing import Any
 
 import click
 
-from portcall.cli.options import say, target_of, target_options
+from portcall.cli.options import complete_app, say, target_of, target_options
 from portcall.desk import reading
 from portcall.desk.trouble import Exit, Trouble
 
 
 @click.command()
-@click.argument("app")
+@click.argument("app", shell_complete=complete_app)
 @click.argument("path", default="")
 @click.option("--print", "only_print", is_flag=True, help="Print the URL, and open nothing.")
 @target_options

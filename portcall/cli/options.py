@@ -7,9 +7,15 @@ import click
 from rich.text import Text
 
 from portcall.cli.terminal import Terminal, plain
+from portcall.desk.cache import known_apps
 from portcall.desk.target import Target, choose
 
 SCHEMA = {"schema": 1}
+
+
+def complete_app(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The apps that begin like that, of those that were listed last."""
+    return [each for each in known_apps() if each.startswith(incomplete)]
 
 
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from deployer.domain.deployment import Current, Deployment
 from rich.text import Text
 
 from portcall.cli.layout import cell, state
-from portcall.cli.options import SCHEMA, say, target_of, target_options
+from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
 from portcall.cli.terminal import Terminal
 from portcall.desk import reading, states
 from portcall.desk.reading import AppHistory
@@ -19,7 +19,7 @@ BAR = 32
 
 
 @click.command()
-@click.argument("name", metavar="APP|DEPLOYMENT")
+@click.argument("name", metavar="APP|DEPLOYMENT", shell_complete=complete_app)
 @click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
 @target_options
 def show(name: str, as_json: bool, **options: Any) -> None:

@@ -3,28 +3,80 @@
 import json
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.text import Text
 
 from portcall.cli.layout import Row, age, cell, show_table, span, state
-from portcall.cli.options import SCHEMA, say, target_of, target_options
+from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
 from portcall.cli.terminal import Terminal
 from portcall.desk import reading
 from portcall.desk.states import AppStatus, version
-from portcall.desk.trouble import Exit
+from portcall.desk.target import Target
+from portcall.desk.trouble import Exit, Trouble
 
 
 @click.command()
-@click.argument("app", required=False, metavar="[APP]")
+@click.argument("app", required=False, metavar="[APP]", shell_complete=complete_app)
 @click.option("--exit-code", is_flag=True, help="Exit with 1 unless every app shown is live.")
+@click.option(
+    "--watch",
+    type=click.FloatRange(min=1),
+    is_flag=False,
+    flag_value=5.0,
+    metavar="[=SECONDS]",
+    help="Look again every 5 seconds, or as many, till Ctrl-C.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
 @target_options
-def status(app: str | None, exit_code: bool, as_json: bool, **options: Any) -> None:
+def status(app: str | None, exit_code: bool, watch: float | None, as_json: bool, **options: Any) -> None:
     """How the apps are, or one of them, and where they answer."""
     target = target_of(options, quiet=as_json)
-    apps = [reading.app_status(target, app)] if app else reading.all_apps(target)
+    if watch:
+        _watch(target, app, watch, as_json=as_json)
+    apps = _apps(target, app)
+    _show(apps, app, as_json=as_json)
+    if exit_code and any(each.state != "live" for each in apps):
+        raise click.exceptions.Exit(Exit.NO)
+
+
+def _apps(target: Target, app: str | None) -> list[AppStatus]:
+    if app:
+        return [reading.app_status(target, app)]
+    apps = reading.all_apps(target)
+    target.remember_apps([each.app for each in apps])
+    return apps
+
+
+def _watch(target: Target, app: str | None, seconds: float, *, as_json: bool) -> NoReturn:
+    """On a terminal the table is drawn anew each time, elsewhere it is written where something has changed."""
+    before: object = None
+    try:
+        while True:
+            try:
+                apps = _apps(target, app)
+                document = [each.document() for each in apps]
+                if as_json and document != before:
+                    click.echo(json.dumps({**SCHEMA, "apps": document}))
+                elif not as_json and Terminal().is_terminal:
+                    click.clear()
+                    _show(apps, app, as_json=False)
+                elif document != before:
+                    say(time.strftime("%H:%M:%S"), style="dim")
+                    _show(apps, app, as_json=False)
+                before = document
+            except Trouble as trouble:
+                # Throttled, or the line is down: the next look may succeed.
+                if trouble.exit_code != Exit.NOT_KNOWN:
+                    raise
+                say(trouble.message, style="dim")
+            time.sleep(seconds)
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+
+
+def _show(apps: list[AppStatus], app: str | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**SCHEMA, "apps": [each.document() for each in apps]}, indent=2))
     elif app:
@@ -34,8 +86,6 @@ def status(app: str | None, exit_code: bool, as_json: bool, **options: Any) -> N
         _sum_up(apps)
     else:
         say("There are no apps yet. Push an image, and there will be one.")
-    if exit_code and any(each.state != "live" for each in apps):
-        raise click.exceptions.Exit(Exit.NO)
 
 
 def _row(status: AppStatus) -> Row:

@@ -1,8 +1,19 @@
-"""What Parameter Store keeps for an app: names, never values."""
+"""What Parameter Store keeps for an app: names, never values. Values go there, and are never read."""
 
+import re
 from dataclasses import dataclass
 
 from deployer.aws.client import client, errors_as_ours
+from deployer.domain import parameters
+
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+LIMIT_BYTES = 4096
+NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)", re.DOTALL)
+
+# In double quotes.
+ESCAPES = re.compile(r'\\([\\n"])')
+MEANT = {"\\": "\\", "n": "\n", '"': '"'}
 
 
 @dataclass(frozen=True)
@@ -12,6 +23,12 @@ class Secret:
     name: str
     changed_at: float
     key: str = ""
+
+
+def folder(repository: str, *, previews: bool) -> str:
+    """The path below which the parameters of a repository's app, or of its previews, lie."""
+    (path,) = parameters.paths(repository, is_preview=previews, previews_read_production=False)
+    return path.rstrip("/")
 
 
 def kept(folder: str) -> list[Secret]:
@@ -25,3 +42,59 @@ def kept(folder: str) -> list[Secret]:
         for each in found
     ]
     return sorted(secrets, key=lambda each: each.name)
+
+
+def put(folder: str, name: str, value: str) -> None:
+    """Keep a value, encrypted, in the place of the one before."""
+    with errors_as_ours():
+        client("ssm").put_parameter(Name=f"{folder}/{name}", Value=value, Type="SecureString", Overwrite=True)
+
+
+def remove(folder: str, name: str) -> None:
+    """Remove a parameter. Raises AwsRefusedError if there is none."""
+    with errors_as_ours():
+        client("ssm").delete_parameter(Name=f"{folder}/{name}")
+
+
+def problem(name: str, value: str) -> str:
+    """Why a value cannot be kept under a name, '' if it can. What is said never holds the value."""
+    if not NAME.fullmatch(name):
+        return f"{name} is no name of an environment variable: letters, digits and _, with no digit first."
+    if not value:
+        return f"The value of {name} is empty, and Parameter Store keeps no empty values."
+    size = len(value.encode())
+    if size > LIMIT_BYTES:
+        return f"The value of {name} has {size} bytes, and {LIMIT_BYTES} are possible."
+    return ""
+
+
+def parse(text: str) -> dict[str, str]:
+    """The variables of a `.env` file: `NAME=value`, perhaps in quotes or after `export`; `#` is a comment.
+
+    Raises ValueError with the number of a line that is none of these; it never names a value.
+    """
+    found = {}
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        read = LINE.fullmatch(line)
+        if not read:
+            raise ValueError(f"Line {number} is not NAME=value.")
+        found[read[1]] = _unquoted(read[2].strip(), number)
+    return found
+
+
+def _unquoted(value: str, line: int) -> str:
+    quote = value[:1]
+    if quote in ("'", '"'):
+        end = value.find(quote, 1)
+        while quote == '"' and end > 0 and value[end - 1] == "\\":
+            end = value.find(quote, end + 1)
+        rest = value[end + 1 :].strip()
+        if end < 0 or (rest and not rest.startswith("#")):
+            raise ValueError(
+                f"Line {line} has a quote that does not end; values of several lines are not read."
+            )
+        inside = value[1:end]
+        return ESCAPES.sub(lambda found: MEANT[found[1]], inside) if quote == '"' else inside
+    return re.split(r"\s+#", value, maxsplit=1)[0]

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from deployer.aws.client import CONFIG, DENIALS, use
 from deployer.domain.errors import DeployError
 
+from portcall.desk import cache
 from portcall.desk.trouble import Exit, Trouble, code_of, trouble_of
 
 STACK = "portcall"
@@ -119,12 +120,11 @@ class Target:
                 Exit.NOT_ALLOWED,
             )
         self._outputs, self._remembered = found, False
-        # A file is a convenience: where none can be written the next command asks again.
-        with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            draft = self._file.with_suffix(f".{os.getpid()}")
-            draft.write_text(json.dumps(found))
-            draft.replace(self._file)
+        cache.write(self._file, found)
+
+    def remember_apps(self, names: list[str]) -> None:
+        """Keep the names of the apps, for completion."""
+        cache.write(self._file.with_suffix(cache.APPS), names)
 
     @property
     def _file(self) -> Path:
@@ -134,8 +134,7 @@ class Target:
         # The keys of a profile change by the hour, those in the environment have no other name.
         whose = credentials.access_key if credentials.method in ("env", "explicit") else self.profile
         key = hashlib.sha256(f"{whose} {self.endpoint}".encode()).hexdigest()[:16]
-        folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        return Path(folder) / "portcall" / f"{self.stack}-{self.region}-{key}.json"
+        return cache.folder() / f"{self.stack}-{self.region}-{key}.json"
 
 
 def choose(*, stack: str = "", profile: str = "", region: str = "", local: bool = False) -> Target:

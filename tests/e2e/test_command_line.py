@@ -119,6 +119,7 @@ def test_a_viewer_may_look_a_pusher_may_wait_and_an_operator_may_deploy(
     assert viewer("history", "plain-app").returncode == 0
     assert viewer("logs", "plain-app").returncode == 0
     looks_around(viewer, operator)
+    sets_secrets(as_role(portcall, "SecretsPolicy", tmp_path), portcall)
     assert not_allowed(operator("logs", "plain-app"))
     assert viewer("wait", f"plain-app@{digest}").stdout == f"{url}\n"
     assert not_allowed(viewer("deploy", "plain-app:latest"))
@@ -131,6 +132,18 @@ def test_a_viewer_may_look_a_pusher_may_wait_and_an_operator_may_deploy(
     assert operator("deploy", "plain-app:latest").returncode == 0
     eventually(lambda: len(portcall.mails("plain-app", digest)) == 2, within=90, every=0.5)
     portcall.deployments.ended("plain-app", digest)
+
+
+def sets_secrets(keeper: Callable[..., subprocess.CompletedProcess[str]], portcall: Portcall) -> None:
+    """Whoever may set secrets may neither read them nor see the apps."""
+    assert keeper("secrets", "set", "plain-app", "GREETING", typed="hello").returncode == 0
+    assert "GREETING" in keeper("secrets", "list", "plain-app").stdout
+    parameter = portcall.client("ssm").get_parameter(Name="/portcall/plain-app/GREETING", WithDecryption=True)
+    assert (parameter["Parameter"]["Value"], parameter["Parameter"]["Type"]) == ("hello", "SecureString")
+    assert keeper("secrets", "unset", "plain-app", "GREETING").returncode == 0
+    assert keeper("secrets", "unset", "plain-app", "GREETING").returncode == 5
+    assert not_allowed(keeper("secrets", "set", "others", "GREETING", typed="hello"))
+    assert not_allowed(keeper("status"))
 
 
 def looks_around(viewer: Callable[..., subprocess.CompletedProcess[str]], other: Callable[..., subprocess.CompletedProcess[str]]) -> None:  # fmt: skip
@@ -184,9 +197,11 @@ def as_role(portcall: Portcall, policy: str, folder: Path) -> Callable[..., subp
         "PORTCALL_STACK": "portcall",
     }
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
+    def run(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         command = [str(COMMANDS / "portcall"), *words]
-        return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            command, env=environment, cwd=folder, input=typed, capture_output=True, text=True, timeout=120
+        )
 
     return run
 

@@ -18,7 +18,7 @@ from deployer.domain.deployment import Current, Pin, Stop
 from deployer.domain.push import Push
 
 from portcall.cli import main, options, terminal
-from portcall.desk import target
+from portcall.desk import execution, target
 from tests.unit.test_terminal import HOSTILE, OBEYED
 
 # The function of that name hides the module.
@@ -404,6 +404,97 @@ def test_logs_go_on_and_join_the_next_version(written, clock):
     result = portcall("logs", "flask-app", "--follow")
     assert (result.exit_code, result.stdout) == (130, "one\ntwo\nthe last\nthree\n")
     assert result.stderr.count("──  ") + result.stderr.count(" ──\n") == 2
+
+
+def test_logs_go_on_when_aws_is_too_busy(written, clock, monkeypatch):
+    go_live(1)
+    written["task-1"] = ["one"]
+    real = logs.newer
+
+    def busy(**where):
+        if 4 <= clock.now - 1_795_000_000 < 60:
+            with aws.errors_as_ours():
+                raise refused("ThrottlingException")
+        return real(**where)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(logs, "newer", busy)
+    clock.after(10, lambda: written["task-1"].append("two"))
+    clock.after(100, interrupt)
+    result = portcall("logs", "flask-app", "--follow")
+    assert (result.exit_code, result.stdout) == (130, "one\ntwo\n")
+    assert result.stderr.count("too busy") == 1
+
+
+# ── watch
+
+
+def test_watch_tells_each_deployment_s_steps_and_end(clock, monkeypatch):
+    at = {"push-2": "RunTask"}
+    step = execution.Step
+    monkeypatch.setattr(
+        execution, "steps", lambda _, name: [step(at[name.replace("execution", "push")], began=1.0)]
+    )
+    go_live(1)
+    begin(2)
+    clock.after(5, lambda: at.update({"push-2": "CheckHealth"}))
+    clock.after(
+        9, lambda: ledger.record(table="ledger", push=pushed(2), outcome="failed", reason="exit code 1\nmore")
+    )
+    clock.after(20, lambda: interrupted())
+    result = portcall("watch", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(each["app"], each["deployment"], each["state"], each["step"]) for each in lines] == [
+        ("flask-app", "push-2", "deploying", "RunTask"),
+        ("flask-app", "push-2", "deploying", "CheckHealth"),
+        ("flask-app", "push-2", "failed", ""),
+    ]
+    assert set(lines[0]) == {"schema", "time", "app", "deployment", "tag", "digest", "state", "step", "seconds", "url", "reason"}  # fmt: skip
+    assert (result.exit_code, lines[2]["reason"]) == (130, "exit code 1\nmore")
+
+
+def test_watch_tells_people_a_line_for_each_change_and_outlasts_throttling(clock, monkeypatch):
+    monkeypatch.setattr(execution, "steps", lambda *_: None)
+    begin(1)
+    clock.after(25, lambda: go_live(1))
+    clock.after(60, lambda: interrupted())
+    real = ledger.overview
+
+    def busy(**where):
+        if clock.now - 1_795_000_000 < 4:
+            with aws.errors_as_ours():
+                raise refused("ThrottlingException")
+        return real(**where)
+
+    monkeypatch.setattr(ledger, "overview", busy)
+    result = portcall("watch")
+    first, last = result.stdout.splitlines()
+    assert re.split(r"\s{2,}", first)[1:] == ["flask-app", "◐ deploying", "latest 0000000"]
+    assert re.split(r"\s{2,}", last)[1:5] == [
+        "flask-app",
+        "● deployed",
+        "latest 0000000",
+        "http://203.0.113.1:3000/",
+    ]
+    assert result.stderr.count("too busy") == 1
+
+
+def interrupted():
+    raise KeyboardInterrupt
+
+
+def test_status_looks_again_and_writes_what_has_changed(clock):
+    go_live(1)
+    clock.after(12, lambda: fail(2))
+    clock.after(60, lambda: interrupted())
+    result = portcall("status", "--watch", "--json")
+    states = [[each["state"] for each in json.loads(line)["apps"]] for line in result.stdout.splitlines()]
+    assert (result.exit_code, states) == (130, [["live"], ["failed"]])
+    clock.after(30, lambda: interrupted())
+    assert portcall("status", "flask-app", "--watch=10").exit_code == 130
+    assert portcall("status", "--watch=0").exit_code == 2
 
 
 # ── open

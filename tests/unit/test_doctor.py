@@ -96,7 +96,7 @@ JUDGED = [
     (app.image(True, "sha256:1"), OK, "sha256:1"),
     (app.image(False, "sha256:1"), FAILED, "gone from ECR"),
     (app.secrets([], {}), OK, "no secrets"),
-    (app.secrets(["A"], {"A": "alias/aws/ssm", "B": ""}), OK, "1 secrets"),
+    (app.secrets(["A"], {"A": "alias/aws/ssm", "B": ""}), OK, "are there: A."),
     (app.secrets(["A", "B"], {"A": ""}), FAILED, "with B, which is gone"),
     (app.secrets(["A"], {"A": "alias/mine"}), WARNING, "Under a key of your own: A"),
     (app.reachable(True, "h:80", "0.0.0.0/0"), OK, "everyone"),

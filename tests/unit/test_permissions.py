@@ -235,6 +235,7 @@ def asked_directly(path: Path) -> set[str]:
 FREE = {"sts:GetCallerIdentity"}
 # The operation; its action is lambda:InvokeFunction.
 OF_OPERATORS = {"lambda:Invoke"}
+WRITES_SECRETS = {"ssm:DeleteParameter", "ssm:PutParameter"}
 
 
 def test_a_viewer_may_do_what_the_commands_ask_and_nothing_else():
@@ -243,9 +244,16 @@ def test_a_viewer_may_do_what_the_commands_ask_and_nothing_else():
     asked |= {action for path in files for action in asked_directly(path)}
     statements = RESOURCES["ViewerPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     granted = {action for each in statements for action in actions(each)}
-    assert granted == asked - FREE - OF_OPERATORS
+    assert granted == asked - FREE - OF_OPERATORS - WRITES_SECRETS
     reads = ("BatchGet", "Describe", "Get", "List", "Query")
     assert all(action.partition(":")[2].startswith(reads) for action in granted)
+
+
+def test_who_sets_secrets_reads_none():
+    statements = RESOURCES["SecretsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    granted = {action for each in statements for action in actions(each)}
+    assert granted == {"cloudformation:DescribeStacks", "ssm:DescribeParameters"} | WRITES_SECRETS
+    assert asked_directly(DESK / "secrets.py") == {"ssm:DescribeParameters"} | WRITES_SECRETS
 
 
 def test_an_operator_may_ask_the_one_function_and_nothing_else():

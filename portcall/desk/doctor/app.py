@@ -46,7 +46,7 @@ def secrets(asked: Collection[str], keys: Mapping[str, str]) -> Judgement:
             f"Under a key of your own: {', '.join(foreign)}.",
             "The key's policy must let the stack's ExecutionRole decrypt.",
         )
-    return ok(f"Its {len(asked)} secrets are there.")
+    return ok(f"Its secrets are there: {', '.join(sorted(asked))}.")
 
 
 def reachable(answered: bool, place: str, cidr: str) -> Judgement:

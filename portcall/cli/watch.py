@@ -1,0 +1,99 @@
+"""`portcall watch`: the deployments on their way, live."""
+
+import json
+import time
+from typing import Any
+
+import click
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from portcall.cli.layout import age, cell, span, state
+from portcall.cli.options import SCHEMA, say, target_of, target_options
+from portcall.cli.terminal import Terminal
+from portcall.desk.execution import SAID
+from portcall.desk.following import Follower, Sight
+from portcall.desk.states import version
+from portcall.desk.trouble import Exit, Trouble
+
+LOOK_EVERY = 2.0
+# Seconds between two looks where AWS is too busy to tell.
+PAUSE = 10.0
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="A document for each change.")
+@target_options
+def watch(as_json: bool, **options: Any) -> None:
+    """The deployments on their way, live, till Ctrl-C: what each does, and what becomes of it.
+
+    In a file or a pipe it is a line for each change.
+    """
+    follower = Follower(target_of(options, quiet=as_json))
+    console = Terminal()
+    try:
+        if as_json:
+            _follow(follower, lambda _, changed: _tell_programs(changed))
+        elif console.is_terminal:
+            with Live(console=console, transient=True, auto_refresh=False) as live:
+                _follow(follower, lambda sights, changed: _draw(live, sights, changed))
+        else:
+            _follow(follower, lambda _, changed: _tell(console, changed))
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+
+
+def _follow(follower: Follower, show: Any) -> None:
+    busy = False
+    while True:
+        try:
+            show(*follower.look())
+            busy = False
+        except Trouble as trouble:
+            # Throttled, or the line is down: the deployments go on.
+            if trouble.exit_code != Exit.NOT_KNOWN:
+                raise
+            if not busy:
+                say(trouble.message, style="dim")
+            busy = True
+        time.sleep(PAUSE if busy else LOOK_EVERY)
+
+
+def _tell(console: Terminal, changed: list[Sight]) -> None:
+    for each in changed:
+        console.print(_line(each), soft_wrap=True)
+
+
+def _tell_programs(changed: list[Sight]) -> None:
+    for each in changed:
+        click.echo(json.dumps({**SCHEMA, **each.document(time.time())}))
+
+
+def _draw(live: Live, sights: list[Sight], changed: list[Sight]) -> None:
+    for each in changed:
+        if not each.deployment.to_come:
+            live.console.print(_line(each), soft_wrap=True)
+    lines = [_row(each) for each in sights] or [Text("Nothing is on its way. Push an image.", style="dim")]
+    live.update(Group(*lines), refresh=True)
+
+
+def _row(sight: Sight) -> Text:
+    known = sight.deployment
+    serves = f"  {sight.serves} serves" if sight.serves else ""
+    parts = [cell(sight.app, "bold"), state(sight.state), cell(version(known.tag, known.digest))]
+    step = SAID.get(sight.step, sight.step) or "on its way"
+    return Text("  ").join([*parts, cell(step), cell(age(known.began_at))]) + cell(serves, "dim")
+
+
+def _line(sight: Sight) -> Text:
+    """What has changed, in a line with the time."""
+    known = sight.deployment
+    said = [Text(time.strftime("%H:%M:%S"), style="dim"), cell(sight.app, "bold"), state(sight.state)]
+    said.append(cell(version(known.tag, known.digest)))
+    if known.to_come:
+        said.append(cell(SAID.get(sight.step, sight.step)))
+    else:
+        took = span(known.ended_at - known.began_at) if known.began_at and known.ended_at else ""
+        said += [cell(known.url or known.reason.partition("\n")[0]), cell(took, "dim")]
+    return Text("  ").join(part for part in said if part.plain)
