@@ -5,12 +5,13 @@ from typing import Any
 import click
 
 from portcall.cli.acting import acting_options, carry_through, confirm, target_to_change, waiting_options
+from portcall.cli.options import complete_app
 from portcall.desk.operating import operate
 from portcall.desk.states import version
 
 
 @click.command()
-@click.argument("app")
+@click.argument("app", shell_complete=complete_app)
 @waiting_options
 @acting_options
 def resume(

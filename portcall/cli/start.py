@@ -5,10 +5,11 @@ from typing import Any
 import click
 
 from portcall.cli.acting import acting_options, carry_through, target_to_change, waiting_options
+from portcall.cli.options import complete_app
 
 
 @click.command()
-@click.argument("app")
+@click.argument("app", shell_complete=complete_app)
 @waiting_options
 @acting_options
 def start(app: str, reason: str, yes: bool, no_wait: bool, timeout: int, as_json: bool, **options: Any) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 import click
 
 from portcall.cli.acting import acting_options, confirm, finish, target_to_change
-from portcall.cli.options import say
+from portcall.cli.options import complete_app, say
 from portcall.desk.operating import operate
 
 
 @click.command()
-@click.argument("app")
+@click.argument("app", shell_complete=complete_app)
 @acting_options
 def stop(app: str, reason: str, yes: bool, as_json: bool, **options: Any) -> None:
     """Stop an app: its task ends, its place stays, and pushes are recorded but not deployed until `start`."""

@@ -79,7 +79,7 @@ def test_apps_complete_from_what_was_listed_last(tmp_path, monkeypatch):
     cache.write(old, ["old-app"])
     cache.write(new, ["flask-app", "flask-app:pr-7", "blog"])
     os.utime(old, (1, 1))
-    for command in ("status", "history", "show", "logs", "open", "deploy", "doctor", "secrets list"):
+    for command in ("status", "history", "show", "logs", "open", "deploy", "rollback", "stop", "secrets list"):
         assert completed(f"{command} fl", tmp_path)[0] == ["flask-app", "flask-app:pr-7"], command
     assert completed("show x", tmp_path)[0] == []
 
