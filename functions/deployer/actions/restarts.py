@@ -1,4 +1,4 @@
-"""Starts an app again whose task stopped by itself, and knows when to give up."""
+"""Restarts an app whose task stopped, and gives up after repeated failures."""
 
 import dataclasses
 import time
@@ -32,7 +32,7 @@ def restart(
     refused: bool = False,
     when_not_begun: WhenNotBegun = None,
 ) -> str:
-    """Deal with the stop of the app's current task, or of a restart of it, and say how.
+    """Handle the stop of the app's current task, or of a restart of it; return what was done.
 
     `task` is what ECS still knows of the one that stopped. `stop` is its ARN, with `#<number>` where the same
     stop is dealt with once more, since a restart failed; `refused` says that it did on AWS's side.
@@ -51,7 +51,7 @@ def restart(
         halt = dataclasses.replace(current, last_stop=stop, gave_up_reason=BY_HAND, notified_at=now)
         return "given up" if _change(app, halt, current) else "known"
     crashes = [at for at in current.crashes if at > now - CRASH_WINDOW_SECONDS]
-    # A stop that is dealt with once more has been counted.
+    # A stop that is handled again was counted before.
     if task and task.crashed and "#" not in stop:
         crashes.append(now)
     new = dataclasses.replace(
@@ -75,7 +75,7 @@ def restart(
 
 
 def _why_given_up(app: str, current: ledger.Current, *, before: ledger.Current) -> str:
-    """Why an app is not started again, '' if it is."""
+    """Why an app is given up, '' if it is restarted."""
     if len(current.crashes) >= MAX_CRASHES:
         return f"It crashed {len(current.crashes)} times within ten minutes."
     came_to_nothing = before.attempts - current.refusals
@@ -89,18 +89,18 @@ def _why_given_up(app: str, current: ledger.Current, *, before: ledger.Current) 
 
 
 def is_latest_restart(current: ledger.Current, started_by: str) -> bool:
-    """Whether a task was started to make up for the last stop; others have been dealt with."""
+    """Whether a task belongs to the restart after the last stop; older ones have been handled."""
     return bool(current.last_stop) and started_by == _name(current.last_stop)
 
 
 def latest_restart(app: str, current: ledger.Current) -> ledger.Deployment | None:
-    """The restart that makes up for the last stop; None if it has not begun."""
+    """The restart after the last stop; None if it has not begun."""
     name = _name(current.last_stop)
     return ledger.deployment(table=settings().ledger, app=app, time=current.restarted_at, name=name)
 
 
 def notify_again(app: str, current: ledger.Current) -> str:
-    """Mail that an app is down if whoever gave it up did not get that out; `known` if all is told.
+    """Mail that an app is down if the call that gave it up did not; `known` if that mail is out.
 
     Of several who find that at the same moment, one mails it: the ledger says who, and since when.
     """
@@ -148,12 +148,12 @@ def _change(app: str, new: ledger.Current, seen: ledger.Current) -> bool:
 
 
 def _name(stop: str) -> str:
-    """The name of the restart that makes up for a stop: a second one of the same name is never started."""
+    """The name of the restart after a stop: Step Functions starts each name once."""
     return f"restart-{stop.rpartition('/')[2].replace('#', '-')}"
 
 
 def _begin(app: str, current: ledger.Current, when_not_begun: WhenNotBegun) -> str:
-    """Start the workflow for the same revision, if it has not begun; of one name it starts once."""
+    """Start the workflow for the same revision, unless it has begun; each name starts once."""
     if latest_restart(app, current):
         return "known"
     document = _document(app, current)
@@ -161,7 +161,7 @@ def _begin(app: str, current: ledger.Current, when_not_begun: WhenNotBegun) -> s
         try:
             started = _start(document)
         except TransientError:
-            # Its answer may be lost: the same start again is the same execution.
+            # The answer may be lost: the same start again gives the same execution.
             started = _start(document)
     except DeployError as error:
         if when_not_begun:

@@ -1,4 +1,4 @@
-"""Ends a deployment that came to nothing: stops its task, and only that, finds out why, and says so."""
+"""Rolls back a failed deployment: stops its task, finds the reason, and mails it."""
 
 import dataclasses
 import time
@@ -14,16 +14,16 @@ from deployer.domain.text import printable
 from deployer.observe import logger
 from deployer.settings import Settings, settings
 
-# How often, and after how many seconds each, the log of an app that has ended is looked at once more.
+# Reads of the log of an app that has ended, for lines that arrive late, and the pause before each.
 MAX_LOG_READS, MAX_EMPTY_LOG_READS, LOG_READ_PAUSE_SECONDS = 8, 2, 1.0
-# How often a push is deployed, all in all, where AWS's side fails, or somebody ends its execution.
+# Deployments of a push in all, if AWS's side fails, or if somebody aborts the execution.
 MAX_ATTEMPTS, MAX_ATTEMPTS_AFTER_ABORT = 3, 2
 
 
 def roll_back(
     document: dict[str, Any], *, error: str, message: str, until: float | None = None
 ) -> failure.Failure:
-    """Settle the deployment whose workflow had come as far as its `document`; return why it failed.
+    """Roll back the deployment whose workflow came as far as its `document`; return why it failed.
 
     `error` and `message` are what the workflow caught, `until` when, in UNIX seconds. Where the deployment
     has become the current one nothing is undone, and the mail says what became of it. What is refused here is
@@ -84,11 +84,11 @@ def roll_back(
         "log": log,
     }
     if restart:
-        # One that AWS did not even begin has not been claimed.
+        # A restart that AWS did not even start has not been claimed.
         facts["restart"] = restart
 
     def publish() -> None:
-        # However often AWS's side fails a restart, people hear of it once.
+        # Only the first failure of a restart on AWS's side is mailed.
         if not (refused and restart.get("refusals")):
             mail_limit.publish(push, failed, refusal=refusal)
         superseded.close(push, others)
@@ -104,13 +104,13 @@ def roll_back(
         try:
             slots.free(push.app, but=push.deployment)
         except AccessDeniedError as denied:
-            # The mail is out, and the sweep frees what nobody needs.
+            # The mail is out, and the sweep frees unneeded slots.
             logger.error("The slot could not be given back", extra={"app": push.app, "reason": str(denied)})
     return why
 
 
 def _mailed_with(document: dict[str, Any], push: Push, notes: list[str]) -> list[ledger.Deployment]:
-    """The pushes that it overtook, and of which its mail speaks."""
+    """The pushes that it superseded, and that its mail names."""
     sequence = (document.get("admission") or {}).get("sequence", 0)
     try:
         others = [] if "restart" in document else superseded.mailed_with(push, sequence)
@@ -125,12 +125,12 @@ def _push(document: dict[str, Any], config: Settings) -> Push:
     try:
         return app_names.push_of(document)
     except (AwsRefusedError, AccessDeniedError):
-        # It is to be told all the same.
+        # The failure has to be mailed all the same.
         return Push.from_event(document, by_tag=config.by_tag)
 
 
 def _give_up(push: Push, current: ledger.Current, restart: dict[str, Any]) -> ledger.Current:
-    """Have the app not started again: no restart can bring it back. The mail of this one says so.
+    """Give the app up: no restart can bring it back. The mail of this restart says so.
 
     Where the app has changed meanwhile, the sweep tries once more, and comes here again.
     """
@@ -160,7 +160,7 @@ def _attempt(document: dict[str, Any]) -> int:
 def _is_tried_again(
     document: dict[str, Any], push: Push, why: failure.Failure, log: list[str], until: float | None
 ) -> bool:
-    """Have the sweep deploy the push once more, unless that was tried, or a newer one makes it needless."""
+    """Have the sweep deploy the push again, unless the attempts are used up or a newer push supersedes it."""
     table = settings().ledger
     attempts = MAX_ATTEMPTS_AFTER_ABORT if why.error == "AbortedError" else MAX_ATTEMPTS
     if _attempt(document) >= attempts:
@@ -184,7 +184,7 @@ def _is_tried_again(
 
 
 def _current(document: dict[str, Any], config: Settings, push: Push, notes: list[str]) -> ledger.Current | None:
-    """What serves, once this deployment can no longer become that."""
+    """What is current, once this deployment can no longer become that."""
     try:
         ledger.abandon(table=config.ledger, push=push)
         if "admission" not in document:
@@ -218,7 +218,7 @@ def _standing(
 
 
 def _last_words(config: Settings, push: Push, task: str, notes: list[str]) -> tuple[Task | None, list[str]]:
-    """What ECS says of the task, and the last lines of its log as the app wrote them."""
+    """What ECS says of the task, and the last lines of its log, unchanged."""
     if not task:
         return None, []
     stream = task_definition.log_stream(push.app, task)
@@ -266,7 +266,7 @@ def _stop(document: dict[str, Any], config: Settings, push: Push, notes: list[st
 
 
 def _has_stopped(config: Settings, task: str) -> bool:
-    """Whether ECS says so. Stopping it once more may put our reason in the place of its own."""
+    """Whether ECS says so. Stopping the task again may replace its own reason by ours."""
     try:
         described = ecs.describe_task(cluster=config.cluster, task=task)
     except PermanentError:

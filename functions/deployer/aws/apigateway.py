@@ -22,7 +22,7 @@ AT = " at "
 
 @dataclass(frozen=True)
 class HttpApi:
-    """An HTTP API of ours: whose it is, where it leads, and since when it exists (UNIX seconds)."""
+    """An HTTP API of ours: its app, its target, and when it was created (UNIX seconds)."""
 
     stable_url: StableUrl
     app: str
@@ -31,10 +31,10 @@ class HttpApi:
 
 
 def create_stable_url(*, stack: str, app: str) -> StableUrl:
-    """The app's address, made if it has none; a new one leads nowhere until `update_target`.
+    """The app's stable URL, created if it has none; a new one has no target until `update_target`.
 
     With a target, API Gateway makes an integration, a catch-all route and a stage that deploys each change. If
-    two calls at once make two addresses, the older one is the app's.
+    two calls at once create two APIs, the older one is the app's.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop.html#http-api-examples.cli.quick-create
     """
     known = [each for each in stable_urls_of(stack=stack) if each.app == app]
@@ -48,10 +48,10 @@ def create_stable_url(*, stack: str, app: str) -> StableUrl:
 
 
 def update_target(*, stable_url: StableUrl, app: str, target: str) -> None:
-    """Lead the address to the URL `target`, with whatever path is asked for.
+    """Point the stable URL at the URL `target`; the path of each request is kept.
 
-    API Gateway deploys the change by itself, which takes it a moment. An address that somebody has deleted
-    leads nowhere, and that is fine.
+    API Gateway deploys the change by itself, which takes it a moment. An API that somebody has
+    deleted is fine.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.default
     """
     try:
@@ -65,7 +65,7 @@ def update_target(*, stable_url: StableUrl, app: str, target: str) -> None:
 
 
 def stable_urls_of(*, stack: str) -> list[HttpApi]:
-    """The HTTP APIs that are stable URLs of a stack's apps, told by name and description."""
+    """The HTTP APIs that are stable URLs of a stack's apps, recognized by name and description."""
     found = []
     with _errors_as_ours():
         for page in client("apigatewayv2").get_paginator("get_apis").paginate():
@@ -78,7 +78,7 @@ def stable_urls_of(*, stack: str) -> list[HttpApi]:
 
 
 def delete_stable_url(api: str) -> None:
-    """Delete the address for good, for another one never has its URL; one that is gone is fine."""
+    """Delete the API for good: a new one gets another URL. One that is gone is fine."""
     try:
         with _errors_as_ours():
             client("apigatewayv2").delete_api(ApiId=api)
@@ -100,7 +100,7 @@ def _name(stack: str, app: str) -> str:
 
 @contextmanager
 def _errors_as_ours() -> Iterator[None]:
-    """As elsewhere; but a conflict is with a change that is still being made, and passes."""
+    """As elsewhere; but a conflict is with a change in progress, and passes."""
     try:
         with errors_as_ours():
             yield

@@ -1,4 +1,4 @@
-"""What the sweep does for an app: from what is known of it, and the clock, to the acts that are due."""
+"""What the sweep does for an app: decides which acts are due, from the facts and the clock."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ class Facts:
     open: Sequence[Deployment] = ()
     # How the execution of an open deployment ended; those that go on are missing.
     endings: Mapping[str, Ending] = field(default_factory=dict)
-    # Pushes that were overtaken, and of which no mail spoke; the oldest first.
+    # Superseded pushes that no mail has named; the oldest first.
     unmailed: Sequence[Deployment] = ()
     current: Current | None = None
     # For a preview: whether its tag is gone, looked at after `current`.
@@ -107,7 +107,7 @@ class FreeSlot:
 
 @dataclass(frozen=True)
 class ListApp:
-    """Have the ledger list the app: it has been there since before it listed any."""
+    """Add the app to the ledger's list of apps: it is missing there."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class UnlistApp:
 
 @dataclass(frozen=True)
 class FinishDeployment:
-    """A deployment's execution ended without its outcome, or without the mail of it: supply what it lacks."""
+    """A deployment's execution ended without its outcome or its mail: record and send what is missing."""
 
     deployment: str
 
@@ -138,21 +138,21 @@ class RetryDeployment:
 
 @dataclass(frozen=True)
 class CloseDeployments:
-    """Look at these no more: everybody was told of them."""
+    """Take these off the list of open deployments: their mails are out."""
 
     deployments: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ReportSuperseded:
-    """Mail that pushes were not deployed: what overtook them is not live, and no mail spoke of them."""
+    """Mail that pushes were superseded by what is not live either, if no mail named them."""
 
     deployments: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class CloseSuperseded:
-    """No mail needs to speak of these: something newer is live."""
+    """No mail needs to name these: something newer is live."""
 
     deployments: tuple[str, ...]
 
@@ -192,19 +192,19 @@ class MarkWatched:
 
 @dataclass(frozen=True)
 class PointStableUrl:
-    """The stable URL does not lead where the ledger says that it should."""
+    """The stable URL does not point where the ledger says: correct it."""
 
 
 @dataclass(frozen=True)
 class DeleteStableUrl:
-    """Delete a stable URL that no deployment has, and none can be about to take over."""
+    """Delete a stable URL that no deployment uses, and none can be about to use."""
 
     api: str
 
 
 @dataclass(frozen=True)
 class ForgetStableUrl:
-    """The app has lost its stable URL, which is deleted by now."""
+    """The app's old stable URL is deleted: remove it from the ledger."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ class DeployPush:
 
 @dataclass(frozen=True)
 class RecordTag:
-    """Note to what a tag points, '' for nothing, for nothing is to be deployed for that."""
+    """Record where a tag points, '' for nowhere, without a deployment."""
 
     tag: str
     digest: str
@@ -256,7 +256,7 @@ def decide(facts: Facts) -> list[Act]:
 
 
 def is_old_news(deployment: Deployment, current: Current | None) -> bool:
-    """Whether another deployment serves, so that nobody needs to hear of this one, unless it failed."""
+    """Whether another deployment is current, so that this one needs no mail, unless it failed."""
     if current is None or current.runs(deployment.deployment):
         return deployment.outcome == SUPERSEDED
     refused = deployment.outcome == RETRIED and deployment.restart
@@ -324,7 +324,7 @@ def _may_serve(facts: Facts, current: Current) -> bool:
 
 
 def _point_stable_url(facts: Facts) -> Iterator[Act]:
-    """A move that failed, or came a moment too late, is made up for."""
+    """Repeat a change of the target that failed or came too late."""
     current = facts.current
     if current and current.stable_url and current.deployment not in facts.under_way:
         leads_to = (facts.stable_urls or {}).get(current.stable_url.api, current.target)

@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], context: object) -> None:
     except UnfinishedError:
         raise
     except Exception as error:
-        # Whatever it is: without an answer the deletion of the stack would hang for an hour.
+        # Any error: without an answer the deletion of the stack hangs for an hour.
         logger.exception("Cleaning up failed")
         status, reason = "FAILED", f"{type(error).__name__}: {error}"[:1000]
     _answer(event, status, reason)
@@ -85,7 +85,7 @@ def _remove_revisions(deadline: float) -> None:
 
 
 def _remove_what_apps_were_given(deadline: float) -> None:
-    """Security groups, addresses that stay, and the repositories that ECR made on their first push."""
+    """Delete security groups, stable URLs, and the repositories that ECR created on their first push."""
     stack = settings().stack
     for group in _patiently(deadline, ec2.groups_of, stack=stack):
         # Its interfaces go a moment after their tasks.

@@ -1,4 +1,4 @@
-"""Reconcile, every five minutes: makes up for what no event told."""
+"""Reconcile, every five minutes: repairs what lost events and failed calls left behind."""
 
 import time
 import uuid
@@ -11,16 +11,16 @@ from deployer.domain.sweep import Act, DeployPush, EndApp, decide
 from deployer.observe import count, logger
 from deployer.settings import settings
 
-# A metric: sweeps that did not get round to everything.
+# A metric: sweeps that did not finish.
 UNFINISHED = "SweepUnfinished"
 # The function's time-out in seconds; the next sweep comes later than that.
 MAX_SWEEP_SECONDS = 240
 # Seconds after which the rest of the apps is left to the next sweep, and between two notes of how far this is.
 MAX_APPS_SECONDS = 180
 PROGRESS_SECONDS = 5
-# How often an app is looked at in one sweep: what an act changes may call for the next.
+# Passes over an app in one sweep: an act may make another one due.
 MAX_ROUNDS = 3
-# How many pushes may count as lost in one sweep: should that ever be a mistake, it is a small one.
+# Lost pushes to deploy in one sweep: this limits the damage of a mistake.
 MAX_MISSED_PUSHES = 3
 
 
@@ -83,7 +83,7 @@ def _look_after(app: str, account: Account, sweep: str) -> list[str]:
             facts = sweep_facts.of_app(app, account)
             due = [act for act in decide(facts) if act not in tried]
         except Exception as error:
-            # Whatever it is, and be it a bug that only this app's records bring out.
+            # Any error, even a bug that only this app's records cause: the other apps are still handled.
             said.append(_failed(app, error))
             break
         if due and not tried:

@@ -1,4 +1,4 @@
-"""On *ECS Task State Change*: writes the news down and tells the state that waits for it."""
+"""On *ECS Task State Change*: stores the task's state and answers the workflow state that waits for it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""On the stop of a task: an app whose current task stopped by itself is started again at once."""
+"""On the stop of a task: restarts an app whose current task stopped unexpectedly."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from deployer.settings import settings
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> None:
-    """Take a *ECS Task State Change* with desired status STOPPED; most are none of its business.
+    """Take a *ECS Task State Change* with desired status STOPPED; most need no action.
 
     The app is read from the revision's family: events carry no tags.
     """
@@ -29,6 +29,6 @@ def handler(event: dict[str, Any], context: object) -> None:
     try:
         outcome = restarts.restart(app=app, current=current, task=task, stop=task.arn)
     finally:
-        # Also where a try before this one had the ledger written, and came no further.
+        # Also if an earlier call wrote the ledger and then failed.
         stable_url.point_at_current_with_retries(app)
     logger.info("A current task stopped", extra={"app": app, "task": task.arn, "outcome": outcome})

@@ -1,4 +1,4 @@
-"""AdmitPush: each push is dealt with once, and one that is overtaken already is not dealt with at all."""
+"""AdmitPush: each push is deployed once, and not at all if a newer one has superseded it."""
 
 import time
 from typing import Any
@@ -11,7 +11,7 @@ from deployer.domain.superseded import TAG_WAS_DELETED
 from deployer.observe import logger
 from deployer.settings import settings
 
-# Seconds after a push within which ECR may not show it yet: it promises no read after a write.
+# ECR may not show a push for so long: its reads are eventually consistent.
 ECR_DELAY_SECONDS = 30
 
 
@@ -77,14 +77,14 @@ def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
 
 
 def _noted(push: Push) -> ledger.Deployment:
-    """What whoever asked for a deployment has noted of it, nothing if that is nobody."""
+    """What the person who asked for a deployment noted, {} if nobody asked."""
     noted = ledger.deployment(table=settings().ledger, app=push.app, time=push.time, name=push.deployment)
     is_of_this = noted and (noted.tag, noted.digest) == (push.tag, push.digest)
     return noted if noted and is_of_this else ledger.Deployment(push.deployment, push.time, "", "")
 
 
 def _look_at_the_tag(push: Push, document: dict[str, Any], before: ledger.Deployment | None) -> str:
-    """Claim the push of its tag; the result if that settles it, else ''."""
+    """Claim the push of its tag; the result if nothing is left to do, else ''."""
     table = settings().ledger
     now = ecr.digest_of(repository=push.repository, tag=push.tag)
     if now != push.digest:
@@ -95,7 +95,7 @@ def _look_at_the_tag(push: Push, document: dict[str, Any], before: ledger.Deploy
     as_of = int((document.get("found") or {}).get("at", 0))
     instead_of = before.deployment if before else ""
     if document.get("asked") and (known := ledger.tag(table=table, app=push.app, tag=push.tag)):
-        # Somebody wants it deployed once more, however it was dealt with before.
+        # Somebody asked for it to be deployed again, whatever happened before.
         instead_of = known.deployment
     other = ledger.claim_tag(table=table, push=push, as_of=as_of, instead_of=instead_of)
     if other:
@@ -105,7 +105,7 @@ def _look_at_the_tag(push: Push, document: dict[str, Any], before: ledger.Deploy
 
 
 def _wait_for_ecr(push: Push, now: str) -> None:
-    """Look again where ECR may still show to what the tag pointed before this push."""
+    """Raise TagNotSeenError if ECR may still show where the tag pointed before this push."""
     if time.time() - push.pushed_at > ECR_DELAY_SECONDS:
         return
     known = ledger.tag(table=settings().ledger, app=push.app, tag=push.tag)
@@ -121,7 +121,7 @@ def _attempt_before(push: Push, retry: dict[str, Any]) -> ledger.Deployment:
 
 
 def _hold_against_the_ledger(push: Push, document: dict[str, Any]) -> None:
-    """A restart is of what the ledger says is current, whatever the event says."""
+    """Check that the event asks for a restart of what the ledger says is current."""
     current, restart = ledger.current(table=settings().ledger, app=push.app), document["restart"]
     if current is None or current.deployment != restart["deployment"]:
         return
@@ -131,7 +131,7 @@ def _hold_against_the_ledger(push: Push, document: dict[str, Any]) -> None:
 
 
 def _admit_restart(push: Push, restart: dict[str, Any]) -> dict[str, Any]:
-    """A restart keeps the number of what it restarts, so any push that is under way wins over it."""
+    """A restart keeps the number of what it restarts, so any push under way supersedes it."""
     config = settings()
     current = ledger.current(table=config.ledger, app=push.app)
     if current is None or current.gave_up_reason or current.deployment != restart["deployment"]:

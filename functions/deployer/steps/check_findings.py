@@ -1,4 +1,4 @@
-"""CheckFindings: where the gate is on, an image runs only if its scan found nothing that is refused."""
+"""CheckFindings: with BlockOnFindings, rejects images by the severity of what ECR's scan found."""
 
 import time
 from typing import Any
@@ -10,13 +10,13 @@ from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import scan_gate, settings
 
-# As long as the SDK's own waiter for scans, in seconds. The retries of the state go on for longer.
+# As long as the SDK's own waiter for scans. The state's retries last longer.
 SCAN_TIMEOUT_SECONDS = 300
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"notes": [...], "at": UNIX seconds}`; a note says that an image was let in unscanned.
+    """Return `{"notes": [...], "at": UNIX seconds}`; a note says that an image was deployed unscanned.
 
     Raises ScanPendingError while there is time to wait, for the state to try again; then FindingsError or
     NotScannedError. ECR scans images and no indexes: the last digest is that of the image that would run.

@@ -1,4 +1,4 @@
-"""CheckHealth: nothing is called live that did not answer."""
+"""CheckHealth: waits until the app answers."""
 
 import time
 from collections.abc import Callable
@@ -17,9 +17,9 @@ from deployer.settings import settings
 # A new account may run ten functions at once, of all kinds: an app that does not answer is asked for so long
 # by one call, and the workflow calls again while it has time left.
 MAX_CALL_SECONDS = 30.0
-# For so long it is asked in any case, however late a call comes about.
+# Each call asks for at least so long, however late it starts.
 MIN_CALL_SECONDS = 5.0
-# For so long a worker, which nobody can ask, must run before it counts as live.
+# A worker has no port to ask: it counts as live once it has run for so long.
 WORKER_SECONDS = 30.0
 # Less than one call takes: the next one knows nothing of what answered before.
 AUXILIARY_SECONDS = 15.0
@@ -43,7 +43,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         raise WrongImageError(f"ECS runs {runs}, but {image['digests'][-1]} is what was pushed.")
 
     def raise_if_stopped() -> None:
-        # Imported here: most apps answer before anyone needs to look.
+        # Imported here: most apps answer before this is needed.
         from deployer.aws import task_states
 
         task = task_states.last_known(table=config.ledger, task=event["task"]["arn"])
@@ -65,7 +65,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             patience=_patience(urls, ImageSpec.from_document(image)),
         )
     except NoAnswerError as error:
-        # It may have died of what kept it from answering, which says more.
+        # If it has stopped, the reason of that says more.
         raise_if_stopped()
         if left > MAX_CALL_SECONDS:
             return {"result": "no answer yet", "seen": str(error)}
@@ -88,7 +88,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _worker(since: float, raise_if_stopped: Callable[[], None]) -> dict[str, Any]:
-    """What listens on no port is live once it has run for a while."""
+    """A worker, which listens on no port, is live once it has run for a while."""
     while (left := since + WORKER_SECONDS - time.time()) > 0:
         raise_if_stopped()
         time.sleep(min(left, 3.0))

@@ -1,4 +1,4 @@
-"""CheckStableUrl: the version before serves until the address that stays leads to the new one."""
+"""CheckStableUrl: waits until the stable URL points to the new version."""
 
 import time
 from typing import Any
@@ -7,7 +7,7 @@ from deployer.actions import probe
 from deployer.domain.errors import NoAnswerError
 from deployer.observe import logger
 
-# Seconds. API Gateway has deployed a change within a few; until then the version before may be what answers.
+# API Gateway deploys a change within seconds; until then the previous version may answer.
 SETTLE_SECONDS = 10.0
 TIMEOUT_SECONDS = 60.0
 
@@ -16,8 +16,8 @@ TIMEOUT_SECONDS = 60.0
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return `{"status": of the answer, "at": UNIX seconds}`; raise NoAnswerError after a minute.
 
-    Where the address has led to another version until now, it is given time to lead here first. Like
-    CheckHealth this talks to other people's code, and may do nothing in AWS.
+    If the URL pointed to another version until now, this waits for the change first. Like CheckHealth, this
+    function talks to other people's code and has no permissions in AWS.
     """
     url = event["switch"]["url"]
     if event["switch"]["takesOver"]:

@@ -1,4 +1,4 @@
-"""IgnorePush: what was pushed is no app, which the ledger is told and nobody else."""
+"""IgnorePush: records an artifact that is not an app, without a mail."""
 
 import time
 from typing import Any

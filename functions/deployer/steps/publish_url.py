@@ -11,7 +11,7 @@ from deployer.domain.push import Push
 from deployer.observe import logger, seconds
 from deployer.settings import settings
 
-# While a newer push is being deployed the mail waits, at most that many times the interval of the retries.
+# While a newer push is being deployed, the mail waits for at most so many retries of the state.
 MAX_WAITS = 12
 
 
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _wait_for_newer(push: Push, sequence: int, attempt: int) -> None:
-    """In a burst each version would be called live seconds before the next takes its place."""
+    """Raise NewerPushError in a burst of pushes: this version would be live for seconds only."""
     if attempt >= MAX_WAITS:
         return
     open_ones = ledger.open_deployments(table=settings().ledger, app=push.app)

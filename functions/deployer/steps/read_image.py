@@ -1,4 +1,4 @@
-"""ReadImage: what the image says of itself: its port, its CPU architecture, its labels."""
+"""ReadImage: reads the image's configuration: ports, CPU architecture, labels."""
 
 import time
 from typing import Any
@@ -16,7 +16,7 @@ IGNORED = {"result": "ignored", "reason": "What was pushed is no app: a signatur
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return `{"result": "app", "gated": bool, "at": UNIX seconds}` and the fields of ImageSpec.
 
-    For what is no app it is `{"result": "ignored", "reason"}`.
+    For an artifact that is not an app it is `{"result": "ignored", "reason"}`.
     Raises UnsupportedImageError or BadLabelError. Images are other people's code: this step may read the
     watched repositories, and nothing else.
     """

@@ -1,4 +1,4 @@
-"""ReadLog: an app whose log says that it listens elsewhere is not asked for minutes in vain."""
+"""ReadLog: stops waiting for an app whose log says that it listens on another port."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         log = logs.tail(group=config.log_group, stream=stream, lines=mail.LOG_LINES)
     except PermanentError as refused:
-        # Then it is asked for as long as it may take.
+        # CheckHealth then waits until its time-out.
         logger.warning("The log could not be read", extra={"app": push.app, "reason": str(refused)})
         return {"lines": 0}
     if no_answer.is_certain(seen, log):

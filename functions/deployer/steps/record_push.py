@@ -1,4 +1,4 @@
-"""RecordPush: a push that is not deployed, for the app is stopped or this version was rolled back."""
+"""RecordPush: records a push that is not deployed: the app is stopped, or this version was rolled back."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""RegisterTaskDefinition: a new revision for exactly the image that was pushed."""
+"""RegisterTaskDefinition: registers a revision for exactly the image that was pushed."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""ResolvePublicIp: from the task's network interface to its addresses."""
+"""ResolvePublicIp: reads the task's public and private IP from its network interface."""
 
 import time
 from typing import Any

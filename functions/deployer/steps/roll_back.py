@@ -1,4 +1,4 @@
-"""RollBack: stops the task that this deployment started, and only that, and says why it failed."""
+"""RollBack: stops the task that this deployment started, and mails why it failed."""
 
 import time
 from typing import Any

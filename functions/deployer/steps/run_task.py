@@ -1,4 +1,4 @@
-"""RunTask: one Fargate task of the new revision."""
+"""RunTask: starts one Fargate task of the new revision."""
 
 import time
 from typing import Any
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     config, document = settings(), event["deployment"]
     push = Push.from_event(document, by_tag=config.by_tag)
     group = _security_group(config, push, document["image"]["ports"])
-    # The answer to an earlier attempt may have been lost, and its task is as good as another.
+    # The answer to an earlier attempt may have been lost; its task is used then.
     running = event["attempt"] and ecs.tasks_started_by(cluster=config.cluster, started_by=push.deployment)
     task, notes = (running[0], []) if running else _start(event, push, config, group)
     logger.info("Started a task", extra={"app": push.app, "task": task})

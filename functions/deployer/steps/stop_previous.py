@@ -1,4 +1,4 @@
-"""StopPrevious: stops the version before, to which the address that stays led until now."""
+"""StopPrevious: stops the previous version, now that the stable URL points to the new one."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from deployer.settings import settings
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return `{"notes": [...]}`. A newer deployment that is current by now sees to it itself."""
+    """Return `{"notes": [...]}`. A newer deployment that is current by now stops the previous ones."""
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)
     current = ledger.current(table=config.ledger, app=push.app)

@@ -1,4 +1,4 @@
-"""SwitchOver: makes the new version the app's current one, and only then stops the one before it."""
+"""SwitchOver: makes the new version current, and only then stops the previous one."""
 
 import dataclasses
 import time
@@ -34,10 +34,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)
     seen = ledger.current(table=config.ledger, app=push.app)
-    # An attempt before this one may have been the hand-over, which may have been restarted since.
+    # An earlier attempt may have switched over already, and the app may have been restarted since.
     is_current = seen is not None and seen.runs(push.deployment)
     if not is_current and (_is_superseded(seen, event) or _tag_is_gone(push, config)):
-        # An attempt before this one may have led its address here a moment too late.
+        # An earlier attempt may have pointed the stable URL here too late.
         stable_url.point_at_current(push.app)
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason="Portcall: superseded")
         if not _is_superseded(seen, event):
@@ -53,7 +53,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason=f"Portcall: {why}"[:255])
         return {"result": "held", "takesOver": False, "url": "", "previous": "", "notes": []}
     if seen is None or not is_current:
-        # It answered, and may have died since: the one before is not given up for that.
+        # It answered, but may have stopped since: then the previous version stays.
         task_states.raise_if_stopped(table=config.ledger, task=event["task"]["arn"])
         seen = _switch(event, push, config, seen)
     _close_unused_ports(event)
@@ -74,14 +74,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         notes.append(NO_ADDRESS + (endpoint.no_stable_url(event["health"]["url"]) or REFUSED))
     if not seen.last_stable_url:
         notes = [*previous_tasks.stop(push, seen), *notes]
-    # Otherwise the address that it loses may still lead to the version before: the sweep closes it first.
+    # Otherwise the stable URL that it loses may point to the previous version: the sweep deletes that first.
     return {"result": "current", **told, "notes": notes}
 
 
 def _point_stable_url(
     push: Push, seen: ledger.Current, told: dict[str, Any], notes: list[str]
 ) -> dict[str, Any]:
-    """Lead the stable URL to the new version. Where AWS refuses that, the version is live at its own URL."""
+    """Point the stable URL at the new version. If AWS refuses, the version is live at its own URL."""
     try:
         stable_url.point_at_current(push.app)
     except PermanentError as refused:
@@ -128,16 +128,16 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
         until=_until(event, push, config, seen),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
         direct_url=event["health"]["url"],
-        # One that it has no more is known until the sweep has closed it.
+        # A stable URL that the app has lost is kept here until the sweep has deleted it.
         last_stable_url=stays or (seen.last_stable_url if seen else None),
-        # The one port on which it answers: a restart need not look for it again.
+        # The port on which it answers: a restart need not find it again.
         image=image.answering_on(_used_ports(event)).document(),
         origin=(seen.origin or seen.deployment) if seen and "restart" in event else "",
         previous=(seen.previous if "restart" in event else seen.digest) if seen else "",
         crashes=seen.crashes if seen and "restart" in event else [],
         unwatched_at=seen.unwatched_at if seen and "restart" in event else 0,
         pin=holds.pin_of(seen, push.digest, event.get("asked") or {}, restart="restart" in event),
-        # Those that a SwitchOver before this one did not get round to stopping come along.
+        # Includes tasks that an earlier SwitchOver did not stop.
         previous_tasks=[*seen.previous_tasks, seen.task] if seen else [],
     )
     is_preview = config.is_preview(push.app)
@@ -147,7 +147,7 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
 
 
 def _until(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None) -> int:
-    """A push gives the app its whole time again, a restart does not."""
+    """When the app ends. A push starts its lifetime anew, a restart does not."""
     if seen and "restart" in event:
         return seen.until
     is_preview = config.is_preview(push.app)
@@ -162,7 +162,7 @@ def _hours(config: Settings) -> dict[str, int]:
 def _address(
     event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None
 ) -> StableUrl | None:
-    """The address that stays, made if there is none; None if the app is to have none, or cannot have one."""
+    """The app's stable URL, created if needed; None if it is to have none, or cannot have one."""
     if not config.stable_url or endpoint.no_stable_url(event["health"]["url"]):
         return None
     try:
@@ -173,7 +173,7 @@ def _address(
 
 
 def _close_unused_ports(event: dict[str, Any]) -> None:
-    """Where the image named several ports, the task's own security group opens them all until now."""
+    """The task's own security group opened every port that the image named; close the unused ones."""
     unused = [port for port in event["image"]["ports"] if port not in _used_ports(event)]
     if unused:
         ec2.close_ports(group=event["task"]["securityGroup"], ports=unused)

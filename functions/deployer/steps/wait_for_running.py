@@ -1,4 +1,4 @@
-"""WaitForRunning: leaves the state's task token where the task's news arrive; nobody polls."""
+"""WaitForRunning: stores the state's task token, which RecordTaskState answers; nothing polls."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from deployer.settings import settings
 
 @logger.inject_lambda_context(correlation_id_path="deployment.id")
 def handler(event: dict[str, Any], context: object) -> None:
-    """Take `{"token", "attempt", "deployment": the document}`; the answer goes to whoever holds the token.
+    """Take `{"token", "attempt", "deployment": the document}`; the answer is sent with the token.
 
     From the second attempt on an event may have been lost, so ECS itself is asked as well.
     """
