@@ -189,7 +189,7 @@ class _Latest:
 def _digest(target: Target, repository: str, tag: str) -> str:
     digest = reading.digest_of(target, repository, tag)
     if not digest:
-        raise Trouble(f"There is no image {repository}:{tag}. Push it, and it will be deployed.")
+        raise Trouble(f"There is no image {repository}:{tag}. Push it to deploy it.")
     return digest
 
 

@@ -212,7 +212,7 @@ def test_a_secret_that_is_gone_is_told_when_the_app_cannot_be_started_again(port
     def given_up() -> list[Received]:
         # The sweep tries again, three times at the most; it comes every five minutes by itself.
         portcall.sweep()
-        return told("is down: it could not be started again")
+        return told("is down: restarting it failed")
 
     down = eventually(given_up, within=180, every=1)
     check("secret-is-missing", down[0], portcall)

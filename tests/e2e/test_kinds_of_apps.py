@@ -96,7 +96,7 @@ def test_labels_and_parameters_become_environment_and_secrets_stay_secret(portca
     ("label", "says"),
     [
         ("portcall.prot=80", "did you mean portcall.port?"),
-        ("portcall.memory=513", "does not sell"),
+        ("portcall.memory=513", "does not offer"),
         ("portcall.cpu=16", "allows 1024 at most"),
     ],
 )

@@ -333,7 +333,7 @@ class Cloud:
             asked += 1
             if asked % 4 == 2:
                 raise_if_stopped()
-        raise NoAnswerError(f"The app runs, but did not answer within {timeout:.0f} seconds: refused.")
+        raise NoAnswerError(f"The app is running, but did not answer within {timeout:.0f} seconds: refused.")
 
     # Amazon ECS
 

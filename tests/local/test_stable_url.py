@@ -62,7 +62,7 @@ def test_an_app_that_may_not_get_its_address_is_live_at_its_own_url_and_the_mail
         execution = stack.deploy()
     assert execution["status"] == "SUCCEEDED", execution.get("cause")
     (mail,) = stack.mails(execution)
-    assert "API Gateway refused to make one" in mail.text
+    assert "API Gateway refused to create one" in mail.text
     assert ask(first_line(stack, execution)).status < 500
     assert addresses(stack) == {}
 

@@ -26,7 +26,9 @@ def test_the_mail_says_what_was_answered_and_what_it_may_mean(status, words):
 
 
 def test_a_redirect_is_told_with_where_it_leads():
-    assert note(301, "/", "https://203.0.113.7/") == "It answered 301 on / and leads to https://203.0.113.7/"
+    assert (
+        note(301, "/", "https://203.0.113.7/") == "It answered 301 on / and redirects to https://203.0.113.7/"
+    )
     assert note(302, "/", "") == "It answered 302 on /."
 
 

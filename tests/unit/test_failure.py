@@ -37,13 +37,13 @@ STOPPED = [
     ("", ["/start.sh: line 3: ./app: cannot execute binary file: Exec format error"], 126, "wrong CPU architecture", "--platform"),
     (PULL + "image Manifest does not contain descriptor matching platform 'linux/amd64'", [], None, "wrong CPU architecture", "--platform"),
     ("", ["exec /start.sh: exec format error"], 1, "/start.sh cannot be run", "#!/bin/sh"),
-    ("", ["exec /start.sh: no such file or directory"], 1, "the shell that /start.sh names is not there", "CRLF"),
+    ("", ["exec /start.sh: no such file or directory"], 1, "the shell of /start.sh was not found", "CRLF"),
     ("", ["exec /usr/local/bin/server: no such file or directory"], 1, "/usr/local/bin/server was built for another Linux", "Alpine"),
-    ("", ["python: error while loading shared libraries: libssl.so.3: cannot open shared object file: No such file or directory"], 127, "a shared library is missing", "lacks libssl.so.3."),
+    ("", ["python: error while loading shared libraries: libssl.so.3: cannot open shared object file: No such file or directory"], 127, "a shared library is missing", "libssl.so.3 is not in the image"),
     ("", ["Error loading shared library libstdc++.so.6: No such file or directory (needed by /app)"], 127, "a shared library is missing", "libstdc++.so.6"),
     ("", ["ImportError: libGL.so.1: cannot open shared object file: No such file or directory"], 1, "a shared library is missing", "libGL.so.1"),
-    (RUNC + 'exec: "/start.sh": permission denied: unknown', [], None, "/start.sh may not be executed", "chmod +x /start.sh"),
-    ("", ["/bin/sh: 1: ./run: Permission denied"], 126, "./run may not be executed", "chmod +x ./run"),
+    (RUNC + 'exec: "/start.sh": permission denied: unknown', [], None, "/start.sh is not executable", "chmod +x /start.sh"),
+    ("", ["/bin/sh: 1: ./run: Permission denied"], 126, "./run is not executable", "chmod +x ./run"),
     (RUNC + 'exec: "gunicorn": executable file not found in $PATH: unknown', [], None, "gunicorn is not in the image", "PATH"),
     (RUNC + 'exec: "/app/nope": stat /app/nope: no such file or directory: unknown', [], None, "/app/nope is not in the image", "COPY"),
     ("", ["sh: 1: nope: not found"], 127, "nope is not in the image", "CMD"),
@@ -53,25 +53,25 @@ STOPPED = [
     ("OutOfMemoryError: Container killed due to memory usage", [], 137, "out of memory", "512 MiB"),
     ("", ["java.lang.OutOfMemoryError: Java heap space"], 3, "exit code 3", "log"),
     (ASM + "ResourceNotFoundException: Secrets Manager can't find the specified secret.", [], None, "a secret is missing", "Create it"),
-    (ASM + "AccessDeniedException: User: arn:aws:sts::1:assumed-role/x is not authorized to perform: secretsmanager:GetSecretValue", [], None, "a secret may not be read", "ExecutionRole"),
+    (ASM + "AccessDeniedException: User: arn:aws:sts::1:assumed-role/x is not authorized to perform: secretsmanager:GetSecretValue", [], None, "no permission to read a secret", "ExecutionRole"),
     (SSM + "invalid ssm parameters: /flask-app/key", [], None, "a secret is missing", "Create it"),
-    (SSM + "AccessDeniedException: not authorized to perform: ssm:GetParameters", [], None, "a secret may not be read", "ExecutionRole"),
+    (SSM + "AccessDeniedException: not authorized to perform: ssm:GetParameters", [], None, "no permission to read a secret", "ExecutionRole"),
     (AUTH + "RequestError: send request failed caused by: Post https://api.ecr: dial tcp: i/o timeout", [], None, "could not be pulled", "drift"),
     (PULL + "failed to resolve ref registry/app@sha256:ab: registry/app@sha256:ab: not found", [], None, "the image is gone", "Push it again"),
     (PULL + "httpReadSeeker: failed open: unexpected status code https://x: 404 Not Found", [], None, "the image is gone", "Push it again"),
     (PULL + "failed to do request: Head registry/app@sha256:ab403cd404ef: dial tcp: lookup registry: no such host", [], None, "could not be pulled", "drift"),
     (PULL + "manifest unknown", [], None, "the image is gone", "Push it again"),
     (PULL + "Error response from daemon: unknown blob", [], None, "the image is gone", "Push it again"),
-    (PULL + "httpReadSeeker: failed open: unexpected status code https://x: 403 Forbidden", [], None, "may not be pulled", "drift"),
+    (PULL + "httpReadSeeker: failed open: unexpected status code https://x: 403 Forbidden", [], None, "no permission to pull the image", "drift"),
     (PULL + "failed to copy: write /var/lib/containerd/x: no space left on device", [], None, "the image is too large", "20 GiB"),
     (PULL + "dial tcp 10.0.0.1:443: i/o timeout", [], None, "could not be pulled", "drift"),
     ("Capacity is unavailable at this time. Please try again later or in a different availability zone", [], None, "AWS has no capacity", "Service Quotas"),
     ("ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: The specified log group does not exist", [], None, "AWS could not set it up", "log group"),
     ("Timeout waiting for network interface provisioning to complete", [], None, "AWS could not set it up", "Nothing is wrong"),
-    ("Your Spot Task was interrupted.", [], None, "AWS took its machine away", "Nothing is wrong"),
+    ("Your Spot Task was interrupted.", [], None, "AWS stopped its machine", "Nothing is wrong"),
     ("", ["OSError: [Errno 98] Address already in use"], 1, "its port is in use", "one of them"),
     ("", ["Error: listen EADDRINUSE: address already in use :::3000"], 1, "its port is in use", "one of them"),
-    ("", ["bye"], 0, "ended by itself", "foreground"),
+    ("", ["bye"], 0, "it exited", "foreground"),
     ("", ["Traceback"], 3, "exit code 3", "may say why"),
     ("", [], 3, "exit code 3", "docker run"),
     ("", [], 137, "was killed", "more than 512 MiB"),
@@ -117,12 +117,12 @@ REPORTED = [
     (["/start.sh: line 1: \ufeff#!/bin/bash: No such file or directory"], 1, BOM, "without BOM"),
     (["exec /start.sh: exec format error"], 1, "/start.sh cannot be run", "BOM"),
     (["exec /docker-entrypoint: exec format error"], 1, "perhaps the wrong CPU architecture", "BOM"),
-    # What may not be executed, and what may not be opened
+    # What is not executable, and what may not be opened
     (["/start.sh: line 3: /run/app.pid: Permission denied"], 1, "no permission for /run/app.pid", "chown"),
     (["sh: 1: cannot create /run/app.pid: Permission denied"], 2, "no permission for /run/app.pid", "chown"),
-    (["bash: line 1: exec: /app: cannot execute: Permission denied"], 126, "/app may not be executed", "chmod +x /app"),
-    (["exec /app: permission denied"], 1, "/app may not be executed", "chmod +x /app"),
-    (["[FATAL tini (7)] exec /start.sh failed: Permission denied"], 126, "/start.sh may not be executed", "chmod +x /start.sh"),
+    (["bash: line 1: exec: /app: cannot execute: Permission denied"], 126, "/app is not executable", "chmod +x /app"),
+    (["exec /app: permission denied"], 1, "/app is not executable", "chmod +x /app"),
+    (["[FATAL tini (7)] exec /start.sh failed: Permission denied"], 126, "/start.sh is not executable", "chmod +x /start.sh"),
     (["[FATAL tini (7)] exec node failed: No such file or directory"], 127, "node is not in the image", "PATH"),
     (["Error: EACCES: permission denied, open '/app/data/db.sqlite'", *NODE_ENDS], 1, "no permission for /app/data/db.sqlite", "USER"),
     (["PermissionError: [Errno 13] Permission denied: '/var/log/app.log'"], 1, "no permission for /var/log/app.log", "USER"),
@@ -136,7 +136,7 @@ REPORTED = [
     (["[Errno 13] error while attempting to bind on address ('0.0.0.0', 80): permission denied"], 1, "no permission for its port", "root"),
     (["[ERROR] Connection in use: ('0.0.0.0', 8000)"], 1, "its port is in use", "one of them"),
     # Hosts of a compose file, and others
-    (["Error: getaddrinfo ENOTFOUND redis", "    at GetAddrInfoReqWrap.onlookup [as oncomplete] (node:dns:107:26) {", "  code: 'ENOTFOUND',", "  hostname: 'redis'", "}", "", "Node.js v20.11.0"], 1, "there is no host redis", "container of its own"),
+    (["Error: getaddrinfo ENOTFOUND redis", "    at GetAddrInfoReqWrap.onlookup [as oncomplete] (node:dns:107:26) {", "  code: 'ENOTFOUND',", "  hostname: 'redis'", "}", "", "Node.js v20.11.0"], 1, "there is no host redis", "in a single container"),
     (["Error: getaddrinfo EAI_AGAIN db", *NODE_ENDS, *NPM_ENDS], 1, "there is no host db", "portcall.env"),
     (['psycopg2.OperationalError: could not translate host name "db" to address: Name or service not known', *GUNICORN_ENDS], 3, "there is no host db", "compose"),
     (["psycopg.OperationalError: failed to resolve host 'db': [Errno -2] Name or service not known"], 1, "there is no host db", "compose"),
@@ -153,7 +153,7 @@ REPORTED = [
     (['psycopg2.OperationalError: connection to server at "localhost" (127.0.0.1), port 5432 failed: Connection refused', "\tIs the server running on that host and accepting TCP/IP connections?"], 1, "nothing answers at", "app's own container"),
     (["django.db.utils.OperationalError: (2002, \"Can't connect to local MySQL server through socket '/run/mysqld/mysqld.sock' (2)\")"], 1, "nothing answers at /run/mysqld/mysqld.sock", "app's own container"),
     (["Caused by: org.postgresql.util.PSQLException: Connection to localhost:5432 refused. Check that the hostname and port are correct", "\t... 43 more"], 1, "nothing answers at localhost:5432", "app's own container"),
-    (["dial tcp 10.0.3.7:5432: connect: connection refused"], 1, "10.0.3.7:5432 refused its connection", "listens"),
+    (["dial tcp 10.0.3.7:5432: connect: connection refused"], 1, "10.0.3.7:5432 refused its connection", "accepted a connection"),
     (["Error: connect ETIMEDOUT 10.0.3.7:5432", *NODE_ENDS], 1, "10.0.3.7:5432 did not answer", "security group"),
     (["dial tcp 10.0.3.7:5432: i/o timeout"], 1, "10.0.3.7:5432 did not answer", "security group"),
     (['FATAL:  password authentication failed for user "app"'], 1, "its login was refused", "password"),
@@ -172,7 +172,7 @@ REPORTED = [
     (["panic: required key API_KEY missing value"], 2, "API_KEY is missing", "portcall.env"),
     (["       You must specify POSTGRES_PASSWORD to a non-empty value for the"], 1, "POSTGRES_PASSWORD is missing", "portcall.env"),
     (["java.lang.IllegalArgumentException: Could not resolve placeholder 'db.url' in value \"${db.url}\""], 1, "the setting db.url is missing", "capitals"),
-    (["1 validation error for Settings", "database_url", "  Field required [type=missing, input_value={}, input_type=dict]", "    For further information visit https://errors.pydantic.dev/2.5/v/missing"], 1, "a setting is missing", "a value with `LABEL portcall.env"),
+    (["1 validation error for Settings", "database_url", "  Field required [type=missing, input_value={}, input_type=dict]", "    For further information visit https://errors.pydantic.dev/2.5/v/missing"], 1, "a setting is missing", "Set it with `LABEL portcall.env"),
     # What is not in the image
     (["ModuleNotFoundError: No module named 'flask'", *GUNICORN_ENDS], 3, "flask is not in the image", "dependencies"),
     (["Error: Cannot find module 'express'", "Require stack:", "- /app/server.js", *NODE_ENDS], 1, "express is not in the image", "dependencies"),
@@ -191,19 +191,19 @@ REPORTED = [
     # Limits
     (["<--- Last few GCs --->", "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"], 134, "out of memory (exit code 134)", "512 MiB"),
     (["RuntimeError: Click will abort further execution because Python was configured to use ASCII as encoding for the environment."], 1, "not UTF-8", "LANG=C.UTF-8"),
-    (["sysctl: setting key \"vm.max_map_count\": Read-only file system"], 1, "nothing can be written", "sysctl"),
+    (["sysctl: setting key \"vm.max_map_count\": Read-only file system"], 1, "read-only file system", "sysctl"),
     (["docker: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"], 1, "looks for Docker", "Fargate"),
-    (["iptables v1.8.7 (nf_tables): Could not fetch rule set generation id: Operation not permitted"], 4, "operation not permitted", "gives no container"),
-    (["botocore.exceptions.NoCredentialsError: Unable to locate credentials"], 1, "no AWS credentials", "no role"),
+    (["iptables v1.8.7 (nf_tables): Could not fetch rule set generation id: Operation not permitted"], 4, "operation not permitted", "does not give to containers"),
+    (["botocore.exceptions.NoCredentialsError: Unable to locate credentials"], 1, "no AWS credentials", "no IAM role"),
     (["Exception in thread \"main\" java.lang.UnsupportedClassVersionError: Main has been compiled by a more recent version of the Java Runtime (class file version 61.0)", "\tat java.lang.ClassLoader.defineClass1(Native Method)"], 1, "newer Java", "same version"),
     (["Error: error:0308010C:digital envelope routines::unsupported", *NODE_ENDS], 1, "too old for its Node.js", "legacy-provider"),
     (["Error: ENOSPC: System limit for number of file watchers reached, watch '/app'", *NODE_ENDS], 1, "watches too many files", "production server"),
     # The last words count, before any line further up
     (["/start.sh: line 2: ps: command not found", "Starting", *FLASK_TRACE], 1, "DATABASE_URL is missing", "portcall.env"),
     (["/start.sh: line 2: ps: command not found", "Starting", "Something else broke"], 1, "exit code 1", "may say why"),
-    (["/start.sh: line 2: ps: command not found", "Starting"], 127, "command cannot be run", "If that is why it ended: CMD, ENTRYPOINT or a start script names ps"),
-    (["retrying: connect ECONNREFUSED 127.0.0.1:5432", "connected", "Something else broke"], 1, "exit code 1", "Its log says before its end: retrying: connect ECONNREFUSED 127.0.0.1:5432"),
-    (["retrying: connect ECONNREFUSED 127.0.0.1:5432", "connected", "serving"], 137, "was killed", "Give it more than 512 MiB"),
+    (["/start.sh: line 2: ps: command not found", "Starting"], 127, "command cannot be run", "If that is the cause: CMD, ENTRYPOINT or a start script starts ps"),
+    (["retrying: connect ECONNREFUSED 127.0.0.1:5432", "connected", "Something else broke"], 1, "exit code 1", "Before it exited, its log says: retrying: connect ECONNREFUSED 127.0.0.1:5432"),
+    (["retrying: connect ECONNREFUSED 127.0.0.1:5432", "connected", "serving"], 137, "was killed", "request more than 512 MiB"),
     (["10-listen-on-ipv6-by-default.sh: info: can not modify /etc/nginx/conf.d/default.conf (read-only file system?)", "2024/05/01 [emerg] unknown directive \"foo\""], 1, "exit code 1", "may say why"),
     # What is no address, no host and no right of its user
     (["socket.gaierror: [Errno -2] Name or service not known"], 1, "does not find a host", "compose"),
@@ -352,8 +352,8 @@ def test_reads_a_caught_error_without_a_cause():
 )
 def test_an_app_that_listens_elsewhere_is_told_where(line):
     failure = why("NoAnswerError", log=[line])
-    assert failure.summary == "never answered: it listens on port 8080, not 3000"
-    assert "Its log speaks of port 8080, but 3000 was asked" in failure.hint
+    assert failure.summary == "never answered: its log says port 8080, not 3000"
+    assert "Its log says that it listens on port 8080, but Portcall checked 3000" in failure.hint
 
 
 REFUSED = "nothing accepted a connection on port 3000"
@@ -361,7 +361,7 @@ SLOW = "port 3000 accepted a connection but gave no answer within 10 seconds"
 CLOSED = "port 3000 closed each connection without an answer"
 METRICS = "Serving metrics on 0.0.0.0:9090"
 SEEN = [
-    (REFUSED, [], "nothing listens on port 3000", "0.0.0.0"),
+    (REFUSED, [], "no connection on port 3000", "0.0.0.0"),
     ("connections to port 3000 timed out", [], "port 3000 timed out", "portcall.timeout"),
     ("port 3000 accepts connections but does not speak HTTP", [], "no HTTP on port 3000", "LABEL portcall.health=tcp"),
     ("it answered 503", [], "only errors (503)", "portcall.health"),
@@ -369,8 +369,8 @@ SEEN = [
     (REFUSED, ["server started on localhost"], "listens on 127.0.0.1 only", "--host"),
     (REFUSED, ["  \u279c  Local:   http://localhost:3000/", "  \u279c  Network: use --host to expose"], "listens on 127.0.0.1 only", "--host"),
     (REFUSED, ["Now listening on: http://localhost:3000"], "listens on 127.0.0.1 only", "0.0.0.0"),
-    (REFUSED, ["Running on http://127.0.0.1:5000"], "it listens on port 5000, not 3000", "5000"),
-    (REFUSED, ["Listening on 0.0.0.0:3000", "serving metrics on 127.0.0.1:3000"], "nothing listens", "0.0.0.0"),
+    (REFUSED, ["Running on http://127.0.0.1:5000"], "its log says port 5000, not 3000", "5000"),
+    (REFUSED, ["Listening on 0.0.0.0:3000", "serving metrics on 127.0.0.1:3000"], "no connection", "0.0.0.0"),
     ("it answered 500", ["Listening on port 8080"], "only errors (500)", "log"),
     ("something else", [], "never answered", "0.0.0.0"),
     # A page that is slow, and a server that ends connections
@@ -379,25 +379,25 @@ SEEN = [
     (CLOSED, [], "port 3000 closes each connection", "portcall.health=tcp"),
     (CLOSED, ["[01-May-2024 10:00:00] NOTICE: fpm is running, pid 1", "NOTICE: ready to handle connections"], "FastCGI, not HTTP", "nginx"),
     # It waits for something; a port for metrics is no port of the app's
-    (REFUSED, [METRICS], "nothing listens on port 3000", "0.0.0.0"),
-    (REFUSED, ["Starting metrics server on port 8081"], "nothing listens on port 3000", "0.0.0.0"),
-    (REFUSED, ["Debugger listening on ws://127.0.0.1:9229/ab-cd"], "nothing listens on port 3000", "0.0.0.0"),
-    (REFUSED, [METRICS, "Waiting for database db:5432 ..."], "waits for database", "container"),
-    (REFUSED, [METRICS, "waiting for db"], "it waits for db", "compose"),
-    (REFUSED, ["wait-for-it.sh: waiting 15 seconds for db:5432"], "it waits for db", "compose"),
+    (REFUSED, [METRICS], "no connection on port 3000", "0.0.0.0"),
+    (REFUSED, ["Starting metrics server on port 8081"], "no connection on port 3000", "0.0.0.0"),
+    (REFUSED, ["Debugger listening on ws://127.0.0.1:9229/ab-cd"], "no connection on port 3000", "0.0.0.0"),
+    (REFUSED, [METRICS, "Waiting for database db:5432 ..."], "it is waiting for database", "container"),
+    (REFUSED, [METRICS, "waiting for db"], "it is waiting for db", "compose"),
+    (REFUSED, ["wait-for-it.sh: waiting 15 seconds for db:5432"], "it is waiting for db", "compose"),
     (REFUSED, [METRICS, "Error: getaddrinfo ENOTFOUND db"], "there is no host db", "Its log says: Error: getaddrinfo ENOTFOUND db"),
     (REFUSED, ["connect ECONNREFUSED 127.0.0.1:5432, trying again"], "nothing answers at 127.0.0.1:5432", "app's own container"),
     (REFUSED, ["retrying: dial tcp 10.0.3.7:5432: i/o timeout"], "10.0.3.7:5432 did not answer", "security group"),
-    (REFUSED, ["Waiting for db", "Listening on port 8080"], "listens on port 8080, not 3000", "EXPOSE 8080"),
-    (REFUSED, [" [*] Waiting for messages. To exit press CTRL+C"], "nothing listens on port 3000", "0.0.0.0"),
-    (REFUSED, ["connected to 10.0.0.5:5432, starting the pool for 10.0.0.5:5432"], "nothing listens on port 3000", "0.0.0.0"),
-    ("it answered 503 on /", ["Error: getaddrinfo ENOTFOUND db"], "only errors (503)", "This may be why. Its log says: Error: getaddrinfo"),
-    (SLOW, ["retrying: dial tcp 10.0.3.7:5432: i/o timeout"], "no answer on port 3000 within 10 seconds", "This may be why. Its log says: retrying"),
+    (REFUSED, ["Waiting for db", "Listening on port 8080"], "its log says port 8080, not 3000", "EXPOSE 8080"),
+    (REFUSED, [" [*] Waiting for messages. To exit press CTRL+C"], "no connection on port 3000", "0.0.0.0"),
+    (REFUSED, ["connected to 10.0.0.5:5432, starting the pool for 10.0.0.5:5432"], "no connection on port 3000", "0.0.0.0"),
+    ("it answered 503 on /", ["Error: getaddrinfo ENOTFOUND db"], "only errors (503)", "This may be the cause. Its log says: Error: getaddrinfo"),
+    (SLOW, ["retrying: dial tcp 10.0.3.7:5432: i/o timeout"], "no answer on port 3000 within 10 seconds", "This may be the cause. Its log says: retrying"),
     # Several ports
-    ("nothing accepted a connection on port 80; nothing accepted a connection on port 443", [], "nothing listens on port 80 or 443", "0.0.0.0"),
+    ("nothing accepted a connection on port 80; nothing accepted a connection on port 443", [], "no connection on port 80 or 443", "0.0.0.0"),
     ("nothing accepted a connection on port 80; port 443 closed each connection without an answer", [], "port 443 closes each connection", "tcp"),
-    ("nothing accepted a connection on port 8080; port 9090 accepts connections but does not speak HTTP", [], "nothing listens on port 8080", "0.0.0.0"),
-    ("nothing accepted a connection on port 80; nothing accepted a connection on port 443", ["Listening on port 8080"], "it listens on port 8080, not 80 or 443", "EXPOSE 8080"),
+    ("nothing accepted a connection on port 8080; port 9090 accepts connections but does not speak HTTP", [], "no connection on port 8080", "0.0.0.0"),
+    ("nothing accepted a connection on port 80; nothing accepted a connection on port 443", ["Listening on port 8080"], "its log says port 8080, not 80 or 443", "EXPOSE 8080"),
 ]  # fmt: skip
 
 
@@ -433,7 +433,10 @@ CERTAIN = [
 def test_that_no_answer_will_come_is_certain_only_where_the_last_words_are_that_it_listens_elsewhere(
     seen, log, certain
 ):
-    assert no_answer.is_certain(f"The app runs, but did not answer within 30 seconds: {seen}.", log) is certain
+    assert (
+        no_answer.is_certain(f"The app is running, but did not answer within 30 seconds: {seen}.", log)
+        is certain
+    )
 
 
 def test_an_app_that_speaks_of_another_port_as_well_listens_on_the_one_that_was_asked():
@@ -453,7 +456,7 @@ def test_a_function_that_does_not_end_is_no_fault_of_the_image(error):
 
 @pytest.mark.parametrize("line", ["Listening on 0.0.0.0:3000", "GET / 200 12:34:56", "started at 09:15", ""])
 def test_what_is_no_other_port_is_not_taken_for_one(line):
-    assert "speaks of port" not in why("NoAnswerError", log=[line]).hint
+    assert "says that it listens on port" not in why("NoAnswerError", log=[line]).hint
 
 
 def test_a_task_that_we_stopped_ourselves_is_no_reason():

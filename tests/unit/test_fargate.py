@@ -67,10 +67,10 @@ def test_the_partner_stays_within_the_limit():
         (256, 4096, LIMIT, "with 256 CPU: 512, 1024, 2048 MiB"),
         (None, 1500, LIMIT, "portcall.memory is 1500 MiB.*nearest are 1024 and 2048 MiB"),
         (None, 1, LIMIT, "nearest are 512 and 1024 MiB"),
-        (4096, None, Size(2048, 8192), "portcall.cpu is 4096, but.* allows 2048.*MaxCpu"),
-        (None, 9216, Size(2048, 8192), "portcall.memory is 9216 MiB, but.* allows 8192 MiB.*MaxMemory"),
+        (4096, None, Size(2048, 8192), r"portcall.cpu is 4096, \. .*allows 2048.*MaxCpu"),
+        (None, 9216, Size(2048, 8192), r"portcall.memory is 9216 MiB, \. .*allows 8192 MiB.*MaxMemory"),
         (4096, None, Size(4096, 4096), "portcall.cpu is 4096.*8192 MiB or more.*allows 4096.*MaxMemory"),
-        (None, 8192, Size(512, 8192), "portcall.memory is 8192 MiB.*1024 CPU or more.*allows 512.*MaxCpu"),
+        (None, 8192, Size(512, 8192), "portcall.memory is 8192 MiB.*1024 CPU units or more.*allows 512.*MaxCpu"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_had_is_told_with_what_can(cpu, memory, limit, words):

@@ -122,10 +122,10 @@ def test_what_is_refused_is_what_was_chosen_and_the_worst_comes_first(refuses, k
     ("severities", "refuses", "sentence"),
     [
         (["CRITICAL", "HIGH", "HIGH"], "high",
-         "The scan found 1 critical and 2 high vulnerabilities, and this installation refuses critical and high ones."),
-        (["HIGH"], "high", "The scan found 1 high vulnerability, and this installation refuses critical and high ones."),
+         "The scan found 1 critical and 2 high vulnerabilities, and this installation rejects critical and high ones."),
+        (["HIGH"], "high", "The scan found 1 high vulnerability, and this installation rejects critical and high ones."),
         (["CRITICAL", "CRITICAL", "HIGH"], "critical",
-         "The scan found 2 critical vulnerabilities, and this installation refuses critical ones."),
+         "The scan found 2 critical vulnerabilities, and this installation rejects critical ones."),
     ],
 )  # fmt: skip
 def test_a_refusal_begins_with_a_sentence(severities, refuses, sentence):
@@ -174,7 +174,7 @@ def test_a_refusal_whose_cause_was_cut_is_still_one():
 @pytest.mark.parametrize(
     ("scan", "reason"),
     [
-        (Scan(), "No scan of the image began within 5 minutes: turn on scan on push for the repository web, or have each image scanned (aws ecr start-image-scan)."),
+        (Scan(), "ECR did not start a scan of the image within 5 minutes: Turn on scan on push for the repository web, or have each image scanned (aws ecr start-image-scan)."),
         (Scan("IN_PROGRESS"), "The scan of the image did not end within 5 minutes (IN_PROGRESS)."),
         (Scan("UNSUPPORTED_IMAGE", "The operating system is not supported."),
          "ECR could not scan the image (UNSUPPORTED_IMAGE): The operating system is not supported."),

@@ -66,7 +66,7 @@ def test_an_impossible_value_is_told_with_what_is_possible(name, value):
 
 
 def test_a_label_is_text():
-    assert "portcall.port has a value that is no text" in refused("portcall.port", 3000)
+    assert "portcall.port must be a string" in refused("portcall.port", 3000)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_environment_variables_are_taken_as_they_are():
 
 @pytest.mark.parametrize("name", ["env", "env.", "env.1A", "env.A-B", "env.A B", "env.Ä", "env.A=B", "env.A\n"])
 def test_a_variable_has_a_name(name):
-    assert "must be portcall.env. and the name of an environment variable" in refused(
+    assert "must be portcall.env. followed by the name of an environment variable" in refused(
         f"portcall.{name}", "secret"
     )
 

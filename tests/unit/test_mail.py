@@ -61,9 +61,9 @@ def test_a_restart_says_whether_the_address_has_changed():
     assert "at this address" in mail.live_again(PUSH, new.direct_url, "exit code 1", [], new).text
 
 
-def test_the_first_line_of_a_failure_is_its_reason_and_the_last_are_the_log():
+def test_a_failure_starts_with_the_verdict_and_the_reason_and_ends_with_the_log():
     news = mail.failed(PUSH, FAILURE, NOTHING, [], ["one", "two"], CONTEXT)
-    assert news.text.splitlines()[0] == "exit code 1"
+    assert news.text.splitlines()[:2] == ["flask-app failed to start: exit code 1.", "Reason: exit code 1"]
     assert news.text.endswith("    one\n    two\n")
     assert news.subject == "flask-app failed to start: exit code 1"
     assert news.attributes["outcome"] == "failed"
@@ -86,7 +86,7 @@ def test_a_long_name_leaves_room_for_the_verdict():
 
 def test_a_newer_version_that_serves_is_not_called_the_one_before():
     text = mail.failed(PUSH, FAILURE, mail.Standing("http://198.51.100.2/", True), [], [], CONTEXT).text
-    assert "A newer version serves at http://198.51.100.2/" in text
+    assert "A newer version is running at http://198.51.100.2/" in text
 
 
 def test_only_the_last_thirty_lines_are_told():
@@ -99,7 +99,7 @@ def test_of_many_details_the_mail_has_the_first_and_the_last_and_the_document_al
     news = mail.failed(PUSH, dataclasses.replace(FAILURE, details=details), mail.Standing(""), [], [], CONTEXT)
     listed = [line.strip() for line in news.text.splitlines() if line.startswith("    ")]
     assert listed == [*details[:20], "...", details[-1]]
-    assert news.text.splitlines()[0] == FAILURE.reason
+    assert news.text.splitlines()[1] == f"Reason: {FAILURE.reason}"
     assert news.document["details"] == list(details)
 
 
@@ -137,10 +137,10 @@ def test_a_log_line_cannot_break_out_of_its_line(text):
 
 def test_tells_what_was_replaced_and_how_to_go_back():
     text = mail.live(PUSH, "http://203.0.113.7/", "sha256:before", ["A note."], CONTEXT).text
-    assert "replaced sha256:before; push that again to go back" in text
+    assert "replaced sha256:before. To go back: portcall rollback" in text
     assert "A note." in text
 
 
 def test_a_failure_tells_what_still_serves():
     text = mail.failed(PUSH, FAILURE, mail.Standing("http://198.51.100.2:3000/"), [], [], CONTEXT).text
-    assert "still serving at http://198.51.100.2:3000/" in text
+    assert "still running at http://198.51.100.2:3000/" in text

@@ -75,8 +75,8 @@ def test_nothing_is_concluded_from_tasks_that_could_not_be_listed():
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"current": current(until=NOW), "is_preview": True}, "Its time was up at 2027-01-15 08:00 UTC."),
-        ({"current": current(until=NOW, image={"expires": 60})}, "Its time was up at 2027-01-15 08:00 UTC."),
+        ({"current": current(until=NOW), "is_preview": True}, "It expired at 2027-01-15 08:00 UTC."),
+        ({"current": current(until=NOW, image={"expires": 60})}, "It expired at 2027-01-15 08:00 UTC."),
         ({"current": current(ended=True, gave_up_reason="Its tag was deleted.")}, "Its tag was deleted."),
         ({"is_preview": True, "tag_deleted": True}, "Its tag was deleted."),
     ],

@@ -355,7 +355,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         number = list(world.started.values()).index(world.task_at(urls[0]))
         answering = [url for url in urls if world.listens is None or int(url.split(":")[2].split("/")[0]) in world.listens]  # fmt: skip
         if list(world.started)[number] in world.bad or world.answers is None or not answering:
-            raise NoAnswerError("The app runs, but did not answer within 2 seconds: it was not asked.")
+            raise NoAnswerError("The app is running, but did not answer within 2 seconds: it was not asked.")
         url = answering[0].replace("http:", "https:") if world.speaks_tls else answering[0]
         return probe.Answer(url, world.answers, world.location)
 
@@ -363,7 +363,9 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         world.may_fail("ask_address")
         api = world.apis[url.removeprefix("https://").partition(".")[0]]
         if world.task_at(api["target"]) not in world.live():
-            raise NoAnswerError("The app runs, but did not answer within 60 seconds: it answered 503 on /.")
+            raise NoAnswerError(
+                "The app is running, but did not answer within 60 seconds: it answered 503 on /."
+            )
         return probe.Answer(url, 200)
 
     def create_stable_url(*, stack: str, app: str) -> StableUrl:

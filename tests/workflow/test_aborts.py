@@ -53,7 +53,7 @@ def test_an_aborted_deployment_is_told_and_leaves_nothing(deploy, world, push, s
     sweep()
     live = "push-2" if state + moment in LIVE_ALL_THE_SAME else "retry-2-push-2"
     if live != "push-2":
-        assert "It was tried 2 times. The attempt before failed: Its execution ended" in world.mails[-1]["text"]
+        assert "This was attempt 2. The one before failed: Its execution ended" in world.mails[-1]["text"]
     assert known()["push-2"].outcome == ("deployed" if live == "push-2" else "retried")
     assert world.mails[-1]["document"]["deployment"] == current().deployment == live
     assert world.live() == {current().task}
@@ -75,7 +75,7 @@ def test_a_deployment_that_is_aborted_again_is_told_once_and_not_tried_any_more(
     }
     (news,) = world.mails[1:]
     assert news["subject"] == "flask-app was aborted"
-    assert "It was tried 2 times, since 2026-11-20T09:15:02Z." in news["text"]
+    assert "Portcall tried 2 times since 2026-11-20T09:15:02Z." in news["text"]
     assert (current(), world.live()) == (before, {before.task})
     assert sweep() == {}
 
@@ -91,7 +91,7 @@ def test_what_fails_on_the_side_of_aws_is_tried_three_times_with_one_mail(deploy
     assert [each.outcome for each in known().values()] == ["failed", "retried", "retried"]
     (news,) = world.mails
     assert news["subject"] == "flask-app failed: AWS has no capacity"
-    assert "It was tried 3 times, since 2026-11-20T09:15:01Z." in news["text"]
+    assert "Portcall tried 3 times since 2026-11-20T09:15:01Z." in news["text"]
     assert sweep() == {}
     assert world.live() == set()
 
@@ -120,7 +120,7 @@ def test_what_failed_on_the_side_of_aws_is_live_with_the_next_sweep(deploy, worl
     assert world.live() == {current().task}
     (news,) = world.mails
     assert news["attributes"]["outcome"] == "deployed"
-    assert "It was tried 2 times. The attempt before failed: " in news["text"]
+    assert "This was attempt 2. The one before failed: " in news["text"]
     assert sweep() == {}
 
 
@@ -251,7 +251,7 @@ def test_a_mail_that_could_not_be_sent_is_sent_by_the_sweep(deploy, world, push)
     assert world.mails == []
     sweep()
     assert told(world, 1) == ["failed"]
-    assert "did not answer" in world.mails[0]["text"].splitlines()[0]
+    assert "did not answer" in world.mails[0]["text"].splitlines()[1]
     assert "the last words" in world.mails[0]["text"]
     assert sweep() == {}
 
@@ -291,7 +291,7 @@ def test_a_restart_that_is_aborted_is_told_as_one_and_tried_again(deploy, world,
     sweep()
     subjects = [news["subject"].partition(":")[0] for news in world.mails]
     assert subjects == ["flask-app is live", "flask-app was aborted", "flask-app is live again"]
-    assert "No other version serves." in world.mails[1]["text"]
+    assert "No other version is running." in world.mails[1]["text"]
     assert "exit code 1" in world.mails[1]["text"]
     assert world.live() == {current().task}
 

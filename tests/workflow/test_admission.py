@@ -188,7 +188,7 @@ def test_a_restart_of_what_is_not_current_any_more_is_superseded(deploy, world, 
     answer = admit(document)
     assert (answer["result"], answer["sequence"]) == ("superseded", serving.sequence)
     assert known()["restart-1"].outcome == "superseded"
-    assert known()["restart-1"].reason.startswith("Another version has become the current one")
+    assert known()["restart-1"].reason.startswith("Another version is current now")
 
 
 @pytest.mark.parametrize("wrong", [{"sequence": 1}, {"revision": "another:1"}])

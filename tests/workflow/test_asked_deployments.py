@@ -71,7 +71,7 @@ def test_a_rollback_runs_the_version_before_as_a_new_task_and_pins_it(two_versio
 def test_the_mail_of_a_rollback_says_who_asked_and_why_and_how_to_go_on(two_versions, world):
     ask("rollback", reason="500s on /pay")
     text = world.mails[-1]["text"]
-    assert f"It was rolled back from {digest(2)}. To have the newest push again: aws lambda invoke" in text
+    assert f"It was rolled back from {digest(2)}. To deploy the newest push again: aws lambda invoke" in text
     assert '"action":"resume","app":"flask-app"' in text
     assert f"Pinned to {digest(1)} by a rollback, as asked for by {ANN} (claimed) at " in text
     assert text.endswith("UTC: 500s on /pay.\n")
@@ -88,7 +88,7 @@ def test_the_bad_version_pushed_again_is_recorded_and_not_deployed_and_a_mail_sa
     mail = world.mails[-1]
     assert mail["subject"] == "flask-app has a push that is not deployed: it was rolled back"
     assert mail["text"].startswith("This version was rolled back, as asked for by ")
-    assert f"The version before is still serving at {live.url}" in mail["text"]
+    assert f"The previous version is still running at {live.url}" in mail["text"]
     assert '"action":"resume"' in mail["text"]
     assert sweep() == {}
     assert len(world.mails) == 4
@@ -183,7 +183,7 @@ def test_a_rollback_of_the_first_version_is_refused_with_a_sentence(deploy, push
     deploy(push(1))
     answer = ask("rollback")
     assert answer["reason"] == (
-        "No other version of flask-app was live that it could go back to: this is its first version."
+        "There is no earlier version of flask-app to go back to: this is its first version."
     )
     assert len(world.mails) == 1
 
@@ -191,10 +191,10 @@ def test_a_rollback_of_the_first_version_is_refused_with_a_sentence(deploy, push
 @pytest.mark.parametrize(
     ("to", "says"),
     [
-        ("push-2", "runs that version already"),
+        ("push-2", "already runs that version"),
         ("push-3", "was never live"),
         ("nope", "no deployment and no version nope"),
-        ("@0000", "Several versions begin with @0000"),
+        ("@0000", "Several versions start with @0000"),
     ],
 )
 def test_what_cannot_be_gone_back_to_is_refused(deploy, push, world, to, says):
@@ -211,7 +211,7 @@ def test_where_the_image_is_gone_from_ecr_what_is_still_there_is_named(deploy, p
         deploy(push(number))
     world.gone.add(digest(2))
     reason = ask("rollback")["reason"]
-    assert f"The image of latest ({digest(2)}) is not in ECR any more." in reason
+    assert f"The image of latest ({digest(2)}) is no longer in ECR." in reason
     assert reason.endswith("These are still there: latest @000000000000.")
 
 
@@ -289,7 +289,7 @@ def test_a_request_whose_start_failed_goes_on_when_it_comes_again(two_versions, 
 
 def test_an_id_is_of_one_request(two_versions):
     ask("rollback", id="0123456789ab")
-    assert "was used for another request" in ask("resume", id="0123456789ab")["reason"]
+    assert "was already used for another request" in ask("resume", id="0123456789ab")["reason"]
 
 
 def test_a_dry_run_changes_nothing(two_versions, world):
@@ -342,7 +342,7 @@ def test_a_restart_that_was_asked_for_and_fails_leaves_the_version_before(two_ve
     world.answers = None
     ask("restart")
     assert current() == before
-    assert f"The version before is still serving at {before.url}" in world.mails[-1]["text"]
+    assert f"The previous version is still running at {before.url}" in world.mails[-1]["text"]
     assert "had stopped" not in world.mails[-1]["text"]
     assert sweep() == {}
 

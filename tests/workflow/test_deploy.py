@@ -154,7 +154,9 @@ def test_an_app_that_takes_its_time_is_asked_in_several_calls(deploy, world, pus
 
 
 PATIENT = {"Cmd": ["app"], "Labels": {"portcall.timeout": "100"}}
-WRONG_PORT = "The app runs, but did not answer within 30 seconds: nothing accepted a connection on port 3000."
+WRONG_PORT = (
+    "The app is running, but did not answer within 30 seconds: nothing accepted a connection on port 3000."
+)
 
 
 @pytest.mark.parametrize("line", ["Server listening on port 8080", "Running on http://127.0.0.1:3000"])
@@ -166,7 +168,7 @@ def test_an_app_that_says_it_listens_elsewhere_is_told_at_once(deploy, world, pu
     assert (execution.status, execution.error) == ("FAILED", "NoAnswerError")
     assert [name for name, _ in world.steps].count("CheckHealth") == 1
     (news,) = world.mails
-    assert "never answered: it listens on " in news["subject"]
+    assert "never answered: its log says " in news["subject"]
     assert world.live() == set()
 
 

@@ -76,17 +76,17 @@ def test_an_image_with_findings_is_refused_with_the_list_and_never_runs(deploy, 
     execution = deploy(push(2))
     assert (execution.status, execution.error) == ("FAILED", "FindingsError")
     assert execution.cause == (
-        "The scan found 1 critical and 1 high vulnerabilities, and this installation refuses critical and high ones."
+        "The scan found 1 critical and 1 high vulnerabilities, and this installation rejects critical and high ones."
     )
     mail = world.mails[-1]
     assert mail["subject"] == "flask-app was refused: 1 critical and 1 high vulnerabilities"
-    assert mail["text"].splitlines()[0] == execution.cause
+    assert mail["text"].splitlines()[1] == f"Reason: {execution.cause}"
     assert (
         "    CRITICAL CVE-2026-1 in openssl 3.0\n    HIGH CVE-2026-2 in zlib 1.2, fixed in 1.3\n"
         in mail["text"]
     )
     assert "CVE-2026-3" not in mail["text"]
-    assert f"still serving at {current().url}" in mail["text"]
+    assert f"still running at {current().url}" in mail["text"]
     assert mail["document"]["details"][0] == "CRITICAL CVE-2026-1 in openssl 3.0"
     assert len(world.started) == len(world.revisions) == 1
     assert current().deployment == "push-1"
@@ -123,13 +123,13 @@ def test_a_scan_that_never_ends_is_waited_for_so_long_and_no_longer(deploy, worl
     execution = deploy(push(1))
     assert (execution.status, execution.error) == ("FAILED", "NotScannedError")
     assert world.mails[-1]["subject"] == "flask-app was refused: it was not scanned"
-    assert world.mails[-1]["text"].splitlines()[0] == execution.cause
+    assert world.mails[-1]["text"].splitlines()[1] == f"Reason: {execution.cause}"
     assert not world.started
 
 
 def test_a_repository_that_is_not_scanned_is_named(deploy, world, push, gate, impatient):
     gate("high")
-    assert "turn on scan on push for the repository flask-app" in deploy(push(1)).cause
+    assert "Turn on scan on push for the repository flask-app" in deploy(push(1)).cause
     assert "WhenNotScanned=deploy" in world.mails[-1]["text"]
 
 
@@ -149,7 +149,7 @@ def test_where_that_was_chosen_an_unscanned_image_is_let_in_and_the_mail_says_so
     gate("high", when_not_scanned="deploy")
     world.scans = [scan]
     assert deploy(push(1)).status == "SUCCEEDED"
-    assert "It was not scanned, and let in all the same." in world.mails[-1]["text"]
+    assert "It was deployed without a scan result (WhenNotScanned=deploy)." in world.mails[-1]["text"]
 
 
 def test_what_is_known_of_a_scan_that_does_not_end_keeps_an_image_out_all_the_same(

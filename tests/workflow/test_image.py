@@ -94,7 +94,7 @@ def test_a_worker_replaces_a_worker_and_is_what_still_runs_when_the_next_one_fai
     assert world.live() == {second}
     world.faults["addresses"] = [lambda: end_newest_task(world)]
     assert deploy(push(3)).error == "TaskStoppedError"
-    assert "The version before still runs." in world.mails[-1]["text"]
+    assert "The previous version is still running." in world.mails[-1]["text"]
     assert world.live() == {second}
     assert first in world.stopped
 
@@ -107,13 +107,13 @@ def test_a_worker_has_no_stable_url(deploy, world, push, monkeypatch):
     assert deploy(push(1)).status == "SUCCEEDED"
     settings.cache_clear()
     assert world.apis == {}
-    assert "It has no address that stays: it listens on no port." in world.mails[0]["text"]
+    assert "It has no stable URL: it listens on no port." in world.mails[0]["text"]
 
 
 def test_a_port_and_no_port_at_all_are_refused_together(deploy, world, push):
     world.configuration = {"Cmd": ["app"], "Labels": {"portcall.health": "none", "portcall.port": "80"}}
     assert deploy(push(1)).error == "BadLabelError"
-    assert "remove one of them" in world.mails[0]["text"]
+    assert "Remove one of the two" in world.mails[0]["text"]
 
 
 def test_the_installations_own_port_is_one_like_any_other(deploy, world, push, monkeypatch):
@@ -150,7 +150,7 @@ def test_the_mail_says_which_of_several_ports_was_chosen(deploy, world, push):
     world.listens = [80]
     deploy(push(1))
     assert (
-        "It answered on port 80, named by EXPOSE. Also named, and closed now: 8080 (ENV PORT)."
+        "It answered on port 80, from EXPOSE. The other named ports are closed now: 8080 (ENV PORT)."
         in world.mails[0]["text"]
     )
     assert world.closed == [8080]
@@ -167,7 +167,7 @@ def test_a_port_that_the_app_redirects_to_stays_open(deploy, world, push, stop):
     world.answers, world.location = 301, "https://203.0.113.7/"
     deploy(push(1))
     assert world.closed == [8080]
-    assert "It answered 301 on / and leads to https://203.0.113.7/" in world.mails[0]["text"]
+    assert "It answered 301 on / and redirects to https://203.0.113.7/" in world.mails[0]["text"]
     stop()
     assert world.opened[-1]["ports"] == [80, 443]
 
@@ -237,7 +237,7 @@ def test_an_image_that_cannot_run_is_refused_and_the_version_before_serves(deplo
     world.configuration = {}
     assert deploy(push(2)).status == "FAILED"
     assert "no start command" in world.mails[-1]["text"]
-    assert f"still serving at {current().url}" in world.mails[-1]["text"]
+    assert f"still running at {current().url}" in world.mails[-1]["text"]
     assert len(world.started) == 1
 
 
@@ -266,7 +266,7 @@ def test_another_image_than_was_pushed_is_never_called_live(deploy, world, push)
         Task("", "RUNNING", "RUNNING", 3, interface="eni-1", digest=f"sha256:{'f' * 64}"),
     ]
     assert deploy(push(1)).status == "FAILED"
-    assert "another image runs than was pushed" in world.mails[0]["subject"]
+    assert "the running image is not the pushed one" in world.mails[0]["subject"]
     assert world.live() == set()
 
 

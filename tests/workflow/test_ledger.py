@@ -77,7 +77,7 @@ def test_a_push_that_was_overtaken_at_once(deploy, world, push, items):
     deploy(push(2))
     deploy(push(1), moves_the_tag=False)
     item = items()["push-1"]
-    assert (item["outcome"], item["reason"]) == ("superseded", f"The tag points to sha256:{2:064x} by now.")
+    assert (item["outcome"], item["reason"]) == ("superseded", f"The tag now points to sha256:{2:064x}.")
     assert item["began_at"] <= item["ended_at"]
 
 

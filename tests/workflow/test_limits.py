@@ -91,10 +91,10 @@ def test_a_repository_takes_its_share_of_the_previews_and_others_have_theirs(dep
     assert live(deploy(pushed("greedy:pr-1", 8)))
     said = [news for news in world.mails if "refused" in news["subject"]]
     assert [news["subject"] for news in said] == ["greedy:pr-3 was refused: too many previews"]
-    assert "2 previews of this repository run already" in said[0]["text"]
+    assert "2 previews of this repository are running" in said[0]["text"]
     assert "MaxPreviewsPerRepository" in said[0]["text"]
     assert "greedy:pr-1, greedy:pr-2" in said[0]["text"]
-    assert "This is mailed once an hour for each repository." in said[0]["text"]
+    assert "Portcall sends this email at most once an hour for each repository." in said[0]["text"]
     refused = [json.dumps(event) for event in world.events if event["detail"]["outcome"] == "failed"]
     assert len(refused) == 3
 
@@ -108,7 +108,7 @@ def test_a_repository_that_is_refused_for_the_sum_hears_of_it_too(deploy, world,
         "cc:pr-1 was refused: too many previews",
         "dd:pr-1 was refused: too many previews",
     ]
-    assert "4 previews run already, and no more are allowed (MaxPreviews)" in world.mails[-1]["text"]
+    assert "4 previews are running, which is the limit (MaxPreviews)" in world.mails[-1]["text"]
 
 
 def test_the_slot_of_a_share_is_free_again_when_its_preview_ends(deploy, world, pushed, by_tag):
@@ -141,7 +141,7 @@ def test_new_apps_beyond_the_limit_are_refused_and_those_that_run_are_not(deploy
     assert live(deploy(pushed("aa", 5)))
     assert refusals(world) == ["cc was refused: too many apps"]
     text = next(news["text"] for news in world.mails if "refused" in news["subject"])
-    assert "2 apps run already, and no new one is allowed (MaxApps): aa, bb." in text
+    assert "2 apps are running, which is the limit (MaxApps): aa, bb." in text
     assert "or deploy Portcall with a larger MaxApps" in text
 
 
@@ -272,7 +272,7 @@ def test_the_end_of_a_preview_does_not_free_the_slot_of_a_push_that_brings_it_ba
 
     def its_time_is_up():
         seen = ledger.current(table="ledger", app="greedy:pr-1")
-        previews.end_app(app="greedy:pr-1", current=seen, reason="Its time was up.")
+        previews.end_app(app="greedy:pr-1", current=seen, reason="It expired.")
 
     world.faults["probe"] = [its_time_is_up]
     deploy(pushed("greedy:pr-1", 2))

@@ -57,7 +57,7 @@ def test_a_bad_push_leaves_the_version_before_serving(deploy, world, push):
     assert deploy(push(2)).status == "FAILED"
     assert current() == before
     assert world.live() == {before.task}
-    assert f"still serving at {before.url}" in world.mails[-1]["text"]
+    assert f"still running at {before.url}" in world.mails[-1]["text"]
 
 
 def test_the_slower_of_two_gives_way_to_the_one_pushed_later(deploy, world, push):
@@ -210,7 +210,7 @@ def test_a_failure_of_what_was_overtaken_says_that_the_newer_version_serves(depl
     world.faults["probe"] = [lambda: deploy(push(2))]
     deploy(push(1))
     assert outcomes(world) == ["deployed", "failed"]
-    assert f"A newer version serves at {current().url}" in world.mails[-1]["text"]
+    assert f"A newer version is running at {current().url}" in world.mails[-1]["text"]
 
 
 def test_a_failure_does_not_say_that_a_version_serves_which_has_died_unseen(deploy, world, push):
@@ -219,8 +219,8 @@ def test_a_failure_does_not_say_that_a_version_serves_which_has_died_unseen(depl
     world.dead[dead] = Task(dead, "STOPPED", "STOPPED", 9, stop_code="EssentialContainerExited", exit_code=1)
     world.answers = None
     deploy(push(2))
-    assert "still serving" not in world.mails[-1]["text"]
-    assert "No other version serves." in world.mails[-1]["text"]
+    assert "still running" not in world.mails[-1]["text"]
+    assert "No other version is running." in world.mails[-1]["text"]
 
 
 def test_each_push_has_one_outcome_in_the_ledger(deploy, world, push):

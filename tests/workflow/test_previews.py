@@ -84,7 +84,7 @@ def test_the_image_may_ask_for_another_time(deploy, world, tagged):
     deploy(tagged("pr-7", 2))
     # No more than MaxPreviewHours, and its mail says so.
     assert abs(current("pr-7").until - time.time() - 168 * 3600) < 60
-    assert "asks for more time (portcall.expires) than a preview may have here (MaxPreviewHours)" in world.mails[1]["text"]  # fmt: skip
+    assert "Its label portcall.expires is longer than this installation allows for a preview (MaxPreviewHours)" in world.mails[1]["text"]  # fmt: skip
     assert "MaxPreviewHours" not in world.mails[0]["text"]
 
 
@@ -132,7 +132,7 @@ def test_a_preview_ends_with_its_tag(deploy, world, tagged):
     delete(world, "pr-7")
     assert world.live() == set()
     assert world.mails[-1]["subject"] == "flask-app:pr-7 has ended: its tag was deleted"
-    assert "Push the tag again to have it back." in world.mails[-1]["text"]
+    assert "Push the tag again to start it again." in world.mails[-1]["text"]
     delete_again = {"id": "again", "detail": {"repository-name": "flask-app", "image-tag": "pr-7"}}
     end_preview.handler(delete_again, LambdaContext())
     assert len(world.mails) == 2
@@ -170,7 +170,7 @@ def test_no_more_previews_than_are_allowed(deploy, world, tagged):
     assert refused.status == "FAILED"
     news = world.mails[-1]
     assert news["subject"] == "flask-app:pr-4 was refused: too many previews"
-    assert "3 previews run already" in news["text"]
+    assert "3 previews are running" in news["text"]
     assert "flask-app:pr-1, flask-app:pr-2, flask-app:pr-3" in news["text"]
     assert len(world.live()) == 3
     # Those that run may be pushed again, and what lasts is no preview.
@@ -393,7 +393,7 @@ def test_a_tag_that_is_pushed_again_while_its_deletion_is_dealt_with_is_live(
     assert world.live() == {current("pr-7").task}
     assert ledger.slots(table="ledger") == {"flask-app:pr-7"}
     outcomes = [news["attributes"]["outcome"] for news in world.mails]
-    # Nobody reads after *is live* that its URL answers no more; but a mail that is being sent is sent.
+    # Nobody reads after *is live* that its URL no longer answers; but a mail that is being sent is sent.
     assert outcomes.count("deployed") == 2
     assert outcomes[-1] == "deployed" or moment == "publish"
     assert world.cut_off == []

@@ -105,7 +105,7 @@ def test_the_mail_of_the_winner_speaks_of_what_it_overtook(deploy, world, push):
     world.faults["probe"] = [lambda: [deploy(push(number), moves_the_tag=False) for number in (1, 2)]]
     deploy(push(3))
     (news,) = world.mails
-    assert "It overtook 2 earlier pushes, which are not live:" in news["text"]
+    assert "It replaces 2 earlier pushes that were not deployed:" in news["text"]
     assert f"    latest ({digest(2)}), pushed at {push(2)['time']}\n" in news["text"]
     assert digest(1) in news["text"]
     assert ledger.unmailed(table="ledger", app="flask-app") == []
@@ -119,7 +119,7 @@ def test_a_new_image_that_an_older_one_overtakes_is_spoken_of(deploy, world, tag
     assert current().tag == "old"
     assert subjects(world) == ["flask-app is live", "flask-app is live"]
     text = world.mails[1]["text"]
-    assert f"It overtook an earlier push, which is not live:\n    latest ({digest(2)})" in text
+    assert f"It replaces an earlier push that was not deployed:\n    latest ({digest(2)})" in text
     assert "To deploy what latest points to instead:" in text
     assert '"tag":"latest"' in text
 
@@ -132,7 +132,7 @@ def test_an_older_tag_of_what_is_live_does_not_keep_a_new_image_from_going_live(
     assert current().digest == digest(2)
     assert outcomes()["push-3"] == "same image"
     text = world.mails[-1]["text"]
-    assert f"which deploys nothing:\n    v1 ({digest(1)})" in text
+    assert f"which starts no deployment:\n    v1 ({digest(1)})" in text
     assert "To deploy what v1 points to instead:" in text
 
 
@@ -143,7 +143,8 @@ def test_the_mail_of_a_failure_speaks_of_what_it_overtook(deploy, world, push):
     deploy(push(3))
     assert current().deployment == "push-1"
     assert (
-        f"It overtook an earlier push, which is not live:\n    latest ({digest(2)})" in world.mails[-1]["text"]
+        f"It replaces an earlier push that was not deployed:\n    latest ({digest(2)})"
+        in world.mails[-1]["text"]
     )
     assert len(world.mails) == 2
 
@@ -160,13 +161,13 @@ def test_what_is_overtaken_by_what_has_failed_already_is_told_by_the_sweep(deplo
         world.faults["publish"] = [AccessDeniedError("Publish: not authorized")]
         sweep()
     sweep()
-    assert subjects(world)[2:] == ["flask-app was not deployed: its push was overtaken"]
+    assert subjects(world)[2:] == ["flask-app was not deployed: its push was superseded"]
     news = world.mails[2]
     assert (
-        f"    latest ({digest(2)}), pushed at {push(2)['time']}: The tag points to {digest(3)} by now."
+        f"    latest ({digest(2)}), pushed at {push(2)['time']}: The tag now points to {digest(3)}."
         in news["text"]
     )
-    assert f"The version before is still serving at {current().url}" in news["text"]
+    assert f"The previous version is still running at {current().url}" in news["text"]
     assert news["attributes"] == {"app": "flask-app", "outcome": "superseded"}
     assert sweep() == {}
     assert len(world.mails) == 3

@@ -102,8 +102,8 @@ def test_after_three_restarts_that_came_to_nothing_there_is_no_fourth(world, sta
     assert heal(stop=f"{serving.task}#{attempts}") == ("given up" if down else "restarted")
     assert len(started) == (not down)
     if down:
-        assert current().gave_up_reason == "3 restarts in a row came to nothing."
-        assert "could not be started again" in world.mails[-1]["subject"]
+        assert current().gave_up_reason == "3 restarts in a row failed."
+        assert "restarting it failed" in world.mails[-1]["subject"]
         assert counted == ["GivenUp"]
     else:
         assert started[0]["name"] == f"restart-{serving.task.rpartition('/')[2]}-2"
@@ -125,7 +125,7 @@ def test_what_is_no_crash_of_the_app_is_not_counted_as_one(started, task):
 
 def test_a_task_of_which_nothing_is_known_is_started_again_all_the_same(started):
     heal(None)
-    assert started[0]["restart"]["reason"] == "The task was gone, and nobody knows why"
+    assert started[0]["restart"]["reason"] == "The task was gone, and AWS gives no reason"
 
 
 def test_a_stop_by_hand_is_the_end_and_needs_no_mail(world, started, clock):

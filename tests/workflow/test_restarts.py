@@ -154,7 +154,7 @@ def test_that_an_app_is_given_up_is_told_once_and_later_if_not_at_once(deploy, w
     now[0] += 61
     stop(times=2, arn=current().task)
     assert [news["document"]["outcome"] for news in world.mails].count("given up") == 1
-    assert "exit code 1" in world.mails[-1]["text"].splitlines()[0]
+    assert "exit code 1" in world.mails[-1]["text"].splitlines()[1]
 
 
 def test_many_that_are_given_up_at_once_do_not_flood_the_inbox(deploy, world, push, stop, monkeypatch):
@@ -173,10 +173,8 @@ def test_the_mail_of_restarts_that_come_to_nothing_does_not_speak_of_crashes(dep
     stop(code="SpotInterruption")
     for _ in range(4):
         reconcile.handler({"id": "sweep"}, LambdaContext())
-    assert (
-        current().gave_up_reason == "3 restarts in a row came to nothing. The last one: RunTask: not authorized"
-    )
-    assert world.mails[-1]["subject"] == "flask-app is down: it could not be started again"
+    assert current().gave_up_reason == "3 restarts in a row failed. The last one: RunTask: not authorized"
+    assert world.mails[-1]["subject"] == "flask-app is down: restarting it failed"
     assert task.rpartition("/")[2] in world.mails[-1]["text"]
 
 
@@ -253,7 +251,7 @@ def test_a_restart_does_not_bring_back_what_has_ended_meanwhile(deploy, world, p
 
     def end() -> None:
         seen = current()
-        ended = dataclasses.replace(seen, ended=True, gave_up_reason="Its time was up.")
+        ended = dataclasses.replace(seen, ended=True, gave_up_reason="It expired.")
         ledger.change_current(table="ledger", app="flask-app", new=ended, seen=seen)
         if over == "gone":
             ledger.end_current(table="ledger", push=Push.from_event(push(9), by_tag=False), seen=current())
@@ -302,7 +300,7 @@ def test_a_restart_that_aws_refuses_is_no_attempt_and_is_made_as_soon_as_aws_can
     live, down, again = subjects(world)
     assert live.startswith("flask-app is live: ")
     assert down.startswith("flask-app failed: AWS ")
-    assert "is tried again every few minutes until AWS can" in world.mails[1]["text"]
+    assert "tries again every few minutes until it succeeds" in world.mails[1]["text"]
     assert again.startswith("flask-app is live again: ")
     assert "exit code 1" in world.mails[2]["text"]
     assert sweep() == {}
@@ -389,9 +387,9 @@ def test_a_restart_that_cannot_succeed_is_given_up_and_is_no_crash(deploy, world
     stop(code="SpotInterruption")
     for _ in range(4):
         sweep()
-    assert current().gave_up_reason == f"3 restarts in a row came to nothing. The last one: {reason}"
+    assert current().gave_up_reason == f"3 restarts in a row failed. The last one: {reason}"
     assert current().crashes == []
-    assert subjects(world)[-1] == "flask-app is down: it could not be started again"
+    assert subjects(world)[-1] == "flask-app is down: restarting it failed"
 
 
 # Stops by hand.
@@ -414,7 +412,7 @@ def test_a_restart_that_is_stopped_by_hand_stays_down(deploy, world, push, stop)
     assert current().gave_up_reason == "It was stopped by hand."
     assert world.live() == set()
     assert len(world.started) == 2
-    assert "is not tried again" in world.mails[-1]["text"]
+    assert "will not restart it again" in world.mails[-1]["text"]
     assert sweep() == {}
 
 
@@ -472,8 +470,8 @@ def test_an_app_whose_image_is_gone_is_told_once_and_not_started_again_and_again
     assert len(world.started) == 2
     (_, news) = world.mails
     assert news["subject"] == "flask-app is down: its image is gone from ECR"
-    assert "Push it again: that starts the app." in news["text"]
-    assert "That is not tried again" in news["text"]
+    assert "Push the image again to start the app." in news["text"]
+    assert "Portcall will not restart it again" in news["text"]
     world.states = []
     deploy(push(2))
     assert world.live() == {current().task}

@@ -64,7 +64,7 @@ def test_its_task_is_stopped_and_what_serves_goes_on(world, document):
     assert roll(event)["error"] == "NoAnswerError"
     assert world.stopped == [event["task"]["arn"]]
     assert current() == before
-    assert f"still serving at {before.url}" in told(world)
+    assert f"still running at {before.url}" in told(world)
     assert [news["attributes"]["outcome"] for news in world.mails] == ["deployed", "failed"]
 
 
@@ -119,7 +119,7 @@ def test_a_stop_that_is_refused_is_told_with_the_command_that_does_it(world, doc
     event = document()
     world.faults["stop_task"] = [DENIED]
     roll(event)
-    assert "could not be stopped and may still run, and cost money: not authorized" in told(world)
+    assert "could not be stopped. It may still run and cost money: not authorized" in told(world)
     assert f"--task {event['task']['arn']}" in told(world).replace("\n", " ")
 
 
@@ -134,7 +134,7 @@ def test_where_what_serves_cannot_be_found_out_that_is_told(world, document):
     world.faults["abandon"] = [DENIED]
     roll(event)
     assert world.stopped == [event["task"]["arn"]]
-    assert "Which version serves could not be found out: not authorized" in told(world)
+    assert "Portcall could not find out which version is running: not authorized" in told(world)
 
 
 def test_what_may_be_the_one_that_serves_is_not_stopped_on_a_suspicion(world, document):
@@ -155,8 +155,10 @@ def test_where_the_version_before_cannot_be_asked_after_that_is_told(world, docu
 
     monkeypatch.setattr(ecs, "describe_task", refuse)
     roll(document())
-    assert "Whether the version before still runs could not be found out: not authorized" in told(world)
-    assert "still serving" not in told(world)
+    assert "Portcall could not find out whether the previous version is still running: not authorized" in told(
+        world
+    )
+    assert "still running" not in told(world)
 
 
 def test_what_ecs_and_the_log_do_not_tell_is_told_to_be_missing(world, document, monkeypatch):
@@ -165,7 +167,7 @@ def test_what_ecs_and_the_log_do_not_tell_is_told_to_be_missing(world, document,
 
     monkeypatch.setattr(logs, "tail", refuse)
     roll(document())
-    assert "More could not be found out: not authorized" in told(world)
+    assert "Portcall could not find out more: not authorized" in told(world)
     assert "It did not answer." in told(world)
 
 
@@ -296,7 +298,7 @@ def test_where_it_cannot_be_found_out_what_it_overtook_that_is_told(world, docum
 
     monkeypatch.setattr(ledger, "unmailed", refuse)
     roll(document())
-    assert "Which pushes it overtook could not be found out: not authorized" in told(world)
+    assert "Portcall could not find out which pushes it superseded: not authorized" in told(world)
     assert "It did not answer." in told(world)
 
 
@@ -307,7 +309,7 @@ def test_what_costs_money_is_told_before_what_was_overtaken(world, document, pus
     superseded.supersede(other, reason="The tag is gone.")
     world.faults["stop_task"] = [DENIED]
     roll(event)
-    assert told(world).index("could not be stopped") < told(world).index("It overtook an earlier push")
+    assert told(world).index("could not be stopped") < told(world).index("It replaces an earlier push")
     # The sweep has nothing left to tell.
     assert ledger.unmailed(table="ledger", app=APP) == []
 
@@ -320,7 +322,7 @@ def test_a_deployment_that_serves_is_told_with_what_failed_after_it_took_over(wo
     switch_over.handler(event, LambdaContext())
     roll(event)
     assert world.mails[-1]["attributes"]["outcome"] == "deployed"
-    assert "What comes after it took over failed: It did not answer." in told(world)
+    assert "The app is live, but a later step failed: It did not answer." in told(world)
     assert event["task"]["arn"] in world.live()
 
 
@@ -348,7 +350,7 @@ def test_a_push_that_never_got_a_number_is_tried_again_though_another_has_one(wo
 def test_the_third_attempt_is_the_last(world, document, attempt, again):
     roll(document() | {"error": FAULT, "retry": {"of": "push-1", "attempt": attempt}})
     assert outcome_of("push-2") == ("retried" if again else "failed")
-    assert again or "It was tried 3 times, since 2026-11-20T09:15:02Z." in told(world)
+    assert again or "Portcall tried 3 times since 2026-11-20T09:15:02Z." in told(world)
 
 
 def test_a_push_that_was_not_admitted_does_not_take_its_tag_from_a_later_one(deploy, world, push, document):
@@ -363,7 +365,7 @@ def test_a_push_that_was_not_admitted_does_not_take_its_tag_from_a_later_one(dep
 
 def test_a_failure_before_a_push_had_a_number_says_that_the_version_before_serves(world, document):
     roll(document("admission", "task", "taskDefinition"))
-    assert f"The version before is still serving at {current().url}" in told(world)
+    assert f"The previous version is still running at {current().url}" in told(world)
 
 
 def change(**changes):
@@ -375,14 +377,14 @@ def test_a_worker_that_goes_on_has_no_url_to_be_told(world, document):
     event = document()
     change(url="", direct_url="")
     roll(event)
-    assert "The version before still runs." in told(world)
+    assert "The previous version is still running." in told(world)
 
 
 def test_what_is_about_to_end_is_not_said_to_serve_though_its_task_still_runs(world, document):
     event = document()
     change(gave_up_reason="Its tag was deleted.", ended=True)
     roll(event)
-    assert "No other version serves." in told(world)
+    assert "No other version is running." in told(world)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -404,7 +406,7 @@ def test_what_is_being_restarted_is_not_said_to_serve(world, document):
     event = document()
     change(last_stop=current().task)
     roll(event)
-    assert "No other version serves." in told(world)
+    assert "No other version is running." in told(world)
 
 
 def test_how_its_task_ended_is_told_to_programs_too(world, document):
@@ -452,8 +454,8 @@ def test_only_the_mail_of_a_refusal_says_that_others_are_not_mailed(world, docum
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_further_attempts_are_numbered(world, document, attempt):
     roll(document() | ({"retry": {"of": "push-1", "attempt": attempt}} if attempt > 1 else {}))
-    assert ("It was tried" in told(world)) is (attempt > 1)
-    assert attempt == 1 or f"It was tried {attempt} times, since 2026-11-20T09:15:02Z." in told(world)
+    assert ("Portcall tried" in told(world)) is (attempt > 1)
+    assert attempt == 1 or f"Portcall tried {attempt} times since 2026-11-20T09:15:02Z." in told(world)
 
 
 @pytest.mark.parametrize(("attempt", "again"), [(1, True), (2, False)])
@@ -511,8 +513,8 @@ def restart(document):
     return of
 
 
-AGAIN_WHEN_AWS_CAN = "That is tried again every few minutes until AWS can; then another mail follows."
-ONCE_MORE = "That is tried once more within minutes, three times at the most."
+AGAIN_WHEN_AWS_CAN = "Portcall tries again every few minutes until it succeeds; then you get another email."
+ONCE_MORE = "Portcall tries again within minutes, at most three times in all."
 
 
 @pytest.mark.parametrize(
@@ -528,9 +530,9 @@ def test_the_mail_of_a_restart_that_failed_says_why_it_was_and_what_comes_next(
 ):
     roll(failing_with(error, restart()))
     text = " ".join(told(world).split())
-    assert f"flask-app had stopped (exit code 1), and this was to start it again. {next_try}" in text
+    assert f"flask-app had stopped (exit code 1), and this restart failed. {next_try}" in text
     assert outcome_of("push-2") == outcome
-    assert "No other version serves." in text
+    assert "No other version is running." in text
 
 
 def test_that_aws_refuses_a_restart_is_mailed_once(world, restart):
@@ -558,7 +560,7 @@ def test_an_app_whose_image_is_gone_is_given_up_and_told_to_be(world, restart):
     roll(event)
     assert current().gave_up_reason == failure.GONE_FROM_ECR
     assert current().gave_up_at == current().notified_at > 0
-    assert f"That is not tried again: {failure.GONE_FROM_ECR}" in " ".join(told(world).split())
+    assert f"Portcall will not restart it again: {failure.GONE_FROM_ECR}" in " ".join(told(world).split())
 
 
 @pytest.mark.parametrize("meanwhile", [{"deployment": "push-9"}, {"gave_up_reason": "It was stopped by hand."}])
@@ -575,4 +577,6 @@ def test_a_restart_whose_task_was_stopped_by_hand_is_not_tried_again(world, rest
     event = restart()
     ended(world, event, stop_code="UserInitiated", stopped_reason="enough", exit_code=None)
     roll(event)
-    assert "That is not tried again, since its task was stopped by hand." in " ".join(told(world).split())
+    assert "Portcall will not restart it again, because its task was stopped by hand." in " ".join(
+        told(world).split()
+    )

@@ -156,7 +156,7 @@ def test_a_version_that_fails_leaves_the_address_alone(deploy, world, push):
     world.answers = None
     assert deploy(push(2)).status == "FAILED"
     assert leads_to(world) == before.task
-    assert f"still serving at {STAYS}" in world.mails[-1]["text"]
+    assert f"still running at {STAYS}" in world.mails[-1]["text"]
 
 
 def test_an_app_that_speaks_no_http_has_no_address_and_its_mail_says_so(deploy, world, push):
@@ -165,7 +165,7 @@ def test_an_app_that_speaks_no_http_has_no_address_and_its_mail_says_so(deploy, 
     assert "CheckStableUrl" not in execution.states
     assert world.apis == {}
     assert world.mails[0]["text"].splitlines()[0] == "tcp://203.0.113.7:6379"
-    assert "StableUrl is for HTTP, and this app speaks plain TCP." in world.mails[0]["text"]
+    assert "stable URLs are for HTTP, and this app speaks plain TCP." in world.mails[0]["text"]
 
 
 def test_every_step_may_run_twice(deploy, world, push):
@@ -220,7 +220,7 @@ def test_an_app_on_a_port_that_api_gateway_does_not_call_has_no_address_and_its_
     world.configuration = {"Cmd": ["web"], "ExposedPorts": {"81/tcp": {}}}
     assert deploy(push(1)).status == "SUCCEEDED"
     assert world.apis == {}
-    assert "API Gateway calls the ports 80, 443 and 1024 to 65535 only." in world.mails[0]["text"]
+    assert "API Gateway only calls the ports 80, 443 and 1024 to 65535." in world.mails[0]["text"]
 
 
 def refused_once(world):
@@ -319,9 +319,9 @@ def test_an_app_that_turns_to_plain_tcp_loses_its_address_before_the_version_bef
 
 def test_what_the_address_does_not_show_within_a_minute_is_told(deploy, world, push):
     deploy(push(1))
-    world.faults["ask_address"] = [NoAnswerError("The app runs, but did not answer within 60 seconds.")]
+    world.faults["ask_address"] = [NoAnswerError("The app is running, but did not answer within 60 seconds.")]
     deploy(push(2))
-    assert f"Its address {STAYS} does not lead to it." in world.mails[-1]["text"]
+    assert f"The stable URL {STAYS} does not reach the new version." in world.mails[-1]["text"]
     assert world.mails[-1]["text"].splitlines()[0] == current().direct_url
 
 

@@ -135,7 +135,7 @@ def test_ends_a_deployment_that_was_aborted_with_a_mail(deploy, world, push, swe
     assert world.live() == {before.task}
     mail = world.mails[-1]
     assert mail["subject"] == "flask-app was aborted"
-    assert f"still serving at {before.url}" in mail["text"]
+    assert f"still running at {before.url}" in mail["text"]
     assert "the last words" in mail["text"]
     assert sweep() == {}
 

@@ -92,7 +92,7 @@ def test_an_abort_is_told_with_how_it_ended_and_a_failure_with_its_own_reason(
     settle(deployment(push), Ending("ABORTED"))
     settle(deployment(push), Ending("ABORTED", cause="Somebody clicked."))
     settle(deployment(push, outcome="failed", error="NoAnswerError", reason="It is silent."), Ending("FAILED"))
-    began = "Its execution ended before the deployment was done: "
+    began = "Its execution ended before the deployment was complete: "
     assert said == [
         ("AbortedError", f"{began}ABORTED"),
         ("AbortedError", f"{began}ABORTED, Somebody clicked."),
@@ -106,7 +106,7 @@ def test_what_was_overtaken_is_told_to_nobody_and_keeps_an_outcome_that_it_has(d
     settle(deployment(push, 2, sequence=1, outcome="deployed", reason="It was live."), Ending("ABORTED"))
     assert (known()["push-1"].outcome, known()["push-1"].reason) == (
         "superseded",
-        "Another deployment took the place.",
+        "Another deployment replaced it.",
     )
     assert (known()["push-2"].outcome, known()["push-2"].reason) == ("deployed", "It was live.")
     assert len(world.mails) == 1

@@ -98,7 +98,7 @@ def test_a_number_that_is_not_larger_gives_way_and_its_task_is_stopped(world, do
     assert [each.deployment for each in ledger.unmailed(table="ledger", app=APP)] == ["late"]
     assert world.stopped == [late["task"]["arn"]]
     assert known("late").outcome == "superseded"
-    assert known("late").reason == "Another deployment, restart-1, took the place."
+    assert known("late").reason == "Another deployment, restart-1, replaced it."
     assert known("late").task == late["task"]["arn"]
 
 
@@ -127,7 +127,7 @@ def test_a_restart_gives_way_to_whatever_is_not_what_it_restarts(world, document
     assert current() == serving
     assert world.stopped == [late["task"]["arn"]]
     # Nobody pushed it, and no mail has to speak of it.
-    assert known("push-2").reason == "Another deployment, push-9, took the place."
+    assert known("push-2").reason == "Another deployment, push-9, replaced it."
     assert ledger.unmailed(table="ledger", app=APP) == []
 
 
@@ -252,7 +252,7 @@ def test_a_preview_whose_tag_was_deleted_meanwhile_does_not_come_to_life(world, 
     assert current(app) is None
     assert world.stopped == [event["task"]["arn"]]
     (ended,) = ledger.deployments(table="ledger", app=app)
-    assert (ended.outcome, ended.reason) == ("superseded", "Its tag was deleted meanwhile.")
+    assert (ended.outcome, ended.reason) == ("superseded", "Its tag was deleted before it was live.")
     assert ledger.unmailed(table="ledger", app=app) == []
 
 
@@ -327,9 +327,9 @@ def test_what_could_not_be_stopped_is_told_before_anything_else(world, preview, 
     world.faults["stop_task"] = [AccessDeniedError("StopTask: not authorized")]
     done = switch(preview(3) | {"health": {"url": "https://203.0.113.8:3000/", "port": 3000}})
     assert [note.partition(":")[0] for note in done["notes"]] == [
-        "The version before could not be stopped, still runs, and costs money",
+        "The previous version could not be stopped. It is still running and costs money",
         "It is a preview",
-        "It has no address that stays",
+        "It has no stable URL",
     ]
     assert len(current(f"{APP}:pr-7").previous_tasks) == 1
 

@@ -1,4 +1,4 @@
-"""An app keeps the name that it was deployed with, and what is not watched any more is ended or named in a mail."""
+"""An app keeps the name that it was deployed with, and what is no longer watched is ended or named in a mail."""
 
 import time
 
@@ -65,8 +65,8 @@ def test_an_app_that_was_deployed_under_another_name_is_restarted_told_of_and_re
     assert sweep() == {old: ["told that it is not watched"]}
     assert sweep() == {}
     told = world.mails[-1]
-    assert told["subject"] == f"{old} is not watched any more, and still runs"
-    assert f"A push of flask-app:latest is the app {new} now (Environments)." in told["text"]
+    assert told["subject"] == f"{old} is no longer watched, but still runs"
+    assert f"pushes of flask-app:latest are now deployed as the app {new}." in told["text"]
     assert f"aws ecs stop-task --cluster {settings().cluster}" in told["text"]
     assert world.live() == {first.task}
     # It crashes, and its restart is its own.
@@ -153,18 +153,16 @@ def test_an_app_of_a_repository_that_is_not_watched_any_more_is_named_and_stays_
     change(REPOSITORY_PATTERNS="flask-app,")
     assert sweep() == {"team/api": ["told that it is not watched"]}
     told = world.mails[-1]
-    assert told["subject"] == "team/api is not watched any more, and still runs"
+    assert told["subject"] == "team/api is no longer watched, but still runs"
     assert told["attributes"] == {"app": "team/api", "outcome": "unwatched"}
-    assert (
-        "The repository team/api is not watched any more (RepositoryName, RepositoryPattern)." in told["text"]
-    )
+    assert "The repository team/api is no longer watched (RepositoryName, RepositoryPattern)." in told["text"]
     assert current("team/api").task.rpartition("/")[2] in told["text"]
     assert sweep() == {}
     stop(app="team/api")
     assert world.live() == {current().task}
     down = world.mails[-1]
     assert down["subject"] == "team/api is down: its repository is not watched"
-    assert "have its repository watched again" in down["text"]
+    assert "watch its repository again" in down["text"]
     assert sweep() == {}
     assert len(world.mails) == 4
 
@@ -184,7 +182,7 @@ def test_that_an_app_is_not_watched_is_told_once_though_it_is_restarted(deploy, 
     deploy(push(1))
     change(TAG_PATTERNS="v*")
     sweep()
-    assert "The tag latest is not watched any more (TagPattern)." in world.mails[-1]["text"]
+    assert "The tag latest is no longer watched (TagPattern)." in world.mails[-1]["text"]
     stop(app="flask-app:latest")
     assert world.live() == {current("flask-app:latest").task}
     assert sweep() == {}

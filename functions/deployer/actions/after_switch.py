@@ -11,7 +11,7 @@ from deployer.domain.push import Push
 from deployer.settings import settings
 
 STEPS_WITH_NOTES = ("health", "findings", "task", "switch", "stopped")
-RESTARTED = "It stopped once since it took over, and was restarted."
+RESTARTED = "It stopped once after it went live, and was restarted."
 
 
 def record_outcome(document: dict[str, Any], push: Push, current: Current | None, *, note: str = "") -> bool:
@@ -54,7 +54,7 @@ def _supersede(document: dict[str, Any], push: Push, current: Current | None) ->
     if current is None or current.ended:
         reason = "The app has ended."
     else:
-        reason = "Another deployment took the place before it was mailed."
+        reason = "Another deployment replaced it before its email was sent."
         if "restart" not in document:
             superseded.supersede(push, reason=reason, **outcomes.so_far(document))
             return
@@ -97,9 +97,7 @@ def _notes(document: dict[str, Any]) -> list[str]:
     if "retry" in document:
         attempt = document["retry"]["attempt"]
         before = document["retry"].get("reason", "")
-        notes.append(
-            f"It was tried {attempt} times." + (f" The attempt before failed: {before}" if before else "")
-        )
+        notes.append(f"This was attempt {attempt}." + (f" The one before failed: {before}" if before else ""))
     return [*_port_note(document), *notes]
 
 

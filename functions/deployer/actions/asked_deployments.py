@@ -44,7 +44,7 @@ def rollback(asked: Operation, app: str, at: str) -> Answer:
             if ecr.has_image(repository=repository, digest=each.digest)
         ]
         raise NotPossible(
-            f"The image of {chosen.tag} ({chosen.digest}) is not in ECR any more. {versions.listed(there)}"
+            f"The image of {chosen.tag} ({chosen.digest}) is no longer in ECR. {versions.listed(there)}"
         )
     push = Push(_name(asked), at, app, chosen.tag, chosen.digest)
     more = {"from": current.digest, "by_digest": True}
@@ -82,7 +82,7 @@ def newest(asked: Operation, app: str, at: str, current: Current) -> Answer:
         return start(asked, Push(_name(asked), at, app, tag, digest))
     # It is pinned, or its tag is gone: what it ran before.
     if not ecr.has_image(repository=repository, digest=current.digest):
-        raise NotPossible(f"The image of {app} ({current.digest}) is not in ECR any more. Push one.")
+        raise NotPossible(f"The image of {app} ({current.digest}) is no longer in ECR. Push one.")
     return start(asked, Push(_name(asked), at, app, current.tag, current.digest), by_digest=True)
 
 
@@ -200,7 +200,7 @@ def serving(app: str) -> Current:
     """What is current. Raises NoSuchThing."""
     current = ledger.current(table=settings().ledger, app=app)
     if current is None or current.ended:
-        raise NoSuchThing(f"{app} has ended, or never was live. To deploy it: portcall deploy {app}")
+        raise NoSuchThing(f"{app} has ended or was never live. To deploy it: portcall deploy {app}")
     return current
 
 
@@ -215,7 +215,7 @@ def recorded_why(app: str, digest: str, asked: Mapping[str, Any] | None = None) 
 def _how_to_lift(current: Current | None, app: str) -> str:
     if current and current.stop:
         return f"Start it: portcall start {app}"
-    return f"To deploy it all the same: portcall resume {app}"
+    return f"To deploy it anyway: portcall resume {app}"
 
 
 def _must_not_be_stopped(current: Current, app: str) -> None:
@@ -241,7 +241,7 @@ def _digest_of(app: str, tag: str) -> str:
         )
     digest = ecr.digest_of(repository=repository, tag=tag)
     if not digest:
-        raise NoSuchThing(f"There is no image {repository}:{tag}. Push it, and it will be deployed.")
+        raise NoSuchThing(f"There is no image {repository}:{tag}. Push it to deploy it.")
     return digest
 
 

@@ -19,7 +19,7 @@ def dealt_with_by(push: Push, *, before: str, asked: bool) -> str:
     first = None if asked else _first(push, known, before)
     new = same_image.noted_for(push, known or _served(push)) if first else same_image.led_by(push, known)
     if not ledger.put_image(table=table, push=push, new=new, seen=known):
-        raise ContendedError("Another push of the same image was admitted at the same moment.")
+        raise ContendedError("Another push of the same image was admitted at the same time.")
     return first or ""
 
 
@@ -36,5 +36,5 @@ def _served(push: Push) -> KnownImage:
     """The current deployment as a known image, if the ledger no longer has its push."""
     current = ledger.current(table=settings().ledger, app=push.app)
     if current is None:
-        raise ContendedError("The app ended at the same moment.")
+        raise ContendedError("The app ended at the same time.")
     return KnownImage(current.deployment, push.time, {current.tag: current.deployment})

@@ -20,7 +20,7 @@ def take(push: Push) -> bool:
     most = limits.MAX_DEPLOYMENTS
     if not ledger.note_under_way(table=config.ledger, push=push, most=most):
         raise DeploymentLimitError(
-            f"{most} deployments of {push.repository} run already, and no more of one repository may at once."
+            f"{most} deployments of {push.repository} are under way, which is the limit for one repository."
         )
     known = ledger.deployment(table=config.ledger, app=push.app, time=push.time, name=push.deployment)
     if known and known.outcome:

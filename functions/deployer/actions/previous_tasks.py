@@ -18,7 +18,7 @@ def stop(push: Push, current: ledger.Current) -> list[str]:
         for task in current.previous_tasks:
             ecs.stop_task(cluster=config.cluster, task=task, reason="Portcall: replaced by a newer version")
     except PermanentError as refused:
-        return [f"The version before could not be stopped, still runs, and costs money: {refused}"]
+        return [f"The previous version could not be stopped. It is still running and costs money: {refused}"]
     if current.previous_tasks:
         # Lost to a newer deployment, that one has them on its list.
         ledger.change_current(

@@ -92,7 +92,7 @@ def wait_until_answers(
                 pause = min(pause * 1.2, MAX_PAUSE_SECONDS)
     observed = "; ".join(dict.fromkeys(seen.values()))
     whole = asked_for + timeout
-    raise NoAnswerError(f"The app runs, but did not answer within {whole:.0f} seconds: {observed}.")
+    raise NoAnswerError(f"The app is running, but did not answer within {whole:.0f} seconds: {observed}.")
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def record(push: Push, asked: dict[str, Any]) -> bool:
         if ledger.record_push(table=table, push=push, seen=current, reason=why):
             mail_it(push, why, current)
             return True
-    raise ContendedError("What is current keeps changing.")
+    raise ContendedError("The current version keeps changing.")
 
 
 def mail_it(push: Push, why: str, current: ledger.Current | None) -> None:

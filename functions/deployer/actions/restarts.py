@@ -20,7 +20,7 @@ MAX_CRASHES = 3
 CRASH_WINDOW_SECONDS = 600
 NOTIFY_TIMEOUT_SECONDS = 60
 BY_HAND = "It was stopped by hand."
-NOT_WATCHED = "Its repository is not watched any more (RepositoryName, RepositoryPattern)."
+NOT_WATCHED = "Its repository is no longer watched (RepositoryName, RepositoryPattern)."
 
 
 def restart(
@@ -58,7 +58,7 @@ def restart(
         current,
         last_stop=stop,
         restarted_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        reason=task.why_stopped() if task else "The task was gone, and nobody knows why",
+        reason=task.why_stopped() if task else "The task was gone, and AWS gives no reason",
         handled_stops=[*current.handled_stops, *([] if "#" in stop else [stop])],
         crashes=crashes,
         attempts=current.attempts + 1,
@@ -82,7 +82,7 @@ def _why_given_up(app: str, current: ledger.Current, *, before: ledger.Current) 
     if came_to_nothing >= MAX_CRASHES:
         last = latest_restart(app, before)
         why = f" The last one: {last.reason}" if last and last.reason else ""
-        return f"{came_to_nothing} restarts in a row came to nothing.{why}"
+        return f"{came_to_nothing} restarts in a row failed.{why}"
     if not watch_settings().watches(app.partition(":")[0]):
         return NOT_WATCHED
     return ""
@@ -122,7 +122,7 @@ def _notify_given_up(app: str, current: ledger.Current) -> None:
         log = logs.tail(group=config.log_group, stream=stream, lines=mail.LOG_LINES)
     except PermanentError:
         log = []
-    summary = "it keeps crashing" if len(current.crashes) >= MAX_CRASHES else "it could not be started again"
+    summary = "it keeps crashing" if len(current.crashes) >= MAX_CRASHES else "restarting it failed"
     not_watched = current.gave_up_reason == NOT_WATCHED
     push = Push(current.deployment, current.since, app, current.tag, current.digest)
     context = mail.Context(

@@ -34,7 +34,7 @@ def roll_back(
     notes: list[str] = []
     current = _current(document, config, push, notes)
     if current and current.runs(push.deployment):
-        note = f"What comes after it took over failed: {message}"
+        note = f"The app is live, but a later step failed: {message}"
         after_switch.record_outcome(document, push, current, note=note)
         return failure.Failure(error, "took over", note, "")
     task = _stop(document, config, push, notes)
@@ -55,7 +55,7 @@ def roll_back(
     others = _mailed_with(document, push, notes)
     attempt = _attempt(document)
     if attempt > 1:
-        notes.append(f"It was tried {attempt} times, since {push.time}.")
+        notes.append(f"Portcall tried {attempt} times since {push.time}.")
     restart = document.get("restart") or {}
     # What somebody asked for has a version before that serves, and is not tried again.
     makes_up = bool(restart) and not restart.get("asked")
@@ -65,9 +65,7 @@ def roll_back(
         if current and why.is_gone:
             current = _give_up(push, current, restart)
         next_try = _next_try(current, described, refused)
-        notes.append(
-            f"{push.app} had stopped ({restart['reason']}), and this was to start it again. {next_try}"
-        )
+        notes.append(f"{push.app} had stopped ({restart['reason']}), and this restart failed. {next_try}")
     document = document | {"task": {"arn": task} | (document.get("task") or {})}
     where = _context(document, config, push, task, until)
     if described and not described.stopped_by_us:
@@ -98,14 +96,14 @@ def roll_back(
         outcomes.record_outcome(push, outcome, publish, **facts, **outcomes.so_far(document, until))
     except AccessDeniedError as denied:
         # Without the ledger the mail may come twice, which is better than never.
-        logger.error("The outcome could not be written down", extra={"reason": str(denied)})
+        logger.error("The outcome could not be recorded", extra={"reason": str(denied)})
         publish()
     if current is None:
         try:
             slots.free(push.app, but=push.deployment)
         except AccessDeniedError as denied:
             # The mail is out, and the sweep frees unneeded slots.
-            logger.error("The slot could not be given back", extra={"app": push.app, "reason": str(denied)})
+            logger.error("The slot could not be freed", extra={"app": push.app, "reason": str(denied)})
     return why
 
 
@@ -117,7 +115,7 @@ def _mailed_with(document: dict[str, Any], push: Push, notes: list[str]) -> list
         notes += [*further_tags.note(push), *superseded.note(push, others)]
         return others
     except PermanentError as refused:
-        notes.append(f"Which pushes it overtook could not be found out: {refused}")
+        notes.append(f"Portcall could not find out which pushes it superseded: {refused}")
         return []
 
 
@@ -145,12 +143,12 @@ def _give_up(push: Push, current: ledger.Current, restart: dict[str, Any]) -> le
 def _next_try(current: ledger.Current | None, task: Task | None, refused: bool) -> str:
     """What comes after a restart that failed."""
     if current and current.gave_up_reason:
-        return f"That is not tried again: {current.gave_up_reason}"
+        return f"Portcall will not restart it again: {current.gave_up_reason}"
     if task and task.stopped_by_hand:
-        return "That is not tried again, since its task was stopped by hand."
+        return "Portcall will not restart it again, because its task was stopped by hand."
     if refused:
-        return "That is tried again every few minutes until AWS can; then another mail follows."
-    return "That is tried once more within minutes, three times at the most."
+        return "Portcall tries again every few minutes until it succeeds; then you get another email."
+    return "Portcall tries again within minutes, at most three times in all."
 
 
 def _attempt(document: dict[str, Any]) -> int:
@@ -195,7 +193,7 @@ def _current(document: dict[str, Any], config: Settings, push: Push, notes: list
         if "switch" in document:
             # It may be the one that serves, and is not stopped on a suspicion.
             raise
-        notes.append(f"Which version serves could not be found out: {refused}")
+        notes.append(f"Portcall could not find out which version is running: {refused}")
         return None
 
 
@@ -209,7 +207,7 @@ def _standing(
     try:
         task = ecs.describe_task(cluster=config.cluster, task=current.task)
     except PermanentError as refused:
-        notes.append(f"Whether the version before still runs could not be found out: {refused}")
+        notes.append(f"Portcall could not find out whether the previous version is still running: {refused}")
         return mail.Standing("")
     if task is None or task.state is TaskState.STOPPED:
         return mail.Standing("")
@@ -229,7 +227,7 @@ def _last_words(config: Settings, push: Push, task: str, notes: list[str]) -> tu
             log = _whole(log, config, stream)
         return described, log
     except PermanentError as refused:
-        notes.append(f"More could not be found out: {refused}")
+        notes.append(f"Portcall could not find out more: {refused}")
         return None, []
 
 
@@ -259,7 +257,7 @@ def _stop(document: dict[str, Any], config: Settings, push: Push, notes: list[st
         return arn or next(iter(running), "")
     except PermanentError as refused:
         notes.append(
-            f"Its task could not be stopped and may still run, and cost money: {refused} "
+            f"Its task could not be stopped. It may still run and cost money: {refused} "
             f"Stop it with: aws ecs stop-task --cluster {config.cluster} --task {arn or '<task>'}"
         )
         return arn

@@ -36,7 +36,7 @@ def point_at_current_with_retries(app: str) -> None:
         try:
             point_at_current(app)
         except TransientError as error:
-            logger.warning("The address leads to a stopped task", extra={"app": app, "reason": str(error)})
+            logger.warning("The stable URL points to a stopped task", extra={"app": app, "reason": str(error)})
             time.sleep(PAUSE_SECONDS)
         else:
             return

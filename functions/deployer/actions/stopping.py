@@ -30,7 +30,7 @@ def stop(asked: Operation, app: str, at: int) -> Answer:
         if current.stop or ledger.change_current(table=config.ledger, app=app, new=new, seen=current):
             break
     else:
-        raise ContendedError(f"What is current of {app} keeps changing. Try again in a moment.")
+        raise ContendedError(f"The current version of {app} keeps changing. Try again in a moment.")
     stable_url.point_at_current_with_retries(app)
     # Whatever this dies of, the sweep goes on with it.
     for task in [*current.previous_tasks, current.task]:
@@ -44,7 +44,7 @@ def start(asked: Operation, app: str, at: str) -> Answer:
     for _ in range(MAX_ATTEMPTS):
         current = asked_deployments.serving(app)
         if not current.stopped:
-            raise NotPossible(f"{app} is not stopped. To run it anew: portcall restart {app}")
+            raise NotPossible(f"{app} is not stopped. To restart it: portcall restart {app}")
         if asked.dry_run or current.stop is None:
             break
         # First of all: what is pushed from now on is deployed, and what was recorded before can be found.
@@ -52,7 +52,7 @@ def start(asked: Operation, app: str, at: str) -> Answer:
         if ledger.change_current(table=table, app=app, new=new, seen=current):
             break
     else:
-        raise ContendedError(f"What is current of {app} keeps changing. Try again in a moment.")
+        raise ContendedError(f"The current version of {app} keeps changing. Try again in a moment.")
     return asked_deployments.newest(asked, app, at, current)
 
 
@@ -63,19 +63,19 @@ def end(asked: Operation, app: str, *, repeated: bool) -> Answer:
     if current is None and repeated:
         return {"status": "ended", "app": app}
     if current is None:
-        raise NoSuchThing(f"There is no app {app}, or it has ended already.")
+        raise NoSuchThing(f"There is no app {app}, or it has already ended.")
     if not config.is_preview(app) and asked.confirm != app and not asked.dry_run:
-        raise NotPossible(f"{app} is no preview: to end it, its name has to be typed once more, as `confirm`.")
+        raise NotPossible(f"{app} is not a preview. To end it, repeat its name as `confirm`.")
     open_ones = ledger.open_deployments(table=config.ledger, app=app)
     under_way = [each.deployment for each in open_ones if each.to_come]
     if under_way:
-        raise NotPossible(f"A deployment of {app} is under way: {under_way[0]}. End it when that is done.")
+        raise NotPossible(f"A deployment of {app} is under way: {under_way[0]}. End the app when it is done.")
     if asked.dry_run:
         return _done(app, current, "possible") | {"preview": "yes" if config.is_preview(app) else ""}
     by = Stop(asked.reason, asked.by, 0)
     try:
         if not previews.end_app(app=app, current=current, reason=f"{holds.ENDED}{holds.said_by(by)}"):
-            raise NotPossible(f"Something of {app} has changed meanwhile. Look at it, and try again.")
+            raise NotPossible(f"{app} has changed in the meantime. Look at it and try again.")
     except TransientError:
         # That it has ended is mailed by the sweep then.
         if ledger.current(table=config.ledger, app=app) is not None:

@@ -48,7 +48,9 @@ def close(push: Push, others: list[Deployment]) -> None:
     try:
         retries.retry(lambda: ledger.remove_unmailed(table=settings().ledger, app=push.app, deployments=others))
     except DeployError as error:
-        logger.warning("Pushes are still to be told of", extra={"app": push.app, "reason": str(error)})
+        logger.warning(
+            "Superseded pushes are still to be mailed", extra={"app": push.app, "reason": str(error)}
+        )
 
 
 def _instead(push: Push, others: list[Deployment]) -> list[str]:

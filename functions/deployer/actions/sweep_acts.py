@@ -163,7 +163,7 @@ def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
         return
     if sweep.is_old_news(deployment, current):
         outcome = deployment.outcome or outcomes.SUPERSEDED
-        reason = deployment.reason or "Another deployment took the place."
+        reason = deployment.reason or "Another deployment replaced it."
         outcomes.record_outcome(push, outcome, None, reason=reason)
         return
     document = push.event() | {
@@ -177,7 +177,7 @@ def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
     _, cause = failure.read_error({"Cause": ending.cause})
     how = f"{ending.status}, {cause}" if ending.cause else ending.status
     error = deployment.error or "AbortedError"
-    reason = deployment.reason or f"Its execution ended before the deployment was done: {how}"
+    reason = deployment.reason or f"Its execution ended before the deployment was complete: {how}"
     for wait in (1, 1, 1, 1, 0):
         try:
             rollback.roll_back(document, error=error, message=reason)

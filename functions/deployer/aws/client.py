@@ -116,10 +116,10 @@ def errors_as_ours() -> Iterator[None]:
     ) as error:
         raise AwsUnavailableError(f"AWS did not answer: {type(error).__name__}") from error
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
-        raise AccessDeniedError(f"The function has no credentials to call AWS with: {error}") from error
+        raise AccessDeniedError(f"The function has no AWS credentials: {error}") from error
     except BotoCoreError as error:
         # ParamValidationError and its like: what was asked for never left the function.
-        raise AwsRefusedError(f"The call was not sent, for it is not one that AWS takes: {error}") from error
+        raise AwsRefusedError(f"The call was not sent, because AWS would not accept it: {error}") from error
 
 
 def _cancelled_by_load(error: ClientError) -> bool:

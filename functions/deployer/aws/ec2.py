@@ -19,7 +19,7 @@ def addresses(*, interface: str) -> tuple[str, str]:
             answer = client("ec2").describe_network_interfaces(NetworkInterfaceIds=[interface])
     except AwsRefusedError as error:
         if code_of(error).startswith("InvalidNetworkInterface"):
-            raise AddressNotReadyError(f"The network interface {interface} is not known yet.") from error
+            raise AddressNotReadyError(f"EC2 does not show the network interface {interface} yet.") from error
         raise
     found = answer["NetworkInterfaces"][0]
     association = found.get("Association") or {}
@@ -105,7 +105,7 @@ def _set_rules(group: dict[str, Any], wanted: set[Rule]) -> bool:
         except AwsRefusedError as error:
             if code_of(error) == "InvalidGroup.NotFound":
                 raise AwsUnavailableError(
-                    f"The security group {group['GroupId']} is not to be seen yet."
+                    f"EC2 does not show the security group {group['GroupId']} yet."
                 ) from error
             # Somebody else has done the same at this moment.
             if code_of(error) != done:
@@ -126,7 +126,7 @@ def _group_named(name: str, vpc: str) -> dict[str, Any]:
         found = client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]
     if not found:
         # It has been made this moment; EC2 is eventually consistent.
-        raise AwsUnavailableError(f"The security group {name!r} is not to be seen yet.")
+        raise AwsUnavailableError(f"EC2 does not show the security group {name!r} yet.")
     group: dict[str, Any] = found[0]
     return group
 

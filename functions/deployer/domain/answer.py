@@ -8,13 +8,14 @@ from deployer.domain.text import discreet, printable
 LOCATION_LIMIT = 200
 
 MEANINGS = {
-    400: "It answered 400 (bad request) on {path}. Frameworks answer so to a host that they do not know: allow "
-    "this address in ALLOWED_HOSTS (Django), config.hosts (Rails) or the like.",
-    401: "It answered 401 (unauthorized) on {path}: it wants a login there.",
-    403: "It answered 403 (forbidden) on {path}. That may be meant so; or it may not read its files, or it "
-    "does not know this host.",
-    404: "It answered 404 (not found) on {path}. That is fine for an API that has nothing there. To have "
-    "another path asked, add LABEL portcall.health=/path.",
+    400: "It answered 400 (bad request) on {path}. Frameworks do that when they do not know the host "
+    "name: allow this address in ALLOWED_HOSTS (Django), config.hosts (Rails) or a similar "
+    "setting.",
+    401: "It answered 401 (unauthorized) on {path}: that page requires a login.",
+    403: "It answered 403 (forbidden) on {path}. If that is not intended: it may have no permission "
+    "to read its files, or not know this host name.",
+    404: "It answered 404 (not found) on {path}. That is fine for an API that has no page there. To "
+    "check another path, add LABEL portcall.health=/path.",
 }
 
 
@@ -28,7 +29,8 @@ def note(status: int | None, path: str, location: str) -> str:
     asked = printable(path, LOCATION_LIMIT)
     if 300 <= status < 400 and location:
         # A link to a login may have a token in it.
-        return f"It answered {status} on {asked} and leads to {discreet(printable(location, LOCATION_LIMIT))}"
+        to = discreet(printable(location, LOCATION_LIMIT))
+        return f"It answered {status} on {asked} and redirects to {to}"
     return MEANINGS.get(status, f"It answered {status} on {{path}}.").replace("{path}", asked)
 
 

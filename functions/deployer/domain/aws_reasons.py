@@ -14,35 +14,35 @@ DENIED = r"\b403\b|access ?denied|not authorized|kms"
 RULES = (
     Rule(
         "failed: out of memory",
-        "The app needs more than {memory} MiB. Ask for more in the Dockerfile, with `LABEL portcall.memory=`; "
-        "for all apps, deploy Portcall with a larger TaskMemory.",
+        "The app needs more than {memory} MiB. Request more with `LABEL portcall.memory=` in the "
+        "Dockerfile. To change it for all apps, deploy Portcall with a larger TaskMemory.",
         reason=("outofmemory",),
     ),
     Rule(
-        "failed to start: a secret may not be read",
-        "Fargate's role may not read the secret that the reason names, or not decrypt it. Allow both to the "
-        "stack's ExecutionRole.",
+        "failed to start: no permission to read a secret",
+        "The stack's ExecutionRole has no permission to read or to decrypt the secret in the reason "
+        "above. Allow both.",
         reason=(SECRET, DENIED),
         again=True,
     ),
     Rule(
         "failed to start: a secret is missing",
-        "Is there a secret of exactly the name that the reason tells, in this region? Create it, or correct "
-        "the name.",
+        "Check that a secret with exactly the name in the reason above exists in this region. Create "
+        "it, or correct the name.",
         reason=(SECRET,),
         again=True,
     ),
     Rule(
         "failed to start: the image is too large",
-        "A task has 20 GiB of disk, its image included. Make the image smaller: a slimmer base, several "
-        "stages, a .dockerignore.",
+        "A task has 20 GiB of disk, including its image. Make the image smaller: use a slimmer base "
+        "image, several stages, a .dockerignore.",
         reason=("no space left on device",),
     ),
     Rule(
-        "failed to start: the image may not be pulled",
-        "The stack's ExecutionRole pulls images, and must be as Portcall made it: Detect drift, in "
-        "CloudFormation's console, shows what was changed. If the repository has a policy of its own, that "
-        "must allow the role, too.",
+        "failed to start: no permission to pull the image",
+        "The stack's ExecutionRole pulls images. *Detect drift* in the CloudFormation console shows "
+        "whether it was changed. If the repository has its own policy, that policy must allow the "
+        "role too.",
         reason=(PULL, DENIED),
         again=True,
     ),
@@ -56,27 +56,27 @@ RULES = (
     ),
     Rule(
         "failed to start: the image could not be pulled",
-        "If it happens again, Fargate finds no way to ECR: Detect drift, in CloudFormation's console, shows "
-        "what was changed in Portcall's network.",
+        "If it happens again, Fargate cannot reach ECR: *Detect drift* in the CloudFormation console "
+        "shows what was changed in Portcall's network.",
         reason=(PULL,),
         passing=True,
     ),
     Rule(
         "failed: AWS has no capacity",
-        "Your account may be at its Fargate vCPU quota: ask for more under Service Quotas. Else AWS is short "
-        "of machines, which passes.",
+        "Your account may have reached its Fargate vCPU quota: request more under Service Quotas. "
+        "Otherwise AWS is temporarily short of capacity.",
         reason=("capacity is unavailable|insufficient capacity|limit on the number",),
         passing=True,
     ),
     Rule(
         "failed to start: AWS could not set it up",
-        "Nothing is wrong with the image. If it happens again, Detect drift, in CloudFormation's console, "
-        "shows what was changed in Portcall's network, roles or log group.",
+        "Nothing is wrong with the image. If it happens again, *Detect drift* in the CloudFormation "
+        "console shows what was changed in Portcall's network, roles or log group.",
         reason=("resourceinitialization|network interface provision|timeout waiting for",),
         passing=True,
     ),
     Rule(
-        "failed: AWS took its machine away",
+        "failed: AWS stopped its machine",
         "Nothing is wrong with the image.",
         reason=("spot task was interrupted|scheduled for retirement|underlying infrastructure",),
         passing=True,

@@ -41,27 +41,27 @@ def _unknown(name: str) -> tuple[str, ...]:
 RULES = (
     Rule(
         "crashed: it looks for host.docker.internal",
-        "Only Docker Desktop has that name, for the machine that it runs on. Here there is no such machine. "
-        f"Run that service where the app can reach it, and set its host name {AS_A_SETTING}",
+        "That name only exists in Docker Desktop, for the machine that it runs on. Run that service "
+        f"where the app can reach it, and set its host name {AS_A_SETTING}",
         log=(r"(?P<server>(?:host|gateway)\.docker\.internal)",),
     ),
     Rule(
         "crashed: there is no host {server}",
-        "{server} looks like a service of a compose file. Each app runs in one container of its own, and no "
-        "other one can be reached by its name. Run {server} elsewhere (RDS, ElastiCache, another app) and "
-        f"set its host name {AS_A_SETTING}",
+        f"{{server}} looks like a service of a compose file. Each app runs in a single container and "
+        f"cannot reach other containers by name. Run {{server}} elsewhere (RDS, ElastiCache, another "
+        f"app) and set its host name {AS_A_SETTING}",
         log=_unknown(SHORT),
     ),
     Rule(
         "crashed: it does not find the host {server}",
-        "Is the name right? Names of a private hosted zone resolve only in the VPCs of that zone: deploy "
-        f"Portcall into one of them, with VpcId. Or set another host name {AS_A_SETTING}",
+        "Check the name. Names in a private hosted zone only resolve in the VPCs of that zone: "
+        f"deploy Portcall into one of them, with VpcId. Or set another host name {AS_A_SETTING}",
         log=_unknown(LONG),
     ),
     Rule(
         "crashed: nothing answers at {server}",
-        "That address is the app's own container, and nothing else runs in it. Run the database or service "
-        f"elsewhere, and set its host name {AS_A_SETTING}",
+        "That address is the app's own container, and nothing else runs there. Run the database or "
+        f"service elsewhere, and set its host name {AS_A_SETTING}",
         log=(
             rf"{ITSELF}(?!\d).{{0,60}}?(?:refused|\b111\b)",
             rf"(?:refused|ECONNREFUSED).{{0,60}}?{ITSELF}(?!\d)",
@@ -72,8 +72,8 @@ RULES = (
     ),
     Rule(
         "crashed: {server} refused its connection",
-        "The host is there, but nothing listens on that port. Does the service run, and on that port? Set "
-        f"another host or port {AS_A_SETTING}",
+        "The host exists, but nothing accepted a connection on that port. Check that the service "
+        f"runs and uses that port. Set another host or port {AS_A_SETTING}",
         log=(
             rf"{WITH_PORT}[^.]{{0,40}}?(?:connection|connect:)? ?refused",
             rf"(?:ECONNREFUSED|refused to|refused:|refused) {WITH_PORT}",
@@ -82,8 +82,8 @@ RULES = (
     ),
     Rule(
         "crashed: {server} did not answer",
-        "Most often its security group does not let the app in, or there is no route to it. Apps run in "
-        "Portcall's own VPC, or in the one that the parameter VpcId names.",
+        "Most often its security group does not allow the app, or there is no route to it. Apps run "
+        "in Portcall's own VPC, or in the one in the parameter VpcId.",
         log=(
             rf"ETIMEDOUT {WITH_PORT}",
             rf"{WITH_PORT}.{{0,40}}?(?:timed out|timeout)",
@@ -93,28 +93,28 @@ RULES = (
     ),
     Rule(
         "crashed: its login was refused",
-        f"A database or cache refuses its user or password. Set the right ones {AS_A_SETTING}",
+        f"A database or cache rejected its user or password. Set the right ones {AS_A_SETTING}",
         log=(
             "password authentication failed for|access denied for user|authentication failed|"
             r"\bWRONGPASS\b|\bNOAUTH\b|login failed for user",
         ),
     ),
     Rule(
-        "crashed: its database takes only encrypted connections",
-        f"For PostgreSQL, add `?sslmode=require` to its URL. Set that {AS_A_SETTING}",
+        "crashed: its database requires an encrypted connection",
+        f"For PostgreSQL, add `?sslmode=require` to the URL of the database. Set it {AS_A_SETTING}",
         log=(r"no pg_hba\.conf entry .{0,200}(?:no encryption|SSL off)",),
     ),
     Rule(
         "crashed: it does not find a host",
-        "Its log may say which. Each app runs in one container of its own, so the service names of a compose "
-        f"file (db, redis, ...) do not exist here. Set another host name {AS_A_SETTING}",
+        "Its log may say which. Each app runs in a single container, so the service names of a "
+        f"compose file (db, redis, ...) do not exist here. Set another host name {AS_A_SETTING}",
         log=("name or service not known|temporary failure in name resolution|no address associated with",),
     ),
     Rule(
         "crashed: it could not connect to another server",
-        "Its log may say to which. 127.0.0.1 and localhost are the app's own container, and nothing else runs "
-        "in it; a server elsewhere may have a security group that does not let the app in. Set its host name "
-        f"{AS_A_SETTING}",
+        "Its log may say to which. 127.0.0.1 and localhost are the app's own container, and nothing "
+        "else runs there. A server elsewhere may have a security group that does not allow the app. "
+        f"Set its host name {AS_A_SETTING}",
         log=("connection refused|ECONNREFUSED|connect(?:ion)? (?:timed out|timeout)|timeout connecting to",),
     ),
 )

@@ -23,8 +23,8 @@ def _named(variable: str) -> str:
 RULES = (
     Rule(
         "failed: its port is in use inside the container",
-        "Two programs in the container want the same port: a start script or a supervisor that starts the "
-        "server twice, say, or a server and its reloader. Start one of them only.",
+        "Two programs in the container use the same port: for example a start script or supervisor "
+        "that starts the server twice, or a server and its reloader. Start only one of them.",
         log=(
             r"EADDRINUSE|address (?:is )?already in use|Connection in use: \(|"
             r"port \d+ (?:is|was) (?:already )?in use|stop the process that's listening on port",
@@ -32,8 +32,9 @@ RULES = (
     ),
     Rule(
         "failed: no permission for its port",
-        "On Fargate only root may listen on ports below 1024. Have it listen on 8080, say, and `EXPOSE 8080` "
-        "(nginx: the image nginxinc/nginx-unprivileged does); or let it run as root, without USER.",
+        "On Fargate only root may listen on ports below 1024. Listen on a port such as 8080, with "
+        "`EXPOSE 8080` (nginx: the image nginxinc/nginx-unprivileged does that), or run as root, "
+        "without USER.",
         log=(
             r"(?:\bbind|listen|make_sock|address).{0,80}(?:permission denied|EACCES)",
             r"listen EACCES|(?:Bind|Socket)Exception: Permission denied",
@@ -42,8 +43,9 @@ RULES = (
     ),
     Rule(
         "crashed: no permission for {file}",
-        "The user that the app runs as may not read or write {file}. If the Dockerfile has a USER, give that "
-        "user the right with `RUN chown ...` before it, or have the app use another folder, such as /tmp.",
+        "The user that the app runs as has no permission to read or write {file}. If the Dockerfile has a "
+        "USER, give that user the permission with `RUN chown ...` before it, or use another folder, such as "
+        "/tmp.",
         log=(
             rf"EACCES: permission denied, \w+ '{FILE}'",
             rf"permission denied: '{FILE}'",
@@ -57,8 +59,8 @@ RULES = (
     ),
     Rule(
         "crashed: permission denied",
-        "The user that the app runs as (USER in the Dockerfile) lacks the right to a file, or to a port below "
-        "1024. The end of its log, below, may say to which.",
+        "The user that the app runs as (USER in the Dockerfile) has no permission for a file, or for a port "
+        "below 1024. The end of its log, below, may say which.",
         log=("permission denied(?! for)|EACCES",),
     ),
     Rule(
@@ -104,14 +106,14 @@ RULES = (
     ),
     Rule(
         "crashed: a setting is missing",
-        f"The lines before say which. Give it a value {AS_A_SETTING}",
+        f"The lines before say which. Set it {AS_A_SETTING}",
         log=(r"field required \[type=missing",),
     ),
     Rule(
         "crashed: {module} is not in the image",
-        "The program starts, but does not find {module}. Is it among the dependencies that the Dockerfile "
-        "installs (not only those for development)? If it is yours: is it COPYed, not left out by "
-        ".dockerignore, and is WORKDIR the folder that it is looked for in?",
+        "The program starts, but does not find {module}. Check that the Dockerfile installs it (not "
+        "only with the development dependencies). If it is your own file, check that it is COPYed, "
+        "that .dockerignore does not exclude it, and that WORKDIR is right.",
         log=(
             rf"(?:ModuleNotFoundError|ImportError): No module named '?{MODULE}",
             rf"cannot find (?:module|package) '{MODULE}",
@@ -130,7 +132,7 @@ RULES = (
     ),
     Rule(
         "crashed: package.json has no script {script}",
-        "CMD or ENTRYPOINT runs it with npm, yarn or pnpm. Is it in the package.json that is COPYed?",
+        "CMD or ENTRYPOINT runs it with npm, yarn or pnpm. Check the package.json that is COPYed.",
         log=(
             r"missing script:? \"?(?P<script>[\w:-]{1,60})",
             r"command \"(?P<script>[\w:-]{1,60})\" not found",
@@ -138,39 +140,38 @@ RULES = (
     ),
     Rule(
         "crashed: out of memory (exit code {code})",
-        "Its log says so. It has {memory} MiB, of which many languages take only a part for their heap. Ask "
-        "for more with `LABEL portcall.memory=`, or let it use more of them: -XX:MaxRAMPercentage=75 (Java), "
-        "--max-old-space-size (Node.js).",
+        "Its log says so. It has {memory} MiB, and many languages use only part of that for their "
+        "heap. Request more with `LABEL portcall.memory=`, or raise the heap limit: "
+        "-XX:MaxRAMPercentage=75 (Java), --max-old-space-size (Node.js).",
         log=(
             r"heap out of memory|OutOfMemoryError|^MemoryError|cannot allocate memory|runtime: out of memory",
         ),
     ),
     Rule(
         "crashed: its disk is full",
-        "A task has 20 GiB of disk, its image included, and keeps nothing when it ends.",
+        "A task has 20 GiB of disk, including its image, and loses its data when it stops.",
         log=("ENOSPC: no space left|no space left on device",),
     ),
     Rule(
         "crashed: it watches too many files",
-        "That is what a development server does, which builds anew with each change. Start the production "
-        "server in CMD instead.",
+        "Development servers do that, to rebuild on each change. Start the production server in CMD instead.",
         log=("file watchers reached",),
     ),
     Rule(
-        "crashed: it writes where nothing can be written",
-        "No container may write to /sys and most of /proc, so sysctl does not work on Fargate. Everything else "
-        "of the image can be written.",
+        "crashed: it writes to a read-only file system",
+        "No container on Fargate can write to /sys or to most of /proc, so sysctl does not work. All "
+        "other files of the image can be written.",
         log=(r"EROFS|read-only file system(?!\?)",),
     ),
     Rule(
         "crashed: it looks for Docker",
-        "On Fargate no container can reach a Docker engine, or start containers. Run what needs it elsewhere.",
+        "On Fargate no container can use a Docker engine or start containers. Run that part elsewhere.",
         log=(r"docker\.sock|cannot connect to the docker daemon",),
     ),
     Rule(
         "crashed: it has no AWS credentials",
-        "Portcall gives apps no role. If it must call AWS, give it keys of a user that may do only that, "
-        f"{AS_A_SETTING}",
+        "Portcall gives apps no IAM role. If the app must call AWS, give it the keys of an IAM user "
+        f"with only those permissions, {AS_A_SETTING}",
         log=(
             r"unable to locate credentials|NoCredentials|could not load credentials from any|"
             r"no EC2 IMDS role found|CredentialsProviderError|unable to load (?:AWS )?credentials",
@@ -178,25 +179,27 @@ RULES = (
     ),
     Rule(
         "crashed: operation not permitted",
-        "Either only root may do that, and the image sets another USER; or it needs a privilege that Fargate "
-        "gives no container: --privileged, --cap-add, mounts, iptables.",
+        "Either it needs root, and the image sets another USER. Or it needs a privilege that Fargate "
+        "does not give to containers: --privileged, --cap-add, mounts, iptables.",
         log=("operation not permitted|EPERM",),
     ),
     Rule(
         "crashed: its text is not UTF-8",
-        "The image sets no locale, so it takes all text for ASCII. Add `ENV LANG=C.UTF-8` to the Dockerfile.",
+        "The image sets no locale, so the app assumes that text is ASCII. Add `ENV LANG=C.UTF-8` to "
+        "the Dockerfile.",
         log=("configured to use ASCII as encoding|'ascii' codec can't",),
     ),
     Rule(
         "crashed: it was compiled for a newer Java",
-        "The image has an older Java than the one that compiled the app. Use the same version in both, for "
-        "instance the same base image in all stages.",
+        "The Java in the image is older than the one that compiled the app. Use the same version for "
+        "both, for example the same base image in all stages.",
         log=("UnsupportedClassVersionError|compiled by a more recent version of the Java",),
     ),
     Rule(
         "crashed: its packages are too old for its Node.js",
-        "Node.js 17 and later refuse what they ask of OpenSSL. Update them (webpack 4 does this), or add "
-        "`ENV NODE_OPTIONS=--openssl-legacy-provider` to the Dockerfile.",
+        "They use an OpenSSL function that Node.js 17 and later do not support (webpack 4 is the "
+        "usual cause). Update them, or add `ENV NODE_OPTIONS=--openssl-legacy-provider` to the "
+        "Dockerfile.",
         log=("digital envelope routines::unsupported",),
     ),
 )

@@ -30,12 +30,12 @@ def no_stable_url(url: str) -> str:
         return "it listens on no port."
     parts = urlsplit(url)
     if parts.scheme == TCP:
-        return "StableUrl is for HTTP, and this app speaks plain TCP."
+        return "stable URLs are for HTTP, and this app speaks plain TCP."
     if parts.scheme == "https":
-        return "it answers TLS only, and API Gateway takes no certificate for the IP of a task."
+        return "it only answers TLS, and API Gateway accepts no certificate for the IP address of a task."
     port = parts.port or 80
     if port not in (80, 443) and port < 1024:
-        return "API Gateway calls the ports 80, 443 and 1024 to 65535 only."
+        return "API Gateway only calls the ports 80, 443 and 1024 to 65535."
     return ""
 
 

@@ -37,8 +37,8 @@ class Failure:
         if not self.is_gone:
             return self
         hint = (
-            "It stopped, and cannot be started again: its image is not in the repository any more. A lifecycle "
-            "policy, or somebody, has deleted it. Push it again: that starts the app."
+            "It stopped and cannot be restarted, because its image is no longer in the repository. A "
+            "lifecycle policy or a person deleted it. Push the image again to start the app."
         )
         return replace(self, summary="is down: its image is gone from ECR", hint=hint, again=False)
 
@@ -77,7 +77,7 @@ def explain(
 
 def _stopped(task: Task | None, message: str, log: list[str], memory: str, architecture: str) -> Words:
     if task and task.stop_code == "UserInitiated":
-        return Words("failed: somebody stopped its task", "If that was not meant, deploy it again.", again=True)
+        return Words("failed: somebody stopped its task", "If that was a mistake, deploy it again.", again=True)
     return stop_reasons.recognize(
         reason=message,
         log=log,
@@ -90,8 +90,8 @@ def _stopped(task: Task | None, message: str, log: list[str], memory: str, archi
 def _fault(error: str) -> Words:
     if error.startswith(("Lambda.", "Sandbox.", "Runtime.")):
         return Words(
-            "failed: a function of Portcall did not end",
-            "That says nothing about the image. If it happens again, please report it with this mail.",
+            "failed: a function of Portcall did not finish",
+            "The image is probably not the cause. If it happens again, please report it with this email.",
             passing=True,
         )
     return Words("failed for a reason not seen before", UNKNOWN, again=True)
@@ -99,103 +99,116 @@ def _fault(error: str) -> Words:
 
 SIZE = Words(
     "failed: Fargate has no such size",
-    "TaskMemory does not go with TaskCpu. With 256 CPU there are 512, 1024 and 2048 MiB, with 512 CPU 1024 "
-    "to 4096, with more CPU more: "
+    "Fargate does not offer TaskMemory with this TaskCpu. With 256 CPU units it offers 512, 1024 and "
+    "2048 MiB, with 512 CPU units 1024 to 4096, with more CPU more: "
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html",
     again=True,
 )
 FOUND = re.compile("The scan found (.+), and")
 
-UNKNOWN = "This looks like a fault of Portcall, not of your image. Please report it with this mail."
+UNKNOWN = "This looks like a bug in Portcall, not in your image. Please report it with this email."
 
 OTHERS = {
     "PreviewLimitError": Words(
         "was refused: too many previews",
-        "Delete a tag that is no longer needed, or deploy Portcall with a larger value of the parameter "
-        "that the reason names.",
+        "Delete a tag that you no longer need, or deploy Portcall with a larger value of the "
+        "parameter in the reason.",
         again=True,
     ),
     "AppLimitError": Words(
         "was refused: too many apps",
-        "Stop the task of an app that is no longer needed, which makes room within five minutes, or deploy "
-        "Portcall with a larger MaxApps. Apps that run already may be pushed as before.",
+        "End an app that you no longer need (portcall end), or deploy Portcall with a larger "
+        "MaxApps. Pushes to running apps are not affected.",
         again=True,
     ),
     "DeploymentLimitError": Words(
         "was refused: too many deployments at once",
-        "Wait until some of them are done.",
+        "Wait until some of them are complete.",
         again=True,
     ),
     "WrongImageError": Words(
-        "failed: another image runs than was pushed",
-        "If it happens again, please report it with this mail.",
+        "failed: the running image is not the pushed one",
+        "If it happens again, please report it with this email.",
         again=True,
     ),
     "AccessDeniedError": Words(
         "failed: Portcall lacks a permission",
-        "Either a role of Portcall was changed, or a policy of your organisation denies the call. `sam deploy` "
-        "does not undo changes that were made by hand; Detect drift, in CloudFormation's console, shows them: "
-        "undo them there. If it is a policy, ask for the call to be allowed.",
+        "Either a role of Portcall was changed, or a policy of your organization denies the call. "
+        "`sam deploy` does not undo manual changes; *Detect drift* in the CloudFormation console "
+        "shows them, so that you can undo them. If a policy denies the call, ask your administrator "
+        "to allow it.",
         again=True,
     ),
     "TagNotSeenError": Words(
         "failed: ECR does not show the push",
-        "ECR takes longer than usual to show to what the tag points.",
+        "ECR takes longer than usual to show the image of the tag.",
         passing=True,
     ),
     "NoCapacityError": Words(
         "failed: AWS has no capacity",
-        "Your account may be at its Fargate vCPU quota (6 by default): ask for more under Service Quotas, or "
-        "stop tasks that you do not need. Else AWS is short of machines, which passes.",
+        "Your account may have reached its Fargate vCPU quota (6 by default): request more under "
+        "Service Quotas, or stop tasks that you do not need. Otherwise AWS is temporarily short of "
+        "capacity.",
         passing=True,
     ),
     "AbortedError": Words(
-        "was aborted", "Somebody, or AWS, ended its execution before it was done.", passing=True
+        "was aborted", "A person or AWS ended its execution before it was complete.", passing=True
     ),
-    "MailLimitError": Words("failed: too many mails at once", "Too much happened at once.", passing=True),
-    "NewerPushError": Words("failed: a newer push took too long", "Too much happened at once.", passing=True),
-    "ContendedError": Words("failed: too many pushes at once", "Too much happened at once.", passing=True),
-    "ThrottledError": Words("failed: AWS throttled the calls", "Too much happened at once.", passing=True),
+    "MailLimitError": Words(
+        "failed: too many mails at once", "Too many things happened at the same time.", passing=True
+    ),
+    "NewerPushError": Words(
+        "failed: a newer push took too long", "Too many things happened at the same time.", passing=True
+    ),
+    "ContendedError": Words(
+        "failed: too many pushes at once", "Too many things happened at the same time.", passing=True
+    ),
+    "ThrottledError": Words(
+        "failed: AWS throttled the calls", "Too many things happened at the same time.", passing=True
+    ),
     "AwsUnavailableError": Words(
         "failed: AWS did not answer",
         "Is AWS down? See https://health.aws.amazon.com/health/status",
         passing=True,
     ),
     "AddressNotReadyError": Words(
-        "failed: it got no public IP",
-        "If it happens again, look at the subnets: they must be public.",
+        "failed: it got no public IP address",
+        "If it happens again, check that the subnets are public.",
         passing=True,
     ),
     "BadEventError": Words("failed: the event is not a push", "Push the image with a tag."),
     "UnsupportedImageError": Words(
         "was refused: the image cannot run on Fargate",
-        "Build it as the reason says, and push that.",
+        "Build it as the reason says, and push the new image.",
     ),
     "BadLabelError": Words(
         "was refused: a label is wrong",
-        "Change that LABEL in the Dockerfile, or in the image that FROM names; build it, and push that.",
+        "Change that LABEL in the Dockerfile, or in the base image that FROM names. Then build and push the "
+        "new image.",
     ),
     "FindingsError": Words(
         "was refused: its scan found vulnerabilities",
-        "Build it on a base image of today (docker build --pull --no-cache ...), which has most of the fixes, "
-        "and push that; or deploy Portcall with another BlockOnFindings, then this image again.",
+        "Rebuild it on the newest base image (docker build --pull --no-cache ...), which has most of "
+        "the fixes, and push it. Or deploy Portcall with another BlockOnFindings, then deploy this "
+        "image again.",
         again=True,
     ),
     "NotScannedError": Words(
         "was refused: it was not scanned",
-        "Have it scanned, then deploy it again; ECR's enhanced scanning knows more kinds of images than basic "
-        "scanning. Or let in what is not scanned: deploy Portcall with WhenNotScanned=deploy.",
+        "Scan it, then deploy it again. ECR's enhanced scanning supports more kinds of images than "
+        "basic scanning. Or deploy images without a scan result: deploy Portcall with "
+        "WhenNotScanned=deploy.",
         again=True,
     ),
-    "ScanPendingError": Words("failed: its scan did not end", "ECR takes longer than usual.", passing=True),
+    "ScanPendingError": Words("failed: its scan did not finish", "ECR takes longer than usual.", passing=True),
     "AwsRefusedError": Words(
         "failed: AWS refused a call",
-        "The reason above is AWS's error message. Fix what it names.",
+        "The reason above is AWS's error message. Fix the cause.",
         again=True,
     ),
     "States.Timeout": Words(
         "failed: it took too long",
-        "The image may be very large, or AWS slow. A smaller image starts faster.",
+        "The image may be very large, or AWS may be slow. A smaller image starts faster.",
         passing=True,
     ),
 }

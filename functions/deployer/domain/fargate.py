@@ -43,8 +43,8 @@ def size(cpu: int | None, memory: int | None, *, default: Size, limit: Size) -> 
     if cpu is not None and memory is not None:
         if memory not in MEMORY[cpu]:
             raise BadLabelError(
-                f"The label portcall.memory is {memory} MiB, which Fargate does not sell with the {cpu} CPU of "
-                f"portcall.cpu; {_sold_with(cpu)}."
+                f"The label portcall.memory is {memory} MiB. Fargate does not offer that with the "
+                f"{cpu} CPU units of portcall.cpu; it offers {_sold_with(cpu)}."
             )
         return Size(cpu, memory)
     if cpu is not None:
@@ -58,8 +58,8 @@ def _memory_for(cpu: int, wanted: int, limit: int) -> int:
     allowed = [size for size in MEMORY[cpu] if size <= limit]
     if not allowed:
         raise BadLabelError(
-            f"The label portcall.cpu is {cpu}, which Fargate sells with {MEMORY[cpu][0]} MiB or more, but this "
-            f"installation allows {limit}; deploy Portcall with a larger MaxMemory."
+            f"The label portcall.cpu is {cpu}. Fargate offers that with {MEMORY[cpu][0]} MiB or more, "
+            f"but this installation allows {limit}. Deploy Portcall with a larger MaxMemory."
         )
     return _nearest(allowed, wanted)
 
@@ -69,14 +69,15 @@ def _cpu_for(memory: int, wanted: int, limit: int) -> int:
     if not selling:
         near = sorted(sorted(SIZES, key=lambda size: abs(size - memory))[:2])
         raise BadLabelError(
-            f"The label portcall.memory is {memory} MiB, a size that Fargate does not sell; "
-            f"the nearest are {near[0]} and {near[1]} MiB."
+            f"The label portcall.memory is {memory} MiB, which Fargate does not offer. The nearest "
+            f"sizes are {near[0]} and {near[1]} MiB."
         )
     allowed = [cpu for cpu in selling if cpu <= limit]
     if not allowed:
         raise BadLabelError(
-            f"The label portcall.memory is {memory} MiB, which Fargate sells with {selling[0]} CPU or more, "
-            f"but this installation allows {limit}; deploy Portcall with a larger MaxCpu."
+            f"The label portcall.memory is {memory} MiB. Fargate offers that with {selling[0]} CPU "
+            f"units or more, but this installation allows {limit}. Deploy Portcall with a larger "
+            "MaxCpu."
         )
     return _nearest(allowed, wanted)
 
@@ -89,8 +90,8 @@ def _nearest(allowed: Sequence[int], wanted: int) -> int:
 def _above(label: str, asked: int, limit: int, parameter: str) -> BadLabelError:
     unit = " MiB" if label == "memory" else ""
     return BadLabelError(
-        f"The label portcall.{label} is {asked}{unit}, but this installation allows {limit}{unit} at most; "
-        f"ask for less, or deploy Portcall with a larger {parameter}."
+        f"The label portcall.{label} is {asked}{unit}, but this installation allows at most "
+        f"{limit}{unit}. Request less, or deploy Portcall with a larger {parameter}."
     )
 
 

@@ -94,8 +94,8 @@ class Scan:
         """A sentence; `minutes` is how long it was waited for."""
         if not self.status:
             return (
-                f"No scan of the image began within {minutes} minutes: turn on scan on push for the repository "
-                f"{repository}, or have each image scanned (aws ecr start-image-scan)."
+                f"ECR did not start a scan of the image within {minutes} minutes. Turn on scan on "
+                f"push for the repository {repository}, or scan each image (aws ecr start-image-scan)."
             )
         if self.under_way:
             return f"The scan of the image did not end within {minutes} minutes ({self.status})."
@@ -116,7 +116,7 @@ def refusal(blocks: Sequence[Finding], refuses: str, *, repository: str, digest:
     found = " and ".join(f"{counts[each]} {each.lower()}" for each in REFUSES[refuses] if counts[each])
     noun = "vulnerability" if len(blocks) == 1 else "vulnerabilities"
     kinds = " and ".join(REFUSES[refuses]).lower()
-    sentence = f"The scan found {found} {noun}, and this installation refuses {kinds} ones."
+    sentence = f"The scan found {found} {noun}, and this installation rejects {kinds} ones."
     command = (
         f"aws ecr describe-image-scan-findings --repository-name {repository} "
         f"--image-id imageDigest={digest} --region {region}"

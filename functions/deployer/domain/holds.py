@@ -9,7 +9,7 @@ from deployer.domain.operation import RESUME, ROLLBACK
 from deployer.domain.text import printable
 
 # Why an app is down that was to be started, and has not come up yet; why one has ended.
-STARTED = "It was stopped, and what was started since has not gone live."
+STARTED = "It was stopped, and the deployment that was started since is not live."
 ENDED = "It was ended"
 
 

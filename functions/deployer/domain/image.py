@@ -89,7 +89,7 @@ def spec(config: dict[str, Any], *, digests: Sequence[str], defaults: Defaults, 
     settings = settings if isinstance(settings, dict) else {}
     if not (_says_something(settings.get("Entrypoint")) or _says_something(settings.get("Cmd"))):
         raise UnsupportedImageError(
-            "The image has no start command: add a CMD or an ENTRYPOINT to its Dockerfile."
+            "The image has no start command. Add a CMD or an ENTRYPOINT to its Dockerfile."
         )
     said = labels.read(settings.get("Labels"))
     asked = health_check.target(settings.get("Healthcheck"))
@@ -140,8 +140,8 @@ def _candidates(
         # What a base image EXPOSEs is not the worker's.
         if said.port:
             raise BadLabelError(
-                "The label portcall.port names a port, and portcall.health=none says that there is none: "
-                "remove one of them."
+                "The label portcall.port names a port, but portcall.health=none says that the app "
+                "has none. Remove one of the two."
             )
         return []
     return candidate_ports.candidates(

@@ -46,7 +46,7 @@ def read(labels: object) -> Labels:
         if name == label:
             continue
         if not isinstance(value, str):
-            raise BadLabelError(f"The label {_named(name)} has a value that is no text.")
+            raise BadLabelError(f"The label {_named(name)} must be a string.")
         if name.partition(".")[0] == "env":
             environment[_variable(name)] = _plain(name, value)
         else:
@@ -54,8 +54,8 @@ def read(labels: object) -> Labels:
     size = len(json.dumps(environment))
     if size > ENVIRONMENT_LIMIT:
         raise BadLabelError(
-            f"The labels portcall.env.* hold {size} bytes, and {ENVIRONMENT_LIMIT} are possible; "
-            "let the app fetch what is that large."
+            f"The labels portcall.env.* have {size} bytes in all; the limit is {ENVIRONMENT_LIMIT}. "
+            "Let the app load large values itself."
         )
     return Labels(**said, environment=environment)
 
@@ -63,8 +63,8 @@ def read(labels: object) -> Labels:
 def _value(name: str, value: str) -> int | str:
     if name not in READERS:
         raise BadLabelError(
-            f"The label {_named(name)} is unknown{_meant(name, [*READERS, 'env.NAME'], PREFIX)}; possible are "
-            f"{', '.join(PREFIX + each for each in READERS)} and portcall.env.NAME."
+            f"The label {_named(name)} is unknown{_meant(name, [*READERS, 'env.NAME'], PREFIX)}. The "
+            f"labels are {', '.join(PREFIX + each for each in READERS)} and portcall.env.NAME."
         )
     reader, possible, examples = READERS[name]
     read = reader(value.strip())
@@ -80,8 +80,8 @@ def _variable(name: str) -> str:
     variable = name.partition(".")[2]
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", variable):
         raise BadLabelError(
-            f"The label {_named(name)} must be portcall.env. and the name of an environment variable: letters, "
-            "digits and _, with no digit first."
+            f"The label {_named(name)} must be portcall.env. followed by the name of an environment "
+            "variable: letters, digits and _, not starting with a digit."
         )
     return variable
 
@@ -90,7 +90,7 @@ def _plain(name: str, value: str) -> str:
     """The value itself never appears in an error: it may be a secret, against all advice."""
     if not is_plain(value):
         raise BadLabelError(
-            f"The label {_named(name)} has a value with characters that no environment variable can hold."
+            f"The label {_named(name)} has a value with characters that an environment variable cannot contain."
         )
     return value
 

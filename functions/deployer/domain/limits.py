@@ -15,8 +15,8 @@ MAX_NAMED = 20
 # Errors that say that a limit is reached. A repository's first in an hour is mailed, and says so.
 REFUSALS = ("AppLimitError", "PreviewLimitError", "DeploymentLimitError")
 FIRST_OF_THE_HOUR = (
-    "This is mailed once an hour for each repository. More pushes that are refused for the same reason are in "
-    "the ledger, and sent as events, but not mailed."
+    "Portcall sends this email at most once an hour for each repository. Further refusals for the "
+    "same reason are in the ledger and in the events, but not mailed."
 )
 
 
@@ -40,13 +40,13 @@ def refusal(taken: Mapping[str, Collection[str]], most: Mapping[str, int]) -> Ap
     apps = sorted(taken[full])
     named = ", ".join(apps[:MAX_NAMED]) + (", ..." if len(apps) > MAX_NAMED else "")
     if full == LASTING:
-        return AppLimitError(f"{len(apps)} apps run already, and no new one is allowed (MaxApps): {named}.")
+        return AppLimitError(f"{len(apps)} apps are running, which is the limit (MaxApps): {named}.")
     if full == PREVIEWS:
         return PreviewLimitError(
-            f"{len(apps)} previews run already, and no more are allowed (MaxPreviews): {named}."
+            f"{len(apps)} previews are running, which is the limit (MaxPreviews): {named}."
         )
     return PreviewLimitError(
-        f"{len(apps)} previews of this repository run already, and no more of one repository are allowed "
+        f"{len(apps)} previews of this repository are running, which is the limit for one repository "
         f"(MaxPreviewsPerRepository): {named}."
     )
 

@@ -63,11 +63,15 @@ def live(
 
     `resume_command` deploys the newest push after a rollback, '' if it was none.
     """
-    before = f"It replaced {previous}; push that again to go back." if previous else "It is the first version."
+    before = (
+        f"It replaced {previous}. To go back: portcall rollback {push.app}"
+        if previous
+        else "It is the first version."
+    )
     if previous == push.digest:
         before = "It replaced a task of the same image."
     if resume_command:
-        before = f"It was rolled back from {previous}. To have the newest push again: {resume_command}"
+        before = f"It was rolled back from {previous}. To deploy the newest push again: {resume_command}"
     how = "it answered at this address." if url else "it runs."
     said = [f"{push.app} is live: {how}", before, *notes]
     return _good_news(push, f"is live: {url or WORKER}", url, said, {"previous": previous}, context)
@@ -88,14 +92,13 @@ def live_again(
 
 def stopped(push: Push, reason: str, gave_up_reason: str, context: Context) -> Mail:
     """The app was switched over and stopped before its mail; `gave_up_reason` says why it is not restarted."""
-    what_next = ["It is being restarted, and another mail says what came of that."]
+    what_next = ["It is being restarted. Another email will say how that went."]
     if gave_up_reason:
         command = ["", "Start it again with:", "", f"    {context.deploy_command}"]
         what_next = [f"It won't be restarted: {printable(gave_up_reason)}", *command]
     said = [
-        printable(reason or gave_up_reason),
-        "",
-        f"{push.app} was deployed, and stopped before this mail was written.",
+        f"{push.app} was deployed, and stopped before this email was written.",
+        f"Why it stopped: {printable(reason or gave_up_reason)}",
         *what_next,
         "",
         *_facts(push, context),
@@ -128,8 +131,8 @@ def _direct(url: str, context: Context) -> list[str]:
     return [f"Direct:     {context.direct_url}"] if context.direct_url not in ("", url) else []
 
 
-FIX_IT = "Fix it and push the new image. If the image is fine as it is, start it again with:"
-WATCH_IT = "To have it back, have its repository watched again, and then start it with:"
+FIX_IT = "Fix it and push the new image. If the image is fine, start it again with:"
+WATCH_IT = "To run it again, watch its repository again, then start it with:"
 
 
 def given_up(
@@ -148,9 +151,9 @@ def given_up(
     """
     body = "\n".join(
         [
-            printable(reason),
+            f"{push.app} is down and won't be restarted: {printable(gave_up_reason)}",
+            f"Why it stopped: {printable(reason)}",
             "",
-            f"{push.app} is down, and is not started again: {printable(gave_up_reason)}",
             advice,
             "",
             f"    {context.deploy_command}",
@@ -179,14 +182,13 @@ def ended(push: Push, url: str, reason: str, deploy_command: str = "", *, replac
 
     `replaced` says that it is there, as an app of another name.
     """
-    back = ["", "To have it back:", "", f"    {deploy_command}"] if deploy_command else []
+    back = ["", "To start it again:", "", f"    {deploy_command}"] if deploy_command else []
     body = "\n".join(
         [
-            printable(reason),
-            "",
-            f"{push.app} has ended{f', and {url} answers no more' if url else ''}."
-            + ("" if back or replaced else " Push the tag again to have it back."),
-            *(["Its image is deployed under that name, since Environments was changed."] if replaced else []),
+            f"{push.app} has ended{f', and {url} no longer answers' if url else ''}.",
+            f"Reason: {printable(reason)}",
+            *([] if back or replaced else ["Push the tag again to start it again."]),
+            *(["Environments was changed, so its image now runs under that name."] if replaced else []),
             *back,
             "",
             f"Image:      {push.repository}:{push.tag}",
@@ -214,12 +216,12 @@ def recorded(push: Push, why: str, serving: str, command: str, *, resumes: bool)
     body = [
         printable(why),
         "",
-        f"This push of {push.app} is recorded, and not deployed:",
+        f"This push of {push.app} is recorded but not deployed:",
         "",
         f"    {push.repository}:{push.tag}, pushed at {push.time}",
         "",
-        f"The version before is still serving at {serving}" if serving else "Nothing serves.",
-        "To deploy the newest push all the same:" if resumes else "To start it, with its newest push:",
+        f"The previous version is still running at {serving}" if serving else "No version is running.",
+        "To deploy the newest push anyway:" if resumes else "To start it with its newest push:",
         "",
         f"    {command}",
         "",
@@ -263,7 +265,7 @@ def not_deployed(push: Push, others: Sequence[Deployment], standing: Standing, d
     has_tag = others[0].reason != superseded.TAG_WAS_DELETED
     were = "A push of {} was" if len(others) == 1 else f"{len(others)} pushes of {{}} were"
     body = [
-        f"{were.format(push.app)} not deployed, and nothing newer is live:",
+        f"{were.format(push.app)} not deployed, and no newer push is live:",
         "",
         *map(printable, superseded.named(others, why=True)),
         "",
@@ -274,7 +276,7 @@ def not_deployed(push: Push, others: Sequence[Deployment], standing: Standing, d
             else ["Push the tag again to deploy it."]
         ),
     ]
-    why = "its push was overtaken" if has_tag else "its tag was deleted"
+    why = "its push was superseded" if has_tag else "its tag was deleted"
     return Mail(
         subject=_subject(push.app, f"was not deployed: {why}"),
         text="\n".join(body) + "\n",
@@ -299,19 +301,23 @@ def unwatched(push: Push, url: str, *, replaced_by: str, can_restart: bool, stop
     watched.
     """
     if not can_restart:
-        why = f"The repository {push.repository} is not watched any more (RepositoryName, RepositoryPattern)."
-        then = "If it stops, it won't be restarted: Portcall may not pull its image any more."
+        why = f"The repository {push.repository} is no longer watched (RepositoryName, RepositoryPattern)."
+        then = "If it stops, it won't be restarted: Portcall has no permission to pull its image any more."
     elif replaced_by != push.app:
-        why = f"A push of {push.repository}:{push.tag} is the app {replaced_by} now (Environments)."
+        why = (
+            f"Environments was changed, so pushes of {push.repository}:{push.tag} are now deployed "
+            f"as the app {replaced_by}."
+        )
         then = (
-            f"It ends by itself once {replaced_by} is live with that tag. If it stops before, it is restarted."
+            f"{push.app} ends when {replaced_by} is live with that tag. If it stops before that, it "
+            "is restarted."
         )
     else:
-        why = f"The tag {push.tag} is not watched any more (TagPattern)."
-        then = "If it stops by itself, it is restarted."
+        why = f"The tag {push.tag} is no longer watched (TagPattern)."
+        then = "If it stops unexpectedly, it is restarted."
     where = f" at {url}" if url else ""
     text = [
-        f"{push.app} still runs{where}, and costs money, but no push is deployed to it any more.",
+        f"{push.app} is still running{where} and costs money, but its pushes are no longer deployed.",
         "",
         why,
         then,
@@ -320,10 +326,10 @@ def unwatched(push: Push, url: str, *, replaced_by: str, can_restart: bool, stop
         "",
         f"    {stop_command}",
         "",
-        "To have it watched again, deploy Portcall with that parameter as it was.",
+        "To watch it again, deploy Portcall with the previous value of that parameter.",
     ]
     return Mail(
-        subject=_subject(push.app, "is not watched any more, and still runs"),
+        subject=_subject(push.app, "is no longer watched, but still runs"),
         text="\n".join(text) + "\n",
         document={
             "outcome": "unwatched",
@@ -342,15 +348,16 @@ def unwatched(push: Push, url: str, *, replaced_by: str, can_restart: bool, stop
 def held_back(push: Push, mails: int, until: str, ledger: str) -> Mail:
     """There were as many mails about a repository as there may be in an hour; `until` is when it is over."""
     text = [
-        f"There were {mails} mails about {push.repository} in this hour, and that is the limit.",
+        f"There were {mails} emails about {push.repository} in this hour, which is the limit.",
         "",
-        f"No more about it are sent until {until}. Its deployments go on, and so do other repositories' mails.",
-        f"What became of each push is in the table {ledger} (DynamoDB), and sent as an event (EventBridge).",
+        f"Portcall sends no more emails about it until {until}. Its deployments continue, and other "
+        "repositories are not affected.",
+        f"The outcome of each push is in the DynamoDB table {ledger} and in the EventBridge events.",
         "",
-        "If this is not what you expect, look at who, or what, pushes to the repository.",
+        "If you do not expect this, find out who or what pushes to the repository.",
     ]
     return Mail(
-        subject=_subject(push.repository, f"has too many mails: no more until {until}"),
+        subject=_subject(push.repository, f"has too many emails: no more until {until}"),
         text="\n".join(text) + "\n",
         document={"outcome": "held back", "repository": push.repository, "mails": mails, "until": until},
         attributes={"app": push.app, "outcome": "held back"},
@@ -371,9 +378,9 @@ def failed(
     """
     body = "\n".join(
         [
-            printable(failure.reason),
-            "",
             f"{push.app} {failure.summary}.",
+            f"Reason: {printable(failure.reason)}",
+            "",
             failure.hint,
             *_again(failure, context),
             "",
@@ -419,10 +426,10 @@ def _details(failure: Failure) -> list[str]:
 
 def _serving(standing: Standing) -> str:
     if standing.is_worker:
-        return f"{'A newer version' if standing.is_newer else 'The version before'} still runs."
+        return f"{'A newer version' if standing.is_newer else 'The previous version'} is still running."
     if not standing.url:
-        return "No other version serves."
-    which = "A newer version serves" if standing.is_newer else "The version before is still serving"
+        return "No other version is running."
+    which = "A newer version is running" if standing.is_newer else "The previous version is still running"
     return f"{which} at {standing.url}"
 
 
@@ -436,7 +443,7 @@ def _last_lines(log: Sequence[str], context: Context) -> list[str]:
     if not lines and not context.task:
         return ["No task was started, so there is no log."]
     if not lines:
-        return ["Its log was empty when this was written."]
+        return ["Its log was empty when this email was written."]
     which = "The last line" if len(lines) == 1 else f"The last {len(lines)} lines"
     return [f"{which} of its log:", "", *(f"    {line}" for line in lines)]
 

@@ -34,7 +34,7 @@ def parse(text: str) -> dict[str, Any]:
     """Read a manifest or a configuration; UnsupportedImageError for whatever is neither."""
     if len(text) > SIZE_LIMIT:
         raise UnsupportedImageError(
-            f"The image's description has {len(text)} characters, and 4 MiB are possible."
+            f"The image's manifest or configuration has {len(text)} characters; the limit is 4 MiB."
         )
     try:
         document = json.loads(text)
@@ -42,7 +42,7 @@ def parse(text: str) -> dict[str, Any]:
         document = None
     if not isinstance(document, dict):
         raise UnsupportedImageError(
-            "The image's description in the registry is not a JSON object; build it again, and push that."
+            "The image's manifest or configuration is not a JSON object. Build the image again and push it."
         )
     return document
 
@@ -88,8 +88,8 @@ def config_digest(manifest: dict[str, Any]) -> str:
     """The digest of the image's configuration, which is a blob of its own."""
     if manifest.get("schemaVersion") == 1:
         raise UnsupportedImageError(
-            "The image is in the format that Docker wrote until 2016 (schema 1); build and push it again with "
-            "a Docker of today."
+            "The image has the format that Docker used until 2016 (schema 1). Build and push it "
+            "again with a current version of Docker."
         )
     config = manifest.get("config")
     return _digest(config if isinstance(config, dict) else {})
@@ -111,7 +111,7 @@ def choose(index: dict[str, Any], *, preferred: str) -> str | None:
             return _digest(chosen)
     if len(children) > len(images):
         raise UnsupportedImageError(
-            "The image index lists other indexes instead of images; push the image itself."
+            "The image index lists other indexes instead of images. Push the image itself."
         )
     if images:
         raise platforms.refusal(map(_platform, images))
@@ -145,6 +145,6 @@ def _digest(descriptor: dict[str, Any]) -> str:
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
         said = quote(digest) if isinstance(digest, str) else "none"
         raise UnsupportedImageError(
-            f"The image's manifest should hold a sha256 digest, but holds {said}; build and push a new one."
+            f"The image's manifest must have a sha256 digest, but has {said}. Build and push the image again."
         )
     return digest

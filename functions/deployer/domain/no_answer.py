@@ -49,42 +49,44 @@ def recognize(seen: str, log: Sequence[str], port: int) -> Words:
     if error := ERROR.search(seen):
         words = Words(
             f"never answered: only errors ({error['status']})",
-            "It listens, but answers each time with an error; its log, below, may say why. Anything below "
-            "500 will do, a 404 too. `LABEL portcall.health=/another/page` has another page asked.",
+            "It listens, but answers every request with an error. Its log, below, may say why. Any "
+            "status below 500 passes, even 404. To check another page, add `LABEL "
+            "portcall.health=/another/page`.",
         )
         return _with_what_it_lacks(words, log)
     if (at := what.get(NOT_HTTP) or what.get(CLOSED)) and any(map(FASTCGI.search, log)):
         return Words(
             f"never answered: FastCGI, not HTTP, on port {at}",
-            "PHP-FPM and uWSGI need a web server before them. Put nginx or Apache into the same image, or use "
-            "one that has it (php:apache, for instance); uWSGI speaks HTTP with --http.",
+            "PHP-FPM and uWSGI need a web server in front of them. Add nginx or Apache to the same "
+            "image, or use an image that has one (for example php:apache). uWSGI speaks HTTP with "
+            "--http.",
         )
     if at := what.get(NOT_HTTP):
         return Words(
             f"never answered: no HTTP on port {at}",
-            "Something listens there that does not speak HTTP. If it is not a web server, add "
+            "The program that listens there does not speak HTTP. If it is not a web server, add "
             "`LABEL portcall.health=tcp` to the Dockerfile.",
         )
     if at := what.get(CLOSED):
         words = Words(
             f"never answered: port {at} closes each connection",
-            f"Something listens on port {at}, but ends each connection before it answers. Either it fails on "
-            "each request; then its log, below, may say why. Or it does not speak HTTP: if it is not a web "
-            "server, add `LABEL portcall.health=tcp` to the Dockerfile.",
+            f"A program listens on port {at}, but closes each connection before it answers. Either it "
+            "fails on each request; then its log, below, may say why. Or it does not speak HTTP: if "
+            "it is not a web server, add `LABEL portcall.health=tcp` to the Dockerfile.",
         )
         return _with_what_it_lacks(words, log)
     if at := what.get(SLOW):
         words = Words(
             f"never answered: no answer on port {at} within 10 seconds",
-            f"It accepts connections on port {at}, and then stays silent. If its page is slow, name one that "
-            "answers at once and needs nothing else: `LABEL portcall.health=/healthz`, for example. If it is "
-            "not a web server, add `LABEL portcall.health=tcp` to the Dockerfile.",
+            f"It accepts connections on port {at}, but sends no answer. If the page is slow, name one "
+            "that answers at once, for example `LABEL portcall.health=/healthz`. If it is not a web "
+            "server, add `LABEL portcall.health=tcp` to the Dockerfile.",
         )
         return _with_what_it_lacks(words, log)
     if at := what.get(TIMED_OUT):
         return Words(
             f"never answered: port {at} timed out",
-            f"It is stuck, or too busy to answer. If it starts slowly, {TIME}",
+            f"The app may be stuck or too busy to answer. If it starts slowly, {TIME}",
         )
     if waits := _lacks(log):
         return waits
@@ -94,9 +96,9 @@ def recognize(seen: str, log: Sequence[str], port: int) -> Words:
     nothing = REFUSED in seen
     ports = _listed(asked)
     return Words(
-        f"never answered: nothing listens on port {ports}" if nothing else "never answered",
-        f"The app must listen on 0.0.0.0 (not 127.0.0.1), port {ports}. If it uses another port, the "
-        f"Dockerfile says so with EXPOSE. If it starts slowly, {TIME} If it is a worker or a bot, which "
+        f"never answered: no connection on port {ports}" if nothing else "never answered",
+        f"The app must listen on 0.0.0.0 (not 127.0.0.1), port {ports}. If it uses another port, add "
+        f"EXPOSE to the Dockerfile. If it starts slowly, {TIME} If it is a worker or a bot that "
         "listens on no port, add `LABEL portcall.health=none`.",
     )
 
@@ -136,16 +138,17 @@ def _listens_elsewhere(log: Sequence[str], asked: Collection[int]) -> Words | No
     ports = _listed(asked)
     if other := _port_in(log, asked):
         return Words(
-            f"never answered: it listens on port {other}, not {ports}",
-            f"Its log speaks of port {other}, but {ports} was asked. Make it listen on {ports}, or say "
-            f"`EXPOSE {other}` in the Dockerfile and nothing else.",
+            f"never answered: its log says port {other}, not {ports}",
+            f"Its log says that it listens on port {other}, but Portcall checked {ports}. Let it "
+            f"listen on {ports}, or make `EXPOSE {other}` the only EXPOSE in the Dockerfile.",
         )
     own = [line for line in log if not NOT_THE_APP.search(line[:LINE_LIMIT])]
     if any(map(LOOPBACK.search, own)) and not any(map(EVERYWHERE.search, log)):
         return Words(
             "never answered: it listens on 127.0.0.1 only",
-            "Its log says so, and there nobody outside its container can reach it. It must listen on "
-            f"0.0.0.0, port {ports}: most servers take that as --host, --bind or HOST.",
+            "Its log says so. That address cannot be reached from outside the container. Let it "
+            f"listen on 0.0.0.0, port {ports}; most servers have an option --host or --bind, or read "
+            "HOST.",
         )
     return None
 
@@ -177,9 +180,9 @@ def _lacks(log: Sequence[str]) -> Words | None:
         waits = WAITS.search(line)
         if waits and not ITS_WORK.search(waits["server"]):
             return Words(
-                f"never answered: it waits for {waits['server']}",
-                f"Its log says: {quoted}\nEach app runs in one container of its own, without the services of a "
-                "compose file. Run what it waits for where the app can reach it, and set its host name "
+                f"never answered: it is waiting for {waits['server']}",
+                f"Its log says: {quoted}\nEach app runs in a single container, without the services of "
+                "a compose file. Run that service where the app can reach it, and set its host name "
                 f"{AS_A_SETTING}",
             )
     return None
@@ -188,7 +191,7 @@ def _lacks(log: Sequence[str]) -> Words | None:
 def _with_what_it_lacks(words: Words, log: Sequence[str]) -> Words:
     """With what may be the cause, where the log names something that could not be reached."""
     lacks = _lacks(log)
-    return Words(words.summary, f"{words.hint}\nThis may be why. {lacks.hint}") if lacks else words
+    return Words(words.summary, f"{words.hint}\nThis may be the cause. {lacks.hint}") if lacks else words
 
 
 def _listed(ports: Collection[int]) -> str:

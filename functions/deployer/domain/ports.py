@@ -70,15 +70,15 @@ def candidates(
     ]
     if named and not found:
         raise UnsupportedImageError(
-            "The image exposes no TCP port, and it is over TCP that an app has to answer: EXPOSE the port that "
-            "does, or name it with LABEL portcall.port=<number>."
+            "The image exposes no TCP port, but an app must answer over TCP. EXPOSE its port, or "
+            "name it with LABEL portcall.port=<number>."
         )
     first: dict[int, Candidate] = {}
     for each in found:
         first.setdefault(each.port, each)
     if len(first) > LIMIT:
         raise UnsupportedImageError(
-            f"The image exposes {len(first)} TCP ports, and {LIMIT} can be tried; name the one that "
+            f"The image exposes {len(first)} TCP ports; Portcall can try {LIMIT}. Name the one that "
             "answers with LABEL portcall.port=<number>."
         )
     return sorted(first.values(), key=lambda each: each.is_auxiliary) or [Candidate(default, DEFAULT)]
@@ -93,10 +93,10 @@ def note(candidates: Sequence[Candidate], chosen: Sequence[int]) -> str:
         return ""
     by = {each.port: each.named_by for each in candidates}
     others = ", ".join(f"{port} ({named_by})" for port, named_by in by.items() if port not in chosen)
-    closed = f" Also named, and closed now: {others}." if others else ""
+    closed = f" The other named ports are closed now: {others}." if others else ""
     return (
-        f"It answered on port {chosen[0]}, named by {by.get(chosen[0], EXPOSE)}.{closed} "
-        "To choose yourself, add LABEL portcall.port=<number>."
+        f"It answered on port {chosen[0]}, from {by.get(chosen[0], EXPOSE)}.{closed} To choose "
+        "another port, add LABEL portcall.port=<number>."
     )
 
 

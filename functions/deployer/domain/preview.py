@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-CUT = "Its image asks for more time (portcall.expires) than a preview may have here (MaxPreviewHours)."
+CUT = "Its label portcall.expires is longer than this installation allows for a preview (MaxPreviewHours)."
 
 
 def until(now: float, *, asked: int | None, preview: bool, hours: int, most_hours: int) -> int:
@@ -37,4 +37,4 @@ def note(until: int, *, preview: bool, cut: bool = False) -> list[str]:
     if preview:
         ends = f"It is a preview: it ends {time + ', or when ' if time else 'when '}{tag}."
         return [ends, CUT] if cut else [ends]
-    return [f"It ends {time}, as its image asks."] if until else []
+    return [f"It ends {time}, because its label portcall.expires says so."] if until else []

@@ -47,9 +47,7 @@ class Push:
         if detail.get("action-type") != "PUSH" or detail.get("result") != "SUCCESS":
             raise BadEventError("The event is not a successful push of an image.")
         if not (push.deployment and push.app and push.tag):
-            raise BadEventError(
-                "The event names no id, no repository or no tag, so there is nothing to deploy."
-            )
+            raise BadEventError("The event has no id, no repository or no tag, so there is nothing to deploy.")
         if not DIGEST.fullmatch(push.digest):
             raise BadEventError(f"The event's image digest {push.digest!r} is not a sha256 digest.")
         if push.app not in (repository, f"{repository}:{tag}"):

@@ -12,17 +12,17 @@ RULES = (*start_rules.RULES, *aws_reasons.RULES, *crash_rules.RULES, *connection
 
 EXIT_CODES = {
     0: Rule(
-        "failed: it ended by itself (exit code 0)",
+        "failed: it exited (exit code 0)",
         "A deployed app must keep running in the foreground: start the server itself in CMD, without `&`, "
         "`-d` or `--daemon`.",
     ),
     126: Rule(
         "failed to start: its command cannot be run",
-        "A program that CMD, ENTRYPOINT or a start script names is not executable (exit code 126).",
+        "A program that CMD, ENTRYPOINT or a start script starts is not executable (exit code 126).",
     ),
     127: Rule(
         "failed to start: its command cannot be run",
-        "A program that CMD, ENTRYPOINT or a start script names is not in the image (exit code 127).",
+        "A program that CMD, ENTRYPOINT or a start script starts was not found (exit code 127).",
     ),
     132: Rule(
         "crashed: illegal instruction (exit code 132)",
@@ -30,23 +30,24 @@ EXIT_CODES = {
     ),
     134: Rule(
         "crashed: it aborted (exit code 134)",
-        "The end of its log, below, may say why. Native code and Node.js do so when they lack memory, too: "
-        "it has {memory} MiB, and gets more with `LABEL portcall.memory=`.",
+        "The end of its log, below, may say why. Native code and Node.js also abort when memory runs "
+        "out: it has {memory} MiB; request more with `LABEL portcall.memory=`.",
     ),
     137: Rule(
         "was killed (exit code 137)",
-        "Something in the container killed it; mostly that is Linux, for lack of memory. Give it more than "
-        "{memory} MiB with `LABEL portcall.memory=`. If that does not help, look for what sends SIGKILL.",
+        "It received SIGKILL. Most often Linux sends that when memory runs out: request more than "
+        "{memory} MiB with `LABEL portcall.memory=`. If that does not help, find out what sends "
+        "SIGKILL.",
     ),
     139: Rule(
         "crashed: segmentation fault (exit code 139)",
-        "Native code crashed: often a package that was built for another Linux or CPU. Rebuild the "
-        "dependencies on the base image that they run on, for {platform}.",
+        "Native code crashed, often a package that was built for another Linux distribution or CPU. "
+        "Rebuild the dependencies on the base image that they run on, for {platform}.",
     ),
     143: Rule(
         "received SIGTERM (exit code 143)",
-        "Something in the container sent it, and it was not Portcall: a supervisor, say, or a start "
-        "script. Start the server with `exec` as the script's last line.",
+        "Portcall did not send it; something in the container did, for example a supervisor or a "
+        "start script. Start the server with `exec` in the last line of the script.",
     ),
 }
 # These say so much by themselves that a line further up adds nothing.
@@ -63,10 +64,10 @@ AFTER_AN_ERROR = re.compile(
 )
 QUOTED = 160
 
-LAST_WORDS = "It ended by itself; the end of its log, below, may say why."
+LAST_WORDS = "It exited. The end of its log, below, may say why."
 NO_WORDS = (
-    "It ended by itself, without a word. Does it log to a file? Let it write to its standard output, and see "
-    "what it says with `docker run` on your machine."
+    "It exited without log output. If it logs to a file, let it log to standard output. Try `docker "
+    "run` on your machine to see what it does."
 )
 
 
@@ -94,7 +95,7 @@ def recognize(*, reason: str, log: Sequence[str], code: int | None, platform: st
     at, rule, names = found
     line = printable(log[at].strip(), QUOTED)
     perhaps = rule.words(given | names).hint
-    return Words(words.summary, f"Its log says before its end: {line}\nIf that is why it ended: {perhaps}")
+    return Words(words.summary, f"Before it exited, its log says: {line}\nIf that is the cause: {perhaps}")
 
 
 def _last_found(lines: Sequence[str], code: int | None) -> tuple[int, Rule, dict[str, str]] | None:

@@ -53,12 +53,12 @@ def note(others: Sequence[Deployment]) -> list[str]:
     earlier = [each for each in others if each not in noted]
     said = []
     if len(earlier) == 1:
-        said.append("It overtook an earlier push, which is not live:")
+        said.append("It replaces an earlier push that was not deployed:")
     elif earlier:
-        said.append(f"It overtook {len(earlier)} earlier pushes, which are not live:")
+        said.append(f"It replaces {len(earlier)} earlier pushes that were not deployed:")
     said += named(earlier)
     if noted:
-        said.append("Meanwhile an image from before was pushed under another tag, which deploys nothing:")
+        said.append("An earlier image was pushed again under another tag, which starts no deployment:")
     return said + named(noted)
 
 

@@ -274,7 +274,7 @@ def _end_finished(facts: Facts) -> Iterator[Act]:
     if current.ended:
         yield EndApp(current.gave_up_reason)
     elif _ends_by_itself(facts, current) and current.until <= facts.now:
-        yield EndApp(f"Its time was up at {preview.moment(current.until)}.")
+        yield EndApp(f"It expired at {preview.moment(current.until)}.")
     elif facts.is_preview and facts.tag_deleted:
         yield EndApp(TAG_DELETED)
     elif facts.successor and _takes_the_place(facts.successor, current):

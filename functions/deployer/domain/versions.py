@@ -55,18 +55,18 @@ def choose(to: str, app: str, current: Current, deployments: Sequence[Deployment
         good = [each for each in versions if each.digest not in bad]
         if not good:
             which = "this is its first version" if not versions else "the others were rolled back"
-            raise NotPossible(f"No other version of {app} was live that it could go back to: {which}.")
+            raise NotPossible(f"There is no earlier version of {app} to go back to: {which}.")
         return good[0]
     found = _named(to, versions, deployments)
     if len({each.digest for each in found}) > 1:
-        raise NotPossible(f"Several versions begin with {to}: give more of the digest or id.")
+        raise NotPossible(f"Several versions start with {to}. Give more characters of the digest or ID.")
     if found:
         return found[0]
     if _names(to, current.digest, current.deployment):
-        raise NotPossible(f"{app} runs that version already.")
+        raise NotPossible(f"{app} already runs that version.")
     if any(_names(to, each.digest, each.deployment) for each in deployments):
-        raise NotPossible(f"{to} was never live, so there is nothing to go back to. Push it to deploy it.")
-    raise NoSuchThing(f"There is no deployment and no version {to} of {app}.")
+        raise NotPossible(f"{to} was never live, so you cannot go back to it. Push it to deploy it.")
+    raise NoSuchThing(f"{app} has no deployment and no version {to}.")
 
 
 def _named(to: str, versions: Sequence[Version], deployments: Sequence[Deployment]) -> list[Version]:
@@ -85,6 +85,6 @@ def _names(to: str, digest: str, deployment: str) -> bool:
 def listed(versions: Sequence[Version]) -> str:
     """What can be had, in a sentence."""
     if not versions:
-        return "No version that was live is there any more: push one."
+        return "None of the versions that were live is still in ECR. Push one."
     names = ", ".join(f"{each.tag} @{each.digest.removeprefix('sha256:')[:12]}" for each in versions)
-    return f"These are still there: {names}."
+    return f"These are still in ECR: {names}."

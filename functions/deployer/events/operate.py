@@ -74,7 +74,7 @@ def _answer(asked: Operation, app: str) -> dict[str, Any]:
         token=token,
     )
     if noted["action"] != asked.action:
-        raise NotPossible(f"The id {asked.id} was used for another request.")
+        raise NotPossible(f"The id {asked.id} was already used for another request.")
     if noted.get("answer"):
         return dict(noted["answer"])
     answer = _carry_out(asked, app, noted["at"], repeated=noted["token"] != token)

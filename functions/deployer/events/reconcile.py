@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         _let_in_whom_the_parameters_name()
         sweep_groups.remove_unneeded(account, looked_at_all=not after)
         if after or account.incomplete:
-            logger.error("The sweep did not look at everything", extra={"after": after})
+            logger.error("The sweep did not reach all apps", extra={"after": after})
             count(UNFINISHED)
         return done
     finally:
@@ -109,7 +109,7 @@ def _look_after(app: str, account: Account, sweep: str) -> list[str]:
 
 
 def _failed(app: str, error: Exception) -> str:
-    logger.exception("An app could not be looked after", extra={"app": app})
+    logger.exception("The sweep failed for an app", extra={"app": app})
     return f"failed: {error}"
 
 
@@ -118,4 +118,4 @@ def _let_in_whom_the_parameters_name() -> None:
     config = settings()
     changed = ec2.hold_rules(stack=config.stack, cidr=config.cidr, probe_group=config.probe_group)
     if changed:
-        logger.warning("Security groups let in others than AllowedCidr says", extra={"groups": changed})
+        logger.warning("Security groups allowed other addresses than AllowedCidr", extra={"groups": changed})

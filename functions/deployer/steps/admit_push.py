@@ -35,7 +35,7 @@ def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
     if restart:
         _hold_against_the_ledger(push, document)
     elif "image" in document:
-        raise BadEventError("The event brings along what its image says, which only a restart may.")
+        raise BadEventError("The event has the configuration of the image, which only a restart may have.")
     before = _attempt_before(push, retry) if retry else None
     asked = document.get("asked") or {}
     if asked and (before or _noted(push)).asked != asked:
@@ -64,7 +64,7 @@ def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
         return {"result": settled, "sequence": sequence}
     name = before.deployment if before else ""
     if first := image_claim.dealt_with_by(push, before=name, asked=bool(asked)):
-        reason = f"Another tag of an image that {first} deals with."
+        reason = f"Another tag of an image that deployment {first} handles."
         superseded.note_further_tag(push)
         outcomes.record_outcome(push, outcomes.SAME_IMAGE, None, reason=reason, same_as=first)
         return {"result": "same image", "sequence": sequence}
@@ -89,7 +89,7 @@ def _look_at_the_tag(push: Push, document: dict[str, Any], before: ledger.Deploy
     now = ecr.digest_of(repository=push.repository, tag=push.tag)
     if now != push.digest:
         _wait_for_ecr(push, now)
-        reason = f"The tag points to {now} by now." if now else TAG_WAS_DELETED
+        reason = f"The tag now points to {now}." if now else TAG_WAS_DELETED
         superseded.supersede(push, reason=reason)
         return "superseded"
     as_of = int((document.get("found") or {}).get("at", 0))
@@ -116,7 +116,7 @@ def _wait_for_ecr(push: Push, now: str) -> None:
 def _attempt_before(push: Push, retry: dict[str, Any]) -> ledger.Deployment:
     before = ledger.deployment(table=settings().ledger, app=push.app, time=push.time, name=str(retry["of"]))
     if before is None or (before.tag, before.digest) != (push.tag, push.digest):
-        raise BadEventError("The event asks for a further attempt, but the ledger knows of none before it.")
+        raise BadEventError("The event asks for another attempt, but the ledger has no earlier one.")
     return before
 
 
@@ -127,7 +127,9 @@ def _hold_against_the_ledger(push: Push, document: dict[str, Any]) -> None:
         return
     said = (restart["sequence"], restart["revision"], document.get("image"), push.digest)
     if said != (current.sequence, current.revision, current.image, current.digest):
-        raise BadEventError("The event asks for a restart of something else than what the ledger says is live.")
+        raise BadEventError(
+            "The event asks for a restart of a deployment that is not the current one in the ledger."
+        )
 
 
 def _admit_restart(push: Push, restart: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +137,7 @@ def _admit_restart(push: Push, restart: dict[str, Any]) -> dict[str, Any]:
     config = settings()
     current = ledger.current(table=config.ledger, app=push.app)
     if current is None or current.gave_up_reason or current.deployment != restart["deployment"]:
-        reason = "Another version has become the current one, or the app is to be down."
+        reason = "Another version is current now, or the app must stay down."
         outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason)
         return {"result": "superseded", "sequence": restart["sequence"]}
     return {"result": "admitted", "sequence": restart["sequence"], "at": time.time()}

@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         reason = scan.why_not_finished(repository=push.repository, minutes=SCAN_TIMEOUT_SECONDS // 60)
         if not scan_gate().lets_unscanned_in:
             raise NotScannedError(reason)
-        notes.append(f"It was not scanned, and let in all the same. {reason}")
+        notes.append(f"It was deployed without a scan result (WhenNotScanned=deploy). {reason}")
     blocks = findings.blocking(scan.findings, refuses)
     if blocks:
         raise FindingsError(findings.refusal(blocks, refuses, **where, region=settings().region))

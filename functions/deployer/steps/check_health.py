@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     config, image = settings(), event["image"]
     runs = event["running"]["digest"]
     if runs and runs != image["digests"][-1]:
-        raise WrongImageError(f"ECS runs {runs}, but {image['digests'][-1]} is what was pushed.")
+        raise WrongImageError(f"ECS runs {runs}, but {image['digests'][-1]} was pushed.")
 
     def raise_if_stopped() -> None:
         # Imported here: most apps answer before this is needed.
@@ -93,7 +93,7 @@ def _worker(since: float, raise_if_stopped: Callable[[], None]) -> dict[str, Any
         raise_if_stopped()
         time.sleep(min(left, 3.0))
     raise_if_stopped()
-    note = f"It listens on no port, so all that is known is that it ran for {WORKER_SECONDS:.0f} seconds."
+    note = f"It listens on no port, so Portcall only checked that it ran for {WORKER_SECONDS:.0f} seconds."
     return {
         "result": "answered",
         "url": "",

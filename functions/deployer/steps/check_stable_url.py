@@ -27,6 +27,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             [url.rstrip("/") + event["image"]["health"]], timeout=TIMEOUT_SECONDS, raise_if_stopped=lambda: None
         )
     except NoAnswerError as error:
-        raise NoAnswerError(f"Its address {url} does not lead to it. {error}") from error
+        raise NoAnswerError(f"The stable URL {url} does not reach the new version. {error}") from error
     logger.info("The address leads to the app", extra={"url": url, "status": answer.status})
     return {"status": answer.status, "at": time.time()}

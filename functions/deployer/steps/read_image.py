@@ -9,7 +9,10 @@ from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import image_settings, settings
 
-IGNORED = {"result": "ignored", "reason": "What was pushed is no app: a signature, a chart, or the like."}
+IGNORED = {
+    "result": "ignored",
+    "reason": "The push is not an app: it is a signature, a chart or a similar artifact.",
+}
 
 
 @logger.inject_lambda_context(correlation_id_path="id")

@@ -12,8 +12,8 @@ from deployer.settings import Settings, settings
 
 ON_DEMAND, SPOT = "FARGATE", "FARGATE_SPOT"
 DEARER = (
-    "AWS had no Spot capacity for it, so it runs on FARGATE, which costs about three times as much. The next "
-    "push, or restart, asks for Spot again."
+    "AWS had no Spot capacity for it, so it runs on FARGATE, which costs about three times as much. "
+    "The next push or restart requests Spot again."
 )
 
 

@@ -16,8 +16,8 @@ from deployer.domain.superseded import TAG_WAS_DELETED
 from deployer.observe import logger
 from deployer.settings import Settings, settings
 
-NO_ADDRESS = "It has no address that stays: "
-REFUSED = "API Gateway refused to make one. The next push tries again."
+NO_ADDRESS = "It has no stable URL: "
+REFUSED = "API Gateway refused to create one. The next push tries again."
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
@@ -43,7 +43,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         if not _is_superseded(seen, event):
             reason = TAG_WAS_DELETED
         else:
-            reason = f"Another deployment, {seen.deployment}, took the place." if seen else "The app has ended."
+            reason = f"Another deployment, {seen.deployment}, replaced it." if seen else "The app has ended."
         if "restart" in event:
             outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
         else:
@@ -86,7 +86,10 @@ def _point_stable_url(
         stable_url.point_at_current(push.app)
     except PermanentError as refused:
         logger.error("The address was not moved", extra={"app": push.app, "reason": str(refused)})
-        why = f"Its address {seen.url} does not lead to it yet: {refused} That is tried again within minutes."
+        why = (
+            f"The stable URL {seen.url} does not point to it yet: {refused} Portcall tries again "
+            "within minutes."
+        )
         return {"result": "current", **told, "url": seen.direct_url, "notes": [why, *notes]}
     return {"result": "moved", **told, "notes": notes}
 
@@ -142,7 +145,7 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
     )
     is_preview = config.is_preview(push.app)
     if not ledger.make_current(table=config.ledger, push=push, new=new, seen=seen, while_tagged=is_preview):
-        raise ContendedError("Another deployment of the app switched over at the same moment.")
+        raise ContendedError("Another deployment of the app switched over at the same time.")
     return dataclasses.replace(new, version=(seen.version if seen else 0) + 1)
 
 

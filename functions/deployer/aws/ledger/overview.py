@@ -70,4 +70,4 @@ def _items(table: str, wanted: list[keys.Key]) -> Iterator[dict[str, Any]]:
             if not request:
                 break
         else:
-            raise ThrottledError("BatchGetItem: DynamoDB left some of the keys out each time")
+            raise ThrottledError("BatchGetItem: DynamoDB left some keys unprocessed each time")
