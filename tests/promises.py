@@ -291,7 +291,7 @@ def _expired(world: World) -> set[str]:
     return {
         mail.app
         for mail in world.mails
-        if mail.outcome == "ended" and mail.reason.startswith("Its time") and mail.pushes == pushes[mail.app]
+        if mail.outcome == "ended" and mail.reason.startswith("It expired") and mail.pushes == pushes[mail.app]
     }
 
 

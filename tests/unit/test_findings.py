@@ -174,7 +174,7 @@ def test_a_refusal_whose_cause_was_cut_is_still_one():
 @pytest.mark.parametrize(
     ("scan", "reason"),
     [
-        (Scan(), "ECR did not start a scan of the image within 5 minutes: Turn on scan on push for the repository web, or have each image scanned (aws ecr start-image-scan)."),
+        (Scan(), "ECR did not start a scan of the image within 5 minutes. Turn on scan on push for the repository web, or scan each image (aws ecr start-image-scan)."),
         (Scan("IN_PROGRESS"), "The scan of the image did not end within 5 minutes (IN_PROGRESS)."),
         (Scan("UNSUPPORTED_IMAGE", "The operating system is not supported."),
          "ECR could not scan the image (UNSUPPORTED_IMAGE): The operating system is not supported."),

@@ -26,7 +26,7 @@ def test_a_range_is_all_of_its_ports():
 
 
 def test_a_range_that_is_too_wide_is_refused():
-    with pytest.raises(UnsupportedImageError, match=rf"61 TCP ports, and {LIMIT} can be tried.*portcall\.port"):
+    with pytest.raises(UnsupportedImageError, match=rf"61 TCP ports; Portcall can try {LIMIT}.*portcall\.port"):
         of("3000-3060")
 
 
@@ -86,7 +86,7 @@ def test_the_mail_says_which_of_several_ports_was_chosen():
     found = [Candidate(8080, "HEALTHCHECK"), Candidate(80, "EXPOSE"), Candidate(9404, "EXPOSE")]
     assert note(found, [80]) == (
         "It answered on port 80, from EXPOSE. The other named ports are closed now: 8080 (HEALTHCHECK), "
-        "9404 (EXPOSE). To choose yourself, add LABEL portcall.port=<number>."
+        "9404 (EXPOSE). To choose another port, add LABEL portcall.port=<number>."
     )
     assert note(found[:1], [8080]) == ""
     assert "closed now: 9404 (EXPOSE)." in note(found, [80, 8080])

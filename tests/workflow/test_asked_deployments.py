@@ -212,7 +212,7 @@ def test_where_the_image_is_gone_from_ecr_what_is_still_there_is_named(deploy, p
     world.gone.add(digest(2))
     reason = ask("rollback")["reason"]
     assert f"The image of latest ({digest(2)}) is no longer in ECR." in reason
-    assert reason.endswith("These are still there: latest @000000000000.")
+    assert reason.endswith("These are still in ECR: latest @000000000000.")
 
 
 def test_a_rollback_that_fails_changes_nothing(two_versions, world):

@@ -108,7 +108,7 @@ def test_a_preview_ends_when_its_time_is_up_with_a_mail(deploy, world, tagged, m
     assert world.live() == set()
     assert current("pr-7") is None
     news = world.mails[-1]
-    assert news["subject"].startswith("flask-app:pr-7 has ended: its time was up at ")
+    assert news["subject"].startswith("flask-app:pr-7 has ended: it expired at ")
     assert url in news["text"]
     assert news["attributes"] == {"app": "flask-app:pr-7", "outcome": "ended"}
     # Its tag is still there, so that a push of it would start nothing.
@@ -432,7 +432,7 @@ def test_a_preview_whose_tag_is_deleted_before_it_is_live_is_reported_by_the_swe
     assert [mail["subject"] for mail in world.mails] == ["flask-app:pr-7 was not deployed: its tag was deleted"]
     text = world.mails[0]["text"]
     assert "Its tag was deleted before it was live." in text
-    assert "No other version serves." in text
+    assert "No other version is running." in text
     assert "Push the tag again to deploy it." in text
     assert "lambda invoke" not in text
     assert sweep() == {}

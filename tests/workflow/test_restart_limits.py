@@ -341,7 +341,7 @@ def test_an_app_whose_repository_is_not_watched_any_more_is_not_started_again(
         watch_settings.cache_clear()
     assert current().gave_up_reason == ("" if watched else restarts.NOT_WATCHED)
     assert watched or world.mails[-1]["subject"] == "flask-app is down: its repository is not watched"
-    assert watched or "have its repository watched again" in world.mails[-1]["text"]
+    assert watched or "watch its repository again" in world.mails[-1]["text"]
 
 
 def test_who_has_seen_an_older_state_does_not_mail_again_that_an_app_is_down(world, started):

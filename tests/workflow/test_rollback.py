@@ -158,7 +158,7 @@ def test_where_the_version_before_cannot_be_asked_after_that_is_told(world, docu
     assert "Portcall could not find out whether the previous version is still running: not authorized" in told(
         world
     )
-    assert "still running" not in told(world)
+    assert "still running at" not in told(world)
 
 
 def test_what_ecs_and_the_log_do_not_tell_is_told_to_be_missing(world, document, monkeypatch):

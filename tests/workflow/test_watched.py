@@ -203,7 +203,7 @@ def test_a_preview_that_is_not_watched_any_more_ends_by_itself(deploy, world, pu
     later = time.time() + 25 * 3600
     monkeypatch.setattr(reconcile.time, "time", lambda: later)
     assert sweep() == {"flask-app:pr-7": ["ended it"]}
-    assert subjects(world)[-1].startswith("flask-app:pr-7 has ended: its time was up at ")
+    assert subjects(world)[-1].startswith("flask-app:pr-7 has ended: it expired at ")
     assert (world.live(), ledger.slots(table="ledger")) == (set(), set())
 
 
