@@ -117,7 +117,7 @@ def test_a_failure_leaves_the_address_to_the_version_before(stack: Installed) ->
     (url,) = addresses(stack).values()
     execution = stack.deploy(FAILS)
     (mail,) = stack.mails(execution)
-    assert f"still serving at {url}" in mail.text
+    assert f"still running at {url}" in mail.text
     assert ask(url).status < 500
 
 

@@ -399,7 +399,7 @@ def test_what_has_stopped_is_not_said_to_serve_though_nobody_has_heard_of_that(
         lambda *, cluster, task: died if task == serving else describe(cluster=cluster, task=task),
     )
     roll(event)
-    assert "No other version serves." in told(world)
+    assert "No other version is running." in told(world)
 
 
 def test_what_is_being_restarted_is_not_said_to_serve(world, document):

@@ -253,7 +253,7 @@ def test_a_preview_whose_tag_was_deleted_meanwhile_does_not_come_to_life(world, 
     assert world.stopped == [event["task"]["arn"]]
     (ended,) = ledger.deployments(table="ledger", app=app)
     assert (ended.outcome, ended.reason) == ("superseded", "Its tag was deleted before it was live.")
-    assert ledger.unmailed(table="ledger", app=app) == []
+    assert ledger.unmailed(table="ledger", app=app) == [ended]
 
 
 def test_an_app_that_lasts_comes_to_life_though_its_tag_was_deleted_meanwhile(document):
