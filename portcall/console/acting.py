@@ -3,6 +3,7 @@
 import re
 import secrets
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ LABELS = {
 # As the function takes them.
 REQUEST = re.compile(r"[0-9a-f]{32}")
 MAX_REASON = 500
+ASK_AGAIN_SECONDS = 10.0
 ASKING = "Asking what this install can do."
 UNKNOWN = "This install does not know it yet: upgrade the stack."
 
@@ -48,11 +50,14 @@ class Operator:
         self._lock = threading.Lock()
         self._offer: Offer | None = None
         self._asking = False
+        self._ask_again_at = 0.0
 
     def offer(self) -> Offer:
         """What can be asked for, as far as that is known by now: the first one to ask does not wait for it."""
         with self._lock:
-            if self._offer is None and not self._asking and not self.read_only:
+            # Who may not act now may be allowed to in a moment.
+            old = self._offer is not None and self._offer.why_none and time.monotonic() >= self._ask_again_at
+            if (self._offer is None or old) and not self._asking and not self.read_only:
                 self._asking = True
                 threading.Thread(target=self._ask, daemon=True, name="offer").start()
             return self._offer or Offer(why_none=ASKING)
@@ -64,6 +69,7 @@ class Operator:
             offer = Offer(why_none=trouble.message)
         with self._lock:
             self._offer, self._asking = offer, False
+            self._ask_again_at = time.monotonic() + ASK_AGAIN_SECONDS
 
     def try_out(self, action: str, app: str, to: str) -> dict[str, Any]:
         """What an action would do, by the install itself. Raises Trouble, with the reason, where it cannot."""

@@ -3,10 +3,13 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from portcall.console import acting
+from portcall.console.source import Source
 from portcall.desk.trouble import Exit, Trouble
 from tests.console.conftest import Open, Serve
 from tests.console.test_security import Answer, come_in
 from tests.console.world import World
+from tests.local.conftest import eventually
 
 
 def ask_for(page: Page, label: str) -> None:
@@ -100,6 +103,23 @@ def test_who_may_not_act_reads_why(world: World, open_page: Open, monkeypatch: p
     page = open_page("apps/flask-app")
     expect(page.locator("#do-restart small")).to_contain_text("ann may not call lambda:InvokeFunction")
     expect(page.locator("h1")).to_contain_text("live")
+
+
+def test_who_is_allowed_meanwhile_may_act_without_a_new_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "ASK_AGAIN_SECONDS", 0.0)
+    operator = acting.Operator(Source({}, world.choose), read_only=False)
+    invoke = world.invoke
+
+    def refuse(*_: object) -> None:
+        raise Trouble("ann may not call lambda:InvokeFunction.", Exit.NOT_ALLOWED)
+
+    monkeypatch.setattr("portcall.desk.operating.invoke", refuse)
+    assert operator.offer().why_none == acting.ASKING
+    eventually(lambda: operator.offer().why_none == "ann may not call lambda:InvokeFunction.", every=0.05)
+    monkeypatch.setattr("portcall.desk.operating.invoke", invoke)
+    eventually(lambda: "rollback" in operator.offer().actions, every=0.05)
 
 
 def test_a_read_only_page_has_no_buttons(world: World, serve: Serve) -> None:
