@@ -39,7 +39,7 @@ class Pin:
 
 @dataclass(frozen=True)
 class Stop:
-    """The app is to be down, and no push of it is deployed, until somebody starts it."""
+    """Somebody stopped the app: it is down, and no push of it is deployed, until somebody starts it."""
 
     reason: str = ""
     by: str = ""
@@ -51,21 +51,21 @@ class Current:
     """The deployment of an app that serves. Numbers of times are UNIX seconds, 0 for never."""
 
     deployment: str
-    # It orders an app's deployments: a larger one was pushed later.
+    # Orders an app's deployments: a larger number was pushed later.
     sequence: int
     task: str
-    # What people are told: that of `address`, or else `direct_url`.
+    # The URL in the mails: that of `last_stable_url`, or else `direct_url`.
     url: str
-    # What runs, from which tag, as which revision of the task definition, and since when (ISO 8601).
+    # The image, its tag, the revision of the task definition, and since when it is current (ISO 8601).
     digest: str
     tag: str
     revision: str
     since: str
-    # The deployment that it restarts, '' if it is no restart.
+    # The deployment that it restarts, '' if it is not a restart.
     origin: str = ""
     # The task's own URL.
     direct_url: str = ""
-    # The stable URL; one that is not told any more is one that the app is about to lose.
+    # The last stable URL. If `url` is another one, the app has lost it, and the sweep deletes it.
     last_stable_url: StableUrl | None = None
     # What ReadImage found in the image, from which a restart starts.
     image: dict[str, Any] = field(default_factory=dict)
@@ -73,14 +73,14 @@ class Current:
     previous: str = ""
     # The tasks of earlier deployments that have yet to be stopped.
     previous_tasks: list[str] = field(default_factory=list)
-    # The stop that is made up for, why it was, and when the restart that does so was asked for (ISO 8601).
+    # The last stop that was handled, its reason, and when its restart was started (ISO 8601).
     last_stop: str = ""
     reason: str = ""
     restarted_at: str = ""
-    # The tasks whose stop has been dealt with, and when the app crashed lately.
+    # The tasks whose stops were handled, and when the app crashed recently.
     handled_stops: list[str] = field(default_factory=list)
     crashes: list[int] = field(default_factory=list)
-    # How many restarts were begun since the task stopped, and how many of them failed on AWS's side.
+    # Restarts since the task stopped, and how many of them failed on AWS's side.
     attempts: int = 0
     refusals: int = 0
     # Why it is not started again, since when, since when somebody has been about to mail that once more, and
@@ -95,7 +95,7 @@ class Current:
     # What somebody asked for that pushes respect.
     pin: Pin | None = None
     stop: Stop | None = None
-    # When it was mailed that no push of it is deployed any more.
+    # When it was mailed that the app is not watched any more.
     unwatched_at: int = 0
     # Counts the changes of the item.
     version: int = 0
@@ -107,7 +107,7 @@ class Current:
 
     @property
     def stable_url(self) -> StableUrl | None:
-        """The address that is the app's, None if it has none or is about to lose it."""
+        """The app's stable URL, None if it has none or is about to lose it."""
         return self.last_stable_url if self.last_stable_url and self.last_stable_url.url == self.url else None
 
     @property
@@ -117,7 +117,7 @@ class Current:
 
     @property
     def target(self) -> str:
-        """Where its stable URL is to lead: to its task, or nowhere if that has stopped."""
+        """Where its stable URL has to point: to its task, or to nothing if that has stopped."""
         return NOWHERE if self.stopped else self.direct_url
 
     def runs(self, deployment: str) -> bool:

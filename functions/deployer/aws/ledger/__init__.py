@@ -2,8 +2,8 @@
 
 `app#<app>` / `current`                       the deployment that serves; stays
 `app#<app>` / `order`                         the numbers: how many, the last with its tag and its deployment,
-                                              the last app's; `open`: what the sweep has yet to see told;
-                                              `unmailed`: what was overtaken, and no mail spoke of; stays, and
+                                              the last app's; `open`: those the sweep still looks at;
+                                              `unmailed`: superseded pushes that no mail named yet; stays, and
                                               is `listed` while there is anything of the app
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
 `app#<app>` / `operation#<id>`                what somebody asked for: `action`, `by` (as they say),
