@@ -202,8 +202,9 @@ def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
         is_refusal = each.error in limits.REFUSALS
         # That a push was overtaken may be told where no mail spoke of what overtook it.
         is_overtaken = each.outcome == SUPERSEDED and mails == [SUPERSEDED]
-        # That it has ended is no news of an app that is there again.
-        is_back = each.outcome == "ended" and current is not None
+        # That it has ended is no news of an app that is there again, or was before it ended once more.
+        ends = [other for other in world.deployments[app] if other.outcome == "ended"]
+        is_back = each.outcome == "ended" and (current is not None or each is not ends[-1])
         is_no_news = mails == [] and (is_old_news or is_refusal or is_back)
         if mails != expected and not is_overtaken and not is_no_news:
             yield f"{each.deployment} is {each.outcome}, its mails say {mails}"

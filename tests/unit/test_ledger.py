@@ -124,7 +124,6 @@ def test_a_smaller_number_that_is_noted_late_changes_nothing():
     note(2, 20, tag="latest")
     note(1, 10, tag="other")
     assert draw(3, second=-5000) == max(20 + 1, (NOW - 5100) * 1_000_000 + 1)
-    assert ledger.newest(table="ledger", app="flask-app") == 20
 
 
 def test_the_number_that_was_noted_last_is_the_last_of_its_tag():
@@ -140,15 +139,34 @@ def test_nobody_is_newer_than_the_newest_push_and_nobody_older_gets_past_it():
     assert newest == [True, True, False, True, False]
 
 
-def test_the_newest_number_is_that_of_a_push_whether_its_tag_or_its_revision_was_noted():
+def test_the_newest_number_is_that_of_a_push_that_is_known_to_be_an_app():
+    """A signature that is pushed after an image has a number too, and must not stand in its way."""
+
     def newest():
         return ledger.newest(table="ledger", app="flask-app")
 
     assert newest() == 0
     note(1, 10)
-    assert newest() == 10
+    assert newest() == 0
     ledger.is_newest(table="ledger", push=push(2), sequence=11)
     assert newest() == 11
+    note(3, 12)
+    assert newest() == 11
+
+
+def test_a_deployment_that_has_ended_gives_its_place_back_once_its_outcome_is_there():
+    """Whoever takes the place after that sees the outcome."""
+    first, second = push(1), push(2)
+    claim()
+    assert ledger.note_under_way(table="ledger", push=first, most=1)
+    assert not ledger.note_under_way(table="ledger", push=second, most=1)
+    assert ledger.record(table="ledger", push=first, outcome="failed")
+    assert ledger.note_under_way(table="ledger", push=second, most=1)
+    # Another outcome is refused, and the place is free all the same.
+    assert ledger.note_under_way(table="ledger", push=first, most=2)
+    assert not ledger.record(table="ledger", push=first, outcome="deployed")
+    assert not ledger.note_under_way(table="ledger", push=push(3), most=1)
+    assert ledger.note_under_way(table="ledger", push=push(3), most=2)
 
 
 # Who deals with a push.
