@@ -154,7 +154,7 @@ def _answered(error: ClientError, *, stack: str, region: str, whose: str, again:
     if code == "ValidationError" and "does not exist" in said:
         return Trouble(
             f"There is no stack {stack} in {region} ({whose}). Choose another with --stack, --region or "
-            "--profile, or install it: see README.md.",
+            "--profile, or install it: portcall install",
             Exit.NOT_ALLOWED,
         )
     if code == "ValidationException" and "index" in said:

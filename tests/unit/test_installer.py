@@ -340,3 +340,18 @@ def test_what_cloudformation_says_is_text(text, capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert not set("\x1b\x9b\x08\u202e") & set(said.err)
+
+
+def test_on_a_terminal_it_says_what_is_under_way_and_what_failed(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    from portcall.cli.stack_table import StackTable
+
+    with StackTable("Installing", 3) as table:
+        table(changes.Event("1", "Ledger", "T", "CREATE_IN_PROGRESS", "", 1))
+        table(changes.Event("2", "Repository", "R", "CREATE_FAILED", "it exists already", 2))
+        table(changes.Event("3", "Topic", "T", "CREATE_FAILED", "Resource creation cancelled", 2))
+    said = capsys.readouterr().err
+    assert "Installing: 2 of 3 done" in said
+    assert "Ledger" in said
+    assert "Repository  R: it exists already" in said
+    assert "cancelled" not in said
