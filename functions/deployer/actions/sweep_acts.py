@@ -1,4 +1,4 @@
-"""Carries out what the sweep has decided, each act so that it may be carried out twice."""
+"""Carries out the acts that the sweep decided on; each may run twice."""
 
 import dataclasses
 import re
@@ -23,12 +23,12 @@ from deployer.domain.push import Push
 from deployer.domain.sweep import Act, Facts
 from deployer.settings import settings, watch_settings
 
-# A function that was at work when its execution was aborted goes on for a moment (seconds).
+# A function that runs when its execution is aborted goes on for a moment.
 MAX_STEP_SECONDS = 3
 
 
 def carry_out(act: Act, facts: Facts) -> str:
-    """Do it, and say what was done; '' where there was nothing to do after all."""
+    """Carry the act out; return what was done, '' if nothing was left to do."""
     app, table = facts.app, settings().ledger
     match act:
         case sweep.EndApp(reason):

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 TCP = "tcp"
-# In the place of a path or `tcp`: a worker, which listens on no port and has no URL.
+# Instead of a path or `tcp`: a worker, which listens on no port and has no URL.
 NONE = "none"
 USUAL = {("http", 80), ("https", 443)}
-# Where the stable URL of an app leads that does not run: the IP of a stopped task may be somebody else's soon.
+# The target of the stable URL of a stopped app: the IP of its task may belong to somebody else soon.
 # Names below example.com are reserved for ever (RFC 2606) and none but www is in the DNS. API Gateway refuses
 # names outside public top-level domains, such as .invalid (https://github.com/aws/aws-cdk/issues/24017).
 NOWHERE = "http://stopped.example.com/"

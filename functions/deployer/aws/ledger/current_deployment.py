@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: the deployment of an app that serves."""
+"""Amazon DynamoDB: the current deployment of an app."""
 
 import time
 from dataclasses import asdict, fields
@@ -13,7 +13,7 @@ from deployer.domain.push import Push
 
 
 def current(*, table: str, app: str) -> Current | None:
-    """The deployment that serves, None before the first."""
+    """The current deployment, None before the first."""
     item = get(table, keys.current(app))
     return current_of(item) if item else None
 
@@ -21,7 +21,7 @@ def current(*, table: str, app: str) -> Current | None:
 def make_current(
     *, table: str, push: Push, new: Current, seen: Current | None, while_tagged: bool = False
 ) -> bool:
-    """Put `new`, which is of `push`, in the place of `seen`.
+    """Replace the current deployment `seen` by `new`, which is of `push`.
 
     False if somebody else has changed the item since it was seen, or the push was given up, or its tag is known
     to be gone, which only `while_tagged` asks.
@@ -43,12 +43,12 @@ def make_current(
 
 
 def change_current(*, table: str, app: str, new: Current, seen: Current) -> bool:
-    """Put `new`, which is of the same deployment, in the place of `seen`; False if that has changed."""
+    """Replace `seen` by `new`, which is of the same deployment; False if `seen` has changed."""
     return try_write("put_item", **_replacement(table, app, new, seen))
 
 
 def end_current(*, table: str, push: Push, seen: Current, **facts: Any) -> bool:
-    """Take away what is current, and write down the outcome of its end, `push`, which has yet to be told.
+    """Remove the current deployment, and record the outcome of its end, `push`; its mail is sent afterwards.
 
     False if somebody else has changed what is current since it was seen, or taken it away: so of several who
     end an app one has ended it.

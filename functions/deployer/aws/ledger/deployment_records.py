@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: each push and restart, and what became of it."""
+"""Amazon DynamoDB: each push and restart, with its outcome."""
 
 import time
 from collections.abc import Collection, Sequence
@@ -17,7 +17,7 @@ from deployer.domain.push import Push
 
 
 def name_app(*, table: str, push: Push) -> str:
-    """Note of which app a push is, unless that is noted already; return which app it is."""
+    """Record the app of a push, unless one is recorded already; return the recorded one."""
     with errors_as_ours():
         answer = client("dynamodb").update_item(
             TableName=table,
@@ -41,7 +41,7 @@ def claim(
     retry: dict[str, Any] | None = None,
     asked: dict[str, Any] | None = None,
 ) -> int | None:
-    """Note that `execution` deals with this push and return its number; None if another does already.
+    """Record that `execution` handles this push and return its number; None if another one does already.
 
     The same execution may claim a push again, since any step may run twice: it keeps the number that it had.
     """
@@ -67,13 +67,13 @@ def claim(
 
 
 def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
-    """Write the outcome of a push; return whether it is still to be told.
+    """Record the outcome of a push; return whether its mail is still to be sent.
 
     A push that has another outcome already keeps that, and this one is not to be told.
     """
     now = int(time.time())
     values = {
-        # Where the push could not even be claimed, this is all that the ledger will know of it.
+        # If the push could not even be claimed, the ledger has nothing else of it.
         "tag": push.tag,
         "digest": push.digest,
         "expires_at": now + RETENTION_SECONDS,
@@ -125,13 +125,13 @@ def record_push(*, table: str, push: Push, seen: Current, reason: str) -> bool:
 
 
 def mark_notified(*, table: str, push: Push) -> None:
-    """Note that everybody knows the outcome of a push."""
+    """Note that the mail about the outcome of a push was sent."""
     _update(table, push, {"notified_at": int(time.time())})
 
 
 def abandon(*, table: str, push: Push) -> None:
-    """From now on this deployment cannot become the current one, whoever is still at work for it."""
-    # It may never have been admitted; the sweep is to see that it is told all the same.
+    """Make sure that this deployment cannot become current any more, even if a step of it still runs."""
+    # It may never have been admitted; the sweep has to see it all the same.
     note_open(table, push)
     _update(table, push, {"abandoned_at": int(time.time()), "tag": push.tag, "digest": push.digest})
 
@@ -162,7 +162,7 @@ def deployment(*, table: str, app: str, time: str, name: str) -> Deployment | No
 
 
 def open_deployments(*, table: str, app: str) -> list[Deployment]:
-    """Those whose outcome is not there, or may not have been told; the oldest first."""
+    """The deployments without an outcome, or whose mail may not have been sent; the oldest first."""
     names = sorted(get(table, keys.order(app)).get("open", set()))
     items = [get(table, keys.deployment(app, name)) for name in names]
     # One that was noted but not claimed (yet) has no item.
@@ -170,7 +170,7 @@ def open_deployments(*, table: str, app: str) -> list[Deployment]:
 
 
 def close(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
-    """Take deployments that everybody was told of off the list of open ones."""
+    """Remove deployments whose mails were sent from the list of open ones."""
     with errors_as_ours():
         client("dynamodb").update_item(
             TableName=table,

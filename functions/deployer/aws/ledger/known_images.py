@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: which deployment deals with an image of an app, and under which tags it was pushed."""
+"""Amazon DynamoDB: which deployment handles an image of an app, and the tags of that image."""
 
 import time
 from dataclasses import asdict, fields

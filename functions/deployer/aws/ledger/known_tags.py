@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: where an app's tags pointed, and which deployment deals with that."""
+"""Amazon DynamoDB: where an app's tags pointed, and which deployment handles that."""
 
 import time
 from typing import Any
@@ -36,7 +36,7 @@ def tag(*, table: str, app: str, tag: str) -> KnownTag | None:
 
 
 def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", seen: bool = True) -> str:
-    """Note that the tag points to what was pushed, and that this deployment deals with it.
+    """Record that the tag points to what was pushed, and that this deployment handles it.
 
     `as_of` is when that was `seen` (UNIX seconds), or the push's own time. What was not seen to be so counts
     only where nothing later is known. Returns '', or the deployment that deals with this very push already; in
@@ -76,7 +76,7 @@ def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", s
 
 
 def record_tag(*, table: str, app: str, tag: str, digest: str, as_of: int, seen: KnownTag | None) -> bool:
-    """Note to what a tag points ('' for nothing) though nothing is deployed for that.
+    """Record where a tag points ('' for nowhere), without a deployment.
 
     False if a push of it has been noted since it was `seen`. Which deployment deals with a digest stays.
     """

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: all apps at once, for whoever wants to see how they are."""
+"""Amazon DynamoDB: all apps at once, for `portcall status` and the like."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
