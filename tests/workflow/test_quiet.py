@@ -105,7 +105,7 @@ def test_the_mail_of_the_winner_speaks_of_what_it_overtook(deploy, world, push):
     world.faults["probe"] = [lambda: [deploy(push(number), moves_the_tag=False) for number in (1, 2)]]
     deploy(push(3))
     (news,) = world.mails
-    assert "It replaces 2 earlier pushes that were not deployed:" in news["text"]
+    assert "It came after 2 earlier pushes, which are not live:" in news["text"]
     assert f"    latest ({digest(2)}), pushed at {push(2)['time']}\n" in news["text"]
     assert digest(1) in news["text"]
     assert ledger.unmailed(table="ledger", app="flask-app") == []
@@ -119,7 +119,7 @@ def test_a_new_image_that_an_older_one_overtakes_is_spoken_of(deploy, world, tag
     assert current().tag == "old"
     assert subjects(world) == ["flask-app is live", "flask-app is live"]
     text = world.mails[1]["text"]
-    assert f"It replaces an earlier push that was not deployed:\n    latest ({digest(2)})" in text
+    assert f"It came after an earlier push, which is not live:\n    latest ({digest(2)})" in text
     assert "To deploy what latest points to instead:" in text
     assert '"tag":"latest"' in text
 
@@ -143,7 +143,7 @@ def test_the_mail_of_a_failure_speaks_of_what_it_overtook(deploy, world, push):
     deploy(push(3))
     assert current().deployment == "push-1"
     assert (
-        f"It replaces an earlier push that was not deployed:\n    latest ({digest(2)})"
+        f"It came after an earlier push, which is not live:\n    latest ({digest(2)})"
         in world.mails[-1]["text"]
     )
     assert len(world.mails) == 2

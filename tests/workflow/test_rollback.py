@@ -309,7 +309,7 @@ def test_what_costs_money_is_told_before_what_was_overtaken(world, document, pus
     superseded.supersede(other, reason="The tag is gone.")
     world.faults["stop_task"] = [DENIED]
     roll(event)
-    assert told(world).index("could not be stopped") < told(world).index("It replaces an earlier push")
+    assert told(world).index("could not be stopped") < told(world).index("It came after an earlier push")
     # The sweep has nothing left to tell.
     assert ledger.unmailed(table="ledger", app=APP) == []
 

@@ -188,7 +188,7 @@ def ended(push: Push, url: str, reason: str, deploy_command: str = "", *, replac
             f"{push.app} has ended{f', and {url} no longer answers' if url else ''}.",
             f"Reason: {printable(reason)}",
             *([] if back or replaced else ["Push the tag again to start it again."]),
-            *(["Environments was changed, so its image now runs under that name."] if replaced else []),
+            *(["Environments was changed, so its tag is now deployed as that app."] if replaced else []),
             *back,
             "",
             f"Image:      {push.repository}:{push.tag}",

@@ -53,9 +53,9 @@ def note(others: Sequence[Deployment]) -> list[str]:
     earlier = [each for each in others if each not in noted]
     said = []
     if len(earlier) == 1:
-        said.append("It replaces an earlier push that was not deployed:")
+        said.append("It came after an earlier push, which is not live:")
     elif earlier:
-        said.append(f"It replaces {len(earlier)} earlier pushes that were not deployed:")
+        said.append(f"It came after {len(earlier)} earlier pushes, which are not live:")
     said += named(earlier)
     if noted:
         said.append("An earlier image was pushed again under another tag, which starts no deployment:")
