@@ -145,6 +145,10 @@ def test_what_aws_cannot_do_for_a_moment_is_tried_again_at_once(deploy, world, p
     stop(times=1)
     assert world.apis["api-1"]["target"] == NOWHERE
     assert (slept, moved) == ([0.5] * 3, [1])
+    moved.clear()
+    world.faults["update_target"] = [lambda: moved.append(1)] * 9
+    stop(times=1)
+    assert moved == [1]
     world.faults["update_target"] = [ThrottledError("Too many requests")] * 4
     with pytest.raises(ThrottledError):
         stop(times=1)
