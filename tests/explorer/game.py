@@ -250,7 +250,8 @@ class Game:
             if answer.get("kind") == "not known" and attempt < MAX_REQUESTS:
                 self.clock.spawn("Operate", lambda: run(attempt + 1), after=1.0)
             else:
-                self.asked.append(Asked(self.setting.app, action, answer["status"]))
+                # Another name may be meant since Environments was changed.
+                self.asked.append(Asked(answer.get("app", self.setting.app), action, answer["status"]))
 
         self.clock.spawn("Operate", run)
 
