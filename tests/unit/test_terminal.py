@@ -8,6 +8,7 @@ import mailbox
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -81,9 +82,10 @@ def list_apps(text: str) -> None:
         text, text, text, f"sha256:{text}", outcome=FAILED, reason=text, hint=text, log=[text]
     )
     current = Current(text, 0, text, text, f"sha256:{text}", text, text, text)
+    account = SimpleNamespace(remember_apps=lambda _: None)
     with pytest.MonkeyPatch.context() as patch:
         for module in (status, history, show):
-            patch.setattr(module, "target_of", lambda *_, **__: None)
+            patch.setattr(module, "target_of", lambda *_, **__: account)
         patch.setattr(reading, "all_apps", lambda _: [AppStatus(text, text, current, deployment, 0, text)])
         patch.setattr(reading, "app_status", lambda *_: AppStatus(text, text, current, deployment, 0, text))
         patch.setattr(reading, "history", lambda *_: AppHistory(text, current, [deployment]))
