@@ -153,7 +153,7 @@ def test_what_runs_is_not_started(deploy, push):
 
 def test_what_lasts_is_ended_by_its_name_only(deploy, push, world):
     deploy(push(1))
-    assert "typed once more" in ask("end")["reason"]
+    assert "repeat its name as `confirm`" in ask("end")["reason"]
     assert ask("end", confirm="flask-app", reason="done", id="0123456789ab")["status"] == "ended"
     assert current() is None
     assert world.live() == ledger.slots(table="ledger") == set()
