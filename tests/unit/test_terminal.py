@@ -88,6 +88,8 @@ def list_apps(text: str) -> None:
             patch.setattr(module, "target_of", lambda *_, **__: account)
         patch.setattr(reading, "all_apps", lambda _: [AppStatus(text, text, current, deployment, 0, text)])
         patch.setattr(reading, "app_status", lambda *_: AppStatus(text, text, current, deployment, 0, text))
+        stop = {"action": "stop", "by": text, "reason": text, "at": text}
+        patch.setattr(reading, "stops", lambda *_: [stop])
         patch.setattr(reading, "history", lambda *_: AppHistory(text, current, [deployment]))
         for command in (status.status, history.history, show.show):
             CliRunner().invoke(command, [text] if command is not status.status else [], catch_exceptions=False)
