@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 import click
-from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
@@ -75,7 +74,7 @@ def _draw(live: Live, sights: list[Sight], changed: list[Sight]) -> None:
         if not each.deployment.to_come:
             live.console.print(_line(each), soft_wrap=True)
     lines = [_row(each) for each in sights] or [Text("Nothing is on its way. Push an image.", style="dim")]
-    live.update(Group(*lines), refresh=True)
+    live.update(Text("\n").join(lines), refresh=True)
 
 
 def _row(sight: Sight) -> Text:
