@@ -221,7 +221,12 @@ def a_push_that_was_overtaken_is_not_forgotten(world: World) -> Iterator[str]:
         is_older = current and (
             current.sequence > each.sequence or current.digest in (each.digest, world.tags.get((app, each.tag)))
         )
-        if each.outcome == SUPERSEDED and not (each.restart or is_older or each.digest in named):
+        # That the app has ended is the news then.
+        has_ended = each.reason == "The app has ended." and any(
+            mail.app == app and mail.outcome == "ended" for mail in world.mails
+        )
+        is_told = each.digest in named or has_ended
+        if each.outcome == SUPERSEDED and not (each.restart or is_older or is_told):
             yield f"{each.deployment} was superseded ({each.reason}), nothing newer is live, and no mail says so"
 
 
