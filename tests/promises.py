@@ -418,7 +418,9 @@ def what_has_a_slot_is_there(world: World) -> Iterator[str]:
 @promise
 def what_is_there_has_a_slot(world: World) -> Iterator[str]:
     for app, current in world.current.items():
-        runs = current.stop or not current.gave_up_reason
+        # One that was down before somebody asked to stop it had given its slot back.
+        was_down = app in world.stopped_by_hand.values()
+        runs = (current.stop and not was_down) or not current.gave_up_reason
         if world.slots is not None and app not in world.slots and runs:
             yield f"{app} has no slot"
 
