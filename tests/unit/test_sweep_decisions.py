@@ -484,3 +484,9 @@ def test_of_what_was_overtaken_only_that_is_reported_of_which_nothing_newer_is_l
     older = overtaken("push-0", sequence=5)
     acts = decide(app(unmailed=[older, overtaken(), overtaken("push-4", ended_at=NOW)]))
     assert acts == [ReportSuperseded(("push-3",)), CloseSuperseded(("push-0",))]
+
+
+def test_an_app_of_which_only_an_overtaken_push_is_left_stays_listed():
+    waiting = Facts(app="flask-app", now=NOW, unmailed=[overtaken(ended_at=NOW)])
+    assert decide(waiting) == []
+    assert decide(dataclasses.replace(waiting, listed=False)) == [ListApp()]

@@ -451,6 +451,15 @@ def test_only_the_mail_of_a_refusal_says_that_others_are_not_mailed(world, docum
     assert (limits.FIRST_OF_THE_HOUR in " ".join(told(world).split())) is once
 
 
+def test_a_second_refusal_for_the_same_limit_is_not_mailed(world, document):
+    event = failing_with("AppLimitError", document())
+    roll(event)
+    before = len(world.mails)
+    roll(event | {"id": "push-3"})
+    assert len(world.mails) == before
+    assert outcome_of("push-3") == "failed"
+
+
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_further_attempts_are_numbered(world, document, attempt):
     roll(document() | ({"retry": {"of": "push-1", "attempt": attempt}} if attempt > 1 else {}))

@@ -1,14 +1,28 @@
 """The sweep's acts one by one, and its limits to the second."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
 from deployer.actions import rollback, sweep_acts, sweep_facts
 from deployer.aws import ledger, step_functions
-from deployer.domain.deployment import Deployment, Ending
+from deployer.domain.deployment import Deployment, Ending, KnownTag
 from deployer.domain.errors import MailLimitError
 from deployer.domain.push import Push
-from deployer.domain.sweep import DeployPush, EndApp, Facts, FinishDeployment, RetryDeployment, StopTask
+from deployer.domain.sweep import (
+    DeployPush,
+    EndApp,
+    Facts,
+    FinishDeployment,
+    ListApp,
+    MarkWatched,
+    NotifyAgain,
+    RecordTag,
+    RestartApp,
+    RetryDeployment,
+    StopTask,
+    UnlistApp,
+)
 from deployer.events import reconcile
 
 from tests.conftest import LambdaContext
@@ -173,6 +187,85 @@ def test_apps_are_begun_for_three_minutes(world, monkeypatch, seconds, apps):
 
     world.faults["stop_task"] = [take_long] * 3
     assert list(reconcile.handler({"id": "sweep"}, LambdaContext())) == apps
+
+
+# The acts that change what the ledger says, each of which may be carried out twice.
+
+
+def facts(**more):
+    return Facts(app=APP, now=NOW, current=ledger.current(table="ledger", app=APP), **more)
+
+
+def test_an_app_is_ended_once(deploy, world, push):
+    deploy(push(1))
+    seen = facts()
+    assert [sweep_acts.carry_out(EndApp("Its time was up."), seen) for _ in range(2)] == ["ended it", ""]
+    assert ledger.current(table="ledger", app=APP) is None
+    assert world.live() == set()
+    assert sweep_acts.carry_out(EndApp("Its time was up."), Facts(app=APP, now=NOW)) == ""
+
+
+def test_apps_are_listed_and_unlisted(world):
+    for act, apps in ((ListApp(), {APP}), (UnlistApp(), set())):
+        assert [sweep_acts.carry_out(act, facts()) for _ in range(2)] == ["", ""]
+        assert ledger.apps(table="ledger") == apps
+
+
+def change(**changes):
+    seen = ledger.current(table="ledger", app=APP)
+    assert ledger.change_current(table="ledger", app=APP, new=dataclasses.replace(seen, **changes), seen=seen)
+
+
+def test_that_an_app_is_down_is_mailed_again_where_it_was_not(deploy, world, push):
+    deploy(push(1))
+    change(gave_up_reason="It crashed 3 times within ten minutes.", gave_up_at=1)
+    assert sweep_acts.carry_out(NotifyAgain(), facts()) == "told that flask-app is down"
+    assert sweep_acts.carry_out(NotifyAgain(), facts()) == ""
+    assert len(world.mails) == 2
+    assert sweep_acts.carry_out(NotifyAgain(), Facts(app=APP, now=NOW)) == ""
+
+
+def test_what_is_watched_again_has_never_been_otherwise(deploy, push):
+    deploy(push(1))
+    change(unwatched_at=5)
+    sweep_acts.carry_out(MarkWatched(), facts())
+    assert ledger.current(table="ledger", app=APP).unwatched_at == 0
+
+
+@pytest.mark.parametrize("known", [None, KnownTag("sha256:before", NOW - 99, "push-1")])
+def test_to_what_a_tag_points_is_noted_as_of_when_the_images_were_listed(world, known):
+    note = {"table": "ledger", "app": APP, "tag": "v1"}
+    if known:
+        ledger.record_tag(**note, digest=known.digest, as_of=known.as_of, seen=None)
+    seen = facts(tags=ledger.tags(table="ledger", app=APP) if known else None, listed_at=NOW - 5)
+    sweep_acts.carry_out(RecordTag("v1", "sha256:now"), seen)
+    assert ledger.tag(table="ledger", app=APP, tag="v1") == KnownTag("sha256:now", NOW - 5, "")
+
+
+def test_an_app_whose_task_died_is_started_again_and_nothing_is_where_there_is_no_app(deploy, push, started):
+    deploy(push(1))
+    task = ledger.current(table="ledger", app=APP).task
+    assert sweep_acts.carry_out(RestartApp(task), facts()) == f"restarted {task}"
+    assert len(started) == 1
+    assert sweep_acts.carry_out(RestartApp(task), Facts(app=APP, now=NOW)) == ""
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        {"restart": {"deployment": "push-1", "sequence": 1, "revision": "app:1", "reason": "exit code 1"}},
+        {"retry": {"of": "push-1", "attempt": 2}},
+        {},
+    ],
+)
+def test_an_aborted_deployment_is_rolled_back_as_what_it_was(world, push, slept, monkeypatch, of):
+    documents = []
+    monkeypatch.setattr(rollback, "roll_back", lambda document, **_: documents.append(document))
+    settle(deployment(push, revision="app:1", task="task-2", **of), Ending("ABORTED"))
+    (document,) = documents
+    assert {name: document[name] for name in ("restart", "retry") if name in document} == of
+    assert (document["id"], document["taskDefinition"]["arn"], document["task"]["arn"]) == ("push-2", "app:1", "task-2")  # fmt: skip
+    assert document["admission"] == {"sequence": 2**60}
 
 
 # What a sweep does for an app, whatever the decisions are.
