@@ -19,8 +19,19 @@ from localcloud.machine.docker_engine import ensure_engine, stop_engine
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+# `python -m bench.properties` plays so many times as many examples.
+TIMES = int(os.environ.get("PORTCALL_EXAMPLES_TIMES", "1"))
+if TIMES > 1:
+    settings.register_profile("long", max_examples=100 * TIMES, deadline=None)
+    settings.load_profile("long")
 
 EVENTS = Path(__file__).parent / "events"
+
+
+def examples(number: int) -> int:
+    """How many examples Hypothesis plays of a test that is too slow for the usual hundred, or quick enough for more."""
+    return number * TIMES
+
 
 FUNCTION_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",

@@ -15,6 +15,7 @@ from deployer.domain.mail import SUBJECT_LIMIT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tests.images import AMD64, APPS, ARM64, ARTIFACTS, BUILDX, CONFIGURATION
 
 DEFAULTS = Defaults(port=3000, cpu="256", memory="512", health="/", timeout=300)
@@ -119,7 +120,7 @@ def can_run(found: ImageSpec) -> None:
 
 
 @given(MANIFESTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_manifest_is_an_app_or_none_or_refused(manifest):
     try:
         if image.is_index(manifest):
@@ -132,19 +133,19 @@ def test_any_manifest_is_an_app_or_none_or_refused(manifest):
 
 
 @given(CONFIGURATIONS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_configuration_can_run_or_is_refused(configuration):
     spec(configuration)
 
 
 @given(LABELS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_labels_are_understood_or_refused(labels):
     spec({"config": {"Cmd": ["app"], "Labels": labels}})
 
 
 @given(JSON | st.text(max_size=200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_any_text_is_an_object_or_refused(value):
     try:
         assert isinstance(image.parse(value if isinstance(value, str) else json.dumps(value)), dict)

@@ -24,6 +24,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.aws_requests import only_checked
+from tests.conftest import examples
 from tests.images import CONFIGURATION
 from tests.unit.test_any_image import DEFAULTS, LABELS, LIMITS
 
@@ -53,7 +54,7 @@ def spec_of(labels: dict[str, str]) -> ImageSpec:
     return spec_of({})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(REPOSITORIES, TAGS, STACKS, st.booleans(), LABELS, TEXT)
 @example("r" * 256, "t" * 128, "S" * 128, True, {}, "")
 @example("r" * 256, "t" * 128, "s", False, {}, "é\n" * 50)

@@ -10,7 +10,7 @@ from deployer.steps import wait_for_running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import LambdaContext
+from tests.conftest import LambdaContext, examples
 
 ARN = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/0f1e"
 PENDING = Task(ARN, "PENDING", "RUNNING", 2)
@@ -114,7 +114,7 @@ def test_the_meeting_point_expires(ledger_table, told):
     assert int(item["expires_at"]["N"]) > 0
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.permutations([wait, *(lambda task=task: news(task) for task in (PENDING, RUNNING))]),
     st.lists(st.integers(0, 2), max_size=2),

@@ -18,8 +18,6 @@ EACH = 6 if os.environ.get("PORTCALL_SCHEDULES") == "few" else 1
 
 # Promises that do not hold yet, in a scenario or where something happens. To shrink to nothing.
 KNOWN: dict[tuple[str, str], str] = {}
-# Between the last look at the ledger and the mail nobody can know better: what happens just then is not seen.
-OF_THE_LAST_MOMENT = {"nothing_is_called_live_that_has_stopped", "nothing_that_has_ended_comes_back"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,8 +30,6 @@ def unknown(played):
     """What broke and is not known to break."""
     plays = {played.schedule.scenario, *(each.what for each in played.schedule.disturbances)}
     known = {promise for promise, what in KNOWN if not what or what in plays}
-    if any(each.call.startswith("sns.publish") for each in played.schedule.disturbances):
-        known |= OF_THE_LAST_MOMENT
     return [each for each in played.broken if each.partition(":")[0] not in known]
 
 

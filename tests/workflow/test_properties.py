@@ -16,7 +16,7 @@ from deployer.settings import settings as deployer_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import LambdaContext
+from tests.conftest import LambdaContext, examples
 from tests.promises import Mailed, Pushed, Ran, World, broken
 
 MOMENTS = ["claim", "next_in_order", "note_in_order", "manifest", "is_newest", "register_task_definition", "run_task", "addresses", "probe", "current", "create_stable_url", "make_current", "update_target", "ask_address", "stop_task", "publish", "record", "mark_notified"]  # fmt: skip
@@ -109,7 +109,7 @@ def play(acts, deploy, world, push):
     return made
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(acts=ACTS, stays=st.sampled_from(["off", "on"]))
 def test_when_the_dust_has_settled(acts, stays, deploy, world, push, ledger_table, stable_url, monkeypatch):
     ledger_table()
