@@ -25,6 +25,7 @@ OUTCOMES = {
     "same image",
     "recorded",
 }
+DIGEST = re.compile("sha256:[0-9a-f]{64}")
 GIVEN_UP, UNWATCHED = "given up", "unwatched"
 BY_HAND = "It was stopped by hand."
 

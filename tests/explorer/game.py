@@ -3,7 +3,6 @@
 import datetime as real_datetime
 import os
 import pkgutil
-import re
 import sys
 import time as real_time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +27,7 @@ from tests.conftest import LambdaContext
 from tests.explorer.aws import CRASHES, FUNCTIONS, GOOD, NO_APP, SILENT, Client, Cloud, Task
 from tests.explorer.clock import Clock, Died, Process
 from tests.explorer.machine import Machine
-from tests.promises import Asked, Mailed, Pushed, Ran, World
+from tests.promises import DIGEST, Asked, Mailed, Pushed, Ran, World
 
 BEGINS = 1_800_000_000.0
 # Seconds between two sweeps, and how many run once nothing is deployed any more.
@@ -42,7 +41,6 @@ WATCHED, NOT_WATCHED = f"{REPOSITORY},*", f"{OTHER_REPOSITORY},"
 READERS = ("settings", "watch_settings")
 PARAMETERS = {"REPOSITORY_PATTERNS": WATCHED, "MAX_PREVIEWS": "3", "MAX_APPS": "100"}
 BAD = (SILENT, CRASHES)
-DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
 
 @dataclass

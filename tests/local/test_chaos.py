@@ -20,14 +20,14 @@ import pytest
 from botocore.exceptions import ClientError
 from deployer.aws import ledger_keys
 from deployer.aws.items import plain, wire
-from deployer.domain.deployment import Current, Deployment
+from deployer.domain.deployment import SUPERSEDED, Current, Deployment
 
 from localcloud.inbox import Received, read
 from localcloud.settings import PROJECT
 from localcloud.stack import install
 from tests.local.conftest import eventually, forget_images, start_cloud
 from tests.local.test_stack import Installed, containers
-from tests.promises import GIVEN_UP, Mailed, Pushed, Ran, World, broken
+from tests.promises import DIGEST, GIVEN_UP, Mailed, Pushed, Ran, World, broken
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
@@ -133,7 +133,11 @@ class Chaos:
                 replace(push, good=push.good and push.digest not in self.aborted.values())
                 for push in self.pushed[app]
             ],
-            mails=[_mailed(mail) for mail in read(self.stack.settings.inbox) if mail.attributes["app"] == app],
+            mails=[
+                _mailed(mail, deployments)
+                for mail in read(self.stack.settings.inbox)
+                if mail.attributes["app"] == app
+            ],
             tasks=[
                 Ran(arn, app, each.deployment, each.digest, arn in live, answered=good[each.digest])
                 for arn, each in tasks.items()
@@ -161,9 +165,15 @@ def _current(item: dict[str, Any]) -> Current:
     return Current(**{each.name: item[each.name] for each in fields(Current) if each.name in item})
 
 
-def _mailed(mail: Received) -> Mailed:
+def _mailed(mail: Received, deployments: list[Deployment]) -> Mailed:
     outcome = GIVEN_UP if "is down" in mail.subject else mail.attributes["outcome"]
-    return Mailed(mail.attributes["app"], _fact(mail, "Deployment"), outcome)
+    digests = DIGEST.findall(mail.text)
+    if outcome == SUPERSEDED:
+        # It may be about several; the newest is the first.
+        name = next(each.deployment for each in deployments if each.digest == digests[0])
+    else:
+        name = _fact(mail, "Deployment")
+    return Mailed(mail.attributes["app"], name, outcome, digests=frozenset(digests))
 
 
 def _fact(mail: Received, name: str) -> str:

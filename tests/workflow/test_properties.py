@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import LambdaContext, examples
-from tests.promises import Mailed, Pushed, Ran, World, broken
+from tests.promises import DIGEST, Mailed, Pushed, Ran, World, broken
 
 MOMENTS = ["claim", "next_in_order", "note_in_order", "manifest", "is_newest", "register_task_definition", "run_task", "addresses", "probe", "current", "create_stable_url", "make_current", "update_target", "ask_address", "stop_task", "publish", "record", "mark_notified"]  # fmt: skip
 FAULTS = [ThrottledError("Rate exceeded"), AwsUnavailableError("no answer")]
@@ -151,7 +151,8 @@ def afterwards(world, made, has_stable_url, push):
                 "flask-app",
                 mail["document"]["deployment"],
                 mail["document"]["outcome"],
-                mail["document"]["task"],
+                mail["document"].get("task", ""),
+                digests=frozenset(DIGEST.findall(mail["text"])),
             )
             for mail in world.mails
         ],
