@@ -87,6 +87,14 @@ def test_a_start_where_the_tag_is_gone_runs_what_ran_before(stopped_app, world):
     assert world.live() == {current().task}
 
 
+def test_what_cannot_be_started_stays_stopped(stopped_app, world):
+    del world.tags["flask-app", "latest"]
+    world.gone.add(digest(1))
+    assert "is not in ECR any more" in ask("start")["reason"]
+    assert current().stop.reason == "maintenance"
+    assert sweep() == {}
+
+
 def test_a_start_of_a_pinned_app_runs_the_pinned_version(deploy, push, world):
     deploy(push(1))
     deploy(push(2))

@@ -47,6 +47,8 @@ def start(asked: Operation, app: str, at: str) -> Answer:
             raise NotPossible(f"{app} is not stopped. To restart it: portcall restart {app}")
         if asked.dry_run or current.stop is None:
             break
+        # What cannot be started stays stopped.
+        asked_deployments.newest(dataclasses.replace(asked, dry_run=True), app, at, current)
         # First of all: what is pushed from now on is deployed, and what was recorded before can be found.
         new = dataclasses.replace(current, stop=None, gave_up_reason=holds.STARTED)
         if ledger.change_current(table=table, app=app, new=new, seen=current):
