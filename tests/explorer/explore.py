@@ -225,6 +225,9 @@ def _can_be_helped(fault: str, number: int, calls: list[str]) -> bool:
     # Where several go on at once, what comes before a call may be another one's.
     notes_it = calls[number] == "dynamodb.update_item deployment" and "sns.publish" in calls[:number][-5:]
     has_sent = ((number and calls[number - 1] == "sns.publish") or notes_it) and fault in (DIES_BEFORE, GOES_ON)
+    # Between a mail and the note of it, the pushes of which it speaks are noted.
+    notes_others = calls[number] == "dynamodb.update_item order" and "sns.publish" in calls[:number][-5:]
+    has_sent = has_sent or (notes_others and fault in (DIES_BEFORE, DIES_AFTER, TIMES_OUT, GOES_ON))
     about_to_send = fault == GOES_ON and _is_about_to_send(calls[number:])
     aws = _is_of_aws(calls[number]) or fault not in (THROTTLED, ANSWER_LOST, SENT_TWICE)
     return aws and not (sends or has_sent or about_to_send)
