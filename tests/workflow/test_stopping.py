@@ -90,7 +90,7 @@ def test_a_start_where_the_tag_is_gone_runs_what_ran_before(stopped_app, world):
 def test_what_cannot_be_started_stays_stopped(stopped_app, world):
     del world.tags["flask-app", "latest"]
     world.gone.add(digest(1))
-    assert "is not in ECR any more" in ask("start")["reason"]
+    assert "is no longer in ECR" in ask("start")["reason"]
     assert current().stop.reason == "maintenance"
     assert sweep() == {}
 
