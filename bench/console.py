@@ -85,16 +85,18 @@ def _batches(requests: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 def _paint(page: Page) -> float:
     page.reload()
-    page.wait_for_function(f"{PAINT} > 0")
-    return float(page.evaluate(PAINT)) / 1000
+    # The page's own policy keeps Playwright from waiting for an expression.
+    while not (painted := page.evaluate(PAINT)):
+        page.wait_for_timeout(20)
+    return float(painted) / 1000
 
 
 def _seen(page: Page, table: str, app: str) -> float:
     """Seconds from when a push is noted until its row says so."""
-    row = f"document.querySelector('#app-{app.replace('/', chr(92) * 2 + '/')} .deploying')"
+    row = page.locator("#apps tr", has=page.get_by_role("link", name=app, exact=True))
     began = time.monotonic()
     _admit(table, _push(app, 0))
-    page.wait_for_function(row)
+    row.get_by_text("deploying").wait_for()
     return time.monotonic() - began
 
 
