@@ -1,11 +1,16 @@
 """The table in memory, which the explorer and the tests of the workflow use, answers as moto's DynamoDB does."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import pytest
 from botocore.exceptions import ClientError
-from deployer.aws.items import plain
+from deployer.aws.items import plain, wire
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tests.explorer import aws, explore
 from tests.explorer.dynamodb import Table
 from tests.explorer.game import Setting, stage
@@ -33,11 +38,12 @@ def outcome(send, request: dict[str, Any]) -> Any:
 
 
 class Asked(Table):
-    """Notes the kinds of requests that there were: the operations, with their expressions."""
+    """Notes the kinds of requests that there were, the operations with their expressions, and one of each."""
 
     def __init__(self) -> None:
         super().__init__()
         self.kinds: set[str] = set()
+        self.requests: dict[str, tuple[str, dict[str, Any]]] = {}
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
@@ -45,7 +51,9 @@ class Asked(Table):
             return found
 
         def ask(**request: Any) -> Any:
-            self.kinds.add(f"{name} {sorted(each for each in request.items() if 'Expression' in each[0])}")
+            kind = f"{name} {sorted(each for each in request.items() if 'Expression' in each[0])}"
+            self.kinds.add(kind)
+            self.requests.setdefault(_without_values(name, request), (name, request))
             return found(**request)
 
         return ask
@@ -97,3 +105,72 @@ def test_answers_as_moto_does(ledger_table, monkeypatch):
         assert both.unlike == [], scenario
         assert both.holds_the_same(), scenario
     assert len(seen) > 40
+
+
+def _without_values(name: str, request: dict[str, Any]) -> str:
+    """Requests that ask for the same of different items are alike."""
+    parts = [next(iter(each.values())) for each in request.get("TransactItems", [])] or [request]
+    said = [{key: each[key] for key in sorted(each) if key.endswith("Expression")} for each in parts]
+    return f"{name} {said}"
+
+
+class Seen:
+    """One request of each kind that the functions make, and what they write."""
+
+    def __init__(self) -> None:
+        self.requests: dict[str, tuple[str, dict[str, Any]]] = {}
+        # By key, the attributes that an item had, each with the values that it had.
+        self.items: dict[tuple[str, str], dict[str, list[Any]]] = {}
+
+    def note(self, table: Asked) -> None:
+        self.requests = table.requests | self.requests
+        for key, item in table.items.items():
+            attributes = self.items.setdefault(key, {})
+            for name, value in item.items():
+                if name not in ("pk", "sk") and value not in attributes.setdefault(name, []):
+                    attributes[name].append(value)
+
+
+@pytest.fixture(scope="module")
+def seen() -> Seen:
+    found = Seen()
+    with pytest.MonkeyPatch.context() as monkeypatch, stage():
+        for scenario in dict(explore.scenarios()):
+            table = Asked()
+            monkeypatch.setattr(aws, "Table", lambda *_, table=table, **__: table)
+            explore.undisturbed(scenario, SETTING)
+            found.note(table)
+    return found
+
+
+def keys_of(request: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The keys of the items that a request reads or writes."""
+    parts = [next(iter(each.values())) for each in request.get("TransactItems", [])] or [request]
+    for part in parts:
+        key = part.get("Key") or part.get("Item")
+        if key:
+            yield key["pk"]["S"], key["sk"]["S"]
+
+
+@settings(
+    max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_answers_as_moto_does_whatever_the_items_are(ledger_table, seen, data):
+    """Each request of the functions, with items that have any of the attributes that they ever had."""
+    other, table = boto3.client("dynamodb"), Table()
+    for left in other.scan(TableName="ledger")["Items"]:
+        other.delete_item(TableName="ledger", Key={each: left[each] for each in ("pk", "sk")})
+    name, request = seen.requests[data.draw(st.sampled_from(sorted(seen.requests)), "request")]
+    keys = {*keys_of(request), *data.draw(st.sets(st.sampled_from(sorted(seen.items)), max_size=3), "others")}
+    for pk, sk in sorted(keys):
+        known = seen.items.get((pk, sk), {})
+        optional = {each: st.sampled_from(values) for each, values in known.items()}
+        there = data.draw(st.none() | st.fixed_dictionaries({}, optional=optional), f"{pk} {sk}")
+        if there is not None:
+            item = wire(there | {"pk": pk, "sk": sk})
+            for each in (other, table):
+                each.put_item(TableName="ledger", Item=item)
+    assert outcome(getattr(table, name), request) == outcome(getattr(other, name), request)
+    theirs = [plain(each) for each in other.scan(TableName="ledger")["Items"]]
+    assert {(each["pk"], each["sk"]): each for each in theirs} == table.items
