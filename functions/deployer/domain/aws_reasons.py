@@ -48,8 +48,8 @@ RULES = (
     ),
     Rule(
         "failed to start: the image is gone",
-        "The image, or a layer of it, is not in the repository: was it deleted after the push? Push it again. "
-        "If its tag still points to it, a push starts no deployment; the command below does.",
+        "The image, or one of its layers, is no longer in the repository; it may have been deleted after the "
+        "push. Push it again. If the tag still points to it, a push starts no deployment; the command below does.",
         reason=("cannotpull", GONE),
         again=True,
         is_gone=True,

@@ -414,7 +414,7 @@ def _again(failure: Failure, context: Context) -> list[str]:
     """How to deploy the same image again, where that may help: a push of it would start nothing."""
     if not (context.deploy_command and (failure.again or failure.passing)):
         return []
-    return ["To deploy the same image again:", "", f"    {context.deploy_command}"]
+    return ["", "To deploy the same image again:", "", f"    {context.deploy_command}"]
 
 
 def _details(failure: Failure) -> list[str]:
