@@ -49,7 +49,8 @@ RULES = (
     Rule(
         "failed to start: the image is gone",
         "The image, or one of its layers, is no longer in the repository; it may have been deleted after the "
-        "push. Push it again. If the tag still points to it, a push starts no deployment; the command below does.",
+        "push. Push it again. If the tag still points to it, a push starts no deployment; the command below "
+        "does.",
         reason=("cannotpull", GONE),
         again=True,
         is_gone=True,
