@@ -323,7 +323,7 @@ def test_a_step_that_lacks_a_permission_ends_the_deployment_with_a_mail_that_nam
     assert execution["error"] == "AccessDeniedError"
     (mail,) = stack.mails(execution)
     assert mail.subject == "flask-app failed: Portcall lacks a permission"
-    assert action in mail.text.splitlines()[0]
+    assert action in mail.text.splitlines()[1]
     assert stack.tasks(execution) == []
     assert stack.tasks() == serving
 
@@ -335,7 +335,7 @@ def test_a_task_that_may_not_be_stopped_is_told_in_the_mail(stack: Installed) ->
     assert (execution["status"], execution["error"]) == ("FAILED", "AccessDeniedError")
     (task,) = stack.tasks(execution)
     (mail,) = stack.mails(execution)
-    assert "may still run, and cost money" in mail.text
+    assert "may still run and cost money" in mail.text
     assert f"aws ecs stop-task --cluster {stack.outputs['ClusterArn']} --task {task}" in mail.text
     swept = stack.sweep()
     assert swept == {"flask-app": [f"stopped {task}"]}
@@ -451,7 +451,7 @@ def test_an_image_with_findings_is_refused_with_their_list_and_the_version_befor
     assert (execution["status"], execution["error"]) == ("FAILED", "FindingsError")
     (mail,) = gated.mails(execution)
     assert mail.subject == "flask-app was refused: 1 critical vulnerability"
-    assert mail.text.splitlines()[0] == execution["cause"]
+    assert mail.text.splitlines()[1] == f"Reason: {execution['cause']}"
     indented = [line.strip() for line in mail.text.splitlines() if line.startswith("    ")]
     listed = [line for line in indented if not line.startswith("aws lambda invoke ")]
     assert listed[0] == "CRITICAL CVE-2026-1234 in zlib 1.2.13"
@@ -476,7 +476,7 @@ def test_a_gate_without_its_permission_lets_nobody_in(gated: Installed) -> None:
         execution = gated.deploy()
     assert (execution["status"], execution["error"]) == ("FAILED", "AccessDeniedError")
     (mail,) = gated.mails(execution)
-    assert "ecr:DescribeImageScanFindings" in mail.text.splitlines()[0]
+    assert "ecr:DescribeImageScanFindings" in mail.text.splitlines()[1]
     assert gated.tasks() == serving
 
 
