@@ -137,6 +137,17 @@ def test_where_what_serves_cannot_be_found_out_that_is_told(world, document):
     assert "Portcall could not find out which version is running: not authorized" in told(world)
 
 
+def test_a_ledger_that_cannot_be_read_holds_no_mail_up(world, document, monkeypatch):
+    def refuse(**_):
+        raise DENIED
+
+    event = document()
+    monkeypatch.setattr(ledger, "current", refuse)
+    roll(event)
+    assert "It did not answer." in told(world)
+    assert "Portcall could not find out whether the app is pinned: not authorized" in told(world)
+
+
 def test_what_may_be_the_one_that_serves_is_not_stopped_on_a_suspicion(world, document):
     world.faults["abandon"] = [DENIED]
     with pytest.raises(AccessDeniedError):

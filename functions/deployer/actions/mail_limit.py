@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from deployer.aws import ledger, sns
 from deployer.domain import holds, limits, mail
-from deployer.domain.errors import MailLimitError
+from deployer.domain.errors import MailLimitError, PermanentError
 from deployer.domain.mail import Mail
 from deployer.domain.push import Push
 from deployer.observe import logger
@@ -18,7 +18,7 @@ MAX_MAILS_PER_SECOND = 4
 def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: str = "") -> None:
     """Publish a mail about a push, or hold it back; in place of the first that is, one says so.
 
-    What may change at any moment is looked at last: `news` is then a function that gives the mail, or None
+    What may change at any moment is looked at last: `message` is then a function that gives the mail, or None
     where there is nothing to tell any more. `refusal` names the limit for which the push was refused, '' for
     all other news: only a repository's first in an hour is mailed. Raises MailLimitError if it has to wait.
     """
@@ -36,12 +36,20 @@ def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: s
         if not is_among_first("held back", 1):
             return
         message = mail.held_back(push, limits.MAX_MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
-    notes = holds.note(ledger.current(table=config.ledger, app=push.app))
+    notes = _hold_notes(push)
     _check_rate()
     # The last look is that of `message`.
     latest = message() if callable(message) else message
     if latest:
         sns.publish(topic=config.topic, mail=mail.with_notes(latest, notes))
+
+
+def _hold_notes(push: Push) -> list[str]:
+    """What the mail says of a pin; a ledger that cannot be read holds no mail up."""
+    try:
+        return holds.note(ledger.current(table=settings().ledger, app=push.app))
+    except PermanentError as refused:
+        return [f"Portcall could not find out whether the app is pinned: {refused}"]
 
 
 def _check_rate() -> None:
