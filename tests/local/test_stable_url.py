@@ -187,4 +187,4 @@ def test_an_app_that_is_stopped_by_hand_leads_nowhere_at_once(stack: Installed) 
 def test_it_is_refused_where_the_gateway_is_kept_out(stack: Installed) -> None:
     with pytest.raises(CloudError) as refused:
         install(stack.settings, print, {"StableUrl": "on", "AllowedCidr": "10.0.0.0/8"})
-    assert "StableUrl on needs AllowedCidr 0.0.0.0/0" in str(refused.value)
+    assert "StableUrl=on needs AllowedCidr=0.0.0.0/0" in str(refused.value)

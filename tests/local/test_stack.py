@@ -962,9 +962,9 @@ def test_a_stack_in_a_vpc_of_yours_deploys_there_and_makes_none(
 @pytest.mark.parametrize(
     ("given", "left_out", "sentence"),
     [
-        ({}, "SubnetIds", "VpcId and SubnetIds go together."),
-        ({}, "VpcId", "VpcId and SubnetIds go together."),
-        ({"AllowedCidr": "198.51.100.0/24"}, "RouteTableIds", "VpcId with an AllowedCidr needs RouteTableIds,"),
+        ({}, "SubnetIds", "VpcId and SubnetIds belong together."),
+        ({}, "VpcId", "VpcId and SubnetIds belong together."),
+        ({"AllowedCidr": "198.51.100.0/24"}, "RouteTableIds", "VpcId with AllowedCidr needs RouteTableIds:"),
         ({"VpcId": "", "SubnetIds": ""}, "", "RouteTableIds needs VpcId and SubnetIds."),
     ],
 )

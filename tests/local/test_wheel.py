@@ -259,7 +259,7 @@ def test_an_install_that_fails_says_why_and_leaves_nothing(installer: Installer)
         (["--set", "Emial=you@example.com"], 2, "There is no parameter Emial."),
         (["--set", "Email"], 2, "write Name=Value"),
         (["--bucket", "not-there"], 5, "There is no bucket not-there."),
-        (["--set", "GitHubRepoId=1"], 1, "GitHubOrgId and GitHubRepoId go together."),
+        (["--set", "GitHubRepoId=1"], 1, "GitHubOrgId and GitHubRepoId belong together."),
     ],
 )
 def test_what_cannot_be_installed_is_refused_in_a_sentence(
