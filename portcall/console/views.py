@@ -29,6 +29,12 @@ from portcall.desk.trouble import Trouble
 MOST_STREAMS = 50
 
 
+def _here(**more: str) -> str:
+    """The address of this page with more arguments, quoted again: Flask's own `full_path` is unquoted."""
+    asked = {name: values for name, values in request.args.lists() if not name.startswith("_")}
+    return url_for(request.endpoint or "page.apps", **asked | (request.view_args or {}) | more)
+
+
 def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
     """All of them."""
     page = Blueprint("page", __name__)
@@ -38,7 +44,7 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
         if "live" in request.args:
             return _stream(poller, template, key, read, more)
         reading = read_once(read)
-        live = f"{request.full_path.rstrip('?&')}{'&' if request.args else '?'}live=1"
+        live = _here(live="1")
         text = render_template(f"{template}.html", reading=reading, page=reading.page, live=live, **more)
         return text, 404 if reading.missing and not more.get("asked") else 200
 

@@ -97,7 +97,7 @@ def test_labels_and_parameters_become_environment_and_secrets_stay_secret(portca
     [
         ("portcall.prot=80", "did you mean portcall.port?"),
         ("portcall.memory=513", "does not offer"),
-        ("portcall.cpu=16", "allows 1024 at most"),
+        ("portcall.cpu=16", "allows at most 1024"),
     ],
 )
 def test_a_label_that_is_impossible_is_refused_with_what_is_possible(
