@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from portcall.console.live import Poller
+from portcall.console import live, server
+from portcall.console.live import Poller, Reading
 from portcall.desk.trouble import Exit, Trouble
 from tests.console.conftest import Open
 from tests.console.world import World, event, passed
@@ -22,6 +24,33 @@ def stays(page: Page) -> Callable[[], bool]:
     """Whether the page was loaded only once."""
     page.evaluate("window.stays = true")
     return lambda: bool(page.evaluate("window.stays === true"))
+
+
+@pytest.fixture
+def pollers(monkeypatch: pytest.MonkeyPatch) -> list[Poller]:
+    """Those of the pages that are served."""
+    made: list[Poller] = []
+
+    def make(pulse: Callable[[], object]) -> Poller:
+        made.append(Poller(pulse))
+        return made[-1]
+
+    monkeypatch.setattr(server, "Poller", make)
+    return made
+
+
+@pytest.fixture
+def streamed(monkeypatch: pytest.MonkeyPatch) -> list[Reading]:
+    """What the streams have read."""
+    found: list[Reading] = []
+    read_once = live.read_once
+
+    def read(*given: Any) -> Reading:
+        found.append(read_once(*given))
+        return found[-1]
+
+    monkeypatch.setattr(live, "read_once", read)
+    return found
 
 
 def test_a_push_is_seen_from_its_start_until_it_is_live(world: World, open_page: Open) -> None:
@@ -70,14 +99,16 @@ def test_a_failure_is_told_with_its_reason_and_its_log(world: World, open_page: 
     expect(page.locator("pre.log")).to_contain_text("KeyError: 'DATABASE_URL'")
 
 
-def test_a_tab_that_slept_shows_what_is_true_when_it_wakes(world: World, open_page: Open) -> None:
+def test_a_tab_that_slept_shows_what_is_true_when_it_wakes(
+    world: World, pollers: list[Poller], open_page: Open
+) -> None:
     world.live("flask-app", "v1")
     page = open_page()
     expect(page.locator("#apps")).to_contain_text("v1")
     same = stays(page)
     page.evaluate(HIDE, True)
-    # Two heartbeats, and nobody looks any more.
-    time.sleep(5)
+    (poller,) = pollers
+    eventually(lambda: poller.watchers == 0)
     asked = world.asked
     push = world.fail("flask-app", "v2")
     world.live("blog")
@@ -108,11 +139,13 @@ def test_what_one_types_and_marks_outlasts_a_change(world: World, open_page: Ope
 
 
 def test_expired_credentials_are_said_and_used_anew_once_they_are_renewed(
-    world: World, open_page: Open
+    world: World, streamed: list[Reading], open_page: Open
 ) -> None:
     world.live("flask-app")
     page = open_page()
     expect(page.locator("#apps")).to_contain_text("flask-app")
+    # What was there before is what the stream has had.
+    eventually(lambda: streamed)
     chosen = world.chosen
     world.trouble = Trouble("The credentials of profile work have expired. Log in again.", Exit.NOT_ALLOWED)
     world.expire()
