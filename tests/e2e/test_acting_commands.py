@@ -19,7 +19,7 @@ def status(portcall: Portcall, app: str) -> dict[str, object]:
 
 
 def test_an_operator_rolls_back_and_resumes(portcall: Portcall, tmp_path: Path) -> None:
-    app = "plain-rolled-back"
+    app = "rolled-back-app"
     old = portcall.push(FIXTURES / "plain-http", app, VERSION="old")
     portcall.mail(app, old)
     new = portcall.push(FIXTURES / "plain-http", app, VERSION="new")
@@ -60,7 +60,7 @@ def test_an_operator_rolls_back_and_resumes(portcall: Portcall, tmp_path: Path) 
 
 
 def test_an_operator_stops_starts_restarts_and_ends(portcall: Portcall, tmp_path: Path) -> None:
-    app = "plain-stopped"
+    app = "stopped-app"
     first = portcall.push(FIXTURES / "plain-http", app, VERSION="first")
     url = portcall.mail(app, first).text.splitlines()[0]
     operator = as_role(portcall, "OperatorPolicy", tmp_path)

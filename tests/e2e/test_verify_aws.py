@@ -14,6 +14,7 @@ import pytest
 from localcloud import root_key
 from tests.e2e.conftest import COMMANDS, docker
 from tests.local.conftest import ACCOUNT, REGION, Cloud, eventually, forget_images, start_cloud
+from tests.local.test_stack import is_the_accounts
 
 # What the embedded cloud cannot show. Each is a line in docs/verify-aws.md, too.
 NOT_RUN_HERE = {"function-start-up", "other-cpu", "narrow-cidr-keeps-out"}
@@ -75,7 +76,7 @@ class Verify:
         return {
             "stacks": {name for name, status in self.stacks().items() if status != "DELETE_COMPLETE"},
             "functions": {each["FunctionName"] for each in client("lambda").list_functions()["Functions"]},
-            "roles": {each["RoleName"] for each in client("iam").list_roles()["Roles"]},
+            "roles": {each["RoleName"] for each in client("iam").list_roles()["Roles"] if not is_the_accounts(each["RoleName"])},
             "repositories": {each["repositoryName"] for each in client("ecr").describe_repositories()["repositories"]},
             "groups": {each["GroupId"] for each in client("ec2").describe_security_groups()["SecurityGroups"]},
             "networks": {each["VpcId"] for each in client("ec2").describe_vpcs()["Vpcs"]},
