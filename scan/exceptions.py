@@ -33,6 +33,7 @@ CHECKOV = {
 
 CLOUDSPLAINING = {
     ("credentials exposure", "ExecutionRole"): "Fargate logs in to the registry with it; it knows no resource.",
+    ("credentials exposure", "PusherPolicy"): "docker login needs it before a push; it knows no resource.",
     (
         "infrastructure modification",
         "StepsBoundary",
