@@ -210,7 +210,8 @@ def test_a_pull_request_has_a_preview_whose_url_is_an_output_and_which_ends_with
     ended = runner.step(next(each for each in end["steps"] if "run" in each), {}, APP="flask-app", TAG="pr-7")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     eventually(lambda: not cloud.containers("flask-app_pr-7"), within=60)
-    again = runner.pusher.portcall("wait", image)
+    # The task is stopped a moment before the ledger says that the app has ended.
+    again = eventually(lambda: said if (said := runner.pusher.portcall("wait", image)).returncode else None)
     assert again.returncode == 1, again.stderr
     assert "has ended" in again.stderr
 
