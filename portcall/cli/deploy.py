@@ -1,23 +1,29 @@
-"""`portcall deploy`: deploys once more what a tag points to."""
+"""`portcall deploy`: deploys the image of a tag again."""
 
 from typing import Any
 
 import click
 
-from portcall.cli.acting import target_to_change
-from portcall.cli.options import complete_app, say, target_options
-from portcall.desk.operating import operate
+from portcall.cli.acting import acting_options, carry_through, target_to_change, waiting_options
+from portcall.cli.options import complete_app
 
 
 @click.command()
 @click.argument("app", metavar="APP[:TAG]", shell_complete=complete_app)
-@click.option("-m", "--reason", metavar="TEXT", default="", help="Why: kept, and shown with your name.")
-@target_options
-def deploy(app: str, reason: str, **options: Any) -> None:
-    """Deploy once more what a tag points to: a push of the same image starts nothing."""
+@waiting_options
+@acting_options
+def deploy(
+    app: str, reason: str, yes: bool, no_wait: bool, timeout: int, as_json: bool, **options: Any
+) -> None:
+    """Deploy the image of a tag again: pushing the same image again starts nothing."""
+    del yes  # it asks nothing
     target = target_to_change(options, reason)
     name, _, tag = app.partition(":")
-    answer = operate(target, action="deploy", app=name, tag=tag, reason=reason)
-    say(
-        f"Deploying {name}:{answer['tag']}, {answer['digest']}. Follow it: portcall show {answer['deployment']}"
+    carry_through(
+        target,
+        {"action": "deploy", "app": name, "tag": tag, "reason": reason},
+        said=f"Deploying {app}.",
+        no_wait=no_wait,
+        timeout=timeout,
+        as_json=as_json,
     )

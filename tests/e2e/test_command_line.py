@@ -129,7 +129,8 @@ def test_a_viewer_may_look_a_pusher_may_wait_and_an_operator_may_deploy(
     assert not_allowed(operator("status"))
     assert not_allowed(operator("wait", f"plain-app@{digest}"))
 
-    assert operator("deploy", "plain-app:latest").returncode == 0
+    ended = operator("deploy", "plain-app:latest")
+    assert (ended.returncode, get(ended.stdout.strip())) == (0, "plain-http looked at"), ended.stderr
     eventually(lambda: len(portcall.mails("plain-app", digest)) == 2, within=90, every=0.5)
     portcall.deployments.ended("plain-app", digest)
 

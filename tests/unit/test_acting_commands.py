@@ -69,7 +69,7 @@ def portcall(*words, says=""):
     return CliRunner(mix_stderr=False).invoke(main.cli, list(words), input=says)
 
 
-ACTIONS = ("rollback", "resume", "restart", "stop", "start", "end")
+ACTIONS = ("deploy", "rollback", "resume", "restart", "stop", "start", "end")
 
 
 def sure(action):
@@ -92,7 +92,7 @@ def test_each_asks_the_one_function_in_the_callers_name_under_an_id_of_its_own(s
     assert ended.stderr.startswith("portcall in eu-west-1, account 111122223333\n")
 
 
-@pytest.mark.parametrize("action", ["rollback", "resume", "restart", "start"])
+@pytest.mark.parametrize("action", ["deploy", "rollback", "resume", "restart", "start"])
 def test_the_result_is_the_url_and_nothing_else_is_on_stdout(action):
     assert portcall(*sure(action)).stdout == f"{URL}\n"
 
@@ -138,6 +138,11 @@ def test_on_a_terminal_the_question_says_what_would_be_done(stack, monkeypatch, 
     assert "Roll flask-app back from latest bbbbbbb to latest aaaaaaa, and pin it? [y/N]" in ended.stderr
 
 
+def test_a_deployment_is_of_the_tag_that_is_named(stack):
+    portcall("deploy", "flask-app:v2")
+    assert [(each["app"], each["tag"]) for each in stack.changes] == [("flask-app", "v2")]
+
+
 def test_a_rollback_is_to_the_version_that_was_shown(stack):
     portcall("rollback", "flask-app", "push-1", "--yes")
     assert [each.get("to") for each in stack.asked[:2]] == ["push-1", OLD]
@@ -162,8 +167,9 @@ def test_what_is_not_done_in_time_is_not_known_and_goes_on(stack):
     assert "It is not done after 0 s, and goes on: portcall show restart-1" in ended.stderr
 
 
-def test_who_does_not_wait_hears_what_was_begun(stack):
-    ended = portcall("restart", "flask-app", "--no-wait", "--json")
+@pytest.mark.parametrize("action", ["deploy", "rollback", "resume", "restart", "start"])
+def test_who_does_not_wait_hears_what_was_begun(stack, action):
+    ended = portcall(*sure(action), "--no-wait", "--json")
     assert json.loads(ended.stdout)["outcome"] == "started"
     assert not [each for each in stack.asked if each["action"] == "follow"]
 
