@@ -12,7 +12,7 @@ from portcall.cli.layout import Row, age, cell, show_table, span, state
 from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
 from portcall.cli.terminal import Terminal
 from portcall.desk import reading
-from portcall.desk.states import AppStatus, version
+from portcall.desk.states import AppStatus, app_document, version
 from portcall.desk.target import Target
 from portcall.desk.trouble import Exit, Trouble
 
@@ -56,7 +56,7 @@ def _watch(target: Target, app: str | None, seconds: float, *, as_json: bool) ->
         while True:
             try:
                 apps = _apps(target, app)
-                document = [each.document() for each in apps]
+                document = [app_document(each) for each in apps]
                 if as_json and document != before:
                     click.echo(json.dumps({**SCHEMA, "apps": document}))
                 elif not as_json and Terminal().is_terminal:
@@ -78,7 +78,7 @@ def _watch(target: Target, app: str | None, seconds: float, *, as_json: bool) ->
 
 def _show(apps: list[AppStatus], app: str | None, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({**SCHEMA, "apps": [each.document() for each in apps]}, indent=2))
+        click.echo(json.dumps({**SCHEMA, "apps": [app_document(each) for each in apps]}, indent=2))
     elif app:
         _card(apps[0])
     elif apps:
@@ -97,9 +97,7 @@ def _row(status: AppStatus) -> Row:
 
 
 def _version(status: AppStatus) -> str:
-    """Of what its state is about: the last push where that is on its way or failed, else what serves."""
-    shown = status.latest if status.state in ("deploying", "failed") or not status.serving else status.serving
-    return version(shown.tag, shown.digest) if shown else ""
+    return version(status.shown.tag, status.shown.digest) if status.shown else ""
 
 
 def _end(status: AppStatus) -> str:

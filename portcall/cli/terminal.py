@@ -1,18 +1,10 @@
 """The terminal: whatever others wrote is text on it, and never markup or a command to the terminal."""
 
-import re
 from typing import Any
 
+from deployer.domain.text import plain as plain
 from rich.console import Console
 from rich.text import Text
-
-# What terminals take for colours, titles, the clipboard and cursor movements.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-
-
-def plain(text: str) -> str:
-    """The text without what a terminal would obey; lines and tabs stay."""
-    return "".join(each if each.isprintable() or each in "\n\t" else "�" for each in _ESCAPES.sub("", text))
 
 
 class Terminal(Console):

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from deployer.aws.ledger import app_listing
 from deployer.domain import timing
+from deployer.domain.app_status import TROUBLE_FIRST
 from deployer.domain.deployment import Current, Deployment
 
 from portcall.console import acting
@@ -16,7 +17,6 @@ from portcall.desk.execution import Step
 from portcall.desk.states import AppStatus
 from portcall.desk.target import Target
 
-TROUBLE_FIRST = (states.DOWN, "failed", states.DEPLOYING, states.LIVE, states.STOPPED, "ended")
 # Of those under way, how many are asked for the step that they are at: each is a call a second.
 STEPS_OF = 10
 HISTORY = 30
@@ -52,7 +52,7 @@ class AppsPage:
     @property
     def in_trouble(self) -> list[AppStatus]:
         """Those that somebody should look at."""
-        return [each for each in self.apps if each.state in TROUBLE_FIRST[:2]]
+        return [each for each in self.apps if each.needs_a_look]
 
 
 @dataclass(frozen=True)

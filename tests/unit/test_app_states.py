@@ -4,7 +4,7 @@ import pytest
 from deployer.domain.deployment import Current, Deployment
 
 from portcall.cli.layout import age, span
-from portcall.desk.states import BY_HAND, status_of
+from portcall.desk.states import BY_HAND, app_document, status_of
 
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 SERVES = Current("push-1", 10, "task-1", "http://203.0.113.7:3000/", OLD, "latest", "rev:1", "2026-11-25T10:00:00+00:00")  # fmt: skip
@@ -102,7 +102,9 @@ def test_what_was_never_an_app_is_none():
 
 
 def test_serving_and_latest_are_kept_apart():
-    document = status_of("flask-app", SERVES, [push("failed", reason="exit code 1\nmore"), first()]).document()
+    document = app_document(
+        status_of("flask-app", SERVES, [push("failed", reason="exit code 1\nmore"), first()])
+    )
     assert (document["state"], document["serving"]["digest"], document["latest"]["digest"]) == (
         "failed",
         OLD,

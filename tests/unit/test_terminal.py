@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from deployer.domain import text
 from deployer.domain.deployment import FAILED, Current, Deployment
 
 from localcloud import cloud
@@ -20,7 +21,7 @@ from localcloud.executions import State
 from localcloud.inbox import Received, read
 from localcloud.processes import CloudError
 from localcloud.settings import CloudSettings
-from portcall.cli import demo, env, history, inbox, main, show, status, terminal, up
+from portcall.cli import demo, env, history, inbox, main, show, status, up
 from portcall.cli.progress import Progress
 from portcall.cli.terminal import Terminal, plain
 from portcall.desk import reading
@@ -59,7 +60,7 @@ def screen(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> C
         made(self, **{**options, "file": shown, "force_terminal": request.param, "width": 400, "stderr": False})
 
     monkeypatch.setattr(Terminal, "__init__", init)
-    return lambda: terminal._ESCAPES.sub("", shown.getvalue())
+    return lambda: text.ESCAPES.sub("", shown.getvalue())
 
 
 def mail(text: str) -> Received:

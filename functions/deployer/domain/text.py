@@ -38,8 +38,13 @@ _OF_A_KEY = re.compile(r"\s*(?:[A-Za-z0-9+/]+={0,2}|(?:Proc-Type|DEK-Info): .*)?
 
 def printable(text: str, limit: int = LIMIT) -> str:
     """One line without control characters, colours and the like, and not too long."""
-    plain = "".join(each if each.isprintable() else " " for each in ESCAPES.sub("", text)).rstrip()
-    return plain if len(plain) <= limit else plain[: limit - 4] + " ..."
+    line = "".join(each if each.isprintable() else " " for each in ESCAPES.sub("", text)).rstrip()
+    return line if len(line) <= limit else line[: limit - 4] + " ..."
+
+
+def plain(text: str) -> str:
+    """The text without what a terminal would obey; lines and tabs stay."""
+    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in ESCAPES.sub("", text))
 
 
 def discreet(line: str) -> str:
