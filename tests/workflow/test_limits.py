@@ -91,9 +91,8 @@ def test_a_repository_takes_its_share_of_the_previews_and_others_have_theirs(dep
     assert live(deploy(pushed("greedy:pr-1", 8)))
     said = [news for news in world.mails if "refused" in news["subject"]]
     assert [news["subject"] for news in said] == ["greedy:pr-3 was refused: too many previews"]
-    assert "2 previews of this repository are running" in said[0]["text"]
-    assert "MaxPreviewsPerRepository" in said[0]["text"]
-    assert "greedy:pr-1, greedy:pr-2" in said[0]["text"]
+    reached = "The limit on previews of one repository is reached (MaxPreviewsPerRepository: 2). "
+    assert f"{reached}These count, running or not: greedy:pr-1, greedy:pr-2." in said[0]["text"]
     assert "Portcall sends this email at most once an hour for each repository." in said[0]["text"]
     refused = [json.dumps(event) for event in world.events if event["detail"]["outcome"] == "failed"]
     assert len(refused) == 3
@@ -108,7 +107,21 @@ def test_a_repository_that_is_refused_for_the_sum_hears_of_it_too(deploy, world,
         "cc:pr-1 was refused: too many previews",
         "dd:pr-1 was refused: too many previews",
     ]
-    assert "4 previews are running, which is the limit (MaxPreviews)" in world.mails[-1]["text"]
+    assert "The limit on previews is reached (MaxPreviews: 4). These count, running or not: aa:pr-1, aa:pr-2, bb:pr-1, bb:pr-2." in world.mails[-1]["text"]  # fmt: skip
+
+
+def test_a_refusal_does_not_say_that_what_is_down_is_running(deploy, world, pushed, by_tag, parameter, stop):
+    """A preview that is down keeps its slot, for it is started with the next push; so does an app that is stopped."""
+    deploy(pushed("shop:pr-1", 1))
+    deploy(pushed("shop:pr-2", 2))
+    stop(app="shop:pr-1", code="UserInitiated", stopped_reason="Task stopped by user")
+    sweep()
+    assert ledger.current(table="ledger", app="shop:pr-1").gave_up_reason
+    deploy(pushed("shop:pr-3", 3))
+    reason = next(line for line in world.mails[-1]["text"].splitlines() if line.startswith("Reason: "))
+    assert "shop:pr-1" in reason
+    assert "are running" not in reason
+    assert "These count, running or not: " in reason
 
 
 def test_the_slot_of_a_share_is_free_again_when_its_preview_ends(deploy, world, pushed, by_tag):
@@ -141,7 +154,7 @@ def test_new_apps_beyond_the_limit_are_refused_and_those_that_run_are_not(deploy
     assert live(deploy(pushed("aa", 5)))
     assert refusals(world) == ["cc was refused: too many apps"]
     text = next(news["text"] for news in world.mails if "refused" in news["subject"])
-    assert "2 apps are running, which is the limit (MaxApps): aa, bb." in text
+    assert "The limit on apps is reached (MaxApps: 2). These count, running or not: aa, bb." in text
     assert "or deploy Portcall with a larger MaxApps" in text
 
 

@@ -39,15 +39,14 @@ def refusal(taken: Mapping[str, Collection[str]], most: Mapping[str, int]) -> Ap
     full = next(name for name, limit in most.items() if len(taken.get(name, ())) >= limit)
     apps = sorted(taken[full])
     named = ", ".join(apps[:MAX_NAMED]) + (", ..." if len(apps) > MAX_NAMED else "")
+    # A preview that is down keeps its slot, and so does an app that somebody stopped.
+    these = f"{most[full]}). These count, running or not: {named}."
     if full == LASTING:
-        return AppLimitError(f"{len(apps)} apps are running, which is the limit (MaxApps): {named}.")
+        return AppLimitError(f"The limit on apps is reached (MaxApps: {these}")
     if full == PREVIEWS:
-        return PreviewLimitError(
-            f"{len(apps)} previews are running, which is the limit (MaxPreviews): {named}."
-        )
+        return PreviewLimitError(f"The limit on previews is reached (MaxPreviews: {these}")
     return PreviewLimitError(
-        f"{len(apps)} previews of this repository are running, which is the limit for one repository "
-        f"(MaxPreviewsPerRepository): {named}."
+        f"The limit on previews of one repository is reached (MaxPreviewsPerRepository: {these}"
     )
 
 
