@@ -310,12 +310,17 @@ def what_was_deployed_stays_until_something_newer_is(world: World) -> Iterator[s
         live = [each for each in world.pushes if each.app == app and each.digest in deployed]
         if not live or (app not in world.current and app in ended):
             continue
-        if _is_held(world.current.get(app)) or any(each.app == app for each in world.asked):
-            continue
-        as_late = {each.digest for each in live if _is_as_late(each, live[-1])}
         current = world.current[app].digest if app in world.current else "nothing"
-        if current not in {live[-1].digest, *as_late}:
-            yield f"{live[-1].digest[-4:]} of {app} was deployed, and {current[-4:]} is current"
+        if _is_held(world.current.get(app)) or any(each.app == app for each in world.asked):
+            # Somebody chose: what went live last, be it older than a push of before, is what was asked for or newer.
+            last = max(
+                (each for each in deployments if each.outcome == DEPLOYED), key=lambda each: each.sequence
+            )
+            expected = {last.digest}
+        else:
+            expected = {live[-1].digest, *(each.digest for each in live if _is_as_late(each, live[-1]))}
+        if current not in expected:
+            yield f"{' or '.join(each[-4:] for each in expected)} of {app} was deployed, and {current[-4:]} is current"
 
 
 @promise
