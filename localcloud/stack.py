@@ -1,7 +1,9 @@
 """The stack in the embedded cloud, installed with the real `sam build` and `sam deploy`."""
 
+import fcntl
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,10 @@ def install(
     given = {"Email": INBOX_OWNER, "CpuArchitecture": _architecture(), **(parameters or {})}
     build = settings.state_dir / "build"
     progress("Building the functions (sam build)")
-    _sam(settings, "build", "--build-dir", str(build), "--cache-dir", str(settings.state_dir / "build-cache"))
+    with _one_build():
+        _sam(
+            settings, "build", "--build-dir", str(build), "--cache-dir", str(settings.state_dir / "build-cache")
+        )
     progress("Installing the stack (sam deploy)")
     _sam(
         settings,
@@ -51,6 +56,16 @@ def install(
         "--parameter-overrides",
         *(f"{name}={value}" for name, value in given.items()),
     )
+
+
+@contextmanager
+def _one_build() -> Iterator[None]:
+    """One `sam build` of this checkout at a time: each deletes what it does not know in `.aws-sam/deps`."""
+    folder = PROJECT / ".aws-sam"
+    folder.mkdir(exist_ok=True)
+    with (folder / "build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def is_broken(settings: CloudSettings) -> bool:

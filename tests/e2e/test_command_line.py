@@ -108,6 +108,9 @@ def test_without_a_cloud_each_command_says_so(nowhere: Portcall) -> None:
 def test_a_viewer_may_look_a_pusher_may_wait_and_an_operator_may_deploy(
     portcall: Portcall, tmp_path: Path
 ) -> None:
+    keeper = as_role(portcall, "SecretsPolicy", tmp_path)
+    # What `doctor` looks for, of an app that asks for it.
+    assert keeper("secrets", "set", "plain-app", "WORD", typed="of the day").returncode == 0
     digest = portcall.push(FIXTURES / "plain-http", "plain-app", VERSION="looked at")
     url = portcall.mail("plain-app", digest).text.splitlines()[0]
     viewer, operator = (as_role(portcall, each, tmp_path) for each in ("ViewerPolicy", "OperatorPolicy"))
@@ -119,7 +122,8 @@ def test_a_viewer_may_look_a_pusher_may_wait_and_an_operator_may_deploy(
     assert viewer("history", "plain-app").returncode == 0
     assert viewer("logs", "plain-app").returncode == 0
     looks_around(viewer, operator)
-    sets_secrets(as_role(portcall, "SecretsPolicy", tmp_path), portcall)
+    sets_secrets(keeper, portcall)
+    assert keeper("secrets", "unset", "plain-app", "WORD").returncode == 0
     assert not_allowed(operator("logs", "plain-app"))
     assert viewer("wait", f"plain-app@{digest}").stdout == f"{url}\n"
     assert not_allowed(viewer("deploy", "plain-app:latest"))
@@ -152,6 +156,7 @@ def looks_around(viewer: Callable[..., subprocess.CompletedProcess[str]], other:
     checked = {
         each["check"]: each for each in json.loads(viewer("doctor", "plain-app", "--json").stdout)["checks"]
     }
+    assert "WORD" in str(checked["secrets"])
     results = {name: each["result"] for name, each in checked.items()}
     # These are about this machine's Docker.
     assert {name for name, result in results.items() if result != "ok"} <= {"Docker", "login"}

@@ -184,6 +184,28 @@ def test_an_app_that_is_stopped_by_hand_leads_nowhere_at_once(stack: Installed) 
     eventually(lambda: targets(stack) == [NOWHERE], within=20)
 
 
+def test_an_app_that_an_operator_stops_leads_nowhere_and_its_url_leads_to_it_again_once_started(
+    stack: Installed,
+) -> None:
+    url = first_line(stack, stack.deploy())
+    assert operate(stack, "stop")["status"] == "stopped"
+    assert targets(stack) == [NOWHERE]
+    started = operate(stack, "start")
+    assert started["status"] == "started", started
+    ended = stack.deployments.ended(stack.app, started["digest"])
+    assert {each["status"] for each in ended} == {"SUCCEEDED"}
+    assert addresses(stack).popitem()[1] == url
+    assert targets(stack) != [NOWHERE]
+    assert ask(url).status < 500
+
+
+def operate(stack: Installed, action: str) -> dict[str, Any]:
+    """What the command line's calls to act come to."""
+    error, said = stack.cloud.invoke(stack.resources["OperateFunction"], {"action": action, "app": stack.app})
+    assert error == "", said
+    return dict(said)
+
+
 def test_it_is_refused_where_the_gateway_is_kept_out(stack: Installed) -> None:
     with pytest.raises(CloudError) as refused:
         install(stack.settings, print, {"StableUrl": "on", "AllowedCidr": "10.0.0.0/8"})

@@ -278,6 +278,24 @@ def test_a_pusher_pushes_and_waits_and_does_nothing_else(stack: Installed, tmp_p
             call()
 
 
+def test_a_keeper_of_secrets_writes_those_of_the_watched_repository_and_reads_none(
+    stack: Installed, tmp_path: Path
+) -> None:
+    keeper = holder(stack.cloud, "Secrets", tmp_path).client("ssm")
+    name = f"/portcall/{stack.app}/GREETING"
+    keeper.put_parameter(Name=name, Value="hello", Type="SecureString")
+    for call in (
+        lambda: keeper.get_parameter(Name=name, WithDecryption=True),
+        lambda: keeper.put_parameter(Name="/portcall/others/GREETING", Value="hello", Type="SecureString"),
+        lambda: keeper.put_parameter(
+            Name=f"/portcall-previews/{stack.app}/GREETING", Value="hello", Type="String"
+        ),
+    ):
+        with pytest.raises(ClientError, match="not authorized"):
+            call()
+    keeper.delete_parameter(Name=name)
+
+
 def test_a_sweep_with_nothing_to_mend_does_nothing(stack: Installed) -> None:
     assert stack.deploy()["status"] == "SUCCEEDED"
     running = stack.tasks()
