@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
-from deployer.domain import limits, operation, patterns
+from deployer.domain import limits, operation, patterns, preview
 from deployer.domain.image_defaults import Defaults, Limits
-from deployer.domain.push import Push
+from deployer.domain.push import Push, app_name
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,12 @@ class Settings:
     operate_function: str
 
     def is_preview(self, app: str) -> bool:
-        """Whether an app, `<repository>:<tag>` where its tag is one of its own, is not for ever.
-
-        An app stays what it is where tags are no apps of their own any more.
-        """
-        _, _, tag = app.partition(":")
-        return bool(tag) and not patterns.match(tag, self.lasting_tags)
+        """Whether an app is not for ever."""
+        return preview.is_preview(app, self.lasting_tags)
 
     def app(self, repository: str, tag: str) -> str:
         """The app of which a push of the tag is, as things are now."""
-        return f"{repository}:{tag}" if self.by_tag else repository
+        return app_name(repository, tag, by_tag=self.by_tag)
 
     def slots(self, push: Push) -> dict[str, int]:
         """The sets in which the app of a push needs a slot, and how many each may hold."""

@@ -23,15 +23,15 @@ MARKS = {
 
 
 @click.command()
-@click.argument("app", required=False, metavar="[APP]", shell_complete=complete_app)
+@click.argument("name", required=False, metavar="[APP|IMAGE]", shell_complete=complete_app)
 @click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
 @target_options
-def doctor(app: str | None, as_json: bool, **options: Any) -> None:
-    """What is wrong, and what to do: this machine, your account, the install and an app.
+def doctor(name: str | None, as_json: bool, **options: Any) -> None:
+    """What is wrong, and what to do: this machine, your account, the install, and an app or an image to push.
 
     Nothing is changed. Exit code 1: something is wrong (✗). What you may not see is marked with ?.
     """
-    findings = _examine(app, options, quiet=as_json)
+    findings = _examine(name, options, quiet=as_json)
     wrong = any(each.judgement.result == Result.FAILED for each in findings)
     if as_json:
         click.echo(
@@ -44,7 +44,7 @@ def doctor(app: str | None, as_json: bool, **options: Any) -> None:
         raise click.exceptions.Exit(Exit.NO)
 
 
-def _examine(app: str | None, options: dict[str, Any], *, quiet: bool) -> list[Finding]:
+def _examine(name: str | None, options: dict[str, Any], *, quiet: bool) -> list[Finding]:
     try:
         target = target_of(options, quiet=True)
     except Trouble as trouble:
@@ -53,7 +53,7 @@ def _examine(app: str | None, options: dict[str, Any], *, quiet: bool) -> list[F
         return checkup.without_target(trouble)
     if not quiet:
         say(f"{target.stack} in {target.region}" if not target.embedded else target.name, style="dim")
-    return checkup.examine(target, app or "")
+    return checkup.examine(target, name or "")
 
 
 def _show(console: Terminal, findings: list[Finding]) -> None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "watch": "the deployments on their way, live",
     "logs": "what an app writes",
     "open": "an app in the browser",
+    "plan": "what a push of an image would do, and what it would cost",
     "deploy": "deploy once more what a tag points to",
     "rollback": "go back to a version that was live, and pin the app to it",
     "resume": "end a rollback, and deploy the newest push",

@@ -130,6 +130,7 @@ def test_a_viewer_may_look_a_pusher_may_wait_and_an_operator_may_deploy(
     pusher = as_role(portcall, "PusherPolicy", tmp_path)
     assert pusher("wait", f"plain-app:latest@{digest}").stdout == f"{url}\n"
     assert not_allowed(pusher("status"))
+    plans(viewer, pusher, digest)
     assert not_allowed(operator("status"))
     assert not_allowed(operator("wait", f"plain-app@{digest}"))
 
@@ -168,6 +169,20 @@ def looks_around(viewer: Callable[..., subprocess.CompletedProcess[str]], other:
     lacking = {each["check"]: each["do"] for each in refused if each["result"] == "unknown"}
     assert "sns:ListSubscriptionsByTopic" in lacking["mails"]
     assert "iam:GetRole" in lacking["role of ECS"]
+
+
+def plans(viewer: Callable[..., subprocess.CompletedProcess[str]], pusher: Callable[..., subprocess.CompletedProcess[str]], digest: str) -> None:  # fmt: skip
+    """`portcall plan` reads what this machine has for a viewer, and for a pusher what ECR has, too."""
+    here = json.loads(viewer("plan", "plain-app", "--json").stdout)
+    there = json.loads(pusher("plan", f"plain-app:latest@{digest}", "--json").stdout)
+    assert (here["found"], here["slot"], here["app"]) == ("this machine", "free", "plain-app")
+    # A pusher may not see which other apps there are.
+    assert (there["found"], there["slot"]) == ("ECR", "unknown")
+    same = ("would", "ports", "cpu", "memory", "architecture", "health", "timeout", "usd_a_month", "replaces")
+    assert {name: here[name] for name in same} == {name: there[name] for name in same}
+    assert not_allowed(viewer("plan", f"plain-app:latest@{digest}", "--json"))
+    judged = json.loads(viewer("doctor", "plain-app:latest", "--json").stdout)["checks"]
+    assert [each["check"] for each in judged if each["group"] == "image"] == ["push", "port", "slot"]
 
 
 def not_allowed(ended: subprocess.CompletedProcess[str]) -> bool:

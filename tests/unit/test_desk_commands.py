@@ -5,131 +5,23 @@ import importlib
 import json
 import re
 from types import SimpleNamespace
-from typing import NamedTuple
 from unittest.mock import patch
 
-import botocore.session
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from click.testing import CliRunner
 from deployer.aws import client as aws
 from deployer.aws import ecr, ledger, logs
-from deployer.domain.deployment import Current, Pin, Stop
-from deployer.domain.push import Push
+from deployer.domain.deployment import Pin, Stop
 
-from portcall.cli import main, options, terminal
-from portcall.desk import execution, target
+from portcall.cli import terminal
+from portcall.desk import execution
+from tests.unit.desk import STABLE, begin, digest, fail, go_live, portcall, pushed
+from tests.unit.desk import clock as clock
+from tests.unit.desk import desk as desk
 from tests.unit.test_terminal import HOSTILE, OBEYED
 
 # The function of that name hides the module.
 overview = importlib.import_module("deployer.aws.ledger.overview")
-SESSION = botocore.session.Session()
-OUTPUTS = {
-    "AppLogGroupName": "apps",
-    "LedgerTableName": "ledger",
-    "OperateFunctionName": "operate",
-    "StateMachineArn": "arn:aws:states:eu-west-1:111122223333:stateMachine:deploy",
-}
-STABLE = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/"
-
-
-class Said(NamedTuple):
-    exit_code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def output(self):
-        return self.stdout + self.stderr
-
-
-class Clock:
-    """Time that passes by sleeping."""
-
-    def __init__(self):
-        self.now = 1_795_000_000.0
-
-    def sleep(self, seconds):
-        self.now += seconds
-        for at, act in list(self.acts):
-            if self.now >= at:
-                self.acts.remove((at, act))
-                act()
-
-    acts = ()
-
-    def after(self, seconds, act):
-        self.acts = [*self.acts, (self.now + seconds, act)]
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch):
-    made = Clock()
-    made.acts = []
-    for name in ("time", "monotonic"):
-        monkeypatch.setattr(f"time.{name}", lambda: made.now)
-    monkeypatch.setattr("time.sleep", made.sleep)
-    return made
-
-
-@pytest.fixture(autouse=True)
-def desk(ledger_table, monkeypatch):
-    """`portcall ...` in an account whose stack is there."""
-
-    def choose(**_):
-        chosen = target.Target(SESSION, stack="portcall", region="eu-west-1", profile="work")
-        chosen._outputs = dict(OUTPUTS)
-        return chosen
-
-    monkeypatch.setattr(options, "choose", choose)
-    # One client for all tests of this file: a session and a client take a third of a second.
-    monkeypatch.setattr(target, "use", lambda *_: None)
-    for name in ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def portcall(*words):
-    result = CliRunner(mix_stderr=False).invoke(main.cli, [str(word) for word in words])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return Said(result.exit_code, result.stdout, result.stderr)
-
-
-def digest(number):
-    return f"sha256:{number:064x}"
-
-
-def pushed(number, *, app="flask-app", tag="latest"):
-    return Push(f"push-{number}", f"2026-11-18T11:06:{number:02}Z", app, tag, digest(number))
-
-
-def begin(number, **where):
-    """A push is admitted, as the workflow does it."""
-    push = pushed(number, **where)
-    sequence = ledger.next_in_order(table="ledger", push=push, now=2_000_000_000)
-    ledger.claim(table="ledger", push=push, execution=f"execution-{number}", sequence=sequence)
-    ledger.note_in_order(table="ledger", push=push, sequence=sequence)
-    return push, sequence
-
-
-def go_live(number, *, url="", **where):
-    push, sequence = begin(number, **where)
-    url = url or f"http://203.0.113.{number}:3000/"
-    since = f"2026-11-18T11:07:{number:02}+00:00"
-    seen = ledger.current(table="ledger", app=push.app)
-    new = Current(push.deployment, sequence, f"task-{number}", url, push.digest, push.tag, "rev:1", since)
-    assert ledger.make_current(table="ledger", push=push, new=new, seen=seen)
-    ledger.record(
-        table="ledger", push=push, outcome="deployed", url=url, phases={"admit": "1.5", "start": "20.1"}
-    )
-    return push
-
-
-def fail(number, reason="exit code 1", *, log=("boom",), hint="Read the log.", **where):
-    push, _ = begin(number, **where)
-    facts = {"reason": reason, "error": "TaskStoppedError", "summary": "failed to start", "hint": hint}
-    ledger.record(table="ledger", push=push, outcome="failed", log=list(log), phases={"admit": "1.0"}, **facts)
-    return push
 
 
 # ── status

@@ -22,6 +22,8 @@ NEEDS = {
     "apigateway.delete_stable_url": {"apigateway:DELETE"},
     "ecr.digest_of": {"ecr:DescribeImages"},
     "ecr.has_image": {"ecr:DescribeImages"},
+    "ecr.has_repository": {"ecr:DescribeImages"},
+    "ecr.size_of": {"ecr:DescribeImages"},
     "ecr.repositories_of": {"ecr:DescribeRepositories", "ecr:ListTagsForResource"},
     "ecr.delete_repository": {"ecr:DeleteRepository"},
     "ecr.manifest": {"ecr:BatchGetImage"},
@@ -86,6 +88,7 @@ NEEDS = {
     "ledger.note_ended": {"dynamodb:UpdateItem"},
     "ledger.note_mail": {"dynamodb:UpdateItem"},
     "ledger.slots": {"dynamodb:GetItem"},
+    "ledger.taken_slots": {"dynamodb:GetItem"},
     "ledger.record": {"dynamodb:UpdateItem"},
     "ledger.record_push": {"dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"},
     "ledger.note_operation": {"dynamodb:UpdateItem"},
@@ -235,6 +238,8 @@ def asked_directly(path: Path) -> set[str]:
 FREE = {"sts:GetCallerIdentity"}
 # The operation; its action is lambda:InvokeFunction.
 OF_OPERATORS = {"lambda:Invoke"}
+# `portcall plan` of an image in ECR reads it, which is more than to look: the pusher's policy has that.
+READS_IMAGES = {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 WRITES_SECRETS = {"ssm:DeleteParameter", "ssm:PutParameter"}
 
 
@@ -244,7 +249,9 @@ def test_a_viewer_may_do_what_the_commands_ask_and_nothing_else():
     asked |= {action for path in files for action in asked_directly(path)}
     statements = RESOURCES["ViewerPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     granted = {action for each in statements for action in actions(each)}
-    assert granted == asked - FREE - OF_OPERATORS - WRITES_SECRETS
+    assert granted == asked - FREE - OF_OPERATORS - READS_IMAGES - WRITES_SECRETS
+    pusher = RESOURCES["PusherPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert {action for each in pusher if "Sid" in each for action in actions(each)} >= READS_IMAGES
     reads = ("BatchGet", "Describe", "Get", "List", "Query")
     assert all(action.partition(":")[2].startswith(reads) for action in granted)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from portcall.cli import main, options
 from portcall.desk import secrets, target
-from tests.unit.test_desk_commands import OUTPUTS, SESSION, go_live
+from tests.unit.desk import OUTPUTS, SESSION, go_live
 
 NOW = datetime(2026, 11, 26, 3, tzinfo=UTC)
 SECRET = "hunter2 && $(rm)"

@@ -39,6 +39,25 @@ def has_image(*, repository: str, digest: str) -> bool:
     return True
 
 
+def size_of(*, repository: str, digest: str) -> int:
+    """The bytes of an image in the registry, compressed; of an index 0, for ECR does not say."""
+    with errors_as_ours():
+        answer = client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
+    return int(answer["imageDetails"][0].get("imageSizeInBytes") or 0)
+
+
+def has_repository(repository: str) -> bool:
+    """Whether there is a repository of that name; whoever may see its images may ask."""
+    try:
+        with errors_as_ours():
+            client("ecr").describe_images(repositoryName=repository, maxResults=1)
+    except AwsRefusedError as error:
+        if code_of(error) == "RepositoryNotFoundException":
+            return False
+        raise
+    return True
+
+
 def manifest(*, repository: str, digest: str, media_types: Sequence[str]) -> str:
     """The manifest or the index of a digest, as it was pushed.
 

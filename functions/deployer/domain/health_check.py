@@ -15,6 +15,8 @@ from deployer.domain.quote import is_plain
 # A task definition has 64 KB in all, of which this is not to take more.
 COMMAND_LIMIT = 4096
 NANOSECONDS = 10**9
+# A worker has no port to ask: it counts as live once it has run for so long.
+WORKER_SECONDS = 30.0
 
 # What comes after an address must end it: where the path goes on with a variable, it is not known.
 ADDRESS = re.compile(

@@ -34,6 +34,14 @@ def slots(
     return {PREVIEWS: max_previews, previews_of(repository): max_previews_per_repository}
 
 
+def is_full(taken: Mapping[str, Collection[str]], most: Mapping[str, int], app: str) -> bool:
+    """Whether an app without a slot finds none, as sets of limited size tell it."""
+    first = next(iter(most))
+    if app in taken.get(first, ()):
+        return False
+    return any(len(taken.get(name, ())) >= limit for name, limit in most.items())
+
+
 def refusal(taken: Mapping[str, Collection[str]], most: Mapping[str, int]) -> AppLimitError | PreviewLimitError:
     """What to say to an app that found no slot; `taken` has the apps of each set, `most` is that of `slots`."""
     full = next(name for name, limit in most.items() if len(taken.get(name, ())) >= limit)

@@ -1,8 +1,20 @@
 """How long an app lives."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from deployer.domain import patterns
+
 CUT = "Its label portcall.expires is longer than this installation allows for a preview (MaxPreviewHours)."
+
+
+def is_preview(app: str, lasting_tags: Iterable[str]) -> bool:
+    """Whether an app, `<repository>:<tag>` where its tag is an app of its own, is not for ever.
+
+    An app stays what it is where tags are no apps of their own any more.
+    """
+    _, _, tag = app.partition(":")
+    return bool(tag) and not patterns.match(tag, lasting_tags)
 
 
 def until(now: float, *, asked: int | None, preview: bool, hours: int, most_hours: int) -> int:

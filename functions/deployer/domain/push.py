@@ -14,6 +14,11 @@ FAMILY_LIMIT = 255
 SPELLINGS = {"_": "__", ".": "_d", "/": "_s", ":": "_t"}
 
 
+def app_name(repository: str, tag: str, *, by_tag: bool) -> str:
+    """The app of a push; `by_tag` says that each tag is an app of its own."""
+    return f"{repository}:{tag}" if by_tag else repository
+
+
 @dataclass(frozen=True)
 class Push:
     """One *ECR Image Action* event, reduced to what a deployment needs.
@@ -40,7 +45,7 @@ class Push:
         push = cls(
             deployment=str(event.get("id") or ""),
             time=str(event.get("time") or ""),
-            app=cls.app_in(event) or (f"{repository}:{tag}" if by_tag and repository else repository),
+            app=cls.app_in(event) or app_name(repository, tag, by_tag=by_tag and bool(repository)),
             tag=tag,
             digest=str(detail.get("image-digest") or ""),
         )

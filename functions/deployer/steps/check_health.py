@@ -9,6 +9,7 @@ from deployer.actions import probe
 from deployer.domain import answer as answers
 from deployer.domain import endpoint
 from deployer.domain.errors import NoAnswerError, TaskStoppedError, WrongImageError
+from deployer.domain.health_check import WORKER_SECONDS
 from deployer.domain.image import ImageSpec
 from deployer.domain.task import TaskState
 from deployer.observe import logger
@@ -19,8 +20,6 @@ from deployer.settings import settings
 MAX_CALL_SECONDS = 30.0
 # Each call asks for at least so long, however late it starts.
 MIN_CALL_SECONDS = 5.0
-# A worker has no port to ask: it counts as live once it has run for so long.
-WORKER_SECONDS = 30.0
 # Less than one call takes: the next one knows nothing of what answered before.
 AUXILIARY_SECONDS = 15.0
 

@@ -13,13 +13,16 @@ from deployer.domain.deployment import Current
 from deployer.domain.errors import DeployError
 
 from portcall.desk import reading, secrets
-from portcall.desk.doctor import account, app, install, machine
+from portcall.desk.doctor import account, app, image, install, machine
 from portcall.desk.doctor.facts import Facts
 from portcall.desk.doctor.judgement import Check, Finding, Judgement, Result, failed, ok, unknown
+from portcall.desk.plan import DEPLOY, Plan
+from portcall.desk.plan import plan as plan_of
+from portcall.desk.states import AppStatus
 from portcall.desk.target import Target
 from portcall.desk.trouble import Exit, Trouble, denied_action, trouble_of
 
-MACHINE, ACCOUNT, INSTALL, APP = "this machine", "your account", "the install", "app"
+MACHINE, ACCOUNT, INSTALL, APP, IMAGE = "this machine", "your account", "the install", "app", "image"
 AT_ONCE = 8
 # CPU units of the smallest task, for where no app runs; 1024 are a vCPU.
 SMALLEST = 256
@@ -32,10 +35,10 @@ def without_target(trouble: Trouble) -> list[Finding]:
 
 
 def examine(target: Target, name: str = "") -> list[Finding]:
-    """All there is to say of this machine, the account, the install and, if one is named, an app.
+    """All there is to say of this machine, the account, the install and, if one is named, an app or an image.
 
     Without credentials, or without a stack, what hangs on them is not asked. Raises Trouble if there is no app
-    of that name.
+    and no image of that name.
     """
     checkup = _Checkup(target)
     who = checkup.run(Check(ACCOUNT, "credentials", checkup.credentials))
@@ -52,7 +55,7 @@ def examine(target: Target, name: str = "") -> list[Finding]:
             *checkup.of_the_account(known=there),
             stack,
             *(checkup.of_the_install() if there else []),
-            *(checkup.of_the_app(name) if there and name else []),
+            *(checkup.of_what_is_named(name) if there and name else []),
         ],
     )
 
@@ -190,14 +193,36 @@ class _Checkup:
 
     # ── An app
 
-    def of_the_app(self, name: str) -> list[Check]:
+    def of_what_is_named(self, name: str) -> list[Check]:
+        """An app or, if there is none of that name, an image."""
         try:
-            status = reading.app_status(self.target, name)
+            return self._of_the_app(reading.app_status(self.target, name))
         except Trouble as trouble:
             if trouble.exit_code == Exit.NO_SUCH_THING:
-                raise
+                return self._of_an_image(name, trouble)
             message = trouble.message
             return [Check(APP, "state", lambda: unknown(message))]
+
+    def _of_an_image(self, name: str, no_app: Trouble) -> list[Check]:
+        try:
+            made = plan_of(self.target, name)
+        except Trouble as trouble:
+            if trouble.exit_code in (Exit.NO_SUCH_THING, Exit.USAGE):
+                raise no_app from trouble
+            message = trouble.message
+            return [Check(IMAGE, "push", lambda: unknown(message))]
+        return self._of_the_image(made)
+
+    @staticmethod
+    def _of_the_image(made: Plan) -> list[Check]:
+        checks = [Check(IMAGE, "push", lambda: image.push(made))]
+        if made.spec:
+            checks.append(Check(IMAGE, "port", lambda: image.port(made)))
+        if made.would == DEPLOY:
+            checks.append(Check(IMAGE, "slot", lambda: image.slot(made)))
+        return checks
+
+    def _of_the_app(self, status: AppStatus) -> list[Check]:
         checks = [Check(APP, "state", lambda: app.state(status))]
         if serving := status.serving:
             repository = status.app.partition(":")[0]

@@ -70,6 +70,7 @@ from deployer.aws.ledger.preview_slots import note_ended as note_ended
 from deployer.aws.ledger.preview_slots import note_under_way as note_under_way
 from deployer.aws.ledger.preview_slots import slots as slots
 from deployer.aws.ledger.preview_slots import take_slot as take_slot
+from deployer.aws.ledger.preview_slots import taken_slots as taken_slots
 from deployer.aws.ledger.push_order import is_newest as is_newest
 from deployer.aws.ledger.push_order import newest as newest
 from deployer.aws.ledger.push_order import next_in_order as next_in_order

@@ -36,8 +36,14 @@ def free_slot(*, table: str, app: str, noted: int, seen: Current | None) -> bool
 
 def slots(*, table: str) -> set[str]:
     """The apps that have a slot."""
+    found = taken_slots(table=table)
+    return {*found.get(PREVIEWS, ()), *found.get(LASTING, ())}
+
+
+def taken_slots(*, table: str) -> dict[str, set[str]]:
+    """The sets of slots with the apps that have one in each."""
     item = get(table, keys.SLOTS)
-    return {*item.get(PREVIEWS, ()), *item.get(LASTING, ())}
+    return {name: set(apps) for name, apps in item.items() if name not in keys.SLOTS}
 
 
 def note_under_way(*, table: str, push: Push, most: int) -> bool:

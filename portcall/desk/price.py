@@ -1,0 +1,36 @@
+"""What an app costs a month while it runs: arithmetic on AWS's list prices."""
+
+from dataclasses import dataclass
+
+from deployer.domain.fargate import Size
+
+# USD an hour in us-east-1: a vCPU and a GB of memory on Linux, by CPU architecture.
+# https://aws.amazon.com/fargate/pricing/
+PER_HOUR = {"X86_64": (0.04048, 0.004445), "ARM64": (0.03238, 0.00356)}
+# https://aws.amazon.com/vpc/pricing/ (public IPv4 address)
+ADDRESS_PER_HOUR = 0.005
+HOURS = 730
+# Spot's price moves; AWS says "up to 70% off".
+SPOT = "FARGATE_SPOT"
+SPOT_SHARE = 0.3
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Price:
+    """USD a month of 730 hours; Fargate's 20 GB of disk are free, traffic and logs are not counted."""
+
+    task: float
+    address: float = round(ADDRESS_PER_HOUR * HOURS, 2)
+
+    @property
+    def total(self) -> float:
+        """Both together."""
+        return round(self.task + self.address, 2)
+
+
+def a_month(size: Size, *, architecture: str, capacity: str) -> Price:
+    """The price of one task of that size that runs all month."""
+    per_vcpu, per_gb = PER_HOUR[architecture]
+    hourly = size.cpu / 1024 * per_vcpu + size.memory / 1024 * per_gb
+    return Price(round(hourly * HOURS * (SPOT_SHARE if capacity == SPOT else 1), 2))
