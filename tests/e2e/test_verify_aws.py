@@ -14,7 +14,7 @@ import pytest
 from localcloud import root_key
 from tests.e2e.conftest import COMMANDS, docker
 from tests.local.conftest import ACCOUNT, REGION, Cloud, eventually, forget_images, start_cloud
-from tests.local.test_stack import is_the_accounts
+from tests.local.installed import is_the_accounts
 
 # What the embedded cloud cannot show. Each is a line in docs/verify-aws.md, too.
 NOT_RUN_HERE = {"function-start-up", "other-cpu", "narrow-cidr-keeps-out"}

@@ -6,22 +6,15 @@ from typing import Any
 import pytest
 
 from localcloud.stack import install
-from tests.local.conftest import forget_images, start_cloud
-from tests.local.test_stack import Installed
+from tests.local.installed import Installed, stack_of_its_own
 
 OFFICE, OTHER, WORLD = "198.51.100.0/24", "203.0.113.0/24", "0.0.0.0/0"
 
 
 @pytest.fixture(scope="module")
 def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    cloud = start_cloud(tmp_path_factory.mktemp("cidr"))
-    try:
-        installed = Installed(cloud)
-        install(installed.settings, print, {"AllowedCidr": OFFICE})
+    with stack_of_its_own(tmp_path_factory.mktemp("stack"), {"AllowedCidr": OFFICE}) as installed:
         yield installed
-    finally:
-        cloud.stop()
-        forget_images(cloud.port)
 
 
 def groups(stack: Installed) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from localcloud.inbox import Received, read
 from localcloud.settings import PROJECT
 from localcloud.stack import install
 from tests.local.conftest import eventually, forget_images, start_cloud
-from tests.local.test_stack import Installed, containers
+from tests.local.installed import Installed, containers
 from tests.promises import DIGEST, GIVEN_UP, Mailed, Pushed, Ran, World, broken
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))

@@ -18,7 +18,7 @@ import pytest
 
 from localcloud.settings import PROJECT, CloudSettings
 from tests.local.conftest import ACCOUNT, REGION, Cloud, start_cloud
-from tests.local.test_stack import inventory
+from tests.local.installed import inventory
 
 # What SAM and make may take together, with nothing in their caches.
 WITHIN = 420.0

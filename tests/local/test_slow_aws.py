@@ -6,23 +6,18 @@ from typing import Any
 import pytest
 
 from localcloud.inbox import read
-from localcloud.stack import install
-from tests.local.conftest import eventually, forget_images, start_cloud
-from tests.local.test_stack import SERVES, Installed
+from tests.local.conftest import eventually
+from tests.local.installed import SERVES, Installed, stack_of_its_own
 
 SWITCHES = "late-events targets-twice ec2-behind=2 tasks-behind=2 idle-functions=2"
 
 
 @pytest.fixture(scope="module")
 def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    cloud = start_cloud(tmp_path_factory.mktemp("slow"), PORTCALL_SWITCHES=SWITCHES)
-    try:
-        installed = Installed(cloud)
-        install(installed.settings, print, {"AllowedCidr": "10.0.0.0/8"})
+    with stack_of_its_own(
+        tmp_path_factory.mktemp("stack"), {"AllowedCidr": "10.0.0.0/8"}, PORTCALL_SWITCHES=SWITCHES
+    ) as installed:
         yield installed
-    finally:
-        cloud.stop()
-        forget_images(cloud.port)
 
 
 def ended(stack: Installed, digest: str) -> list[dict[str, Any]]:

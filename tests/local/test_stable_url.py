@@ -12,21 +12,14 @@ from deployer.domain.endpoint import NOWHERE
 
 from localcloud.processes import CloudError
 from localcloud.stack import install
-from tests.local.conftest import eventually, forget_images, start_cloud
-from tests.local.test_stack import FAILS, Installed
+from tests.local.conftest import eventually
+from tests.local.installed import FAILS, Installed, stack_of_its_own
 
 
 @pytest.fixture(scope="module")
 def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    folder = tmp_path_factory.mktemp("address")
-    cloud = start_cloud(folder)
-    try:
-        installed = Installed(cloud)
-        install(installed.settings, print, {"StableUrl": "on"})
+    with stack_of_its_own(tmp_path_factory.mktemp("stack"), {"StableUrl": "on"}) as installed:
         yield installed
-    finally:
-        cloud.stop()
-        forget_images(cloud.port)
 
 
 def addresses(stack: Installed) -> dict[str, str]:

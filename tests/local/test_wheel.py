@@ -31,7 +31,7 @@ from tests.local.conftest import (
     forget_images,
     start_cloud,
 )
-from tests.local.test_stack import SERVES, inventory
+from tests.local.installed import SERVES, inventory
 
 BIN = Path(sys.executable).parent
 # The mails of the embedded cloud are for any address; images that are built for two CPUs run on this machine's.
