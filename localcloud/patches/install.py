@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from localcloud.options import Settings
-from localcloud.patches import switched
+from localcloud.patches import patch, switched
 from localcloud.patches.apigateway import http_api_mappings, http_apis
 from localcloud.patches.aws_lambda import async_invocations, lambda_runtime
 from localcloud.patches.cloudformation import conditions, resource_checks
@@ -40,7 +40,7 @@ from localcloud.patches.sns import mailbox
 from localcloud.patches.ssm import parameter_paths
 from localcloud.patches.step_functions import definition_checks, step_functions, yaml_definition
 
-# A later patch goes around an earlier one of the same function: events tell what the others have written.
+# A later patch goes around an earlier one of the same function: events report what the others have written.
 PATCHES = (
     events,
     image_ids,
@@ -97,5 +97,5 @@ def check_version() -> None:
 
 
 def install(settings: Settings) -> None:
-    for patch in PATCHES:
-        patch.install(settings)
+    for module in PATCHES:
+        patch.apply(module, settings)

@@ -14,7 +14,7 @@ TEMPLATE: dict[str, Any] = template()
 def evaluated(**changes: str) -> dict[str, bool]:
     values = {name: each.get("Default", "") for name, each in TEMPLATE["Parameters"].items()} | changes
     parameters = {name: {"Value": value} for name, value in values.items()}
-    conditions: dict[str, bool] = _with_strings(engine._evaluate_conditions)(TEMPLATE, parameters)
+    conditions: dict[str, bool] = _with_strings(engine._evaluate_conditions, TEMPLATE, parameters)
     return conditions
 
 

@@ -35,7 +35,8 @@ from deployer.steps import check_stable_url
 from ministack.services import stepfunctions as interpreter
 
 from localcloud.options import Settings
-from localcloud.patches.step_functions import step_functions as seam
+from localcloud.patches import patch
+from localcloud.patches.step_functions import step_functions as step_functions_patch
 from tests import templates
 from tests.aws_requests import Requests, checked_requests, checking
 from tests.conftest import LambdaContext
@@ -172,7 +173,7 @@ class World:
 
     def abort(self) -> None:
         """Abort the execution that makes the call, as StopExecution does; the step itself goes on."""
-        interpreter._stop_execution({"executionArn": seam._execution.get()["executionArn"]})
+        interpreter._stop_execution({"executionArn": step_functions_patch._execution.get()["executionArn"]})
 
     def again(self, step: str) -> None:
         """Run a step once more with what it was given last: its first run was slow, or its answer lost."""
@@ -489,8 +490,8 @@ def stopped(arn: str = "", **how: Any) -> Task:
 
 
 @pytest.fixture(scope="session")
-def _seam() -> None:
-    seam.install(Settings(port=1, account="123456789012", region="us-east-1", state_dir=Path("/nowhere"), lambda_python=Path("/nowhere"), root_secret=""))  # fmt: skip
+def _patched() -> None:
+    patch.apply(step_functions_patch, Settings(port=1, account="123456789012", region="us-east-1", state_dir=Path("/nowhere"), lambda_python=Path("/nowhere"), root_secret=""))  # fmt: skip
 
 
 @functools.cache
@@ -503,7 +504,7 @@ def definition() -> str:
 
 @pytest.fixture
 def deploy(
-    world: World, requests: Requests, _seam: None, monkeypatch: pytest.MonkeyPatch
+    world: World, requests: Requests, _patched: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Execution]]:
     """`deploy(event)` runs the workflow to its end; waits for callbacks time out after a second."""
     at_work: list[str] = []
@@ -511,7 +512,7 @@ def deploy(
     def call(function: str, event: Any) -> Any:
         name = function.rsplit(":", 1)[-1]
         step = module_of(name)
-        execution = seam._execution.get()
+        execution = step_functions_patch._execution.get()
         if execution["status"] != "RUNNING":
             raise interpreter._ExecutionError("Aborted", "No state is entered any more.")
         world.steps.append((name, event))
@@ -532,7 +533,7 @@ def deploy(
         finally:
             at_work.remove(execution["executionArn"])
 
-    # `_invoke_with_callback` goes through the seam, which holds on to the function below it.
+    # `_invoke_with_callback` goes through the patch, which holds on to the function below it.
     monkeypatch.setattr(
         interpreter, "_extract_lambda_ref", lambda resource: resource if ":function:" in resource else None
     )

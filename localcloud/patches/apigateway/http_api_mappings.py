@@ -14,44 +14,34 @@ from typing import Any
 
 from ministack.services import apigateway
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 
-def install(settings: Settings) -> None:
-    wrap(apigateway, "_create_api", _make_the_parts)
-    wrap(apigateway, "_update_api", _move_the_target)
+@patch(apigateway, "_create_api")
+def _make_the_parts(original: Function, data: dict[str, Any]) -> Any:
+    answer = original(data)
+    target = data.get("target")
+    if answer[0] == 201 and target:
+        api = json.loads(answer[2])["apiId"]
+        integration = {
+            "integrationType": "HTTP_PROXY",
+            "integrationMethod": "ANY",
+            "integrationUri": target,
+            "payloadFormatVersion": "1.0",
+        }
+        made = json.loads(apigateway._create_integration(api, integration)[2])["integrationId"]
+        apigateway._integrations[api][made]["apiGatewayManaged"] = True
+        route = {"routeKey": data.get("routeKey", "$default"), "target": f"integrations/{made}"}
+        apigateway._create_route(api, route)
+        apigateway._create_stage(api, {"stageName": "$default", "autoDeploy": True})
+    return answer
 
 
-def _make_the_parts(original: Function) -> Function:
-    def create_api(data: dict[str, Any]) -> Any:
-        answer = original(data)
-        target = data.get("target")
-        if answer[0] == 201 and target:
-            api = json.loads(answer[2])["apiId"]
-            integration = {
-                "integrationType": "HTTP_PROXY",
-                "integrationMethod": "ANY",
-                "integrationUri": target,
-                "payloadFormatVersion": "1.0",
-            }
-            made = json.loads(apigateway._create_integration(api, integration)[2])["integrationId"]
-            apigateway._integrations[api][made]["apiGatewayManaged"] = True
-            route = {"routeKey": data.get("routeKey", "$default"), "target": f"integrations/{made}"}
-            apigateway._create_route(api, route)
-            apigateway._create_stage(api, {"stageName": "$default", "autoDeploy": True})
-        return answer
-
-    return create_api
-
-
-def _move_the_target(original: Function) -> Function:
-    def update_api(api_id: str, data: dict[str, Any]) -> Any:
-        answer = original(api_id, data)
-        if answer[0] == 200 and data.get("target"):
-            for integration in apigateway._integrations.get(api_id, {}).values():
-                if integration.get("apiGatewayManaged"):
-                    integration["integrationUri"] = data["target"]
-        return answer
-
-    return update_api
+@patch(apigateway, "_update_api")
+def _move_the_target(original: Function, api_id: str, data: dict[str, Any]) -> Any:
+    answer = original(api_id, data)
+    if answer[0] == 200 and data.get("target"):
+        for integration in apigateway._integrations.get(api_id, {}).values():
+            if integration.get("apiGatewayManaged"):
+                integration["integrationUri"] = data["target"]
+    return answer

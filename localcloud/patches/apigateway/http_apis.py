@@ -30,7 +30,7 @@ from ministack.core.concurrency import run_reentrant
 from ministack.services import apigateway
 
 from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.http_apis")
 
@@ -61,49 +61,36 @@ _query: contextvars.ContextVar[str | None] = contextvars.ContextVar("query", def
 _forwarded: contextvars.ContextVar[str] = contextvars.ContextVar("forwarded", default="")
 
 
-def install(settings: Settings) -> None:
-    wrap(apigateway, "_create_api", _listen_for(settings.port))
-    wrap(apigateway, "_delete_api", _stop_listening)
-    wrap(apigateway, "_invoke_http_proxy", _pass_on)
-
-
 def address_of(api_id: str) -> str:
     first, second, third = hashlib.sha256(api_id.encode()).digest()[:3]
     return f"127.{1 + first % 254}.{second}.{1 + third % 254}"
 
 
-def _listen_for(port: int) -> Any:
-    def wrapper(original: Function) -> Function:
-        def create_api(data: dict[str, Any]) -> Any:
-            answer = original(data)
-            if answer[0] != 201 or data.get("protocolType") != "HTTP":
-                return answer
-            api = apigateway._apis[json.loads(answer[2])["apiId"]]
-            address = address_of(api["apiId"])
-            try:
-                listener = socket.create_server((address, port))
-            except OSError as error:
-                log.warning("%s cannot be listened on, so only browsers will open the API: %s", address, error)
-                return answer
-            api["apiEndpoint"] = f"http://{address}:{port}"
-            closed = asyncio.Event()
-            server = asyncio.get_running_loop().create_task(_serve(api["apiId"], listener, closed))
-            _listening[api["apiId"]] = (closed, server)
-            return apigateway._apigw_response(api, 201)
-
-        return create_api
-
-    return wrapper
-
-
-def _stop_listening(original: Function) -> Function:
-    def delete_api(api_id: str) -> Any:
-        answer = original(api_id)
-        if answer[0] == 204 and api_id in _listening:
-            _listening.pop(api_id)[0].set()
+@patch(apigateway, "_create_api")
+def _listen(original: Function, data: dict[str, Any], *, settings: Settings) -> Any:
+    answer = original(data)
+    if answer[0] != 201 or data.get("protocolType") != "HTTP":
         return answer
+    api = apigateway._apis[json.loads(answer[2])["apiId"]]
+    address = address_of(api["apiId"])
+    try:
+        listener = socket.create_server((address, settings.port))
+    except OSError as error:
+        log.warning("%s cannot be listened on, so only browsers will open the API: %s", address, error)
+        return answer
+    api["apiEndpoint"] = f"http://{address}:{settings.port}"
+    closed = asyncio.Event()
+    server = asyncio.get_running_loop().create_task(_serve(api["apiId"], listener, closed))
+    _listening[api["apiId"]] = (closed, server)
+    return apigateway._apigw_response(api, 201)
 
-    return delete_api
+
+@patch(apigateway, "_delete_api")
+def _stop_listening(original: Function, api_id: str) -> Any:
+    answer = original(api_id)
+    if answer[0] == 204 and api_id in _listening:
+        _listening.pop(api_id)[0].set()
+    return answer
 
 
 async def _serve(api_id: str, listener: socket.socket, closed: asyncio.Event) -> None:
@@ -175,22 +162,21 @@ def _raw(
     return status, fields, body
 
 
-def _pass_on(original: Function) -> Function:
-    async def invoke_http_proxy(
-        integration: dict[str, Any],
-        path: str,
-        method: str,
-        headers: dict[str, str],
-        body: bytes,
-        query: dict[str, list[str]],
-    ) -> Any:
-        as_it_came = _query.get()
-        mapped = any(":querystring." in name for name in integration.get("requestParameters") or {})
-        text = urlencode(query, doseq=True) if as_it_came is None or mapped else as_it_came
-        target = f"{path}?{text}" if text else path
-        return await run_reentrant(_ask, integration, target, method.upper(), headers, body)
-
-    return invoke_http_proxy
+@patch(apigateway, "_invoke_http_proxy")
+async def _pass_on(
+    original: Function,
+    integration: dict[str, Any],
+    path: str,
+    method: str,
+    headers: dict[str, str],
+    body: bytes,
+    query: dict[str, list[str]],
+) -> Any:
+    as_it_came = _query.get()
+    mapped = any(":querystring." in name for name in integration.get("requestParameters") or {})
+    text = urlencode(query, doseq=True) if as_it_came is None or mapped else as_it_came
+    target = f"{path}?{text}" if text else path
+    return await run_reentrant(_ask, integration, target, method.upper(), headers, body)
 
 
 def _ask(integration: dict[str, Any], target: str, method: str, headers: dict[str, str], body: bytes) -> Any:

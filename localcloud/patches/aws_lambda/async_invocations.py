@@ -17,8 +17,7 @@ from typing import Any
 
 from ministack.services import eventbridge, lambda_svc
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.async_invocations")
 
@@ -30,46 +29,33 @@ LONGEST_PAUSE_SECONDS = 5.0
 _asynchronous: contextvars.ContextVar[bool] = contextvars.ContextVar("asynchronous", default=False)
 
 
-def install(settings: Settings) -> None:
-    wrap(lambda_svc, "_execute_function", _wait_for_a_slot)
-    wrap(lambda_svc, "invoke_async_with_retry", _mark)
-    wrap(eventbridge, "_dispatch_to_lambda", _invoke_like_any_event)
-
-
-def _wait_for_a_slot(original: Function) -> Function:
+@patch(lambda_svc, "_execute_function")
+def _wait_for_a_slot(original: Function, func: dict[str, Any], event: Any) -> Any:
     """Throttling is not an attempt: it does not count towards MaximumRetryAttempts."""
-
-    def execute_function(func: dict[str, Any], event: Any) -> Any:
+    result = original(func, event)
+    started, pause = time.monotonic(), 0.1
+    while result.get("throttle") and _asynchronous.get() and time.monotonic() - started < GIVE_UP_SECONDS:
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
         result = original(func, event)
-        started, pause = time.monotonic(), 0.1
-        while result.get("throttle") and _asynchronous.get() and time.monotonic() - started < GIVE_UP_SECONDS:
-            time.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
-            result = original(func, event)
-        return result
-
-    return execute_function
+    return result
 
 
-def _mark(original: Function) -> Function:
-    def invoke_async_with_retry(func: dict[str, Any], event: Any) -> None:
-        token = _asynchronous.set(True)
-        try:
-            original(func, event)
-        finally:
-            _asynchronous.reset(token)
-
-    return invoke_async_with_retry
+@patch(lambda_svc, "invoke_async_with_retry")
+def _mark(original: Function, func: dict[str, Any], event: Any) -> None:
+    token = _asynchronous.set(True)
+    try:
+        original(func, event)
+    finally:
+        _asynchronous.reset(token)
 
 
-def _invoke_like_any_event(original: Function) -> Function:
-    def dispatch_to_lambda(arn: str, payload: str) -> None:
-        func, config, name = lambda_svc._get_func_record_for_ref(arn)
-        if not func or not config:
-            log.warning("EventBridge: function %s does not exist", name)
-            return
-        lambda_svc.invoke_async_with_retry(
-            lambda_svc._execution_record_for_config(func, config), json.loads(payload)
-        )
-
-    return dispatch_to_lambda
+@patch(eventbridge, "_dispatch_to_lambda")
+def _invoke_like_any_event(original: Function, arn: str, payload: str) -> None:
+    func, config, name = lambda_svc._get_func_record_for_ref(arn)
+    if not func or not config:
+        log.warning("EventBridge: function %s does not exist", name)
+        return
+    lambda_svc.invoke_async_with_retry(
+        lambda_svc._execution_record_for_config(func, config), json.loads(payload)
+    )

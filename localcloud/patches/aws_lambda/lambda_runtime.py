@@ -31,7 +31,7 @@ from ministack.services import cloudwatch_logs, lambda_svc, sts
 
 from localcloud.options import Settings
 from localcloud.patches.aws_lambda import lambda_bootstrap
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.lambda_runtime")
 
@@ -56,64 +56,49 @@ class Failed(Exception):
         self.body = body
 
 
-def _not_into_a_deleted_group(original: Function) -> Function:
-    """Lambda makes a function's own log group; one that its configuration names, somebody else makes."""
-
-    def emit(function: dict[str, Any], *rest: Any, **more: Any) -> None:
-        config = function.get("config") or function
-        own = f"/aws/lambda/{config['FunctionName']}"
-        group = (config.get("LoggingConfig") or {}).get("LogGroup") or own
-        if group == own or group in cloudwatch_logs._log_groups:
-            original(function, *rest, **more)
-
-    return emit
-
-
-def install(settings: Settings) -> None:
+def prepare(settings: Settings) -> None:
     (settings.state_dir / "lambda").mkdir(parents=True, exist_ok=True)
 
-    def ours_for_python(original: Function) -> Function:
-        def worker_class_for(config: dict[str, Any]) -> Any:
-            if not str(config.get("Runtime", "")).startswith("python"):
-                return original(config)
-            return lambda name, config, code: FunctionProcess(name, config, code, settings)
 
-        return worker_class_for
-
-    wrap(runtime, "_worker_class_for", ours_for_python)
-    wrap(lambda_svc, "_execute_function_warm", _answer_as_aws)
-    wrap(lambda_svc, "_emit_lambda_logs", _not_into_a_deleted_group)
-    for module in (runtime, lambda_svc):
-        wrap(module, "execution_credentials", _secret_credentials(settings.root_secret))
+@patch(runtime, "_worker_class_for")
+def _ours_for_python(original: Function, config: dict[str, Any], *, settings: Settings) -> Any:
+    if not str(config.get("Runtime", "")).startswith("python"):
+        return original(config)
+    return lambda name, config, code: FunctionProcess(name, config, code, settings)
 
 
-def _secret_credentials(root_secret: str) -> Callable[[Function], Function]:
+@patch(lambda_svc, "_emit_lambda_logs")
+def _not_into_a_deleted_group(original: Function, function: dict[str, Any], *rest: Any, **more: Any) -> None:
+    """Lambda makes a function's own log group; one that its configuration names, somebody else makes."""
+    config = function.get("config") or function
+    own = f"/aws/lambda/{config['FunctionName']}"
+    group = (config.get("LoggingConfig") or {}).get("LogGroup") or own
+    if group == own or group in cloudwatch_logs._log_groups:
+        original(function, *rest, **more)
+
+
+@patch(runtime, "execution_credentials")
+@patch(lambda_svc, "execution_credentials")
+def _secret_credentials(_original: Function, config: dict[str, Any], *, settings: Settings) -> dict[str, str]:
     """MiniStack derives a role's keys from names that mails and logs tell, so anyone could."""
+    account, _region = runtime._account_region_from_function_config(config)
+    role = config.get("Role", "").rpartition("/")[2]
+    name = config.get("FunctionName", "")
 
-    def wrapper(_original: Function) -> Function:
-        def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
-            account, _region = runtime._account_region_from_function_config(config)
-            role = config.get("Role", "").rpartition("/")[2]
-            name = config.get("FunctionName", "")
+    def derived(kind: str) -> str:
+        # The same for all processes of a function: each replaces the session of the one before.
+        text = f"{kind}:{config.get('FunctionArn', '')}:{config.get('Role', '')}"
+        return hmac.new(settings.root_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
-            def derived(kind: str) -> str:
-                # The same for all processes of a function: each replaces the session of the one before.
-                text = f"{kind}:{config.get('FunctionArn', '')}:{config.get('Role', '')}"
-                return hmac.new(root_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-            key, secret, token = f"ASIA{derived('key')[:16].upper()}", derived("secret"), derived("token")
-            session = {
-                "Arn": f"arn:aws:sts::{account}:assumed-role/{role}/{name[:64]}",
-                "UserId": f"{role}:{name[:64]}",
-                "SecretAccessKey": secret,
-                "SessionToken": token,
-            }
-            sts.register_session(key, session)
-            return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
-
-        return execution_credentials
-
-    return wrapper
+    key, secret, token = f"ASIA{derived('key')[:16].upper()}", derived("secret"), derived("token")
+    session = {
+        "Arn": f"arn:aws:sts::{account}:assumed-role/{role}/{name[:64]}",
+        "UserId": f"{role}:{name[:64]}",
+        "SecretAccessKey": secret,
+        "SessionToken": token,
+    }
+    sts.register_session(key, session)
+    return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
 
 
 class FunctionProcess(runtime.Worker):  # type: ignore[misc]
@@ -318,31 +303,28 @@ def _worker(config: dict[str, Any], code: bytes) -> tuple[Any, bool]:
         time.sleep(LOOK_AGAIN_SECONDS)
 
 
-def _answer_as_aws(original: Function) -> Function:
+@patch(lambda_svc, "_execute_function_warm")
+def _answer_as_aws(original: Function, func: dict[str, Any], event: Any, request_id: str) -> Any:
     """MiniStack calls every exception Runtime.HandlerError and ends the process with it; AWS does neither."""
-
-    def execute_function_warm(func: dict[str, Any], event: Any, request_id: str) -> Any:
-        config = func.get("config") or func
-        code = func.get("code_zip")
-        if not code or not str(config.get("Runtime", "")).startswith("python"):
-            return original(func, event, request_id)
-        lambda_svc._ensure_reaper_thread()
-        worker, loads = _worker(config, code)
-        try:
-            answer = worker.invoke(
-                event,
-                request_id,
-                loaded=_loading.release if loads else None,
-                trace_id=lambda_svc._xray_trace_id_for_invocation(config),
-                invoked_function_arn=config.get("FunctionArn", ""),
-            )
-        finally:
-            runtime.release_worker(worker)
-        if answer["status"] == "ok":
-            return {"body": answer["result"], "log": answer["log"]}
-        body = answer["error"]
-        if body["errorType"] in ("Sandbox.Timedout", "Runtime.ExitError"):
-            answer["log"] += f"\n{body['errorMessage']}"
-        return {"body": body, "error": True, "function_error": "Unhandled", "log": answer["log"].strip("\n")}
-
-    return execute_function_warm
+    config = func.get("config") or func
+    code = func.get("code_zip")
+    if not code or not str(config.get("Runtime", "")).startswith("python"):
+        return original(func, event, request_id)
+    lambda_svc._ensure_reaper_thread()
+    worker, loads = _worker(config, code)
+    try:
+        answer = worker.invoke(
+            event,
+            request_id,
+            loaded=_loading.release if loads else None,
+            trace_id=lambda_svc._xray_trace_id_for_invocation(config),
+            invoked_function_arn=config.get("FunctionArn", ""),
+        )
+    finally:
+        runtime.release_worker(worker)
+    if answer["status"] == "ok":
+        return {"body": answer["result"], "log": answer["log"]}
+    body = answer["error"]
+    if body["errorType"] in ("Sandbox.Timedout", "Runtime.ExitError"):
+        answer["log"] += f"\n{body['errorMessage']}"
+    return {"body": body, "error": True, "function_error": "Unhandled", "log": answer["log"].strip("\n")}

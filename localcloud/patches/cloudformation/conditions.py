@@ -14,22 +14,17 @@ from typing import Any
 
 from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 
-def install(settings: Settings) -> None:
-    for module in (engine, changesets, handlers, stacks):
-        wrap(module, "_evaluate_conditions", _with_strings)
-
-
-def _with_strings(original: Function) -> Function:
-    def evaluate_conditions(template: dict[str, Any], parameters: dict[str, Any]) -> Any:
-        values = {name: str(each["Value"]) for name, each in parameters.items()}
-        conditions = {name: _worked_out(each, values) for name, each in template.get("Conditions", {}).items()}
-        return original({**template, "Conditions": conditions}, parameters)
-
-    return evaluate_conditions
+@patch(engine, "_evaluate_conditions")
+@patch(changesets, "_evaluate_conditions")
+@patch(handlers, "_evaluate_conditions")
+@patch(stacks, "_evaluate_conditions")
+def _with_strings(original: Function, template: dict[str, Any], parameters: dict[str, Any]) -> Any:
+    values = {name: str(each["Value"]) for name, each in parameters.items()}
+    conditions = {name: _worked_out(each, values) for name, each in template.get("Conditions", {}).items()}
+    return original({**template, "Conditions": conditions}, parameters)
 
 
 def _worked_out(expression: Any, values: dict[str, str]) -> Any:

@@ -15,34 +15,28 @@ from ministack.services.cloudformation import stacks
 
 from localcloud import refusals
 from localcloud.aws_rules import resources
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 
 class PropertiesRefusedError(Exception):
     """What CloudFormation says of a resource that it does not make."""
 
 
-def install(settings: Settings) -> None:
-    wrap(stacks, "_provision_resource", _checked_create)
-    wrap(stacks, "_update_resource", _checked_update)
+@patch(stacks, "_provision_resource")
+def _checked_create(
+    original: Function, kind: str, name: str, properties: dict[str, Any], *more: Any, **named: Any
+) -> Any:
+    _check(kind, name, properties)
+    return original(kind, name, properties, *more, **named)
 
 
-def _checked_create(original: Function) -> Function:
-    def provision_resource(kind: str, name: str, properties: dict[str, Any], *more: Any, **named: Any) -> Any:
-        _check(kind, name, properties)
-        return original(kind, name, properties, *more, **named)
-
-    return provision_resource
-
-
-def _checked_update(original: Function) -> Function:
-    def update_resource(kind: str, id: str, old: Any, new: dict[str, Any], *more: Any, **named: Any) -> Any:
-        if new != old:
-            _check(kind, id, new)
-        return original(kind, id, old, new, *more, **named)
-
-    return update_resource
+@patch(stacks, "_update_resource")
+def _checked_update(
+    original: Function, kind: str, id: str, old: Any, new: dict[str, Any], *more: Any, **named: Any
+) -> Any:
+    if new != old:
+        _check(kind, id, new)
+    return original(kind, id, old, new, *more, **named)
 
 
 def _check(kind: str, name: str, properties: dict[str, Any]) -> None:

@@ -18,8 +18,7 @@ from ministack.core.concurrency import resource_lock
 from ministack.core.responses import get_account_id, get_region, json_response, new_uuid
 from ministack.services import ec2, ecs
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 
 class RequestedSubnet(str):
@@ -32,43 +31,30 @@ class RequestedSubnet(str):
     public: bool = False
 
 
-def install(settings: Settings) -> None:
-    wrap(ecs, "_requested_subnet", _with_configuration)
-    wrap(ecs, "_run_task", _answer_with_subnet)
-    wrap(ecs, "_record_task_ip", _attach)
-    wrap(ecs, "_mark_task_stopped", _detach)
-    wrap(ec2, "_eni_fields_xml", _show_public_ip)
-    wrap(ec2, "_describe_network_interfaces", _refuse_unknown_and_filter)
+@patch(ecs, "_requested_subnet")
+def _with_configuration(original: Function, data: dict[str, Any]) -> RequestedSubnet | None:
+    subnet = original(data)
+    if subnet is None:
+        return None
+    configuration = data["networkConfiguration"]["awsvpcConfiguration"]
+    requested = RequestedSubnet(subnet)
+    requested.security_groups = tuple(configuration.get("securityGroups") or ())
+    requested.public = configuration.get("assignPublicIp") == "ENABLED"
+    return requested
 
 
-def _with_configuration(original: Function) -> Function:
-    def requested_subnet(data: dict[str, Any]) -> RequestedSubnet | None:
-        subnet = original(data)
-        if subnet is None:
-            return None
-        configuration = data["networkConfiguration"]["awsvpcConfiguration"]
-        requested = RequestedSubnet(subnet)
-        requested.security_groups = tuple(configuration.get("securityGroups") or ())
-        requested.public = configuration.get("assignPublicIp") == "ENABLED"
-        return requested
-
-    return requested_subnet
-
-
-def _answer_with_subnet(original: Function) -> Function:
-    def run_task(data: dict[str, Any]) -> Any:
-        status, _headers, body = original(data)
-        answer = json.loads(body)
-        for shown in answer.get("tasks", []):
-            task = ecs._tasks.get(shown["taskArn"])
-            if task and task.get("_network_mode") == "awsvpc":
-                with resource_lock("ecs-task", task["taskArn"]):
-                    attachment = _attachment(task)
-                details = [{"name": "subnetId", "value": str(task["_subnet"])}] if task["_subnet"] else []
-                shown["attachments"] = [{**attachment, "status": "PRECREATED", "details": details}]
-        return json_response(answer, status)
-
-    return run_task
+@patch(ecs, "_run_task")
+def _answer_with_subnet(original: Function, data: dict[str, Any]) -> Any:
+    status, _headers, body = original(data)
+    answer = json.loads(body)
+    for shown in answer.get("tasks", []):
+        task = ecs._tasks.get(shown["taskArn"])
+        if task and task.get("_network_mode") == "awsvpc":
+            with resource_lock("ecs-task", task["taskArn"]):
+                attachment = _attachment(task)
+            details = [{"name": "subnetId", "value": str(task["_subnet"])}] if task["_subnet"] else []
+            shown["attachments"] = [{**attachment, "status": "PRECREATED", "details": details}]
+    return json_response(answer, status)
 
 
 def _attachment(task: dict[str, Any]) -> dict[str, Any]:
@@ -82,34 +68,32 @@ def _attachment(task: dict[str, Any]) -> dict[str, Any]:
     return attachment
 
 
-def _attach(original: Function) -> Function:
-    def record_task_ip(task: dict[str, Any], container: Any, ecs_network: Any) -> None:
-        if task.get("_network_mode") != "awsvpc":
-            original(task, container, ecs_network)
+@patch(ecs, "_record_task_ip")
+def _attach(original: Function, task: dict[str, Any], container: Any, ecs_network: Any) -> None:
+    if task.get("_network_mode") != "awsvpc":
+        original(task, container, ecs_network)
+        return
+    # A container that ended at once has no address any more. On AWS its interface has one all the same.
+    address = ecs._container_ip(container, ecs_network) or address_of_nobody()
+    with resource_lock("ecs-task", task["taskArn"]):
+        if task.get("_container_ip"):
             return
-        # A container that ended at once has no address any more. On AWS its interface has one all the same.
-        address = ecs._container_ip(container, ecs_network) or address_of_nobody()
-        with resource_lock("ecs-task", task["taskArn"]):
-            if task.get("_container_ip"):
-                return
-            task["_container_ip"] = address
-            attachment = _attachment(task)
-            interface = _create_interface(task, attachment["id"], address)
-            attachment["status"] = "ATTACHED"
-            attachment["details"] = [
-                {"name": "subnetId", "value": interface["SubnetId"]},
-                {"name": "networkInterfaceId", "value": interface["NetworkInterfaceId"]},
-                {"name": "macAddress", "value": interface["MacAddress"]},
-                {
-                    "name": "privateDnsName",
-                    "value": f"ip-{address.replace('.', '-')}.{get_region()}.compute.internal",
-                },
-                {"name": "privateIPv4Address", "value": address},
-            ]
-            for each in task["containers"]:
-                each["networkInterfaces"] = [{"attachmentId": attachment["id"], "privateIpv4Address": address}]
-
-    return record_task_ip
+        task["_container_ip"] = address
+        attachment = _attachment(task)
+        interface = _create_interface(task, attachment["id"], address)
+        attachment["status"] = "ATTACHED"
+        attachment["details"] = [
+            {"name": "subnetId", "value": interface["SubnetId"]},
+            {"name": "networkInterfaceId", "value": interface["NetworkInterfaceId"]},
+            {"name": "macAddress", "value": interface["MacAddress"]},
+            {
+                "name": "privateDnsName",
+                "value": f"ip-{address.replace('.', '-')}.{get_region()}.compute.internal",
+            },
+            {"name": "privateIPv4Address", "value": address},
+        ]
+        for each in task["containers"]:
+            each["networkInterfaces"] = [{"attachmentId": attachment["id"], "privateIpv4Address": address}]
 
 
 def address_of_nobody() -> str:
@@ -147,59 +131,53 @@ def _create_interface(task: dict[str, Any], attachment_id: str, address: str) ->
     return interface
 
 
-def _detach(original: Function) -> Function:
-    def mark_task_stopped(task_arn: str, task: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        stopped = original(task_arn, task, *args, **kwargs)
-        if stopped:
-            for attachment in task["attachments"]:
-                attachment["status"] = "DELETED"
-                for detail in attachment["details"]:
-                    if detail["name"] == "networkInterfaceId":
-                        ec2._network_interfaces.pop(detail["value"], None)
-        return stopped
-
-    return mark_task_stopped
+@patch(ecs, "_mark_task_stopped")
+def _detach(original: Function, task_arn: str, task: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    stopped = original(task_arn, task, *args, **kwargs)
+    if stopped:
+        for attachment in task["attachments"]:
+            attachment["status"] = "DELETED"
+            for detail in attachment["details"]:
+                if detail["name"] == "networkInterfaceId":
+                    ec2._network_interfaces.pop(detail["value"], None)
+    return stopped
 
 
-def _show_public_ip(original: Function) -> Function:
-    def eni_fields_xml(eni: dict[str, Any], tag: str = "item") -> str:
-        xml = str(original(eni, tag))
-        if not eni.get("PublicIp"):
-            return xml
-        association = (
-            f"<association><publicIp>{eni['PublicIp']}</publicIp><publicDnsName></publicDnsName>"
-            f"<ipOwnerId>amazon</ipOwnerId></association>"
-        )
-        # Once for the interface and once for its only private address.
-        xml = xml.replace("<primary>true</primary>", f"<primary>true</primary>{association}")
-        head, end, _ = xml.rpartition(f"</{tag}>")
-        return f"{head}{association}{end}"
-
-    return eni_fields_xml
+@patch(ec2, "_eni_fields_xml")
+def _show_public_ip(original: Function, eni: dict[str, Any], tag: str = "item") -> str:
+    xml = str(original(eni, tag))
+    if not eni.get("PublicIp"):
+        return xml
+    association = (
+        f"<association><publicIp>{eni['PublicIp']}</publicIp><publicDnsName></publicDnsName>"
+        f"<ipOwnerId>amazon</ipOwnerId></association>"
+    )
+    # Once for the interface and once for its only private address.
+    xml = xml.replace("<primary>true</primary>", f"<primary>true</primary>{association}")
+    head, end, _ = xml.rpartition(f"</{tag}>")
+    return f"{head}{association}{end}"
 
 
-def _refuse_unknown_and_filter(original: Function) -> Function:
-    def describe_network_interfaces(params: dict[str, Any]) -> Any:
-        """MiniStack leaves unknown ids out and ignores every filter."""
-        ids = ec2._parse_member_list(params, "NetworkInterfaceId")
-        filters = ec2._parse_filters(params)
-        for each in ids:
-            if each not in ec2._network_interfaces:
-                message = f"The networkInterface ID '{each}' does not exist"
-                return ec2._error("InvalidNetworkInterfaceID.NotFound", message, 400)
-        if not filters:
-            return original(params)
-        found = [
-            eni
-            for eni in ec2._network_interfaces.values()
-            if (not ids or eni["NetworkInterfaceId"] in ids) and _matches(eni, filters)
-        ]
-        items = "".join(ec2._eni_fields_xml(eni) for eni in found)
-        return ec2._xml(
-            200, "DescribeNetworkInterfacesResponse", f"<networkInterfaceSet>{items}</networkInterfaceSet>"
-        )
-
-    return describe_network_interfaces
+@patch(ec2, "_describe_network_interfaces")
+def _refuse_unknown_and_filter(original: Function, params: dict[str, Any]) -> Any:
+    """MiniStack leaves unknown ids out and ignores every filter."""
+    ids = ec2._parse_member_list(params, "NetworkInterfaceId")
+    filters = ec2._parse_filters(params)
+    for each in ids:
+        if each not in ec2._network_interfaces:
+            message = f"The networkInterface ID '{each}' does not exist"
+            return ec2._error("InvalidNetworkInterfaceID.NotFound", message, 400)
+    if not filters:
+        return original(params)
+    found = [
+        eni
+        for eni in ec2._network_interfaces.values()
+        if (not ids or eni["NetworkInterfaceId"] in ids) and _matches(eni, filters)
+    ]
+    items = "".join(ec2._eni_fields_xml(eni) for eni in found)
+    return ec2._xml(
+        200, "DescribeNetworkInterfacesResponse", f"<networkInterfaceSet>{items}</networkInterfaceSet>"
+    )
 
 
 def _matches(eni: dict[str, Any], filters: dict[str, list[str]]) -> bool:

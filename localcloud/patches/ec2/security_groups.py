@@ -12,67 +12,49 @@ from __future__ import annotations
 from typing import Any
 
 from ministack.services import ec2
-from ministack.services.cloudformation import provisioners
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch, patch_resource
 
 
-def install(settings: Settings) -> None:
-    wrap(ec2, "_authorize_sg_ingress", _refuse_known_rules)
-    wrap(ec2, "_revoke_sg_ingress", _refuse_unknown_rules)
-    wrap(ec2, "_delete_security_group", _refuse_while_in_use)
-    wrap(provisioners, "_ec2_sg_delete", _refuse_to_cloudformation_too)
-    provisioners._RESOURCE_HANDLERS["AWS::EC2::SecurityGroup"]["delete"] = provisioners._ec2_sg_delete
+@patch(ec2, "_authorize_sg_ingress")
+def _refuse_known_rules(original: Function, params: dict[str, Any]) -> Any:
+    group = ec2._security_groups.get(ec2._p(params, "GroupId")) or {}
+    for rule in ec2._parse_ip_permissions(params, "IpPermissions"):
+        for source in rule.get("UserIdGroupPairs", []):
+            if source["GroupId"] not in ec2._security_groups:
+                message = f"The security group '{source['GroupId']}' does not exist"
+                return ec2._error("InvalidGroup.NotFound", message, 400)
+        if _is_in(group, rule):
+            message = f"the specified rule {_told(rule)} already exists"
+            return ec2._error("InvalidPermission.Duplicate", message, 400)
+    return original(params)
 
 
-def _refuse_known_rules(original: Function) -> Function:
-    def authorize_sg_ingress(params: dict[str, Any]) -> Any:
-        group = ec2._security_groups.get(ec2._p(params, "GroupId")) or {}
+@patch(ec2, "_revoke_sg_ingress")
+def _refuse_unknown_rules(original: Function, params: dict[str, Any]) -> Any:
+    group = ec2._security_groups.get(ec2._p(params, "GroupId"))
+    # In the default VPC, EC2 lets it pass.
+    if group and group["VpcId"] != ec2._DEFAULT_VPC_ID:
         for rule in ec2._parse_ip_permissions(params, "IpPermissions"):
-            for source in rule.get("UserIdGroupPairs", []):
-                if source["GroupId"] not in ec2._security_groups:
-                    message = f"The security group '{source['GroupId']}' does not exist"
-                    return ec2._error("InvalidGroup.NotFound", message, 400)
-            if _is_in(group, rule):
-                message = f"the specified rule {_told(rule)} already exists"
-                return ec2._error("InvalidPermission.Duplicate", message, 400)
-        return original(params)
-
-    return authorize_sg_ingress
+            if not _is_in(group, rule):
+                message = "The specified rule does not exist in this security group."
+                return ec2._error("InvalidPermission.NotFound", message, 400)
+    return original(params)
 
 
-def _refuse_unknown_rules(original: Function) -> Function:
-    def revoke_sg_ingress(params: dict[str, Any]) -> Any:
-        group = ec2._security_groups.get(ec2._p(params, "GroupId"))
-        # In the default VPC, EC2 lets it pass.
-        if group and group["VpcId"] != ec2._DEFAULT_VPC_ID:
-            for rule in ec2._parse_ip_permissions(params, "IpPermissions"):
-                if not _is_in(group, rule):
-                    message = "The specified rule does not exist in this security group."
-                    return ec2._error("InvalidPermission.NotFound", message, 400)
-        return original(params)
-
-    return revoke_sg_ingress
+@patch(ec2, "_delete_security_group")
+def _refuse_while_in_use(original: Function, params: dict[str, Any]) -> Any:
+    group_id = ec2._p(params, "GroupId")
+    if _is_in_use(group_id):
+        return ec2._error("DependencyViolation", f"resource {group_id} has a dependent object", 400)
+    return original(params)
 
 
-def _refuse_while_in_use(original: Function) -> Function:
-    def delete_security_group(params: dict[str, Any]) -> Any:
-        group_id = ec2._p(params, "GroupId")
-        if _is_in_use(group_id):
-            return ec2._error("DependencyViolation", f"resource {group_id} has a dependent object", 400)
-        return original(params)
-
-    return delete_security_group
-
-
-def _refuse_to_cloudformation_too(original: Function) -> Function:
-    def delete(physical_id: str, properties: Any) -> None:
-        if _is_in_use(physical_id):
-            raise RuntimeError(f"resource {physical_id} has a dependent object (DependencyViolation)")
-        original(physical_id, properties)
-
-    return delete
+@patch_resource("AWS::EC2::SecurityGroup", "delete")
+def _refuse_to_cloudformation_too(original: Function, physical_id: str, properties: Any) -> None:
+    if _is_in_use(physical_id):
+        raise RuntimeError(f"resource {physical_id} has a dependent object (DependencyViolation)")
+    original(physical_id, properties)
 
 
 def _is_in_use(group_id: str) -> bool:

@@ -17,55 +17,46 @@ from typing import Any
 
 from ministack.services import ecr
 
-from localcloud.options import Settings
 from localcloud.patches.eventbridge import events
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 
-def install(settings: Settings) -> None:
-    wrap(ecr, "_v2_put_manifest", _announce_registry_push)
-    wrap(ecr, "_put_image", _announce_api_push)
-    wrap(ecr, "_batch_delete_image", _announce_delete)
+@patch(ecr, "_v2_put_manifest")
+def _announce_registry_push(
+    original: Function, name: str, ref: str, headers: dict[str, str], body: bytes
+) -> Any:
+    before = _digest_under(name, ref)
+    answer = original(name, ref, headers, body)
+    if answer[0] == 201 and answer[1]["Docker-Content-Digest"] != before:
+        _publish(
+            action="PUSH",
+            repository=name,
+            digest=answer[1]["Docker-Content-Digest"],
+            tag="" if ref.startswith("sha256:") else ref,
+        )
+    return answer
 
 
-def _announce_registry_push(original: Function) -> Function:
-    def put_manifest(name: str, ref: str, headers: dict[str, str], body: bytes) -> Any:
-        before = _digest_under(name, ref)
-        answer = original(name, ref, headers, body)
-        if answer[0] == 201 and answer[1]["Docker-Content-Digest"] != before:
-            _publish(
-                action="PUSH",
-                repository=name,
-                digest=answer[1]["Docker-Content-Digest"],
-                tag="" if ref.startswith("sha256:") else ref,
-            )
-        return answer
-
-    return put_manifest
-
-
-def _announce_api_push(original: Function) -> Function:
-    def put_image(data: dict[str, Any]) -> Any:
-        repository, tag = data.get("repositoryName", ""), data.get("imageTag") or ""
-        digest = data.get("imageDigest") or ecr._image_digest(data.get("imageManifest", ""))
-        if tag and _digest_under(repository, tag) == digest:
-            return ecr.error_response_json(
-                "ImageAlreadyExistsException",
-                f"Image with digest '{digest}' and tag '{tag}' already exists in the repository '{repository}'",
-                400,
-            )
-        answer = original(data)
-        if answer[0] == 200:
-            pushed = json.loads(answer[2])["image"]["imageId"]["imageDigest"]
-            _publish(
-                action="PUSH",
-                repository=data["repositoryName"],
-                digest=pushed,
-                tag=data.get("imageTag") or "",
-            )
-        return answer
-
-    return put_image
+@patch(ecr, "_put_image")
+def _announce_api_push(original: Function, data: dict[str, Any]) -> Any:
+    repository, tag = data.get("repositoryName", ""), data.get("imageTag") or ""
+    digest = data.get("imageDigest") or ecr._image_digest(data.get("imageManifest", ""))
+    if tag and _digest_under(repository, tag) == digest:
+        return ecr.error_response_json(
+            "ImageAlreadyExistsException",
+            f"Image with digest '{digest}' and tag '{tag}' already exists in the repository '{repository}'",
+            400,
+        )
+    answer = original(data)
+    if answer[0] == 200:
+        pushed = json.loads(answer[2])["image"]["imageId"]["imageDigest"]
+        _publish(
+            action="PUSH",
+            repository=data["repositoryName"],
+            digest=pushed,
+            tag=data.get("imageTag") or "",
+        )
+    return answer
 
 
 def _digest_under(repository: str, reference: str) -> str:
@@ -80,24 +71,22 @@ def _digest_under(repository: str, reference: str) -> str:
     )
 
 
-def _announce_delete(original: Function) -> Function:
-    def batch_delete_image(data: dict[str, Any]) -> Any:
-        repository = data.get("repositoryName", "")
-        before = {image["imageDigest"]: dict(image) for image in ecr._images.get(repository) or []}
-        answer = original(data)
-        if answer[0] == 200:
-            for deleted in json.loads(answer[2])["imageIds"]:
-                digest = deleted["imageDigest"]
-                _publish(
-                    action="DELETE",
-                    repository=repository,
-                    digest=digest,
-                    tag=deleted.get("imageTag", ""),
-                    image=before.get(digest),
-                )
-        return answer
-
-    return batch_delete_image
+@patch(ecr, "_batch_delete_image")
+def _announce_delete(original: Function, data: dict[str, Any]) -> Any:
+    repository = data.get("repositoryName", "")
+    before = {image["imageDigest"]: dict(image) for image in ecr._images.get(repository) or []}
+    answer = original(data)
+    if answer[0] == 200:
+        for deleted in json.loads(answer[2])["imageIds"]:
+            digest = deleted["imageDigest"]
+            _publish(
+                action="DELETE",
+                repository=repository,
+                digest=digest,
+                tag=deleted.get("imageTag", ""),
+                image=before.get(digest),
+            )
+    return answer
 
 
 def _publish(

@@ -1,7 +1,7 @@
-"""ECR's basic image scans. A file that a person writes says what they find.
+"""ECR's basic image scans, which find what a file says.
 
-It is `findings.json` in the cloud's state folder, and read at each scan. It maps a digest, or a pattern of
-``repository`` or ``repository:tag``, to what a scan of such an image comes to; the first that fits counts:
+The file is `findings.json` in the state folder. It is read at each scan, and maps a digest, or a pattern
+of ``repository`` or ``repository:tag``, to the result of a scan of such an image; the first that fits counts:
 
     {"flask-app:old*": {"findings": [{"name": "CVE-2026-1234", "severity": "HIGH", "package_name": "zlib"}]},
      "team/*": {"status": "FAILED"}}
@@ -31,7 +31,7 @@ from ministack.services import ecr
 
 from localcloud.options import Settings
 from localcloud.patches.eventbridge import events
-from localcloud.patches.patch import Function, add_actions, wrap
+from localcloud.patches.patch import Function, add_action, patch
 
 SCAN_SECONDS = 0.5
 # The same image can be scanned once in this time, on push or when asked.
@@ -45,47 +45,34 @@ _DESCRIPTIONS = {
 _OF_A_FINDING = ("name", "description", "uri", "severity")
 
 
-def install(settings: Settings) -> None:
-    database = settings.state_dir / "findings.json"
-    wrap(ecr, "_v2_put_manifest", _scan_registry_push(database))
-    wrap(ecr, "_put_image", _scan_api_push(database))
-    add_actions(
-        ecr, {"StartImageScan": _start_image_scan(database), "DescribeImageScanFindings": _describe_findings}
-    )
+@patch(ecr, "_v2_put_manifest")
+def _scan_registry_push(
+    original: Function, name: str, ref: str, headers: dict[str, str], body: bytes, *, settings: Settings
+) -> Any:
+    answer = original(name, ref, headers, body)
+    if answer[0] == 201:
+        _scan_on_push(name, answer[1]["Docker-Content-Digest"], settings)
+    return answer
 
 
-def _scan_registry_push(database: Path) -> Any:
-    def wrapper(original: Function) -> Function:
-        def put_manifest(name: str, ref: str, headers: dict[str, str], body: bytes) -> Any:
-            answer = original(name, ref, headers, body)
-            if answer[0] == 201:
-                _scan_on_push(name, answer[1]["Docker-Content-Digest"], database)
-            return answer
-
-        return put_manifest
-
-    return wrapper
+@patch(ecr, "_put_image")
+def _scan_api_push(original: Function, data: dict[str, Any], *, settings: Settings) -> Any:
+    answer = original(data)
+    if answer[0] == 200:
+        digest = json.loads(answer[2])["image"]["imageId"]["imageDigest"]
+        _scan_on_push(data["repositoryName"], digest, settings)
+    return answer
 
 
-def _scan_api_push(database: Path) -> Any:
-    def wrapper(original: Function) -> Function:
-        def put_image(data: dict[str, Any]) -> Any:
-            answer = original(data)
-            if answer[0] == 200:
-                digest = json.loads(answer[2])["image"]["imageId"]["imageDigest"]
-                _scan_on_push(data["repositoryName"], digest, database)
-            return answer
-
-        return put_image
-
-    return wrapper
-
-
-def _scan_on_push(repository: str, digest: str, database: Path) -> None:
+def _scan_on_push(repository: str, digest: str, settings: Settings) -> None:
     image = ecr._find_image(repository, {"imageDigest": digest})
     wanted = ecr._repositories[repository]["imageScanningConfiguration"].get("scanOnPush")
     if wanted and _is_image(image) and not _scanned_lately(image):
-        _scan(repository, image, database)
+        _scan(repository, image, _database(settings))
+
+
+def _database(settings: Settings) -> Path:
+    return settings.state_dir / "findings.json"
 
 
 def _is_image(image: dict[str, Any]) -> bool:
@@ -163,28 +150,27 @@ def _finding(entry: dict[str, str]) -> dict[str, Any]:
     return {**shown, "attributes": attributes}
 
 
-def _start_image_scan(database: Path) -> Function:
-    def start_image_scan(data: dict[str, Any]) -> Any:
-        refused = _unknown(data)
-        if refused:
-            return refused
-        image = ecr._find_image(data["repositoryName"], data["imageId"])
-        if not _is_image(image):
-            return error_response_json(
-                "UnsupportedImageTypeException",
-                f"An artifact with media type '{image['imageManifestMediaType']}' cannot be scanned. "
-                "For more information, see the Amazon ECR documentation.",
-            )
-        if _scanned_lately(image):
-            return error_response_json(
-                "LimitExceededException", "The scan quota per image has been exceeded. Wait and try again."
-            )
-        _scan(data["repositoryName"], image, database)
-        return json_response(_status(data, image))
-
-    return start_image_scan
+@add_action(ecr, "StartImageScan")
+def _start_image_scan(data: dict[str, Any], *, settings: Settings) -> Any:
+    refused = _unknown(data)
+    if refused:
+        return refused
+    image = ecr._find_image(data["repositoryName"], data["imageId"])
+    if not _is_image(image):
+        return error_response_json(
+            "UnsupportedImageTypeException",
+            f"An artifact with media type '{image['imageManifestMediaType']}' cannot be scanned. "
+            "For more information, see the Amazon ECR documentation.",
+        )
+    if _scanned_lately(image):
+        return error_response_json(
+            "LimitExceededException", "The scan quota per image has been exceeded. Wait and try again."
+        )
+    _scan(data["repositoryName"], image, _database(settings))
+    return json_response(_status(data, image))
 
 
+@add_action(ecr, "DescribeImageScanFindings")
 def _describe_findings(data: dict[str, Any]) -> Any:
     refused = _unknown(data)
     if refused:

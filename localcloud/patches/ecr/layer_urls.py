@@ -15,25 +15,20 @@ from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecr
 
 from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 
-def install(settings: Settings) -> None:
-    def local_url(original: Function) -> Function:
-        def get_download_url_for_layer(data: dict[str, Any]) -> Any:
-            status, headers, body = original(data)
-            if status != 200:
-                return status, headers, body
-            repository, digest = data["repositoryName"], data.get("layerDigest", "")
-            if digest not in ecr._layer_blobs.get(repository, {}):
-                return error_response_json(
-                    "LayersNotFoundException",
-                    f"The layer '{digest}' does not exist in the repository with name '{repository}'",
-                    400,
-                )
-            url = f"{settings.endpoint}/v2/{repository}/blobs/{digest}"
-            return json_response({"downloadUrl": url, "layerDigest": digest})
-
-        return get_download_url_for_layer
-
-    wrap(ecr, "_get_download_url_for_layer", local_url)
+@patch(ecr, "_get_download_url_for_layer")
+def _local_url(original: Function, data: dict[str, Any], *, settings: Settings) -> Any:
+    status, headers, body = original(data)
+    if status != 200:
+        return status, headers, body
+    repository, digest = data["repositoryName"], data.get("layerDigest", "")
+    if digest not in ecr._layer_blobs.get(repository, {}):
+        return error_response_json(
+            "LayersNotFoundException",
+            f"The layer '{digest}' does not exist in the repository with name '{repository}'",
+            400,
+        )
+    url = f"{settings.endpoint}/v2/{repository}/blobs/{digest}"
+    return json_response({"downloadUrl": url, "layerDigest": digest})

@@ -20,34 +20,24 @@ from typing import Any
 
 from ministack.services import ecr
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 DAY_SECONDS = 24 * 60 * 60
 Image = dict[str, Any]
 
 
-def install(settings: Settings) -> None:
-    wrap(ecr, "_v2_put_manifest", _then_expire)
-    wrap(ecr, "_put_image", _then_expire_api)
+@patch(ecr, "_v2_put_manifest")
+def _then_expire(original: Function, name: str, *rest: Any) -> Any:
+    answer = original(name, *rest)
+    expire(name)
+    return answer
 
 
-def _then_expire(original: Function) -> Function:
-    def put_manifest(name: str, *rest: Any) -> Any:
-        answer = original(name, *rest)
-        expire(name)
-        return answer
-
-    return put_manifest
-
-
-def _then_expire_api(original: Function) -> Function:
-    def put_image(data: dict[str, Any]) -> Any:
-        answer = original(data)
-        expire(data.get("repositoryName", ""))
-        return answer
-
-    return put_image
+@patch(ecr, "_put_image")
+def _then_expire_api(original: Function, data: dict[str, Any]) -> Any:
+    answer = original(data)
+    expire(data.get("repositoryName", ""))
+    return answer
 
 
 def expire(repository: str) -> None:

@@ -12,24 +12,18 @@ from __future__ import annotations
 from typing import Any
 
 from ministack.services import ecr
-from ministack.services.cloudformation import provisioners
 
-from localcloud.options import Settings
+from localcloud.patches.patch import Function, patch_resource
 
 RESOURCE_TYPE = "AWS::ECR::Repository"
 
 
-def install(settings: Settings) -> None:
-    handlers = provisioners._RESOURCE_HANDLERS[RESOURCE_TYPE]
-    original = handlers["create"]
-
-    def create(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
-        name = properties.get("RepositoryName")
-        if name in ecr._repositories:
-            raise ValueError(
-                f"Resource of type '{RESOURCE_TYPE}' with identifier '{name}' already exists. "
-                "(HandlerErrorCode: AlreadyExists)"
-            )
-        return original(logical_id, properties, stack)
-
-    handlers["create"] = create
+@patch_resource(RESOURCE_TYPE, "create")
+def _refuse_existing(original: Function, logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+    name = properties.get("RepositoryName")
+    if name in ecr._repositories:
+        raise ValueError(
+            f"Resource of type '{RESOURCE_TYPE}' with identifier '{name}' already exists. "
+            "(HandlerErrorCode: AlreadyExists)"
+        )
+    return original(logical_id, properties, stack)

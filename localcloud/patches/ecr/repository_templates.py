@@ -20,48 +20,24 @@ from ministack.core.responses import AccountRegionScopedDict, error_response_jso
 from ministack.services import ecr
 from ministack.services.cloudformation import provisioners
 
-from localcloud.options import Settings
 from localcloud.patches.iam.service_roles import role_allows
-from localcloud.patches.patch import Function, add_actions, wrap
+from localcloud.patches.patch import Function, add_action, add_resource, patch
 
 RESOURCE_TYPE = "AWS::ECR::RepositoryCreationTemplate"
 
 _templates = AccountRegionScopedDict()
 
 
-def install(settings: Settings) -> None:
-    wrap(ecr, "_v2_start_blob_upload", _create_on_push)
-    add_actions(
-        ecr,
-        {
-            "CreateRepositoryCreationTemplate": _create,
-            "DescribeRepositoryCreationTemplates": _describe,
-            "UpdateRepositoryCreationTemplate": _update,
-            "DeleteRepositoryCreationTemplate": _delete,
-        },
-    )
-    provisioners._RESOURCE_HANDLERS[RESOURCE_TYPE] = {
-        "create": _create_resource,
-        "update": _update_resource,
-        "delete": _delete_resource,
-    }
-    provisioners._REPLACING_PROPERTIES[RESOURCE_TYPE] = ("Prefix",)
-
-
-def _create_on_push(original: Function) -> Function:
-    def start_blob_upload(name: str, query: Any, body: bytes) -> Any:
-        template = _template_for(name)
-        if name not in ecr._repositories and template and _may_create(name, template):
-            ecr._create_repository(
-                {**template, "repositoryName": name, "tags": template.get("resourceTags", [])}
-            )
-            if policy := template.get("lifecyclePolicy"):
-                ecr._put_lifecycle_policy({"repositoryName": name, "lifecyclePolicyText": policy})
-            if policy := template.get("repositoryPolicy"):
-                ecr._set_repository_policy({"repositoryName": name, "policyText": policy})
-        return original(name, query, body)
-
-    return start_blob_upload
+@patch(ecr, "_v2_start_blob_upload")
+def _create_on_push(original: Function, name: str, query: Any, body: bytes) -> Any:
+    template = _template_for(name)
+    if name not in ecr._repositories and template and _may_create(name, template):
+        ecr._create_repository({**template, "repositoryName": name, "tags": template.get("resourceTags", [])})
+        if policy := template.get("lifecyclePolicy"):
+            ecr._put_lifecycle_policy({"repositoryName": name, "lifecyclePolicyText": policy})
+        if policy := template.get("repositoryPolicy"):
+            ecr._set_repository_policy({"repositoryName": name, "policyText": policy})
+    return original(name, query, body)
 
 
 def _template_for(repository: str) -> dict[str, Any] | None:
@@ -86,6 +62,7 @@ def _may_create(repository: str, template: dict[str, Any]) -> bool:
     )
 
 
+@add_action(ecr, "CreateRepositoryCreationTemplate")
 def _create(data: dict[str, Any]) -> Any:
     if data["prefix"] in _templates:
         return error_response_json(
@@ -104,12 +81,14 @@ def _create(data: dict[str, Any]) -> Any:
     return _answer(data["prefix"])
 
 
+@add_action(ecr, "DescribeRepositoryCreationTemplates")
 def _describe(data: dict[str, Any]) -> Any:
     wanted = data.get("prefixes")
     found = [template for prefix, template in _templates.items() if not wanted or prefix in wanted]
     return json_response({"registryId": ecr.get_account_id(), "repositoryCreationTemplates": found})
 
 
+@add_action(ecr, "UpdateRepositoryCreationTemplate")
 def _update(data: dict[str, Any]) -> Any:
     if data["prefix"] not in _templates:
         return _not_found(data["prefix"])
@@ -117,6 +96,7 @@ def _update(data: dict[str, Any]) -> Any:
     return _answer(data["prefix"])
 
 
+@add_action(ecr, "DeleteRepositoryCreationTemplate")
 def _delete(data: dict[str, Any]) -> Any:
     if data["prefix"] not in _templates:
         return _not_found(data["prefix"])
@@ -136,6 +116,7 @@ def _not_found(prefix: str) -> Any:
     )
 
 
+@add_resource(RESOURCE_TYPE, "create")
 def _create_resource(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
     request = {**provisioners._pascal_to_camel(properties), "resourceTags": properties.get("ResourceTags", [])}
     status, _headers, body = _create(request)
@@ -144,6 +125,7 @@ def _create_resource(logical_id: str, properties: dict[str, Any], stack: str) ->
     return request["prefix"], {}
 
 
+@add_resource(RESOURCE_TYPE, "update", replacing=("Prefix",))
 def _update_resource(
     prefix: str, old: dict[str, Any], new: dict[str, Any], stack: str
 ) -> tuple[str, dict[str, Any]]:
@@ -151,5 +133,6 @@ def _update_resource(
     return _create_resource("", new, stack)
 
 
+@add_resource(RESOURCE_TYPE, "delete")
 def _delete_resource(prefix: str, properties: dict[str, Any]) -> None:
     _delete({"prefix": prefix})

@@ -16,59 +16,44 @@ from ministack.core.responses import error_response_json
 from ministack.services import ecs
 from ministack.services.cloudformation import provisioners
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, add_resource, patch
 
 RESOURCE_TYPE = "AWS::ECS::ClusterCapacityProviderAssociations"
 
 
-def install(settings: Settings) -> None:
-    wrap(ecs, "_launch_choice", _known_to_the_cluster)
-    wrap(ecs, "_put_cluster_capacity_providers", _refuse_what_is_in_use)
-    provisioners._RESOURCE_HANDLERS[RESOURCE_TYPE] = {
-        "create": _create,
-        "update": _update,
-        "delete": _delete,
-    }
-    provisioners._REPLACING_PROPERTIES[RESOURCE_TYPE] = ("Cluster",)
+@patch(ecs, "_launch_choice")
+def _known_to_the_cluster(original: Function, data: dict[str, Any], cluster: dict[str, Any]) -> Any:
+    launch_type, strategy, refused = original(data, cluster)
+    wanted = {item["capacityProvider"] for item in strategy or []}
+    if not refused and wanted - set(cluster["capacityProviders"]):
+        refused = error_response_json(
+            "InvalidParameterException",
+            "The specified capacity provider strategy cannot contain a capacity provider that is not "
+            "associated with the cluster. Associate the capacity provider with the cluster and try "
+            "again.",
+        )
+    return launch_type, strategy, refused
 
 
-def _known_to_the_cluster(original: Function) -> Function:
-    def launch_choice(data: dict[str, Any], cluster: dict[str, Any]) -> Any:
-        launch_type, strategy, refused = original(data, cluster)
-        wanted = {item["capacityProvider"] for item in strategy or []}
-        if not refused and wanted - set(cluster["capacityProviders"]):
-            refused = error_response_json(
-                "InvalidParameterException",
-                "The specified capacity provider strategy cannot contain a capacity provider that is not "
-                "associated with the cluster. Associate the capacity provider with the cluster and try "
-                "again.",
+@patch(ecs, "_put_cluster_capacity_providers")
+def _refuse_what_is_in_use(original: Function, data: dict[str, Any]) -> Any:
+    cluster = ecs._clusters.get(ecs._resolve_cluster_name(data.get("cluster", "default")))
+    if cluster:
+        removed = set(cluster["capacityProviders"]) - set(data.get("capacityProviders", []))
+        used = {
+            task.get("capacityProviderName")
+            for task in ecs._tasks.values()
+            if task["clusterArn"] == cluster["clusterArn"] and task["lastStatus"] != "STOPPED"
+        }
+        if removed & used:
+            return error_response_json(
+                "ResourceInUseException",
+                "The specified capacity provider is in use and cannot be removed.",
             )
-        return launch_type, strategy, refused
-
-    return launch_choice
+    return original(data)
 
 
-def _refuse_what_is_in_use(original: Function) -> Function:
-    def put_cluster_capacity_providers(data: dict[str, Any]) -> Any:
-        cluster = ecs._clusters.get(ecs._resolve_cluster_name(data.get("cluster", "default")))
-        if cluster:
-            removed = set(cluster["capacityProviders"]) - set(data.get("capacityProviders", []))
-            used = {
-                task.get("capacityProviderName")
-                for task in ecs._tasks.values()
-                if task["clusterArn"] == cluster["clusterArn"] and task["lastStatus"] != "STOPPED"
-            }
-            if removed & used:
-                return error_response_json(
-                    "ResourceInUseException",
-                    "The specified capacity provider is in use and cannot be removed.",
-                )
-        return original(data)
-
-    return put_cluster_capacity_providers
-
-
+@add_resource(RESOURCE_TYPE, "create")
 def _create(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
     _put(
         properties["Cluster"],
@@ -78,10 +63,12 @@ def _create(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[st
     return properties["Cluster"], {}
 
 
+@add_resource(RESOURCE_TYPE, "update", replacing=("Cluster",))
 def _update(cluster: str, old: dict[str, Any], new: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
     return _create("", new, stack)
 
 
+@add_resource(RESOURCE_TYPE, "delete")
 def _delete(cluster: str, properties: dict[str, Any]) -> None:
     if cluster in ecs._clusters:
         _put(cluster, [], [])

@@ -17,42 +17,35 @@ from typing import Any
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import ecs
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 _answers: dict[tuple[str, str, str, str], tuple[str, Any]] = {}
 _lock = threading.Lock()
 
 
-def install(settings: Settings) -> None:
-    wrap(ecs, "_run_task", _answer_once)
-
-
-def _answer_once(original: Function) -> Function:
-    def run_task(data: dict[str, Any]) -> Any:
-        token = data.get("clientToken")
-        if not token:
-            return original(data)
-        # Unique per cluster, as ECS has it.
-        cluster = str(data.get("cluster") or "default").rsplit("/", 1)[-1]
-        key = (get_account_id(), get_region(), cluster, token)
-        request = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-        # Held while the task is registered (it starts on a thread of its own): two calls at once with one
-        # token must not both find it unused.
-        with _lock:
-            known = _answers.get(key)
-            if known is None:
-                answer = original(data)
-                if answer[0] == 200:
-                    _answers[key] = (request, answer)
-                return answer
-        if known[0] == request:
-            return known[1]
-        return error_response_json(
-            "ConflictException",
-            "The RunTask request could not be processed due to conflicts. The provided clientToken is "
-            "already in use with a different RunTask request.",
-            400,
-        )
-
-    return run_task
+@patch(ecs, "_run_task")
+def _answer_once(original: Function, data: dict[str, Any]) -> Any:
+    token = data.get("clientToken")
+    if not token:
+        return original(data)
+    # Unique per cluster, as ECS has it.
+    cluster = str(data.get("cluster") or "default").rsplit("/", 1)[-1]
+    key = (get_account_id(), get_region(), cluster, token)
+    request = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+    # Held while the task is registered (it starts on a thread of its own): two calls at once with one
+    # token must not both find it unused.
+    with _lock:
+        known = _answers.get(key)
+        if known is None:
+            answer = original(data)
+            if answer[0] == 200:
+                _answers[key] = (request, answer)
+            return answer
+    if known[0] == request:
+        return known[1]
+    return error_response_json(
+        "ConflictException",
+        "The RunTask request could not be processed due to conflicts. The provided clientToken is "
+        "already in use with a different RunTask request.",
+        400,
+    )

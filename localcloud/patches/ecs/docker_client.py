@@ -17,7 +17,7 @@ from typing import Any
 from ministack.services import ecr, ecs
 
 from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 _ECR_IMAGE = re.compile(
     r"^(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<path>.+)$"
@@ -28,21 +28,20 @@ class ForeignRegistry(Exception):
     """An image of another account or region: nothing here may ask the real AWS for it."""
 
 
-def install(settings: Settings) -> None:
-    def local_registry(original: Function) -> Function:
-        wrapped: dict[int, RegistryMappingClient] = {}
+_wrapped: dict[int, RegistryMappingClient] = {}
 
-        def get_docker() -> RegistryMappingClient | None:
-            client = original()
-            if client is None:
-                return None
-            return wrapped.setdefault(id(client), RegistryMappingClient(client, settings))
 
-        return get_docker
-
-    wrap(ecs, "_get_docker", local_registry)
+def prepare(settings: Settings) -> None:
     # Following the logs of more than ten containers takes more connections than the client's pool keeps.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+
+
+@patch(ecs, "_get_docker")
+def _find_in_local_registry(original: Function, *, settings: Settings) -> RegistryMappingClient | None:
+    client = original()
+    if client is None:
+        return None
+    return _wrapped.setdefault(id(client), RegistryMappingClient(client, settings))
 
 
 def local_name(image: str, settings: Settings) -> str:

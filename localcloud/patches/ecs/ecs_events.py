@@ -15,9 +15,8 @@ from typing import Any
 
 from ministack.services import ecs
 
-from localcloud.options import Settings
 from localcloud.patches.eventbridge import events
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 _TIMES = (
     "connectivityAt",
@@ -66,12 +65,6 @@ _COPIED_OF_CONTAINER = (
 )
 
 
-def install(settings: Settings) -> None:
-    wrap(ecs, "_mark_task_pending", _announce_start)
-    wrap(ecs, "_mark_task_running", _announce_running)
-    wrap(ecs, "_mark_task_stopped", _announce_stop)
-
-
 # Called with each state of a task that is announced, as DescribeTasks would show it.
 watchers: list[Callable[[dict[str, Any]], None]] = []
 
@@ -113,34 +106,28 @@ def detail(task: dict[str, Any], *, now: str) -> dict[str, Any]:
     return shown
 
 
-def _announce_start(original: Function) -> Function:
-    def mark_task_pending(task_arn: str, task: dict[str, Any]) -> Any:
+@patch(ecs, "_mark_task_pending")
+def _announce_start(original: Function, task_arn: str, task: dict[str, Any]) -> Any:
+    announce(task)
+    changed = original(task_arn, task)
+    if changed:
         announce(task)
-        changed = original(task_arn, task)
-        if changed:
-            announce(task)
-        return changed
-
-    return mark_task_pending
+    return changed
 
 
-def _announce_running(original: Function) -> Function:
-    def mark_task_running(task_arn: str, task: dict[str, Any]) -> Any:
-        changed = original(task_arn, task)
-        if changed:
-            announce(task)
-        return changed
-
-    return mark_task_running
+@patch(ecs, "_mark_task_running")
+def _announce_running(original: Function, task_arn: str, task: dict[str, Any]) -> Any:
+    changed = original(task_arn, task)
+    if changed:
+        announce(task)
+    return changed
 
 
-def _announce_stop(original: Function) -> Function:
-    def mark_task_stopped(task_arn: str, task: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        changed = original(task_arn, task, *args, **kwargs)
-        if changed:
-            # MiniStack passes through DEPROVISIONING without letting go of the task: one version below STOPPED.
-            announce(task, lastStatus="DEPROVISIONING", version=task["version"] - 1, stoppedAt=None)
-            announce(task)
-        return changed
-
-    return mark_task_stopped
+@patch(ecs, "_mark_task_stopped")
+def _announce_stop(original: Function, task_arn: str, task: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    changed = original(task_arn, task, *args, **kwargs)
+    if changed:
+        # MiniStack passes through DEPROVISIONING without letting go of the task: one version below STOPPED.
+        announce(task, lastStatus="DEPROVISIONING", version=task["version"] - 1, stoppedAt=None)
+        announce(task)
+    return changed

@@ -1,4 +1,4 @@
-"""ECS's service-linked role, which comes late in an account that never used ECS, where the cloud is told so.
+"""ECS's service-linked role comes late, as in an account that never used ECS.
 
 ECS makes the role when the account's first cluster is made. Until IAM knows it everywhere, whatever needs it is
 refused: capacity providers and tasks. CloudFormation waits as long for each role that it makes itself, but not
@@ -19,10 +19,9 @@ from typing import Any
 
 from ministack.core.responses import AccountScopedDict, error_response_json
 from ministack.services import ecs
-from ministack.services.cloudformation import provisioners
 
 from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch, patch_resource
 
 REFUSAL = "Unable to assume the service linked role. Please verify that the ECS service linked role exists."
 
@@ -34,53 +33,42 @@ class _NoRoleError(ValueError):
     pass
 
 
-def install(settings: Settings) -> None:
-    seconds = settings.switches.ecs_role_late
-    if not seconds:
-        return
+def _comes_late(settings: Settings) -> float:
+    return settings.switches.ecs_role_late
 
-    def missing() -> bool:
-        return bool(time.monotonic() < _known_at.get("role", 0.0))
 
-    def put_cluster(original: Function) -> Function:
-        def put(data: dict[str, Any]) -> Any:
-            if "role" not in _known_at:
-                _known_at["role"] = time.monotonic() + seconds
-            if data.get("capacityProviders") and missing():
-                raise _NoRoleError(f"Invalid request provided: CreateCluster Invalid Request: {REFUSAL}")
-            return original(data)
+def _is_missing() -> bool:
+    return bool(time.monotonic() < _known_at.get("role", 0.0))
 
-        return put
 
-    def refused(original: Function) -> Function:
-        def call(data: dict[str, Any]) -> Any:
-            try:
-                return original(data)
-            except _NoRoleError:
-                return error_response_json("InvalidParameterException", REFUSAL)
+@patch(ecs, "_put_cluster", when=_comes_late)
+def _refuse_providers(original: Function, data: dict[str, Any], *, settings: Settings) -> Any:
+    if "role" not in _known_at:
+        _known_at["role"] = time.monotonic() + settings.switches.ecs_role_late
+    if data.get("capacityProviders") and _is_missing():
+        raise _NoRoleError(f"Invalid request provided: CreateCluster Invalid Request: {REFUSAL}")
+    return original(data)
 
-        return call
 
-    def refused_while_missing(original: Function) -> Function:
-        def call(data: dict[str, Any]) -> Any:
-            if missing():
-                return error_response_json("InvalidParameterException", REFUSAL)
-            return original(data)
+@patch(ecs, "_create_cluster", when=_comes_late)
+def _answer_refusal(original: Function, data: dict[str, Any]) -> Any:
+    try:
+        return original(data)
+    except _NoRoleError:
+        return error_response_json("InvalidParameterException", REFUSAL)
 
-        return call
 
-    wrap(ecs, "_put_cluster", put_cluster)
-    wrap(ecs, "_create_cluster", refused)
-    wrap(ecs, "_put_cluster_capacity_providers", refused_while_missing)
-    wrap(ecs, "_run_task", refused_while_missing)
+@patch(ecs, "_put_cluster_capacity_providers", when=_comes_late)
+@patch(ecs, "_run_task", when=_comes_late)
+def _refuse_while_missing(original: Function, data: dict[str, Any]) -> Any:
+    if _is_missing():
+        return error_response_json("InvalidParameterException", REFUSAL)
+    return original(data)
 
-    roles = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
-    create_role = roles["create"]
 
-    def create_and_wait(*arguments: Any) -> Any:
-        created = create_role(*arguments)
-        if missing():
-            time.sleep(seconds)
-        return created
-
-    roles["create"] = create_and_wait
+@patch_resource("AWS::IAM::Role", "create", when=_comes_late)
+def _create_role_and_wait(original: Function, *arguments: Any, settings: Settings) -> Any:
+    created = original(*arguments)
+    if _is_missing():
+        time.sleep(settings.switches.ecs_role_late)
+    return created

@@ -19,23 +19,18 @@ from localcloud.options import Settings
 from localcloud.patches.ecs.docker_client import manifest_of
 from localcloud.patches.ecs.task_secrets import execution_role
 from localcloud.patches.iam.service_roles import role_allows
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 _PULL = ("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage")
 _LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
-def install(settings: Settings) -> None:
-    def ask_first(original: Function) -> Function:
-        def resolve_container_secrets(container: dict[str, Any]) -> Any:
-            role = execution_role.get()
-            if role:
-                _ask(role, container, settings)
-            return original(container)
-
-        return resolve_container_secrets
-
-    wrap(ecs, "_resolve_container_secrets", ask_first)
+@patch(ecs, "_resolve_container_secrets")
+def _ask_first(original: Function, container: dict[str, Any], *, settings: Settings) -> Any:
+    role = execution_role.get()
+    if role:
+        _ask(role, container, settings)
+    return original(container)
 
 
 def _ask(role: str, container: dict[str, Any], settings: Settings) -> None:

@@ -23,7 +23,7 @@ from localcloud.machine.emulation import runs
 from localcloud.options import Settings
 from localcloud.patches.ecr.zstd_layers import load_decompressed
 from localcloud.patches.ecs.docker_client import ForeignRegistry, images_of, local_name, manifest_of
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.fargate")
 
@@ -37,94 +37,93 @@ class StartError(Exception):
     """A container that could not be created or started; the text is the task's ``stoppedReason``."""
 
 
-def install(settings: Settings) -> None:
-    wrap(ecs, "_build_run_kwargs", _limit(settings))
-    wrap(ecs, "_run_docker_container", _start(settings))
-    wrap(ecs, "_fail_task_start", _plain_reason)
+@patch(ecs, "_build_run_kwargs")
+def _limit(
+    original: Function,
+    cdef: dict[str, Any],
+    td: dict[str, Any],
+    env: dict[str, str],
+    *rest: Any,
+    settings: Settings,
+) -> Any:
+    if not td.get("taskRoleArn"):
+        for name in _LENT:
+            env.pop(name, None)
+    env.setdefault("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE")
+    env.setdefault("AWS_REGION", settings.region)
+    env.setdefault("AWS_DEFAULT_REGION", settings.region)
+    kwargs: dict[str, Any] = original(cdef, td, env, *rest)
+    architecture = (td.get("runtimePlatform") or {}).get("cpuArchitecture", "")
+    kwargs["platform"] = _PLATFORMS.get(architecture.upper(), "linux/amd64")
+    kwargs["privileged"] = False
+    # Docker lets every user have the ports below 1024; Fargate does not.
+    # https://github.com/aws/containers-roadmap/issues/1721
+    kwargs["sysctls"] = {"net.ipv4.ip_unprivileged_port_start": "1024"}
+    for forbidden in ("cap_add", "volumes", "pid_mode"):
+        kwargs.pop(forbidden, None)
+    if not td.get("taskRoleArn"):
+        # The way to the host, which a Fargate task does not have either.
+        kwargs.pop("extra_hosts", None)
+    if memory := _memory_mib(cdef.get("memory")) or _memory_mib(td.get("memory")):
+        kwargs["mem_limit"] = kwargs["memswap_limit"] = f"{memory}m"
+    if cpu := _cpu_units(td.get("cpu")):
+        # Docker refuses more CPUs than the machine has.
+        kwargs["nano_cpus"] = int(min(cpu / 1024, os.cpu_count() or 1) * 1_000_000_000)
+    for name, option in (
+        ("entryPoint", "entrypoint"),
+        ("workingDirectory", "working_dir"),
+        ("user", "user"),
+        ("readonlyRootFilesystem", "read_only"),
+    ):
+        if cdef.get(name):
+            kwargs[option] = cdef[name]
+    return kwargs
 
 
-def _limit(settings: Settings) -> Any:
-    def wrapper(original: Function) -> Function:
-        def build_run_kwargs(cdef: dict[str, Any], td: dict[str, Any], env: dict[str, str], *rest: Any) -> Any:
-            if not td.get("taskRoleArn"):
-                for name in _LENT:
-                    env.pop(name, None)
-            env.setdefault("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE")
-            env.setdefault("AWS_REGION", settings.region)
-            env.setdefault("AWS_DEFAULT_REGION", settings.region)
-            kwargs: dict[str, Any] = original(cdef, td, env, *rest)
-            architecture = (td.get("runtimePlatform") or {}).get("cpuArchitecture", "")
-            kwargs["platform"] = _PLATFORMS.get(architecture.upper(), "linux/amd64")
-            kwargs["privileged"] = False
-            # Docker lets every user have the ports below 1024; Fargate does not.
-            # https://github.com/aws/containers-roadmap/issues/1721
-            kwargs["sysctls"] = {"net.ipv4.ip_unprivileged_port_start": "1024"}
-            for forbidden in ("cap_add", "volumes", "pid_mode"):
-                kwargs.pop(forbidden, None)
-            if not td.get("taskRoleArn"):
-                # The way to the host, which a Fargate task does not have either.
-                kwargs.pop("extra_hosts", None)
-            if memory := _memory_mib(cdef.get("memory")) or _memory_mib(td.get("memory")):
-                kwargs["mem_limit"] = kwargs["memswap_limit"] = f"{memory}m"
-            if cpu := _cpu_units(td.get("cpu")):
-                # Docker refuses more CPUs than the machine has.
-                kwargs["nano_cpus"] = int(min(cpu / 1024, os.cpu_count() or 1) * 1_000_000_000)
-            for name, option in (
-                ("entryPoint", "entrypoint"),
-                ("workingDirectory", "working_dir"),
-                ("user", "user"),
-                ("readonlyRootFilesystem", "read_only"),
-            ):
-                if cdef.get(name):
-                    kwargs[option] = cdef[name]
-            return kwargs
-
-        return build_run_kwargs
-
-    return wrapper
-
-
-def _start(settings: Settings) -> Any:
-    def wrapper(original: Function) -> Function:
-        def run_docker_container(client: Any, cdef: dict[str, Any], kwargs: dict[str, Any], **_: Any) -> Any:
-            """Pull, create and start; the original falls back to whatever the host can run."""
-            wanted = kwargs["platform"]
-            image, platform = _pull(client, cdef["image"], wanted, settings)
-            options = {**kwargs, "platform": platform}
-            if platform == wanted and not runs(platform.partition("/")[2]):
-                # On AWS it would run.
-                raise StartError(
-                    f"CannotStartContainerError: the image is for {platform}, and this machine has neither "
-                    "such a CPU nor an emulator of one. Get one: sudo apt-get install qemu-user-static"
-                )
-            program = ""
-            if platform != wanted:
-                log.warning("%s is for %s, its task definition for %s", cdef["image"], platform, wanted)
-                program = _program(client.images.get(image), options)
-                options |= {
-                    "entrypoint": [f"/{program}"],
-                    "command": None,
-                    "read_only": False,
-                    "working_dir": "/",
-                }
-            container = None
-            try:
-                container = client.containers.create(image, **options)
-                if program:
-                    _put_unexecutable(container, program)
-            except DockerException as error:
-                _remove(container)
-                raise StartError(f"CannotCreateContainerError: {_explained(error)}") from error
-            try:
-                container.start()
-            except DockerException as error:
-                _remove(container)
-                raise StartError(f"CannotStartContainerError: {_explained(error)}") from error
-            return container
-
-        return run_docker_container
-
-    return wrapper
+@patch(ecs, "_run_docker_container")
+def _start(
+    original: Function,
+    client: Any,
+    cdef: dict[str, Any],
+    kwargs: dict[str, Any],
+    *,
+    settings: Settings,
+    **_: Any,
+) -> Any:
+    """Pull, create and start; the original falls back to whatever the host can run."""
+    wanted = kwargs["platform"]
+    image, platform = _pull(client, cdef["image"], wanted, settings)
+    options = {**kwargs, "platform": platform}
+    if platform == wanted and not runs(platform.partition("/")[2]):
+        # On AWS it would run.
+        raise StartError(
+            f"CannotStartContainerError: the image is for {platform}, and this machine has neither "
+            "such a CPU nor an emulator of one. Get one: sudo apt-get install qemu-user-static"
+        )
+    program = ""
+    if platform != wanted:
+        log.warning("%s is for %s, its task definition for %s", cdef["image"], platform, wanted)
+        program = _program(client.images.get(image), options)
+        options |= {
+            "entrypoint": [f"/{program}"],
+            "command": None,
+            "read_only": False,
+            "working_dir": "/",
+        }
+    container = None
+    try:
+        container = client.containers.create(image, **options)
+        if program:
+            _put_unexecutable(container, program)
+    except DockerException as error:
+        _remove(container)
+        raise StartError(f"CannotCreateContainerError: {_explained(error)}") from error
+    try:
+        container.start()
+    except DockerException as error:
+        _remove(container)
+        raise StartError(f"CannotStartContainerError: {_explained(error)}") from error
+    return container
 
 
 def _pull(client: Any, image: str, wanted: str, settings: Settings) -> tuple[str, str]:
@@ -204,16 +203,14 @@ def _put_unexecutable(container: Any, program: str) -> None:
     container.put_archive("/", archive.getvalue())
 
 
-def _plain_reason(original: Function) -> Function:
-    def fail_task_start(task: dict[str, Any], client: Any, reason: str) -> None:
-        plain = reason.removeprefix(_REPORTED_BY_MINISTACK)
-        if plain.startswith(("CannotStartContainerError:", "CannotCreateContainerError:")):
-            reason = plain
-        for container in task["containers"]:
-            container["reason"] = reason
-        original(task, client, reason)
-
-    return fail_task_start
+@patch(ecs, "_fail_task_start")
+def _plain_reason(original: Function, task: dict[str, Any], client: Any, reason: str) -> None:
+    plain = reason.removeprefix(_REPORTED_BY_MINISTACK)
+    if plain.startswith(("CannotStartContainerError:", "CannotCreateContainerError:")):
+        reason = plain
+    for container in task["containers"]:
+        container["reason"] = reason
+    original(task, client, reason)
 
 
 def _remove(container: Any) -> None:

@@ -14,27 +14,17 @@ from typing import Any
 
 from ministack.services import ecs, iam
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 NAME = "AWSServiceRoleForECS"
 SERVICE = "ecs.amazonaws.com"
 TRUST = {"Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "sts:AssumeRole"}
 
 
-def install(settings: Settings) -> None:
-    def put_cluster(original: Function) -> Function:
-        def put(data: dict[str, Any]) -> Any:
-            if NAME not in iam._roles:
-                iam._create_role(
-                    {
-                        "RoleName": NAME,
-                        "Path": f"/aws-service-role/{SERVICE}/",
-                        "AssumeRolePolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": [TRUST]}),
-                    }
-                )
-            return original(data)
-
-        return put
-
-    wrap(ecs, "_put_cluster", put_cluster)
+@patch(ecs, "_put_cluster")
+def _create_role_first(original: Function, data: dict[str, Any]) -> Any:
+    if NAME not in iam._roles:
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [TRUST]})
+        path = f"/aws-service-role/{SERVICE}/"
+        iam._create_role({"RoleName": NAME, "Path": path, "AssumeRolePolicyDocument": trust})
+    return original(data)

@@ -21,10 +21,9 @@ from ministack.core.concurrency import resource_lock, spawn_background
 from ministack.core.responses import json_response
 from ministack.services import ecs
 
-from localcloud.options import Settings
 from localcloud.patches.ecs.ecs_events import announce
 from localcloud.patches.ecs.task_exit import await_logs, note_exit
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 DEFAULT_STOP_TIMEOUT_SECONDS = 30
 INTERRUPTED = "Your Spot Task was interrupted."
@@ -33,35 +32,28 @@ INTERRUPTED = "Your Spot Task was interrupted."
 _ending: contextvars.ContextVar[str] = contextvars.ContextVar("ending_task", default="")
 
 
-def install(settings: Settings) -> None:
-    wrap(ecs, "_stop_task", _ask)
-    wrap(ecs, "_task_is_active", _active_while_ending)
-
-
-def _ask(original: Function) -> Function:
-    def stop_task(data: dict[str, Any]) -> Any:
-        cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
-        task = ecs._resolve_task(data.get("task", ""), cluster) if cluster else None
-        client = ecs._get_docker()
-        if not task or client is None:
-            return original(data)
-        with resource_lock("ecs-task", task["taskArn"]):
-            asked = ecs._task_is_active(task["taskArn"], task)
-            if asked:
-                ecs._bump_task_version(task)
-                task["desiredStatus"] = "STOPPED"
-                task["stoppingAt"] = ecs._iso()
-                reason = data.get("reason") or "Task stopped by user"
-                spot = task.get("capacityProviderName") == "FARGATE_SPOT"
-                task["stopCode"] = "SpotInterruption" if spot and reason == INTERRUPTED else "UserInitiated"
-                task["stoppedReason"] = reason
-            shown = ecs._sanitize(task)
+@patch(ecs, "_stop_task")
+def _ask(original: Function, data: dict[str, Any]) -> Any:
+    cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
+    task = ecs._resolve_task(data.get("task", ""), cluster) if cluster else None
+    client = ecs._get_docker()
+    if not task or client is None:
+        return original(data)
+    with resource_lock("ecs-task", task["taskArn"]):
+        asked = ecs._task_is_active(task["taskArn"], task)
         if asked:
-            announce(task)
-            spawn_background(_end, task, client, thread_name=f"portcall-stop-{task['taskArn'][-8:]}")
-        return json_response({"task": shown})
-
-    return stop_task
+            ecs._bump_task_version(task)
+            task["desiredStatus"] = "STOPPED"
+            task["stoppingAt"] = ecs._iso()
+            reason = data.get("reason") or "Task stopped by user"
+            spot = task.get("capacityProviderName") == "FARGATE_SPOT"
+            task["stopCode"] = "SpotInterruption" if spot and reason == INTERRUPTED else "UserInitiated"
+            task["stoppedReason"] = reason
+        shown = ecs._sanitize(task)
+    if asked:
+        announce(task)
+        spawn_background(_end, task, client, thread_name=f"portcall-stop-{task['taskArn'][-8:]}")
+    return json_response({"task": shown})
 
 
 def _end(task: dict[str, Any], client: Any) -> None:
@@ -86,10 +78,8 @@ def _end(task: dict[str, Any], client: Any) -> None:
     ecs._cleanup_task_resources(task, client)
 
 
-def _active_while_ending(original: Function) -> Function:
-    def task_is_active(task_arn: str, task: dict[str, Any]) -> bool:
-        if _ending.get() == task_arn:
-            return bool(task["lastStatus"] != "STOPPED")
-        return bool(original(task_arn, task))
-
-    return task_is_active
+@patch(ecs, "_task_is_active")
+def _active_while_ending(original: Function, task_arn: str, task: dict[str, Any]) -> bool:
+    if _ending.get() == task_arn:
+        return bool(task["lastStatus"] != "STOPPED")
+    return bool(original(task_arn, task))

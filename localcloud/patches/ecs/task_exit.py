@@ -19,8 +19,7 @@ from docker.errors import DockerException, NotFound
 from ministack.core.concurrency import resource_lock
 from ministack.services import ecs
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.task_exit")
 
@@ -33,40 +32,28 @@ _LOOKS_FOR_WHY, _LOOK_AGAIN_SECONDS = 8, 0.1
 _logs_forwarded: dict[str, threading.Event] = {}
 
 
-def install(settings: Settings) -> None:
-    wrap(ecs, "_maybe_mark_stopped", _look)
-    wrap(ecs, "_start_awslogs_forwarder", _note_start_of_logs)
-    wrap(ecs, "_forward_awslogs", _note_end_of_logs)
-
-
-def _look(original: Function) -> Function:
-    def maybe_mark_stopped(task: dict[str, Any], client: Any = None) -> None:
-        task_arn = task["taskArn"]
-        with resource_lock("ecs-task", task_arn):
-            if (
-                not ecs._task_is_active(task_arn, task)
-                or task["lastStatus"] != "RUNNING"
-                or not task["_docker_ids"]
-            ):
-                return
-            docker_ids = list(task["_docker_ids"])
-        client = client or ecs._get_docker()
-        if client is None:
-            return
-        essential = task.get("_container_essentials") or []
-        ended = [note_exit(client, task, index, each) for index, each in enumerate(docker_ids)]
-        if not ended or not (
-            all(ended) or any(e for e, needed in zip(ended, essential, strict=False) if needed)
+@patch(ecs, "_maybe_mark_stopped")
+def _look(original: Function, task: dict[str, Any], client: Any = None) -> None:
+    task_arn = task["taskArn"]
+    with resource_lock("ecs-task", task_arn):
+        if (
+            not ecs._task_is_active(task_arn, task)
+            or task["lastStatus"] != "RUNNING"
+            or not task["_docker_ids"]
         ):
             return
-        await_logs(docker_ids)
-        # A task may have been stopped in the meantime by whoever else looked; only the first counts.
-        if ecs._mark_task_stopped(
-            task_arn, task, "Essential container in task exited", "EssentialContainerExited"
-        ):
-            ecs._cleanup_task_resources(task, client)
-
-    return maybe_mark_stopped
+        docker_ids = list(task["_docker_ids"])
+    client = client or ecs._get_docker()
+    if client is None:
+        return
+    essential = task.get("_container_essentials") or []
+    ended = [note_exit(client, task, index, each) for index, each in enumerate(docker_ids)]
+    if not ended or not (all(ended) or any(e for e, needed in zip(ended, essential, strict=False) if needed)):
+        return
+    await_logs(docker_ids)
+    # A task may have been stopped in the meantime by whoever else looked; only the first counts.
+    if ecs._mark_task_stopped(task_arn, task, "Essential container in task exited", "EssentialContainerExited"):
+        ecs._cleanup_task_resources(task, client)
 
 
 def note_exit(client: Any, task: dict[str, Any], index: int, docker_id: str) -> bool:
@@ -115,24 +102,20 @@ def await_logs(docker_ids: list[str]) -> None:
             _logs_forwarded.pop(docker_id, None)
 
 
-def _note_start_of_logs(original: Function) -> Function:
-    def start_awslogs_forwarder(container: Any, cdef: dict[str, Any], task_id: str) -> None:
-        if ecs._awslogs_config(cdef, task_id, container.id):
-            _logs_forwarded[container.id] = threading.Event()
-        original(container, cdef, task_id)
-
-    return start_awslogs_forwarder
+@patch(ecs, "_start_awslogs_forwarder")
+def _note_start_of_logs(original: Function, container: Any, cdef: dict[str, Any], task_id: str) -> None:
+    if ecs._awslogs_config(cdef, task_id, container.id):
+        _logs_forwarded[container.id] = threading.Event()
+    original(container, cdef, task_id)
 
 
-def _note_end_of_logs(original: Function) -> Function:
-    def forward_awslogs(container: Any, *rest: Any) -> None:
-        try:
-            original(WholeLog(container), *rest)
-        finally:
-            if forwarded := _logs_forwarded.get(container.id):
-                forwarded.set()
-
-    return forward_awslogs
+@patch(ecs, "_forward_awslogs")
+def _note_end_of_logs(original: Function, container: Any, *rest: Any) -> None:
+    try:
+        original(WholeLog(container), *rest)
+    finally:
+        if forwarded := _logs_forwarded.get(container.id):
+            forwarded.set()
 
 
 class WholeLog:

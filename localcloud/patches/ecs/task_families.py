@@ -17,8 +17,7 @@ from typing import Any
 from ministack.core.responses import AccountScopedDict, error_response_json
 from ministack.services import ecs
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 # How long ECS is busy with one is not documented; here that takes no time at all.
 BUSY_SECONDS = 0.5
@@ -27,18 +26,12 @@ _busy_until = AccountScopedDict()
 _lock = threading.Lock()
 
 
-def install(settings: Settings) -> None:
-    wrap(ecs, "_register_task_definition", _one_at_a_time)
-
-
-def _one_at_a_time(original: Function) -> Function:
-    def register_task_definition(data: dict[str, Any]) -> Any:
-        family, now = data.get("family"), time.monotonic()
-        with _lock:
-            if family and now < _busy_until.get(family, 0.0):
-                message = "Too many concurrent attempts to create a new revision of the specified family."
-                return error_response_json("ClientException", message, 400)
-            _busy_until[family] = now + BUSY_SECONDS
-        return original(data)
-
-    return register_task_definition
+@patch(ecs, "_register_task_definition")
+def _one_at_a_time(original: Function, data: dict[str, Any]) -> Any:
+    family, now = data.get("family"), time.monotonic()
+    with _lock:
+        if family and now < _busy_until.get(family, 0.0):
+            message = "Too many concurrent attempts to create a new revision of the specified family."
+            return error_response_json("ClientException", message, 400)
+        _busy_until[family] = now + BUSY_SECONDS
+    return original(data)

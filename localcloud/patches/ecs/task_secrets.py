@@ -16,9 +16,8 @@ from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import ecs, kms, ssm
 
-from localcloud.options import Settings
 from localcloud.patches.iam.service_roles import role_allows
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 # AWS manages this key, and lets everybody decrypt with it who may read the parameter.
 _MANAGED_KEY = "alias/aws/ssm"
@@ -27,30 +26,21 @@ _MANAGED_KEY = "alias/aws/ssm"
 execution_role: contextvars.ContextVar[str] = contextvars.ContextVar("execution_role", default="")
 
 
-def install(settings: Settings) -> None:
-    wrap(ecs, "_start_task_worker", _remember_role)
-    wrap(ecs, "_resolve_container_secrets", _ask_role)
+@patch(ecs, "_start_task_worker")
+def _remember_role(original: Function, task: dict[str, Any], definition: dict[str, Any], *rest: Any) -> None:
+    token = execution_role.set(definition.get("executionRoleArn") or "")
+    try:
+        original(task, definition, *rest)
+    finally:
+        execution_role.reset(token)
 
 
-def _remember_role(original: Function) -> Function:
-    def start_task_worker(task: dict[str, Any], definition: dict[str, Any], *rest: Any) -> None:
-        token = execution_role.set(definition.get("executionRoleArn") or "")
-        try:
-            original(task, definition, *rest)
-        finally:
-            execution_role.reset(token)
-
-    return start_task_worker
-
-
-def _ask_role(original: Function) -> Function:
-    def resolve_container_secrets(container: dict[str, Any]) -> dict[str, str]:
-        secrets = container.get("secrets", [])
-        elsewhere = [each for each in secrets if ":secretsmanager:" in each["valueFrom"]]
-        found = {each["name"]: _value(each["valueFrom"]) for each in secrets if each not in elsewhere}
-        return {**original({**container, "secrets": elsewhere}), **found}
-
-    return resolve_container_secrets
+@patch(ecs, "_resolve_container_secrets")
+def _ask_role(original: Function, container: dict[str, Any]) -> dict[str, str]:
+    secrets = container.get("secrets", [])
+    elsewhere = [each for each in secrets if ":secretsmanager:" in each["valueFrom"]]
+    found = {each["name"]: _value(each["valueFrom"]) for each in secrets if each not in elsewhere}
+    return {**original({**container, "secrets": elsewhere}), **found}
 
 
 def _value(value_from: str) -> str:

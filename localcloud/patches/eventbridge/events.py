@@ -37,7 +37,7 @@ def _at_once() -> float:
 delay: Callable[[], float] = _at_once
 
 
-def install(settings: Settings) -> None:
+def prepare(settings: Settings) -> None:
     threading.Thread(target=_deliver_for_ever, daemon=True, name="portcall-events").start()
 
 

@@ -1,7 +1,7 @@
-"""With PORTCALL_IAM_DECISIONS, a folder: the calls that IAM let through, to be asked about once more.
+"""Records the calls that IAM allowed, in the folder PORTCALL_IAM_DECISIONS.
 
-A line is a call with the statements that decided it. `test` in the folder, if somebody writes it, says on whose
-behalf. Calls that differ in nothing but ids are written once.
+A line is a call with the policies that were evaluated. The file `test` in the folder, if there is one, names
+the test that made the call. Calls that differ in nothing but ids are written once.
 
 MiniStack: forgets which statements decided.
 AWS: tells it to nobody either; the tests ask which permissions they need.
@@ -23,49 +23,45 @@ from typing import Any
 from ministack.core import iam_evaluator
 
 from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 _IDS = re.compile(r"[0-9a-f]{6,}|\d+|[A-Z0-9]{12}")
 
 
-def install(settings: Settings) -> None:
+_seen: set[tuple[str, str, str, str]] = set()
+_lock = threading.Lock()
+
+
+def prepare(settings: Settings) -> None:
     if settings.decisions:
         settings.decisions.mkdir(parents=True, exist_ok=True)
-        wrap(iam_evaluator, "evaluate", _recorded(settings.decisions))
 
 
-def _recorded(folder: Path) -> Any:
-    seen: set[tuple[str, str, str, str]] = set()
-    lock = threading.Lock()
+@patch(iam_evaluator, "evaluate", when=lambda settings: settings.decisions)
+def _record_allowed(original: Function, context: Any, policies: Any, *limits: Any, settings: Settings) -> Any:
+    result = original(context, policies, *limits)
+    if result.decision == "Allow" and settings.decisions:
+        _record(context, policies, limits, settings.decisions)
+    return result
 
-    def record(context: Any, policies: Any, limits: Any) -> None:
-        role = context.principal_arn.partition(":assumed-role/")[2].partition("/")[0]
-        asked = json.dumps(context.service_context, sort_keys=True, default=str)
-        key = (role, context.action, _IDS.sub("#", context.resource_arn), _IDS.sub("#", asked))
-        with lock:
-            if not role or key in seen:
-                return
-            seen.add(key)
-            test = folder / "test"
-            line = {
-                "role": role,
-                "test": test.read_text() if test.exists() else "",
-                "context": dataclasses.asdict(context),
-                "policies": [[dataclasses.asdict(each) for each in document] for document in policies],
-                "limits": [
-                    [[dataclasses.asdict(each) for each in document] for document in limit] for limit in limits
-                ],
-            }
-            with (folder / f"{os.getpid()}.jsonl").open("a") as file:
-                file.write(json.dumps(line, default=str) + "\n")
 
-    def wrapper(original: Function) -> Function:
-        def evaluate(context: Any, policies: Any, *limits: Any) -> Any:
-            result = original(context, policies, *limits)
-            if result.decision == "Allow":
-                record(context, policies, limits)
-            return result
-
-        return evaluate
-
-    return wrapper
+def _record(context: Any, policies: Any, limits: Any, folder: Path) -> None:
+    role = context.principal_arn.partition(":assumed-role/")[2].partition("/")[0]
+    asked = json.dumps(context.service_context, sort_keys=True, default=str)
+    key = (role, context.action, _IDS.sub("#", context.resource_arn), _IDS.sub("#", asked))
+    with _lock:
+        if not role or key in _seen:
+            return
+        _seen.add(key)
+        test = folder / "test"
+        line = {
+            "role": role,
+            "test": test.read_text() if test.exists() else "",
+            "context": dataclasses.asdict(context),
+            "policies": [[dataclasses.asdict(each) for each in document] for document in policies],
+            "limits": [
+                [[dataclasses.asdict(each) for each in document] for document in limit] for limit in limits
+            ],
+        }
+        with (folder / f"{os.getpid()}.jsonl").open("a") as file:
+            file.write(json.dumps(line, default=str) + "\n")

@@ -23,8 +23,7 @@ from urllib.parse import quote
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import apigateway, ec2, ecr, ecs, iam
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 # Extra checks of the request that is being authorized: (action, resource, condition keys).
 _also: contextvars.ContextVar[Sequence[tuple[str, str, dict[str, Any]]]] = contextvars.ContextVar(
@@ -37,74 +36,66 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 _keys: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("keys", default=_NONE)
 
 
-def install(settings: Settings) -> None:
-    wrap(iam_actions, "extract_resource_arn", _resource)
-    wrap(iam_actions, "dynamodb_service_context", _leading_keys)
-    wrap(iam_actions, "access_denied_response", _name_what_was_refused)
-    wrap(iam_evaluator, "enforce", _enforce)
-
-
-def _resource(original: Function) -> Function:
-    def extract_resource_arn(
-        service: str,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        query: Any,
-        region: str,
-        account: str,
-    ) -> str:
-        _also.set([])
-        _refused.set(None)
-        _keys.set({})
-        found = str(original(service, method, path, headers, body, query, region, account))
-        try:
-            request = json.loads(body or b"{}") if service in ("ecr", "ecs", "events", "logs") else {}
-        except ValueError:
-            request = {}
-        if service == "logs" and found != "*" and not found.endswith(":*"):
-            # A policy that names a group names it with `:*`, which covers its streams.
-            return f"{found}:log-stream:{request.get('logStreamName') or ''}"
-        if service == "apigateway":
-            return _of_http_api(method, found, body, region)
-        if service == "ecr":
-            return _of_repository(request, found)
-        if service == "ec2":
-            return _of_security_group(query, f"arn:aws:ec2:{region}:{account}", found)
-        if service == "events":
-            _keys.set({"events:source": [entry.get("Source") for entry in request.get("Entries") or []]})
-            return found.replace(":rule/default/", ":rule/")
-        if service == "iam" and ":role/" in found:
-            return str((iam._roles.get(found.partition(":role/")[2]) or {}).get("Arn") or found)
-        if service != "ecs":
-            return found
-        action = headers.get("x-amz-target", "").rpartition(".")[2]
-        arn = f"arn:aws:ecs:{region}:{account}"
-        cluster = str(request.get("cluster") or "default").rpartition("cluster/")[2]
-        in_cluster = {"ecs:cluster": f"{arn}:cluster/{cluster}"}
-        _keys.set(in_cluster)
-        if action in ("RunTask", "RegisterTaskDefinition"):
-            return _of_task_definition(action, request, arn, cluster)
-        if action in ("StopTask", "DescribeTasks"):
-            tasks: list[str] = [request.get("task", "")] if action == "StopTask" else request.get("tasks") or []
-            arns = [task if task.startswith("arn:") else f"{arn}:task/{cluster}/{task}" for task in tasks]
-            _also.set([(f"ecs:{action}", each, in_cluster) for each in arns[1:]])
-            return arns[0] if arns else f"{arn}:task/{cluster}/*"
-        if action == "DeleteTaskDefinitions":
-            arns = [
-                each if each.startswith("arn:") else f"{arn}:task-definition/{each}"
-                for each in request.get("taskDefinitions") or []
-            ]
-            _also.set([(f"ecs:{action}", each, {}) for each in arns[1:]])
-            return arns[0] if arns else "*"
-        if action == "ListTasks":
-            return f"{arn}:container-instance/{cluster}/*"
-        if action in ("DeregisterTaskDefinition", "DescribeTaskDefinition", "ListTaskDefinitions"):
-            return "*"
+@patch(iam_actions, "extract_resource_arn")
+def _resource(
+    original: Function,
+    service: str,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query: Any,
+    region: str,
+    account: str,
+) -> str:
+    _also.set([])
+    _refused.set(None)
+    _keys.set({})
+    found = str(original(service, method, path, headers, body, query, region, account))
+    try:
+        request = json.loads(body or b"{}") if service in ("ecr", "ecs", "events", "logs") else {}
+    except ValueError:
+        request = {}
+    if service == "logs" and found != "*" and not found.endswith(":*"):
+        # A policy that names a group names it with `:*`, which covers its streams.
+        return f"{found}:log-stream:{request.get('logStreamName') or ''}"
+    if service == "apigateway":
+        return _of_http_api(method, found, body, region)
+    if service == "ecr":
+        return _of_repository(request, found)
+    if service == "ec2":
+        return _of_security_group(query, f"arn:aws:ec2:{region}:{account}", found)
+    if service == "events":
+        _keys.set({"events:source": [entry.get("Source") for entry in request.get("Entries") or []]})
+        return found.replace(":rule/default/", ":rule/")
+    if service == "iam" and ":role/" in found:
+        return str((iam._roles.get(found.partition(":role/")[2]) or {}).get("Arn") or found)
+    if service != "ecs":
         return found
-
-    return extract_resource_arn
+    action = headers.get("x-amz-target", "").rpartition(".")[2]
+    arn = f"arn:aws:ecs:{region}:{account}"
+    cluster = str(request.get("cluster") or "default").rpartition("cluster/")[2]
+    in_cluster = {"ecs:cluster": f"{arn}:cluster/{cluster}"}
+    _keys.set(in_cluster)
+    if action in ("RunTask", "RegisterTaskDefinition"):
+        return _of_task_definition(action, request, arn, cluster)
+    if action in ("StopTask", "DescribeTasks"):
+        tasks: list[str] = [request.get("task", "")] if action == "StopTask" else request.get("tasks") or []
+        arns = [task if task.startswith("arn:") else f"{arn}:task/{cluster}/{task}" for task in tasks]
+        _also.set([(f"ecs:{action}", each, in_cluster) for each in arns[1:]])
+        return arns[0] if arns else f"{arn}:task/{cluster}/*"
+    if action == "DeleteTaskDefinitions":
+        arns = [
+            each if each.startswith("arn:") else f"{arn}:task-definition/{each}"
+            for each in request.get("taskDefinitions") or []
+        ]
+        _also.set([(f"ecs:{action}", each, {}) for each in arns[1:]])
+        return arns[0] if arns else "*"
+    if action == "ListTasks":
+        return f"{arn}:container-instance/{cluster}/*"
+    if action in ("DeregisterTaskDefinition", "DescribeTaskDefinition", "ListTaskDefinitions"):
+        return "*"
+    return found
 
 
 def _of_task_definition(action: str, request: dict[str, Any], arn: str, cluster: str) -> str:
@@ -197,16 +188,14 @@ def _tags_of(resource: str) -> dict[str, str]:
     return {f"{prefix}:ResourceTag/{each['Key']}": each["Value"] for each in tags for prefix in ("aws", "ec2")}
 
 
-def _leading_keys(original: Function) -> Function:
-    def dynamodb_service_context(body: bytes) -> dict[str, Any]:
-        context: dict[str, Any] = original(body)
-        try:
-            keys = [key for key in _keys_of(json.loads(body or b"{}")) if key]
-        except (ValueError, AttributeError):
-            keys = []
-        return {**context, "dynamodb:LeadingKeys": keys} if keys else context
-
-    return dynamodb_service_context
+@patch(iam_actions, "dynamodb_service_context")
+def _leading_keys(original: Function, body: bytes) -> dict[str, Any]:
+    context: dict[str, Any] = original(body)
+    try:
+        keys = [key for key in _keys_of(json.loads(body or b"{}")) if key]
+    except (ValueError, AttributeError):
+        keys = []
+    return {**context, "dynamodb:LeadingKeys": keys} if keys else context
 
 
 def _keys_of(request: dict[str, Any]) -> Iterator[str]:
@@ -221,37 +210,32 @@ def _keys_of(request: dict[str, Any]) -> Iterator[str]:
             yield from _keys_of(member)
 
 
-def _enforce(original: Function) -> Function:
-    def enforce(
-        access_key_id: str,
-        iam_action: str,
-        service: str,
-        region: str,
-        resource_arn: str = "*",
-        service_context: dict[str, Any] | None = None,
-    ) -> Any:
-        given = service_context or {}
-        context = {**given, **(_keys.get() if service in _OURS else {})}
-        denied = original(access_key_id, iam_action, service, region, resource_arn, context)
-        if denied or service not in _OURS:
+@patch(iam_evaluator, "enforce")
+def _enforce(
+    original: Function,
+    access_key_id: str,
+    iam_action: str,
+    service: str,
+    region: str,
+    resource_arn: str = "*",
+    service_context: dict[str, Any] | None = None,
+) -> Any:
+    given = service_context or {}
+    context = {**given, **(_keys.get() if service in _OURS else {})}
+    denied = original(access_key_id, iam_action, service, region, resource_arn, context)
+    if denied or service not in _OURS:
+        return denied
+    for action, resource, keys in _also.get():
+        denied = original(access_key_id, action, action.partition(":")[0], region, resource, {**given, **keys})
+        if denied:
+            _refused.set((action, resource))
             return denied
-        for action, resource, keys in _also.get():
-            denied = original(
-                access_key_id, action, action.partition(":")[0], region, resource, {**given, **keys}
-            )
-            if denied:
-                _refused.set((action, resource))
-                return denied
-        return None
-
-    return enforce
+    return None
 
 
-def _name_what_was_refused(original: Function) -> Function:
-    def access_denied_response(service: str, action: str, *arguments: Any, **named: Any) -> Any:
-        refused = _refused.get()
-        if refused:
-            action, named["resource_arn"] = refused
-        return original(service, action, *arguments, **named)
-
-    return access_denied_response
+@patch(iam_actions, "access_denied_response")
+def _name_what_was_refused(original: Function, service: str, action: str, *arguments: Any, **named: Any) -> Any:
+    refused = _refused.get()
+    if refused:
+        action, named["resource_arn"] = refused
+    return original(service, action, *arguments, **named)

@@ -13,18 +13,13 @@ import re
 from typing import Any
 
 from ministack.services import iam
-from ministack.services.cloudformation import provisioners
 
-from localcloud.options import Settings
+from localcloud.patches.patch import add_resource
 
 RESOURCE_TYPE = "AWS::IAM::OIDCProvider"
 
 
-def install(settings: Settings) -> None:
-    provisioners._RESOURCE_HANDLERS[RESOURCE_TYPE] = {"create": _create, "update": _update, "delete": _delete}
-    provisioners._REPLACING_PROPERTIES[RESOURCE_TYPE] = ("Url",)
-
-
+@add_resource(RESOURCE_TYPE, "create")
 def _create(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
     request = {"Url": properties["Url"], **_members("ClientIDList", properties.get("ClientIdList", []))}
     request |= _members("ThumbprintList", properties.get("ThumbprintList", []))
@@ -41,10 +36,12 @@ def _members(name: str, values: list[str]) -> dict[str, str]:
     return {f"{name}.member.{number}": value for number, value in enumerate(values, 1)}
 
 
+@add_resource(RESOURCE_TYPE, "update", replacing=("Url",))
 def _update(arn: str, old: dict[str, Any], new: dict[str, Any], stack: str) -> tuple[str, dict[str, Any]]:
     iam._oidc_providers[arn]["ClientIDList"] = new.get("ClientIdList", [])
     return arn, {"Arn": arn}
 
 
+@add_resource(RESOURCE_TYPE, "delete")
 def _delete(arn: str, properties: dict[str, Any]) -> None:
     iam._delete_oidc_provider({"OpenIDConnectProviderArn": arn})

@@ -19,8 +19,7 @@ from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import eventbridge, iam, lambda_svc, stepfunctions
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.service_roles")
 
@@ -28,12 +27,6 @@ log = logging.getLogger("portcall.service_roles")
 _execution_role: contextvars.ContextVar[tuple[str, str]] = contextvars.ContextVar(
     "execution_role", default=("", "")
 )
-
-
-def install(settings: Settings) -> None:
-    wrap(eventbridge, "_invoke_target", _ask_before_delivery)
-    wrap(stepfunctions, "_run_execution", _remember_role)
-    wrap(stepfunctions, "_call_lambda", _ask_before_invoke)
 
 
 def role_allows(
@@ -86,68 +79,58 @@ def _policy_allows(function_arn: str, *, service: str, source_arn: str) -> bool:
     return bool(iam_evaluator.evaluate_resource_policy(found[0], context, service=service).decision == "Allow")
 
 
-def _ask_before_delivery(original: Function) -> Function:
-    def invoke_target(
-        target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None
-    ) -> None:
-        arn = target.get("Arn", "")
-        service = (
-            "scheduler.amazonaws.com" if event.get("Source") == "aws.scheduler" else "events.amazonaws.com"
-        )
-        role = target.get("RoleArn", "")
-        try:
-            kind = parse_arn(arn).service
-        except ArnParseError:
-            kind = ""
-        if kind == "states":
-            allowed = role_allows(role, service=service, action="states:StartExecution", resource=arn)
-        elif kind == "lambda" and role:
-            allowed = role_allows(role, service=service, action="lambda:InvokeFunction", resource=arn)
-        elif kind == "lambda":
-            allowed = _policy_allows(arn, service=service, source_arn=rule.get("Arn", ""))
-        else:
-            allowed = True
-        if allowed:
-            original(target, event, rule, view)
-            return
-        log.warning("%s may not deliver to %s (role %r)", service, arn, role)
-        dead_letters = (target.get("DeadLetterConfig") or {}).get("Arn")
-        if dead_letters:
-            # Permission errors are not retried: the event goes to the dead-letter queue at once.
-            shown = view or eventbridge._pattern_event_view(event)
-            eventbridge._dispatch_to_sqs(parse_arn(dead_letters), json.dumps(shown.event_with_detail()))
-
-    return invoke_target
+@patch(eventbridge, "_invoke_target")
+def _ask_before_delivery(
+    original: Function, target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None
+) -> None:
+    arn = target.get("Arn", "")
+    service = "scheduler.amazonaws.com" if event.get("Source") == "aws.scheduler" else "events.amazonaws.com"
+    role = target.get("RoleArn", "")
+    try:
+        kind = parse_arn(arn).service
+    except ArnParseError:
+        kind = ""
+    if kind == "states":
+        allowed = role_allows(role, service=service, action="states:StartExecution", resource=arn)
+    elif kind == "lambda" and role:
+        allowed = role_allows(role, service=service, action="lambda:InvokeFunction", resource=arn)
+    elif kind == "lambda":
+        allowed = _policy_allows(arn, service=service, source_arn=rule.get("Arn", ""))
+    else:
+        allowed = True
+    if allowed:
+        original(target, event, rule, view)
+        return
+    log.warning("%s may not deliver to %s (role %r)", service, arn, role)
+    dead_letters = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if dead_letters:
+        # Permission errors are not retried: the event goes to the dead-letter queue at once.
+        shown = view or eventbridge._pattern_event_view(event)
+        eventbridge._dispatch_to_sqs(parse_arn(dead_letters), json.dumps(shown.event_with_detail()))
 
 
-def _remember_role(original: Function) -> Function:
-    def run_execution(execution_arn: str) -> None:
-        execution = stepfunctions._executions.get(execution_arn) or {}
-        machine = stepfunctions._state_machines.get(execution.get("stateMachineArn")) or {}
-        token = _execution_role.set((machine.get("roleArn", ""), execution.get("name", "")))
-        try:
-            original(execution_arn)
-        finally:
-            _execution_role.reset(token)
-
-    return run_execution
+@patch(stepfunctions, "_run_execution")
+def _remember_role(original: Function, execution_arn: str) -> None:
+    execution = stepfunctions._executions.get(execution_arn) or {}
+    machine = stepfunctions._state_machines.get(execution.get("stateMachineArn")) or {}
+    token = _execution_role.set((machine.get("roleArn", ""), execution.get("name", "")))
+    try:
+        original(execution_arn)
+    finally:
+        _execution_role.reset(token)
 
 
-def _ask_before_invoke(original: Function) -> Function:
-    def call_lambda(function: str, event: Any) -> Any:
-        role, execution = _execution_role.get()
-        if role:
-            arn = function if function.startswith("arn:") else lambda_svc._func_arn(function)
-            if not role_allows(
-                role, service="states.amazonaws.com", action="lambda:InvokeFunction", resource=arn
-            ):
-                user = f"arn:aws:sts::{get_account_id()}:assumed-role/{role.rsplit('/', 1)[-1]}/{execution}"
-                raise stepfunctions._ExecutionError(
-                    "Lambda.AWSLambdaException",
-                    f"User: {user} is not authorized to perform: lambda:InvokeFunction on resource: {arn} "
-                    "because no identity-based policy allows the lambda:InvokeFunction action (Service: "
-                    f"Lambda, Status Code: 403, Request ID: {new_uuid()})",
-                )
-        return original(function, event)
-
-    return call_lambda
+@patch(stepfunctions, "_call_lambda")
+def _ask_before_invoke(original: Function, function: str, event: Any) -> Any:
+    role, execution = _execution_role.get()
+    if role:
+        arn = function if function.startswith("arn:") else lambda_svc._func_arn(function)
+        if not role_allows(role, service="states.amazonaws.com", action="lambda:InvokeFunction", resource=arn):
+            user = f"arn:aws:sts::{get_account_id()}:assumed-role/{role.rsplit('/', 1)[-1]}/{execution}"
+            raise stepfunctions._ExecutionError(
+                "Lambda.AWSLambdaException",
+                f"User: {user} is not authorized to perform: lambda:InvokeFunction on resource: {arn} "
+                "because no identity-based policy allows the lambda:InvokeFunction action (Service: "
+                f"Lambda, Status Code: 403, Request ID: {new_uuid()})",
+            )
+    return original(function, event)

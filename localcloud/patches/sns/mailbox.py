@@ -25,7 +25,7 @@ from typing import Any
 from ministack.services import sns
 
 from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.mailbox")
 
@@ -35,51 +35,54 @@ SENDER_ADDRESS = "no-reply@sns.amazonaws.com"
 DEFAULT_SUBJECT = "AWS Notification Message"
 
 
-def install(settings: Settings) -> None:
-    inbox = mailbox.Maildir(settings.state_dir / "inbox", create=True)
+_inbox: mailbox.Maildir
 
-    def mailing(original: Function) -> Function:
-        def fanout(
-            topic_arn: str,
-            msg_id: str,
-            message: str,
-            subject: str,
-            message_structure: str = "",
-            message_attributes: dict[str, Any] | None = None,
-            **rest: Any,
-        ) -> None:
-            original(topic_arn, msg_id, message, subject, message_structure, message_attributes, **rest)
-            attributes = message_attributes or {}
-            topic = sns._topic_by_arn_any_scope(topic_arn)
-            for subscription in topic["subscriptions"] if topic else []:
-                protocol = subscription["protocol"]
-                if protocol not in ("email", "email-json"):
-                    continue
-                text = sns._resolve_message_for_protocol(message, message_structure, protocol)
-                if not sns._matches_filter_policy(subscription, attributes, text):
-                    continue
-                if protocol == "email-json":
-                    text = sns._build_envelope(topic_arn, msg_id, text, subject, attributes, False)
-                try:
-                    mail = compose(
-                        to=subscription["endpoint"],
-                        subject=subject,
-                        text=text,
-                        topic=topic_arn,
-                        attributes=attributes,
-                    )
-                    inbox.add(mail.as_bytes(policy=policy.SMTP.clone(linesep="\n")))
-                except (OSError, ValueError):
-                    log.exception("could not write a mail to %s", subscription["endpoint"])
-                    continue
-                if settings.smtp_host:
-                    # Off-thread: Publish does not wait for the mail to arrive, and never fails because of it.
-                    threading.Thread(target=_relay, args=(mail, settings.smtp_host), daemon=True).start()
 
-        return fanout
+def prepare(settings: Settings) -> None:
+    global _inbox
+    _inbox = mailbox.Maildir(settings.state_dir / "inbox", create=True)
 
-    wrap(sns, "_fanout", mailing)
-    wrap(sns, "_publish", _refuse_bad_messages)
+
+@patch(sns, "_fanout")
+def _mail(
+    original: Function,
+    topic_arn: str,
+    msg_id: str,
+    message: str,
+    subject: str,
+    message_structure: str = "",
+    message_attributes: dict[str, Any] | None = None,
+    *,
+    settings: Settings,
+    **rest: Any,
+) -> None:
+    original(topic_arn, msg_id, message, subject, message_structure, message_attributes, **rest)
+    attributes = message_attributes or {}
+    topic = sns._topic_by_arn_any_scope(topic_arn)
+    for subscription in topic["subscriptions"] if topic else []:
+        protocol = subscription["protocol"]
+        if protocol not in ("email", "email-json"):
+            continue
+        text = sns._resolve_message_for_protocol(message, message_structure, protocol)
+        if not sns._matches_filter_policy(subscription, attributes, text):
+            continue
+        if protocol == "email-json":
+            text = sns._build_envelope(topic_arn, msg_id, text, subject, attributes, False)
+        try:
+            mail = compose(
+                to=subscription["endpoint"],
+                subject=subject,
+                text=text,
+                topic=topic_arn,
+                attributes=attributes,
+            )
+            _inbox.add(mail.as_bytes(policy=policy.SMTP.clone(linesep="\n")))
+        except (OSError, ValueError):
+            log.exception("could not write a mail to %s", subscription["endpoint"])
+            continue
+        if settings.smtp_host:
+            # Off-thread: Publish does not wait for the mail to arrive, and never fails because of it.
+            threading.Thread(target=_relay, args=(mail, settings.smtp_host), daemon=True).start()
 
 
 def compose(*, to: str, subject: str, text: str, topic: str, attributes: dict[str, Any]) -> EmailMessage:
@@ -97,20 +100,18 @@ def compose(*, to: str, subject: str, text: str, topic: str, attributes: dict[st
     return mail
 
 
-def _refuse_bad_messages(original: Function) -> Function:
-    def publish(params: dict[str, Any]) -> Any:
-        message = sns._p(params, "Message")
-        if not message:
-            return sns._error("InvalidParameter", "Invalid parameter: Empty message", 400)
-        if sns._p(params, "MessageStructure") == "json" and not _has_default(message):
-            return sns._error(
-                "InvalidParameter",
-                "Invalid parameter: Message Structure - No default entry in JSON message body",
-                400,
-            )
-        return original(params)
-
-    return publish
+@patch(sns, "_publish")
+def _refuse_bad_messages(original: Function, params: dict[str, Any]) -> Any:
+    message = sns._p(params, "Message")
+    if not message:
+        return sns._error("InvalidParameter", "Invalid parameter: Empty message", 400)
+    if sns._p(params, "MessageStructure") == "json" and not _has_default(message):
+        return sns._error(
+            "InvalidParameter",
+            "Invalid parameter: Message Structure - No default entry in JSON message body",
+            400,
+        )
+    return original(params)
 
 
 def _has_default(message: str) -> bool:

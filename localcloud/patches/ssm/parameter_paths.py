@@ -13,19 +13,13 @@ from typing import Any
 
 from ministack.services import ssm
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 
-def install(settings: Settings) -> None:
-    def this_level(original: Function) -> Function:
-        def apply_filter(param: dict[str, Any], key: str, option: str, values: list[str]) -> bool:
-            found = bool(original(param, key, option, values))
-            if key != "Path" or option == "Recursive":
-                return found
-            folder = param["Name"].rpartition("/")[0]
-            return found and any(folder == value.rstrip("/") for value in values)
-
-        return apply_filter
-
-    wrap(ssm, "_apply_filter", this_level)
+@patch(ssm, "_apply_filter")
+def _this_level(original: Function, param: dict[str, Any], key: str, option: str, values: list[str]) -> bool:
+    found = bool(original(param, key, option, values))
+    if key != "Path" or option == "Recursive":
+        return found
+    folder = param["Name"].rpartition("/")[0]
+    return found and any(folder == value.rstrip("/") for value in values)

@@ -15,15 +15,8 @@ from typing import Any
 from ministack.services import stepfunctions
 from ministack.services.cloudformation import provisioners
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 from localcloud.state_language import problems
-
-
-def install(settings: Settings) -> None:
-    # CreateStateMachine and UpdateStateMachine answer InvalidDefinition with what this returns.
-    wrap(stepfunctions, "_validate_definition_jsonata", _refuse)
-    wrap(provisioners, "_sfn_definition", _refuse_in_a_stack)
 
 
 def _refusal(definition: Any) -> str | None:
@@ -34,19 +27,15 @@ def _refusal(definition: Any) -> str | None:
     return f"Invalid State Machine Definition: '{'; '.join(found)}'" if found else None
 
 
-def _refuse(original: Function) -> Function:
-    def _validate_definition_jsonata(definition: Any) -> str | None:
-        return original(definition) or _refusal(definition)
-
-    return _validate_definition_jsonata
+@patch(stepfunctions, "_validate_definition_jsonata")
+def _refuse(original: Function, definition: Any) -> str | None:
+    return original(definition) or _refusal(definition)
 
 
-def _refuse_in_a_stack(original: Function) -> Function:
-    def _sfn_definition(properties: dict[str, Any]) -> str:
-        definition = str(original(properties))
-        refused = _refusal(definition)
-        if refused:
-            raise ValueError(f"{refused} (Service: AWSStepFunctions; Error Code: InvalidDefinition)")
-        return definition
-
-    return _sfn_definition
+@patch(provisioners, "_sfn_definition")
+def _refuse_in_a_stack(original: Function, properties: dict[str, Any]) -> str:
+    definition = str(original(properties))
+    refused = _refusal(definition)
+    if refused:
+        raise ValueError(f"{refused} (Service: AWSStepFunctions; Error Code: InvalidDefinition)")
+    return definition

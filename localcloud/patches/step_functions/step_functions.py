@@ -18,8 +18,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response, new_uuid, now_iso
 from ministack.services import stepfunctions as sfn
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 _execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("execution", default=None)
 _callback: contextvars.ContextVar[str] = contextvars.ContextVar("callback_token", default="")
@@ -30,113 +29,89 @@ _retired: set[str] = set()
 _tokens_lock = threading.Lock()
 
 
-def install(settings: Settings) -> None:
-    wrap(sfn, "_call_lambda", _name_throttling)
-    wrap(sfn, "_call_lambda", _fail_callback)
-    wrap(sfn, "_invoke_with_callback", _track_token)
-    wrap(sfn, "_apply_parameters", _new_token_for_each_attempt)
-    wrap(sfn, "_apply_jsonata_arguments", _new_token_for_each_attempt)
-    wrap(sfn, "_send_task_success", _complete(lambda data: {"result": data.get("output", "{}")}))
-    wrap(sfn, "_send_task_failure", _complete(_failure))
-    wrap(sfn, "_send_task_heartbeat", _refuse_ended_tokens)
-    wrap(sfn, "_find_matching_retrier", _delay_as_told)
-    wrap(sfn, "_run_execution", _time_out)
-    wrap(sfn, "_fail_execution", _only_while_running)
-    wrap(sfn, "_start_execution", _answer_again_while_running)
+@patch(sfn, "_call_lambda")
+def _name_throttling(original: Function, function: str, event: Any) -> Any:
+    try:
+        return original(function, event)
+    except sfn._ExecutionError as error:
+        if error.error == "Lambda.Unknown" and "TooManyRequestsException" in str(error.cause):
+            cause = f"Rate Exceeded. (Service: Lambda, Status Code: 429, Request ID: {new_uuid()})"
+            raise sfn._ExecutionError("Lambda.TooManyRequestsException", cause) from error
+        raise
 
 
-def _name_throttling(original: Function) -> Function:
-    def call_lambda(function: str, event: Any) -> Any:
-        try:
-            return original(function, event)
-        except sfn._ExecutionError as error:
-            if error.error == "Lambda.Unknown" and "TooManyRequestsException" in str(error.cause):
-                cause = f"Rate Exceeded. (Service: Lambda, Status Code: 429, Request ID: {new_uuid()})"
-                raise sfn._ExecutionError("Lambda.TooManyRequestsException", cause) from error
-            raise
-
-    return call_lambda
-
-
-def _fail_callback(original: Function) -> Function:
+@patch(sfn, "_call_lambda")
+def _fail_callback(original: Function, function: str, event: Any) -> Any:
     """A function that fails fails its waitForTaskToken task, which MiniStack would leave waiting.
 
     It runs on its own thread, for the task's time-out counts from the call and the token may be used during it.
     """
+    token = _callback.get()
+    if not token:
+        return original(function, event)
+    waiting = sfn._task_tokens.get(token)
 
-    def call_lambda(function: str, event: Any) -> Any:
-        token = _callback.get()
-        if not token:
-            return original(function, event)
-        waiting = sfn._task_tokens.get(token)
-
-        def run() -> None:
-            _callback.set("")
-            try:
-                original(function, event)
-            except sfn._ExecutionError as error:
-                with _tokens_lock:
-                    if not waiting["event"].is_set():
-                        waiting["error"] = {"Error": error.error, "Cause": error.cause}
-                        waiting["event"].set()
-
-        threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
-        return None
-
-    return call_lambda
-
-
-def _track_token(original: Function) -> Function:
-    def invoke_with_callback(resource: str, input_data: Any, token: str, state: dict[str, Any]) -> Any:
-        _given_out[token] = _execution.get()
-        reset = _callback.set(token)
+    def run() -> None:
+        _callback.set("")
         try:
-            return original(resource, input_data, token, state)
-        finally:
-            _callback.reset(reset)
-            _retired.add(token)
-
-    return invoke_with_callback
-
-
-def _new_token_for_each_attempt(original: Function) -> Function:
-    """MiniStack makes one token for a task and all its retries: a late answer to one would end the next."""
-
-    def apply(state: dict[str, Any], data: Any, ctx: dict[str, Any] | None = None) -> Any:
-        task = (ctx or {}).get("Task") or {}
-        if task.get("Token") in _retired:
-            task["Token"] = new_uuid()
-        return original(state, data, ctx)
-
-    return apply
-
-
-def _failure(data: dict[str, Any]) -> dict[str, Any]:
-    return {"error": {"Error": data.get("error", ""), "Cause": data.get("cause", "")}}
-
-
-def _complete(outcome: Any) -> Any:
-    def wrapper(original: Function) -> Function:
-        def send(data: dict[str, Any]) -> Any:
+            original(function, event)
+        except sfn._ExecutionError as error:
             with _tokens_lock:
-                refused = _refusal(data.get("taskToken", ""))
-                if refused:
-                    return refused
-                waiting = sfn._task_tokens.get(data["taskToken"])
-                waiting.update(outcome(data))
-                waiting["event"].set()
-            return json_response({})
+                if not waiting["event"].is_set():
+                    waiting["error"] = {"Error": error.error, "Cause": error.cause}
+                    waiting["event"].set()
 
-        return send
-
-    return wrapper
+    threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
+    return None
 
 
-def _refuse_ended_tokens(original: Function) -> Function:
-    def send_task_heartbeat(data: dict[str, Any]) -> Any:
-        return _refusal(data.get("taskToken", "")) or original(data)
+@patch(sfn, "_invoke_with_callback")
+def _track_token(original: Function, resource: str, input_data: Any, token: str, state: dict[str, Any]) -> Any:
+    _given_out[token] = _execution.get()
+    reset = _callback.set(token)
+    try:
+        return original(resource, input_data, token, state)
+    finally:
+        _callback.reset(reset)
+        _retired.add(token)
 
-    return send_task_heartbeat
+
+@patch(sfn, "_apply_jsonata_arguments")
+@patch(sfn, "_apply_parameters")
+def _new_token_for_each_attempt(
+    original: Function, state: dict[str, Any], data: Any, ctx: dict[str, Any] | None = None
+) -> Any:
+    """MiniStack makes one token for a task and all its retries: a late answer to one would end the next."""
+    task = (ctx or {}).get("Task") or {}
+    if task.get("Token") in _retired:
+        task["Token"] = new_uuid()
+    return original(state, data, ctx)
+
+
+@patch(sfn, "_send_task_success")
+def _succeed(_original: Function, data: dict[str, Any]) -> Any:
+    return _complete(data, {"result": data.get("output", "{}")})
+
+
+@patch(sfn, "_send_task_failure")
+def _fail(_original: Function, data: dict[str, Any]) -> Any:
+    return _complete(data, {"error": {"Error": data.get("error", ""), "Cause": data.get("cause", "")}})
+
+
+def _complete(data: dict[str, Any], outcome: dict[str, Any]) -> Any:
+    with _tokens_lock:
+        refused = _refusal(data.get("taskToken", ""))
+        if refused:
+            return refused
+        waiting = sfn._task_tokens.get(data["taskToken"])
+        waiting.update(outcome)
+        waiting["event"].set()
+    return json_response({})
+
+
+@patch(sfn, "_send_task_heartbeat")
+def _refuse_ended_tokens(original: Function, data: dict[str, Any]) -> Any:
+    return _refusal(data.get("taskToken", "")) or original(data)
 
 
 def _refusal(token: str) -> Any:
@@ -152,76 +127,65 @@ def _refusal(token: str) -> Any:
     return error_response_json("InvalidToken", "Invalid Token: 'Invalid token'", 400)
 
 
-def _delay_as_told(original: Function) -> Function:
+@patch(sfn, "_find_matching_retrier")
+def _delay_as_told(original: Function, retriers: Any, error: str, counts: dict[int, int]) -> Any:
     """MaxDelaySeconds and JitterStrategy, by handing out a retrier with the delay already worked out.
 
     Nothing is tried again once the execution has ended from outside.
     """
-
-    def find_matching_retrier(retriers: Any, error: str, counts: dict[int, int]) -> Any:
-        retrier, index = original(retriers, error, counts)
-        execution = _execution.get()
-        if retrier is None or (execution and execution["status"] != "RUNNING"):
-            return None, index
-        delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** counts.get(index, 0)
-        delay = min(delay, retrier.get("MaxDelaySeconds", delay))
-        if retrier.get("JitterStrategy") == "FULL":
-            delay = random.uniform(0, delay)  # noqa: S311 - a delay, no secret
-        return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1.0}, index
-
-    return find_matching_retrier
+    retrier, index = original(retriers, error, counts)
+    execution = _execution.get()
+    if retrier is None or (execution and execution["status"] != "RUNNING"):
+        return None, index
+    delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** counts.get(index, 0)
+    delay = min(delay, retrier.get("MaxDelaySeconds", delay))
+    if retrier.get("JitterStrategy") == "FULL":
+        delay = random.uniform(0, delay)  # noqa: S311 - a delay, no secret
+    return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1.0}, index
 
 
-def _time_out(original: Function) -> Function:
+@patch(sfn, "_run_execution")
+def _time_out(original: Function, execution_arn: str) -> None:
     """TimeoutSeconds of the state machine: the execution ends as TIMED_OUT, whatever its states catch."""
+    execution = sfn._executions.get(execution_arn)
+    if not execution:
+        return
+    machine = sfn._state_machines.get(execution["stateMachineArn"]) or {}
+    limit = json.loads(machine.get("definition") or "{}").get("TimeoutSeconds")
 
-    def run_execution(execution_arn: str) -> None:
-        execution = sfn._executions.get(execution_arn)
-        if not execution:
-            return
-        machine = sfn._state_machines.get(execution["stateMachineArn"]) or {}
-        limit = json.loads(machine.get("definition") or "{}").get("TimeoutSeconds")
-
-        def expire() -> None:
-            if execution["status"] == "RUNNING":
-                execution.update(status="TIMED_OUT", error="States.Timeout", stopDate=now_iso())
-                sfn._add_event(execution, "ExecutionTimedOut", {})
-                sfn._emit_execution_status_event(execution)
-
-        timer = threading.Timer(limit, contextvars.copy_context().run, (expire,)) if limit else None
-        if timer:
-            timer.daemon = True
-            timer.start()
-        reset = _execution.set(execution)
-        try:
-            original(execution_arn)
-        finally:
-            _execution.reset(reset)
-            if timer:
-                timer.cancel()
-
-    return run_execution
-
-
-def _only_while_running(original: Function) -> Function:
-    def fail_execution(execution: dict[str, Any], error: str, cause: str) -> None:
+    def expire() -> None:
         if execution["status"] == "RUNNING":
-            original(execution, error, cause)
+            execution.update(status="TIMED_OUT", error="States.Timeout", stopDate=now_iso())
+            sfn._add_event(execution, "ExecutionTimedOut", {})
+            sfn._emit_execution_status_event(execution)
 
-    return fail_execution
+    timer = threading.Timer(limit, contextvars.copy_context().run, (expire,)) if limit else None
+    if timer:
+        timer.daemon = True
+        timer.start()
+    reset = _execution.set(execution)
+    try:
+        original(execution_arn)
+    finally:
+        _execution.reset(reset)
+        if timer:
+            timer.cancel()
 
 
-def _answer_again_while_running(original: Function) -> Function:
+@patch(sfn, "_fail_execution")
+def _only_while_running(original: Function, execution: dict[str, Any], error: str, cause: str) -> None:
+    if execution["status"] == "RUNNING":
+        original(execution, error, cause)
+
+
+@patch(sfn, "_start_execution")
+def _answer_again_while_running(original: Function, data: dict[str, Any]) -> Any:
     """StartExecution by name is idempotent while the execution runs, as long as the input is the same."""
-
-    def start_execution(data: dict[str, Any]) -> Any:
-        machine = sfn._state_machines.get(data.get("stateMachineArn")) or {}
-        if data.get("name") and machine:
-            account, region = sfn.get_account_id(), sfn.get_region()
-            arn = f"arn:aws:states:{region}:{account}:execution:{machine['name']}:{data['name']}"
-            running = sfn._executions.get(arn)
-            if running and running["status"] == "RUNNING" and running["input"] == data.get("input", "{}"):
-                return json_response({"executionArn": arn, "startDate": running["startDate"]})
-        return original(data)
-
-    return start_execution
+    machine = sfn._state_machines.get(data.get("stateMachineArn")) or {}
+    if data.get("name") and machine:
+        account, region = sfn.get_account_id(), sfn.get_region()
+        arn = f"arn:aws:states:{region}:{account}:execution:{machine['name']}:{data['name']}"
+        running = sfn._executions.get(arn)
+        if running and running["status"] == "RUNNING" and running["input"] == data.get("input", "{}"):
+            return json_response({"executionArn": arn, "startDate": running["startDate"]})
+    return original(data)

@@ -15,16 +15,10 @@ from typing import Any
 import yaml
 from ministack.services.cloudformation import provisioners
 
-from localcloud.options import Settings
-from localcloud.patches.patch import Function, wrap
+from localcloud.patches.patch import Function, patch
 
 
-def install(settings: Settings) -> None:
-    def as_json(original: Function) -> Function:
-        def _sfn_definition(properties: dict[str, Any]) -> str:
-            # Every JSON document is YAML as well.
-            return json.dumps(yaml.safe_load(original(properties)))
-
-        return _sfn_definition
-
-    wrap(provisioners, "_sfn_definition", as_json)
+@patch(provisioners, "_sfn_definition")
+def _as_json(original: Function, properties: dict[str, Any]) -> str:
+    # Every JSON document is YAML as well.
+    return json.dumps(yaml.safe_load(original(properties)))
