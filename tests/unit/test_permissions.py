@@ -87,6 +87,7 @@ NEEDS = {
     "ledger.note_under_way": {"dynamodb:UpdateItem"},
     "ledger.note_ended": {"dynamodb:UpdateItem"},
     "ledger.note_mail": {"dynamodb:UpdateItem"},
+    "ledger.move_slot": {"dynamodb:UpdateItem"},
     "ledger.slots": {"dynamodb:GetItem"},
     "ledger.taken_slots": {"dynamodb:GetItem"},
     "ledger.record": {"dynamodb:UpdateItem"},

@@ -18,6 +18,7 @@ from deployer.domain.sweep import (
     Image,
     ListApp,
     MarkWatched,
+    MoveSlot,
     NotifyAgain,
     NotifyEnded,
     PointStableUrl,
@@ -390,6 +391,14 @@ def test_a_tag_that_was_led_elsewhere_in_the_second_of_its_image_was_led_there_a
 )
 def test_a_lasting_app_that_is_down_gives_its_slot_back_and_a_preview_keeps_it_for_its_time(facts, frees):
     assert (FreeSlot() in decide(app(has_slot=True, **facts))) is frees
+
+
+def test_the_slot_of_an_app_that_lasts_now_or_does_not_any_more_is_moved_and_one_that_is_free_is_freed():
+    there = app(has_slot=True)
+    assert MoveSlot() not in decide(there)
+    assert MoveSlot() in decide(dataclasses.replace(there, slot_of_other_kind=True))
+    gone = Facts(app="a", now=NOW, has_slot=True, slot_of_other_kind=True)
+    assert decide(gone) == [FreeSlot(), UnlistApp()]
 
 
 def test_an_end_is_told_by_the_sweep_where_whoever_ended_the_app_did_not():

@@ -140,6 +140,42 @@ def test_a_preview_is_no_app_that_lasts(deploy, world, pushed, by_tag, parameter
     assert live(deploy(pushed("other:pr-1", 4)))
 
 
+def test_an_app_that_became_a_preview_makes_room_for_another_app(
+    deploy, world, pushed, by_tag, parameter, stop
+):
+    """LastingTags was changed; that it is down now, and keeps its slot, takes nothing from the apps."""
+    parameter("MAX_APPS", "1")
+    parameter("LASTING_TAGS", "v1,latest")
+    assert live(deploy(pushed("shop:v1", 1)))
+    assert not live(deploy(pushed("other:latest", 2)))
+    parameter("LASTING_TAGS", "latest")
+    stop(app="shop:v1", code="UserInitiated", stopped_reason="Task stopped by user")
+    sweep()
+    assert live(deploy(pushed("other:latest", 3)))
+    # It counts among the previews from now on.
+    parameter("MAX_PREVIEWS_PER_REPOSITORY", "1")
+    assert not live(deploy(pushed("shop:pr-1", 4)))
+    assert live(deploy(pushed("shop:v1", 5)))
+    del world.tags["shop", "v1"]
+    sweep()
+    assert ledger.slots(table="ledger") == {"other:latest"}
+
+
+def test_a_preview_that_became_an_app_makes_room_for_another_preview(deploy, world, pushed, by_tag, parameter):
+    """It is kept, though there is no room for another app."""
+    parameter("MAX_APPS", "1")
+    parameter("MAX_PREVIEWS_PER_REPOSITORY", "1")
+    assert live(deploy(pushed("shop:latest", 1)))
+    assert live(deploy(pushed("shop:v1", 2)))
+    parameter("LASTING_TAGS", "v1,latest")
+    sweep()
+    assert live(deploy(pushed("shop:pr-1", 3)))
+    assert live(deploy(pushed("shop:v1", 4)))
+    taken = ledger.taken_slots(table="ledger")
+    assert (taken["apps"], taken["of shop"]) == ({"shop:pr-1"}, {"shop:pr-1"})
+    assert taken["lasting"] == {"shop:latest", "shop:v1"}
+
+
 # ── Apps
 
 

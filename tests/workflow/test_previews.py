@@ -170,7 +170,7 @@ def test_no_more_previews_than_are_allowed(deploy, world, tagged):
     assert refused.status == "FAILED"
     news = world.mails[-1]
     assert news["subject"] == "flask-app:pr-4 was refused: too many previews"
-    assert "3 previews are running" in news["text"]
+    assert "The limit on previews is reached (MaxPreviews: 3)." in news["text"]
     assert "flask-app:pr-1, flask-app:pr-2, flask-app:pr-3" in news["text"]
     assert len(world.live()) == 3
     # Those that run may be pushed again, and what lasts is no preview.

@@ -38,6 +38,9 @@ def carry_out(act: Act, facts: Facts) -> str:
             freed = ledger.free_slot(table=table, app=app, noted=facts.noted, seen=facts.current)
             # That an app is down was told before.
             return "freed its slot" if freed and not facts.current else ""
+        case sweep.MoveSlot():
+            ledger.move_slot(table=table, app=app, preview=facts.is_preview)
+            return ""
         case sweep.ListApp():
             ledger.list_app(table=table, app=app)
             return ""

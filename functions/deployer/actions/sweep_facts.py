@@ -11,6 +11,7 @@ from deployer.aws import apigateway, ecr, ecs, ledger, step_functions, task_stat
 from deployer.domain import app_tags
 from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.errors import DeployError
+from deployer.domain.limits import LASTING, PREVIEWS
 from deployer.domain.sweep import Facts, Image
 from deployer.domain.task import Task, TaskState
 from deployer.observe import logger
@@ -42,7 +43,8 @@ class Account:
     images: dict[str, list[Image]] = field(default_factory=dict)
     # API -> where it leads; None if they could not be listed.
     stable_urls: dict[str, dict[str, str]] | None = None
-    slots: set[str] = field(default_factory=set)
+    # The apps that have a slot: as a preview (True), and as an app that lasts (False).
+    slots: dict[bool, set[str]] = field(default_factory=lambda: {True: set(), False: set()})
     started: set[str] | None = None
     incomplete: bool = False
     ports: set[int] = field(default_factory=set)
@@ -50,7 +52,14 @@ class Account:
 
     def apps(self) -> list[str]:
         """Every app of which anything is known."""
-        return sorted({*self.listed, *self.images, *(self.tasks or ()), *(self.stable_urls or ()), *self.slots})
+        return sorted(
+            {*self.listed, *self.images, *(self.tasks or ()), *(self.stable_urls or ()), *self.with_slot}
+        )
+
+    @property
+    def with_slot(self) -> set[str]:
+        """The apps that have a slot."""
+        return self.slots[True] | self.slots[False]
 
     @property
     def heard_of(self) -> set[str]:
@@ -77,7 +86,9 @@ def of_account(begun: ledger.Sweep) -> Account:
     """List everything."""
     table, now = settings().ledger, int(time.time())
     account = Account(begun.since, begun.previous, now)
-    account.listed, account.slots = ledger.apps(table=table), ledger.slots(table=table)
+    account.listed = ledger.apps(table=table)
+    taken = ledger.taken_slots(table=table)
+    account.slots = {True: taken.get(PREVIEWS, set()), False: taken.get(LASTING, set())}
     # Before anything that the ledger says of deployments: see Facts.
     with account.part("tasks"):
         _list_tasks(account)
@@ -138,7 +149,8 @@ def of_app(app: str, account: Account) -> Facts:
         tasks=None if account.tasks is None else account.tasks.get(app, {}),
         images=account.images.get(app, ()),
         stable_urls=None if account.stable_urls is None else account.stable_urls.get(app, {}),
-        has_slot=app in account.slots,
+        has_slot=app in account.with_slot,
+        slot_of_other_kind=app in account.slots[not is_preview],
         noted=noted,
         open=open_ones,
         endings=endings,

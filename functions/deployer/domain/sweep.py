@@ -48,6 +48,8 @@ class Facts:
     # The HTTP APIs that are its stable URL, or once were: id -> where it leads. None if that is not known.
     stable_urls: Mapping[str, str] | None = field(default_factory=dict)
     has_slot: bool = False
+    # Whether it counts as a preview and is an app that lasts, or the other way round: LastingTags was changed.
+    slot_of_other_kind: bool = False
     # How many deployments of it the ledger has noted.
     noted: int = 0
     # Deployments without an outcome, or whose outcome may not have been told; the oldest first.
@@ -103,6 +105,11 @@ class EndApp:
 @dataclass(frozen=True)
 class FreeSlot:
     """Give back the slot of an app that is not there, or that is down and no preview."""
+
+
+@dataclass(frozen=True)
+class MoveSlot:
+    """Count the app's slot as that of a preview, or of an app that lasts, whichever the app is now."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +232,7 @@ class RecordTag:
 Act = (
     EndApp
     | FreeSlot
+    | MoveSlot
     | ListApp
     | UnlistApp
     | FinishDeployment
@@ -402,6 +410,8 @@ def _keeps_slot(facts: Facts) -> bool:
 def _free_slot(facts: Facts) -> Iterator[Act]:
     if facts.has_slot and not _keeps_slot(facts):
         yield FreeSlot()
+    elif facts.slot_of_other_kind:
+        yield MoveSlot()
 
 
 def _list_or_unlist(facts: Facts) -> Iterator[Act]:

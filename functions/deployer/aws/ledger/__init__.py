@@ -66,6 +66,7 @@ from deployer.aws.ledger.operations import operations as operations
 from deployer.aws.ledger.overview import AppRecords as AppRecords
 from deployer.aws.ledger.overview import overview as overview
 from deployer.aws.ledger.preview_slots import free_slot as free_slot
+from deployer.aws.ledger.preview_slots import move_slot as move_slot
 from deployer.aws.ledger.preview_slots import note_ended as note_ended
 from deployer.aws.ledger.preview_slots import note_under_way as note_under_way
 from deployer.aws.ledger.preview_slots import slots as slots

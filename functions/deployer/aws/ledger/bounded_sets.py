@@ -56,6 +56,20 @@ def remove_member(table: str, key: keys.Key, member: str, sets: Sequence[str]) -
         client("dynamodb").update_item(**without(table, key, member, sets))
 
 
+def move_member(table: str, key: keys.Key, member: str, *, to: Sequence[str], away_from: Sequence[str]) -> None:
+    """Have a member in some sets of an item, whatever their limits are, and not in others."""
+    names = {f"#{number}": name for number, name in enumerate((*to, *away_from))}
+    places = [f"{name} :these" for name in names]
+    with errors_as_ours():
+        client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(key),
+            UpdateExpression=f"ADD {', '.join(places[: len(to)])} DELETE {', '.join(places[len(to) :])}",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=wire({":these": {member}}),
+        )
+
+
 def without(table: str, key: keys.Key, member: str, sets: Sequence[str]) -> dict[str, Any]:
     """The update that removes a member from sets of an item."""
     names = {f"#{number}": name for number, name in enumerate(sets)}

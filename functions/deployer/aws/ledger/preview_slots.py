@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws.items import wire
-from deployer.aws.ledger.bounded_sets import add_member, remove_member, without
+from deployer.aws.ledger.bounded_sets import add_member, move_member, remove_member, without
 from deployer.aws.ledger.calls import get, try_transaction
 from deployer.aws.ledger.current_deployment import unchanged
 from deployer.aws.ledger.push_order import no_more_than
@@ -32,6 +32,13 @@ def free_slot(*, table: str, app: str, noted: int, seen: Current | None) -> bool
         {"ConditionCheck": {"TableName": table, "Key": wire(keys.current(app)), **unchanged(seen)}},
         {"ConditionCheck": {"TableName": table, "Key": wire(keys.order(app)), **no_more_than(noted)}},
     )
+
+
+def move_slot(*, table: str, app: str, preview: bool) -> None:
+    """Have the app's slot count as that of a preview, or of an app that lasts, though there may be no room."""
+    as_preview = (PREVIEWS, previews_of(app.partition(":")[0]))
+    right, wrong = (as_preview, (LASTING,)) if preview else ((LASTING,), as_preview)
+    move_member(table, keys.SLOTS, app, to=right, away_from=wrong)
 
 
 def slots(*, table: str) -> set[str]:
