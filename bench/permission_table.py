@@ -17,6 +17,7 @@ THIEF = {
     "CheckFindingsFunction": "read what scans found",
     "CheckHealthFunction": "read the news of tasks",
     "CleanUpFunction": "stop all apps, delete their revisions and the repositories that pushes created; deregister any revision of the account",
+    "DashboardFunction": "read what became of every push",
     "DeployStateMachine": "run the steps, and so deploy whatever a watched repository has",
     "EndPreviewFunction": f"stop apps, send mails, {NOTHING_MORE}",
     "ExecutionRole": "pull the images, read the parameters of all watched repositories, write the apps' logs",

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deployer.domain.timing import span as span
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -65,12 +66,3 @@ def age(seconds: int, now: float | None = None) -> str:
     if not seconds:
         return "-"
     return span((now or time.time()) - seconds)
-
-
-def span(seconds: float) -> str:
-    """`12 s`, `5 min`, `2 h` or `3 d`; two of a unit at least."""
-    whole = max(0, int(seconds))
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if whole >= 2 * size:
-            return f"{whole // size} {unit}"
-    return f"{whole} s"

@@ -37,6 +37,26 @@ def test_a_role_is_asked_about_with_its_path_and_a_rule_of_the_default_bus_witho
         session.client("iam", **own).get_role(RoleName="asking")
 
 
+def test_a_dashboard_is_asked_about_without_a_region(cloud: Cloud) -> None:
+    iam, body = cloud.client("iam"), json.dumps({"widgets": []})
+    trust = {"Effect": "Allow", "Principal": {"AWS": cloud.account}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Statement": [trust]})
+    role = iam.create_role(RoleName="looks", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    dashboard = f"arn:aws:cloudwatch::{cloud.account}:dashboard/ours"
+    allow = {"Effect": "Allow", "Action": "cloudwatch:GetDashboard", "Resource": dashboard}
+    iam.put_role_policy(RoleName="looks", PolicyName="it", PolicyDocument=json.dumps({"Statement": [allow]}))
+    key = cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    session = boto3.Session(
+        key["AccessKeyId"], key["SecretAccessKey"], key["SessionToken"], region_name=cloud.region
+    )
+    looking = session.client("cloudwatch", endpoint_url=cloud.endpoint)
+    for name in ("ours", "theirs"):
+        cloud.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=body)
+    assert looking.get_dashboard(DashboardName="ours")["DashboardBody"] == body
+    with pytest.raises(ClientError, match="AccessDenied"):
+        looking.get_dashboard(DashboardName="theirs")
+
+
 def test_a_call_of_a_role_is_written_once_with_what_decided_it(engine: None, tmp_path: Path) -> None:
     cloud = start_cloud(tmp_path, PORTCALL_IAM_DECISIONS=str(tmp_path / "decisions"))
     try:

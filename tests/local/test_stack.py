@@ -3,10 +3,10 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from deployer.aws import ledger_keys
@@ -14,7 +14,7 @@ from deployer.aws.items import wire
 
 from localcloud.stack import install, outputs
 from tests.conftest import EVENTS
-from tests.local.callers import holder
+from tests.local.callers import Caller, holder
 from tests.local.conftest import (
     ACCOUNT,
     HOST_ARCHITECTURE,
@@ -68,31 +68,18 @@ def test_a_push_is_live_with_no_more_than_the_steps_own_permissions(stack: Insta
     assert event["detail"]["url"] == mail.text.splitlines()[0]
 
 
-def test_a_viewer_may_ask_what_a_tag_points_to_and_follow_the_workflow(stack: Installed) -> None:
+@pytest.fixture(scope="module")
+def viewer(stack: Installed, tmp_path_factory: pytest.TempPathFactory) -> Caller:
+    """Somebody who holds ViewerPolicy and nothing else."""
+    return holder(stack.cloud, "Viewer", tmp_path_factory.mktemp("viewer"))
+
+
+def test_a_viewer_may_ask_what_a_tag_points_to_and_follow_the_workflow(
+    stack: Installed, viewer: Caller
+) -> None:
     execution = stack.deploy()
     assert execution["status"] == "SUCCEEDED"
-    iam, name = stack.cloud.client("iam"), "portcall-ViewerPolicyRole-tests"
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
-        "Action": "sts:AssumeRole",
-    }
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    iam.attach_role_policy(RoleName=name, PolicyArn=stack.outputs["ViewerPolicyArn"])
-    keys = stack.cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
-
-    def client(service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=stack.cloud.endpoint,
-            region_name=REGION,
-            aws_access_key_id=keys["AccessKeyId"],
-            aws_secret_access_key=keys["SecretAccessKey"],
-            aws_session_token=keys["SessionToken"],
-        )
-
-    ecr, workflow = client("ecr"), client("stepfunctions")
+    ecr, workflow = viewer.client("ecr"), viewer.client("stepfunctions")
     latest = [{"imageTag": "latest"}]
     assert ecr.describe_images(repositoryName=stack.app, imageIds=latest)["imageDetails"]
     with pytest.raises(ClientError, match="not authorized"):
@@ -100,6 +87,39 @@ def test_a_viewer_may_ask_what_a_tag_points_to_and_follow_the_workflow(stack: In
     assert workflow.get_execution_history(executionArn=execution["executionArn"])["events"]
     with pytest.raises(ClientError, match="not authorized"):
         workflow.describe_execution(executionArn=execution["executionArn"])
+
+
+def test_a_viewer_opens_the_dashboard_whose_function_reads_the_ledger_with_its_own_role(
+    stack: Installed, viewer: Caller
+) -> None:
+    execution = stack.deploy()
+    assert execution["status"] == "SUCCEEDED"
+
+    def draw(endpoint: str, **parameters: str) -> str:
+        """What CloudWatch gets for a widget."""
+        event = {**parameters, "widgetContext": {"theme": "light", "params": parameters}}
+        answer = viewer.client("lambda").invoke(FunctionName=endpoint, Payload=json.dumps(event))
+        assert "FunctionError" not in answer, answer["Payload"].read()
+        return str(json.loads(answer["Payload"].read()))
+
+    cloudwatch, name = viewer.client("cloudwatch"), stack.outputs["DashboardUrl"].rpartition("/")[2]
+    body = json.loads(cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])
+    custom = [each["properties"] for each in body["widgets"] if each["type"] == "custom"]
+    drawn = {each["title"]: draw(each["endpoint"], **each["params"]) for each in custom}
+    assert "flask-app" in drawn["Apps"]
+    assert "● live" in drawn["Apps"]
+    assert "admit" in drawn["Where the time goes"]
+    assert "● deployed" in draw(custom[0]["endpoint"], widget="app", app="flask-app")
+    dimensions = [{"Name": "service", "Value": "portcall"}]
+    metric = {"Namespace": "Portcall", "MetricName": "Deployed", "Dimensions": dimensions}
+    now = datetime.now(UTC)
+    assert cloudwatch.get_metric_data(
+        StartTime=now - timedelta(days=1),
+        EndTime=now,
+        MetricDataQueries=[{"Id": "one", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}],
+    )["MetricDataResults"]
+    with pytest.raises(ClientError, match="not authorized"):
+        viewer.client("lambda").invoke(FunctionName=stack.outputs["OperateFunctionName"], Payload=b"{}")
 
 
 def test_a_pusher_pushes_and_waits_and_does_nothing_else(stack: Installed, tmp_path: Path) -> None:

@@ -242,19 +242,34 @@ OF_OPERATORS = {"lambda:Invoke"}
 # `portcall plan` of an image in ECR reads it, which is more than to look: the pusher's policy has that.
 READS_IMAGES = {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 WRITES_SECRETS = {"ssm:DeleteParameter", "ssm:PutParameter"}
+# What CloudWatch asks in the name of who opens it; the one function that may be called only reads.
+OF_THE_DASHBOARD = {"cloudwatch:GetDashboard", "cloudwatch:GetMetricData", "lambda:InvokeFunction"}
 
 
 def test_a_viewer_may_do_what_the_commands_ask_and_nothing_else():
     files = [*DESK.rglob("*.py")]
     asked = {action for path in files for call in calls(path) for action in NEEDS[call]}
     asked |= {action for path in files for action in asked_directly(path)}
-    statements = RESOURCES["ViewerPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    granted = {action for each in statements for action in actions(each)}
+    found = [each for each in policies.statements(Dashboard="off") if each.role == "ViewerPolicy"]
+    granted = {action for each in found for action in each.actions}
     assert granted == asked - FREE - OF_OPERATORS - READS_IMAGES - WRITES_SECRETS
     pusher = RESOURCES["PusherPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert {action for each in pusher if "Sid" in each for action in actions(each)} >= READS_IMAGES
     reads = ("BatchGet", "Describe", "Get", "List", "Query")
     assert all(action.partition(":")[2].startswith(reads) for action in granted)
+
+
+def test_a_viewer_may_open_the_dashboard_where_there_is_one():
+    found = {
+        install: {
+            each.sid: each for each in policies.statements(Dashboard=install) if each.role == "ViewerPolicy"
+        }
+        for install in ("on", "off")
+    }
+    more = [each for sid, each in found["on"].items() if sid not in found["off"]]
+    assert {action for each in more for action in each.actions} == OF_THE_DASHBOARD
+    (invoked,) = (each.resources for each in more if each.actions == ("lambda:InvokeFunction",))
+    assert [each.rpartition(":")[2] for each in invoked] == ["portcall-DashboardFunction"]
 
 
 def test_who_sets_secrets_reads_none():

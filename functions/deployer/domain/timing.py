@@ -44,3 +44,12 @@ def _left_out(document: dict[str, Any]) -> set[str]:
     moves = (document.get("switch") or {}).get("result") == "moved"
     goes = {"image": not restarts, "findings": gated, "stableUrl": moves}
     return {key for key, through in goes.items() if not through}
+
+
+def span(seconds: float) -> str:
+    """`12 s`, `5 min`, `2 h` or `3 d`; two of a unit at least."""
+    whole = max(0, int(seconds))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if whole >= 2 * size:
+            return f"{whole // size} {unit}"
+    return f"{whole} s"

@@ -3,7 +3,7 @@
 Resources, condition keys and the actions that a call needs besides its own are those of the link below.
 
 MiniStack: checks ECS calls against their cluster, roles without their path, rules of the default bus with its
-    name; knows no log streams and few condition keys.
+    name; knows no log streams, no dashboards and few condition keys.
 AWS: checks each call against its resource, with the service's condition keys.
     https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 Upstream: none known
@@ -59,6 +59,9 @@ def _resource(
     if service == "logs" and found != "*" and not found.endswith(":*"):
         # A policy that names a group names it with `:*`, which covers its streams.
         return f"{found}:log-stream:{request.get('logStreamName') or ''}"
+    if service == "monitoring" and (name := iam_actions._param(body, query, "DashboardName")):
+        # Of all regions.
+        return f"arn:aws:cloudwatch::{account}:dashboard/{name}"
     if service == "apigateway":
         return _of_http_api(method, found, body, region)
     if service == "ecr":
