@@ -216,7 +216,7 @@ def test_where_no_slot_is_free_it_is_refused_as_the_workflow_does(images, parame
     images["flask-app:latest"] = built()
     found = planned(code=1)
     assert (found["would"], found["slot"]) == ("refuse", "taken")
-    assert found["reason"] == "1 apps are running, which is the limit (MaxApps): other."
+    assert found["reason"] == "The limit on apps is reached (MaxApps: 1). These count, running or not: other."
     # What runs has its place.
     go_live(1)
     assert (planned()["would"], planned()["slot"]) == ("deploy", "free")
