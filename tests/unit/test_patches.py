@@ -12,7 +12,7 @@ from ministack.services.cloudformation import provisioners
 from localcloud.options import Settings
 from localcloud.patches import __main__ as overview
 from localcloud.patches import patch
-from localcloud.patches.install import PATCHES
+from localcloud.patches.install import PATCHES, PINNED
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "localcloud/patches"
@@ -23,7 +23,8 @@ HEADER = re.compile(
     r"MiniStack: (?P<ministack>.+?\.)\n"
     r"AWS: (?P<aws>.+?\.)\n(?:    https://\S+\n)*"
     r"    (?P<link>https://docs\.aws\.amazon\.com/\S+)\n"
-    r"Upstream: (?P<upstream>none known|https://github\.com/ministackorg/ministack/(?:issues|pull)/\d+)\n"
+    r"Upstream: (?:none known|https://github\.com/ministackorg/ministack/(?:issues|pull)/\d+"
+    r"|none known, ready to send:(?P<reports>(?:\n    docs/upstream/\S+\.md)+))\n"
     r"Kind: (?P<kind>core|fidelity|option \([^)]+\))\n\Z",
     re.DOTALL,
 )
@@ -36,6 +37,29 @@ SETTINGS = Settings(
 @pytest.mark.parametrize("path", MODULES)
 def test_a_patch_begins_with_what_ministack_does_and_what_aws_does(path: str) -> None:
     assert HEADER.match(MODULES[path].__doc__ or ""), MODULES[path].__doc__
+
+
+def test_each_report_for_ministack_belongs_to_a_patch_and_back() -> None:
+    named = {
+        (report, f"localcloud/patches/{path}")
+        for path, module in MODULES.items()
+        for report in re.findall(r"^    docs/upstream/(\S+)$", module.__doc__ or "", re.MULTILINE)
+    }
+    reports = {
+        (file.name, found[1])
+        for file in (ROOT / "docs/upstream").glob("*.md")
+        if (found := re.search(r"\]\(\.\./\.\./(localcloud/patches/\S+)\)", file.read_text()))
+    }
+    assert named == reports
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs/upstream").glob("*-*.md")), ids=lambda path: path.stem)
+def test_a_report_for_ministack_has_what_its_form_asks_for(path: Path) -> None:
+    text = path.read_text()
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert headings == ["What happens", "What AWS does", "Reproduction", "Suggested change"]
+    assert f"MiniStack {PINNED}" in text
+    assert re.search(r"<https://docs\.aws\.amazon\.com/\S+>", text)
 
 
 def test_every_file_with_a_patch_is_on_the_list() -> None:

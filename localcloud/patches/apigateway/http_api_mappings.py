@@ -3,7 +3,8 @@
 MiniStack: makes no integration, route and stage for an API with a target, and UpdateApi moves none.
 AWS: makes all three, and keeps them at the API's target.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/apigateway-quick-create.md
 Kind: option (StableUrl)
 """
 

@@ -3,7 +3,8 @@
 MiniStack: runs them on its own Python, with its own packages and environment.
 AWS: runs them on a Python that has boto3, with the function's environment and its role's credentials.
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/lambda-error-type.md
 Kind: core
 """
 

@@ -3,7 +3,8 @@
 MiniStack: knows Ref and Fn::Select in conditions.
 AWS: knows Fn::Sub and Fn::Split as well.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-conditions.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/cloudformation-split-in-conditions.md
 Kind: core
 """
 

@@ -3,7 +3,8 @@
 MiniStack: gives a task an address, but no interface that EC2 knows.
 AWS: attaches an interface, which DescribeNetworkInterfaces shows with its public IP.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/ec2-network-interface-filters.md
 Kind: core
 """
 

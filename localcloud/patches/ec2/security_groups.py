@@ -3,7 +3,9 @@
 MiniStack: deletes a group in use, takes a rule twice, and revokes one that is not there.
 AWS: answers DependencyViolation, InvalidPermission.Duplicate and InvalidPermission.NotFound.
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/ec2-duplicate-rule.md
+    docs/upstream/ec2-security-group-in-use.md
 Kind: fidelity
 """
 

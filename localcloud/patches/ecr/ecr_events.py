@@ -6,7 +6,8 @@ a HEAD before they push, and PutImage refuses it.
 MiniStack: sends none, neither from its registry nor from its ECR API.
 AWS: sends one for each tag that is pushed or deleted.
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/ecr-image-action-events.md
 Kind: core
 """
 

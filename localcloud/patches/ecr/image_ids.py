@@ -3,7 +3,10 @@
 MiniStack: keeps tags that have moved on, and deletes an image by any tag of it.
 AWS: moves a tag to the image pushed last, and deletes an image with its last tag.
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/ecr-delete-image-by-tag.md
+    docs/upstream/ecr-describe-unknown-image.md
+    docs/upstream/ecr-list-images-tags.md
 Kind: fidelity
 """
 

@@ -3,7 +3,8 @@
 MiniStack: answers with one that points to the real ECR.
 AWS: answers with one from which the layer can be had.
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/ecr-layer-download-url.md
 Kind: core
 """
 

@@ -3,7 +3,8 @@
 MiniStack: lets CloudFormation take it over.
 AWS: lets CloudFormation refuse to create it.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ecr-repository.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/cloudformation-existing-repository.md
 Kind: fidelity
 """
 

@@ -3,7 +3,8 @@
 MiniStack: runs a task on any, and its CloudFormation has no AWS::ECS::ClusterCapacityProviderAssociations.
 AWS: refuses what is not associated with the cluster, and to remove what tasks run on.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/ecs-run-task-capacity-provider.md
 Kind: core
 """
 

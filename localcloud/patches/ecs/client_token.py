@@ -3,7 +3,8 @@
 MiniStack: ignores it, and starts a second task.
 AWS: answers with the task that it has started for the token.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ECS_Idempotency.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/ecs-run-task-client-token.md
 Kind: fidelity
 """
 

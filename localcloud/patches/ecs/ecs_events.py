@@ -3,7 +3,8 @@
 MiniStack: sends none.
 AWS: sends one for each change of a task, with a version that grows.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/ecs-task-state-change-events.md
 Kind: core
 """
 

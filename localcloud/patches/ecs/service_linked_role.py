@@ -3,7 +3,8 @@
 MiniStack: makes none by itself, and calls it AWSServiceRoleForEcs if it is asked for.
 AWS: makes AWSServiceRoleForECS with the first cluster.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/ecs-service-linked-role.md
 Kind: fidelity
 """
 

@@ -3,7 +3,8 @@
 MiniStack: leaves out its family group and its images' digests.
 AWS: has both.
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/ecs-run-task-group.md
 Kind: fidelity
 """
 

@@ -3,7 +3,8 @@
 MiniStack: gives the levels below as well, whether Recursive or not.
 AWS: gives one level, and all with Recursive.
     https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ParameterStringFilter.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/ssm-describe-parameters-path.md
 Kind: fidelity
 """
 

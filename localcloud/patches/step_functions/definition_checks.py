@@ -3,7 +3,8 @@
 MiniStack: takes any JSON.
 AWS: answers InvalidDefinition.
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/step-functions-invalid-definition.md
 Kind: fidelity
 """
 

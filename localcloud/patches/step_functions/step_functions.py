@@ -3,7 +3,10 @@
 MiniStack: loses error names and failed callbacks.
 AWS: hands a function's or a callback's error name to Retry and Catch.
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
-Upstream: none known
+Upstream: none known, ready to send:
+    docs/upstream/step-functions-execution-timeout.md
+    docs/upstream/step-functions-start-execution-again.md
+    docs/upstream/step-functions-token-of-a-retry.md
 Kind: core
 """
 
