@@ -19,7 +19,7 @@ test: $(TOOLS) ## All tests: unit, workflow, local, e2e, and the page in a brows
 	@.venv/bin/python -m bench.permissions --parts --whole .portcall/iam-decisions
 
 unit: $(TOOLS) ## Unit and workflow tests alone, the fastest verdict. ARGS="-k stable_url" for some
-	@PORTCALL_SCHEDULES=few .venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow $(ARGS)
+	@PORTCALL_QUICK=1 .venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow $(ARGS)
 
 check: $(TOOLS) ## Format, lint, types, template; changes nothing
 	@.venv/bin/ruff format --check .

@@ -19,10 +19,12 @@ from localcloud.machine.docker_engine import ensure_engine, stop_engine
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+# `make unit` plays a part of what is played by the thousand.
+QUICK = "PORTCALL_QUICK" in os.environ
 # `python -m bench.properties` plays so many times as many examples.
-TIMES = int(os.environ.get("PORTCALL_EXAMPLES_TIMES", "1"))
+TIMES = 0.25 if QUICK else int(os.environ.get("PORTCALL_EXAMPLES_TIMES", "1"))
 if TIMES > 1:
-    settings.register_profile("long", max_examples=100 * TIMES, deadline=None)
+    settings.register_profile("long", max_examples=int(100 * TIMES), deadline=None)
     settings.load_profile("long")
 
 EVENTS = Path(__file__).parent / "events"
@@ -30,7 +32,7 @@ EVENTS = Path(__file__).parent / "events"
 
 def examples(number: int) -> int:
     """How many examples Hypothesis plays of a test that is too slow for the usual hundred, or quick enough for more."""
-    return number * TIMES
+    return max(1, int(number * TIMES))
 
 
 FUNCTION_ENVIRONMENT = {

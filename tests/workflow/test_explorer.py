@@ -3,18 +3,18 @@
 `python -m bench.explore` looks further. What it prints is a schedule to paste below.
 """
 
-import os
 import random
 
 import pytest
 
+from tests.conftest import QUICK
 from tests.explorer import explore
 from tests.explorer.explore import Disturbance, Schedule
 from tests.explorer.game import Setting, stage
 
-# Of each scenario in each setting, so many schedules are played here. `make unit` plays each sixth of them.
+# Of each scenario in each setting, so many schedules are played here. `make unit` plays each tenth of them.
 FAULTS_AND_ACTS, ASTRIDE = 30, 8
-EACH = 6 if os.environ.get("PORTCALL_SCHEDULES") == "few" else 1
+EACH = 10 if QUICK else 1
 
 # Promises that do not hold yet, in a scenario or where something happens. To shrink to nothing.
 KNOWN: dict[tuple[str, str], str] = {}
