@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +72,20 @@ def test_an_issue_is_asked_for_what_helps() -> None:
         assert {"name", "about", "labels"} <= set(yaml.safe_load(header)), path
         assert "**" in body
     assert "SECURITY.md" in (ROOT / ".github/ISSUE_TEMPLATE/bug.md").read_text()
+
+
+def test_a_version_is_the_same_wherever_it_is_named() -> None:
+    """pyproject.toml has it; the stack's output, the newest dated section of the changelog, and the docs follow."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    (stack,) = re.findall(
+        r"^  Portcall: \{Version: &version (\S+)\}$", (ROOT / "template.yaml").read_text(), re.M
+    )
+    sections = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert stack == version
+    assert sections[0] == "Unreleased"
+    assert re.fullmatch(rf"{re.escape(version)} \(\d{{4}}-\d\d-\d\d\)", sections[1])
+    for path in ("README.md", "docs/ci.md", "docs/operations.md"):
+        named = re.findall(
+            r"(?:portcall-|portcall@v|portcall/action@v)(\d+\.\d+\.\d+)", (ROOT / path).read_text()
+        )
+        assert set(named) == {version}, path
