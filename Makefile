@@ -3,7 +3,7 @@
 PORTCALL := .venv/bin/portcall
 TOOLS := .venv/.ready
 
-.PHONY: demo test unit check tools up down bench pictures verify-aws wheel clean help
+.PHONY: demo test unit check tools up down bench pictures readme verify-aws wheel clean help
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ bench: $(TOOLS) ## What the figures in docs/performance.md come from
 pictures: $(TOOLS) ## The picture in the README, from a real run
 	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group browser
 	@.venv/bin/python -m bench.pictures
+
+readme: $(TOOLS) ## The output of the demo in the README, from a real run
+	@.venv/bin/python -m bench.readme
 
 verify-aws: $(TOOLS) ## Everything in your AWS account, under a name of its own; some cents. ARGS="--only first-push"
 	@$(PORTCALL) verify-aws $(ARGS)

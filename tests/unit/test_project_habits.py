@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from bench import readme
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -89,3 +91,18 @@ def test_a_version_is_the_same_wherever_it_is_named() -> None:
             r"(?:portcall-|portcall@v|portcall/action@v)(\d+\.\d+\.\d+)", (ROOT / path).read_text()
         )
         assert set(named) == {version}, path
+
+
+def test_the_readme_shows_what_the_demo_printed_last() -> None:
+    shown = readme.README.read_text()
+    assert readme.with_output(shown, readme.KEPT.read_text()) == shown
+
+
+def test_the_output_is_shown_without_what_is_of_this_machine() -> None:
+    printed = (
+        "\n  Looking for a base image … ✓ 0.0 s\n  docker push localhost:41234/flask-app:latest … ✓ 4.5 s   \n"
+        f"Logs: {'x' * 100} {'y' * 40}\n\nIt stays up. Watch it: portcall console\n"
+    )
+    assert readme.shown(printed, 41234) == (
+        f"  docker push localhost:4566/flask-app:latest … ✓ 4.5 s\nLogs: {'x' * 100} ...\n"
+    )
