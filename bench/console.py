@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from deployer.aws import ledger, ledger_keys
 from deployer.aws.client import client
@@ -14,6 +14,9 @@ from playwright.sync_api import Page, sync_playwright
 from bench.__main__ import spread
 from bench.browser import PROGRAM, page_of
 from bench.setting import Setting
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
 APPS, DEPLOYMENTS, ROUNDS = 200, 10_000, 7
 EACH = DEPLOYMENTS // APPS
@@ -72,13 +75,13 @@ def _admit(table: str, push: Push) -> int:
     return sequence
 
 
-def _old(push: Push) -> dict[str, Any]:
+def _old(push: Push) -> "WriteRequestTypeDef":
     key = ledger_keys.deployment(push.app, ledger_keys.name_of_push(push))
     facts = {"tag": push.tag, "digest": push.digest, "outcome": DEPLOYED, "began_at": 1, "ended_at": 30}
     return {"PutRequest": {"Item": wire({**key, **facts})}}
 
 
-def _batches(requests: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _batches(requests: list["WriteRequestTypeDef"]) -> Iterator[list["WriteRequestTypeDef"]]:
     for begin in range(0, len(requests), 25):
         yield requests[begin : begin + 25]
 

@@ -165,12 +165,12 @@ class LambdaContext:
 @pytest.fixture(scope="module")
 def _dynamodb() -> Iterator[Any]:
     """moto takes a third of a second to come up, so it stays for all tests of a file."""
-    from deployer.aws.client import client
+    from deployer.aws.client import _client
 
     with mock_aws():
-        client.cache_clear()
+        _client.cache_clear()
         yield boto3.client("dynamodb")
-    client.cache_clear()
+    _client.cache_clear()
 
 
 @pytest.fixture

@@ -3,10 +3,14 @@
 import os
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING, cast
 
 from deployer.domain import limits, operation, patterns, preview
 from deployer.domain.image_defaults import Defaults, Limits
 from deployer.domain.push import Push, app_name
+
+if TYPE_CHECKING:
+    from deployer.domain.platforms import Architecture
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def image_settings() -> ImageSettings:
             health=env["HEALTH_PATH"],
             timeout=int(env["HEALTH_TIMEOUT"]),
             capacity=env["CAPACITY_PROVIDER"],
-            architecture=env["CPU_ARCHITECTURE"],
+            architecture=cast("Architecture", env["CPU_ARCHITECTURE"]),
         ),
         Limits(max_cpu=int(env["MAX_CPU"]), max_memory=int(env["MAX_MEMORY"])),
         gated=env["BLOCK_ON_FINDINGS"] != "none",

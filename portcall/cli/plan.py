@@ -6,7 +6,7 @@ from typing import Any
 import click
 from deployer.domain.endpoint import NONE, TCP
 from deployer.domain.health_check import WORKER_SECONDS
-from deployer.domain.image import ImageSpec
+from deployer.domain.image_spec import ImageSpec
 from rich.text import Text
 
 from portcall.cli.layout import cell

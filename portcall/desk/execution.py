@@ -1,6 +1,6 @@
 """The workflow as it runs: an execution's steps, from its history."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,7 +84,7 @@ def steps(target: Target, execution: str) -> list[Step] | None:
     return target.ask(ask)
 
 
-def steps_of(events: Iterable[dict[str, Any]]) -> list[Step]:
+def steps_of(events: Iterable[Mapping[str, Any]]) -> list[Step]:
     """The steps that the events of an execution tell of, oldest first.
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html

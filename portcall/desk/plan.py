@@ -10,7 +10,7 @@ from deployer.domain import holds, image, limits, ports, preview
 from deployer.domain.deployment import Current
 from deployer.domain.errors import AccessDeniedError, BadLabelError, UnsupportedImageError
 from deployer.domain.fargate import Size
-from deployer.domain.image import ImageSpec
+from deployer.domain.image_spec import ImageSpec
 
 from portcall.desk import local_images, states
 from portcall.desk.doctor.facts import Facts

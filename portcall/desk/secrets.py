@@ -2,9 +2,13 @@
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from deployer.aws.client import client, errors_as_ours
+from deployer.aws.client import client
 from deployer.domain import parameters
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm.type_defs import ParameterStringFilterTypeDef
 
 # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
 LIMIT_BYTES = 4096
@@ -33,10 +37,9 @@ def folder(repository: str, *, previews: bool) -> str:
 
 def kept(folder: str) -> list[Secret]:
     """The parameters right below a path such as `/portcall/flask-app`, by name."""
-    with errors_as_ours():
-        pages = client("ssm").get_paginator("describe_parameters")
-        filters = [{"Key": "Path", "Option": "OneLevel", "Values": [folder]}]
-        found = [each for page in pages.paginate(ParameterFilters=filters) for each in page["Parameters"]]
+    pages = client("ssm").get_paginator("describe_parameters")
+    filters: list[ParameterStringFilterTypeDef] = [{"Key": "Path", "Option": "OneLevel", "Values": [folder]}]
+    found = [each for page in pages.paginate(ParameterFilters=filters) for each in page["Parameters"]]
     secrets = [
         Secret(each["Name"].rpartition("/")[2], each["LastModifiedDate"].timestamp(), each.get("KeyId", ""))
         for each in found
@@ -46,14 +49,12 @@ def kept(folder: str) -> list[Secret]:
 
 def put(folder: str, name: str, value: str) -> None:
     """Keep a value, encrypted, in the place of the one before."""
-    with errors_as_ours():
-        client("ssm").put_parameter(Name=f"{folder}/{name}", Value=value, Type="SecureString", Overwrite=True)
+    client("ssm").put_parameter(Name=f"{folder}/{name}", Value=value, Type="SecureString", Overwrite=True)
 
 
 def remove(folder: str, name: str) -> None:
     """Remove a parameter. Raises AwsRefusedError if there is none."""
-    with errors_as_ours():
-        client("ssm").delete_parameter(Name=f"{folder}/{name}")
+    client("ssm").delete_parameter(Name=f"{folder}/{name}")
 
 
 def problem(name: str, value: str) -> str:

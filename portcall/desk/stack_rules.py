@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 from deployer.domain import limits, patterns, preview
 from deployer.domain.image_defaults import Defaults, Limits
 from deployer.domain.push import app_name
 
 from portcall.desk.trouble import Trouble
+
+if TYPE_CHECKING:
+    from deployer.domain.platforms import Architecture
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class StackRules:
                 health=given["HealthPath"],
                 timeout=int(given["HealthTimeout"]),
                 capacity=given["CapacityProvider"],
-                architecture=given["CpuArchitecture"],
+                architecture=cast("Architecture", given["CpuArchitecture"]),
             ),
             Limits(max_cpu=int(given["MaxCpu"]), max_memory=int(given["MaxMemory"])),
             by_tag=given["Environments"] == "tag",

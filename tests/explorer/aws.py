@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from deployer.actions import probe
+from deployer.aws.client import errors_as_ours
 from deployer.aws.ledger.current_deployment import current_of
 from deployer.domain.deployment import Current
 from deployer.domain.errors import DeployError, NoAnswerError
@@ -565,7 +566,7 @@ class Cloud:
 
 
 class Client:
-    """A client of one API of a cloud, as botocore makes them."""
+    """A client of one API of a cloud, as `deployer.aws.client` makes them."""
 
     def __init__(self, service: str, cloud: Callable[[], Cloud]) -> None:
         self._service = service
@@ -579,7 +580,8 @@ class Client:
             effect = getattr(owner, prefix + operation)
             where = request.get("Key", {}).get("sk", {}).get("S", "") if self._service == "dynamodb" else ""
             name = f"{self._service}.{operation}" + (f" {re.sub('#.*', '', where)}" if where else "")
-            return cloud.call(name, lambda: effect(**request))
+            with errors_as_ours():
+                return cloud.call(name, lambda: effect(**request))
 
         return call
 

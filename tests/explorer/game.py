@@ -458,16 +458,16 @@ def stage() -> Iterator[None]:
     for each in pkgutil.walk_packages(deployer.__path__, "deployer."):
         import_module(each.name)
     with _replaced(_replacements()):
-        aws_client.client.cache_clear()
+        aws_client._client.cache_clear()
         level = observe.logger.level
         observe.logger.setLevel("CRITICAL")
         yield
         observe.logger.setLevel(level)
-    aws_client.client.cache_clear()
+    aws_client._client.cache_clear()
 
 
 def _replacements() -> Iterator[tuple[Any, str, Any]]:
-    yield aws_client, "_session", lambda: SimpleNamespace(create_client=_client)
+    yield aws_client, "_session", lambda: SimpleNamespace(client=_client)
     yield (
         probe,
         "wait_until_answers",

@@ -16,7 +16,7 @@ from deployer.domain.deployment import Current
 from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import BadLabelError, UnsupportedImageError
 from deployer.domain.failure import explain
-from deployer.domain.image import ImageSpec
+from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
 from deployer.settings import settings as deployer_settings
 from deployer.steps import run_task

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import botocore.session
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
@@ -14,8 +15,10 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 from botocore.retries.standard import ThrottledRetryableChecker
+from botocore.stub import Stubber
+from deployer.aws import client as clients
 from deployer.aws import ec2, ecr, ecs, logs, sns, ssm, step_functions
-from deployer.aws.client import CONFIG, THROTTLES, code_of, errors_as_ours
+from deployer.aws.client import CONFIG, THROTTLES, client, code_of, errors_as_ours
 from deployer.domain import task_definition
 from deployer.domain.errors import (
     AccessDeniedError,
@@ -28,7 +31,7 @@ from deployer.domain.errors import (
 )
 from deployer.domain.failure import Failure
 from deployer.domain.findings import Scan
-from deployer.domain.image import ImageSpec
+from deployer.domain.image_spec import ImageSpec
 from deployer.domain.mail import Context, Mail, Standing, failed
 from deployer.domain.push import Push
 
@@ -191,6 +194,42 @@ def test_every_error_of_botocores_own_becomes_one_of_ours_with_a_sentence():
     for error in of_botocore():
         with pytest.raises(DeployError, match=r"\w+ \w+ .*\w"), errors_as_ours():
             raise error
+
+
+def test_what_a_client_raises_is_ours_and_so_is_what_its_paginators_raise(stub, requests):
+    stub("ecs").add_response("list_tasks", {"taskArns": [TASK], "nextToken": "2"})
+    stub("ecs").add_client_error("list_tasks", "AccessDeniedException", "no", 400)
+    pages = client("ecs").get_paginator("list_tasks").paginate(cluster=CLUSTER)
+    with pytest.raises(AccessDeniedError, match="ListTasks: no") as raised:
+        list(pages)
+    assert code_of(raised.value) == "AccessDeniedException"
+    with pytest.raises(AwsRefusedError, match="AWS would not accept it"):
+        client("ecs").describe_tasks(cluster=7)
+    requests.refused.clear()
+
+
+def test_so_is_what_a_client_raises_that_is_made_from_the_command_lines_session(monkeypatch):
+    session = botocore.session.Session()
+    session.set_credentials("a", "s")
+    session.set_config_variable("region", "eu-west-1")
+    monkeypatch.setattr(clients, "_given", None)
+    clients.use(session)
+    with Stubber(client("ecs")) as stubber:
+        stubber.add_client_error("list_tasks", "ThrottlingException", "slow down", 400)
+        with pytest.raises(ThrottledError, match="ListTasks: slow down"):
+            client("ecs").list_tasks(cluster=CLUSTER)
+    clients._client.cache_clear()
+
+
+def test_a_client_is_made_once_and_by_boto3():
+    assert client("ecs") is client("ecs")
+    assert "Boto3/" in client("ecs").meta.config.user_agent
+
+
+def test_a_client_that_cannot_be_made_is_said_in_our_words(monkeypatch):
+    clients._client.cache_clear()
+    with pytest.raises(AwsRefusedError, match="not sent"):
+        client("no-such-api")
 
 
 @pytest.mark.parametrize(

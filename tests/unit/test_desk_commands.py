@@ -234,6 +234,7 @@ def written(monkeypatch):
     """What the tasks write, by the end of their stream's name."""
     streams = {}
 
+    @aws.errors_as_ours()
     def events(**request):
         lines = streams.get(request["logStreamName"].rpartition("/")[2])
         if lines is None:

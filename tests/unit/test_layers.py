@@ -46,7 +46,12 @@ def test_only_the_aws_layer_imports_boto3():
 
 @pytest.mark.parametrize(
     ("module", "alone"),
-    [("settings", {"image", "labels", "manifest", "task_definition"}), ("domain.task", {"image", "push"})],
+    [
+        ("settings", {"image", "labels", "manifest", "task_definition"}),
+        ("domain.task", {"image", "push"}),
+        ("domain.image_spec", {"image", "labels", "manifest"}),
+        ("domain.task_definition", {"image", "labels", "manifest"}),
+    ],
 )
 def test_a_function_imports_nothing_that_it_does_not_need(module, alone):
     """Each import is paid for at each cold start; nearly every function reads the settings."""

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
+from deployer.aws.client import errors_as_ours
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +34,7 @@ def store(ledger_table, monkeypatch):
         ]
         return [{"Parameters": found}]
 
+    @errors_as_ours()
     def delete(Name):
         if Name not in kept:
             raise ClientError({"Error": {"Code": "ParameterNotFound", "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "DeleteParameter")  # fmt: skip

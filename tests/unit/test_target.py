@@ -43,7 +43,7 @@ def shell(tmp_path, monkeypatch):
     monkeypatch.setattr(CloudSettings, "load", lambda: CloudSettings(port=1, state_dir=tmp_path / "state"))
     monkeypatch.setattr(aws, "_given", None)
     yield monkeypatch
-    aws.client.cache_clear()
+    aws._client.cache_clear()
 
 
 @pytest.fixture

@@ -210,10 +210,10 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Requests]:
 
 @pytest.fixture(scope="module")
 def _table() -> Iterator[Table]:
-    clients.client.cache_clear()
-    with in_memory(clients._session()) as table:
+    clients._client.cache_clear()
+    with in_memory(clients._session().events) as table:
         yield table
-    clients.client.cache_clear()
+    clients._client.cache_clear()
 
 
 @pytest.fixture

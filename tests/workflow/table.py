@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from botocore.session import Session
+from botocore.hooks import BaseEventHooks
 
 from tests.explorer.dynamodb import Table
 
@@ -38,8 +38,8 @@ UNDERSTOOD = {
 
 
 @contextmanager
-def in_memory(session: Session) -> Iterator[Table]:
-    """Meanwhile, clients made from the session ask this table, and no other service."""
+def in_memory(events: BaseEventHooks) -> Iterator[Table]:
+    """Meanwhile, clients of the session with these events ask this table, and no other service."""
     table, one_at_a_time = Table(), threading.Lock()
 
     def answer(model: Any, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
@@ -50,7 +50,6 @@ def in_memory(session: Session) -> Iterator[Table]:
         with one_at_a_time:
             return SimpleNamespace(status_code=200), getattr(table, operation)(**request)
 
-    events = session.get_component("event_emitter")
     events.register_last("before-call", answer, unique_id="in memory")
     try:
         yield table

@@ -6,7 +6,7 @@ from deployer.actions import further_tags, mail_limit, outcomes, superseded
 from deployer.aws import ledger
 from deployer.domain import mail, operation, ports, task_definition, timing
 from deployer.domain.deployment import Current
-from deployer.domain.image import ImageSpec
+from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
 from deployer.settings import settings
 

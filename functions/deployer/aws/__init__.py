@@ -1,1 +1,1 @@
-"""The only importers of botocore: one module per API, plain values in and out."""
+"""The only importers of boto3 and botocore: one module per API, plain values in and out."""

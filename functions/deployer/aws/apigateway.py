@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.aws.client import client, code_of
 from deployer.domain.endpoint import NOWHERE, StableUrl
 from deployer.domain.errors import AwsRefusedError, AwsUnavailableError
 
@@ -40,7 +40,7 @@ def create_stable_url(*, stack: str, app: str) -> StableUrl:
     known = [each for each in stable_urls_of(stack=stack) if each.app == app]
     if known:
         return min(known, key=lambda each: (each.created_at, each.stable_url.api)).stable_url
-    with _errors_as_ours():
+    with _conflicts_pass():
         api = client("apigatewayv2").create_api(
             Name=_name(stack, app), ProtocolType="HTTP", Target=NOWHERE, Description=f"{app}{AT}{NOWHERE}"
         )
@@ -55,7 +55,7 @@ def update_target(*, stable_url: StableUrl, app: str, target: str) -> None:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.default
     """
     try:
-        with _errors_as_ours():
+        with _conflicts_pass():
             client("apigatewayv2").update_api(
                 ApiId=stable_url.api, Target=target, Description=f"{app}{AT}{target}"
             )
@@ -67,7 +67,7 @@ def update_target(*, stable_url: StableUrl, app: str, target: str) -> None:
 def stable_urls_of(*, stack: str) -> list[HttpApi]:
     """The HTTP APIs that are stable URLs of a stack's apps, recognized by name and description."""
     found = []
-    with _errors_as_ours():
+    with _conflicts_pass():
         for page in client("apigatewayv2").get_paginator("get_apis").paginate():
             for api in page["Items"]:
                 app, at, target = api.get("Description", "").rpartition(AT)
@@ -80,7 +80,7 @@ def stable_urls_of(*, stack: str) -> list[HttpApi]:
 def delete_stable_url(api: str) -> None:
     """Delete the API for good: a new one gets another URL. One that is gone is fine."""
     try:
-        with _errors_as_ours():
+        with _conflicts_pass():
             client("apigatewayv2").delete_api(ApiId=api)
     except AwsRefusedError as error:
         if code_of(error) != "NotFoundException":
@@ -99,11 +99,10 @@ def _name(stack: str, app: str) -> str:
 
 
 @contextmanager
-def _errors_as_ours() -> Iterator[None]:
-    """As elsewhere; but a conflict is with a change in progress, and passes."""
+def _conflicts_pass() -> Iterator[None]:
+    """A conflict is with a change in progress, and passes."""
     try:
-        with errors_as_ours():
-            yield
+        yield
     except AwsRefusedError as error:
         if code_of(error) == "ConflictException":
             raise AwsUnavailableError(str(error)) from error

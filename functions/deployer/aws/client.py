@@ -1,11 +1,12 @@
 """Clients, made on first use, and AWS's errors as ours."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import botocore.session
+from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -27,6 +28,21 @@ from deployer.domain.errors import (
     DeployError,
     ThrottledError,
 )
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_sts import STSClient
 
 # All attempts together, with botocore's pauses of at most 1 and 2 seconds, end before a function does: what
 # ends with its function is never told. The workflow tries again, with longer pauses.
@@ -74,21 +90,70 @@ def use(session: botocore.session.Session, endpoint: str = "") -> None:
     """From now on make clients from this session: the command line chooses account, region and endpoint."""
     global _given
     _given = session, endpoint
-    client.cache_clear()
+    _client.cache_clear()
+
+
+@overload
+def client(service: Literal["apigatewayv2"]) -> "ApiGatewayV2Client": ...
+@overload
+def client(service: Literal["dynamodb"]) -> "DynamoDBClient": ...
+@overload
+def client(service: Literal["ec2"]) -> "EC2Client": ...
+@overload
+def client(service: Literal["ecr"]) -> "ECRClient": ...
+@overload
+def client(service: Literal["ecs"]) -> "ECSClient": ...
+@overload
+def client(service: Literal["events"]) -> "EventBridgeClient": ...
+@overload
+def client(service: Literal["lambda"]) -> "LambdaClient": ...
+@overload
+def client(service: Literal["logs"]) -> "CloudWatchLogsClient": ...
+@overload
+def client(service: Literal["sns"]) -> "SNSClient": ...
+@overload
+def client(service: Literal["ssm"]) -> "SSMClient": ...
+@overload
+def client(service: Literal["stepfunctions"]) -> "SFNClient": ...
+@overload
+def client(service: Literal["sts"]) -> "STSClient": ...
+@overload
+def client(service: str) -> BaseClient: ...
+def client(service: str) -> object:
+    """boto3's client of an AWS API, e.g. `ecs`, made once. What its calls and its paginators raise is ours:
+
+    AccessDeniedError, AwsRefusedError, AwsUnavailableError or ThrottledError. A new API needs an overload.
+    """
+    return _client(service)
 
 
 @cache
-def client(service: str) -> Any:
-    """The client of an AWS API, e.g. `ecs`; its methods take and return the API's own shapes."""
-    # boto3 makes the same clients, on top of an import and of searches that cost 40 ms of each cold start.
-    session, endpoint = _given or (_session(), "")
-    elsewhere: dict[str, Any] = {"endpoint_url": endpoint} if endpoint else {}
-    return session.create_client(service, config=CONFIG, **elsewhere)
+def _client(service: str) -> BaseClient:
+    with errors_as_ours():
+        if _given:
+            session, endpoint = _given
+            return _raising_ours(session.create_client(service, config=CONFIG, endpoint_url=endpoint or None))
+        make: Callable[..., BaseClient] = _session().client
+        return _raising_ours(make(service, config=CONFIG))
 
 
 @cache
-def _session() -> botocore.session.Session:
-    return botocore.session.get_session()
+def _session() -> "boto3.Session":
+    # Imported here: the command line brings a session of botocore's, and starts without boto3.
+    import boto3
+
+    return boto3.Session()
+
+
+def _raising_ours(made: BaseClient) -> BaseClient:
+    """The client, with our errors: it sends each call, and a paginator each page, by its `_make_api_call`."""
+
+    def send(operation: str, request: dict[str, Any]) -> Any:
+        with errors_as_ours():
+            return BaseClient._make_api_call(made, operation, request)  # type: ignore[attr-defined]
+
+    made._make_api_call = send  # type: ignore[attr-defined]
+    return made
 
 
 @contextmanager

@@ -1,11 +1,20 @@
 """Amazon EC2: network interfaces, and the security groups that open ports."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
-from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.aws.client import client, code_of
 from deployer.domain import app_tags
 from deployer.domain.errors import AddressNotReadyError, AwsRefusedError, AwsUnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import (
+        FilterTypeDef,
+        IpPermissionOutputTypeDef,
+        IpPermissionTypeDef,
+        SecurityGroupTypeDef,
+    )
 
 
 def addresses(*, interface: str) -> tuple[str, str]:
@@ -15,8 +24,7 @@ def addresses(*, interface: str) -> tuple[str, str]:
     Raises AddressNotReadyError then.
     """
     try:
-        with errors_as_ours():
-            answer = client("ec2").describe_network_interfaces(NetworkInterfaceIds=[interface])
+        answer = client("ec2").describe_network_interfaces(NetworkInterfaceIds=[interface])
     except AwsRefusedError as error:
         if code_of(error).startswith("InvalidNetworkInterface"):
             raise AddressNotReadyError(f"EC2 does not show the network interface {interface} yet.") from error
@@ -36,19 +44,18 @@ def open_ports(
     They are open to `cidr`, and to the members of `probe_group` where that is not ''.
     """
     try:
-        with errors_as_ours():
-            made = client("ec2").create_security_group(
-                GroupName=name,
-                Description="Portcall: apps answer on the ports that their images name",
-                VpcId=vpc,
-                TagSpecifications=[
-                    {
-                        "ResourceType": "security-group",
-                        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
-                    }
-                ],
-            )
-        group = {"GroupId": made["GroupId"]}
+        made = client("ec2").create_security_group(
+            GroupName=name,
+            Description="Portcall: apps answer on the ports that their images name",
+            VpcId=vpc,
+            TagSpecifications=[
+                {
+                    "ResourceType": "security-group",
+                    "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+                }
+            ],
+        )
+        group: SecurityGroupTypeDef = {"GroupId": made["GroupId"]}
     except AwsRefusedError as error:
         if code_of(error) != "InvalidGroup.Duplicate":
             raise
@@ -69,29 +76,25 @@ def hold_rules(*, stack: str, cidr: str, probe_group: str) -> list[str]:
     return changed
 
 
-# One permission with one peer: protocol, first and last port, and the list and the name of the peer.
-Rule = tuple[str, int, int, str, str]
-PEERS = {
-    "IpRanges": "CidrIp",
-    "Ipv6Ranges": "CidrIpv6",
-    "UserIdGroupPairs": "GroupId",
-    "PrefixListIds": "PrefixListId",
-}
-DESCRIPTIONS = {"IpRanges": "The port of the app", "UserIdGroupPairs": "The health check"}
+# Whom a permission lets in: the list of EC2's that it is in, and its name there.
+Peer = tuple[Literal["IpRanges", "Ipv6Ranges", "UserIdGroupPairs", "PrefixListIds"], str]
+# One permission with one peer: protocol, first and last port.
+Rule = tuple[str, int, int, Peer]
 
 
 def _wanted(ports: list[int], cidr: str, probe_group: str) -> set[Rule]:
-    peers = [("IpRanges", cidr), *([("UserIdGroupPairs", probe_group)] if probe_group else [])]
-    return {("tcp", port, port, kind, peer) for port in ports for kind, peer in peers}
+    peers: list[Peer] = [("IpRanges", cidr)]
+    if probe_group:
+        peers.append(("UserIdGroupPairs", probe_group))
+    return {("tcp", port, port, peer) for port in ports for peer in peers}
 
 
-def _set_rules(group: dict[str, Any], wanted: set[Rule]) -> bool:
+def _set_rules(group: "SecurityGroupTypeDef", wanted: set[Rule]) -> bool:
     """Authorize what is missing, then revoke what is too much; whether anything was."""
-    there = {
-        (rule["IpProtocol"], rule.get("FromPort", -1), rule.get("ToPort", -1), kind, str(peer[name]))
+    there: set[Rule] = {
+        (rule["IpProtocol"], rule.get("FromPort", -1), rule.get("ToPort", -1), peer)
         for rule in group.get("IpPermissions", [])
-        for kind, name in PEERS.items()
-        for peer in rule.get(kind) or []
+        for peer in _peers(rule)
     }
     ec2 = client("ec2")
     for rules, call, done in (
@@ -100,8 +103,7 @@ def _set_rules(group: dict[str, Any], wanted: set[Rule]) -> bool:
     ):
         try:
             if rules:
-                with errors_as_ours():
-                    call(GroupId=group["GroupId"], IpPermissions=[_permission(each) for each in sorted(rules)])
+                call(GroupId=group["GroupId"], IpPermissions=[_permission(each) for each in sorted(rules)])
         except AwsRefusedError as error:
             if code_of(error) == "InvalidGroup.NotFound":
                 raise AwsUnavailableError(
@@ -113,43 +115,59 @@ def _set_rules(group: dict[str, Any], wanted: set[Rule]) -> bool:
     return there != wanted
 
 
-def _permission(rule: Rule) -> dict[str, Any]:
-    protocol, first, last, kind, peer = rule
-    described = {"Description": DESCRIPTIONS[kind]} if kind in DESCRIPTIONS else {}
-    ports = {} if protocol == "-1" else {"FromPort": first, "ToPort": last}
-    return {"IpProtocol": protocol, **ports, kind: [{PEERS[kind]: peer, **described}]}
+def _peers(rule: "IpPermissionOutputTypeDef") -> Iterator[Peer]:
+    yield from (("IpRanges", each["CidrIp"]) for each in rule.get("IpRanges") or ())
+    yield from (("Ipv6Ranges", each["CidrIpv6"]) for each in rule.get("Ipv6Ranges") or ())
+    yield from (("UserIdGroupPairs", each["GroupId"]) for each in rule.get("UserIdGroupPairs") or ())
+    yield from (("PrefixListIds", each["PrefixListId"]) for each in rule.get("PrefixListIds") or ())
 
 
-def _group_named(name: str, vpc: str) -> dict[str, Any]:
-    filters = [{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [vpc]}]
-    with errors_as_ours():
-        found = client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]
+def _permission(rule: Rule) -> "IpPermissionTypeDef":
+    protocol, first, last, peer = rule
+    permission: IpPermissionTypeDef = {"IpProtocol": protocol}
+    if protocol != "-1":
+        permission["FromPort"], permission["ToPort"] = first, last
+    match peer:
+        case "IpRanges", cidr:
+            permission["IpRanges"] = [{"CidrIp": cidr, "Description": "The port of the app"}]
+        case "Ipv6Ranges", cidr:
+            permission["Ipv6Ranges"] = [{"CidrIpv6": cidr}]
+        case "UserIdGroupPairs", group:
+            permission["UserIdGroupPairs"] = [{"GroupId": group, "Description": "The health check"}]
+        case "PrefixListIds", prefixes:
+            permission["PrefixListIds"] = [{"PrefixListId": prefixes}]
+    return permission
+
+
+def _group_named(name: str, vpc: str) -> "SecurityGroupTypeDef":
+    filters: list[FilterTypeDef] = [
+        {"Name": "group-name", "Values": [name]},
+        {"Name": "vpc-id", "Values": [vpc]},
+    ]
+    found = client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]
     if not found:
         # It has been made this moment; EC2 is eventually consistent.
         raise AwsUnavailableError(f"EC2 does not show the security group {name!r} yet.")
-    group: dict[str, Any] = found[0]
-    return group
+    return found[0]
 
 
-def _ports(group: dict[str, Any]) -> list[int]:
+def _ports(group: "SecurityGroupTypeDef") -> list[int]:
     return sorted({rule["FromPort"] for rule in group["IpPermissions"] if rule.get("FromPort")})
 
 
-def _groups(stack: str) -> list[dict[str, Any]]:
-    filters = [{"Name": "tag:portcall:stack", "Values": [stack]}]
-    with errors_as_ours():
-        pages = client("ec2").get_paginator("describe_security_groups").paginate(Filters=filters)
-        return [each for page in pages for each in page["SecurityGroups"]]
+def _groups(stack: str) -> "list[SecurityGroupTypeDef]":
+    filters: list[FilterTypeDef] = [{"Name": "tag:portcall:stack", "Values": [stack]}]
+    pages = client("ec2").get_paginator("describe_security_groups").paginate(Filters=filters)
+    return [each for page in pages for each in page["SecurityGroups"]]
 
 
 def close_ports(*, group: str, ports: list[int]) -> None:
     """Take every rule for these TCP ports away; a group that is gone has none."""
-    with errors_as_ours():
-        found = client("ec2").describe_security_groups(Filters=[{"Name": "group-id", "Values": [group]}])
-        rules = [rule for each in found["SecurityGroups"] for rule in each["IpPermissions"]]
-        unwanted = [rule for rule in rules if rule.get("FromPort") in ports]
-        if unwanted:
-            client("ec2").revoke_security_group_ingress(GroupId=group, IpPermissions=unwanted)
+    found = client("ec2").describe_security_groups(Filters=[{"Name": "group-id", "Values": [group]}])
+    rules = [rule for each in found["SecurityGroups"] for rule in each["IpPermissions"]]
+    unwanted = [rule for rule in rules if rule.get("FromPort") in ports]
+    if unwanted:
+        client("ec2").revoke_security_group_ingress(GroupId=group, IpPermissions=unwanted)
 
 
 @dataclass(frozen=True)
@@ -176,8 +194,7 @@ def groups_of(*, stack: str) -> list[Group]:
 def delete_group(group: str) -> bool:
     """Delete a security group; False if a network interface still uses it. One that is gone is fine."""
     try:
-        with errors_as_ours():
-            client("ec2").delete_security_group(GroupId=group)
+        client("ec2").delete_security_group(GroupId=group)
     except AwsRefusedError as error:
         if code_of(error) == "DependencyViolation":
             return False

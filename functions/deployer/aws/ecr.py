@@ -2,24 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.aws.client import client, code_of
 from deployer.domain.errors import AwsRefusedError, AwsUnavailableError
 from deployer.domain.findings import Scan
 from deployer.domain.manifest import CONFIG_TYPES
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr.type_defs import PaginatorConfigTypeDef
 
 # A configuration has some kilobytes.
 BLOB_LIMIT = 4 * 1024 * 1024
 
 # The largest that ECR gives; a repository may have thousands of images.
-PAGE_CONFIG = {"PageSize": 1000}
+PAGE_CONFIG: "PaginatorConfigTypeDef" = {"PageSize": 1000}
 
 
 def digest_of(*, repository: str, tag: str) -> str:
     """The digest of the manifest or the index that a tag points to, '' if there is no such tag."""
     try:
-        with errors_as_ours():
-            answer = client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+        answer = client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
     except AwsRefusedError as error:
         if code_of(error) in ("ImageNotFoundException", "RepositoryNotFoundException"):
             return ""
@@ -30,8 +33,7 @@ def digest_of(*, repository: str, tag: str) -> str:
 def has_image(*, repository: str, digest: str) -> bool:
     """Whether there is an image of that digest, tagged or not."""
     try:
-        with errors_as_ours():
-            client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
+        client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
     except AwsRefusedError as error:
         if code_of(error) in ("ImageNotFoundException", "RepositoryNotFoundException"):
             return False
@@ -41,16 +43,14 @@ def has_image(*, repository: str, digest: str) -> bool:
 
 def size_of(*, repository: str, digest: str) -> int:
     """The bytes of an image in the registry, compressed; of an index 0, for ECR does not say."""
-    with errors_as_ours():
-        answer = client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
+    answer = client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
     return int(answer["imageDetails"][0].get("imageSizeInBytes") or 0)
 
 
 def has_repository(repository: str) -> bool:
     """Whether there is a repository of that name; whoever may see its images may ask."""
     try:
-        with errors_as_ours():
-            client("ecr").describe_images(repositoryName=repository, maxResults=1)
+        client("ecr").describe_images(repositoryName=repository, maxResults=1)
     except AwsRefusedError as error:
         if code_of(error) == "RepositoryNotFoundException":
             return False
@@ -63,10 +63,9 @@ def manifest(*, repository: str, digest: str, media_types: Sequence[str]) -> str
 
     Without `media_types` ECR would turn it into another kind. A 200 may carry `failures`: AwsRefusedError.
     """
-    with errors_as_ours():
-        answer = client("ecr").batch_get_image(
-            repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=list(media_types)
-        )
+    answer = client("ecr").batch_get_image(
+        repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=list(media_types)
+    )
     if not answer["images"]:
         failures = answer.get("failures") or [{}]
         raise AwsRefusedError(f"BatchGetImage: {failures[0].get('failureReason') or 'the image is gone'}")
@@ -79,8 +78,7 @@ def blob(*, repository: str, digest: str) -> str:
     import urllib.error
     import urllib.request
 
-    with errors_as_ours():
-        answer = client("ecr").get_download_url_for_layer(repositoryName=repository, layerDigest=digest)
+    answer = client("ecr").get_download_url_for_layer(repositoryName=repository, layerDigest=digest)
     try:
         # The URL is signed; it wants no credentials.
         with urllib.request.urlopen(answer["downloadUrl"], timeout=10) as response:  # noqa: S310 - of ECR
@@ -95,10 +93,11 @@ def scan_findings(*, repository: str, digest: str) -> Scan:
     There is none of an index, and none yet right after a push, with enhanced scanning for a minute or so.
     """
     try:
-        with errors_as_ours():
-            pages = client("ecr").get_paginator("describe_image_scan_findings")
-            image = {"repositoryName": repository, "imageId": {"imageDigest": digest}}
-            return Scan.from_ecr(list(pages.paginate(**image, PaginationConfig={"PageSize": 1000})))
+        pages = client("ecr").get_paginator("describe_image_scan_findings")
+        found = pages.paginate(
+            repositoryName=repository, imageId={"imageDigest": digest}, PaginationConfig=PAGE_CONFIG
+        )
+        return Scan.from_ecr(list(found))
     except AwsRefusedError as error:
         if code_of(error) == "ScanNotFoundException":
             return Scan()
@@ -117,30 +116,23 @@ class Image:
 
 def repositories() -> list[str]:
     """The names of all repositories of the registry."""
-    with errors_as_ours():
-        pages = client("ecr").get_paginator("describe_repositories").paginate(PaginationConfig=PAGE_CONFIG)
-        return [each["repositoryName"] for page in pages for each in page["repositories"]]
+    pages = client("ecr").get_paginator("describe_repositories").paginate(PaginationConfig=PAGE_CONFIG)
+    return [each["repositoryName"] for page in pages for each in page["repositories"]]
 
 
 def repositories_of(*, stack: str) -> list[str]:
     """The names of the repositories of this stack: its own, and those that ECR created on their first push."""
-    with errors_as_ours():
-        ecr = client("ecr")
-        pages = ecr.get_paginator("describe_repositories").paginate()
-        arns = {
-            each["repositoryName"]: each["repositoryArn"] for page in pages for each in page["repositories"]
-        }
-        ours = {"Key": "portcall:stack", "Value": stack}
-        return [
-            name for name, arn in arns.items() if ours in ecr.list_tags_for_resource(resourceArn=arn)["tags"]
-        ]
+    ecr = client("ecr")
+    pages = ecr.get_paginator("describe_repositories").paginate()
+    arns = {each["repositoryName"]: each["repositoryArn"] for page in pages for each in page["repositories"]}
+    ours = {"Key": "portcall:stack", "Value": stack}
+    return [name for name, arn in arns.items() if ours in ecr.list_tags_for_resource(resourceArn=arn)["tags"]]
 
 
 def delete_repository(repository: str) -> None:
     """Delete a repository with its images; one that is gone is fine."""
     try:
-        with errors_as_ours():
-            client("ecr").delete_repository(repositoryName=repository, force=True)
+        client("ecr").delete_repository(repositoryName=repository, force=True)
     except AwsRefusedError as error:
         if code_of(error) != "RepositoryNotFoundException":
             raise
@@ -149,15 +141,14 @@ def delete_repository(repository: str) -> None:
 def tagged_images(*, repository: str) -> list[Image]:
     """The tagged images of a repository; empty if it is gone."""
     try:
-        with errors_as_ours():
-            pages = client("ecr").get_paginator("describe_images")
-            found = [
-                each
-                for page in pages.paginate(
-                    repositoryName=repository, filter={"tagStatus": "TAGGED"}, PaginationConfig=PAGE_CONFIG
-                )
-                for each in page["imageDetails"]
-            ]
+        pages = client("ecr").get_paginator("describe_images")
+        found = [
+            each
+            for page in pages.paginate(
+                repositoryName=repository, filter={"tagStatus": "TAGGED"}, PaginationConfig=PAGE_CONFIG
+            )
+            for each in page["imageDetails"]
+        ]
     except AwsRefusedError as error:
         if code_of(error) == "RepositoryNotFoundException":
             return []

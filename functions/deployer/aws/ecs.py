@@ -1,9 +1,10 @@
 """Amazon ECS: task definitions and tasks."""
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
-from deployer.aws.client import THROTTLES, client, code_of, errors_as_ours
+from deployer.aws.client import THROTTLES, client, code_of
 from deployer.domain import capacity
 from deployer.domain.errors import (
     AwsRefusedError,
@@ -14,18 +15,20 @@ from deployer.domain.errors import (
 )
 from deployer.domain.task import Task
 
+if TYPE_CHECKING:
+    from mypy_boto3_ecs.type_defs import RegisterTaskDefinitionRequestTypeDef, TagTypeDef
+
 # EC2's own code, in what ECS says where EC2 refused a call of its.
 CODE_OF_EC2 = re.compile(r"\(ErrorCode: ([\w.]+)")
 
 
-def register_task_definition(request: dict[str, Any]) -> str:
+def register_task_definition(request: "RegisterTaskDefinitionRequestTypeDef") -> str:
     """Register a revision and return its ARN.
 
     Quota: a burst of 20, then one a second; and one at a time of each family. Raises ThrottledError for both.
     """
     try:
-        with errors_as_ours():
-            answer = client("ecs").register_task_definition(**request)
+        answer = client("ecs").register_task_definition(**request)
     except AwsRefusedError as error:
         raise _as_transient(error) from error.__cause__
     return str(answer["taskDefinition"]["taskDefinitionArn"])
@@ -40,7 +43,7 @@ def run_task(
     capacity_provider: str,
     started_by: str,
     client_token: str,
-    tags: list[dict[str, str]],
+    tags: "Sequence[TagTypeDef]",
 ) -> str:
     """Start one Fargate task with a public IP and return its ARN.
 
@@ -49,24 +52,23 @@ def run_task(
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
     """
     try:
-        with errors_as_ours():
-            answer = client("ecs").run_task(
-                cluster=cluster,
-                taskDefinition=task_definition,
-                capacityProviderStrategy=[{"capacityProvider": capacity_provider, "weight": 1}],
-                count=1,
-                startedBy=started_by,
-                clientToken=client_token,
-                networkConfiguration={
-                    "awsvpcConfiguration": {
-                        "subnets": list(subnets),
-                        "securityGroups": [security_group],
-                        "assignPublicIp": "ENABLED",
-                    }
-                },
-                tags=tags,
-                enableECSManagedTags=True,
-            )
+        answer = client("ecs").run_task(
+            cluster=cluster,
+            taskDefinition=task_definition,
+            capacityProviderStrategy=[{"capacityProvider": capacity_provider, "weight": 1}],
+            count=1,
+            startedBy=started_by,
+            clientToken=client_token,
+            networkConfiguration={
+                "awsvpcConfiguration": {
+                    "subnets": list(subnets),
+                    "securityGroups": [security_group],
+                    "assignPublicIp": "ENABLED",
+                }
+            },
+            tags=tags,
+            enableECSManagedTags=True,
+        )
     except (AwsRefusedError, ThrottledError) as error:
         raise _as_transient(error) from error.__cause__
     if answer.get("failures"):
@@ -98,23 +100,20 @@ def describe_task(*, cluster: str, task: str) -> Task | None:
 
     Lags behind ECS's own events.
     """
-    with errors_as_ours():
-        answer = client("ecs").describe_tasks(cluster=cluster, tasks=[task])
+    answer = client("ecs").describe_tasks(cluster=cluster, tasks=[task])
     return Task.from_ecs(answer["tasks"][0]) if answer["tasks"] else None
 
 
 def tasks_started_by(*, cluster: str, started_by: str) -> list[str]:
     """The ARNs of the tasks of a deployment that are not on their way out."""
-    with errors_as_ours():
-        pages = client("ecs").get_paginator("list_tasks").paginate(cluster=cluster, startedBy=started_by)
-        return [arn for page in pages for arn in page["taskArns"]]
+    pages = client("ecs").get_paginator("list_tasks").paginate(cluster=cluster, startedBy=started_by)
+    return [arn for page in pages for arn in page["taskArns"]]
 
 
 def stop_task(*, cluster: str, task: str, reason: str) -> None:
     """Ask a task to stop; one that is stopped or gone already is fine. `reason` has at most 255 characters."""
     try:
-        with errors_as_ours():
-            client("ecs").stop_task(cluster=cluster, task=task, reason=reason[:255])
+        client("ecs").stop_task(cluster=cluster, task=task, reason=reason[:255])
     except AwsRefusedError as error:
         if not (code_of(error) and "not found" in str(error)):
             raise
@@ -122,14 +121,13 @@ def stop_task(*, cluster: str, task: str, reason: str) -> None:
 
 def running_tasks(*, cluster: str) -> list[tuple[Task, str, dict[str, str]]]:
     """The tasks of a cluster that are not on their way out: (task, startedBy, tags)."""
-    with errors_as_ours():
-        ecs = client("ecs")
-        pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, desiredStatus="RUNNING")
-        arns = [arn for page in pages for arn in page["taskArns"]]
-        described = []
-        for begin in range(0, len(arns), 100):
-            answer = ecs.describe_tasks(cluster=cluster, tasks=arns[begin : begin + 100], include=["TAGS"])
-            described += answer["tasks"]
+    ecs = client("ecs")
+    pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, desiredStatus="RUNNING")
+    arns = [arn for page in pages for arn in page["taskArns"]]
+    described = []
+    for begin in range(0, len(arns), 100):
+        answer = ecs.describe_tasks(cluster=cluster, tasks=arns[begin : begin + 100], include=["TAGS"])
+        described += answer["tasks"]
     return [
         (
             Task.from_ecs(each),
@@ -142,48 +140,45 @@ def running_tasks(*, cluster: str) -> list[tuple[Task, str, dict[str, str]]]:
 
 def tasks_in(*, cluster: str) -> list[str]:
     """The ARNs of all tasks of a cluster that still hold a network interface, those that stop included."""
-    with errors_as_ours():
-        pages = client("ecs").get_paginator("list_tasks")
-        arns = [
-            arn
-            for desired in ("RUNNING", "STOPPED")
-            for page in pages.paginate(cluster=cluster, desiredStatus=desired)
-            for arn in page["taskArns"]
-        ]
-        held = []
-        for begin in range(0, len(arns), 100):
-            answer = client("ecs").describe_tasks(cluster=cluster, tasks=arns[begin : begin + 100])
-            held += [task["taskArn"] for task in answer["tasks"] if task["lastStatus"] != "STOPPED"]
+    pages = client("ecs").get_paginator("list_tasks")
+    arns = [
+        arn
+        for desired in ("RUNNING", "STOPPED")
+        for page in pages.paginate(cluster=cluster, desiredStatus=desired)
+        for arn in page["taskArns"]
+    ]
+    held = []
+    for begin in range(0, len(arns), 100):
+        answer = client("ecs").describe_tasks(cluster=cluster, tasks=arns[begin : begin + 100])
+        held += [task["taskArn"] for task in answer["tasks"] if task["lastStatus"] != "STOPPED"]
     return held
 
 
-def revisions_of(*, family_prefix: str, status: str) -> list[str]:
+def revisions_of(*, family_prefix: str, status: Literal["ACTIVE", "INACTIVE"]) -> list[str]:
     """The ARNs of the revisions, `ACTIVE` or `INACTIVE`, of the families whose names begin so."""
-    with errors_as_ours():
-        ecs = client("ecs")
-        families = [
-            family
-            # A family that has an active revision is not listed among the inactive ones.
-            for each in ("ACTIVE", "INACTIVE")
-            for page in ecs.get_paginator("list_task_definition_families").paginate(
-                familyPrefix=family_prefix, status=each
-            )
-            for family in page["families"]
-        ]
-        # `familyPrefix` is the whole name of one family here.
-        found = [
-            arn
-            for family in dict.fromkeys(families)
-            for page in ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family, status=status)
-            for arn in page["taskDefinitionArns"]
-        ]
+    ecs = client("ecs")
+    families = [
+        family
+        # A family that has an active revision is not listed among the inactive ones.
+        for each in ("ACTIVE", "INACTIVE")
+        for page in ecs.get_paginator("list_task_definition_families").paginate(
+            familyPrefix=family_prefix, status=each
+        )
+        for family in page["families"]
+    ]
+    # `familyPrefix` is the whole name of one family here.
+    found = [
+        arn
+        for family in dict.fromkeys(families)
+        for page in ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family, status=status)
+        for arn in page["taskDefinitionArns"]
+    ]
     return list(dict.fromkeys(found))
 
 
 def deregister_task_definition(revision: str) -> None:
     """Make a revision inactive. Shares its quota, one a second after a burst of 20, with registering."""
-    with errors_as_ours():
-        client("ecs").deregister_task_definition(taskDefinition=revision)
+    client("ecs").deregister_task_definition(taskDefinition=revision)
 
 
 def delete_task_definitions(revisions: list[str]) -> list[str]:
@@ -191,6 +186,5 @@ def delete_task_definitions(revisions: list[str]) -> list[str]:
 
     Returns why it does not, for those that it does not.
     """
-    with errors_as_ours():
-        answer = client("ecs").delete_task_definitions(taskDefinitions=revisions)
+    answer = client("ecs").delete_task_definitions(taskDefinitions=revisions)
     return [f"{each.get('arn')}: {each.get('reason')}" for each in answer.get("failures") or []]

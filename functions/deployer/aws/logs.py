@@ -1,7 +1,12 @@
 """Amazon CloudWatch Logs: what an app said."""
 
-from deployer.aws.client import client, code_of, errors_as_ours
+from typing import TYPE_CHECKING
+
+from deployer.aws.client import client, code_of
 from deployer.domain.errors import AwsRefusedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs.type_defs import GetLogEventsRequestTypeDef
 
 MAX_PAGES = 4
 
@@ -12,11 +17,15 @@ def tail(*, group: str, stream: str, lines: int) -> list[str]:
     A page may be empty though there are events before it: then its token is another one.
     https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
     """
-    page = {"logGroupName": group, "logStreamName": stream, "limit": lines, "startFromHead": False}
+    page: GetLogEventsRequestTypeDef = {
+        "logGroupName": group,
+        "logStreamName": stream,
+        "limit": lines,
+        "startFromHead": False,
+    }
     try:
         for _ in range(MAX_PAGES):
-            with errors_as_ours():
-                answer = client("logs").get_log_events(**page)
+            answer = client("logs").get_log_events(**page)
             before = answer.get("nextBackwardToken")
             if answer["events"] or before in (None, page.get("nextToken")):
                 break
@@ -33,11 +42,17 @@ def newer(*, group: str, stream: str, token: str = "", lines: int = 100) -> tupl
 
     `([], "")` where there is no such stream yet. A page has a megabyte: where more came, the next token has it.
     """
-    where = {"nextToken": token} if token else {"limit": lines}
-    page = {"logGroupName": group, "logStreamName": stream, "startFromHead": bool(token), **where}
+    page: GetLogEventsRequestTypeDef = {
+        "logGroupName": group,
+        "logStreamName": stream,
+        "startFromHead": bool(token),
+    }
+    if token:
+        page["nextToken"] = token
+    else:
+        page["limit"] = lines
     try:
-        with errors_as_ours():
-            answer = client("logs").get_log_events(**page)
+        answer = client("logs").get_log_events(**page)
     except AwsRefusedError as error:
         if code_of(error) == "ResourceNotFoundException":
             return [], token

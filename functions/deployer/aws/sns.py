@@ -2,7 +2,7 @@
 
 import json
 
-from deployer.aws.client import client, errors_as_ours
+from deployer.aws.client import client
 from deployer.domain.mail import Mail
 
 
@@ -13,14 +13,13 @@ def publish(*, topic: str, mail: Mail) -> str:
     """
     # As they are, characters beyond ASCII take a third of the room: SNS takes 256 KiB in all.
     machine = json.dumps(mail.document, separators=(",", ":"), ensure_ascii=False)
-    with errors_as_ours():
-        answer = client("sns").publish(
-            TopicArn=topic,
-            Subject=mail.subject,
-            MessageStructure="json",
-            Message=json.dumps({"default": machine, "email": mail.text}, ensure_ascii=False),
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value} for name, value in mail.attributes.items()
-            },
-        )
+    answer = client("sns").publish(
+        TopicArn=topic,
+        Subject=mail.subject,
+        MessageStructure="json",
+        Message=json.dumps({"default": machine, "email": mail.text}, ensure_ascii=False),
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": value} for name, value in mail.attributes.items()
+        },
+    )
     return str(answer["MessageId"])

@@ -1,11 +1,14 @@
 """AWS Step Functions: executions, and answers to a waiting state."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.aws.client import client, code_of
 from deployer.domain.deployment import Ending as Ending
 from deployer.domain.errors import AwsRefusedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
 # A second answer, or one that comes too late. Neither has anyone to tell.
 NOBODY_WAITS = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
@@ -28,10 +31,7 @@ def send_task_failure(*, token: str, error: str, cause: str) -> bool:
 def start_execution(*, machine: str, name: str, document: dict[str, Any]) -> bool:
     """Start an execution; False if one of that name (at most 80 characters) has been there already."""
     try:
-        with errors_as_ours():
-            client("stepfunctions").start_execution(
-                stateMachineArn=machine, name=name, input=json.dumps(document)
-            )
+        client("stepfunctions").start_execution(stateMachineArn=machine, name=name, input=json.dumps(document))
     except AwsRefusedError as error:
         if code_of(error) == "ExecutionAlreadyExists":
             return False
@@ -47,8 +47,7 @@ def execution_of(*, machine: str, name: str) -> str:
 def ending(execution: str) -> Ending | None:
     """How an execution ended, None while it goes on. One that is not known (any more) ended long ago."""
     try:
-        with errors_as_ours():
-            answer = client("stepfunctions").describe_execution(executionArn=execution)
+        answer = client("stepfunctions").describe_execution(executionArn=execution)
     except AwsRefusedError as error:
         if code_of(error) == "ExecutionDoesNotExist":
             return Ending("GONE")
@@ -59,28 +58,26 @@ def ending(execution: str) -> Ending | None:
     return Ending(answer["status"], *said, answer["stopDate"].timestamp())
 
 
-def history(execution: str) -> list[dict[str, Any]] | None:
+def history(execution: str) -> "list[HistoryEventTypeDef] | None":
     """What has happened in an execution, oldest first, without its data; None if it is not known (any more).
 
     A thousand events at most: one of ours has a hundred, unless its app takes minutes to answer.
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html
     """
     try:
-        with errors_as_ours():
-            answer = client("stepfunctions").get_execution_history(
-                executionArn=execution, maxResults=1000, includeExecutionData=False
-            )
+        answer = client("stepfunctions").get_execution_history(
+            executionArn=execution, maxResults=1000, includeExecutionData=False
+        )
     except AwsRefusedError as error:
         if code_of(error) in ("ExecutionDoesNotExist", "InvalidArn"):
             return None
         raise
-    return list(answer["events"])
+    return answer["events"]
 
 
 def _answer(operation: str, **arguments: str) -> bool:
     try:
-        with errors_as_ours():
-            getattr(client("stepfunctions"), operation)(**arguments)
+        getattr(client("stepfunctions"), operation)(**arguments)
     except AwsRefusedError as error:
         if code_of(error) in NOBODY_WAITS:
             return False

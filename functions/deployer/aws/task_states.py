@@ -5,13 +5,16 @@ The item `task#<taskArn>` / `state` of the ledger's table; `expires_at` is in UN
 
 import time
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.aws.client import client, code_of
 from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError, TaskStoppedError
 from deployer.domain.task import Task, TaskState
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
 
 RETENTION_SECONDS = 24 * 60 * 60
 
@@ -48,8 +51,7 @@ def store_task(*, table: str, task: Task) -> TaskRecord | None:
 
 def last_known(*, table: str, task: str) -> Task | None:
     """The last stored state of a task, None if there is none."""
-    with errors_as_ours():
-        answer = client("dynamodb").get_item(TableName=table, Key=_key(task), ConsistentRead=True)
+    answer = client("dynamodb").get_item(TableName=table, Key=_key(task), ConsistentRead=True)
     return _record_of(task, plain(answer.get("Item") or {})).task
 
 
@@ -62,16 +64,17 @@ def raise_if_stopped(*, table: str, task: str) -> None:
 
 def _update(table: str, task: str, values: dict[str, Any], condition: str = "") -> TaskRecord:
     values = {**values, "expires_at": int(time.time()) + RETENTION_SECONDS}
-    with errors_as_ours():
-        answer = client("dynamodb").update_item(
-            TableName=table,
-            Key=_key(task),
-            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            ExpressionAttributeNames={f"#{name}": name for name in values},
-            ExpressionAttributeValues=wire({f":{name}": value for name, value in values.items()}),
-            ReturnValues="ALL_NEW",
-            **({"ConditionExpression": condition} if condition else {}),
-        )
+    request: UpdateItemInputTypeDef = {
+        "TableName": table,
+        "Key": _key(task),
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+        "ExpressionAttributeNames": {f"#{name}": name for name in values},
+        "ExpressionAttributeValues": wire({f":{name}": value for name, value in values.items()}),
+        "ReturnValues": "ALL_NEW",
+    }
+    if condition:
+        request["ConditionExpression"] = condition
+    answer = client("dynamodb").update_item(**request)
     return _record_of(task, plain(answer["Attributes"]))
 
 

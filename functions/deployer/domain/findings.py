@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeIm
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class Finding:
     fixed_in: str
 
     @classmethod
-    def from_ecr(cls, found: dict[str, Any]) -> "Finding":
+    def from_ecr(cls, found: Mapping[str, Any]) -> "Finding":
         """Read a finding of basic scanning, or of enhanced scanning, which has Inspector's shape."""
         severity = str(found.get("severity") or "UNDEFINED")
         details = found.get("packageVulnerabilityDetails")
@@ -66,7 +66,7 @@ class Scan:
     findings: tuple[Finding, ...] = ()
 
     @classmethod
-    def from_ecr(cls, pages: Sequence[dict[str, Any]]) -> "Scan":
+    def from_ecr(cls, pages: Sequence[Mapping[str, Any]]) -> "Scan":
         """Read the pages of an answer, without what a rule of Inspector's suppresses and what is closed."""
         status = pages[0].get("imageScanStatus") or {}
         shown = [page.get("imageScanFindings") or {} for page in pages]

@@ -8,9 +8,12 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployer.domain.quote import is_plain
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs.type_defs import HealthCheckTypeDef
 
 # A task definition has 64 KB in all, of which this is not to take more.
 COMMAND_LIMIT = 4096
@@ -43,7 +46,7 @@ class HealthTarget:
     path: str
 
 
-def container_health(check: object) -> dict[str, Any] | None:
+def container_health(check: object) -> "HealthCheckTypeDef | None":
     """The `healthCheck` of an ECS container definition; None where the image has none, or none that ECS takes.
 
     ECS itself ignores what is in the image. It counts in seconds, Docker in nanoseconds; what the image leaves

@@ -1,6 +1,10 @@
 """What an installation gives an image that does not say, and the most that it gives."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deployer.domain.platforms import Architecture
 
 
 @dataclass(frozen=True)
@@ -13,7 +17,7 @@ class Defaults:
     health: str
     timeout: int
     capacity: str = "FARGATE"
-    architecture: str = "X86_64"
+    architecture: "Architecture" = "X86_64"
 
 
 @dataclass(frozen=True)

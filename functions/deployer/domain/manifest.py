@@ -95,7 +95,7 @@ def config_digest(manifest: dict[str, Any]) -> str:
     return _digest(config if isinstance(config, dict) else {})
 
 
-def choose(index: dict[str, Any], *, preferred: str) -> str | None:
+def choose(index: dict[str, Any], *, preferred: platforms.Architecture) -> str | None:
     """The digest of the image to run: for the CPU `preferred` (`X86_64` or `ARM64`), else for the other.
 
     None where the index holds nothing but artifacts. A child that names no platform is the last resort;

@@ -5,15 +5,17 @@ Names are normalized as containerd does: https://github.com/containerd/platforms
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from deployer.domain.errors import UnsupportedImageError
 from deployer.domain.quote import quote
 
+# As ECS calls them.
+Architecture = Literal["X86_64", "ARM64"]
 MAX_NAMED = 4
 
 
-def architecture(platform: dict[str, Any]) -> str | None:
+def architecture(platform: dict[str, Any]) -> Architecture | None:
     """`X86_64` or `ARM64`, as ECS calls them; None for what Fargate does not run."""
     match parts(platform):
         # amd64/v2 and up need a CPU that containerd does not take for granted.

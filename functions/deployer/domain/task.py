@@ -1,5 +1,6 @@
 """A Fargate task as ECS describes it, in events and in answers alike."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -34,7 +35,7 @@ class Task:
     digest: str = ""
 
     @classmethod
-    def from_ecs(cls, source: dict[str, Any]) -> "Task":
+    def from_ecs(cls, source: Mapping[str, Any]) -> "Task":
         """Read the `detail` of a *ECS Task State Change* event, or one task of RunTask or DescribeTasks.
 
         Attachments are of type `eni` in events and `ElasticNetworkInterface` in answers. `containers` is
@@ -47,7 +48,7 @@ class Task:
             for detail in attachment.get("details") or []
             if detail.get("name") == "networkInterfaceId"
         ]
-        container: dict[str, Any] = next(
+        container: Mapping[str, Any] = next(
             (each for each in source.get("containers") or [] if each.get("name") == CONTAINER), {}
         )
         return cls(

@@ -1,12 +1,19 @@
 """What RegisterTaskDefinition is asked for."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from deployer.domain import app_tags
-from deployer.domain.image import ImageSpec
+from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
 from deployer.domain.task import CONTAINER
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs.type_defs import (
+        ContainerDefinitionTypeDef,
+        RegisterTaskDefinitionRequestTypeDef,
+        TagTypeDef,
+    )
 
 
 def request(
@@ -19,12 +26,12 @@ def request(
     execution_role: str,
     log_group: str,
     region: str,
-) -> dict[str, Any]:
+) -> "RegisterTaskDefinitionRequestTypeDef":
     """The RegisterTaskDefinition request for exactly this image.
 
     `secrets` are ARNs of parameters by the name of the environment variable that each becomes.
     """
-    container: dict[str, Any] = {
+    container: ContainerDefinitionTypeDef = {
         "name": CONTAINER,
         "image": f"{registry}/{push.repository}@{image.runs}",
         "essential": True,
@@ -66,7 +73,7 @@ def _environment(image: ImageSpec) -> dict[str, str]:
     return port | image.environment
 
 
-def tags(push: Push) -> list[dict[str, str]]:
+def tags(push: Push) -> "list[TagTypeDef]":
     """The tags of a revision and of its task; with them the bill can be split by app."""
     named = app_tags.tags(push.app) | {"portcall:tag": push.tag, "portcall:deployment": push.deployment}
     return [{"key": key, "value": value} for key, value in named.items()]

@@ -10,7 +10,7 @@ from deployer.domain import answer as answers
 from deployer.domain import endpoint
 from deployer.domain.errors import NoAnswerError, TaskStoppedError, WrongImageError
 from deployer.domain.health_check import WORKER_SECONDS
-from deployer.domain.image import ImageSpec
+from deployer.domain.image_spec import ImageSpec
 from deployer.domain.task import TaskState
 from deployer.observe import logger
 from deployer.settings import settings

@@ -6,7 +6,7 @@ from typing import Any
 from deployer.actions import outcomes, places, superseded
 from deployer.aws import ecs, ledger, ssm
 from deployer.domain import parameters, task_definition
-from deployer.domain.image import ImageSpec
+from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import Settings, previews_read_production, settings

@@ -10,7 +10,7 @@ from deployer.aws import apigateway, ec2, ecs, ledger, task_states
 from deployer.domain import endpoint, holds, preview
 from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import ContendedError, PermanentError
-from deployer.domain.image import ImageSpec
+from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
 from deployer.domain.superseded import TAG_WAS_DELETED
 from deployer.observe import logger

@@ -3,7 +3,7 @@
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import client, errors_as_ours
+from deployer.aws.client import client
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import try_write
 
@@ -15,29 +15,27 @@ def apps(*, table: str) -> set[str]:
 
 def listed(table: str) -> list[dict[str, Any]]:
     """The `order` item of every app."""
-    with errors_as_ours():
-        pages = (
-            client("dynamodb")
-            .get_paginator("query")
-            .paginate(
-                TableName=table,
-                IndexName=keys.LISTING,
-                KeyConditionExpression="listed = :apps",
-                ExpressionAttributeValues=wire({":apps": keys.APPS}),
-            )
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=table,
+            IndexName=keys.LISTING,
+            KeyConditionExpression="listed = :apps",
+            ExpressionAttributeValues=wire({":apps": keys.APPS}),
         )
-        return [plain(item) for page in pages for item in page["Items"]]
+    )
+    return [plain(item) for page in pages for item in page["Items"]]
 
 
 def list_app(*, table: str, app: str) -> None:
     """Add an app to `apps`."""
-    with errors_as_ours():
-        client("dynamodb").update_item(
-            TableName=table,
-            Key=wire(keys.order(app)),
-            UpdateExpression="SET listed = :apps",
-            ExpressionAttributeValues=wire({":apps": keys.APPS}),
-        )
+    client("dynamodb").update_item(
+        TableName=table,
+        Key=wire(keys.order(app)),
+        UpdateExpression="SET listed = :apps",
+        ExpressionAttributeValues=wire({":apps": keys.APPS}),
+    )
 
 
 def unlist_app(*, table: str, app: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import answer_of, client, code_of, errors_as_ours
+from deployer.aws.client import answer_of, client, code_of
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED
 from deployer.domain.errors import AwsRefusedError
@@ -24,24 +24,23 @@ def add_member(
         for name, limit in zip(names, limits, strict=True)
     )
     try:
-        with errors_as_ours():
-            client("dynamodb").update_item(
-                TableName=table,
-                Key=wire(key),
-                UpdateExpression=(
-                    ("SET expires_at = :expires " if expires_at else "")
-                    + "ADD "
-                    + ", ".join(f"{name} :these" for name in names)
-                ),
-                ConditionExpression=f"contains(#0, :member) OR {room}",
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=wire(
-                    {":these": {member}, ":member": member}
-                    | limits
-                    | ({":expires": expires_at} if expires_at else {})
-                ),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+        client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(key),
+            UpdateExpression=(
+                ("SET expires_at = :expires " if expires_at else "")
+                + "ADD "
+                + ", ".join(f"{name} :these" for name in names)
+            ),
+            ConditionExpression=f"contains(#0, :member) OR {room}",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=wire(
+                {":these": {member}, ":member": member}
+                | limits
+                | ({":expires": expires_at} if expires_at else {})
+            ),
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
     except AwsRefusedError as error:
         if code_of(error) != CONDITION_FAILED:
             raise
@@ -52,22 +51,20 @@ def add_member(
 
 def remove_member(table: str, key: keys.Key, member: str, sets: Sequence[str]) -> None:
     """Remove a member from sets of an item."""
-    with errors_as_ours():
-        client("dynamodb").update_item(**without(table, key, member, sets))
+    client("dynamodb").update_item(**without(table, key, member, sets))
 
 
 def move_member(table: str, key: keys.Key, member: str, *, to: Sequence[str], away_from: Sequence[str]) -> None:
     """Have a member in some sets of an item, whatever their limits are, and not in others."""
     names = {f"#{number}": name for number, name in enumerate((*to, *away_from))}
     places = [f"{name} :these" for name in names]
-    with errors_as_ours():
-        client("dynamodb").update_item(
-            TableName=table,
-            Key=wire(key),
-            UpdateExpression=f"ADD {', '.join(places[: len(to)])} DELETE {', '.join(places[len(to) :])}",
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=wire({":these": {member}}),
-        )
+    client("dynamodb").update_item(
+        TableName=table,
+        Key=wire(key),
+        UpdateExpression=f"ADD {', '.join(places[: len(to)])} DELETE {', '.join(places[len(to) :])}",
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues=wire({":these": {member}}),
+    )
 
 
 def without(table: str, key: keys.Key, member: str, sets: Sequence[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import answer_of, client, code_of, errors_as_ours
+from deployer.aws.client import answer_of, client, code_of
 from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError
 
@@ -13,16 +13,14 @@ RETENTION_SECONDS = 90 * 24 * 60 * 60
 
 def get(table: str, key: keys.Key) -> dict[str, Any]:
     """An item, {} if there is none."""
-    with errors_as_ours():
-        answer = client("dynamodb").get_item(TableName=table, Key=wire(key), ConsistentRead=True)
+    answer = client("dynamodb").get_item(TableName=table, Key=wire(key), ConsistentRead=True)
     return plain(answer.get("Item") or {})
 
 
 def try_write(operation: str, **request: Any) -> bool:
     """Make a conditional write; False if its condition does not hold."""
     try:
-        with errors_as_ours():
-            getattr(client("dynamodb"), operation)(**request)
+        getattr(client("dynamodb"), operation)(**request)
     except AwsRefusedError as error:
         if code_of(error) == CONDITION_FAILED:
             return False
@@ -30,11 +28,10 @@ def try_write(operation: str, **request: Any) -> bool:
     return True
 
 
-def try_transaction(*items: dict[str, Any]) -> bool:
+def try_transaction(*items: Any) -> bool:
     """Write all of these or none; False if a condition does not hold, or another write is in progress."""
     try:
-        with errors_as_ours():
-            client("dynamodb").transact_write_items(TransactItems=list(items))
+        client("dynamodb").transact_write_items(TransactItems=items)
     except AwsRefusedError as error:
         reasons = answer_of(error).get("CancellationReasons", [])
         if {each.get("Code") for each in reasons} & {"ConditionalCheckFailed", "TransactionConflict"}:

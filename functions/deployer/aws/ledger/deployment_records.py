@@ -3,10 +3,10 @@
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.aws.client import client, code_of
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, try_transaction
 from deployer.aws.ledger.preview_slots import note_ended
@@ -15,19 +15,19 @@ from deployer.domain.deployment import RECORDED, Current, Deployment
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
+
 
 def name_app(*, table: str, push: Push) -> str:
     """Record the app of a push, unless one is recorded already; return the recorded one."""
-    with errors_as_ours():
-        answer = client("dynamodb").update_item(
-            TableName=table,
-            Key=wire(keys.app_of_push(push)),
-            UpdateExpression="SET app = if_not_exists(app, :app), expires_at = :expires",
-            ExpressionAttributeValues=wire(
-                {":app": push.app, ":expires": int(time.time()) + RETENTION_SECONDS}
-            ),
-            ReturnValues="ALL_NEW",
-        )
+    answer = client("dynamodb").update_item(
+        TableName=table,
+        Key=wire(keys.app_of_push(push)),
+        UpdateExpression="SET app = if_not_exists(app, :app), expires_at = :expires",
+        ExpressionAttributeValues=wire({":app": push.app, ":expires": int(time.time()) + RETENTION_SECONDS}),
+        ReturnValues="ALL_NEW",
+    )
     return str(plain(answer["Attributes"])["app"])
 
 
@@ -138,21 +138,20 @@ def abandon(*, table: str, push: Push) -> None:
 
 def deployments(*, table: str, app: str, most: int = 50) -> list[Deployment]:
     """The last deployments of an app, newest first."""
-    with errors_as_ours():
-        # A page has a megabyte, which may be less than `most`.
-        pages = (
-            client("dynamodb")
-            .get_paginator("query")
-            .paginate(
-                TableName=table,
-                KeyConditionExpression="pk = :app AND begins_with(sk, :deployment)",
-                ExpressionAttributeValues=wire({":app": keys.partition(app), ":deployment": keys.DEPLOYMENT}),
-                ScanIndexForward=False,
-                ConsistentRead=True,
-                PaginationConfig={"MaxItems": most, "PageSize": min(most, 100)},
-            )
+    # A page has a megabyte, which may be less than `most`.
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=table,
+            KeyConditionExpression="pk = :app AND begins_with(sk, :deployment)",
+            ExpressionAttributeValues=wire({":app": keys.partition(app), ":deployment": keys.DEPLOYMENT}),
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            PaginationConfig={"MaxItems": most, "PageSize": min(most, 100)},
         )
-        return [known(plain(item)) for page in pages for item in page["Items"]]
+    )
+    return [known(plain(item)) for page in pages for item in page["Items"]]
 
 
 def deployment(*, table: str, app: str, time: str, name: str) -> Deployment | None:
@@ -171,16 +170,15 @@ def open_deployments(*, table: str, app: str) -> list[Deployment]:
 
 def close(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
     """Remove deployments whose mails were sent from the list of open ones."""
-    with errors_as_ours():
-        client("dynamodb").update_item(
-            TableName=table,
-            Key=wire(keys.order(app)),
-            UpdateExpression="DELETE #open :these",
-            ExpressionAttributeNames={"#open": "open"},
-            ExpressionAttributeValues=wire(
-                {":these": {keys.name_of(each.time, each.deployment) for each in deployments}}
-            ),
-        )
+    client("dynamodb").update_item(
+        TableName=table,
+        Key=wire(keys.order(app)),
+        UpdateExpression="DELETE #open :these",
+        ExpressionAttributeNames={"#open": "open"},
+        ExpressionAttributeValues=wire(
+            {":these": {keys.name_of(each.time, each.deployment) for each in deployments}}
+        ),
+    )
 
 
 def _update(
@@ -188,16 +186,17 @@ def _update(
 ) -> dict[str, Any]:
     """Set values, of those to `keep` only what is not there yet; return the whole item."""
     new = {name: f"if_not_exists(#{name}, :{name})" if name in keep else f":{name}" for name in values}
-    with errors_as_ours():
-        answer = client("dynamodb").update_item(
-            TableName=table,
-            Key=wire(keys.deployment(push.app, keys.name_of_push(push))),
-            UpdateExpression="SET " + ", ".join(f"#{name} = {value}" for name, value in new.items()),
-            ExpressionAttributeNames={f"#{name}": name for name in values},
-            ExpressionAttributeValues=wire({f":{name}": value for name, value in values.items()}),
-            ReturnValues="ALL_NEW",
-            **({"ConditionExpression": condition} if condition else {}),
-        )
+    request: UpdateItemInputTypeDef = {
+        "TableName": table,
+        "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
+        "UpdateExpression": "SET " + ", ".join(f"#{name} = {value}" for name, value in new.items()),
+        "ExpressionAttributeNames": {f"#{name}": name for name in values},
+        "ExpressionAttributeValues": wire({f":{name}": value for name, value in values.items()}),
+        "ReturnValues": "ALL_NEW",
+    }
+    if condition:
+        request["ConditionExpression"] = condition
+    answer = client("dynamodb").update_item(**request)
     return plain(answer["Attributes"])
 
 

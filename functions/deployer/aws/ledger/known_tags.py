@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import answer_of, client, code_of, errors_as_ours
+from deployer.aws.client import answer_of, client, code_of
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, try_write
 from deployer.domain.deployment import KnownTag
@@ -14,18 +14,17 @@ from deployer.domain.push import Push
 
 def tags(*, table: str, app: str) -> dict[str, KnownTag]:
     """What is known of an app's tags."""
-    with errors_as_ours():
-        pages = (
-            client("dynamodb")
-            .get_paginator("query")
-            .paginate(
-                TableName=table,
-                KeyConditionExpression="pk = :app AND begins_with(sk, :tag)",
-                ExpressionAttributeValues=wire({":app": keys.partition(app), ":tag": keys.TAG}),
-                ConsistentRead=True,
-            )
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=table,
+            KeyConditionExpression="pk = :app AND begins_with(sk, :tag)",
+            ExpressionAttributeValues=wire({":app": keys.partition(app), ":tag": keys.TAG}),
+            ConsistentRead=True,
         )
-        items = [plain(item) for page in pages for item in page["Items"]]
+    )
+    items = [plain(item) for page in pages for item in page["Items"]]
     return {keys.tag_of(item["sk"]): _known_tag(item) for item in items}
 
 
@@ -45,29 +44,28 @@ def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", s
     now = int(time.time())
     pushed_at = min(push.pushed_at, now)
     try:
-        with errors_as_ours():
-            client("dynamodb").update_item(
-                TableName=table,
-                Key=wire(keys.tag(push.app, push.tag)),
-                UpdateExpression=(
-                    "SET digest = :digest, as_of = :as_of, deployment = :this, expires_at = :expires"
-                ),
-                ConditionExpression=(
-                    "attribute_not_exists(pk) OR as_of < :pushed_at OR deployment = :this"
-                    + (" OR deployment IN (:before, :nobody) OR digest <> :digest" if seen else "")
-                ),
-                ExpressionAttributeValues=wire(
-                    {
-                        ":digest": push.digest,
-                        ":as_of": max(as_of, pushed_at),
-                        ":pushed_at": pushed_at,
-                        ":this": push.deployment,
-                        ":expires": now + RETENTION_SECONDS,
-                    }
-                    | ({":before": instead_of, ":nobody": ""} if seen else {})
-                ),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+        client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(keys.tag(push.app, push.tag)),
+            UpdateExpression=(
+                "SET digest = :digest, as_of = :as_of, deployment = :this, expires_at = :expires"
+            ),
+            ConditionExpression=(
+                "attribute_not_exists(pk) OR as_of < :pushed_at OR deployment = :this"
+                + (" OR deployment IN (:before, :nobody) OR digest <> :digest" if seen else "")
+            ),
+            ExpressionAttributeValues=wire(
+                {
+                    ":digest": push.digest,
+                    ":as_of": max(as_of, pushed_at),
+                    ":pushed_at": pushed_at,
+                    ":this": push.deployment,
+                    ":expires": now + RETENTION_SECONDS,
+                }
+                | ({":before": instead_of, ":nobody": ""} if seen else {})
+            ),
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
     except AwsRefusedError as error:
         if code_of(error) != CONDITION_FAILED:
             raise

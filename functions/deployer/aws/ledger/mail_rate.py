@@ -3,7 +3,7 @@
 import time
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import client, errors_as_ours
+from deployer.aws.client import client
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.bounded_sets import add_member
 from deployer.domain.push import Push
@@ -25,12 +25,11 @@ def note_mail(*, table: str, push: Push, hour: int, kind: str, most: int) -> boo
 def mails_this_second(*, table: str) -> int:
     """Count a mail, and return how many that makes in this second, of all apps."""
     now = int(time.time())
-    with errors_as_ours():
-        answer = client("dynamodb").update_item(
-            TableName=table,
-            Key=wire(keys.mails_of_second(now)),
-            UpdateExpression="SET expires_at = :expires ADD mails :one",
-            ExpressionAttributeValues=wire({":one": 1, ":expires": now + 3600}),
-            ReturnValues="ALL_NEW",
-        )
+    answer = client("dynamodb").update_item(
+        TableName=table,
+        Key=wire(keys.mails_of_second(now)),
+        UpdateExpression="SET expires_at = :expires ADD mails :one",
+        ExpressionAttributeValues=wire({":one": 1, ":expires": now + 3600}),
+        ReturnValues="ALL_NEW",
+    )
     return int(plain(answer["Attributes"])["mails"])

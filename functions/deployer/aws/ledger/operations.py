@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import client, errors_as_ours
+from deployer.aws.client import client
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import RETENTION_SECONDS
 
@@ -12,42 +12,38 @@ from deployer.aws.ledger.calls import RETENTION_SECONDS
 def note_operation(*, table: str, app: str, name: str, **facts: Any) -> dict[str, Any]:
     """Note what somebody asks for; return what was noted first of a request that comes a second time."""
     values = {**facts, "expires_at": int(time.time()) + RETENTION_SECONDS}
-    with errors_as_ours():
-        answer = client("dynamodb").update_item(
-            TableName=table,
-            Key=wire(keys.operation(app, name)),
-            UpdateExpression="SET "
-            + ", ".join(f"#{each} = if_not_exists(#{each}, :{each})" for each in values),
-            ExpressionAttributeNames={f"#{each}": each for each in values},
-            ExpressionAttributeValues=wire({f":{each}": value for each, value in values.items()}),
-            ReturnValues="ALL_NEW",
-        )
+    answer = client("dynamodb").update_item(
+        TableName=table,
+        Key=wire(keys.operation(app, name)),
+        UpdateExpression="SET " + ", ".join(f"#{each} = if_not_exists(#{each}, :{each})" for each in values),
+        ExpressionAttributeNames={f"#{each}": each for each in values},
+        ExpressionAttributeValues=wire({f":{each}": value for each, value in values.items()}),
+        ReturnValues="ALL_NEW",
+    )
     return plain(answer["Attributes"])
 
 
 def answer_operation(*, table: str, app: str, name: str, answer: dict[str, str]) -> None:
     """Note what was answered, for a request that comes a second time."""
-    with errors_as_ours():
-        client("dynamodb").update_item(
-            TableName=table,
-            Key=wire(keys.operation(app, name)),
-            UpdateExpression="SET answer = :answer",
-            ExpressionAttributeValues=wire({":answer": answer}),
-        )
+    client("dynamodb").update_item(
+        TableName=table,
+        Key=wire(keys.operation(app, name)),
+        UpdateExpression="SET answer = :answer",
+        ExpressionAttributeValues=wire({":answer": answer}),
+    )
 
 
 def operations(*, table: str, app: str) -> list[dict[str, Any]]:
     """What people asked for in the last 90 days, the last first: `action`, `by`, `reason`, `at` (ISO 8601)."""
-    with errors_as_ours():
-        pages = (
-            client("dynamodb")
-            .get_paginator("query")
-            .paginate(
-                TableName=table,
-                KeyConditionExpression="pk = :app AND begins_with(sk, :asked)",
-                ExpressionAttributeValues=wire({":app": keys.partition(app), ":asked": keys.OPERATION}),
-                ConsistentRead=True,
-            )
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=table,
+            KeyConditionExpression="pk = :app AND begins_with(sk, :asked)",
+            ExpressionAttributeValues=wire({":app": keys.partition(app), ":asked": keys.OPERATION}),
+            ConsistentRead=True,
         )
-        found = [plain(item) for page in pages for item in page["Items"]]
+    )
+    found = [plain(item) for page in pages for item in page["Items"]]
     return sorted(found, key=lambda item: str(item["at"]), reverse=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import client, errors_as_ours
+from deployer.aws.client import client
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.app_listing import listed
 from deployer.aws.ledger.current_deployment import current_of
@@ -63,8 +63,7 @@ def _items(table: str, wanted: list[keys.Key]) -> Iterator[dict[str, Any]]:
         some = [wire(key) for key in wanted[begin : begin + MAX_KEYS_PER_CALL]]
         request: Any = {table: {"Keys": some, "ConsistentRead": True}}
         for _ in range(MAX_ATTEMPTS):
-            with errors_as_ours():
-                answer = client("dynamodb").batch_get_item(RequestItems=request)
+            answer = client("dynamodb").batch_get_item(RequestItems=request)
             yield from map(plain, answer["Responses"].get(table, []))
             request = answer.get("UnprocessedKeys")
             if not request:

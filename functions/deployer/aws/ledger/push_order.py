@@ -3,7 +3,7 @@
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import client, errors_as_ours
+from deployer.aws.client import client
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import get, try_write
 from deployer.domain.push import Push
@@ -79,13 +79,12 @@ def no_more_than(noted: int) -> dict[str, Any]:
 
 def note_open(table: str, push: Push) -> dict[str, Any]:
     """Add a push to its app's open ones, draw a number, and return the item."""
-    with errors_as_ours():
-        answer = client("dynamodb").update_item(
-            TableName=table,
-            Key=wire(keys.order(push.app)),
-            UpdateExpression="ADD admitted :one, #open :this SET listed = :apps",
-            ExpressionAttributeNames={"#open": "open"},
-            ExpressionAttributeValues=wire({":one": 1, ":this": {keys.name_of_push(push)}, ":apps": keys.APPS}),
-            ReturnValues="ALL_NEW",
-        )
+    answer = client("dynamodb").update_item(
+        TableName=table,
+        Key=wire(keys.order(push.app)),
+        UpdateExpression="ADD admitted :one, #open :this SET listed = :apps",
+        ExpressionAttributeNames={"#open": "open"},
+        ExpressionAttributeValues=wire({":one": 1, ":this": {keys.name_of_push(push)}, ":apps": keys.APPS}),
+        ReturnValues="ALL_NEW",
+    )
     return plain(answer["Attributes"])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import client, code_of, errors_as_ours
+from deployer.aws.client import client, code_of
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED, get, try_write
 from deployer.domain.errors import AwsRefusedError
@@ -31,17 +31,14 @@ def begin_sweep(*, table: str, sweep: str, now: int, until: int, watching: str =
     watched: where that is not what the last sweep watched, `since` is now. Times are in UNIX seconds.
     """
     try:
-        with errors_as_ours():
-            answer = client("dynamodb").update_item(
-                TableName=table,
-                Key=wire(keys.SWEEP),
-                UpdateExpression="SET sweep = :sweep, began_at = :now, busy_until = :until",
-                ConditionExpression=(
-                    "attribute_not_exists(busy_until) OR busy_until <= :now OR sweep = :sweep"
-                ),
-                ExpressionAttributeValues=wire({":now": now, ":sweep": sweep, ":until": until}),
-                ReturnValues="ALL_OLD",
-            )
+        answer = client("dynamodb").update_item(
+            TableName=table,
+            Key=wire(keys.SWEEP),
+            UpdateExpression="SET sweep = :sweep, began_at = :now, busy_until = :until",
+            ConditionExpression=("attribute_not_exists(busy_until) OR busy_until <= :now OR sweep = :sweep"),
+            ExpressionAttributeValues=wire({":now": now, ":sweep": sweep, ":until": until}),
+            ReturnValues="ALL_OLD",
+        )
     except AwsRefusedError as error:
         if code_of(error) == CONDITION_FAILED:
             return None

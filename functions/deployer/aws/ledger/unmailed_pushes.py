@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.client import client, errors_as_ours
+from deployer.aws.client import client
 from deployer.aws.items import wire
 from deployer.aws.ledger.calls import get
 from deployer.aws.ledger.deployment_records import known
@@ -30,10 +30,9 @@ def remove_unmailed(*, table: str, app: str, deployments: Sequence[Deployment]) 
 
 
 def _change(table: str, app: str, change: str, names: set[str]) -> None:
-    with errors_as_ours():
-        client("dynamodb").update_item(
-            TableName=table,
-            Key=wire(keys.order(app)),
-            UpdateExpression=f"{change} unmailed :these",
-            ExpressionAttributeValues=wire({":these": names}),
-        )
+    client("dynamodb").update_item(
+        TableName=table,
+        Key=wire(keys.order(app)),
+        UpdateExpression=f"{change} unmailed :these",
+        ExpressionAttributeValues=wire({":these": names}),
+    )
