@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import importlib
 import json
+import math
 import os
 import sys
 import time
@@ -37,6 +38,8 @@ def main() -> None:
         tests=arguments.tests,
         processes=arguments.processes,
         notes=NOTES / "lines.json",
+        seconds=arguments.seconds,
+        tell=_tell,
     )
     subjects = {module_of(file): subject for file, subject in found.items()}
     text, good = report(subjects, results, complete=not arguments.quick and not arguments.lines)
@@ -53,6 +56,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--tests", nargs="+", default=["tests/unit", "tests/workflow"], help="where to look for tests"
     )
+    parser.add_argument(
+        "--seconds", type=float, default=math.inf, help="of CPU that the tests of one mutant may take"
+    )
     parser.add_argument("--quick", action="store_true", help=f"one mutant in {QUICK}")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
@@ -68,6 +74,17 @@ def _mutants(file: Path, arguments: argparse.Namespace) -> list[Mutant]:
         # By what they change and not by their place, so that the same ones are chosen tomorrow.
         found = [each for each in found if hashlib.sha256(each.after.encode()).digest()[0] % QUICK == 0]
     return found
+
+
+def _tell(result: Result) -> None:
+    """A run takes long; one can begin with its first survivor."""
+    if not result.killer:
+        mutant = result.mutant
+        print(
+            f"{mutant.module} ({mutant.operator}, {result.tests} tests)\n{mutant.diff}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _keep(results: list[Result]) -> None:

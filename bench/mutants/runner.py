@@ -9,6 +9,7 @@ import gc
 import hashlib
 import importlib
 import json
+import math
 import os
 import resource
 import signal
@@ -18,6 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import accumulate, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +45,20 @@ class Test:
 
 
 def run(
-    choose: Callable[[], Sequence[Mutant]], *, tests: Sequence[str], processes: int, notes: Path
+    choose: Callable[[], Sequence[Mutant]],
+    *,
+    tests: Sequence[str],
+    processes: int,
+    notes: Path,
+    seconds: float = math.inf,
+    tell: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
-    """Play mutants, chosen once the functions are imported; `notes` keeps which test runs which line."""
-    runner = _Runner(choose, processes, notes)
+    """Play mutants, chosen once the functions are imported; `notes` keeps which test runs which line.
+
+    Each meets tests of so many `seconds` of CPU at most: what all others would catch counts as a survivor then.
+    `tell` is called with each result as it comes.
+    """
+    runner = _Runner(choose, processes, notes, seconds, tell)
     quiet = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
     os.environ["CI"] = "1"  # Hypothesis takes the same examples each time.
     code = pytest.main([*quiet, *tests], plugins=[runner])
@@ -58,8 +70,16 @@ def run(
 class _Runner:
     """A plugin of pytest that takes the place of its loop over the tests."""
 
-    def __init__(self, choose: Callable[[], Sequence[Mutant]], processes: int, notes: Path) -> None:
+    def __init__(
+        self,
+        choose: Callable[[], Sequence[Mutant]],
+        processes: int,
+        notes: Path,
+        seconds: float,
+        tell: Callable[[Result], None],
+    ) -> None:
         self._choose, self._processes, self._notes = choose, processes, notes
+        self._seconds, self._tell = seconds, tell
         self._failed = ""
         self._caught: dict[str, Counter[str]] = defaultdict(Counter)
         self.results: list[Result] = []
@@ -113,6 +133,7 @@ class _Runner:
                 os.killpg(pid, signal.SIGKILL)
             self._caught[mutant.module][killer] += 1
             self.results.append(Result(mutant, killer, tests))
+            self._tell(self.results[-1])
 
     def _try(self, mutant: Mutant, chosen: Sequence[pytest.Item]) -> str:
         """In a fork: the first test that fails, '' if none does."""
@@ -146,12 +167,20 @@ class _Runner:
         for name in sorted(running, key=lambda name: known[name].seconds):
             if name not in first:
                 files[name.partition("::")[0]].append(name)
+        if math.isfinite(self._seconds):
+            # The quickest of each file, then the second of each: what little is met is to be of all kinds.
+            rounds = zip_longest(*files.values())
+            return self._affordable([*first, *(name for each in rounds for name in each if name)], known)
         # Tests of a file share what is costly to set up; the file whose tests are the quickest comes first.
         return first + [
             name
             for names in sorted(files.values(), key=lambda names: known[names[len(names) // 2]].seconds)
             for name in names
         ]
+
+    def _affordable(self, names: Sequence[str], known: dict[str, Test]) -> list[str]:
+        spent = accumulate(known[name].seconds for name in names)
+        return [name for name, seconds in zip(names, spent, strict=True) if seconds <= self._seconds]
 
     def _fork(self, work: Callable[[], str], seconds: float) -> tuple[int, int]:
         """Do it in a process of its own; return that, and from where its answer can be read."""
