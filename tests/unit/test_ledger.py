@@ -304,6 +304,16 @@ def test_what_was_given_up_before_it_was_admitted_is_told_all_the_same():
     assert (found.deployment, found.tag, found.digest) == ("push-1", "latest", push().digest)
 
 
+@pytest.mark.parametrize(("known", "while_tagged", "switches"), [(None, True, True), (push().digest, True, True), ("", True, False), ("", False, True)])  # fmt: skip
+def test_a_preview_whose_tag_is_known_to_be_gone_cannot_become_current(known, while_tagged, switches):
+    """Another app may: what is deployed of it need not have its tag any more."""
+    if known is not None:
+        ledger.record_tag(table="ledger", app="flask-app", tag="latest", digest=known, as_of=5, seen=None)
+    more = {"while_tagged": True} if while_tagged else {}
+    assert ledger.make_current(table="ledger", push=push(), new=version(), seen=None, **more) is switches
+    assert (current() is not None) is switches
+
+
 def test_another_refusal_of_a_switch_is_raised():
     with pytest.raises(AwsRefusedError):
         ledger.make_current(table="no-such-table", push=push(), new=version(), seen=None)
@@ -350,6 +360,13 @@ def test_of_two_who_forget_what_is_current_one_has_done_so_and_its_end_is_to_be_
     assert current() is None
     (told,) = ledger.open_deployments(table="ledger", app="flask-app")
     assert (told.deployment, told.outcome, told.reason) == ("push-2", "ended", "Its tag was deleted.")
+
+
+def test_that_an_app_has_ended_is_kept_for_90_days(item):
+    switch()
+    forget(current(), 2)
+    kept = item(ledger_keys.deployment("flask-app", ledger_keys.name_of_push(push(2))))["expires_at"]
+    assert kept == pytest.approx(time.time() + 90 * DAY, abs=60)
     assert ledger.apps(table="ledger") == {"flask-app"}
 
 

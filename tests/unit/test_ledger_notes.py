@@ -1,0 +1,263 @@
+"""What the ledger keeps beside deployments: images, recorded pushes, what people asked for; and its overview."""
+
+import time
+
+import pytest
+from botocore.client import BaseClient
+from deployer.aws import ledger, ledger_keys
+from deployer.aws.items import plain, wire
+from deployer.domain.deployment import Current
+from deployer.domain.errors import AwsRefusedError, ThrottledError
+from deployer.domain.push import Push
+from deployer.domain.same_image import KnownImage
+
+pytestmark = pytest.mark.usefixtures("ledger_table")
+
+APP = "flask-app"
+RETENTION_SECONDS = 90 * 24 * 60 * 60
+
+
+def push(number=1, app=APP):
+    return Push(f"push-{number}", f"2026-11-20T09:15:{number:02}Z", app, "latest", f"sha256:{number:064x}")
+
+
+def serve(number=1, app=APP):
+    at = {"revision": "app:1", "since": "2026-11-25T00:00:00+00:00"}
+    new = Current(f"push-{number}", number, "task", "http://a", push(number).digest, "latest", **at)
+    ledger.make_current(
+        table="ledger", push=push(number, app), new=new, seen=ledger.current(table="ledger", app=app)
+    )
+    return ledger.current(table="ledger", app=app)
+
+
+@pytest.fixture
+def kept(_dynamodb):
+    """`kept(key)` is for how long an item is kept from now (seconds)."""
+
+    def of(key):
+        item = plain(_dynamodb.get_item(TableName="ledger", Key=wire(key))["Item"])
+        return pytest.approx(item["expires_at"] - time.time(), abs=60)
+
+    return of
+
+
+# Images.
+
+
+def image(number=1):
+    return ledger.image(table="ledger", app=APP, digest=push(number).digest)
+
+
+def note_image(new, seen):
+    return ledger.put_image(table="ledger", push=push(), new=new, seen=seen)
+
+
+def test_what_is_known_of_an_image_comes_back_with_the_number_of_its_change(kept):
+    assert image() is None
+    new = KnownImage("push-1", push().time, {"latest": "push-1"}, ["v1"])
+    assert note_image(new, None)
+    assert image() == KnownImage("push-1", push().time, {"latest": "push-1"}, ["v1"], version=1)
+    assert image(2) is None
+    assert kept(ledger_keys.image(APP, push().digest)) == RETENTION_SECONDS
+
+
+def test_of_two_who_note_something_of_an_image_at_once_one_has_to_look_again():
+    assert note_image(KnownImage("push-1", ""), None)
+    assert not note_image(KnownImage("push-2", ""), None)
+    seen = image()
+    assert note_image(KnownImage("push-2", "", version=seen.version), seen)
+    assert not note_image(KnownImage("push-3", "", version=seen.version), seen)
+    assert image().deployment == "push-2"
+
+
+# Pushes that are written down and not deployed.
+
+
+def record_push(seen, number=2):
+    return ledger.record_push(table="ledger", push=push(number), seen=seen, reason="The app is stopped.")
+
+
+def test_a_push_is_recorded_while_nothing_has_changed_since(kept):
+    seen = serve()
+    assert record_push(seen)
+    (found,) = ledger.deployments(table="ledger", app=APP)
+    assert (found.outcome, found.reason) == ("recorded", "The app is stopped.")
+    assert (found.tag, found.digest) == ("latest", push(2).digest)
+    assert found.ended_at == pytest.approx(time.time(), abs=60)
+    assert kept(ledger_keys.deployment(APP, ledger_keys.name_of_push(push(2)))) == RETENTION_SECONDS
+    assert record_push(seen)
+
+
+def test_a_push_is_not_recorded_once_something_else_serves_or_it_has_another_outcome():
+    seen = serve()
+    serve(2)
+    assert not record_push(seen)
+    assert ledger.deployments(table="ledger", app=APP) == []
+    ledger.record(table="ledger", push=push(3), outcome="failed")
+    assert not record_push(ledger.current(table="ledger", app=APP), 3)
+    assert [each.outcome for each in ledger.deployments(table="ledger", app=APP)] == ["failed"]
+
+
+def test_a_push_that_is_recorded_makes_room_for_the_next_deployment_of_its_repository():
+    assert ledger.note_under_way(table="ledger", push=push(2), most=1)
+    assert not ledger.note_under_way(table="ledger", push=push(3), most=1)
+    record_push(serve())
+    assert ledger.note_under_way(table="ledger", push=push(3), most=1)
+
+
+# The app of a push.
+
+
+def test_the_app_of_a_push_is_kept_for_90_days(kept):
+    assert ledger.name_app(table="ledger", push=push()) == APP
+    assert kept(ledger_keys.app_of_push(push())) == RETENTION_SECONDS
+
+
+# What people asked for.
+
+
+def ask(name, **facts):
+    return ledger.note_operation(table="ledger", app=APP, name=name, **facts)
+
+
+def test_a_request_that_comes_twice_is_the_first_one(kept):
+    assert ask("1", action="stop", by="ann", at="2026-11-20T09:15:01Z")["by"] == "ann"
+    again = ask("1", action="start", by="bob", at="2026-11-20T09:15:02Z", reason="why not")
+    assert (again["action"], again["by"], again["at"]) == ("stop", "ann", "2026-11-20T09:15:01Z")
+    assert again["reason"] == "why not"
+    assert "answer" not in again
+    assert kept(ledger_keys.operation(APP, "1")) == RETENTION_SECONDS
+    ledger.answer_operation(table="ledger", app=APP, name="1", answer={"status": "stopped"})
+    assert ask("1", action="stop")["answer"] == {"status": "stopped"}
+
+
+def test_what_people_asked_for_is_told_the_last_first_and_by_app():
+    for name, at in (
+        ("b", "2026-11-20T09:15:01Z"),
+        ("a", "2026-11-20T09:15:03Z"),
+        ("c", "2026-11-20T09:15:02Z"),
+    ):
+        ask(name, action="restart", at=at)
+    serve()
+    found = ledger.operations(table="ledger", app=APP)
+    assert [each["at"][-3:] for each in found] == ["03Z", "02Z", "01Z"]
+    assert ledger.operations(table="ledger", app="other") == []
+
+
+# All apps at once.
+
+
+def admit(number, app=APP):
+    """A push that is on the app's list of open ones, and is its last one."""
+    sequence = ledger.next_in_order(table="ledger", push=push(number, app), now=time.time())
+    ledger.claim(table="ledger", push=push(number, app), execution=f"{number}", sequence=sequence)
+    ledger.note_in_order(table="ledger", push=push(number, app), sequence=sequence)
+
+
+def close(app=APP):
+    ledger.close(table="ledger", app=app, deployments=ledger.open_deployments(table="ledger", app=app))
+
+
+def names(records):
+    return sorted(each.deployment for each in records.deployments)
+
+
+def test_the_overview_has_every_app_with_what_serves_and_its_last_push(monkeypatch):
+    for app in ("web", APP):
+        for number in (1, 2):
+            admit(number, app)
+    close()
+    serve(2)
+    close("web")
+    admit(3, "web")
+    serve(1, "web")
+    found = ledger.overview(table="ledger")
+    assert [each.app for each in found] == [APP, "web"]
+    assert [names(each) for each in found] == [["push-2"], ["push-3"]]
+    assert [each.current.deployment for each in found] == ["push-2", "push-1"]
+
+
+def test_of_an_app_that_is_down_the_overview_has_its_last_ten_deployments():
+    for number in range(1, 13):
+        admit(number)
+    close()
+    ledger.list_app(table="ledger", app=APP)
+    (found,) = ledger.overview(table="ledger")
+    assert found.current is None
+    assert len(found.deployments) == 10
+    assert "push-12" in names(found)
+
+
+def test_of_an_app_of_which_no_last_push_is_noted_the_overview_looks_for_it():
+    ledger.claim(table="ledger", push=push(), execution="1", sequence=1)
+    serve()
+    ledger.list_app(table="ledger", app=APP)
+    (found,) = ledger.overview(table="ledger")
+    assert names(found) == ["push-1"]
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """How DynamoDB answers BatchGetItem: the number of keys of each call, and what `of` makes of the answer."""
+    calls = []
+    send = BaseClient._make_api_call
+
+    def call(client, operation, parameters):
+        answer = send(client, operation, parameters)
+        if operation == "BatchGetItem":
+            keys = parameters["RequestItems"]["ledger"]["Keys"]
+            calls.append(len(keys))
+            if calls.of(len(calls)):
+                answer["UnprocessedKeys"] = parameters["RequestItems"]
+        return answer
+
+    class Calls(list):
+        of = staticmethod(lambda number: False)
+
+    calls = Calls()
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    return calls
+
+
+@pytest.mark.parametrize(("apps", "calls"), [(33, [99]), (34, [100, 2])])
+def test_the_overview_reads_a_hundred_items_at_a_time(answers, apps, calls):
+    """Of each app what serves, the last push, and what is open besides that."""
+    for number in range(apps):
+        app = f"app-{number:02}"
+        ledger.next_in_order(table="ledger", push=push(2, app), now=time.time())
+        admit(1, app)
+        serve(1, app)
+    found = ledger.overview(table="ledger")
+    assert answers == calls
+    assert len(found) == apps
+    assert all(each.current for each in found)
+
+
+def test_keys_that_dynamodb_leaves_out_are_asked_for_again_ten_times(answers):
+    admit(1)
+    serve()
+    answers.of = lambda number: number < 10
+    assert [each.app for each in ledger.overview(table="ledger")] == [APP]
+    assert len(answers) == 10
+    answers.of = lambda number: True
+    with pytest.raises(ThrottledError):
+        ledger.overview(table="ledger")
+    assert len(answers) == 20
+
+
+# Refusals that are no conditions.
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda table: ledger.record_push(table=table, push=push(), seen=serve(), reason=""),
+        lambda table: ledger.put_image(table=table, push=push(), new=KnownImage("", ""), seen=None),
+        lambda table: ledger.unlist_app(table=table, app=APP),
+        lambda table: ledger.operations(table=table, app=APP),
+        lambda table: ledger.overview(table=table),
+    ],
+)
+def test_another_refusal_is_raised(call):
+    with pytest.raises(AwsRefusedError):
+        call("no-such-table")
