@@ -193,18 +193,20 @@ def test_a_deployment_is_kept_for_90_days(item):
     assert item(key)["expires_at"] == NOW + 90 * DAY
 
 
-def test_a_claim_says_what_it_restarts_or_tries_again():
+def test_a_claim_says_what_it_restarts_or_tries_again_and_who_asked_for_it():
     claim(1, restart={"deployment": "push-0"})
     claim(2, retry={"of": "push-1", "attempt": 2})
     claim(3)
+    claim(4, asked={"action": "deploy", "by": "ann"})
     found = {
-        each.deployment: (each.restart, each.retry)
+        each.deployment: (each.restart, each.retry, each.asked)
         for each in ledger.deployments(table="ledger", app="flask-app")
     }
     assert found == {
-        "push-1": ({"deployment": "push-0"}, {}),
-        "push-2": ({}, {"of": "push-1", "attempt": 2}),
-        "push-3": ({}, {}),
+        "push-1": ({"deployment": "push-0"}, {}, {}),
+        "push-2": ({}, {"of": "push-1", "attempt": 2}, {}),
+        "push-3": ({}, {}, {}),
+        "push-4": ({}, {}, {"action": "deploy", "by": "ann"}),
     }
 
 

@@ -7,17 +7,27 @@ import pytest
 from deployer.actions import rollback, sweep_acts, sweep_facts
 from deployer.aws import ledger, step_functions
 from deployer.domain.deployment import Deployment, Ending, KnownTag
-from deployer.domain.errors import MailLimitError
+from deployer.domain.endpoint import NOWHERE
+from deployer.domain.errors import AccessDeniedError, MailLimitError, ThrottledError
 from deployer.domain.push import Push
 from deployer.domain.sweep import (
+    CloseDeployments,
+    CloseSuperseded,
+    DeleteStableUrl,
     DeployPush,
     EndApp,
     Facts,
     FinishDeployment,
+    ForgetStableUrl,
+    FreeSlot,
     ListApp,
     MarkWatched,
     NotifyAgain,
+    NotifyEnded,
+    PointStableUrl,
     RecordTag,
+    ReportSuperseded,
+    ReportUnwatched,
     RestartApp,
     RetryDeployment,
     StopTask,
@@ -255,6 +265,7 @@ def test_an_app_whose_task_died_is_started_again_and_nothing_is_where_there_is_n
     [
         {"restart": {"deployment": "push-1", "sequence": 1, "revision": "app:1", "reason": "exit code 1"}},
         {"retry": {"of": "push-1", "attempt": 2}},
+        {"asked": {"action": "deploy", "by": "ann"}},
         {},
     ],
 )
@@ -263,9 +274,153 @@ def test_an_aborted_deployment_is_rolled_back_as_what_it_was(world, push, slept,
     monkeypatch.setattr(rollback, "roll_back", lambda document, **_: documents.append(document))
     settle(deployment(push, revision="app:1", task="task-2", **of), Ending("ABORTED"))
     (document,) = documents
-    assert {name: document[name] for name in ("restart", "retry") if name in document} == of
+    assert {name: document[name] for name in ("restart", "retry", "asked") if name in document} == of
     assert (document["id"], document["taskDefinition"]["arn"], document["task"]["arn"]) == ("push-2", "app:1", "task-2")  # fmt: skip
     assert document["admission"] == {"sequence": 2**60}
+
+
+def test_a_slot_is_freed_and_that_is_told_of_an_app_that_is_not_there(deploy, push):
+    ledger.take_slot(table="ledger", app=APP, most={"lasting": 9})
+    begun = facts()
+    ledger.next_in_order(table="ledger", push=Push.from_event(push(1), by_tag=False), now=NOW)
+    assert sweep_acts.carry_out(FreeSlot(), begun) == ""
+    assert ledger.slots(table="ledger") == {APP}
+    assert sweep_acts.carry_out(FreeSlot(), facts(noted=1)) == "freed its slot"
+    assert ledger.slots(table="ledger") == set()
+    deploy(push(2))
+    change(gave_up_reason="It crashed 3 times within ten minutes.")
+    # That it is down was mailed.
+    assert sweep_acts.carry_out(FreeSlot(), facts(noted=2)) == ""
+    assert ledger.slots(table="ledger") == set()
+
+
+def test_that_an_app_has_ended_is_mailed_by_the_sweep_where_it_was_not(world, push):
+    ended = deployment(push, outcome="ended", reason="It expired at 12:00.", url="http://a", execution="")
+    act = NotifyEnded("push-2")
+    assert sweep_acts.carry_out(act, Facts(app=APP, now=NOW, open=[ended])) == "told that flask-app has ended"
+    (mail,) = world.mails
+    assert mail["attributes"]["outcome"] == "ended"
+    assert "It expired at 12:00." in mail["text"]
+
+
+def test_deployments_of_which_all_is_told_are_closed_and_others_stay(deploy, push):
+    for number in (1, 2, 3):
+        deploy(push(number))
+    open_ones = ledger.open_deployments(table="ledger", app=APP)
+    sweep_acts.carry_out(CloseDeployments(("push-1", "push-3")), facts(open=open_ones))
+    assert [each.deployment for each in ledger.open_deployments(table="ledger", app=APP)] == ["push-2"]
+
+
+@pytest.fixture
+def unmailed(push):
+    """Superseded pushes that no mail has named."""
+    for number in (1, 2):
+        of = Push.from_event(push(number), by_tag=False)
+        ledger.record(table="ledger", push=of, outcome="superseded", reason="A newer push.")
+        ledger.add_unmailed(table="ledger", push=of)
+    return lambda: ledger.unmailed(table="ledger", app=APP)
+
+
+def test_superseded_pushes_are_told_of_in_one_mail_once(world, unmailed):
+    act = ReportSuperseded(("push-1", "push-2"))
+    assert sweep_acts.carry_out(act, facts(unmailed=unmailed())) == "told of push-1, push-2"
+    (mail,) = world.mails
+    assert all(f"sha256:{number:064x}" in mail["text"] for number in (1, 2))
+    assert unmailed() == []
+
+
+def test_superseded_pushes_that_nobody_misses_are_forgotten_and_others_stay(world, unmailed):
+    sweep_acts.carry_out(CloseSuperseded(("push-2",)), facts(unmailed=unmailed()))
+    assert [each.deployment for each in unmailed()] == ["push-1"]
+    assert world.mails == []
+
+
+def test_that_an_app_is_not_watched_is_mailed_of_one_that_is_there(deploy, world, push):
+    nobody = Facts(app=APP, now=NOW)
+    assert sweep_acts.carry_out(ReportUnwatched(), nobody) == "told that it is not watched"
+    assert sweep_acts.carry_out(MarkWatched(), nobody) == ""
+    assert world.mails == []
+    deploy(push(1))
+    sweep_acts.carry_out(ReportUnwatched(), facts(replaced_by="flask-app:latest"))
+    assert len(world.mails) == 2
+    assert ledger.current(table="ledger", app=APP).unwatched_at
+
+
+@pytest.mark.usefixtures("stable_url")
+def test_a_stable_url_is_led_to_what_is_current_deleted_and_forgotten(deploy, world, push):
+    deploy(push(1))
+    (api,) = world.apis
+    target = world.apis[api]["target"]
+    world.apis[api]["target"] = "http://203.0.113.99:3000/"
+    assert sweep_acts.carry_out(PointStableUrl(), facts()) == "led its address on"
+    assert world.apis[api]["target"] == target
+    assert sweep_acts.carry_out(DeleteStableUrl(api), facts()) == f"closed {api}"
+    assert world.apis == {}
+    assert ledger.current(table="ledger", app=APP).last_stable_url
+    sweep_acts.carry_out(ForgetStableUrl(), facts())
+    assert ledger.current(table="ledger", app=APP).last_stable_url is None
+    assert sweep_acts.carry_out(ForgetStableUrl(), Facts(app="nobody", now=NOW)) == ""
+
+
+@pytest.mark.usefixtures("stable_url")
+def test_a_restart_leads_the_stable_url_away_from_the_task_that_died_though_it_may_not_begin(
+    deploy, world, push, monkeypatch
+):
+    deploy(push(1))
+    rolled_back = []
+    monkeypatch.setattr(rollback, "roll_back", lambda document, **how: rolled_back.append((document, how)))
+    world.faults["start_execution"] = [AccessDeniedError("StartExecution: not authorized")]
+    task = ledger.current(table="ledger", app=APP).task
+    with pytest.raises(AccessDeniedError):
+        sweep_acts.carry_out(RestartApp(task), facts())
+    assert [api["target"] for api in world.apis.values()] == [NOWHERE]
+    ((document, how),) = rolled_back
+    assert document["restart"]["deployment"] == "push-1"
+    assert how == {"error": "AccessDeniedError", "message": "StartExecution: not authorized"}
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_restart_that_aws_refused_counts_as_such(deploy, push, started, refused):
+    deploy(push(1))
+    task = ledger.current(table="ledger", app=APP).task
+    sweep_acts.carry_out(RestartApp(task, refused), facts())
+    assert ledger.current(table="ledger", app=APP).refusals == refused
+    # What has been dealt with is not told again.
+    assert sweep_acts.carry_out(RestartApp(task, refused), facts()) == ""
+
+
+def test_who_asked_for_a_deployment_is_said_of_its_further_attempt_too(world, push, started):
+    asked = {"action": "deploy", "by": "ann"}
+    failed = deployment(push, outcome="retried", asked=asked)
+    sweep_acts.carry_out(RetryDeployment("push-2"), Facts(app=APP, now=NOW, open=[failed]))
+    assert started["retry-2-push-2"]["asked"] == asked
+    sweep_acts.carry_out(
+        RetryDeployment("push-3"), Facts(app=APP, now=NOW, open=[deployment(push, 3, outcome="retried")])
+    )
+    assert "asked" not in started["retry-2-push-3"]
+
+
+def test_a_further_attempt_is_started_before_the_first_one_is_called_dealt_with(world, push, monkeypatch):
+    """Or nobody would start it, should the function die in between."""
+
+    def refuse(**_):
+        raise ThrottledError("Rate exceeded")
+
+    monkeypatch.setattr(step_functions, "start_execution", refuse)
+    failed = deployment(push, outcome="retried")
+    with pytest.raises(ThrottledError):
+        sweep_acts.carry_out(RetryDeployment("push-2"), Facts(app=APP, now=NOW, open=[failed]))
+    assert "push-2" not in known()
+
+
+def test_a_push_that_was_recorded_is_mailed_as_that_and_not_rolled_back(
+    deploy, world, push, slept, monkeypatch
+):
+    deploy(push(1))
+    monkeypatch.setattr(rollback, "roll_back", None)
+    settle(deployment(push, outcome="recorded", reason="The app is stopped."), Ending("SUCCEEDED"))
+    assert [news["attributes"]["outcome"] for news in world.mails] == ["deployed", "recorded"]
+    assert "The app is stopped." in world.mails[-1]["text"]
 
 
 # What a sweep does for an app, whatever the decisions are.
