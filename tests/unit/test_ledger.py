@@ -154,6 +154,35 @@ def test_the_newest_number_is_that_of_a_push_that_is_known_to_be_an_app():
     assert newest() == 11
 
 
+def test_how_many_deployments_were_begun_is_counted():
+    def noted():
+        return ledger.noted(table="ledger", app="flask-app")
+
+    assert noted() == 0
+    draw(1)
+    draw(2)
+    assert noted() == 2
+
+
+def test_what_somebody_asks_for_comes_after_all_that_was_admitted_whatever_the_clocks_say():
+    def asked(number, **more):
+        return ledger.next_in_order(table="ledger", push=push(number, **more), now=NOW, after_all=True)
+
+    assert asked(1) == push(1).pushed_at * 1_000_000 + 1
+    ahead = (NOW + 1000) * 1_000_000
+    note(2, ahead)
+    # Of whichever tag.
+    assert asked(3, tag="other") == ahead + 1
+    ledger.is_newest(table="ledger", push=push(4), sequence=ahead + 5)
+    assert asked(5) == ahead + 6
+
+
+def test_what_goes_back_to_an_image_leaves_the_order_of_the_tags_pushes_to_their_times():
+    ahead = (NOW + 1000) * 1_000_000
+    ledger.note_in_order(table="ledger", push=push(1), sequence=ahead, of_tag=False)
+    assert draw(2) < ahead
+
+
 def test_a_deployment_that_has_ended_gives_its_place_back_once_its_outcome_is_there():
     """Whoever takes the place after that sees the outcome."""
     first, second = push(1), push(2)
@@ -684,4 +713,5 @@ def test_every_read_sees_what_was_written_just_now_but_for_the_index_which_canno
     ledger.tags(table="ledger", app="flask-app")
     ledger.apps(table="ledger")
     ledger.deployments(table="ledger", app="flask-app")
+    ledger.operations(table="ledger", app="flask-app")
     assert reads == {("GetItem", False): {True}, ("Query", False): {True}, ("Query", True): {False}}
