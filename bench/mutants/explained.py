@@ -24,6 +24,15 @@ EXPLAINED = (
     ),
     *(
         Explained(
+            "deployer.aws.ledger.deployment_records",
+            '- PaginationConfig={"MaxItems": most, "PageSize": min(most, 100)},\n'
+            f'+ PaginationConfig={{"MaxItems": most, "PageSize": min(most, {size})}},',
+            "Pages are as large as a reader likes: what is told is the same.",
+        )
+        for size in (99, 101)
+    ),
+    *(
+        Explained(
             "deployer.aws.ledger.known_tags",
             '- def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", seen: bool = True) -> str:\n'
             f'+ def claim_tag(*, table: str, push: Push, as_of: int = {zero}, instead_of: str = "", seen: bool = True) -> str:',

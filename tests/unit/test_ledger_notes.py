@@ -245,6 +245,36 @@ def test_keys_that_dynamodb_leaves_out_are_asked_for_again_ten_times(answers):
     assert len(answers) == 20
 
 
+# Superseded pushes that a mail has to name.
+
+
+def unmailed():
+    return ledger.unmailed(table="ledger", app=APP)
+
+
+def test_a_push_that_a_mail_has_to_name_is_told_with_its_outcome_until_it_was_named():
+    for number in (2, 1):
+        ledger.add_unmailed(table="ledger", push=push(number))
+    assert unmailed() == []
+    for number in (2, 1):
+        ledger.record(table="ledger", push=push(number), outcome="superseded")
+    first, second = unmailed()
+    assert (first.deployment, second.deployment) == ("push-1", "push-2")
+    ledger.remove_unmailed(table="ledger", app=APP, deployments=[])
+    assert unmailed() == [first, second]
+    ledger.remove_unmailed(table="ledger", app=APP, deployments=[first])
+    assert unmailed() == [second]
+
+
+# The sweep.
+
+
+def test_when_the_last_sweep_began_is_known():
+    assert ledger.last_sweep(table="ledger") == 0
+    ledger.begin_sweep(table="ledger", sweep="1", now=7, until=9)
+    assert ledger.last_sweep(table="ledger") == 7
+
+
 # Refusals that are no conditions.
 
 
