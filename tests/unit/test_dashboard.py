@@ -47,10 +47,13 @@ def emitted():
 def test_every_metric_of_ours_is_one_that_the_functions_send():
     ours = [metric for metric in METRICS if metric[0] == FUNCTION_ENVIRONMENT["POWERTOOLS_METRICS_NAMESPACE"]]
     assert {metric[1] for metric in ours} <= emitted()
-    # The one dimension that Powertools adds.
-    assert {tuple(metric[2:4]) for metric in ours} == {
-        ("service", FUNCTION_ENVIRONMENT["POWERTOOLS_SERVICE_NAME"])
-    }
+    # The one dimension that Powertools adds. By the stack's name, so that two stacks do not share their metrics.
+    given = templates.template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert given["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+    written = templates.template()["Resources"]["DeploymentsDashboard"]["Properties"]["DashboardBody"][
+        "Fn::Sub"
+    ]
+    assert written.count('"service", "${AWS::StackName}"') == len(ours)
 
 
 def test_every_queue_that_holds_undelivered_events_is_on_it():
