@@ -86,7 +86,7 @@ def test_the_steps_of_a_deployment_come_one_after_the_other(world: World, open_p
     expect(page.locator(".steps .ahead")).to_have_count(0)
 
 
-def test_a_failure_is_told_with_its_reason_and_its_log(world: World, open_page: Open) -> None:
+def test_a_failure_is_reported_with_its_reason_and_its_log(world: World, open_page: Open) -> None:
     world.live("flask-app", "v1")
     push, _ = world.push("flask-app", "v2")
     page = open_page("apps/flask-app")

@@ -32,7 +32,7 @@ def test_what_an_app_writes_is_there_as_it_writes_it_and_goes_on_in_the_next_ver
     expect(log.locator(".rule")).to_contain_text("v2")
 
 
-def test_who_reads_above_is_left_there_and_told_how_many_lines_are_new(world: World, open_page: Open) -> None:
+def test_who_reads_above_is_left_there_and_sees_how_many_lines_are_new(world: World, open_page: Open) -> None:
     written = world.log_of(world.live("flask-app"))
     written += [f"line {number}" for number in range(200)]
     page = open_page("logs/flask-app")
@@ -105,7 +105,9 @@ def test_hostile_lines_are_text(world: World, open_page: Open) -> None:
     assert dialogs == []
 
 
-def test_the_log_of_what_failed_is_told_and_an_app_without_one_says_so(world: World, open_page: Open) -> None:
+def test_the_log_of_what_failed_is_reported_and_an_app_without_one_says_so(
+    world: World, open_page: Open
+) -> None:
     world.live("flask-app", "v1")
     failed = world.fail(
         "flask-app", "v2", task="arn:aws:ecs:eu-west-1:111122223333:task/portcall/" + f"{2:032x}"

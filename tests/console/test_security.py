@@ -246,7 +246,7 @@ def test_a_page_of_another_port_learns_nothing_and_gets_no_cookie(
     expect(page.locator("#apps")).to_contain_text("secret-app")
 
 
-def test_a_name_that_leads_here_finds_a_closed_door(door: Door, browser: Browser, program: str) -> None:
+def test_a_name_that_points_here_finds_a_closed_door(door: Door, browser: Browser, program: str) -> None:
     args = [*QUIET, "--host-resolver-rules=MAP evil.test 127.0.0.1"]
     rebound = browser.browser_type.launch(executable_path=program, args=args)
     page = rebound.new_page()

@@ -147,7 +147,7 @@ def check(name: str, mail: Received, portcall: Portcall) -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_image_is_told_in_one_mail_and_leaves_nothing_running(
+def test_a_broken_image_is_reported_in_one_mail_and_leaves_nothing_running(
     portcall: Portcall, pushed: dict[str, str], name: str
 ) -> None:
     app, digest = app_of(name), pushed[name]
@@ -159,7 +159,7 @@ def test_a_broken_image_is_told_in_one_mail_and_leaves_nothing_running(
     eventually(lambda: not portcall.containers(app), within=20, every=0.1)
 
 
-def test_an_image_that_is_gone_when_its_app_is_to_start_again_is_told(portcall: Portcall) -> None:
+def test_an_image_that_is_gone_when_its_app_is_to_start_again_is_reported(portcall: Portcall) -> None:
     app = "forgotten-app"
     digest = portcall.push(FIXTURES / "plain-http", app, VERSION="forgotten")
     portcall.mail(app, digest)
@@ -174,7 +174,7 @@ def test_an_image_that_is_gone_when_its_app_is_to_start_again_is_told(portcall: 
     check("image-is-gone", failed[0], portcall)
 
 
-def test_a_failed_push_leaves_the_version_before_it_serving(portcall: Portcall) -> None:
+def test_a_failed_push_leaves_the_previous_version_serving(portcall: Portcall) -> None:
     before = portcall.push(FIXTURES / "plain-http", "plain-app", VERSION="kept")
     url = portcall.mail("plain-app", before).text.splitlines()[0]
     eventually(lambda: len(portcall.containers("plain-app")) == 1, every=0.2)
@@ -194,7 +194,7 @@ def test_a_failed_push_leaves_the_version_before_it_serving(portcall: Portcall) 
     eventually(lambda: portcall.containers("plain-app") == kept, within=20, every=0.1)
 
 
-def test_a_secret_that_is_gone_is_told_when_the_app_cannot_be_started_again(portcall: Portcall) -> None:
+def test_a_secret_that_is_gone_is_reported_when_the_app_cannot_be_started_again(portcall: Portcall) -> None:
     app, ssm = "secretive-app", portcall.client("ssm")
     name = f"/portcall/{app}/TOKEN"
     ssm.put_parameter(Name=name, Type="SecureString", Value="s3cret-t0ken")

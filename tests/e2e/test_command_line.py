@@ -68,7 +68,7 @@ def test_up_with_another_port_says_that_a_cloud_runs_already(portcall: Portcall)
     assert said.endswith("Stop it first: portcall down")
 
 
-def test_a_port_that_another_program_has_is_told_in_a_sentence(nowhere: Portcall) -> None:
+def test_a_port_that_another_program_has_is_reported_in_a_sentence(nowhere: Portcall) -> None:
     with socket.create_server(("127.0.0.1", nowhere.port)):
         said = sentence(nowhere.run("up", "--detach", "--port", str(nowhere.port)))
     assert said == (

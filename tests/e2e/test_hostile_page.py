@@ -51,7 +51,7 @@ def test_nothing_that_the_page_of_an_app_tries_takes_effect(portcall: Portcall, 
     assert [each["app"] for each in portcall.apps("hostile-app")] == ["hostile-app"]
 
 
-def test_no_name_of_somebody_elses_leads_into_the_cloud(portcall: Portcall, tmp_path: Path) -> None:
+def test_no_name_of_somebody_elses_reaches_the_cloud(portcall: Portcall, tmp_path: Path) -> None:
     """DNS rebinding: the page's own name turns into this machine's address, so nothing is cross-origin."""
     for host in ("evil.test", "x.localhost", "localhost"):
         said = text_of(f"http://{host}:{portcall.port}/_ministack/health", tmp_path, *OPTIONS)

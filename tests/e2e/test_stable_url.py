@@ -86,7 +86,7 @@ def test_two_versions_have_one_url_and_no_visitor_sees_an_error(steady: Portcall
     assert seen.longest_silence() < LONGEST
 
 
-def test_the_mail_leads_with_it_and_names_the_tasks_own_url(steady: Portcall) -> None:
+def test_the_mail_begins_with_it_and_names_the_tasks_own_url(steady: Portcall) -> None:
     digest = steady.push(FIXTURES / "plain-http", "steady-app", VERSION="mail")
     mail = steady.mail("steady-app", digest)
     url = mail.text.splitlines()[0]

@@ -197,7 +197,7 @@ def chaos(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ch
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_whatever_fails_all_that_is_told_is_true(chaos: Chaos, number: int) -> None:
+def test_whatever_fails_every_report_is_true(chaos: Chaos, number: int) -> None:
     chaos.faults(0.0)
     plan = [(app, chaos.dice.random() < 0.7) for app in APPS * PUSHES]
     uploads = [(app, chaos.upload(app, good), good) for app, good in plan]

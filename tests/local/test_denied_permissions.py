@@ -76,7 +76,7 @@ def test_a_step_that_lacks_a_permission_ends_the_deployment_with_a_mail_that_nam
     assert stack.tasks() == serving
 
 
-def test_a_task_that_may_not_be_stopped_is_told_in_the_mail(stack: Installed) -> None:
+def test_a_task_that_may_not_be_stopped_is_reported_in_the_mail(stack: Installed) -> None:
     address, roll_back = stack.role("ResolvePublicIp"), stack.role("RollBack")
     with stack.without(address, "ec2:DescribeNetworkInterfaces"), stack.without(roll_back, "ecs:StopTask"):
         execution = stack.deploy()
@@ -93,7 +93,9 @@ def test_a_task_that_may_not_be_stopped_is_told_in_the_mail(stack: Installed) ->
 @pytest.mark.parametrize(
     "action", ["ecs:ListTasks", "ecs:DescribeTasks", "logs:GetLogEvents", "dynamodb:GetItem"]
 )
-def test_what_could_not_be_found_out_about_a_failure_is_told_in_the_mail(stack: Installed, action: str) -> None:
+def test_what_could_not_be_found_out_about_a_failure_is_reported_in_the_mail(
+    stack: Installed, action: str
+) -> None:
     with stack.without(stack.role("RollBack"), action):
         execution = stack.deploy(FAILS)
     assert execution["status"] == "FAILED"
@@ -103,7 +105,7 @@ def test_what_could_not_be_found_out_about_a_failure_is_told_in_the_mail(stack: 
     assert stack.tasks(execution) == []
 
 
-def test_a_failure_that_nobody_can_be_told_of_still_fails_and_leaves_nothing_running(stack: Installed) -> None:
+def test_a_failure_that_cannot_be_mailed_still_fails_and_leaves_nothing_running(stack: Installed) -> None:
     with stack.denied(stack.role("RollBack"), "sns:Publish"):
         execution = stack.deploy(FAILS)
     assert (execution["status"], execution["error"]) == ("FAILED", "AccessDeniedError")
@@ -246,7 +248,7 @@ def test_a_step_that_is_to_start_a_task_once_more_finds_the_one_that_runs(stack:
 
 
 @pytest.mark.parametrize("step", ["AdmitPush", "RegisterTaskDefinition", "SwitchOver"])
-def test_a_step_that_finds_its_push_overtaken_tells_other_programs(stack: Installed, step: str) -> None:
+def test_a_step_that_finds_its_push_superseded_informs_other_programs(stack: Installed, step: str) -> None:
     first = stack.deploy()
     assert stack.deploy()["status"] == "SUCCEEDED"
     eventually(lambda: len(containers(stack.cloud.port)) == 1)

@@ -89,7 +89,7 @@ def test_an_index_and_its_untagged_image_are_an_event_each(cloud: Cloud) -> None
     assert "artifact-media-type" not in by_digest[index]
 
 
-def test_a_push_that_changes_nothing_is_no_event(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_push_that_changes_nothing_is_not_an_event(cloud: Cloud, tmp_path: Path) -> None:
     repository, ecr = cloud.repository(), cloud.client("ecr")
     seen = cloud.watch(source=["aws.ecr"], detail={"repository-name": [repository]})
     reference = f"localhost:{cloud.port}/{repository}:latest"

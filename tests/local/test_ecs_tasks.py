@@ -27,7 +27,7 @@ def interface(cloud: Cloud, task: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_a_task_answers_at_its_public_ip_and_tells_its_whole_life(cloud: Cloud) -> None:
+def test_a_task_answers_at_its_public_ip_and_sends_an_event_for_each_state(cloud: Cloud) -> None:
     repository = cloud.repository()
     digest = cloud.push(repository, SERVE, tag="latest")
     seen = cloud.watch(source=["aws.ecs"])

@@ -56,7 +56,7 @@ def test_an_image_that_was_deleted_cannot_be_pulled_though_the_engine_has_it(clo
     assert "not found" in task["stoppedReason"]
 
 
-def test_a_damaged_layer_is_told_as_the_engine_tells_it(cloud: Cloud) -> None:
+def test_a_damaged_layer_is_reported_as_the_engine_reports_it(cloud: Cloud) -> None:
     repository = cloud.repository()
     damaged = gzip.compress(repository.encode() * 100)
     cloud.push(repository, ["sleep", "3600"], tag="latest", layer=damaged)
@@ -188,7 +188,7 @@ def test_ports_below_1024_are_roots(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     "command", ["printf 'last words'; exit 1", "sleep 1; printf 'last words' >&2; kill -9 $$"]
 )
-def test_a_last_line_without_an_end_is_told(cloud: Cloud, command: str) -> None:
+def test_a_last_line_without_an_end_is_reported(cloud: Cloud, command: str) -> None:
     repository = cloud.repository()
     digest = cloud.push(repository, ["sh", "-c", f"echo first; {command}"])
     definition = cloud.define(cloud.image(repository, f"@{digest}"))
@@ -197,7 +197,7 @@ def test_a_last_line_without_an_end_is_told(cloud: Cloud, command: str) -> None:
         assert cloud.log_lines(cloud.await_task(task, "STOPPED")) == ["first", "last words"]
 
 
-def test_a_long_log_is_told_once(cloud: Cloud) -> None:
+def test_a_long_log_is_reported_once(cloud: Cloud) -> None:
     repository = cloud.repository()
     count = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i; done; printf end"
     digest = cloud.push(repository, ["sh", "-c", count])

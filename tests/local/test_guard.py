@@ -365,7 +365,7 @@ def test_a_push_needs_no_login_and_what_looks_like_one_does(cloud: Cloud) -> Non
     assert cloud.request("GET", "/v2/", Authorization=named)[0] in (400, 403)
 
 
-def test_the_apps_addresses_lead_to_apps_only(cloud: Cloud) -> None:
+def test_the_apps_addresses_reach_apps_only(cloud: Cloud) -> None:
     api = cloud.client("apigatewayv2").create_api(Name="app", ProtocolType="HTTP")
     address = api["ApiEndpoint"].removeprefix("http://").partition(":")[0]
     health = json.loads(cloud.request("GET", "/_ministack/health")[1])

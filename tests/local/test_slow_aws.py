@@ -30,7 +30,7 @@ def ended(stack: Installed, digest: str) -> list[dict[str, Any]]:
     return eventually(look, within=90, every=0.5)
 
 
-def test_each_push_is_deployed_once_and_told_once(stack: Installed) -> None:
+def test_each_push_is_deployed_once_and_reported_once(stack: Installed) -> None:
     first = stack.push()
     assert [each["status"] for each in ended(stack, first)] == ["SUCCEEDED"] * 2
     # On a port of its own, so with a security group that EC2 does not know at first.

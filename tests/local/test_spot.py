@@ -40,7 +40,7 @@ def await_status(cloud: Cloud, cluster: str, arn: str, status: str) -> dict[str,
     return eventually(look)
 
 
-def test_an_interruption_of_spot_is_told_before_the_task_has_gone(cloud: Cloud, cluster: str) -> None:
+def test_an_interruption_of_spot_is_reported_before_the_task_has_gone(cloud: Cloud, cluster: str) -> None:
     seen = cloud.watch(source=["aws.ecs"])
     arn = run(cloud, cluster, "FARGATE_SPOT")
     running = await_status(cloud, cluster, arn, "RUNNING")

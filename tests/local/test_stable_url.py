@@ -48,7 +48,7 @@ def first_line(stack: Installed, execution: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("action", ["apigateway:POST", "apigateway:GET"])
-def test_an_app_that_may_not_get_its_address_is_live_at_its_own_url_and_the_mail_says_so(
+def test_an_app_that_may_not_get_its_stable_url_is_live_at_its_own_url_and_the_mail_says_so(
     stack: Installed, action: str
 ) -> None:
     with stack.without(stack.role("SwitchOver"), action):
@@ -60,7 +60,9 @@ def test_an_app_that_may_not_get_its_address_is_live_at_its_own_url_and_the_mail
     assert addresses(stack) == {}
 
 
-def test_versions_take_the_address_over_with_no_more_than_the_steps_own_permissions(stack: Installed) -> None:
+def test_versions_take_the_stable_url_over_with_no_more_than_the_steps_own_permissions(
+    stack: Installed,
+) -> None:
     first = stack.deploy()
     assert first["status"] == "SUCCEEDED", first.get("cause")
     (url,) = addresses(stack).values()
@@ -76,7 +78,7 @@ def test_versions_take_the_address_over_with_no_more_than_the_steps_own_permissi
     assert stack.sweep() == {}
 
 
-def test_a_version_that_may_not_take_the_address_over_is_live_at_its_own_url(stack: Installed) -> None:
+def test_a_version_that_may_not_take_the_stable_url_over_is_live_at_its_own_url(stack: Installed) -> None:
     before = stack.deploy()
     with stack.without(stack.role("SwitchOver"), "apigateway:PATCH"):
         execution = stack.deploy()
@@ -95,7 +97,7 @@ def test_a_version_that_may_not_take_the_address_over_is_live_at_its_own_url(sta
 
 
 @pytest.mark.parametrize("action", ["dynamodb:GetItem", "dynamodb:PutItem", "ecs:StopTask"])
-def test_a_version_before_that_may_not_be_stopped_is_told(stack: Installed, action: str) -> None:
+def test_a_previous_version_that_may_not_be_stopped_is_reported(stack: Installed, action: str) -> None:
     assert stack.deploy()["status"] == "SUCCEEDED"
     with stack.without(stack.role("StopPrevious"), action):
         execution = stack.deploy()
@@ -105,7 +107,7 @@ def test_a_version_before_that_may_not_be_stopped_is_told(stack: Installed, acti
     assert first_line(stack, execution) in addresses(stack).values()
 
 
-def test_a_failure_leaves_the_address_to_the_version_before(stack: Installed) -> None:
+def test_a_failure_leaves_the_stable_url_to_the_previous_version(stack: Installed) -> None:
     assert stack.deploy()["status"] == "SUCCEEDED"
     (url,) = addresses(stack).values()
     execution = stack.deploy(FAILS)
@@ -121,7 +123,7 @@ def make(client: Any, name: str, app: str) -> str:
     return str(made["ApiId"])
 
 
-def test_the_sweep_closes_an_address_that_no_app_has_and_touches_no_other(stack: Installed) -> None:
+def test_the_sweep_closes_a_stable_url_that_no_app_has_and_touches_no_other(stack: Installed) -> None:
     client = stack.cloud.client("apigatewayv2")
     (ours,) = addresses(stack)
     orphan = make(client, f"{stack.name} gone", "gone")
@@ -169,7 +171,7 @@ def policies(stack: Installed, step: str) -> list[dict[str, Any]]:
     return [statement for document in documents for statement in document["Statement"]]
 
 
-def test_an_app_that_is_stopped_by_hand_leads_nowhere_at_once(stack: Installed) -> None:
+def test_an_app_that_is_stopped_by_hand_points_nowhere_at_once(stack: Installed) -> None:
     execution = stack.deploy()
     (task,) = stack.tasks(execution)
     cluster = stack.outputs["ClusterArn"]
@@ -177,7 +179,7 @@ def test_an_app_that_is_stopped_by_hand_leads_nowhere_at_once(stack: Installed) 
     eventually(lambda: targets(stack) == [NOWHERE], within=20)
 
 
-def test_an_app_that_an_operator_stops_leads_nowhere_and_its_url_leads_to_it_again_once_started(
+def test_an_app_that_an_operator_stops_points_nowhere_and_its_url_points_to_it_again_once_started(
     stack: Installed,
 ) -> None:
     url = first_line(stack, stack.deploy())

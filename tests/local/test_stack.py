@@ -166,7 +166,7 @@ def test_a_keeper_of_secrets_writes_those_of_the_watched_repository_and_reads_no
     keeper.delete_parameter(Name=name)
 
 
-def test_a_sweep_with_nothing_to_mend_does_nothing(stack: Installed) -> None:
+def test_a_sweep_with_nothing_to_repair_does_nothing(stack: Installed) -> None:
     assert stack.deploy()["status"] == "SUCCEEDED"
     running = stack.tasks()
     assert stack.sweep() == {}
@@ -211,7 +211,7 @@ def test_a_clean_image_passes_the_gate_once_its_scan_has_ended(gated: Installed)
     assert "scan " in mail.text
 
 
-def test_an_image_with_findings_is_refused_with_their_list_and_the_version_before_serves(
+def test_an_image_with_findings_is_refused_with_their_list_and_the_previous_version_serves(
     gated: Installed, know: Callable[[dict[str, Any]], None]
 ) -> None:
     serving = gated.tasks()

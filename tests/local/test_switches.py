@@ -58,7 +58,7 @@ def test_reads_what_is_switched_on():
         ("late-events=1", "late-events takes no number"),
     ],
 )
-def test_a_word_that_is_no_switch_says_which_there_are(text, said):
+def test_a_word_that_is_not_a_switch_says_which_there_are(text, said):
     with pytest.raises(UnknownSwitch, match=said):
         parse(text)
 

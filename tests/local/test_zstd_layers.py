@@ -66,7 +66,7 @@ def test_an_index_runs_its_image_for_the_cpu(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("compress", [not_zstd, cut_short])
-def test_a_layer_that_is_no_valid_zstd_cannot_be_pulled(
+def test_a_layer_that_is_not_a_valid_zstd_cannot_be_pulled(
     cloud: Cloud, compress: Callable[[bytes], bytes]
 ) -> None:
     repository = cloud.repository()

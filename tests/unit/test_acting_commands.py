@@ -118,7 +118,7 @@ def test_off_a_terminal_nothing_is_asked_and_nothing_done(stack, action):
     assert stack.changes == []
 
 
-def test_what_is_no_preview_is_ended_by_its_name_only(stack):
+def test_what_is_not_a_preview_is_ended_by_its_name_only(stack):
     assert "--confirm flask-app" in portcall("end", "flask-app", "--yes").stderr
     assert portcall("end", "flask-app", "--confirm", "web").exit_code == 1
     assert stack.changes == []
@@ -174,7 +174,7 @@ def test_who_does_not_wait_hears_what_was_begun(stack, action):
     assert not [each for each in stack.asked if each["action"] == "follow"]
 
 
-def test_what_aws_cannot_tell_at_the_moment_says_nothing_of_the_deployment(stack, monkeypatch):
+def test_what_aws_cannot_say_at_the_moment_says_nothing_of_the_deployment(stack, monkeypatch):
     answers = [
         Trouble("AWS is too busy to tell.", Exit.NOT_KNOWN),
         {"status": "refused", "kind": "not known"},

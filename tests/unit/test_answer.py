@@ -25,7 +25,7 @@ def test_the_mail_says_what_was_answered_and_what_it_may_mean(status, words):
     assert " on /up" in note(status, "/up", "")
 
 
-def test_a_redirect_is_told_with_where_it_leads():
+def test_a_redirect_is_reported_with_where_it_points():
     assert (
         note(301, "/", "https://203.0.113.7/") == "It answered 301 on / and redirects to https://203.0.113.7/"
     )

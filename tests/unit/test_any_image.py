@@ -169,7 +169,7 @@ def test_any_text_is_an_object_or_refused(value):
         },
     ],
 )
-def test_much_of_a_thing_is_no_trouble(settings):
+def test_much_of_a_thing_is_not_trouble(settings):
     assert spec({"config": {"Cmd": ["app"], **settings}})
 
 

@@ -161,7 +161,7 @@ def calls(push: Push, spec: ImageSpec, stack: str, text: str) -> list[Callable[[
 
 @given(REPOSITORIES, TAGS)
 @example("r" * 256, "t" * 128)
-def test_the_tags_tell_the_whole_name_of_an_app(repository, tag):
+def test_the_tags_hold_the_whole_name_of_an_app(repository, tag):
     tags = app_tags.tags(f"{repository}:{tag}")
     assert app_tags.app(tags) == f"{repository}:{tag}"
     assert app_tags.app(json.loads(json.dumps(tags)) | {"Name": "web"}) == f"{repository}:{tag}"

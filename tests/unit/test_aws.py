@@ -114,7 +114,7 @@ def test_a_shortage_is_one_in_a_200_and_in_an_error(stub, reason):
 
 
 @pytest.mark.parametrize("reason", NO_SHORTAGES)
-def test_another_failure_is_not_tried_again_wherever_it_is_told(stub, reason):
+def test_another_failure_is_not_tried_again_wherever_it_is_reported(stub, reason):
     stub("ecs").add_response("run_task", {"tasks": [], "failures": [{"arn": CLUSTER, "reason": reason}]})
     with pytest.raises(AwsRefusedError, match=reason[:40]):
         run_task()
@@ -341,7 +341,7 @@ def test_finds_the_revisions_of_all_families_whatever_is_active_of_them(stub):
     assert ecs.revisions_of(family_prefix="p_", status="INACTIVE") == ["p_a:1", "p_b:1"]
 
 
-def test_tells_which_revisions_are_not_deleted(stub):
+def test_lists_which_revisions_are_not_deleted(stub):
     failures = [{"arn": "p_a:1", "reason": "it is in use"}]
     stub("ecs").add_response("delete_task_definitions", {"failures": failures}, {"taskDefinitions": ["p_a:1"]})
     assert ecs.delete_task_definitions(["p_a:1"]) == ["p_a:1: it is in use"]
@@ -538,7 +538,7 @@ def test_people_get_text_and_machines_get_json(stub):
     assert message == "message-1"
 
 
-def test_a_failure_is_told_in_the_shape_of_a_failed_lambda(stub):
+def test_a_failure_has_the_shape_of_a_failed_lambda(stub):
     cause = json.dumps({"errorType": "TaskStoppedError", "errorMessage": "exit code 1"})
     expected = {"taskToken": "token", "error": "TaskStoppedError", "cause": cause}
     stub("stepfunctions").add_response("send_task_failure", {}, expected)

@@ -159,7 +159,7 @@ def test_a_sentence_becomes_a_limit(kind, sentence, good, bad):
         "<p>Use the # character in an expression.</p>",
     ],
 )
-def test_what_is_conditional_or_not_understood_is_no_limit(sentence):
+def test_what_is_conditional_or_not_understood_is_not_a_limit(sentence):
     assert limits_in(sentence, "string") == ()
 
 
@@ -175,7 +175,7 @@ def test_what_is_conditional_or_not_understood_is_no_limit(sentence):
         ("ftp://example.com/", False),
     ],
 )
-def test_where_an_integration_may_lead(uri, taken):
+def test_where_an_integration_may_point(uri, taken):
     assert (documents.wrong_in_integration_uri(uri) == "") is taken
 
 

@@ -206,7 +206,7 @@ def test_what_somebody_asked_for_is_shown_with_who_and_why_and_never_as_markup()
     assert "by a rollback" in portcall("show", "flask-app").stdout
 
 
-def test_show_tells_why_and_what_to_do_and_the_log():
+def test_show_says_why_and_what_to_do_and_the_log():
     go_live(1)
     fail(2, "exit code 1", log=["first", "boom"])
     said = portcall("show", "flask-app").stdout
@@ -324,7 +324,7 @@ def test_logs_go_on_when_aws_is_too_busy(written, clock, monkeypatch):
 # ── watch
 
 
-def test_watch_tells_each_deployment_s_steps_and_end(clock, monkeypatch):
+def test_watch_prints_each_deployment_s_steps_and_end(clock, monkeypatch):
     at = {"push-2": "RunTask"}
     step = execution.Step
     monkeypatch.setattr(
@@ -348,7 +348,7 @@ def test_watch_tells_each_deployment_s_steps_and_end(clock, monkeypatch):
     assert (result.exit_code, lines[2]["reason"]) == (130, "exit code 1\nmore")
 
 
-def test_watch_tells_people_a_line_for_each_change_and_outlasts_throttling(clock, monkeypatch):
+def test_watch_prints_a_line_for_each_change_and_outlasts_throttling(clock, monkeypatch):
     monkeypatch.setattr(execution, "steps", lambda *_: None)
     begin(1)
     clock.after(25, lambda: go_live(1))
@@ -438,7 +438,7 @@ def test_wait_is_red_when_another_version_answers():
     assert all(words in result.stderr for words in ("flask-app failed to start.", "exit code 1", "Read the log.", "| boom", "http://203.0.113.1:3000/"))  # fmt: skip
 
 
-def test_wait_tells_a_push_that_was_overtaken(clock):
+def test_wait_reports_a_push_that_was_superseded(clock):
     push, _ = begin(1)
 
     def overtake():
@@ -594,7 +594,7 @@ def test_what_is_typed_wrong_is_exit_2(words):
     assert (result.exit_code, result.stdout) == (2, "")
 
 
-def test_wait_tells_programs_in_one_line():
+def test_wait_prints_one_line_for_programs():
     push = fail(1, "exit ##[error]code\n1")
     result = portcall("wait", f"flask-app@{push.digest}", "--json")
     document = json.loads(result.stdout)
@@ -698,7 +698,7 @@ def test_two_waits_in_one_step_use_two_delimiters(github):
     assert len(delimiters) == 10
 
 
-def test_what_keeps_it_from_telling_is_annotated_too(github, clock):
+def test_what_keeps_it_from_reporting_is_annotated_too(github, clock):
     with failing(clock, refused("AccessDeniedException"), until=clock.now + 1000):
         result = portcall("wait", f"flask-app@{digest(1)}")
     assert result.exit_code == 6

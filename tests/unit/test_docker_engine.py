@@ -217,7 +217,7 @@ def test_removes_a_stale_pid_file_before_starting(machine: Machine, tmp_path: Pa
     assert ["rm", "-f", str(tmp_path / "docker.pid")] in machine.commands
 
 
-def test_tells_the_last_words_of_a_daemon_that_dies(machine: Machine, tmp_path: Path) -> None:
+def test_prints_the_last_words_of_a_daemon_that_dies(machine: Machine, tmp_path: Path) -> None:
     machine.deaths = ["level=info msg=starting\nfailed to start daemon: no space left\non device\n"]
     with pytest.raises(EngineUnavailable) as caught:
         ensure(machine, tmp_path)
@@ -243,7 +243,7 @@ def test_does_not_try_the_same_remedy_twice(machine: Machine, tmp_path: Path) ->
     assert len(machine.starts) == 2
 
 
-def test_a_missing_command_is_told_when_it_cannot_be_installed(machine: Machine, tmp_path: Path) -> None:
+def test_a_missing_command_is_reported_when_it_cannot_be_installed(machine: Machine, tmp_path: Path) -> None:
     machine.answering = {DEFAULT_HOST}
     machine.programs.clear()
     machine.apt = False

@@ -180,7 +180,7 @@ def test_the_clock_is_held_against_that_of_the_answer(monkeypatch):
     assert round(asked_of(get_caller_identity=lambda: answer).caller.skew) == 10
 
 
-def test_a_role_that_is_not_there_is_told_from_one_that_may_not_be_seen():
+def test_a_role_that_is_not_there_is_distinguished_from_one_that_may_not_be_seen():
     assert asked_of(get_role=lambda **_: {}).ecs_role()
     assert not asked_of(get_role=refuse("NoSuchEntity")).ecs_role()
     with pytest.raises(ClientError):

@@ -237,7 +237,7 @@ def test_a_hint_names_only_what_each_pattern_of_its_rule_finds():
                 assert named <= set(re.findall(r"\(\?P<(\w+)>", patterns)), (rule.summary, patterns)
 
 
-def test_a_line_from_further_up_is_told_without_its_secrets():
+def test_a_line_from_further_up_is_reported_without_its_secrets():
     log = ["connect ECONNREFUSED 127.0.0.1:5432 password=hunter2", "Something else broke"]
     hint = why("TaskStoppedError", "exit code 1", log=log, exit_code=1, stop_code="any").hint
     assert "127.0.0.1:5432" in hint
@@ -292,27 +292,27 @@ def test_a_stopped_task_is_explained(reason, log, code, summary, hint):
     assert hint in failure.hint
 
 
-def test_a_task_that_somebody_stopped_is_told_as_that():
+def test_a_task_that_somebody_stopped_is_reported_as_that():
     failure = why("TaskStoppedError", "exit code 137", exit_code=137, stop_code="UserInitiated")
     assert failure.summary == "failed: somebody stopped its task"
 
 
-def test_what_an_app_wrote_is_no_template():
+def test_what_an_app_wrote_is_not_a_template():
     log = ["sh: 1: {memory}{0}{nope}: not found", "{}", "exec {platform}: exec format error"]
     assert "wrong CPU" in why("TaskStoppedError", "{}", log=log, exit_code=1, stop_code="any").summary
 
 
-def test_a_time_out_of_a_task_that_stopped_is_told_as_the_stop():
+def test_a_time_out_of_a_task_that_stopped_is_reported_as_the_stop():
     failure = why("States.Timeout", "", exit_code=1, stopped_reason="Essential container in task exited")
     assert failure.error == "TaskStoppedError"
     assert "exit code 1" in failure.summary
 
 
-def test_an_app_that_never_answered_is_told_which_port_was_asked():
+def test_an_app_that_never_answered_is_reported_with_the_port_that_was_asked():
     assert "port 3000" in why("NoAnswerError").hint
 
 
-def test_an_error_that_nobody_foresaw_is_told_as_it_is():
+def test_an_error_that_nobody_foresaw_is_reported_as_it_is():
     failure = why("KeyError", "'boom'")
     assert failure.reason == "'boom'"
     assert "report" in failure.hint
@@ -350,7 +350,7 @@ def test_reads_a_caught_error_without_a_cause():
         "Started server process on [::]:8080",
     ],
 )
-def test_an_app_that_listens_elsewhere_is_told_where(line):
+def test_an_app_that_listens_elsewhere_is_reported_with_the_port(line):
     failure = why("NoAnswerError", log=[line])
     assert failure.summary == "never answered: its log says port 8080, not 3000"
     assert "Its log says that it listens on port 8080, but Portcall checked 3000" in failure.hint
@@ -402,7 +402,7 @@ SEEN = [
 
 
 @pytest.mark.parametrize(("seen", "log", "summary", "hint"), SEEN)
-def test_an_app_that_never_answered_is_told_what_was_seen(seen, log, summary, hint):
+def test_an_app_that_never_answered_is_reported_with_what_was_seen(seen, log, summary, hint):
     message = f"The app runs, but http://203.0.113.7:3000/ did not answer within 300 seconds: {seen}."
     failure = why("NoAnswerError", message, log=log)
     assert summary in failure.summary
@@ -444,13 +444,13 @@ def test_an_app_that_speaks_of_another_port_as_well_listens_on_the_one_that_was_
     assert "9090" not in why("NoAnswerError", log=log).summary
 
 
-def test_a_size_that_fargate_does_not_sell_is_told_as_that():
+def test_a_size_that_fargate_does_not_sell_is_reported_as_that():
     message = "RegisterTaskDefinition: No Fargate configuration exists for given values: 256 CPU, 8192 memory."
     assert why("AwsRefusedError", message).summary == "failed: Fargate has no such size"
 
 
 @pytest.mark.parametrize("error", ["Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError"])
-def test_a_function_that_does_not_end_is_no_fault_of_the_image(error):
+def test_a_function_that_does_not_end_is_not_a_fault_of_the_image(error):
     assert "a function of Portcall" in why(error, "RequestId: 1 Error: killed").summary
 
 
@@ -459,7 +459,7 @@ def test_what_is_no_other_port_is_not_taken_for_one(line):
     assert "says that it listens on port" not in why("NoAnswerError", log=[line]).hint
 
 
-def test_a_task_that_we_stopped_ourselves_is_no_reason():
+def test_a_task_that_we_stopped_ourselves_is_not_a_reason():
     stopped = {
         "stop_code": "UserInitiated",
         "exit_code": 137,

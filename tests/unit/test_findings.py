@@ -147,7 +147,7 @@ def test_a_refusal_of_any_length_fits_into_the_cause_of_a_state():
     assert "Read all 5000" in lines[-1]
 
 
-def test_a_refusal_is_told_by_its_counts_its_sentence_and_its_list():
+def test_a_refusal_is_reported_by_its_counts_its_sentence_and_its_list():
     lines = refused(found("CRITICAL", "HIGH", "HIGH"))
     why = explain(
         error="FindingsError",
@@ -181,5 +181,5 @@ def test_a_refusal_whose_cause_was_cut_is_still_one():
         (Scan("FAILED"), "ECR could not scan the image (FAILED)."),
     ],
 )  # fmt: skip
-def test_an_image_that_was_not_scanned_is_told_why(scan, reason):
+def test_an_image_that_was_not_scanned_is_reported_with_the_reason(scan, reason):
     assert scan.why_not_finished(repository="web", minutes=5) == reason

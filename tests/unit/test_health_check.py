@@ -59,7 +59,7 @@ def test_ecs_knows_the_shape():
         check("CMD", "x" * COMMAND_LIMIT), check("CMD", *[""] * COMMAND_LIMIT, "x"),
     ],
 )  # fmt: skip
-def test_what_is_no_check_is_none(none):
+def test_what_is_not_a_check_is_none(none):
     assert container_health(none) is None
     assert target(none) is None
 
@@ -101,5 +101,5 @@ def test_the_address_that_the_check_asks_is_found(command, port, path):
         "test -e /tmp/localhost/up",
     ],
 )  # fmt: skip
-def test_what_is_no_address_of_the_app_is_not_taken_for_one(command):
+def test_what_is_not_an_address_of_the_app_is_not_taken_for_one(command):
     assert target(check("CMD-SHELL", command)) is None

@@ -137,7 +137,7 @@ def test_several_exposed_ports_are_candidates_in_ascending_order():
     assert exposing("9090/tcp", "443/tcp", "8080/tcp", "8080/udp") == [443, 8080, 9090]
 
 
-def test_the_health_check_tells_which_of_the_exposed_ports_it_is():
+def test_the_health_check_names_which_of_the_exposed_ports_it_is():
     assert exposing("9090/tcp", "8080/tcp", Healthcheck=checking("http://localhost:8080/")) == [8080]
     assert exposing("9090/tcp", "8080/tcp", Healthcheck=checking("http://localhost:7070/")) == [
         7070,
@@ -148,16 +148,16 @@ def test_the_health_check_tells_which_of_the_exposed_ports_it_is():
     assert exposing("80/tcp", "8080/tcp", Healthcheck=checking("http://localhost/")) == [80]
 
 
-def test_the_health_check_tells_the_port_where_nothing_else_does():
+def test_the_health_check_names_the_port_where_nothing_else_does():
     assert spec(Healthcheck=checking("http://localhost:8080/")).ports == [8080]
 
 
-def test_the_health_check_tells_the_path():
+def test_the_health_check_names_the_path():
     assert spec(Healthcheck=checking("http://localhost:3000/up")).health == "/up"
     assert spec(Healthcheck=checking("http://localhost:$PORT/up")).health == "/up"
 
 
-def test_a_health_check_of_another_port_tells_no_path():
+def test_a_health_check_of_another_port_names_no_path():
     health = checking("http://localhost:9090/metrics")
     assert spec(ExposedPorts={"8080/tcp": {}}, Healthcheck=health).health == "/"
     assert spec(Labels={"portcall.port": "8080"}, Healthcheck=health).health == "/"
@@ -166,7 +166,7 @@ def test_a_health_check_of_another_port_tells_no_path():
 @pytest.mark.parametrize(
     "ports", [{}, None, [], "80", {"0/tcp": {}, "65536": {}, "٣": {}, "80/": {}, "/tcp": {}, "5-1": {}, "": {}}]
 )
-def test_what_is_no_port_is_not_taken_for_one(ports):
+def test_what_is_not_a_port_is_not_taken_for_one(ports):
     assert spec(ExposedPorts=ports).ports == [3000]
 
 

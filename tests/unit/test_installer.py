@@ -104,7 +104,7 @@ STATES = {
 
 
 @pytest.mark.parametrize(("status", "sentence"), STATES.items())
-def test_a_stack_that_is_in_the_way_is_told_with_what_to_do(account, status, sentence):
+def test_a_stack_that_is_in_the_way_is_reported_with_what_to_do(account, status, sentence):
     account.status = status
     code, said = portcall("install", "--yes")
     assert code == 1
@@ -142,14 +142,14 @@ def throw(error):
     ],
 )
 @pytest.mark.parametrize("command", ["install", "upgrade", "uninstall"])
-def test_who_may_not_is_told_in_a_sentence(account, command, error, code, sentence):
+def test_a_missing_permission_is_reported_in_a_sentence(account, command, error, code, sentence):
     account.operations["get_caller_identity"] = lambda **_: throw(error)
     found, said = portcall(command)
     assert found == code
     assert sentence in said
 
 
-def test_no_region_is_told():
+def test_no_region_is_reported():
     trouble = trouble_of(NoRegionError(), stack="portcall", region="", profile="")
     assert "No region is chosen" in trouble.message
 
@@ -204,7 +204,7 @@ def test_versions_are_numbers_and_not_text():
 
 
 @pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"])
-def test_a_stack_that_cannot_be_upgraded_now_is_told(account, status):
+def test_a_stack_that_cannot_be_upgraded_now_is_reported(account, status):
     account.installed(status=status)
     code, said = portcall("upgrade", "--yes")
     assert code == 1
@@ -272,7 +272,7 @@ def test_a_change_set_whose_answer_was_lost_is_the_one_that_goes_on(account):
     assert created["ClientToken"] == created["ChangeSetName"]
 
 
-def test_what_cloudformation_refuses_is_told_and_nothing_of_it_stays(account):
+def test_what_cloudformation_refuses_is_reported_and_nothing_of_it_stays(account):
     account.operations |= {
         "create_change_set": lambda **_: {},
         "describe_change_set": lambda **_: {
@@ -286,7 +286,7 @@ def test_what_cloudformation_refuses_is_told_and_nothing_of_it_stays(account):
     assert ("delete_stack", {"StackName": "stack"}) in account.asked
 
 
-def test_the_first_reason_is_the_one_that_is_told():
+def test_the_first_reason_is_the_one_that_is_reported():
     known = [
         changes.Event("1", "Ledger", "T", "CREATE_FAILED", "Resource creation cancelled", 0),
         changes.Event("2", "Repository", "R", "CREATE_FAILED", "it exists already", 0),

@@ -59,7 +59,7 @@ def test_a_label_is_read(name, value, meaning):
         ("expires", "0m"), ("expires", "soon"), ("expires", "3"), ("expires", "99999w"), ("expires", "1.5d"),
     ],
 )  # fmt: skip
-def test_an_impossible_value_is_told_with_what_is_possible(name, value):
+def test_an_impossible_value_is_reported_with_what_is_possible(name, value):
     message = refused(f"portcall.{name}", value)
     assert f"The label portcall.{name} is " in message
     assert labels.READERS[name][1] in message
@@ -80,7 +80,7 @@ def test_a_near_miss_is_understood(written, meant):
     assert f"(did you mean {meant}?)" in refused(f"portcall.{written}", "1")
 
 
-def test_an_unknown_label_is_told_with_all_that_are_known():
+def test_an_unknown_label_is_reported_with_all_that_are_known():
     message = refused("portcall.replicas", "3")
     assert "portcall.replicas is unknown" in message
     assert all(f"portcall.{name}" in message for name in labels.READERS)
@@ -111,7 +111,7 @@ def test_a_variable_holds_what_a_process_can_hold(value):
 @pytest.mark.parametrize(
     "label", ["portcall.env.A", "portcall.env.1", "portcall.enviroment.A", "portcall.evn.A", "portcall.ENV.A"]
 )
-def test_the_value_of_a_variable_is_never_told(label):
+def test_the_value_of_a_variable_is_never_reported(label):
     assert "secret" not in refused(label, "secret\0")
 
 

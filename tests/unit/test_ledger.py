@@ -239,7 +239,7 @@ def test_a_claim_says_what_it_restarts_or_tries_again_and_who_asked_for_it():
     }
 
 
-def test_another_refusal_of_a_claim_is_no_duplicate():
+def test_another_refusal_of_a_claim_is_not_a_duplicate():
     with pytest.raises(AwsRefusedError):
         ledger.claim(table="no-such-table", push=push(), execution="any", sequence=1)
 
@@ -247,14 +247,14 @@ def test_another_refusal_of_a_claim_is_no_duplicate():
 # Outcomes.
 
 
-def test_the_first_outcome_stays_and_the_second_is_not_told():
+def test_the_first_outcome_stays_and_the_second_is_not_reported():
     assert record("deployed") is True
     assert record("failed") is False
     (found,) = ledger.deployments(table="ledger", app="flask-app")
     assert found.outcome == "deployed"
 
 
-def test_an_outcome_is_to_be_told_until_it_was():
+def test_an_outcome_is_to_be_reported_until_it_was():
     assert record() is True
     assert record() is True
     ledger.mark_notified(table="ledger", push=push())
@@ -274,20 +274,20 @@ def test_an_outcome_makes_room_for_the_next_deployment_of_the_repository():
     assert ledger.note_under_way(table="ledger", push=push(2), most=1)
 
 
-def test_the_last_deployments_are_told_the_newest_first():
+def test_the_last_deployments_are_listed_newest_first():
     for number in (1, 2, 3):
         ledger.claim(table="ledger", push=push(number, second=number), execution="any", sequence=number)
     found = ledger.deployments(table="ledger", app="flask-app", most=2)
     assert [each.deployment for each in found] == ["push-3", "push-2"]
 
 
-def test_as_many_deployments_are_told_as_people_read():
+def test_as_many_deployments_are_listed_as_people_read():
     for number in range(51):
         ledger.claim(table="ledger", push=push(number, second=number), execution="any", sequence=number)
     assert len(ledger.deployments(table="ledger", app="flask-app")) == 50
 
 
-def test_what_is_open_is_told_until_it_is_closed_the_oldest_first():
+def test_what_is_open_is_reported_until_it_is_closed_the_oldest_first():
     for number in (2, 1):
         draw(number, second=number)
         ledger.claim(table="ledger", push=push(number, second=number), execution="any", sequence=number)
@@ -329,7 +329,7 @@ def test_what_was_given_up_cannot_become_current_any_more():
     assert current() is None
 
 
-def test_what_was_given_up_before_it_was_admitted_is_told_all_the_same():
+def test_what_was_given_up_before_it_was_admitted_is_reported_all_the_same():
     ledger.abandon(table="ledger", push=push())
     (found,) = ledger.open_deployments(table="ledger", app="flask-app")
     assert (found.deployment, found.tag, found.digest) == ("push-1", "latest", push().digest)
@@ -383,7 +383,7 @@ def test_what_has_changed_since_it_was_seen_is_not_forgotten():
     assert open_ones() == []
 
 
-def test_of_two_who_forget_what_is_current_one_has_done_so_and_its_end_is_to_be_told():
+def test_of_two_who_forget_what_is_current_one_has_done_so_and_its_end_is_to_be_reported():
     switch()
     seen = current()
     assert forget(seen, 2, reason="Its tag was deleted.")
@@ -421,7 +421,7 @@ def claim_tag(number=1, *, image=0, second=0, **more):
     return ledger.claim_tag(table="ledger", push=what, **more)
 
 
-def test_one_push_is_dealt_with_once_whoever_brings_it():
+def test_one_push_is_handled_once_from_whichever_source():
     assert claim_tag(1, image=1) == ""
     assert claim_tag(1, image=1) == ""
     assert claim_tag(2, image=1) == "push-1"
@@ -474,7 +474,7 @@ def test_a_push_dated_ahead_of_the_clock_does_not_hide_the_next():
 
 
 @pytest.mark.parametrize("before", ["", "push-0"])
-def test_a_push_that_nobody_deals_with_may_be_dealt_with_by_anybody(before):
+def test_a_push_that_nobody_handles_may_be_handled_by_anybody(before):
     see(push(1).digest, as_of=NOW)
     assert claim_tag(1, image=1, instead_of=before) == ""
     assert known().deployment == "push-1"
@@ -497,7 +497,7 @@ def test_a_tag_is_seen_only_if_nothing_was_pushed_meanwhile():
     assert see("", as_of=NOW + 1, seen=known())
 
 
-def test_a_tag_seen_again_keeps_the_deployment_that_deals_with_it_and_another_image_does_not():
+def test_a_tag_seen_again_keeps_the_deployment_that_handles_it_and_another_image_does_not():
     claim_tag(1)
     assert see(push(1).digest, as_of=NOW, seen=known())
     assert known() == KnownTag(push(1).digest, NOW, "push-1")
@@ -512,7 +512,7 @@ def test_what_is_known_of_a_tag_is_kept_for_90_days(item):
     assert item(ledger_keys.tag("flask-app", "seen"))["expires_at"] == NOW + 90 * DAY
 
 
-def test_all_tags_of_an_app_are_told_by_name():
+def test_all_tags_of_an_app_are_listed_by_name():
     see("sha256:1", as_of=1, tag="v1")
     see("sha256:2", as_of=2, tag="v2")
     assert ledger.tags(table="ledger", app="flask-app") == {
@@ -629,7 +629,7 @@ def test_one_sweep_at_a_time_and_its_own_name_may_begin_twice():
     assert begin("a", now=NOW + 1) is not None
 
 
-def test_a_sweep_that_died_gives_way_when_its_time_is_up():
+def test_a_sweep_that_died_yields_when_its_time_is_up():
     begin("a")
     ledger.note_sweep(table="ledger", sweep="a", app="shop")
     assert begin("b", now=NOW + 240) == ledger.Sweep(since=NOW, previous=NOW, after="shop", died=True)
@@ -686,7 +686,7 @@ def test_an_app_with_an_open_deployment_stays_listed():
     assert ledger.apps(table="ledger") == {"flask-app"}
 
 
-def test_an_app_of_which_all_is_told_is_listed_no_more_until_something_comes():
+def test_an_app_of_which_all_is_reported_is_listed_no_more_until_something_comes():
     draw(1)
     claim(1)
     found = ledger.open_deployments(table="ledger", app="flask-app")

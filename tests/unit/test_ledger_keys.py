@@ -41,7 +41,7 @@ def test_the_command_line_reads_the_item_that_the_functions_write():
     assert apps.key_of_current(APP) == keys.current(APP)
 
 
-def test_a_key_tells_what_it_was_made_of():
+def test_a_key_says_what_it_was_made_of():
     name = keys.name_of("2026-11-25T10:00:00Z", "ecr-sweep#1")
     assert keys.app_of(keys.order(APP)["pk"]) == APP
     assert keys.tag_of(keys.tag(APP, "tag#latest")["sk"]) == "tag#latest"

@@ -30,7 +30,7 @@ def test_the_first_line_of_a_live_mail_is_the_bare_url():
     assert news.document["url"] == "http://203.0.113.7:3000/"
 
 
-def test_tells_image_digest_revision_and_times():
+def test_names_image_digest_revision_and_times():
     text = mail.live(PUSH, "http://203.0.113.7:3000/", "", [], CONTEXT).text
     assert "flask-app:latest" in text
     assert PUSH.digest in text
@@ -39,7 +39,7 @@ def test_tells_image_digest_revision_and_times():
     assert "aws logs tail apps" in text
 
 
-def test_an_address_that_stays_leads_and_the_tasks_own_is_a_fact():
+def test_the_stable_url_comes_first_and_the_tasks_own_is_a_fact():
     where = dataclasses.replace(CONTEXT, direct_url="http://203.0.113.7:3000/")
     news = mail.live(PUSH, STAYS, "", [], where)
     assert news.text.splitlines()[0] == STAYS
@@ -69,7 +69,7 @@ def test_a_failure_starts_with_the_verdict_and_the_reason_and_ends_with_the_log(
     assert news.attributes["outcome"] == "failed"
 
 
-def test_tells_people_and_programs_how_the_task_stopped():
+def test_reports_to_people_and_programs_how_the_task_stopped():
     where = dataclasses.replace(CONTEXT, stop_code="EssentialContainerExited", exit_code=1)
     news = mail.failed(PUSH, FAILURE, NOTHING, [], [], where)
     assert "Stop code:  EssentialContainerExited" in news.text
@@ -89,7 +89,7 @@ def test_a_newer_version_that_serves_is_not_called_the_one_before():
     assert "A newer version is running at http://198.51.100.2/" in text
 
 
-def test_only_the_last_thirty_lines_are_told():
+def test_only_the_last_thirty_lines_are_reported():
     news = mail.failed(PUSH, FAILURE, NOTHING, [], [f"line {number}" for number in range(100)], CONTEXT)
     assert news.document["log"] == [f"line {number}" for number in range(70, 100)]
 
@@ -103,7 +103,7 @@ def test_of_many_details_the_mail_has_the_first_and_the_last_and_the_document_al
     assert news.document["details"] == list(details)
 
 
-def test_few_details_are_told_in_full():
+def test_few_details_are_reported_in_full():
     details = (*(f"HIGH CVE-{number}" for number in range(20)), "Read all 20 with: aws")
     news = mail.failed(PUSH, dataclasses.replace(FAILURE, details=details), mail.Standing(""), [], [], CONTEXT)
     assert [line.strip() for line in news.text.splitlines() if line.startswith("    ")] == list(details)
@@ -135,12 +135,12 @@ def test_a_log_line_cannot_break_out_of_its_line(text):
     assert len(news.text.splitlines()[-1]) <= mail.LOG_LINE_LIMIT + 4
 
 
-def test_tells_what_was_replaced_and_how_to_go_back():
+def test_says_what_was_replaced_and_how_to_go_back():
     text = mail.live(PUSH, "http://203.0.113.7/", "sha256:before", ["A note."], CONTEXT).text
     assert "replaced sha256:before. To go back: portcall rollback" in text
     assert "A note." in text
 
 
-def test_a_failure_tells_what_still_serves():
+def test_a_failure_says_what_still_serves():
     text = mail.failed(PUSH, FAILURE, mail.Standing("http://198.51.100.2:3000/"), [], [], CONTEXT).text
     assert "still running at http://198.51.100.2:3000/" in text

@@ -36,7 +36,7 @@ def test_an_artifact_is_none(name):
 
 
 @pytest.mark.parametrize("media_type", ["oci.image.index.v1", "docker.distribution.manifest.list.v2"])
-def test_an_index_is_told_by_its_media_type(media_type):
+def test_an_index_is_recognized_by_its_media_type(media_type):
     assert manifest.is_index(index(media_type=media_type))
     assert f"application/vnd.{media_type}+json" in manifest.MEDIA_TYPES
 
@@ -88,7 +88,7 @@ def test_a_child_without_a_platform_is_the_last_resort():
 @pytest.mark.parametrize(
     "nothing", [index(), index(ATTESTATION, SOCI), BUILDX | {"artifactType": "application/x"}]
 )
-def test_an_index_of_artifacts_is_no_app(nothing):
+def test_an_index_of_artifacts_is_not_an_app(nothing):
     assert manifest.choose(nothing, preferred="X86_64") is None
 
 
@@ -101,7 +101,7 @@ def test_an_image_for_other_platforms_is_refused_with_what_it_offers_and_what_to
     assert "`docker build --platform linux/amd64 ...`" in str(refused.value)
 
 
-def test_only_the_first_of_many_platforms_are_told():
+def test_only_the_first_of_many_platforms_are_reported():
     with pytest.raises(UnsupportedImageError, match=r"'plan9/a3' and 6 more, but"):
         manifest.choose(index(*(child(OTHER, f"plan9/a{n}") for n in range(10))), preferred="ARM64")
 
@@ -140,7 +140,7 @@ def test_reads_what_the_registry_holds():
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '"text"', "[" * 100_000, '{"a":' * 100_000, "1" * 5000, "\0"]
 )
-def test_what_is_no_json_object_is_refused(text):
+def test_what_is_not_a_json_object_is_refused(text):
     with pytest.raises(UnsupportedImageError, match="not a JSON object"):
         manifest.parse(text)
 

@@ -53,7 +53,7 @@ def module(tmp_path, monkeypatch):
     return found
 
 
-def test_whoever_holds_on_to_a_function_sees_the_change(module):
+def test_who_holds_on_to_a_function_sees_the_change(module):
     (held,) = module.RULES
     patch.apply(module, "@logged\ndef handler(number, more=2):\n    return number - more\n")
     assert (held(5), module.handler(5)) == (3, 3)
@@ -137,7 +137,7 @@ def test_nothing_is_explained_twice():
     assert len({(each.module, each.change) for each in EXPLAINED}) == len(EXPLAINED)
 
 
-def test_a_path_that_leads_to_no_file_is_an_error_though_others_of_its_subject_do():
+def test_a_path_that_names_no_file_is_an_error_though_others_of_its_subject_do():
     with pytest.raises(FileNotFoundError, match=r"actions/gone\.py"):
         files({"restarts": ("actions/__init__.py", "actions/gone.py")})
 

@@ -42,7 +42,7 @@ def decision(action="dynamodb:UpdateItem", key="task#1", statements=(STATEMENT, 
         ("role-0a1b2c3d", ""),
     ],
 )
-def test_the_physical_name_of_a_role_tells_whose_it_is(role, name):
+def test_the_physical_name_of_a_role_says_whose_it_is(role, name):
     assert logical(role) == name
 
 
@@ -122,7 +122,7 @@ def test_an_excuse_for_a_part_that_is_exercised_is_reported():
     assert Report([decision()], excuse.replace("UpdateItem", "GetItem")).needless_excuses_of_parts() == []
 
 
-def test_a_part_of_the_tests_is_no_verdict(tmp_path, monkeypatch, capsys):
+def test_a_part_of_the_tests_is_not_a_verdict(tmp_path, monkeypatch, capsys):
     def reported(*options: str, left_out: list[str]) -> object:
         monkeypatch.setattr(permissions, "missing", lambda folder: left_out)
         # Whether the table follows the template is what `make check` asks.
@@ -167,7 +167,7 @@ def test_decisions_are_read_from_all_processes(tmp_path):
     assert [each.needed for each in load(tmp_path)] == [{"ExchangeTaskStates"}] * 2
 
 
-def test_a_table_that_tells_something_else_than_the_template_is_reported():
+def test_a_table_that_says_something_else_than_the_template_is_reported():
     """`make test` reports the same of docs/security.md in its last step."""
     made = BEGIN + table(Report([decision()], ""), "")
     assert outdated(made) == []

@@ -219,7 +219,7 @@ def test_an_answer_counts_only_with_the_headers_that_it_should_have(app):
         asked(old)
 
 
-def test_where_a_redirect_leads_is_told(app):
+def test_where_a_redirect_points_is_reported(app):
     assert ask(app(302, headers={"Location": "https://app.example/"})).location == "https://app.example/"
 
 
@@ -253,17 +253,17 @@ def test_nobody_there_is_no_answer():
     assert "nothing accepted a connection on port 9" in seen("http://127.0.0.1:9/")
 
 
-def test_what_is_no_http_is_no_answer_and_told(listener):
+def test_what_is_not_http_is_not_an_answer_and_is_reported(listener):
     port = listener(b"+PONG\r\n")
     assert f"port {port} accepts connections but does not speak HTTP" in seen(f"http://127.0.0.1:{port}/")
 
 
-def test_a_connection_that_is_closed_without_a_word_is_told(listener):
+def test_a_connection_that_is_closed_without_a_word_is_reported(listener):
     port = listener(b"")
     assert f"port {port} closed each connection without an answer" in seen(f"http://127.0.0.1:{port}/")
 
 
-def test_a_connection_that_stays_silent_is_told(listener, monkeypatch):
+def test_a_connection_that_stays_silent_is_reported(listener, monkeypatch):
     monkeypatch.setattr(probe, "ANSWER_TIMEOUT_SECONDS", 0.2)
     port = listener(None)
     assert f"port {port} accepted a connection but gave no answer" in seen(f"http://127.0.0.1:{port}/")
@@ -293,7 +293,7 @@ def test_the_first_may_be_a_little_slower_than_the_second(app):
     assert ask(first, second, timeout=5).url == first
 
 
-def test_of_several_that_do_not_answer_each_is_told(app):
+def test_of_several_that_do_not_answer_each_is_reported(app):
     said = seen("http://127.0.0.1:9/", app(500))
     assert "nothing accepted a connection on port 9" in said
     assert "it answered 500" in said
@@ -356,7 +356,7 @@ def test_a_port_that_answers_is_found_behind_others_that_hang(app, listener, mon
 
 
 @pytest.mark.parametrize("status", [100, 101, 102, 103, 199])
-def test_a_status_below_200_is_no_answer(listener, status):
+def test_a_status_below_200_is_not_an_answer(listener, status):
     port = listener(b"HTTP/1.1 %d Any\r\n\r\n" % status)
     seen(f"http://127.0.0.1:{port}/")
 
@@ -385,7 +385,7 @@ def test_odd_headers_do_not_keep_an_answer_from_being_one(listener, head):
 @pytest.mark.parametrize(
     "line", [b"", b"\r\n", b"HTTP/1.1\r\n", b"HTTP/1.1 2 OK\r\n", b"HTTP/1.1 2000\r\n", b"SSH-2.0-x\r\n"]
 )
-def test_what_is_no_status_line_is_no_http(listener, line):
+def test_what_is_not_a_status_line_is_not_http(listener, line):
     port = listener(line + b"\r\n")
     assert "does not speak HTTP" in seen(f"http://127.0.0.1:{port}/")
 
@@ -402,7 +402,7 @@ def test_the_end_of_the_time_does_not_hide_what_was_seen_before(monkeypatch, lis
     assert seen("http://127.0.0.1:9/").endswith("it answered 503 on /.")
 
 
-def test_the_seconds_of_the_calls_before_are_told_too():
+def test_the_seconds_of_the_calls_before_are_reported_too():
     with pytest.raises(NoAnswerError, match="within 271 seconds"):
         probe.wait_until_answers(
             ["http://127.0.0.1:9/"], timeout=0.2, raise_if_stopped=nothing, asked_for=270.5

@@ -33,7 +33,7 @@ def listed(stub, *apis):
     stub("apigatewayv2").add_response("get_apis", {"Items": list(apis)})
 
 
-def test_a_new_address_leads_nowhere_until_it_is_moved(stub):
+def test_a_new_stable_url_points_nowhere_until_it_is_moved(stub):
     listed(stub, api("another", name="portcall web", said=f"web at {TARGET}"))
     request = {"Name": "portcall team/web", "ProtocolType": "HTTP", "Target": NOWHERE}
     request["Description"] = f"team/web at {NOWHERE}"
@@ -41,17 +41,17 @@ def test_a_new_address_leads_nowhere_until_it_is_moved(stub):
     assert apigateway.create_stable_url(**OPEN) == ADDRESS
 
 
-def test_an_address_that_is_there_is_not_made_again(stub):
+def test_a_stable_url_that_is_there_is_not_made_again(stub):
     listed(stub, api("api-1"))
     assert apigateway.create_stable_url(**OPEN) == ADDRESS
 
 
-def test_of_two_that_were_made_at_once_the_older_one_is_the_address(stub):
+def test_of_two_that_were_made_at_once_the_older_one_is_the_stable_url(stub):
     listed(stub, api("api-2", minute=2), api("api-1", minute=1))
     assert apigateway.create_stable_url(**OPEN) == ADDRESS
 
 
-def test_a_name_is_no_longer_than_api_gateway_takes_and_tells_apps_apart(stub):
+def test_a_name_is_no_longer_than_api_gateway_takes_and_keeps_apps_apart(stub):
     made = []
     event = "provide-client-params.apigatewayv2.CreateApi"
     stub("apigatewayv2").client.meta.events.register(event, lambda params, **_: made.append(dict(params)))
@@ -68,7 +68,7 @@ def test_a_name_is_no_longer_than_api_gateway_takes_and_tells_apps_apart(stub):
     assert found.app == "a" * 200 + "a"
 
 
-def test_a_move_is_one_call_that_says_where_it_leads(stub):
+def test_a_move_is_one_call_that_says_where_it_points(stub):
     request = {"ApiId": "api-1", "Target": TARGET, "Description": f"team/web at {TARGET}"}
     stub("apigatewayv2").add_response("update_api", {}, request)
     apigateway.update_target(**MOVE)
@@ -88,12 +88,12 @@ def test_a_move_that_collides_is_tried_again_and_one_that_is_refused_is_an_error
         apigateway.update_target(**MOVE)
 
 
-def test_an_address_that_somebody_deleted_leads_nowhere(stub):
+def test_a_stable_url_that_somebody_deleted_points_nowhere(stub):
     stub("apigatewayv2").add_client_error("update_api", "NotFoundException", "?", 404)
     apigateway.update_target(**MOVE)
 
 
-def test_the_addresses_of_a_stack_are_told_by_name_and_description(stub):
+def test_the_stable_urls_of_a_stack_are_listed_by_name_and_description(stub):
     theirs = api("theirs", name="portcall-2 team/web")
     strangers = (
         api("nobodys", name="portcall team/web", said=""),

@@ -117,7 +117,7 @@ def test_a_deployment_is_settled_once_its_execution_has_ended():
     ]
 
 
-def test_deployments_of_which_everybody_was_told_are_closed():
+def test_deployments_whose_outcome_was_mailed_are_closed():
     told = [deployment(outcome="deployed", notified_at=1), deployment("push-3", outcome="failed")]
     assert decide(app(open=told, endings={"push-3": Ending("FAILED")})) == [
         FinishDeployment("push-3"),
@@ -185,7 +185,9 @@ def test_an_address_that_the_app_has_lost_is_closed_and_then_forgotten():
         ({"gave_up_reason": "It was stopped by hand.", "notified_at": 1}, "http://203.0.113.7/"),
     ],
 )
-def test_an_address_that_leads_elsewhere_than_the_ledger_says_is_led_on(facts, leads_to):
+def test_a_stable_url_that_points_elsewhere_than_the_ledger_says_is_pointed_at_the_current_version(
+    facts, leads_to
+):
     wrong = app(current=current(**LIVE | facts), stable_urls={"api-1": leads_to})
     assert PointStableUrl() in decide(wrong)
     # The deployment that is at it does so itself.
@@ -203,20 +205,20 @@ BEFORE = {"task-1": "push-1", "task-0": "push-0"}
 TAKEN_OVER = current(**LIVE, previous_tasks=["task-0"])
 
 
-def test_a_version_before_is_stopped_once_its_hand_over_is_closed_and_the_address_leads_elsewhere():
+def test_a_previous_version_is_stopped_once_its_hand_over_is_closed_and_the_stable_url_points_elsewhere():
     over = app(tasks=BEFORE, current=TAKEN_OVER, stable_urls=RIGHT)
     assert decide(over) == [StopTask("task-0")]
     assert decide(dataclasses.replace(over, open=[deployment("push-1")])) == []
 
 
 @pytest.mark.parametrize("stable_urls", [{"api-1": "http://203.0.113.8/"}, RIGHT | {"api-2": NOWHERE}, None])
-def test_a_version_before_runs_while_an_address_may_lead_to_it(stable_urls):
+def test_a_previous_version_runs_while_a_stable_url_may_point_to_it(stable_urls):
     acts = decide(app(tasks=BEFORE, current=TAKEN_OVER, stable_urls=stable_urls))
     assert not any(isinstance(act, StopTask) for act in acts)
 
 
 @pytest.mark.parametrize("stable_urls", [RIGHT, None])
-def test_a_version_before_runs_until_the_address_that_the_app_has_lost_is_closed(stable_urls):
+def test_a_previous_version_runs_until_the_stable_url_that_the_app_has_lost_is_closed(stable_urls):
     lost = dataclasses.replace(TAKEN_OVER, url="http://203.0.113.7/")
     acts = decide(app(tasks=BEFORE, current=lost, stable_urls=stable_urls))
     assert not any(isinstance(act, StopTask) for act in acts)
@@ -261,7 +263,7 @@ def test_a_push_that_the_ledger_has_not_heard_of_is_deployed():
         {"images": [Image(NOW - 1000, OLD, "latest")], "tags": {}},
     ],
 )
-def test_what_is_no_lost_push_is_not_taken_for_one(facts):
+def test_what_is_not_a_lost_push_is_not_taken_for_one(facts):
     assert missed(**facts) == []
 
 
@@ -270,7 +272,7 @@ def test_a_push_of_a_tag_that_was_never_heard_of_is_deployed_while_it_is_fresh()
     assert act.push.tag == "next"
 
 
-def test_a_tag_that_was_led_back_to_an_older_image_is_deployed():
+def test_a_tag_that_was_pointed_back_to_an_older_image_is_deployed():
     """No time tells when: after the last sweep, or that would have seen it."""
     (act,) = missed(images=[Image(7, NEW, "latest")], tags={"latest": KnownTag(OLD, NOW - 5000, "push-1")})
     assert (act.push.digest, act.push.pushed_at) == (NEW, NOW - 301)
@@ -374,7 +376,7 @@ def test_a_tag_that_was_pushed_in_the_second_of_the_list_is_not_taken_for_gone()
     assert missed(images=[], tags={"latest": KnownTag(OLD, NOW - 2, "push-1")}) == [RecordTag("latest", "")]
 
 
-def test_a_tag_that_was_led_elsewhere_in_the_second_of_its_image_was_led_there_after_the_last_sweep():
+def test_a_tag_that_was_pointed_elsewhere_in_the_second_of_its_image_was_pointed_there_after_the_last_sweep():
     at = NOW - 5000
     (act,) = missed(images=[Image(at, NEW, "latest")], tags={"latest": KnownTag(OLD, at, "push-1")})
     assert act.push.pushed_at == NOW - 301
@@ -401,14 +403,14 @@ def test_the_slot_of_an_app_that_lasts_now_or_does_not_any_more_is_moved_and_one
     assert decide(gone) == [FreeSlot(), UnlistApp()]
 
 
-def test_an_end_is_told_by_the_sweep_where_whoever_ended_the_app_did_not():
+def test_an_end_is_reported_by_the_sweep_if_the_function_that_ended_the_app_did_not():
     ended = deployment("end-push-1", execution="", outcome="ended", ended_at=NOW - 59)
     waits = Facts(app="a:pr-7", now=NOW, open=[ended], endings={"end-push-1": Ending("GONE")})
     assert decide(waits) == []
     assert decide(dataclasses.replace(waits, now=NOW + 1)) == [NotifyEnded("end-push-1")]
 
 
-def test_an_app_that_runs_on_though_it_is_not_watched_is_told_once():
+def test_an_app_that_runs_on_though_it_is_not_watched_is_reported_once():
     assert decide(app(watched=False)) == [ReportUnwatched()]
     told = app(watched=False, current=current(unwatched_at=NOW - 300))
     assert decide(told) == []
@@ -424,7 +426,7 @@ def test_an_app_that_runs_on_though_it_is_not_watched_is_told_once():
         {"open": [deployment()]},
     ],
 )
-def test_nobody_needs_to_be_told_of_an_app_that_does_not_run_on(facts):
+def test_an_app_that_does_not_run_on_needs_no_report(facts):
     assert ReportUnwatched() not in decide(app(watched=False, **facts))
 
 
@@ -462,16 +464,16 @@ def overtaken(name="push-3", **facts):
 
 
 @pytest.mark.parametrize(("ago", "reported"), [(119, False), (120, True)])
-def test_what_was_overtaken_is_reported_once_no_event_can_be_on_its_way_any_more(ago, reported):
+def test_what_was_superseded_is_reported_once_no_event_can_be_on_its_way_any_more(ago, reported):
     acts = decide(app(unmailed=[overtaken(ended_at=NOW - ago)]))
     assert acts == ([ReportSuperseded(("push-3",))] if reported else [])
 
 
-def test_what_was_overtaken_is_left_to_the_mail_of_what_is_on_its_way():
+def test_what_was_superseded_is_left_to_the_mail_of_what_is_on_its_way():
     assert decide(app(unmailed=[overtaken()], open=[deployment()])) == []
 
 
-def test_what_was_overtaken_is_left_to_the_mail_of_a_push_whose_event_was_lost():
+def test_what_was_superseded_is_left_to_the_mail_of_a_push_whose_event_was_lost():
     lost = {"images": [Image(NOW - 1000, NEW, "latest")], "tags": {}}
     (act,) = decide(app(unmailed=[overtaken(digest=f"sha256:{3:064x}")], **lost))
     assert isinstance(act, DeployPush)
@@ -485,17 +487,17 @@ def test_what_was_overtaken_is_left_to_the_mail_of_a_push_whose_event_was_lost()
         {"tags": {"latest": KnownTag(OLD, NOW - 100, "push-1")}, "images": [Image(NOW - 999, OLD, "latest")]},
     ],
 )
-def test_what_was_overtaken_by_what_is_live_is_nothing_to_report(facts):
+def test_what_was_superseded_by_what_is_live_is_nothing_to_report(facts):
     assert decide(app(unmailed=[overtaken()], **facts)) == [CloseSuperseded(("push-3",))]
 
 
-def test_of_what_was_overtaken_only_that_is_reported_of_which_nothing_newer_is_live():
+def test_of_what_was_superseded_only_that_is_reported_of_which_nothing_newer_is_live():
     older = overtaken("push-0", sequence=5)
     acts = decide(app(unmailed=[older, overtaken(), overtaken("push-4", ended_at=NOW)]))
     assert acts == [ReportSuperseded(("push-3",)), CloseSuperseded(("push-0",))]
 
 
-def test_an_app_of_which_only_an_overtaken_push_is_left_stays_listed():
+def test_an_app_of_which_only_a_superseded_push_is_left_stays_listed():
     waiting = Facts(app="flask-app", now=NOW, unmailed=[overtaken(ended_at=NOW)])
     assert decide(waiting) == []
     assert decide(dataclasses.replace(waiting, listed=False)) == [ListApp()]

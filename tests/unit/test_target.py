@@ -183,7 +183,7 @@ def test_what_was_just_looked_up_is_not_looked_up_again(stack):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"LedgerTableName": 1}', "\0"])
-def test_a_broken_file_is_no_trouble(stack, tmp_path, text):
+def test_a_broken_file_is_not_trouble(stack, tmp_path, text):
     target.choose().ask(lambda outputs: outputs)
     (file,) = (tmp_path / "cache/portcall").iterdir()
     file.write_text(text)
@@ -191,7 +191,7 @@ def test_a_broken_file_is_no_trouble(stack, tmp_path, text):
     assert json.loads(file.read_text()) == OUTPUTS
 
 
-def test_a_cache_that_cannot_be_written_is_no_trouble(stack, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_not_trouble(stack, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     assert target.choose().ask(lambda outputs: outputs["LedgerTableName"]) == "ledger"
 

@@ -46,5 +46,5 @@ def test_running_without_an_interface_is_still_starting():
     assert Task("arn", "RUNNING", "RUNNING", 3).state is TaskState.STARTING
 
 
-def test_exit_code_zero_is_told():
+def test_exit_code_zero_is_reported():
     assert Task("arn", "STOPPED", "STOPPED", 5, exit_code=0).why_stopped() == "exit code 0"

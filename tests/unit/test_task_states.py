@@ -72,7 +72,7 @@ def test_the_news_come_first(ledger_table, told):
     assert told == [("token", "running")]
 
 
-def test_a_stop_is_told_at_its_first_sign(ledger_table, told):
+def test_a_stop_is_reported_at_its_first_sign(ledger_table, told):
     wait()
     news(STOPPING)
     assert told == [("token", "TaskStoppedError: exit code 1")]
@@ -85,7 +85,7 @@ def test_old_news_do_not_overwrite_newer(ledger_table, told):
     assert told == [("token", "TaskStoppedError: exit code 1")]
 
 
-def test_the_same_news_twice_are_told_twice_for_the_first_teller_may_have_died(ledger_table, told):
+def test_the_same_state_twice_is_sent_twice_for_the_first_sender_may_have_died(ledger_table, told):
     wait()
     news(RUNNING)
     news(RUNNING)
@@ -100,7 +100,7 @@ def test_news_that_never_came_are_asked_for_at_the_second_attempt(ledger_table, 
     assert told == [("second", "running")]
 
 
-def test_a_second_attempt_is_told_with_its_own_token(ledger_table, told):
+def test_a_second_attempt_is_called_back_with_its_own_token(ledger_table, told):
     wait("first")
     wait("second")
     news(RUNNING)

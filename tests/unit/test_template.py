@@ -57,7 +57,7 @@ def test_the_console_asks_for_six_parameters_first_and_for_each_once():
     assert sorted(asked) == sorted(TEMPLATE["Parameters"])
 
 
-def test_the_stack_tells_its_version():
+def test_the_stack_says_its_version():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert TEMPLATE["Metadata"]["Portcall"]["Version"] == TEMPLATE["Outputs"]["Version"]["Value"] == version
 

@@ -71,7 +71,7 @@ def test_it_is_one_line_that_any_channel_takes(text):
         ("http://user@host:8080/", "http://user@host:8080/"),
     ],
 )
-def test_secrets_are_not_told(line, told):
+def test_secrets_are_not_reported(line, told):
     assert discreet(line) == told
 
 
@@ -94,7 +94,7 @@ KEY = [
         (["no key"], ["no key"]),
     ],
 )
-def test_no_line_of_a_private_key_is_told(lines, told):
+def test_no_line_of_a_private_key_is_reported(lines, told):
     assert without_keys(lines) == told
 
 

@@ -17,7 +17,7 @@ def test_a_clock_that_went_back_counts_as_nothing():
     assert phases({"time": "1970-01-01T00:01:40Z", "taskDefinition": {"at": 99.0}}) == [("register", 0.0)]
 
 
-def test_a_deployment_that_failed_tells_how_long_it_took_until_then():
+def test_a_deployment_that_failed_says_how_long_it_took_until_then():
     document = {"time": "1970-01-01T00:01:40Z", "admission": {"at": 101.0}, "taskDefinition": {"at": 102.0}}
     assert phases(document, until=112.0) == [("admit", 1.0), ("register", 1.0), ("run", 10.0)]
 

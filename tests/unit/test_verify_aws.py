@@ -49,7 +49,7 @@ def test_the_documentation_lists_each_check_with_what_is_expected():
     assert table("verify-aws.md", "The checks") == {name: each.expected for name, each in CHECKS.items()}
 
 
-def test_each_thing_that_is_unverified_names_the_checks_that_tell():
+def test_each_thing_that_is_unverified_names_the_checks_that_show_it():
     text = (ROOT / "docs/operations.md").read_text().partition("\n## Unverified\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+) \| (.+) \|$", text, re.MULTILINE)[1:]
     assert len(rows) >= 10
@@ -276,7 +276,7 @@ def test_an_api_is_the_installs_by_its_name_alone(state: State):
     assert [each["ApiId"] for each in leftovers.apis_of(run.account, state.name)] == ["ours"]
 
 
-def test_a_url_leads_nowhere_once_the_api_and_its_integration_say_so(state: State):
+def test_a_url_points_nowhere_once_the_api_and_its_integration_say_so(state: State):
     gateway = Gateway([TASKS, TASKS, NOWHERE], [[TASKS], [NOWHERE], [NOWHERE]])
     seen = stable_urls.stable_url_of_a_stopped_app(Stopped(state, gateway))  # type: ignore[arg-type]
     assert seen == f"the API leads to {NOWHERE}, the URL answers 503"
@@ -291,7 +291,7 @@ def test_a_url_leads_nowhere_once_the_api_and_its_integration_say_so(state: Stat
     ],
     ids=["nothing moved", "the description alone", "a second integration"],
 )
-def test_a_url_that_still_leads_to_the_stopped_task_differs(
+def test_a_url_that_still_points_to_the_stopped_task_differs(
     state: State, described: list[str], integrated: list[list[str]]
 ):
     with pytest.raises(DifferentError, match=r"203\.0\.113\.7"):
@@ -374,7 +374,7 @@ def test_without_credentials_it_says_how_to_log_in():
     assert "aws sso login" in said
 
 
-def test_a_profile_that_is_none_is_told_like_missing_credentials():
+def test_a_profile_that_is_none_is_reported_like_missing_credentials():
     code, said = invoked("--yes", AWS_PROFILE="nobody")
     assert code == 2
     assert "(nobody) could not be found" in said
@@ -423,7 +423,7 @@ def test_a_run_of_another_account_is_neither_resumed_nor_cleaned(
 # Cleaning up
 
 
-def test_what_cannot_be_removed_is_told_and_holds_nothing_else_up(
+def test_what_cannot_be_removed_is_reported_and_holds_nothing_else_up(
     monkeypatch: pytest.MonkeyPatch, state: State, tmp_path: Path
 ):
     done: list[str] = []
@@ -489,7 +489,7 @@ def test_a_stack_that_is_being_made_is_deleted_then_and_once_more_where_that_fai
     assert (formation.deletions, formation.statuses) == (2, ["DELETE_COMPLETE"])
 
 
-def test_a_stack_that_cannot_be_deleted_is_told_with_its_reasons(hurry: None):
+def test_a_stack_that_cannot_be_deleted_is_reported_with_its_reasons(hurry: None):
     with pytest.raises(CheckFailedError, match="Vpc: it has dependencies"):
         leftovers._delete_stack(Formation(failures=9), "portcall-verify-1")  # type: ignore[arg-type]
 

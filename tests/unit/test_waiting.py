@@ -143,6 +143,6 @@ def test_durations():
 
 
 @pytest.mark.parametrize("text", ["", "m", "15 m", "-1", "1.5h", "1w", "10 minutes", "1h30", "9" * 12])
-def test_what_is_no_duration_is_refused(text):
+def test_what_is_not_a_duration_is_refused(text):
     with pytest.raises(ValueError, match="is no span of time"):
         duration.seconds(text)

@@ -147,7 +147,7 @@ def test_what_others_wrote_is_text(draw):
         assert name != "href" or value.startswith(("http://", "https://"))
 
 
-def test_what_is_no_web_address_is_no_link():
+def test_what_is_not_a_web_address_is_not_a_link():
     status = status_of("a", current("a", url="javascript:alert(1)"), [])
     assert "href" not in widgets.apps([status], Look("light", NOW))
 

@@ -89,7 +89,7 @@ def test_a_broken_definition_is_noticed(name):
 
 
 @pytest.mark.parametrize("nonsense", [None, [], "x", {"States": 3}, {"StartAt": 1, "States": {"A": 3, "B": {"Type": 7}}}])  # fmt: skip
-def test_what_is_no_definition_at_all_is_noticed(nonsense):
+def test_what_is_not_a_definition_at_all_is_noticed(nonsense):
     assert problems(nonsense)
 
 

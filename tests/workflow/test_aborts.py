@@ -44,7 +44,7 @@ def told(world, push):
 
 @pytest.mark.parametrize("moment", ["", " answer"])
 @pytest.mark.parametrize("state", STATES)
-def test_an_aborted_deployment_is_told_and_leaves_nothing(deploy, world, push, state, moment):
+def test_an_aborted_deployment_is_reported_and_leaves_nothing(deploy, world, push, state, moment):
     deploy(push(1))
     before = current()
     world.faults[state + moment] = [world.abort]
@@ -62,7 +62,7 @@ def test_an_aborted_deployment_is_told_and_leaves_nothing(deploy, world, push, s
 
 
 @pytest.mark.parametrize("state", STATES[1:-2])
-def test_a_deployment_that_is_aborted_again_is_told_once_and_not_tried_any_more(deploy, world, push, state):
+def test_a_deployment_that_is_aborted_again_is_reported_once_and_not_tried_any_more(deploy, world, push, state):
     deploy(push(1))
     before = current()
     world.faults[state] = [world.abort, world.abort]
@@ -143,7 +143,7 @@ def test_what_failed_on_the_side_of_aws_is_not_tried_again_once_a_newer_push_is_
     assert sweep() == {}
 
 
-def test_a_retry_that_is_overtaken_while_it_waits_for_the_sweep_gives_way(deploy, world, push):
+def test_a_retry_that_is_superseded_while_it_waits_for_the_sweep_ends(deploy, world, push):
     world.faults["run_task on FARGATE"] = [NoCapacityError("RunTask: Capacity is unavailable")] * 999
     deploy(push(1))
     world.faults.clear()
@@ -156,7 +156,7 @@ def test_a_retry_that_is_overtaken_while_it_waits_for_the_sweep_gives_way(deploy
 
 
 @pytest.mark.parametrize("moment", ["RollBack", "RollBack answer"])
-def test_a_roll_back_that_is_aborted_has_told_why(deploy, world, push, moment):
+def test_a_roll_back_that_is_aborted_has_reported_why(deploy, world, push, moment):
     world.answers = None
     world.faults[moment] = [world.abort]
     assert deploy(push(1)).status == "ABORTED"
@@ -166,7 +166,7 @@ def test_a_roll_back_that_is_aborted_has_told_why(deploy, world, push, moment):
     assert world.live() == set()
 
 
-def test_an_abort_of_what_was_overtaken_is_no_news(deploy, world, push):
+def test_an_abort_of_what_was_superseded_is_not_mailed(deploy, world, push):
     world.faults["SwitchOver answer"] = [world.abort]
     deploy(push(1))
     deploy(push(2))
@@ -230,7 +230,7 @@ def test_a_slow_step_that_goes_on_after_the_sweep_gave_its_deployment_up_changes
     assert told(world, 2) == []
 
 
-def test_a_push_that_could_neither_be_admitted_nor_told_is_deployed_by_the_sweep(deploy, world, push):
+def test_a_push_that_could_neither_be_admitted_nor_reported_is_deployed_by_the_sweep(deploy, world, push):
     world.faults["AdmitPush"] = [KeyError("a bug")]
     world.faults["record"] = [AccessDeniedError("UpdateItem: not authorized")]
     world.faults["publish"] = [AccessDeniedError("Publish: not authorized")]
@@ -266,7 +266,7 @@ def test_a_url_that_could_not_be_published_is_published_by_the_sweep(deploy, wor
     assert len(world.mails) == 1
 
 
-def test_a_url_that_nobody_heard_of_before_the_next_push_took_over_is_no_news(deploy, world, push):
+def test_a_url_that_nobody_heard_of_before_the_next_push_took_over_is_not_mailed(deploy, world, push):
     world.faults["publish"] = [AccessDeniedError("Publish: not authorized")] * 2
     deploy(push(1))
     deploy(push(2))
@@ -284,7 +284,7 @@ def test_that_a_mail_went_out_is_noted_stubbornly(deploy, world, push, fault):
     assert told(world, 1) == ["deployed"]
 
 
-def test_a_restart_that_is_aborted_is_told_as_one_and_tried_again(deploy, world, push):
+def test_a_restart_that_is_aborted_is_reported_as_one_and_tried_again(deploy, world, push):
     deploy(push(1))
     world.faults["CheckHealth answer"] = [world.abort]
     crash(world)
@@ -296,7 +296,7 @@ def test_a_restart_that_is_aborted_is_told_as_one_and_tried_again(deploy, world,
     assert world.live() == {current().task}
 
 
-def test_a_restart_that_is_live_but_could_not_be_told_is_called_a_restart(deploy, world, push):
+def test_a_restart_that_is_live_but_could_not_be_reported_is_called_a_restart(deploy, world, push):
     deploy(push(1))
     world.faults["publish"] = [AccessDeniedError("Publish: not authorized")]
     crash(world)

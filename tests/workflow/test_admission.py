@@ -90,7 +90,7 @@ def test_a_tag_that_points_to_what_it_did_before_the_push_is_looked_at_again(dep
     assert current().deployment == "push-1"
 
 
-def test_a_tag_that_was_led_back_after_the_push_is_believed_at_once(deploy, world, ago):
+def test_a_tag_that_was_pointed_back_after_the_push_is_believed_at_once(deploy, world, ago):
     """What the ledger knows is newer than the push, so that ECR cannot be showing what was before it."""
     deploy(ago(20, 1))
     before = looks(world)
@@ -130,7 +130,7 @@ def test_a_further_attempt_of_what_the_ledger_does_not_know_is_refused(deploy, w
     assert len(world.started) == 1
 
 
-def test_a_push_that_another_deployment_deals_with_is_a_duplicate_that_names_it(deploy, world, push):
+def test_a_push_that_another_deployment_handles_is_a_duplicate_that_names_it(deploy, world, push):
     deploy(push(1))
     other = push(1) | {"id": "sweep-1"}
     execution = deploy(other)

@@ -57,7 +57,7 @@ def two_versions(deploy, push):
     deploy(push(2))
 
 
-def test_a_rollback_runs_the_version_before_as_a_new_task_and_pins_it(two_versions, world):
+def test_a_rollback_runs_the_previous_version_as_a_new_task_and_pins_it(two_versions, world):
     before = current()
     answer = ask("rollback", reason="500s on /pay")
     assert (answer["status"], answer["digest"], answer["from"]) == ("started", digest(1), digest(2))
@@ -233,7 +233,7 @@ def test_a_rollback_that_fails_keeps_the_pin_of_the_one_before(deploy, push, two
     assert current().pin == pin
 
 
-def test_a_push_that_is_on_its_way_gives_way_to_the_rollback(two_versions, deploy, world, push):
+def test_a_push_that_is_on_its_way_yields_to_the_rollback(two_versions, deploy, world, push):
     world.faults["SwitchOver"] = [lambda: ask("rollback")]
     deploy(push(3))
     assert (current().digest, current().pin.bad) == (digest(1), [digest(2)])
@@ -337,7 +337,7 @@ def test_a_restart_that_was_asked_for_is_the_same_revision_without_a_gap(two_ver
     assert sweep() == {}
 
 
-def test_a_restart_that_was_asked_for_and_fails_leaves_the_version_before(two_versions, world):
+def test_a_restart_that_was_asked_for_and_fails_leaves_the_previous_version(two_versions, world):
     before = current()
     world.answers = None
     ask("restart")

@@ -100,7 +100,7 @@ def test_a_task_that_stops_fails_the_deployment(deploy, world, push, how):
     assert "the last words" in news["text"]
 
 
-def test_what_no_mail_can_show_still_tells_why_a_task_stopped(deploy, world, push):
+def test_what_no_mail_can_show_still_says_why_a_task_stopped(deploy, world, push):
     """A carriage return at the end of a name."""
     world.states = [stopped(exit_code=127, stop_code="EssentialContainerExited")]
     world.log = ["\x1b[31m/start.sh: 2: gunicorn\r: not found\x1b[0m"]
@@ -160,7 +160,7 @@ WRONG_PORT = (
 
 
 @pytest.mark.parametrize("line", ["Server listening on port 8080", "Running on http://127.0.0.1:3000"])
-def test_an_app_that_says_it_listens_elsewhere_is_told_at_once(deploy, world, push, line):
+def test_an_app_that_says_it_listens_elsewhere_is_reported_at_once(deploy, world, push, line):
     world.configuration = PATIENT
     world.faults["probe"] = [NoAnswerError(WRONG_PORT)] * 9
     world.log = ["starting", line]
@@ -345,7 +345,7 @@ def test_a_task_for_which_fargate_finds_no_room_later_lacked_capacity(deploy, wo
     assert world.mails == []
 
 
-def test_a_stop_that_is_refused_is_told_in_the_mail(deploy, world, push):
+def test_a_stop_that_is_refused_is_reported_in_the_mail(deploy, world, push):
     world.answers = None
     world.faults["stop_task"] = [AccessDeniedError("StopTask: not authorized")]
     assert deploy(push).status == "FAILED"
@@ -365,7 +365,7 @@ def test_a_roll_back_that_fails_itself_still_ends_as_failed(deploy, world, push)
 @pytest.mark.parametrize(
     "name", ["ecr-delete", "ecr-push-untagged-child", "ecr-storage-class", "ecr-scan-complete"]
 )
-def test_an_event_that_is_no_push_starts_no_task(deploy, world, event, name):
+def test_an_event_that_is_not_a_push_starts_no_task(deploy, world, event, name):
     execution = deploy(event(name))
     assert execution.status == "FAILED"
     assert not world.started

@@ -98,7 +98,7 @@ def test_what_is_less_than_what_is_refused_is_let_in(deploy, world, push, gate):
     assert deploy(push(1)).status == "SUCCEEDED"
 
 
-def test_a_refused_push_overtakes_nobody(deploy, world, push, gate):
+def test_a_refused_push_supersedes_nothing(deploy, world, push, gate):
     gate("high")
     world.scans = [CLEAN, BAD]
     world.faults["is_newest"] = [

@@ -74,7 +74,7 @@ def end_newest_task(world):
     task_states.store_task(table="ledger", task=world.dead[arn])
 
 
-def test_a_worker_that_ends_while_it_is_watched_is_no_worker_that_runs(deploy, world, push, monkeypatch):
+def test_a_worker_that_ends_while_it_is_watched_is_not_a_worker_that_runs(deploy, world, push, monkeypatch):
     clock = SimpleNamespace(time=time.time, sleep=lambda seconds: end_newest_task(world))
     monkeypatch.setattr(check_health, "time", clock)
     world.configuration = WORKER
@@ -179,7 +179,7 @@ def test_an_app_that_speaks_https_is_live_at_an_https_url(deploy, world, push):
     assert current().url == "https://203.0.113.7:8443/"
 
 
-def test_an_answer_that_is_no_success_is_told(deploy, world, push):
+def test_an_answer_that_is_not_a_success_is_reported(deploy, world, push):
     world.answers = 404
     deploy(push(1))
     assert world.mails[0]["subject"] == "flask-app is live: http://203.0.113.7:3000/"
@@ -207,7 +207,7 @@ def test_the_labels_decide_the_size_and_the_environment(deploy, world, push):
     assert world.tasks[-1]["capacity_provider"] == "FARGATE_SPOT"
 
 
-def test_an_app_that_asks_for_its_port_is_told(deploy, world, push):
+def test_an_app_that_asks_for_its_port_is_reported(deploy, world, push):
     world.configuration = {"Cmd": ["app"], "ExposedPorts": {"8080/tcp": {}}}
     deploy(push(1))
     assert container(world)["environment"] == [{"name": "PORT", "value": "8080"}]
@@ -223,7 +223,7 @@ def test_parameters_are_given_as_references(deploy, world, push):
     assert container(world)["secrets"] == [{"name": "TOKEN", "valueFrom": arn}]
 
 
-def test_a_label_that_is_wrong_is_told_and_nothing_is_run(deploy, world, push):
+def test_a_label_that_is_wrong_is_reported_and_nothing_is_run(deploy, world, push):
     world.configuration = {"Cmd": ["app"], "Labels": {"portcall.prot": "80"}}
     assert deploy(push(1)).status == "FAILED"
     (news,) = world.mails
@@ -232,7 +232,7 @@ def test_a_label_that_is_wrong_is_told_and_nothing_is_run(deploy, world, push):
     assert not world.revisions
 
 
-def test_an_image_that_cannot_run_is_refused_and_the_version_before_serves(deploy, world, push):
+def test_an_image_that_cannot_run_is_refused_and_the_previous_version_serves(deploy, world, push):
     deploy(push(1))
     world.configuration = {}
     assert deploy(push(2)).status == "FAILED"
@@ -241,7 +241,7 @@ def test_an_image_that_cannot_run_is_refused_and_the_version_before_serves(deplo
     assert len(world.started) == 1
 
 
-def test_what_is_no_app_starts_nothing_and_fails_nothing(deploy, world, push):
+def test_what_is_not_an_app_starts_nothing_and_fails_nothing(deploy, world, push):
     chart = push(1)
     world.manifests[chart["detail"]["image-digest"]] = HELM
     execution = deploy(chart)
@@ -252,7 +252,7 @@ def test_what_is_no_app_starts_nothing_and_fails_nothing(deploy, world, push):
     assert known.outcome == "ignored"
 
 
-def test_what_is_no_app_overtakes_no_app(deploy, world, push):
+def test_what_is_not_an_app_supersedes_no_app(deploy, world, push):
     chart = push(2)
     world.manifests[chart["detail"]["image-digest"]] = HELM
     chart["detail"]["image-tag"] = "chart"
@@ -284,7 +284,7 @@ def test_a_failure_speaks_of_the_images_own_port(deploy, world, push):
     assert "port 8080" in world.mails[0]["text"]
 
 
-def test_a_task_that_stops_is_told_of_with_its_own_memory(deploy, world, push):
+def test_a_task_that_stops_is_reported_with_its_own_memory(deploy, world, push):
     world.configuration = {"Cmd": ["app"], "Labels": {"portcall.memory": "1024"}}
     world.states = [stopped(stop_code="EssentialContainerExited", exit_code=137, container_reason="OutOfMemoryError: killed")]  # fmt: skip
     deploy(push(1))

@@ -63,7 +63,7 @@ def test_a_push_that_failed_before_it_had_a_task(deploy, world, push, items):
     assert "revision" not in item
 
 
-def test_a_push_that_was_overtaken_at_the_end(deploy, world, push, items):
+def test_a_push_that_was_superseded_at_the_end(deploy, world, push, items):
     world.faults["probe"] = [lambda: deploy(push(2))]
     deploy(push(1))
     item = items()["push-1"]
@@ -73,7 +73,7 @@ def test_a_push_that_was_overtaken_at_the_end(deploy, world, push, items):
     assert set(item["phases"]) == set(PHASES)
 
 
-def test_a_push_that_was_overtaken_at_once(deploy, world, push, items):
+def test_a_push_that_was_superseded_at_once(deploy, world, push, items):
     deploy(push(2))
     deploy(push(1), moves_the_tag=False)
     item = items()["push-1"]

@@ -132,7 +132,7 @@ def test_the_slot_of_a_share_is_free_again_when_its_preview_ends(deploy, world, 
     assert live(deploy(pushed("shop:pr-3", 3)))
 
 
-def test_a_preview_is_no_app_that_lasts(deploy, world, pushed, by_tag, parameter):
+def test_a_preview_is_not_an_app_that_lasts(deploy, world, pushed, by_tag, parameter):
     parameter("MAX_APPS", "1")
     assert live(deploy(pushed("shop:latest", 1)))
     assert live(deploy(pushed("shop:pr-1", 2)))

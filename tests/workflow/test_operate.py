@@ -93,7 +93,7 @@ def test_what_cannot_be_done_is_said_plainly_and_starts_nothing(world, deploy, e
     assert world.started == {}
 
 
-def test_what_is_no_object_is_refused(world):
+def test_what_is_not_an_object_is_refused(world):
     assert operate.handler(["deploy"], LambdaContext())["status"] == "refused"
 
 

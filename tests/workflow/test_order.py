@@ -26,7 +26,7 @@ def test_a_second_delivery_of_a_push_ends_quietly(deploy, world, push):
     assert len(world.started) == len(world.mails) == len(world.revisions) == 1
 
 
-def test_a_push_that_is_overtaken_ends_without_a_revision_a_task_or_a_mail(deploy, world, push):
+def test_a_push_that_is_superseded_ends_without_a_revision_a_task_or_a_mail(deploy, world, push):
     deploy(push(2))
     late = deploy(push(1), moves_the_tag=False)
     assert (late.status, late.states[-1]) == ("SUCCEEDED", "Superseded")
@@ -39,7 +39,7 @@ def test_a_push_whose_tag_is_gone_is_superseded(deploy, world, push):
     assert not world.started
 
 
-def test_the_version_before_is_stopped_once_the_new_one_answers(deploy, world, push):
+def test_the_previous_version_is_stopped_once_the_new_one_answers(deploy, world, push):
     deploy(push(1))
     (first,) = world.live()
     world.faults["probe"] = [lambda: world.faults.update(seen=[world.live().copy()])]
@@ -50,7 +50,7 @@ def test_the_version_before_is_stopped_once_the_new_one_answers(deploy, world, p
     assert f"replaced sha256:{1:064x}" in world.mails[-1]["text"]
 
 
-def test_a_bad_push_leaves_the_version_before_serving(deploy, world, push):
+def test_a_bad_push_leaves_the_previous_version_serving(deploy, world, push):
     deploy(push(1))
     before = current()
     world.answers = None
@@ -60,7 +60,7 @@ def test_a_bad_push_leaves_the_version_before_serving(deploy, world, push):
     assert f"still running at {before.url}" in world.mails[-1]["text"]
 
 
-def test_the_slower_of_two_gives_way_to_the_one_pushed_later(deploy, world, push):
+def test_the_slower_of_two_yields_to_the_one_pushed_later(deploy, world, push):
     world.faults["probe"] = [lambda: deploy(push(2))]
     late = deploy(push(1))
     assert (late.status, late.states[-1]) == ("SUCCEEDED", "Superseded")
@@ -69,7 +69,7 @@ def test_the_slower_of_two_gives_way_to_the_one_pushed_later(deploy, world, push
     assert outcomes(world) == ["deployed"]
 
 
-def test_a_push_that_is_overtaken_while_it_waits_to_register_gives_up(deploy, world, push):
+def test_a_push_that_is_superseded_while_it_waits_to_register_gives_up(deploy, world, push):
     world.faults["is_newest"] = [lambda: deploy(push(2))]
     late = deploy(push(1))
     assert (late.status, late.states[-1]) == ("SUCCEEDED", "Superseded")
@@ -77,7 +77,7 @@ def test_a_push_that_is_overtaken_while_it_waits_to_register_gives_up(deploy, wo
     assert current().deployment == "push-2"
 
 
-def test_the_late_event_of_an_overtaken_push_overtakes_nobody(deploy, world, push):
+def test_the_late_event_of_a_superseded_push_supersedes_nothing(deploy, world, push):
     """Two pushes; the event of the second comes first, that of the first while the second registers."""
     world.faults["is_newest"] = [lambda: deploy(push(1), moves_the_tag=False)]
     assert deploy(push(2)).states[-1] == "Deployed"
@@ -114,7 +114,7 @@ def test_every_step_of_a_failure_may_run_twice(deploy, world, push):
     assert world.live() == {before.task}
 
 
-def test_a_previous_version_that_cannot_be_stopped_is_told_and_the_new_one_is_live(deploy, world, push):
+def test_a_previous_version_that_cannot_be_stopped_is_reported_and_the_new_one_is_live(deploy, world, push):
     deploy(push(1))
     world.faults["stop_task"] = [AccessDeniedError("StopTask: not authorized")]
     execution = deploy(push(2))
@@ -205,7 +205,7 @@ def test_a_version_that_dies_once_it_has_answered_does_not_replace_the_one_befor
     assert outcomes(world) == ["deployed", "failed"]
 
 
-def test_a_failure_of_what_was_overtaken_says_that_the_newer_version_serves(deploy, world, push):
+def test_a_failure_of_what_was_superseded_says_that_the_newer_version_serves(deploy, world, push):
     world.bad = {"push-1"}
     world.faults["probe"] = [lambda: deploy(push(2))]
     deploy(push(1))

@@ -88,7 +88,7 @@ def test_the_image_may_ask_for_another_time(deploy, world, tagged):
     assert "MaxPreviewHours" not in world.mails[0]["text"]
 
 
-def test_a_lasting_tag_is_no_preview(deploy, world, tagged, monkeypatch):
+def test_a_lasting_tag_is_not_a_preview(deploy, world, tagged, monkeypatch):
     deploy(tagged("latest"))
     assert current("latest").until == 0
     assert "preview" not in world.mails[0]["text"]
@@ -221,7 +221,7 @@ def test_the_sweep_deploys_the_tag_whose_event_was_lost(deploy, world, tagged, m
     assert len(world.live()) == 2
 
 
-def test_the_end_of_an_app_that_is_no_preview_is_what_its_image_asks(deploy, world, push, monkeypatch):
+def test_the_end_of_an_app_that_is_not_a_preview_is_what_its_image_asks(deploy, world, push, monkeypatch):
     monkeypatch.setenv("ENVIRONMENTS", "repository")
     settings.cache_clear()
     world.configuration = {"Cmd": ["app"], "Labels": {"portcall.expires": "1h"}}
@@ -232,7 +232,7 @@ def test_the_end_of_an_app_that_is_no_preview_is_what_its_image_asks(deploy, wor
     assert world.live() == set()
 
 
-def test_the_address_of_an_ended_preview_leads_nowhere_and_the_sweep_closes_it(
+def test_the_stable_url_of_an_ended_preview_points_nowhere_and_the_sweep_closes_it(
     deploy, world, tagged, stable_url
 ):
     deploy(tagged("pr-7"))
@@ -350,7 +350,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("moment", ENDING)
-def test_an_end_of_which_the_function_dies_is_told_once_by_the_sweep(
+def test_an_end_of_which_the_function_dies_is_reported_once_by_the_sweep(
     deploy, world, tagged, monkeypatch, moment
 ):
     deploy(tagged("pr-7"))

@@ -101,7 +101,7 @@ def test_a_mail_does_not_wait_for_ever(deploy, world, push):
     assert subjects(world) == ["flask-app is live"]
 
 
-def test_the_mail_of_the_winner_speaks_of_what_it_overtook(deploy, world, push):
+def test_the_mail_of_the_winner_speaks_of_what_it_superseded(deploy, world, push):
     world.faults["probe"] = [lambda: [deploy(push(number), moves_the_tag=False) for number in (1, 2)]]
     deploy(push(3))
     (news,) = world.mails
@@ -111,7 +111,7 @@ def test_the_mail_of_the_winner_speaks_of_what_it_overtook(deploy, world, push):
     assert ledger.unmailed(table="ledger", app="flask-app") == []
 
 
-def test_a_new_image_that_an_older_one_overtakes_is_spoken_of(deploy, world, tagged):
+def test_a_new_image_that_an_older_one_supersedes_is_spoken_of(deploy, world, tagged):
     """docker push -a, with an older tag beside."""
     deploy(tagged("latest", 1))
     world.faults["probe"] = [lambda: deploy(tagged("old", 3))]
@@ -136,7 +136,7 @@ def test_an_older_tag_of_what_is_live_does_not_keep_a_new_image_from_going_live(
     assert "To deploy what v1 points to instead:" in text
 
 
-def test_the_mail_of_a_failure_speaks_of_what_it_overtook(deploy, world, push):
+def test_the_mail_of_a_failure_speaks_of_what_it_superseded(deploy, world, push):
     deploy(push(1))
     world.bad = {"push-3"}
     world.faults["probe"] = [lambda: deploy(push(2), moves_the_tag=False)]
@@ -150,7 +150,9 @@ def test_the_mail_of_a_failure_speaks_of_what_it_overtook(deploy, world, push):
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_what_is_overtaken_by_what_has_failed_already_is_told_by_the_sweep(deploy, world, push, sweep, again):
+def test_what_is_superseded_by_what_has_failed_already_is_reported_by_the_sweep(
+    deploy, world, push, sweep, again
+):
     deploy(push(1))
     world.bad = {"push-3"}
     deploy(push(3))
@@ -180,7 +182,7 @@ def test_a_push_whose_tag_is_gone_is_reported_by_the_sweep(deploy, world, push, 
     assert subjects(world) == ["flask-app was not deployed: its tag was deleted"]
 
 
-def test_the_sweep_tells_nothing_where_something_newer_is_live(deploy, world, push, sweep):
+def test_the_sweep_says_nothing_where_something_newer_is_live(deploy, world, push, sweep):
     deploy(push(2))
     deploy(push(1), moves_the_tag=False)
     assert sweep() == {}

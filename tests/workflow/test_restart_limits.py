@@ -97,7 +97,7 @@ def test_two_crashes_are_not_too_many(started):
 
 
 @pytest.mark.parametrize(("attempts", "down"), [(2, False), (3, True)])
-def test_after_three_restarts_that_came_to_nothing_there_is_no_fourth(world, started, counted, attempts, down):
+def test_after_three_restarts_that_failed_there_is_no_fourth(world, started, counted, attempts, down):
     serving = change(last_stop=f"{current().task}#1", attempts=attempts)
     assert heal(stop=f"{serving.task}#{attempts}") == ("given up" if down else "restarted")
     assert len(started) == (not down)
@@ -110,14 +110,14 @@ def test_after_three_restarts_that_came_to_nothing_there_is_no_fourth(world, sta
         assert current().attempts == 3
 
 
-def test_a_stop_that_is_dealt_with_once_more_is_no_further_crash(started):
+def test_a_stop_that_is_handled_again_is_no_further_crash(started):
     serving = change(last_stop=current().task, crashes=[NOW - 60, NOW - 30], attempts=1)
     assert heal(crashed(), stop=f"{serving.task}#1") == "restarted"
     assert current().crashes == [NOW - 60, NOW - 30]
 
 
 @pytest.mark.parametrize("task", [None, Task("", "STOPPED", "STOPPED", 6, stop_code="SpotInterruption")])
-def test_what_is_no_crash_of_the_app_is_not_counted_as_one(started, task):
+def test_what_is_not_a_crash_of_the_app_is_not_counted_as_one(started, task):
     change(crashes=[NOW - 60, NOW - 30])
     assert heal(task) == "restarted"
     assert current().crashes == [NOW - 60, NOW - 30]
@@ -192,7 +192,7 @@ def test_the_mail_of_an_app_that_is_down_names_the_task_that_died_and_its_last_w
     assert serving.revision.rpartition("/")[2] in text
 
 
-def test_an_app_whose_log_cannot_be_read_is_told_to_be_down_all_the_same(world, started, monkeypatch):
+def test_an_app_whose_log_cannot_be_read_is_reported_as_down_all_the_same(world, started, monkeypatch):
     def refuse(**_):
         raise AccessDeniedError("GetLogEvents: not authorized")
 
@@ -258,7 +258,7 @@ def test_a_restart_that_has_begun_is_not_started_by_a_further_event(starts, star
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_a_start_that_is_refused_is_told_to_whoever_asks(starts, told):
+def test_a_start_that_is_refused_is_reported_to_the_caller(starts, told):
     refused, said = AccessDeniedError("StartExecution: not authorized"), []
     starts(refused)
     serving = current()
@@ -289,7 +289,7 @@ def test_the_mail_of_an_app_that_is_down_has_the_command_that_deploys_it_again(w
 
 
 @pytest.mark.parametrize(("refusals", "down"), [(0, True), (1, False)])
-def test_what_aws_refuses_is_not_counted_among_the_restarts_that_came_to_nothing(started, refusals, down):
+def test_what_aws_refuses_is_not_counted_among_the_restarts_that_failed(started, refusals, down):
     serving = change(last_stop=f"{current().task}#1", attempts=3, refusals=refusals)
     assert heal(stop=f"{serving.task}#9") == ("given up" if down else "restarted")
     assert current().refusals == refusals
@@ -322,7 +322,7 @@ def test_a_stop_that_was_dealt_with_is_known_when_its_event_comes_late(starts):
     assert current() == serving
 
 
-def test_a_further_attempt_is_no_stop_of_its_own(started):
+def test_a_further_attempt_is_not_a_stop_of_its_own(started):
     serving = change(last_stop=current().task, handled_stops=[current().task], attempts=1)
     heal(stop=f"{serving.task}#1")
     assert current().handled_stops == serving.handled_stops

@@ -64,7 +64,7 @@ def test_crashes_of_long_ago_do_not_count(deploy, world, push, stop, monkeypatch
     assert len(world.live()) == 1
 
 
-def test_what_aws_takes_away_is_no_crash(deploy, world, push, stop):
+def test_what_aws_takes_away_is_not_a_crash(deploy, world, push, stop):
     deploy(push(1))
     for _ in range(5):
         stop(code="SpotInterruption")
@@ -140,7 +140,9 @@ def test_events_of_long_ago_change_nothing(deploy, world, push, stop):
     assert len(world.mails) == mails
 
 
-def test_that_an_app_is_given_up_is_told_once_and_later_if_not_at_once(deploy, world, push, stop, monkeypatch):
+def test_that_an_app_is_given_up_is_reported_once_and_later_if_not_at_once(
+    deploy, world, push, stop, monkeypatch
+):
     deploy(push(1))
     now = [1_800_000_000]
     monkeypatch.setattr("deployer.actions.restarts.time.time", lambda: now[0])
@@ -188,7 +190,9 @@ def test_what_portcall_stopped_itself_was_not_stopped_by_hand(deploy, world, pus
     assert world.live() == {current().task} != {dead}
 
 
-def test_a_restart_is_one_whoever_begins_it_and_however_late_its_first_start_arrives(deploy, world, push, stop):
+def test_a_restart_is_one_no_matter_who_begins_it_and_however_late_its_first_start_arrives(
+    deploy, world, push, stop
+):
     """Its start was not answered, and the sweep begins it."""
     deploy(push(1))
     first = current()
@@ -282,7 +286,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("call", "fault", "sweeps"), REFUSED)
-def test_a_restart_that_aws_refuses_is_no_attempt_and_is_made_as_soon_as_aws_can(
+def test_a_restart_that_aws_refuses_is_not_an_attempt_and_is_made_as_soon_as_aws_can(
     deploy, world, push, stop, call, fault, sweeps
 ):
     deploy(push(1))
@@ -380,7 +384,7 @@ def test_a_restart_whose_task_aws_stops_is_neither_a_crash_nor_an_attempt(
     assert sweep() == {}
 
 
-def test_a_restart_that_cannot_succeed_is_given_up_and_is_no_crash(deploy, world, push, stop):
+def test_a_restart_that_cannot_succeed_is_given_up_and_is_not_a_crash(deploy, world, push, stop):
     deploy(push(1))
     reason = "ResourceInitializationError: unable to retrieve secrets from ssm: invalid ssm parameters: /x"
     world.states = [Task("", "STOPPED", "STOPPED", 6, stop_code="TaskFailedToStart", stopped_reason=reason)]
@@ -455,7 +459,7 @@ GONE = "CannotPullContainerError: pull image manifest has been retried 1 time(s)
 
 
 @pytest.mark.parametrize("sweeps", [0, 3])
-def test_an_app_whose_image_is_gone_is_told_once_and_not_started_again_and_again(
+def test_an_app_whose_image_is_gone_is_reported_once_and_not_started_again_and_again(
     deploy, world, push, stop, sweeps
 ):
     """A lifecycle policy, say, took the image while it ran."""

@@ -115,7 +115,7 @@ def test_a_task_that_ecs_does_not_know_is_stopped_all_the_same(world, document, 
     assert world.stopped == [event["task"]["arn"]]
 
 
-def test_a_stop_that_is_refused_is_told_with_the_command_that_does_it(world, document):
+def test_a_stop_that_is_refused_is_reported_with_the_command_that_does_it(world, document):
     event = document()
     world.faults["stop_task"] = [DENIED]
     roll(event)
@@ -129,7 +129,7 @@ def test_where_it_cannot_be_asked_what_it_started_the_command_leaves_the_task_op
     assert "--task <task>" in told(world).replace("\n", " ")
 
 
-def test_where_what_serves_cannot_be_found_out_that_is_told(world, document):
+def test_where_what_serves_cannot_be_found_out_that_is_reported(world, document):
     event = document()
     world.faults["abandon"] = [DENIED]
     roll(event)
@@ -156,7 +156,7 @@ def test_what_may_be_the_one_that_serves_is_not_stopped_on_a_suspicion(world, do
     assert len(world.mails) == 1
 
 
-def test_where_the_version_before_cannot_be_asked_after_that_is_told(world, document, monkeypatch):
+def test_where_the_previous_version_cannot_be_asked_after_that_is_reported(world, document, monkeypatch):
     serving, describe = current().task, ecs.describe_task
 
     def refuse(*, cluster, task):
@@ -172,7 +172,7 @@ def test_where_the_version_before_cannot_be_asked_after_that_is_told(world, docu
     assert "still running at" not in told(world)
 
 
-def test_what_ecs_and_the_log_do_not_tell_is_told_to_be_missing(world, document, monkeypatch):
+def test_what_ecs_and_the_log_do_not_say_is_reported_as_missing(world, document, monkeypatch):
     def refuse(**_):
         raise DENIED
 
@@ -281,14 +281,14 @@ def test_where_no_task_was_started_no_log_is_looked_for(world, document, monkeyp
 # What is refused keeps nothing else from being done and told.
 
 
-def test_a_task_of_which_ecs_tells_nothing_is_stopped_all_the_same(world, document):
+def test_a_task_of_which_ecs_knows_nothing_is_stopped_all_the_same(world, document):
     event = document()
     world.faults["describe_task"] = [DENIED]
     roll(event)
     assert world.stopped == [event["task"]["arn"]]
 
 
-def test_the_log_of_a_task_that_could_not_be_stopped_is_told(world, document):
+def test_the_log_of_a_task_that_could_not_be_stopped_is_reported(world, document):
     world.log = ["the last words"]
     world.faults["stop_task"] = [DENIED]
     roll(document())
@@ -296,14 +296,14 @@ def test_the_log_of_a_task_that_could_not_be_stopped_is_told(world, document):
 
 
 @pytest.mark.parametrize("refused", [DENIED, AwsRefusedError("the table is gone")])
-def test_a_push_whose_app_cannot_be_looked_up_is_told_under_the_name_of_now(world, document, refused):
+def test_a_push_whose_app_cannot_be_looked_up_is_reported_under_the_name_of_now(world, document, refused):
     event = document("admission", "task", "taskDefinition", "health", "endpoint", "running", "image")
     world.faults["name_app"] = [refused]
     roll(event)
     assert world.mails[-1]["document"]["app"] == APP
 
 
-def test_where_it_cannot_be_found_out_what_it_overtook_that_is_told(world, document, monkeypatch):
+def test_where_it_cannot_be_found_out_what_it_superseded_that_is_reported(world, document, monkeypatch):
     def refuse(**_):
         raise DENIED
 
@@ -313,7 +313,7 @@ def test_where_it_cannot_be_found_out_what_it_overtook_that_is_told(world, docum
     assert "It did not answer." in told(world)
 
 
-def test_what_costs_money_is_told_before_what_was_overtaken(world, document, push):
+def test_what_costs_money_is_reported_before_what_was_superseded(world, document, push):
     event = document()
     other = Push("push-0", push(1)["time"], APP, "edge", f"sha256:{9:064x}")
     ledger.claim(table="ledger", push=other, execution="arn", sequence=1)
@@ -328,7 +328,7 @@ def test_what_costs_money_is_told_before_what_was_overtaken(world, document, pus
 # What was live, and what is to be tried again.
 
 
-def test_a_deployment_that_serves_is_told_with_what_failed_after_it_took_over(world, document):
+def test_a_deployment_that_serves_is_reported_with_what_failed_after_it_took_over(world, document):
     event = document()
     switch_over.handler(event, LambdaContext())
     roll(event)
@@ -374,7 +374,7 @@ def test_a_push_that_was_not_admitted_does_not_take_its_tag_from_a_later_one(dep
 # What the mail says.
 
 
-def test_a_failure_before_a_push_had_a_number_says_that_the_version_before_serves(world, document):
+def test_a_failure_before_a_push_had_a_number_says_that_the_previous_version_serves(world, document):
     roll(document("admission", "task", "taskDefinition"))
     assert f"The previous version is still running at {current().url}" in told(world)
 
@@ -384,7 +384,7 @@ def change(**changes):
     assert ledger.change_current(table="ledger", app=APP, new=dataclasses.replace(seen, **changes), seen=seen)
 
 
-def test_a_worker_that_goes_on_has_no_url_to_be_told(world, document):
+def test_a_worker_that_goes_on_has_no_url_to_report(world, document):
     event = document()
     change(url="", direct_url="")
     roll(event)
@@ -420,7 +420,7 @@ def test_what_is_being_restarted_is_not_said_to_serve(world, document):
     assert "No other version is running." in told(world)
 
 
-def test_how_its_task_ended_is_told_to_programs_too(world, document):
+def test_how_its_task_ended_is_reported_to_programs_too(world, document):
     event = document()
     ended(world, event, exit_code=3)
     roll(event)
@@ -444,7 +444,7 @@ def test_the_first_port_of_several_is_the_one_that_is_spoken_of(world, document)
     assert "9090" not in told(world)
 
 
-def test_the_command_that_deploys_the_same_image_again_is_told(world, document):
+def test_the_command_that_deploys_the_same_image_again_is_reported(world, document):
     roll(
         document() | {"error": {"Error": "KeyError", "Cause": '{"errorType": "KeyError", "errorMessage": "x"}'}}
     )
@@ -495,14 +495,14 @@ def freed(monkeypatch):
     return found
 
 
-def test_a_first_push_that_came_to_nothing_gives_its_slot_back(world, document, freed, lose):
+def test_a_first_push_that_failed_gives_its_slot_back(world, document, freed, lose):
     event = document()
     lose()
     roll(event)
     assert freed == [(APP, "push-2")]
 
 
-def test_a_push_that_came_to_nothing_leaves_what_serves_its_slot(world, document, freed):
+def test_a_push_that_failed_leaves_what_serves_its_slot(world, document, freed):
     roll(document())
     assert freed == []
 
@@ -574,7 +574,7 @@ GONE = "CannotPullContainerError: failed to resolve ref app@sha256:ab: app@sha25
 PULLED = {"stop_code": "TaskFailedToStart", "stopped_reason": GONE, "exit_code": None}
 
 
-def test_an_app_whose_image_is_gone_is_given_up_and_told_to_be(world, restart):
+def test_an_app_whose_image_is_gone_is_given_up_and_reported_as_such(world, restart):
     event = restart()
     ended(world, event, **PULLED)
     roll(event)

@@ -44,7 +44,7 @@ def sweep():
     return reconcile.handler({"id": "sweep"}, LambdaContext())
 
 
-def test_a_push_gets_an_address_that_the_mail_leads_with(deploy, world, push):
+def test_a_push_gets_a_stable_url_that_the_mail_begins_with(deploy, world, push):
     execution = deploy(push(1))
     assert (execution.status, execution.states) == ("SUCCEEDED", WITH_ADDRESS)
     (news,) = world.mails
@@ -55,7 +55,7 @@ def test_a_push_gets_an_address_that_the_mail_leads_with(deploy, world, push):
     assert (current().url, current().direct_url) == (STAYS, URL)
 
 
-def test_the_next_push_takes_the_address_over(deploy, world, push):
+def test_the_next_push_takes_the_stable_url_over(deploy, world, push):
     deploy(push(1))
     first = current()
     deploy(push(2))
@@ -65,7 +65,7 @@ def test_the_next_push_takes_the_address_over(deploy, world, push):
     assert world.live() == {current().task}
 
 
-def test_the_version_before_runs_until_the_address_leads_to_the_new_one(deploy, world, push):
+def test_the_previous_version_runs_until_the_stable_url_points_to_the_new_one(deploy, world, push):
     deploy(push(1))
     first = current()
     seen = []
@@ -76,7 +76,7 @@ def test_the_version_before_runs_until_the_address_leads_to_the_new_one(deploy, 
     assert world.cut_off == []
 
 
-def test_a_restart_takes_the_address_along(deploy, world, push, stop):
+def test_a_restart_takes_the_stable_url_along(deploy, world, push, stop):
     deploy(push(1))
     before = current()
     stop()
@@ -87,7 +87,7 @@ def test_a_restart_takes_the_address_along(deploy, world, push, stop):
     assert "at the same address" in world.mails[-1]["text"]
 
 
-def test_an_address_leads_nowhere_while_its_app_is_down(deploy, world, push, stop):
+def test_a_stable_url_points_nowhere_while_its_app_is_down(deploy, world, push, stop):
     """The IP of a stopped task may be somebody else's soon."""
     deploy(push(1))
     stop(code="UserInitiated")
@@ -96,14 +96,14 @@ def test_an_address_leads_nowhere_while_its_app_is_down(deploy, world, push, sto
     assert leads_to(world) == current().task
 
 
-def test_an_address_leads_nowhere_until_its_app_is_started_again(deploy, world, push, stop, monkeypatch):
+def test_a_stable_url_points_nowhere_until_its_app_is_started_again(deploy, world, push, stop, monkeypatch):
     deploy(push(1))
     monkeypatch.setattr(step_functions, "start_execution", lambda **_: True)
     stop()
     assert world.apis["api-1"]["target"] == NOWHERE
 
 
-def test_an_address_leads_nowhere_where_giving_the_app_up_came_no_further(deploy, world, push, stop):
+def test_a_stable_url_points_nowhere_where_giving_the_app_up_came_no_further(deploy, world, push, stop):
     deploy(push(1))
     stop()
     stop()
@@ -114,7 +114,7 @@ def test_an_address_leads_nowhere_where_giving_the_app_up_came_no_further(deploy
     assert world.apis["api-1"]["target"] == NOWHERE
 
 
-def test_an_address_that_cannot_be_moved_holds_up_no_restart(deploy, world, push, stop):
+def test_a_stable_url_that_cannot_be_moved_holds_up_no_restart(deploy, world, push, stop):
     deploy(push(1))
     before = current()
     # The restart's own move comes first: here, an execution has ended when its start is answered.
@@ -124,7 +124,7 @@ def test_an_address_that_cannot_be_moved_holds_up_no_restart(deploy, world, push
     assert world.live() == {current().task} != {before.task}
 
 
-def test_an_address_that_could_not_be_led_away_is_led_away_when_the_function_is_called_again(
+def test_a_stable_url_that_could_not_be_pointed_away_is_pointed_away_when_the_function_is_called_again(
     deploy, world, push, stop, monkeypatch
 ):
     deploy(push(1))
@@ -154,7 +154,7 @@ def test_what_aws_cannot_do_for_a_moment_is_tried_again_at_once(deploy, world, p
         stop(times=1)
 
 
-def test_a_version_that_fails_leaves_the_address_alone(deploy, world, push):
+def test_a_version_that_fails_leaves_the_stable_url_alone(deploy, world, push):
     deploy(push(1))
     before = current()
     world.answers = None
@@ -163,7 +163,7 @@ def test_a_version_that_fails_leaves_the_address_alone(deploy, world, push):
     assert f"still running at {STAYS}" in world.mails[-1]["text"]
 
 
-def test_an_app_that_speaks_no_http_has_no_address_and_its_mail_says_so(deploy, world, push):
+def test_an_app_that_speaks_no_http_has_no_stable_url_and_its_mail_says_so(deploy, world, push):
     world.configuration = {"Cmd": ["db"], "Labels": {"portcall.health": "tcp", "portcall.port": "6379"}}
     execution = deploy(push(1))
     assert "CheckStableUrl" not in execution.states
@@ -182,13 +182,13 @@ def test_every_step_may_run_twice(deploy, world, push):
     assert world.cut_off == []
 
 
-def test_an_address_that_was_made_but_whose_making_was_never_answered_is_found_again(deploy, world, push):
+def test_a_stable_url_that_was_made_but_whose_making_was_never_answered_is_found_again(deploy, world, push):
     world.faults["update_target"] = [AwsUnavailableError("no answer")]
     assert deploy(push(1)).status == "SUCCEEDED"
     assert list(world.apis) == ["api-1"]
 
 
-def test_an_address_that_somebody_deleted_is_replaced(deploy, world, push):
+def test_a_stable_url_that_somebody_deleted_is_replaced(deploy, world, push):
     deploy(push(1))
     world.apis.clear()
     world.apis["api-9"] = {"app": "another", "target": NOWHERE}
@@ -200,7 +200,7 @@ def test_an_address_that_somebody_deleted_is_replaced(deploy, world, push):
 @pytest.mark.parametrize(
     "refused", [AccessDeniedError("CreateApi: not authorized"), AwsRefusedError("too many APIs")]
 )
-def test_where_no_address_can_be_made_the_app_is_live_at_its_own_url(deploy, world, push, refused):
+def test_where_no_stable_url_can_be_made_the_app_is_live_at_its_own_url(deploy, world, push, refused):
     world.faults["create_stable_url"] = [refused]
     assert deploy(push(1)).status == "SUCCEEDED"
     assert world.mails[0]["text"].splitlines()[0] == current().url == URL
@@ -210,7 +210,7 @@ def test_where_no_address_can_be_made_the_app_is_live_at_its_own_url(deploy, wor
     assert world.mails[-1]["text"].splitlines()[0] == STAYS
 
 
-def test_where_the_address_cannot_be_found_the_one_that_the_app_has_is_taken_over(deploy, world, push):
+def test_where_the_stable_url_cannot_be_found_the_one_that_the_app_has_is_taken_over(deploy, world, push):
     deploy(push(1))
     world.faults["create_stable_url"] = [AccessDeniedError("GetApis: not authorized")]
     assert deploy(push(2)).status == "SUCCEEDED"
@@ -218,7 +218,7 @@ def test_where_the_address_cannot_be_found_the_one_that_the_app_has_is_taken_ove
     assert leads_to(world) == current().task
 
 
-def test_an_app_on_a_port_that_api_gateway_does_not_call_has_no_address_and_its_mail_says_so(
+def test_an_app_on_a_port_that_api_gateway_does_not_call_has_no_stable_url_and_its_mail_says_so(
     deploy, world, push
 ):
     world.configuration = {"Cmd": ["web"], "ExposedPorts": {"81/tcp": {}}}
@@ -231,7 +231,7 @@ def refused_once(world):
     world.faults["update_target"] = [AccessDeniedError("UpdateApi: not authorized")]
 
 
-def test_a_version_that_the_address_does_not_lead_to_is_live_where_it_answered(deploy, world, push):
+def test_a_version_that_the_stable_url_does_not_point_to_is_live_where_it_answered(deploy, world, push):
     """Nothing is stopped that the address may lead to."""
     deploy(push(1))
     first = current()
@@ -258,7 +258,7 @@ def test_the_sweep_brings_such_a_hand_over_to_an_end(deploy, world, push):
     assert world.cut_off == []
 
 
-def test_the_sweep_leads_the_address_on_where_the_version_before_was_dead(
+def test_the_sweep_points_the_stable_url_at_the_current_version_where_the_previous_version_was_dead(
     deploy, world, push, stop, monkeypatch
 ):
     deploy(push(1))
@@ -275,7 +275,7 @@ def test_the_sweep_leads_the_address_on_where_the_version_before_was_dead(
 @pytest.mark.parametrize(
     "error", [ThrottledError("Too many requests"), AccessDeniedError("UpdateApi: not authorized")]
 )
-def test_the_sweep_leads_the_address_away_from_a_task_that_is_down_until_it_succeeds(
+def test_the_sweep_points_the_stable_url_away_from_a_task_that_is_down_until_it_succeeds(
     deploy, world, push, stop, monkeypatch, error
 ):
     deploy(push(1))
@@ -293,7 +293,7 @@ def test_the_sweep_leads_the_address_away_from_a_task_that_is_down_until_it_succ
     assert sweep() == {}
 
 
-def test_a_sweep_while_the_address_is_asked_stops_nothing(deploy, world, push):
+def test_a_sweep_while_the_stable_url_is_asked_stops_nothing(deploy, world, push):
     deploy(push(1))
     first, seen = current(), []
     world.faults["ask_address"] = [lambda: seen.append((sweep(), world.live()))]
@@ -302,7 +302,7 @@ def test_a_sweep_while_the_address_is_asked_stops_nothing(deploy, world, push):
     assert world.live() == {current().task}
 
 
-def test_an_app_that_turns_to_plain_tcp_loses_its_address_before_the_version_before_is_stopped(
+def test_an_app_that_turns_to_plain_tcp_loses_its_stable_url_before_the_previous_version_is_stopped(
     deploy, world, push
 ):
     deploy(push(1))
@@ -321,7 +321,7 @@ def test_an_app_that_turns_to_plain_tcp_loses_its_address_before_the_version_bef
     assert world.live() == {current().task}
 
 
-def test_what_the_address_does_not_show_within_a_minute_is_told(deploy, world, push):
+def test_what_the_stable_url_does_not_show_within_a_minute_is_reported(deploy, world, push):
     deploy(push(1))
     world.faults["ask_address"] = [NoAnswerError("The app is running, but did not answer within 60 seconds.")]
     deploy(push(2))
@@ -329,7 +329,7 @@ def test_what_the_address_does_not_show_within_a_minute_is_told(deploy, world, p
     assert world.mails[-1]["text"].splitlines()[0] == current().direct_url
 
 
-def test_a_version_that_is_overtaken_while_its_address_is_asked_is_content(deploy, world, push):
+def test_a_version_that_is_superseded_while_its_stable_url_is_asked_is_content(deploy, world, push):
     world.faults["ask_address"] = [lambda: deploy(push(2))]
     first = deploy(push(1))
     assert (first.status, first.states) == ("SUCCEEDED", WITH_ADDRESS)
@@ -339,7 +339,7 @@ def test_a_version_that_is_overtaken_while_its_address_is_asked_is_content(deplo
     assert world.cut_off == []
 
 
-def test_a_move_that_is_overtaken_on_its_way_is_mended(deploy, world, push):
+def test_a_move_that_is_superseded_on_its_way_is_repaired(deploy, world, push):
     """The first reads what is current, and before it moves the address there the second has switched over."""
     deploy(push(1))
     world.faults["update_target"] = [lambda: deploy(push(3))]
@@ -349,7 +349,7 @@ def test_a_move_that_is_overtaken_on_its_way_is_mended(deploy, world, push):
     assert world.live() == {current().task}
 
 
-def test_a_superseded_version_leaves_the_address_where_it_should_lead(deploy, world, push):
+def test_a_superseded_version_leaves_the_stable_url_where_it_should_point(deploy, world, push):
     """The attempt before died after it had moved the address, and before it could look again."""
     deploy(push(1))
     mine = world.apis["api-1"].copy()
@@ -365,14 +365,14 @@ def test_a_superseded_version_leaves_the_address_where_it_should_lead(deploy, wo
     assert world.live() == {current().task}
 
 
-def test_of_two_first_pushes_at_once_one_makes_the_address(deploy, world, push):
+def test_of_two_first_pushes_at_once_one_makes_the_stable_url(deploy, world, push):
     world.faults["create_stable_url"] = [lambda: deploy(push(2))]
     deploy(push(1))
     assert current().deployment == "push-2"
     assert leads_to(world) == current().task
 
 
-def test_the_sweep_closes_an_address_that_no_deployment_has(deploy, world, push):
+def test_the_sweep_closes_a_stable_url_that_no_deployment_has(deploy, world, push):
     deploy(push(1))
     world.apis["api-2"] = {"app": "flask-app", "target": "http://203.0.113.9/"}
     world.apis["api-3"] = {"app": "never-live", "target": "http://203.0.113.9/"}
@@ -381,7 +381,7 @@ def test_the_sweep_closes_an_address_that_no_deployment_has(deploy, world, push)
     assert sweep() == {}
 
 
-def test_the_sweep_leaves_the_address_of_a_deployment_under_way_alone(deploy, world, push):
+def test_the_sweep_leaves_the_stable_url_of_a_deployment_under_way_alone(deploy, world, push):
     seen = []
     world.faults["update_target"] = [lambda: seen.append(sweep())]
     deploy(push(1))
@@ -398,7 +398,7 @@ def test_the_sweep_does_the_rest_without_api_gateway(deploy, world, push):
     assert list(world.apis) == ["api-1"]
 
 
-def test_switched_off_again_the_app_loses_its_address_and_then_its_version_before(
+def test_switched_off_again_the_app_loses_its_stable_url_and_then_its_previous_version(
     deploy, world, push, monkeypatch
 ):
     deploy(push(1))
@@ -425,14 +425,14 @@ def test_a_stop_that_comes_late_stops_nothing_of_a_newer_deployment(deploy, worl
     assert seen == []
 
 
-def test_a_previous_version_that_cannot_be_stopped_is_told(deploy, world, push):
+def test_a_previous_version_that_cannot_be_stopped_is_reported(deploy, world, push):
     deploy(push(1))
     world.faults["stop_task"] = [AccessDeniedError("StopTask: not authorized")]
     assert deploy(push(2)).status == "SUCCEEDED"
     assert "could not be stopped" in world.mails[-1]["text"]
 
 
-def test_the_path_of_the_health_check_is_asked_at_the_address(monkeypatch, push):
+def test_the_path_of_the_health_check_is_asked_at_the_stable_url(monkeypatch, push):
     asked, slept = [], []
     monkeypatch.setattr(check_stable_url.time, "sleep", slept.append)
     monkeypatch.setattr(

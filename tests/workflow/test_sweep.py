@@ -203,7 +203,7 @@ def test_a_sweep_lets_the_next_begin_though_that_cannot_be_noted_at_once(deploy,
     assert sweep() == {}
 
 
-def test_a_sweep_that_was_never_told_that_it_may_begin_may(deploy, world, push, sweep):
+def test_a_sweep_that_got_no_answer_whether_it_may_begin_may(deploy, world, push, sweep):
     begun = {"table": "ledger", "sweep": "this", "now": NOW, "until": NOW + 240}
     first, again = ledger.begin_sweep(**begun), ledger.begin_sweep(**begun)
     assert first
@@ -265,7 +265,7 @@ def test_what_the_sweep_has_ended_it_looks_at_no_more(deploy, world, push, sweep
     assert ledger.open_deployments(table="ledger", app="flask-app") == []
 
 
-def test_many_aborted_deployments_are_told_no_faster_than_mails_may_go_out(
+def test_many_aborted_deployments_are_reported_no_faster_than_mails_may_go_out(
     deploy, world, push, sweep, monkeypatch
 ):
     sleeps = []
@@ -281,7 +281,7 @@ def test_many_aborted_deployments_are_told_no_faster_than_mails_may_go_out(
     assert sleeps.count(1) == 4
 
 
-def test_the_same_sweep_next_time_tells_what_could_not_be_told(deploy, world, push, sweep, monkeypatch):
+def test_the_same_sweep_next_time_says_what_could_not_be_reported(deploy, world, push, sweep, monkeypatch):
     monkeypatch.setattr(mail_limit, "MAX_MAILS_PER_SECOND", 0)
     monkeypatch.setattr(reconcile.time, "sleep", lambda seconds: None)
     world.faults["CheckHealth"] = [world.abort, world.abort]
@@ -466,7 +466,7 @@ def test_a_lost_push_is_found_behind_a_signature_that_was_pushed_after_it(deploy
     assert sweep() == {}
 
 
-def test_a_tag_that_was_led_back_to_an_older_image_unheard_is_followed(deploy, world, push, sweep):
+def test_a_tag_that_was_pointed_back_to_an_older_image_unheard_is_followed(deploy, world, push, sweep):
     deploy(push(1))
     deploy(push(2))
     sweep()
@@ -515,7 +515,7 @@ def test_an_event_that_comes_while_the_sweep_deploys_its_push_is_a_duplicate(dep
     assert world.live() == {current().task}
 
 
-def test_a_failed_push_is_not_deployed_again_because_the_version_before_was_restarted(
+def test_a_failed_push_is_not_deployed_again_because_the_previous_version_was_restarted(
     deploy, world, push, sweep, stop
 ):
     deploy(push(1))

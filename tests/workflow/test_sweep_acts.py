@@ -105,7 +105,7 @@ def test_a_mail_that_has_to_wait_for_its_turn_is_tried_for_four_seconds(
     assert len(tries) == 5
 
 
-def test_an_abort_is_told_with_how_it_ended_and_a_failure_with_its_own_reason(
+def test_an_abort_is_reported_with_how_it_ended_and_a_failure_with_its_own_reason(
     deploy, world, push, slept, monkeypatch
 ):
     deploy(push(1))
@@ -124,7 +124,7 @@ def test_an_abort_is_told_with_how_it_ended_and_a_failure_with_its_own_reason(
     ]
 
 
-def test_what_was_overtaken_is_told_to_nobody_and_keeps_an_outcome_that_it_has(deploy, world, push, slept):
+def test_what_was_superseded_is_not_reported_and_keeps_an_outcome_that_it_has(deploy, world, push, slept):
     deploy(push(3))
     settle(deployment(push, 1, sequence=1), Ending("ABORTED"))
     settle(deployment(push, 2, sequence=1, outcome="deployed", reason="It was live."), Ending("ABORTED"))

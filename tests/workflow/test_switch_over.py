@@ -69,7 +69,7 @@ def change(app=APP, **changes):
 # Who wins.
 
 
-def test_a_later_number_takes_the_place_and_the_version_before_is_stopped(world, document):
+def test_a_later_number_takes_the_place_and_the_previous_version_is_stopped(world, document):
     before = current()
     done = switch(document(2))
     assert done == {
@@ -85,7 +85,7 @@ def test_a_later_number_takes_the_place_and_the_version_before_is_stopped(world,
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_number_that_is_not_larger_gives_way_and_its_task_is_stopped(world, document, number):
+def test_a_number_that_is_not_larger_is_superseded_and_its_task_is_stopped(world, document, number):
     """A restart that is current already has the number of what it restarts."""
     serving = change(deployment="restart-1")
     late = document(number) | {"id": "late"}
@@ -119,7 +119,7 @@ def test_a_restart_takes_the_place_of_what_it_restarts_with_the_same_number(worl
     assert (current().deployment, current().sequence, current().previous) == ("push-2", before.sequence, "")
 
 
-def test_a_restart_gives_way_to_whatever_is_not_what_it_restarts(world, document):
+def test_a_restart_yields_to_whatever_is_not_what_it_restarts(world, document):
     before = current()
     serving = change(deployment="push-9")
     late = restart_of(before, document(2))
@@ -155,7 +155,7 @@ def test_a_push_comes_to_life_where_nothing_serves(world, document, lose):
     assert (current().deployment, current().previous_tasks, world.stopped) == ("push-0", [], [])
 
 
-def test_who_comes_second_at_the_same_moment_is_told_to_try_again(world, document):
+def test_who_comes_second_at_the_same_moment_has_to_try_again(world, document):
     world.faults["make_current"] = [lambda: change(reason="Somebody else was here.")]
     with pytest.raises(ContendedError):
         switch(document(2))
@@ -273,12 +273,12 @@ def test_a_preview_whose_tag_is_deleted_at_that_very_moment_does_not_come_to_lif
     assert current(app) is None
 
 
-def test_a_preview_that_asks_for_more_time_than_it_may_have_is_told(preview):
+def test_a_preview_that_asks_for_more_time_than_it_may_have_is_reported(preview):
     assert CUT in switch(preview(2, expires=0))["notes"]
     assert CUT not in switch(preview(3, expires=3600))["notes"]
 
 
-def test_an_app_that_lasts_is_told_no_end_and_asks_for_any(document):
+def test_an_app_that_lasts_has_no_end_and_may_ask_for_any(document):
     assert switch(document(2))["notes"] == []
     event = document(3)
     event["image"]["expires"] = 30 * 24 * 3600
@@ -299,7 +299,7 @@ def test_where_the_address_moves_nothing_is_stopped_before_that_is_seen(world, d
     assert world.task_at(world.apis["api-1"]["target"]) == current().task
 
 
-def test_a_late_version_to_which_the_address_was_led_is_stopped_once_that_leads_elsewhere(
+def test_a_late_version_to_which_the_stable_url_was_pointed_is_stopped_once_that_points_elsewhere(
     world, document, stable_url
 ):
     switch(document(3))
@@ -311,7 +311,7 @@ def test_a_late_version_to_which_the_address_was_led_is_stopped_once_that_leads_
     assert world.cut_off == []
 
 
-def test_an_app_that_speaks_tls_is_told_why_it_has_no_address(world, document, stable_url):
+def test_an_app_that_speaks_tls_gets_a_note_why_it_has_no_stable_url(world, document, stable_url):
     event = document(2)
     event["health"]["url"] = "https://203.0.113.7:3000/"
     done = switch(event)
@@ -322,7 +322,7 @@ def test_an_app_that_speaks_tls_is_told_why_it_has_no_address(world, document, s
     assert len(world.stopped) == 1
 
 
-def test_what_could_not_be_stopped_is_told_before_anything_else(world, preview, stable_url):
+def test_what_could_not_be_stopped_is_reported_before_anything_else(world, preview, stable_url):
     switch(preview(2) | {"health": {"url": "https://203.0.113.7:3000/", "port": 3000}})
     world.faults["stop_task"] = [AccessDeniedError("StopTask: not authorized")]
     done = switch(preview(3) | {"health": {"url": "https://203.0.113.8:3000/", "port": 3000}})
@@ -334,7 +334,7 @@ def test_what_could_not_be_stopped_is_told_before_anything_else(world, preview, 
     assert len(current(f"{APP}:pr-7").previous_tasks) == 1
 
 
-def test_an_app_without_an_address_or_without_a_version_has_nothing_to_be_led(world, document):
+def test_an_app_without_a_stable_url_or_without_a_version_has_nothing_to_point(world, document):
     stable_url.point_at_current(APP)
     stable_url.point_at_current("never-seen")
     assert world.apis == {}

@@ -55,7 +55,7 @@ FLIPS = [
 
 
 @pytest.mark.parametrize(("before", "after", "old", "new"), FLIPS)
-def test_an_app_that_was_deployed_under_another_name_is_restarted_told_of_and_replaced(
+def test_an_app_that_was_deployed_under_another_name_is_restarted_reported_and_replaced(
     deploy, world, push, stop, change, before, after, old, new
 ):
     change(ENVIRONMENTS=before)
@@ -167,7 +167,7 @@ def test_an_app_of_a_repository_that_is_not_watched_any_more_is_named_and_stays_
     assert len(world.mails) == 4
 
 
-def test_what_is_watched_again_is_told_of_again_when_it_is_not(deploy, world, push, change):
+def test_what_is_watched_again_is_reported_again_when_it_is_not(deploy, world, push, change):
     change(REPOSITORY_PATTERNS="flask-app,team/*")
     deploy(of("team/api", push))
     for patterns in ("flask-app,", "flask-app,team/*", "flask-app,", "flask-app,other"):
@@ -177,7 +177,7 @@ def test_what_is_watched_again_is_told_of_again_when_it_is_not(deploy, world, pu
     assert len(world.mails) == 3
 
 
-def test_that_an_app_is_not_watched_is_told_once_though_it_is_restarted(deploy, world, push, stop, change):
+def test_that_an_app_is_not_watched_is_reported_once_though_it_is_restarted(deploy, world, push, stop, change):
     change(ENVIRONMENTS="tag", TAG_PATTERNS="*", LASTING_TAGS="latest")
     deploy(push(1))
     change(TAG_PATTERNS="v*")
@@ -207,7 +207,7 @@ def test_a_preview_that_is_not_watched_any_more_ends_by_itself(deploy, world, pu
     assert (world.live(), ledger.slots(table="ledger")) == (set(), set())
 
 
-def test_a_preview_ends_with_its_tag_where_tags_are_no_apps_any_more(deploy, world, push, change):
+def test_a_preview_ends_with_its_tag_where_tags_are_not_apps_any_more(deploy, world, push, change):
     change(ENVIRONMENTS="tag", LASTING_TAGS="latest")
     deploy(of("flask-app", push, "pr-7"))
     change(ENVIRONMENTS="repository")
