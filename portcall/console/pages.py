@@ -78,6 +78,12 @@ class AppPage:
         """The digests that were live, but for that of now."""
         return acting.go_back_to(self.current, self.deployments)
 
+    @property
+    def why_no_action(self) -> str:
+        """The one reason why nothing at all can be done, '' if something can, or each has its own."""
+        reasons = {each.why_not for each in self.buttons}
+        return reasons.pop() if len(reasons) == 1 else ""
+
     def why_not_back_to(self, deployment: Deployment) -> str:
         """Why there is no rollback to a deployment, '' if there is."""
         if self.current and deployment.digest == self.current.digest:

@@ -101,7 +101,13 @@ def test_who_may_not_act_reads_why(world: World, open_page: Open, monkeypatch: p
 
     monkeypatch.setattr("portcall.desk.operating.invoke", refuse)
     page = open_page("apps/flask-app")
-    expect(page.locator("#do-restart small")).to_contain_text("ann may not call lambda:InvokeFunction")
+    # Said once, below the buttons, and for a screen reader at each.
+    why = "ann may not call lambda:InvokeFunction. Have OperatorPolicyArn attached."
+    expect(page.locator("#why-none")).to_have_text(why)
+    expect(page.get_by_text(why)).to_have_count(1)
+    for button in page.locator(".actions button").all():
+        expect(button).to_be_disabled()
+        expect(button).to_have_accessible_description(why)
     expect(page.locator("h1")).to_contain_text("live")
 
 

@@ -1,7 +1,10 @@
 """What the pages show."""
 
+from pathlib import Path
+
 from playwright.sync_api import expect
 
+import portcall.console
 from tests.console.conftest import Open
 from tests.console.world import World
 
@@ -18,3 +21,19 @@ def test_what_is_wrong_comes_first(world: World, open_page: Open) -> None:
     expect(rows.nth(0)).to_contain_text("exit code 1")
     expect(rows.nth(1)).to_contain_text("http://203.0.113.1:3000/")
     expect(page).to_have_title("(1) Apps · Portcall")
+
+
+def test_what_follows_a_heading_is_right_below_it(world: World, open_page: Open) -> None:
+    push = world.fail("blog", "v2")
+    page = open_page(f"deployments/{push.deployment}?app=blog")
+    expect(page.locator("pre.log")).to_be_visible()
+    for heading in page.locator("main h2").all():
+        gap = heading.evaluate(
+            "each => each.nextElementSibling.getBoundingClientRect().top - each.getBoundingClientRect().top"
+        )
+        assert gap < 60, heading.text_content()
+
+
+def test_the_page_s_own_style_sheet_stays_small() -> None:
+    sheet = Path(portcall.console.__file__).parent / "static/own.css"
+    assert sheet.stat().st_size < 5000

@@ -58,7 +58,9 @@ class Look:
 
     def since(self, seconds: float) -> str:
         """`5 min ago`, '' if that is not known."""
-        return f"{timing.span(self.now - seconds)} ago" if seconds else ""
+        if not seconds:
+            return ""
+        return f'<span style="white-space:nowrap">{timing.span(self.now - seconds)} ago</span>'
 
     def app(self, name: str) -> str:
         """An app's name, which opens its history where there is a function to call."""
@@ -180,7 +182,7 @@ def _why(each: Deployment) -> str:
 def _bar(share: float, theme: str) -> str:
     colour = COLOURS.get(theme, COLOURS["light"])["good"]
     return (
-        '<svg width="120" height="8" viewBox="0 0 120 8" aria-hidden="true">'
+        '<svg width="80" height="8" viewBox="0 0 120 8" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect width="{max(1.0, 120 * share):.1f}" height="8" fill="{colour}"/></svg>'
     )
 
