@@ -41,6 +41,12 @@ EXPLAINED = (
         for zero in (1, -1)
     ),
     Explained(
+        "deployer.actions.sweep_facts",
+        "+ restart = restarts.latest_restart(app, current) if current.last_stop else None\n"
+        "- restart = restarts.latest_restart(app, current) if current.last_stop else None",
+        "A restart that begins between the two looks is seen by one of them, whichever comes first.",
+    ),
+    Explained(
         "deployer.domain.sweep",
         "- if known and (known.digest == image.digest or known.as_of > facts.listed_at):\n"
         "+ if known and (known.digest == image.digest or known.as_of >= facts.listed_at):",

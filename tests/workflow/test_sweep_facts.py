@@ -10,7 +10,7 @@ from deployer.domain.deployment import Current, Ending, KnownTag
 from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import ThrottledError
 from deployer.domain.push import Push
-from deployer.domain.sweep import Image
+from deployer.domain.sweep import Image, RestartApp, decide
 from deployer.domain.task import Task
 from deployer.settings import settings, watch_settings
 
@@ -346,6 +346,18 @@ def test_a_restart_that_has_no_outcome_goes_on(world, asked, of, outcome, restar
     found = facts()
     assert found.restarting is restarting
     assert asked == ([] if restarting else [f"{ARN}1"])
+
+
+def test_a_restart_that_begins_while_the_sweep_looks_goes_on(world, monkeypatch):
+    """It is not taken for one that came to nothing, which would be followed by another."""
+    serve(last_stop=f"{ARN}1", restarted_at="2026-11-20T10:00:00.000Z")
+    restart = Push("restart-1", "2026-11-20T10:00:00.000Z", APP, "latest", DIGEST)
+    monkeypatch.setattr(
+        ecs, "describe_task", lambda *, cluster, task: note(restart, restart={"deployment": "push-1"})
+    )
+    found = facts()
+    assert found.restarting
+    assert RestartApp(f"{ARN}1#0") not in decide(found)
 
 
 @pytest.mark.parametrize("stop", ["", f"{ARN}1"])

@@ -175,6 +175,8 @@ def of_app(app: str, account: Account) -> Facts:
         restarting = any(each.restart and not each.outcome for each in again)
         task = None if restarting else _stopped_task(current.task)
         restart = restarts.latest_restart(app, current) if current.last_stop else None
+        # It may have begun since.
+        restarting = restarting or bool(restart and not restart.outcome)
         facts = dataclasses.replace(facts, restarting=restarting, restart=restart, task=task)
     account.ports |= current.ports if current else set()
     account.to_come |= facts.to_come
