@@ -14,7 +14,6 @@ from portcall.cli.options import SCHEMA, say, target_of, target_options
 from portcall.cli.terminal import Terminal, fail
 from portcall.desk.plan import DEPLOY, IN_ECR, Plan
 from portcall.desk.plan import plan as plan_of
-from portcall.desk.price import REGION, SPOT
 from portcall.desk.trouble import Exit
 
 SAID = {
@@ -70,7 +69,7 @@ def facts(made: Plan) -> list[tuple[str, str]]:
         ("Port", port(made.spec)),
         ("CPU", made.spec.architecture),
         ("Size", f"{int(made.spec.cpu) / 1024:g} vCPU, {made.spec.memory} MiB"),
-        ("Price", price(made)),
+        ("Price", made.price.said if made.price else ""),
         ("Health", health(made.spec)),
         *([("Gate", _gate(made.gate))] if made.gate != "none" else []),
         ("Slot", {"unknown": "not known: it takes the viewer policy"}.get(made.slot, made.slot)),
@@ -83,17 +82,6 @@ def port(spec: ImageSpec) -> str:
     if not spec.candidates:
         return "none: a worker"
     return ", then ".join(f"{each.port} ({each.named_by})" for each in spec.candidates)
-
-
-def price(made: Plan) -> str:
-    """In words, with what it is made of."""
-    if not (made.price and made.spec):
-        return ""
-    spot = " Spot, whose price moves," if made.spec.capacity == SPOT else ""
-    return (
-        f"about {made.price.total:.2f} USD a month while it runs: Fargate{spot} {made.price.task:.2f}, "
-        f"its public IPv4 address {made.price.address:.2f} (list prices of {REGION})"
-    )
 
 
 def health(spec: ImageSpec) -> str:

@@ -12,6 +12,7 @@ from portcall.cli.layout import Row, age, cell, show_table, span, state
 from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
 from portcall.cli.terminal import Terminal
 from portcall.desk import reading
+from portcall.desk.price import of_current
 from portcall.desk.states import AppStatus, app_document, version
 from portcall.desk.target import Target
 from portcall.desk.trouble import Exit, Trouble
@@ -122,6 +123,8 @@ def _card(status: AppStatus) -> None:
             facts.append(("Direct", serving.direct_url))
         facts.append(("Serves", f"{version(serving.tag, serving.digest)}, since {serving.since}"))
         facts.append(("Digest", serving.digest))
+    if price := of_current(serving):
+        facts.append(("Price", price.said))
     if latest and (serving is None or latest.deployment != serving.deployment):
         outcome = latest.outcome or "on its way"
         facts.append(("Last push", f"{version(latest.tag, latest.digest)}, {outcome}, {latest.time}"))

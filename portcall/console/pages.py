@@ -14,6 +14,7 @@ from portcall.console.acting import Button, Operator
 from portcall.console.source import Source
 from portcall.desk import execution, reading, states
 from portcall.desk.execution import Step
+from portcall.desk.price import AS_OF, REGION, of_current
 from portcall.desk.states import AppStatus
 from portcall.desk.target import Target
 
@@ -48,6 +49,16 @@ class AppsPage:
         """(state, how many), trouble first."""
         found = Counter(each.state for each in self.apps)
         return sorted(found.items(), key=lambda pair: TROUBLE_FIRST.index(pair[0]))
+
+    @property
+    def usd_a_month(self) -> float:
+        """What all that runs costs, as far as its size is known."""
+        return sum(price.total for each in self.apps if (price := of_current(each.serving)))
+
+    @property
+    def price_list(self) -> str:
+        """Where these prices are from."""
+        return f"Fargate and public IPv4 addresses, list prices of {REGION}, {AS_OF}"
 
     @property
     def in_trouble(self) -> list[AppStatus]:
@@ -104,6 +115,12 @@ class AppPage:
     def longest(self) -> int:
         """Seconds of the deployment that took longest, 1 at least."""
         return max([1, *map(took, self.deployments)])
+
+    @property
+    def price(self) -> str:
+        """What the app costs a month while it runs, '' if that is not known."""
+        price = of_current(self.status.serving)
+        return price.said if price else ""
 
     @property
     def latest(self) -> Deployment | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from deployer.domain.deployment import Current
 from deployer.domain.fargate import Size
 
 # USD an hour in us-east-1: a vCPU and a GB of memory on Linux, by CPU architecture.
@@ -13,7 +14,7 @@ HOURS = 730
 # Spot's price moves; AWS says "up to 70% off".
 SPOT = "FARGATE_SPOT"
 SPOT_SHARE = 0.3
-REGION = "us-east-1"
+REGION, AS_OF = "us-east-1", "November 2026"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Price:
     """USD a month of 730 hours; Fargate's 20 GB of disk are free, traffic and logs are not counted."""
 
     task: float
+    spot: bool = False
     address: float = round(ADDRESS_PER_HOUR * HOURS, 2)
 
     @property
@@ -28,9 +30,31 @@ class Price:
         """Both together."""
         return round(self.task + self.address, 2)
 
+    @property
+    def said(self) -> str:
+        """In words, with what it is made of."""
+        spot = " Spot, whose price moves," if self.spot else ""
+        return (
+            f"about {self.total:.2f} USD a month while it runs: Fargate{spot} {self.task:.2f}, "
+            f"its public IPv4 address {self.address:.2f} (list prices of {REGION}, {AS_OF})"
+        )
+
 
 def a_month(size: Size, *, architecture: str, capacity: str) -> Price:
     """The price of one task of that size that runs all month."""
     per_vcpu, per_gb = PER_HOUR[architecture]
     hourly = size.cpu / 1024 * per_vcpu + size.memory / 1024 * per_gb
-    return Price(round(hourly * HOURS * (SPOT_SHARE if capacity == SPOT else 1), 2))
+    spot = capacity == SPOT
+    return Price(round(hourly * HOURS * (SPOT_SHARE if spot else 1), 2), spot)
+
+
+def of_current(serving: Current | None) -> Price | None:
+    """The price of what runs; None where nothing does, or it went live before its size was recorded.
+
+    An app for which there was no Spot capacity runs on FARGATE, which the ledger does not say.
+    """
+    image = serving.image if serving else {}
+    if image.get("architecture") not in PER_HOUR or not {"cpu", "memory", "capacity"} <= image.keys():
+        return None
+    size = Size(int(image["cpu"]), int(image["memory"]))
+    return a_month(size, architecture=image["architecture"], capacity=image["capacity"])

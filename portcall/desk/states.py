@@ -18,15 +18,19 @@ from deployer.domain.app_status import version as version
 from deployer.domain.app_status import why_down as why_down
 from deployer.domain.deployment import Current, Deployment, Stop
 
+from portcall.desk.price import of_current
+
 
 def app_document(status: AppStatus) -> dict[str, Any]:
     """An app, for `--json`."""
+    price = of_current(status.serving)
     return {
         "app": status.app,
         "state": status.state,
         "url": status.url,
         "since": status.since,
         "note": status.note,
+        "usd_a_month": price.total if price else None,
         "serving": serving_document(status.serving) if status.serving else None,
         "latest": deployment_document(status.latest) if status.latest else None,
         "pin": asdict(status.pin) if status.pin else None,

@@ -23,6 +23,22 @@ def test_what_is_wrong_comes_first(world: World, open_page: Open) -> None:
     expect(page).to_have_title("(1) Apps · Portcall")
 
 
+def test_the_price_a_month_is_told_of_each_app_and_of_all(world: World, open_page: Open) -> None:
+    small = {"cpu": "256", "memory": "512", "architecture": "ARM64", "capacity": "FARGATE"}
+    world.live("flask-app", image=small)
+    world.live("worker", image={**small, "capacity": "FARGATE_SPOT"})
+    world.live("of-old")
+    page = open_page()
+    expect(page.get_by_text("All together about 17 USD a month")).to_be_visible()
+    expect(page.get_by_text("list prices of us-east-1, November 2026")).to_be_visible()
+    page.get_by_role("link", name="worker").click()
+    expect(page.locator(".card").first).to_contain_text("about 5.81 USD a month")
+    expect(page.locator(".card").first).to_contain_text("Spot, whose price moves")
+    page.goto(page.url.replace("worker", "of-old"))
+    expect(page.locator("h1")).to_contain_text("of-old")
+    expect(page.locator(".card").first).not_to_contain_text("USD")
+
+
 def test_what_follows_a_heading_is_right_below_it(world: World, open_page: Open) -> None:
     push = world.fail("blog", "v2")
     page = open_page(f"deployments/{push.deployment}?app=blog")

@@ -1,5 +1,6 @@
 """The ledger in memory, a target and a clock, for tests of the commands that read the ledger."""
 
+import dataclasses
 from typing import NamedTuple
 
 import botocore.session
@@ -101,12 +102,13 @@ def begin(number, **where):
     return push, sequence
 
 
-def go_live(number, *, url="", **where):
+def go_live(number, *, url="", image=None, **where):
     push, sequence = begin(number, **where)
     url = url or f"http://203.0.113.{number}:3000/"
     since = f"2026-11-18T11:07:{number:02}+00:00"
     seen = ledger.current(table="ledger", app=push.app)
     new = Current(push.deployment, sequence, f"task-{number}", url, push.digest, push.tag, "rev:1", since)
+    new = dataclasses.replace(new, image=image or {})
     assert ledger.make_current(table="ledger", push=push, new=new, seen=seen)
     ledger.record(
         table="ledger", push=push, outcome="deployed", url=url, phases={"admit": "1.5", "start": "20.1"}

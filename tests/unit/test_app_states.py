@@ -111,7 +111,18 @@ def test_serving_and_latest_are_kept_apart():
         NEW,
     )
     assert document["note"] == "exit code 1. latest aaaaaaa serves."
-    assert set(document) == {"app", "state", "url", "since", "note", "serving", "latest", "pin", "stop"}
+    assert set(document) == {
+        "app",
+        "state",
+        "url",
+        "since",
+        "note",
+        "usd_a_month",
+        "serving",
+        "latest",
+        "pin",
+        "stop",
+    }
     assert set(document["serving"]) == {
         "deployment", "tag", "digest", "url", "direct_url", "since", "until", "task", "revision", "previous",
     }  # fmt: skip

@@ -57,6 +57,24 @@ def test_status_for_people_keeps_the_result_on_stdout_and_the_target_on_stderr()
     assert note.strip() == "exit code 1. latest 0000000 serves."
 
 
+def test_status_says_what_an_app_costs_a_month_and_by_which_prices():
+    go_live(1, image={"cpu": "256", "memory": "512", "architecture": "ARM64", "capacity": "FARGATE"})
+    (app,) = json.loads(portcall("status", "--json").stdout)["apps"]
+    # By hand: (0.25 * 0.03238 + 0.5 * 0.00356) * 730 + 3.65
+    assert app["usd_a_month"] == 10.86
+    said = portcall("status", "flask-app").stdout
+    assert "Price:     about 10.86 USD a month while it runs" in said
+    assert "list prices of us-east-1, November 2026" in said
+
+
+@pytest.mark.parametrize("image", [{}, {"cpu": "256", "memory": "512", "architecture": "RISCV"}], ids=str)
+def test_status_promises_no_price_that_is_not_known(image):
+    go_live(1, image=image)
+    (app,) = json.loads(portcall("status", "--json").stdout)["apps"]
+    assert app["usd_a_month"] is None
+    assert "Price" not in portcall("status", "flask-app").stdout
+
+
 def test_no_apps_is_an_empty_list_and_no_failure():
     assert json.loads(portcall("status", "--json").stdout)["apps"] == []
     assert portcall("status").exit_code == 0

@@ -128,7 +128,7 @@ def test_people_read_it_in_words(images):
         "  CPU:      ARM64",
         "  Size:     0.25 vCPU, 512 MiB",
         "  Price:    about 10.86 USD a month while it runs: Fargate 7.21, its public IPv4 address 3.65 (list "
-        "prices of us-east-1)",
+        "prices of us-east-1, November 2026)",
         "  Health:   GET /, within 300 s",
         "  Slot:     free",
     ]
