@@ -31,6 +31,7 @@ COMMANDS = {
     "start": "start an app with its newest push",
     "end": "end a preview, or an app, for good",
     "secrets": "an app's variables in Parameter Store: list, set, unset, import",
+    "notify": "send a test email: notify test",
     "console": "a page with the apps, live",
     "doctor": "what is wrong, and what to do",
     "install": "install the stack in your AWS account",

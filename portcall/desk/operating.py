@@ -37,9 +37,9 @@ def operate(target: Target, **words: str) -> dict[str, Any]:
         asked["by"] = claimed_name(target)
     answer = invoke(target, asked)
     if "errorMessage" in answer:
+        look = f"portcall status {words.get('app', '')}".strip()
         raise Trouble(
-            f"Whether it was done is not known: {answer['errorMessage']} Look: portcall status {words['app']}",
-            Exit.NOT_KNOWN,
+            f"Whether it was done is not known: {answer['errorMessage']} Look: {look}", Exit.NOT_KNOWN
         )
     if answer.get("status") == "refused":
         reason = str(answer.get("reason"))

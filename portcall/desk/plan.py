@@ -135,7 +135,9 @@ class _Planning:
             raise Trouble(f"{text} is no image: {wrong}", Exit.USAGE) from wrong
         if not name.tag:
             raise Trouble(f"Name the tag, too: {name.repository}:latest@{name.digest}", Exit.USAGE)
-        digest = ecr.digest_of(repository=name.repository, tag=name.tag)
+        unwatched = self._rules.why_not_watched(name.repository, name.tag)
+        # Nobody need be allowed to look into other repositories.
+        digest = "" if unwatched else ecr.digest_of(repository=name.repository, tag=name.tag)
         at_home = [f"{registry}/{name.repository}:{name.tag}" for registry in self._registries]
         looked = [local_images.find(each) for each in (named, *at_home)]
         local, why = next((each for each in looked if each[0]), looked[0])
@@ -143,6 +145,8 @@ class _Planning:
             pushed = {each.partition("@")[2] for each in local.digests}
             return _Found(name, local, digest if digest in pushed else "", local.bytes)
         wanted = name.digest or digest
+        if unwatched:
+            raise Trouble(f"There is no image {text}: {why}. {unwatched}", Exit.NO_SUCH_THING)
         if not wanted or not ecr.has_image(repository=name.repository, digest=wanted):
             raise Trouble(
                 f"There is no image {text}: {why}, and ECR has none of that name.", Exit.NO_SUCH_THING

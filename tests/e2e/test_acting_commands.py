@@ -6,6 +6,7 @@ from urllib.error import URLError
 
 import pytest
 
+from localcloud.inbox import read
 from tests.e2e.conftest import FIXTURES, Portcall, docker, get
 from tests.e2e.test_command_line import as_role
 from tests.local.conftest import eventually
@@ -93,3 +94,15 @@ def test_an_operator_stops_starts_restarts_and_ends(portcall: Portcall, tmp_path
     eventually(lambda: portcall.containers(app) == [], within=60, every=0.5)
     assert portcall.mails(app, second)[-1].subject.startswith(f"{app} has ended")
     assert operator("end", app, "--confirm", app).returncode == 5
+
+
+def test_an_operator_sends_a_test_email(portcall: Portcall, tmp_path: Path) -> None:
+    operator = as_role(portcall, "OperatorPolicy", tmp_path)
+    ended = operator("notify", "test", "--json")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["confirmed"] == 1
+    (mail,) = (each for each in read(portcall.state_dir / "inbox") if each.attributes.get("outcome") == "test")
+    assert mail.subject == "Portcall test email"
+    assert mail.text.rstrip().endswith(f"Asked for by: {CLAIMED}")
+    shown = portcall.says("inbox", "--last", "1")
+    assert "Portcall test email" in shown

@@ -57,7 +57,9 @@ class Stack:
 @pytest.fixture(autouse=True)
 def stack(monkeypatch):
     found = Stack()
-    target = SimpleNamespace(name="portcall in eu-west-1, account 111122223333", stack="portcall")
+    target = SimpleNamespace(
+        name="portcall in eu-west-1, account 111122223333", stack="portcall", embedded=False
+    )
     monkeypatch.setattr(options, "choose", lambda **_: target)
     monkeypatch.setattr(operating, "invoke", found)
     monkeypatch.setattr(operating, "claimed_name", lambda target: ANN)
@@ -234,3 +236,46 @@ def test_foreign_text_is_text(stack, text):
     assert "\x1b" not in ended.stdout + ended.stderr
     stack.refuses["restart"] = {"reason": text}
     assert "\x1b" not in portcall("restart", "flask-app").stderr
+
+
+# ── notify test
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "pending", "code", "said"),
+    [
+        (1, 0, 0, "A test email is on its way to 1 subscription."),
+        (2, 1, 0, "to 2 subscriptions. 1 subscription not confirmed yet: the first email from AWS has a link"),
+        (0, 1, 1, "no confirmed subscription. 1 subscription not confirmed yet"),
+        (0, 0, 1, "no confirmed subscription. Subscribe: sam deploy"),
+    ],
+)
+def test_a_test_email_says_who_gets_it(stack, monkeypatch, confirmed, pending, code, said):
+    asked = []
+
+    def invoke(target, words):
+        asked.append(dict(words))
+        return {"status": "sent", "message": "m-1", "confirmed": confirmed, "pending": pending}
+
+    monkeypatch.setattr(operating, "invoke", invoke)
+    ended = portcall("notify", "test")
+    assert (ended.exit_code, ended.stdout) == (code, "")
+    assert said in ended.stderr
+    assert {name: asked[0][name] for name in ("action", "by")} == {"action": "notify", "by": ANN}
+    ended = portcall("notify", "test", "--json")
+    assert json.loads(ended.stdout) == {
+        "schema": 1,
+        "action": "notify",
+        "outcome": "sent" if confirmed else "unheard",
+        "exit_code": code,
+        "confirmed": confirmed,
+        "pending": pending,
+        "message": "m-1",
+    }
+
+
+def test_a_stack_that_knows_no_test_email_says_so(stack):
+    stack.refuses["notify"] = {"reason": "The action must be one of: deploy, stop."}
+    ended = portcall("notify", "test")
+    assert ended.exit_code == 1
+    assert "older than this command: it knows deploy, stop. Upgrade it." in ended.stderr

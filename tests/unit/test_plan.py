@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from deployer.aws import ecr, ledger
+from deployer.domain import limits
 from deployer.domain.deployment import Stop
 from deployer.domain.errors import AccessDeniedError
 from deployer.domain.fargate import Size
@@ -216,7 +217,7 @@ def test_where_no_slot_is_free_it_is_refused_as_the_workflow_does(images, parame
     images["flask-app:latest"] = built()
     found = planned(code=1)
     assert (found["would"], found["slot"]) == ("refuse", "taken")
-    assert found["reason"] == "The limit on apps is reached (MaxApps: 1). These count, running or not: other."
+    assert found["reason"] == str(limits.refusal({"lasting": {"other"}}, {"lasting": 1}))
     # What runs has its place.
     go_live(1)
     assert (planned()["would"], planned()["slot"]) == ("deploy", "free")
@@ -275,7 +276,8 @@ def test_the_name_at_home_need_not_say_the_registry(images):
 @pytest.mark.parametrize(
     ("name", "code", "said"),
     [
-        ("nope", 5, "There is no image nope: Docker has no such image, and ECR has none of that name."),
+        ("flask-app:nope", 5, "image flask-app:nope: Docker has no such image, and ECR has none of that name."),
+        ("nope", 5, "There is no image nope: Docker has no such image. Pushes to nope are not deployed: this"),
         ("Flask App", 2, "Flask App is no image: write flask-app:latest@sha256:"),
         (f"flask-app@{digest(1)}", 2, "Name the tag, too: flask-app:latest@sha256:"),
     ],
@@ -284,6 +286,14 @@ def test_what_is_not_an_image_is_reported_in_a_sentence(name, code, said):
     result = portcall("plan", name)
     assert (result.exit_code, result.stdout) == (code, "")
     assert said in result.stderr
+
+
+def test_nothing_is_asked_about_repositories_that_nobody_watches(monkeypatch):
+    asked = []
+    monkeypatch.setattr(ecr, "digest_of", lambda repository, tag: asked.append(repository) or "")
+    assert portcall("plan", "nope").exit_code == 5
+    assert portcall("plan", "flask-app").exit_code == 5
+    assert asked == ["flask-app"]
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(), subprocess.TimeoutExpired("docker", 1)], ids=str)

@@ -1,7 +1,7 @@
 """The one door for operators: deploying once more what a tag points to, and plain words where that cannot be."""
 
 import pytest
-from deployer.aws import ledger
+from deployer.aws import ledger, sns
 from deployer.domain.errors import ThrottledError
 from deployer.events import operate, reconcile
 from deployer.settings import settings, watch_settings
@@ -131,3 +131,52 @@ def test_the_mail_of_an_app_that_is_broken_does_not(deploy, world, push):
     world.answers = None
     deploy(push(1))
     assert "aws lambda invoke" not in world.mails[-1]["text"]
+
+
+@pytest.fixture
+def subscribed(monkeypatch):
+    """How many subscribe to the topic."""
+    counts = {"confirmed": 1, "pending": 0}
+    monkeypatch.setattr(sns, "subscriptions", lambda topic: sns.Subscriptions(**counts))
+    return counts
+
+
+@pytest.mark.parametrize("by_tag", [False, True])
+def test_a_test_email_has_nothing_of_its_callers_but_their_name(world, subscribed, monkeypatch, by_tag):
+    monkeypatch.setenv("ENVIRONMENTS", "tag" if by_tag else "repository")
+    settings.cache_clear()
+    mine = "http://evil.example"
+    answer = ask(action="notify", by="ann\n\x1b[31mred", app=mine, tag=mine, reason=mine, to=mine, confirm=mine)
+    assert answer["status"] == "sent"
+    assert (answer["confirmed"], answer["pending"]) == (1, 0)
+    (mail,) = world.mails
+    assert mail["subject"] == "Portcall test email"
+    assert mail["text"].splitlines() == [
+        "This is a test email from Portcall.",
+        "",
+        "If you can read it, emails about deployments reach you too. Nothing was deployed.",
+        "",
+        "Stack:        portcall in eu-west-1",
+        mail["text"].splitlines()[-1],
+    ]
+    assert mail["text"].splitlines()[-1].startswith("Asked for by: ann")
+    assert mine not in repr(mail)
+    assert "\x1b" not in repr(mail["text"])
+
+
+def test_who_would_hear_is_counted_after_the_mail_is_out(world, subscribed):
+    subscribed.update(confirmed=0, pending=2)
+    answer = ask(action="notify")
+    assert (answer["confirmed"], answer["pending"]) == (0, 2)
+    assert len(world.mails) == 1
+
+
+def test_test_emails_are_few_an_hour_and_a_repeated_request_is_one(world, subscribed):
+    for _ in range(3):
+        assert ask(action="notify", id="0123abcd")["status"] == "sent"
+    for number in range(9):
+        assert ask(action="notify", id=f"0000000{number}")["status"] == "sent"
+    refused = ask(action="notify")
+    assert refused["status"] == "refused"
+    assert "10 test emails were sent this hour" in refused["reason"]
+    assert ask(action="notify", id="0123abcd")["status"] == "sent"

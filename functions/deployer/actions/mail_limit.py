@@ -37,7 +37,7 @@ def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: s
             return
         message = mail.held_back(push, limits.MAX_MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
     notes = _hold_notes(push)
-    _check_rate()
+    check_rate()
     # The last look is that of `message`.
     latest = message() if callable(message) else message
     if latest:
@@ -52,7 +52,7 @@ def _hold_notes(push: Push) -> list[str]:
         return [f"Portcall could not find out whether the app is pinned: {refused}"]
 
 
-def _check_rate() -> None:
+def check_rate() -> None:
     """Raise MailLimitError if as many mails as SNS allows went out this second."""
     if ledger.mails_this_second(table=settings().ledger) > MAX_MAILS_PER_SECOND:
         raise MailLimitError("As many mails as SNS allows went out this second.")

@@ -104,6 +104,11 @@ def mails_of_hour(repository: str, hour: int) -> Key:
     return {"pk": f"mails#{repository}#{hour}", "sk": "of the hour"}
 
 
+def test_mails_of_hour(hour: int) -> Key:
+    """The test emails of the install in an hour (hours since 1970)."""
+    return {"pk": f"mails#{hour}", "sk": "tests of the hour"}
+
+
 def task(arn: str) -> Key:
     """What is known of a task, and which step waits for it."""
     return {"pk": f"task#{arn}", "sk": "state"}

@@ -1,6 +1,7 @@
 """Amazon SNS: the mail."""
 
 import json
+from dataclasses import dataclass
 
 from deployer.aws.client import client
 from deployer.domain.mail import Mail
@@ -23,3 +24,18 @@ def publish(*, topic: str, mail: Mail) -> str:
         },
     )
     return str(answer["MessageId"])
+
+
+@dataclass(frozen=True)
+class Subscriptions:
+    """How many have confirmed, and how many have not yet."""
+
+    confirmed: int
+    pending: int
+
+
+def subscriptions(*, topic: str) -> Subscriptions:
+    """How many subscribe to a topic; SNS may take a moment to count."""
+    with errors_as_ours():
+        found = client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]
+    return Subscriptions(int(found.get("SubscriptionsConfirmed", 0)), int(found.get("SubscriptionsPending", 0)))

@@ -8,6 +8,8 @@ from deployer.domain.errors import AppLimitError, PreviewLimitError
 # Of one repository: deployments that may run at once, restarts aside, and mails in an hour of the clock.
 MAX_DEPLOYMENTS = 20
 MAX_MAILS_PER_HOUR = 60
+# Of the whole install: test emails that an operator asks for.
+MAX_TEST_MAILS_PER_HOUR = 10
 HOUR_SECONDS = 3600
 # The sets of apps that have a slot. That of a repository's previews begins with a word that no other set has.
 PREVIEWS, LASTING = "apps", "lasting"

@@ -7,7 +7,9 @@ from typing import Any
 
 DEPLOY, ROLLBACK, RESUME, RESTART = "deploy", "rollback", "resume", "restart"
 STOP, START, END, FOLLOW = "stop", "start", "end", "follow"
-ACTIONS = (DEPLOY, ROLLBACK, RESUME, RESTART, STOP, START, END, FOLLOW)
+# Of no app: a test email to all who are subscribed.
+NOTIFY = "notify"
+ACTIONS = (DEPLOY, ROLLBACK, RESUME, RESTART, STOP, START, END, FOLLOW, NOTIFY)
 REPOSITORY = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 ID = re.compile(r"[0-9a-f]{8,40}")
@@ -24,7 +26,10 @@ class NoSuchThing(NotPossible):
 
 @dataclass(frozen=True)
 class Operation:
-    """`app` is the repository or, where each tag is an app, `<repository>:<tag>`; `tag` may be ''."""
+    """`app` is the repository or, where each tag is an app, `<repository>:<tag>`; `tag` may be ''.
+
+    NOTIFY is about no app: both are ''.
+    """
 
     action: str
     app: str
@@ -56,14 +61,7 @@ class Operation:
         action = event.get("action", "")
         if action not in ACTIONS:
             raise NotPossible(f"The action must be one of: {', '.join(ACTIONS)}.")
-        repository, _, tag = event.get("app", "").partition(":")
-        tag = tag or event.get("tag", "")
-        if not REPOSITORY.fullmatch(repository):
-            raise NotPossible("The app must be named, e.g. flask-app.")
-        if tag and not TAG.fullmatch(tag):
-            raise NotPossible("That is not a tag.")
-        if by_tag and not tag:
-            raise NotPossible("Each tag is an app of its own here: name the tag, too.")
+        repository, tag = ("", "") if action == NOTIFY else _named(event, by_tag=by_tag)
         request = event.get("id", "")
         if request and not ID.fullmatch(request):
             raise NotPossible("The id must have 8 to 40 digits of 0-9 and a-f.")
@@ -72,7 +70,7 @@ class Operation:
                 raise NotPossible(f"`{name}` may have {limit} characters, and has {len(event[name])}.")
         return cls(
             action,
-            f"{repository}:{tag}" if by_tag else repository,
+            f"{repository}:{tag}" if by_tag and repository else repository,
             tag,
             named=f"{repository}:{tag}" if tag else repository,
             to=event.get("to", ""),
@@ -86,6 +84,19 @@ class Operation:
     def named_anew(self, request: str) -> "Operation":
         """The same, under an id of its own where it has none."""
         return self if self.id else replace(self, id=request)
+
+
+def _named(event: dict[str, str], *, by_tag: bool) -> tuple[str, str]:
+    """The repository and the tag, '' if none is named. Raises NotPossible."""
+    repository, _, tag = event.get("app", "").partition(":")
+    tag = tag or event.get("tag", "")
+    if not REPOSITORY.fullmatch(repository):
+        raise NotPossible("The app must be named, e.g. flask-app.")
+    if tag and not TAG.fullmatch(tag):
+        raise NotPossible("That is not a tag.")
+    if by_tag and not tag:
+        raise NotPossible("Each tag is an app of its own here: name the tag, too.")
+    return repository, tag
 
 
 def command(action: str, *, function: str, region: str, app: str, tag: str = "") -> str:

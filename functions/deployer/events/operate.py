@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from deployer.actions import asked_deployments, stopping
+from deployer.actions import asked_deployments, sample_mails, stopping
 from deployer.aws import ledger
 from deployer.domain import operation
 from deployer.domain.errors import DeployError, TransientError
@@ -26,13 +26,13 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     """Take what `Operation.from_event` reads.
 
     Returns `{"status": "started", "deployment", "app", "tag", "digest"}`, `{"status": "stopped"}` or `ended`,
-    of a dry run `possible`; or `{"status": "refused", "reason"}` for whoever asked, with `kind` where that is
-    more than a no. What comes of a deployment is told by mail, as of any other, and to who asks to `follow` it.
-    The same request, by its `id`, may come twice.
+    of a dry run `possible`, of a test email what `sample_mails.send` says; or `{"status": "refused", "reason"}`
+    for whoever asked, with `kind` where that is more than a no. What comes of a deployment is told by mail, as
+    of any other, and to who asks to `follow` it. The same request, by its `id`, may come twice.
     """
     try:
-        asked = Operation.from_event(event, by_tag=settings().by_tag)
-        answer = _answer(asked, _app(asked))
+        asked = Operation.from_event(event, by_tag=settings().by_tag).named_anew(uuid.uuid4().hex)
+        answer = sample_mails.send(asked) if asked.action == operation.NOTIFY else _answer(asked, _app(asked))
     except (NotPossible, DeployError) as error:
         logger.warning("Refused an operation", extra={"reason": str(error)})
         return {"status": "refused", "reason": str(error), **_kind(error)}
@@ -58,7 +58,6 @@ def _answer(asked: Operation, app: str) -> dict[str, Any]:
     if asked.action == operation.FOLLOW:
         return asked_deployments.follow(app, asked.to)
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    asked = asked.named_anew(uuid.uuid4().hex)
     if asked.dry_run:
         return _carry_out(asked, app, now, repeated=False)
     # A request that comes twice is at the same moment, or it would be another deployment.

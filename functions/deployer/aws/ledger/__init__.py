@@ -21,6 +21,7 @@
 `mails#<second>` / `sent`                     how many mails went out in that second; kept for an hour
 `mails#<repository>#<hour>` / `of the hour`   the `mails` of the repository in that hour, and the first of each
                                               kind that comes once an hour; kept for a day
+`mails#<hour>` / `tests of the hour`          the requests for a test email in that hour; kept for a day
 `sweep`     / `first`                         what the sweeps are `watching`, and since when; until when the
                                               last may take, and to which app it came; stays
 `task#<arn>` / `state`                        what `deployer.aws.task_states` keeps of a task
@@ -60,6 +61,7 @@ from deployer.aws.ledger.known_tags import tag as tag
 from deployer.aws.ledger.known_tags import tags as tags
 from deployer.aws.ledger.mail_rate import mails_this_second as mails_this_second
 from deployer.aws.ledger.mail_rate import note_mail as note_mail
+from deployer.aws.ledger.mail_rate import note_test_mail as note_test_mail
 from deployer.aws.ledger.operations import answer_operation as answer_operation
 from deployer.aws.ledger.operations import note_operation as note_operation
 from deployer.aws.ledger.operations import operations as operations

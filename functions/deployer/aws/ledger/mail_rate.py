@@ -22,6 +22,12 @@ def note_mail(*, table: str, push: Push, hour: int, kind: str, most: int) -> boo
     )
 
 
+def note_test_mail(*, table: str, name: str, hour: int, most: int) -> bool:
+    """Count a test email by the id of its request; False if `most` were counted in this hour."""
+    expires = int(time.time()) + RETENTION_SECONDS
+    return not add_member(table, keys.test_mails_of_hour(hour), name, {"mails": most}, expires_at=expires)
+
+
 def mails_this_second(*, table: str) -> int:
     """Count a mail, and return how many that makes in this second, of all apps."""
     now = int(time.time())
