@@ -13,6 +13,7 @@ from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_op
 from portcall.cli.terminal import Terminal
 from portcall.desk import reading, states
 from portcall.desk.reading import AppHistory
+from portcall.desk.target import Target
 from portcall.desk.trouble import Exit, Trouble
 
 BAR = 32
@@ -41,13 +42,12 @@ def show(name: str, as_json: bool, **options: Any) -> None:
         say(f"{found.app} is {status.state}: {status.note}")
 
 
-def _find(target: Any, name: str) -> tuple[AppHistory, Deployment]:
-    try:
-        found = reading.history(target, name)
-    except Trouble as trouble:
+def _find(target: Target, name: str) -> tuple[AppHistory, Deployment]:
+    found = reading.known(target, name)
+    if found is None:
         # The id of a deployment holds neither of these; the name of an app may.
-        if trouble.exit_code != Exit.NO_SUCH_THING or "/" in name or ":" in name:
-            raise
+        if "/" in name or ":" in name:
+            reading.refuse_unknown(target, name)
         return reading.find_deployment(target, name)
     status = states.status_of(name, found.current, found.deployments)
     latest = (status and status.latest) or next(iter(found.deployments), None)

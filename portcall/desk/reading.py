@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Never
 
 from deployer.aws import ecr, ledger, logs
+from deployer.aws.ledger_keys import ID_DIGITS
 from deployer.domain import task_definition
 from deployer.domain.deployment import Current, Deployment
 
@@ -42,14 +43,12 @@ def app_status(target: Target, app: str) -> AppStatus:
     """How one app is. Raises Trouble if there is none of that name."""
     found = history(target, app)
     status = states.status_of(app, found.current, found.deployments)
-    return status or _none(target, app)
+    return status or refuse_unknown(target, app)
 
 
 def history(target: Target, app: str, most: int = RECENT) -> AppHistory:
     """Raises Trouble if nothing is known of an app of that name."""
-
-    found = target.ask(lambda outputs: _history(outputs["LedgerTableName"], app, most))
-    return found if found.current or found.deployments else _none(target, app)
+    return known(target, app, most) or refuse_unknown(target, app)
 
 
 def _history(table: str, app: str, most: int) -> AppHistory:
@@ -69,22 +68,25 @@ def stops(target: Target, app: str) -> list[dict[str, str]]:
     ]
 
 
+def known(target: Target, app: str, most: int = RECENT) -> AppHistory | None:
+    """What is known of an app of that name, None if nothing is."""
+    found = target.ask(lambda outputs: _history(outputs["LedgerTableName"], app, most))
+    return found if found.current or found.deployments else None
+
+
 def find_deployment(target: Target, name: str) -> tuple[AppHistory, Deployment]:
     """The deployment whose id begins like that. Raises Trouble if there is none, or several."""
-    records = target.ask(lambda outputs: ledger.overview(table=outputs["LedgerTableName"]))
-    # What goes on, and what was last, is asked about most; the rest is a query for each app.
-    likely = [each.app for each in records if any(one.deployment.startswith(name) for one in each.deployments)]
-    histories = [history(target, app, ALL) for app in likely or [each.app for each in records]]
-    matches = [
-        (found, one) for found in histories for one in found.deployments if one.deployment.startswith(name)
-    ]
+    matches = target.ask(lambda outputs: ledger.find(table=outputs["LedgerTableName"], name=name))
     if not matches:
         raise Trouble(
-            f"There is no app and no deployment {name}. `portcall status` names the apps.", Exit.NO_SUCH_THING
+            f"There is no app and no deployment {name}. `portcall status` names the apps; of a deployment's id "
+            f"give {ID_DIGITS} characters or more.",
+            Exit.NO_SUCH_THING,
         )
     if len(matches) > 1:
         raise Trouble(f"Several deployments begin with {name}: give more of the id.", Exit.NO_SUCH_THING)
-    return matches[0]
+    ((app, deployment),) = matches
+    return known(target, app) or AppHistory(app, None, [deployment]), deployment
 
 
 def deployment_of(target: Target, app: str, name: str) -> tuple[AppHistory, Deployment]:
@@ -99,7 +101,8 @@ def deployment_of(target: Target, app: str, name: str) -> tuple[AppHistory, Depl
     raise Trouble(f"Of {app} there is no deployment {name}, or it is not kept any more.", Exit.NO_SUCH_THING)
 
 
-def _none(target: Target, app: str) -> Never:
+def refuse_unknown(target: Target, app: str) -> Never:
+    """Raise Trouble that there is no such app, and name those that there are."""
     names = sorted(target.ask(lambda outputs: ledger.apps(table=outputs["LedgerTableName"])))
     like = [each for each in names if each.partition(":")[0] == app.partition(":")[0]]
     there = ", ".join((like or names)[:10])

@@ -119,7 +119,9 @@ def test_a_viewer_may_look_a_pusher_may_wait_and_an_operator_may_deploy(
         ended = viewer(*words)
         assert (ended.returncode, url in ended.stdout) == (0, True), ended.stderr
         assert ended.stderr.startswith("portcall in us-east-1, account 123456789012\n")
-    assert viewer("history", "plain-app").returncode == 0
+    history = json.loads(viewer("history", "plain-app", "--json").stdout)["deployments"]
+    found = json.loads(viewer("show", history[0]["deployment"][:12], "--json").stdout)
+    assert found["deployment"]["digest"] == digest
     assert viewer("logs", "plain-app").returncode == 0
     looks_around(viewer, operator)
     sets_secrets(keeper, portcall)

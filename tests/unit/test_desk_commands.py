@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import re
+from collections import Counter
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -15,6 +16,7 @@ from deployer.domain.deployment import Pin, Stop
 
 from portcall.cli import terminal
 from portcall.desk import execution
+from tests.unit import full_ledger
 from tests.unit.desk import STABLE, begin, digest, fail, go_live, portcall, pushed
 from tests.unit.desk import clock as clock
 from tests.unit.desk import desk as desk
@@ -91,6 +93,33 @@ def test_two_hundred_apps_would_take_a_handful_of_calls(monkeypatch):
     assert len(ledger.overview(table="ledger")) == 15
     # What serves of each app, and its last deployment: thirty items.
     assert sorted(calls) == ["BatchGetItem"] * 3 + ["Query"]
+
+
+def test_however_many_apps_there_are_a_question_is_a_few_calls():
+    """`python -m bench.ledger` asks the same of 200 apps and 10,000 deployments."""
+    full_ledger.fill("ledger", "eu-west-1", apps=45, deployments=8)
+    calls = []
+    events = aws.client("dynamodb").meta.events
+    events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="count")
+    asked = {}
+    wanted = full_ledger.deployment_id(23, 3)
+    for words in (["status"], ["history", "app-023"], ["show", "app-023"], ["show", wanted[:12]]):
+        calls.clear()
+        result = portcall(*words, "--json")
+        assert result.exit_code == 0, result.stderr
+        asked[words[0], len(words) > 1 and words[1] == wanted[:12]] = Counter(calls)
+        if words[-1] == wanted[:12]:
+            assert json.loads(result.stdout)["deployment"]["deployment"] == wanted
+    events.unregister("before-call.dynamodb", unique_id="count")
+    assert asked == {
+        # All orders are a page; two items of each app in one call.
+        ("status", False): {"Query": 1, "BatchGetItem": 1},
+        # Its deployments, and what was asked for.
+        ("history", False): {"Query": 2, "GetItem": 1},
+        ("show", False): {"Query": 1, "GetItem": 1},
+        # Is there an app of that name? Then the index, and the app.
+        ("show", True): {"Query": 3, "GetItem": 2},
+    }
 
 
 def test_keys_that_dynamodb_leaves_out_are_asked_for_again():
@@ -235,13 +264,37 @@ def test_show_says_why_and_what_to_do_and_the_log():
 
 
 def test_show_finds_a_deployment_by_the_beginning_of_its_id():
-    go_live(1)
-    go_live(2)
-    begin(21)
-    assert json.loads(portcall("show", "push-1", "--json").stdout)["deployment"]["deployment"] == "push-1"
-    result = portcall("show", "push-2")
+    names = ["3fa85f64-5717", "3fa85f64-9999", "deadbeef-5717", "restart-3fa85f64", "rollback-0123"]
+    for number, name in enumerate(names):
+        push = dataclasses.replace(pushed(number), deployment=name)
+        ledger.record(table="ledger", push=push, outcome="failed", reason=f"reason {number}")
+    for part, name in [
+        ("3fa85f64-5", names[0]),
+        ("dead", names[2]),
+        ("restart-3fa8", names[3]),
+        ("rollback-0123", names[4]),
+    ]:
+        found = json.loads(portcall("show", part, "--json").stdout)["deployment"]
+        assert found["deployment"] == name
+    result = portcall("show", "3fa8")
     assert result.exit_code == 5
-    assert "Several deployments begin with push-2" in result.stderr
+    assert "Several deployments begin with 3fa8" in result.stderr
+    result = portcall("show", "3fa")
+    assert result.exit_code == 5
+    assert "of a deployment's id give 4 characters or more" in result.stderr
+
+
+@pytest.mark.parametrize("written", ["claim", "record", "record_push", "abandon"])
+def test_whatever_is_written_of_a_deployment_first_it_can_be_found(written):
+    go_live(1)
+    seen, push = ledger.current(table="ledger", app="flask-app"), pushed(2)
+    {
+        "claim": lambda: ledger.claim(table="ledger", push=push, execution="e", sequence=2),
+        "record": lambda: ledger.record(table="ledger", push=push, outcome="failed"),
+        "record_push": lambda: ledger.record_push(table="ledger", push=push, seen=seen, reason="stopped"),
+        "abandon": lambda: ledger.abandon(table="ledger", push=push),
+    }[written]()
+    assert json.loads(portcall("show", "push-2", "--json").stdout)["deployment"]["deployment"] == "push-2"
 
 
 # ── logs

@@ -98,6 +98,7 @@ NEEDS = {
     "ledger.operations": {"dynamodb:Query"},
     "ledger.mails_this_second": {"dynamodb:UpdateItem"},
     "ledger.mark_notified": {"dynamodb:UpdateItem"},
+    "ledger.find": {"dynamodb:Query"},
     "ledger.deployments": {"dynamodb:Query"},
     "ledger.open_deployments": {"dynamodb:GetItem"},
     "ledger.close": {"dynamodb:UpdateItem"},

@@ -1,5 +1,6 @@
 """Amazon DynamoDB: the keys of the ledger's items. `deployer.aws.ledger` says what each item is."""
 
+import re
 from typing import Any
 
 from deployer.domain.push import Push
@@ -13,9 +14,14 @@ DEPLOYMENT = "deployment#"
 OPERATION = "operation#"
 SLOTS = {"pk": "previews", "sk": "slots"}
 SWEEP = {"pk": "sweep", "sk": "first"}
-# The sparse index, and the partition of it that has every app.
+# The sparse index, and the partition of it that has every app. Each deployment is in one of 65,536 others: a
+# query by the beginning of an id reads a handful of items, whatever the ledger has.
 LISTING = "listing"
 APPS = "apps"
+ID = "id#"
+ID_DIGITS = 4
+# What Portcall itself began is called `restart-<id>` or the like; no word of these is a hexadecimal number.
+BEGINNING = re.compile(rf"(?:[a-z]*[g-z][a-z]*-)?.{{0,{ID_DIGITS}}}")
 
 
 def partition(app: str) -> str:
@@ -46,6 +52,12 @@ def order(app: str) -> Key:
 def deployment(app: str, name: str) -> Key:
     """One push or restart, by its `name_of`."""
     return {"pk": partition(app), "sk": f"{DEPLOYMENT}{name}"}
+
+
+def listed_by_id(deployment: str) -> str:
+    """The partition of the index with the deployments whose ids begin alike."""
+    found = BEGINNING.match(deployment)
+    return f"{ID}{found[0] if found else ''}"
 
 
 def operation(app: str, name: str) -> Key:

@@ -26,7 +26,8 @@
                                               last may take, and to which app it came; stays
 `task#<arn>` / `state`                        what `deployer.aws.task_states` keeps of a task
 
-The sparse index `listing` has what is `listed`: `apps` are the apps.
+The sparse index `listing` has what is `listed`: `apps` are the apps, `id#<beginning>` the deployments whose
+ids begin like that.
 
 A deployment begins with `tag`, `digest`, `execution`, `sequence`, `began_at` and, if it is one, `restart` (of
 which deployment, and why), or what somebody `asked` for. Its end adds `outcome`, `ended_at`, `phases` (name ->
@@ -48,6 +49,7 @@ from deployer.aws.ledger.deployment_records import claim as claim
 from deployer.aws.ledger.deployment_records import close as close
 from deployer.aws.ledger.deployment_records import deployment as deployment
 from deployer.aws.ledger.deployment_records import deployments as deployments
+from deployer.aws.ledger.deployment_records import find as find
 from deployer.aws.ledger.deployment_records import mark_notified as mark_notified
 from deployer.aws.ledger.deployment_records import name_app as name_app
 from deployer.aws.ledger.deployment_records import open_deployments as open_deployments

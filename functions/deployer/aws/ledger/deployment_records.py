@@ -102,6 +102,7 @@ def record_push(*, table: str, push: Push, seen: Current, reason: str) -> bool:
     values = {
         "tag": push.tag,
         "digest": push.digest,
+        "listed": keys.listed_by_id(push.deployment),
         "expires_at": now + RETENTION_SECONDS,
         "outcome": RECORDED,
         "ended_at": now,
@@ -160,6 +161,28 @@ def deployment(*, table: str, app: str, time: str, name: str) -> Deployment | No
     return known(item) if item else None
 
 
+def find(*, table: str, name: str) -> list[tuple[str, Deployment]]:
+    """The deployments whose ids begin with `name`, each with its app.
+
+    Of the id it takes four characters or more, behind `restart-` or the like where it begins so. It is read
+    from an index, so the last moment may be missing.
+    """
+    with errors_as_ours():
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=table,
+                IndexName=keys.LISTING,
+                KeyConditionExpression="listed = :these",
+                ExpressionAttributeValues=wire({":these": keys.listed_by_id(name)}),
+            )
+        )
+        found = [plain(item) for page in pages for item in page["Items"]]
+    deployments = ((keys.app_of(str(item["pk"])), known(item)) for item in found)
+    return [(app, each) for app, each in deployments if each.deployment.startswith(name)]
+
+
 def open_deployments(*, table: str, app: str) -> list[Deployment]:
     """The deployments without an outcome, or whose mail may not have been sent; the oldest first."""
     names = sorted(get(table, keys.order(app)).get("open", set()))
@@ -185,6 +208,7 @@ def _update(
     table: str, push: Push, values: dict[str, Any], condition: str = "", keep: Collection[str] = ()
 ) -> dict[str, Any]:
     """Set values, of those to `keep` only what is not there yet; return the whole item."""
+    values = {**values, "listed": keys.listed_by_id(push.deployment)}
     new = {name: f"if_not_exists(#{name}, :{name})" if name in keep else f":{name}" for name in values}
     request: UpdateItemInputTypeDef = {
         "TableName": table,
