@@ -36,6 +36,5 @@ class Subscriptions:
 
 def subscriptions(*, topic: str) -> Subscriptions:
     """How many subscribe to a topic; SNS may take a moment to count."""
-    with errors_as_ours():
-        found = client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]
+    found = client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]
     return Subscriptions(int(found.get("SubscriptionsConfirmed", 0)), int(found.get("SubscriptionsPending", 0)))

@@ -167,18 +167,17 @@ def find(*, table: str, name: str) -> list[tuple[str, Deployment]]:
     Of the id it takes four characters or more, behind `restart-` or the like where it begins so. It is read
     from an index, so the last moment may be missing.
     """
-    with errors_as_ours():
-        pages = (
-            client("dynamodb")
-            .get_paginator("query")
-            .paginate(
-                TableName=table,
-                IndexName=keys.LISTING,
-                KeyConditionExpression="listed = :these",
-                ExpressionAttributeValues=wire({":these": keys.listed_by_id(name)}),
-            )
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=table,
+            IndexName=keys.LISTING,
+            KeyConditionExpression="listed = :these",
+            ExpressionAttributeValues=wire({":these": keys.listed_by_id(name)}),
         )
-        found = [plain(item) for page in pages for item in page["Items"]]
+    )
+    found = [plain(item) for page in pages for item in page["Items"]]
     deployments = ((keys.app_of(str(item["pk"])), known(item)) for item in found)
     return [(app, each) for app, each in deployments if each.deployment.startswith(name)]
 
