@@ -287,7 +287,7 @@ def violations(setting: Setting, burst: Burst) -> list[str]:
             found.append(f"{app}: {live[app][0].url} does not answer")
     strangers = live.keys() - burst.pushed.keys()
     if strangers:
-        found.append(f"tasks of nobody: {sorted(strangers)}")
+        found.append(f"tasks of no app: {sorted(strangers)}")
     containers, tasks = len(_containers(setting)), sum(map(len, live.values()))
     if containers != tasks:
         found.append(f"{containers} containers for {tasks} tasks")

@@ -49,7 +49,7 @@ def deploy(setting: Setting) -> float:
 
 
 def _network(setting: Setting) -> dict[str, str]:
-    """The subnets and the security group, looked up beforehand: whoever does it by hand knows them."""
+    """The subnets and the security group, looked up beforehand: a person who does it by hand knows them."""
     function = next(
         each
         for each in setting.client("lambda").list_functions()["Functions"]

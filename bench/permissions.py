@@ -3,7 +3,7 @@
 The embedded cloud writes the calls that IAM let through to PORTCALL_IAM_DECISIONS; its engine is asked again.
 A statement that nothing needs must say so in template.yaml, at its Sid: `# not exercised here: why`;
 a part of one above it: `# dynamodb:Query is not exercised here: why`.
-What some of the tests need tells nothing of what all of them do: where not every test of tests/local and
+What some of the tests need says nothing of what all of them need: where not every test of tests/local and
 tests/e2e has run, the report says so, and nothing fails. `make test` runs them all, and says so: `--whole`.
 """
 

@@ -68,4 +68,4 @@ def _container_start(setting: Setting, task: str) -> float:
         if detail["taskArn"] == task and detail["lastStatus"] == "RUNNING":
             begin, end = (datetime.fromisoformat(detail[name]) for name in ("createdAt", "startedAt"))
             return (end - begin).total_seconds()
-    raise LookupError(f"No event tells that {task} ran.")
+    raise LookupError(f"No event says that {task} ran.")

@@ -90,7 +90,7 @@ class Setting:
     def push_again(self) -> None:
         """Push another manifest of the image, as a client whose layers are all there: the last act of a push.
 
-        Of the same one ECR would tell nobody.
+        ECR sends no event of the same one.
         """
         self.manifest += b" "
         status, _ = self._manifest("PUT", self.manifest)

@@ -15,7 +15,7 @@ LOOK_EVERY = 0.1
 
 @dataclass(frozen=True)
 class State:
-    """A state that was left, or that the execution ended in; `ok` is False for what led to a failure."""
+    """A state that was left, or that the execution ended in; `ok` is False for a state that failed."""
 
     name: str
     seconds: float
@@ -29,13 +29,13 @@ def follow(settings: CloudSettings, *, since: float) -> Iterator[State]:
     """
     workflow = client(settings, "stepfunctions")
     execution = _execution(settings, workflow, since)
-    told = 0
+    seen = 0
     entered: tuple[str, float] | None = None
     failed = False
     while True:
         status = workflow.describe_execution(executionArn=execution)["status"]
         events = workflow.get_execution_history(executionArn=execution, maxResults=1000)["events"]
-        for event in events[told:]:
+        for event in events[seen:]:
             at = event["timestamp"].timestamp()
             if event["type"] == "ChoiceStateEntered":
                 # Nothing happens there that a person would want to see.
@@ -48,7 +48,7 @@ def follow(settings: CloudSettings, *, since: float) -> Iterator[State]:
             elif "stateExitedEventDetails" in event and entered:
                 yield State(entered[0], at - entered[1], ok=not failed)
                 entered = None
-        told = len(events)
+        seen = len(events)
         if status != "RUNNING":
             if entered:
                 yield State(entered[0], 0.0, ok=False)

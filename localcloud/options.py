@@ -1,4 +1,4 @@
-"""What one embedded cloud is told when it starts."""
+"""The settings of one embedded cloud."""
 
 from __future__ import annotations
 

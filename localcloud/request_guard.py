@@ -11,7 +11,7 @@ from localcloud.guard import App, Receive, Scope, Send
 
 
 class NothingThatAwsRefuses:
-    """An ASGI application that hands on to another what AWS would take, or what it cannot tell."""
+    """An ASGI application that hands on to another what AWS would accept, or what it has no rule for."""
 
     def __init__(self, app: App) -> None:
         self._app = app

@@ -14,7 +14,7 @@ def make(state_dir: Path) -> str:
     make_private(state_dir)
     secret = secrets.token_urlsafe(30)
     file = state_dir / FILE
-    # Not opened but made: it may be somebody else's, or a link.
+    # Not opened but created: an existing one may be another user's, or a link.
     with contextlib.suppress(FileNotFoundError):
         file.unlink()
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:

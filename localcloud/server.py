@@ -23,7 +23,7 @@ from localcloud.options import Settings
 
 SHUTDOWN_SECONDS = 30.0
 
-# All that is kept of the environment of whoever starts the cloud; functions get none of it.
+# All that is kept of the environment of the user who starts the cloud; functions get none of it.
 _KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "LOG_LEVEL", "SMTP_HOST")
 _KEPT_OF_DOCKER = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG")
 

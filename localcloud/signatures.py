@@ -1,4 +1,6 @@
-"""Lets through what somebody known has signed; MiniStack takes whoever names the account for its root user."""
+"""Lets through requests that are signed with a known key.
+
+MiniStack itself takes anyone who names the account for its root user."""
 
 from __future__ import annotations
 

@@ -176,11 +176,11 @@ def _resource(state: State) -> Iterator[str]:
             yield "lambda:invoke needs a FunctionName"
         for name in sorted(names - _LAMBDA_INVOKE):
             yield f"lambda:invoke knows no {name}"
-    told = [text for _, text in _expressions(given)]
-    passes_token = any("$$.Task.Token" in text or "$states.context.Task.Token" in text for text in told)
-    passes_token |= "$$" in told or "$$.Task" in told
+    texts = [text for _, text in _expressions(given)]
+    passes_token = any("$$.Task.Token" in text or "$states.context.Task.Token" in text for text in texts)
+    passes_token |= "$$" in texts or "$$.Task" in texts
     if resource.endswith(".waitForTaskToken") and not passes_token:
-        yield "the task token is passed to nobody, so the state would wait for ever"
+        yield "the task token is passed on nowhere, so the state would wait for ever"
     if passes_token and not resource.endswith(".waitForTaskToken"):
         yield "there is a task token only with .waitForTaskToken"
 

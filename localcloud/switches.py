@@ -18,9 +18,9 @@ class UnknownSwitch(ValueError):
 
 @dataclass(frozen=True)
 class Switches:
-    """All are off until somebody asks for them; a switch is written with `-` for `_`."""
+    """All are off by default; a switch is written with `-` for `_`."""
 
-    # EventBridge delivers each event 0 to 3 seconds late, so events overtake each other.
+    # EventBridge delivers each event 0 to 3 seconds late, so their order changes.
     late_events: bool = False
     # EventBridge calls each target twice for one event.
     targets_twice: bool = False

@@ -143,7 +143,7 @@ CHANGES: dict[str, Change] = {
     "a function that does not close": _payload(attempt__="States.MathAdd(1, 2"),
     "a context path that is none": _payload(attempt__="$$.State.Attempt"),
     "a context path of another kind": _payload(attempt__="$$.Exection.Id"),
-    "the task token is passed to nobody": lambda definition: definition["States"]["WaitForRunning"][
+    "the task token is passed on nowhere": lambda definition: definition["States"]["WaitForRunning"][
         "Parameters"
     ]["Payload"].pop("token.$"),
     "the task token's path is passed as text": _literal_token,

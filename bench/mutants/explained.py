@@ -50,7 +50,7 @@ EXPLAINED = (
         "deployer.domain.sweep",
         "- if known and (known.digest == image.digest or known.as_of > facts.listed_at):\n"
         "+ if known and (known.digest == image.digest or known.as_of >= facts.listed_at):",
-        "Within that second nobody knows which was first; the tag is looked at once more before it is deployed.",
+        "Within that second it is not known which was first; the tag is looked at once more before it is deployed.",
     ),
     *(
         Explained(
@@ -66,7 +66,7 @@ EXPLAINED = (
             "deployer.steps.admit_push",
             '- return {"result": "duplicate", "sequence": 0}\n'
             f'+ return {{"result": "duplicate", "sequence": {number}}}',
-            "Nobody reads the number of a push that another execution has.",
+            "The number of a push that another execution has is not read.",
         )
         for number in (1, -1)
     ),
@@ -89,7 +89,7 @@ EXPLAINED = (
         "deployer.steps.admit_push",
         "+ number = ledger.next_in_order(table=table, push=push, now=time.time())\n"
         "- number = ledger.next_in_order(table=table, push=push, now=time.time())",
-        "What is refused has a number more then, which nobody reads: RollBack puts it on the list all the same.",
+        "A refused push then has a number, which is not read: RollBack puts it on the list all the same.",
     ),
     *(
         Explained(

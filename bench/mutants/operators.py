@@ -178,7 +178,7 @@ class NegateTest(boolean_replacer.AddNot):
 
 
 class DivideForMultiply(binary.ReplaceBinaryOperator_Mul_Div):
-    """As Cosmic Ray's, but for the star of a signature: what it makes of that nobody can notice."""
+    """As Cosmic Ray's, but for the star of a signature: what it makes of that cannot be noticed."""
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
         if node.parent is None or node.parent.type != "parameters":

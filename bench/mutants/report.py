@@ -23,7 +23,7 @@ def report(
     explained = [each for each in survivors if (each.module, each.change) in entries]
     stale = entries - {(each.module, each.change) for each in explained} if complete else set()
     lines = [f"{each.module} ({each.operator})\n{each.diff}\n" for each in survivors if each not in explained]
-    lines += [f"Explained, but caught or gone: {module}\n{change}\n" for module, change in sorted(stale)]
+    lines += [f"Explained, but caught or removed: {module}\n{change}\n" for module, change in sorted(stale)]
     lines += ["| | mutants | killed | of these by a time-out | survived | explained | killed of the others |"]
     lines += ["|---" * 7 + "|"]
     good = not stale

@@ -101,7 +101,7 @@ class _Runner:
         gc.freeze()
         waiting = list(reversed(self._choose()))
         running: dict[int, tuple[Mutant, int, int, float]] = {}
-        total, told = len(waiting), 0
+        total, reported = len(waiting), 0
         while waiting or running:
             while waiting and len(running) < self._processes:
                 mutant = waiting.pop()
@@ -110,10 +110,10 @@ class _Runner:
                 pid, answer = self._fork(partial(self._try, mutant, [items[name] for name in chosen]), seconds)
                 running[pid] = (mutant, len(chosen), answer, time.monotonic() + PATIENCE_SECONDS + 10 * seconds)
             self._reap(running)
-            if len(self.results) >= told + 25:
-                told = len(self.results)
+            if len(self.results) >= reported + 25:
+                reported = len(self.results)
                 survivors = sum(not each.killer for each in self.results)
-                _say(f"{told} of {total} mutants, {survivors} survivors")
+                _say(f"{reported} of {total} mutants, {survivors} survivors")
         return True
 
     def _reap(self, running: dict[int, tuple[Mutant, int, int, float]]) -> None:

@@ -1,4 +1,4 @@
-"""What has to be tested best, by subject: an error there makes Portcall tell something that is not so."""
+"""What has to be tested best, by subject: an error there makes Portcall report something false."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ GOAL = 90
 
 
 def files(subjects: Mapping[str, Sequence[str]] = SUBJECTS) -> dict[Path, str]:
-    """Each file with its subject. Raises FileNotFoundError if a path of a subject leads to no file."""
+    """Each file with its subject. Raises FileNotFoundError if a path of a subject names no file."""
     found: dict[Path, str] = {}
     for subject, patterns in subjects.items():
         for pattern in patterns:

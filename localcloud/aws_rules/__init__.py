@@ -1,4 +1,4 @@
-"""What AWS refuses, as far as published material tells: the same rules for tests and the embedded cloud.
+"""What AWS refuses, as far as it is published: the same rules for tests and the embedded cloud.
 
 `requests` checks a call's parameters, `resources` a CloudFormation resource's properties. What they ask for
 comes from botocore's models (`models`), from what only their documentation says (`documentation`), from

@@ -1,4 +1,4 @@
-"""What neither a model nor its documentation tells in a form that a program can read, written by hand.
+"""What neither a model nor its documentation says in a form that a program can read, written by hand.
 
 `MEMBERS` are limits of a member of a structure, by (service, structure, member); a whole structure has '' for
 its member. `PROPERTIES` are those of a CloudFormation property, by (type, path with * for a list's entries).

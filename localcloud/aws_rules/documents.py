@@ -7,7 +7,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-# Top-level domains that are no public ones: RFC 2606, RFC 6761, RFC 7686, and those of private networks.
+# Top-level domains that are not public: RFC 2606, RFC 6761, RFC 7686, and those of private networks.
 _NOT_PUBLIC = {"alt", "arpa", "corp", "example", "home", "internal", "invalid", "lan", "local", "localdomain"}
 _NOT_PUBLIC |= {"localhost", "onion", "private", "test"}
 

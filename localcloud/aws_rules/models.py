@@ -21,7 +21,7 @@ from localcloud.aws_rules.limits import Limit, at_least, at_most, matches, one_o
 
 COUNTED = {"string": "characters", "blob": "bytes", "list": "entries", "map": "entries"}
 NUMBERS = ("integer", "long", "float", "double")
-# API Gateway's model has no minima and maxima; the names of its shapes tell them.
+# API Gateway's model has no minima and maxima; the names of its shapes have them.
 _LENGTH_IN_NAME = re.compile(r"[Bb]etween(\d+)And(\d+)$")
 
 

@@ -238,7 +238,7 @@ def _members(kind: str) -> dict[str, tuple[tuple[str, tuple[Limit, ...]], ...]]:
             continue
         try:
             shape = service(name).operation_model(call).input_shape
-        except Exception:  # noqa: S112 - an action that is no operation, or a service that botocore has not
+        except Exception:  # noqa: S112 - an action that is not an operation, or a service that botocore has not
             continue
         if shape is not None:
             for member, where, of_member in _scalars(shape, (shape.name, ""), ()):

@@ -64,7 +64,7 @@ def ensure_base_image(reference: str, state_dir: Path, progress: Progress) -> No
     """Make sure that the image `reference` is in the Docker engine, e.g. "python:3.13-slim".
 
     Where it cannot be pulled, a Python image is made from Debian packages under the same name: with Debian's
-    Python, whatever version the tag says; its label stand-in-for tells it apart.
+    Python, whatever version the tag says; it has the label stand-in-for.
     Raises BaseImageUnavailable, or CloudError with the end of what apt-get or mmdebstrap said.
     """
     try:

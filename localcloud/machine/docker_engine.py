@@ -105,7 +105,7 @@ def stop_engine(state_dir: Path, progress: Progress) -> None:
 
 
 def _other_user(state_dir: Path) -> str | None:
-    """Who else uses the engine: another cloud, or whoever started a container that runs."""
+    """Who else uses the engine: another cloud, or a running container of another program."""
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
         if SERVER in words and "--state-dir" in words:

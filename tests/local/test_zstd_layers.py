@@ -77,5 +77,5 @@ def test_a_layer_that_is_not_a_valid_zstd_cannot_be_pulled(
     assert task["stopCode"] == "TaskFailedToStart"
     assert task["stoppedReason"] == (
         "CannotPullContainerError: ref pull has been retried 1 time(s): "
-        f"failed to extract layer {layer}: it is no valid zstd"
+        f"failed to extract layer {layer}: it is not valid zstd"
     )

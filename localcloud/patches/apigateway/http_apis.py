@@ -155,7 +155,7 @@ def _raw(
         for name, values in headers.items()
         for value in ([values] if isinstance(values, str) else values)
     ]
-    # An answer to HEAD and one of 304 tell the length of what they do not send.
+    # An answer to HEAD and one of 304 have the length of what they do not send.
     if body or not (status in (204, 304) or any(name == b"content-length" for name, _ in fields)):
         fields = [field for field in fields if field[0] != b"content-length"]
         fields.append((b"content-length", str(len(body)).encode()))

@@ -19,7 +19,7 @@ from typing import Any
 
 Handler = Callable[[Any, "Context"], Any]
 
-# Ends the log of an invocation, so that nobody has to guess whether more is coming.
+# Ends the log of an invocation, so that the reader knows that no more comes.
 END_OF_LOG = "\x00end of log\x00"
 
 
@@ -88,7 +88,7 @@ def main() -> None:
     formatter = _configure_logging()
     sys.path[:0] = sys.argv[1:]
 
-    def tell(outcome: dict[str, Any]) -> None:
+    def send(outcome: dict[str, Any]) -> None:
         sys.stdout.flush()
         print(END_OF_LOG, file=sys.stderr, flush=True)
         outcomes.write(json.dumps(outcome) + "\n")
@@ -98,15 +98,15 @@ def main() -> None:
         handler = load(os.environ["_HANDLER"])
     except InitError as error:
         _print_error(error.body)
-        tell({"error": error.body})
+        send({"error": error.body})
         sys.exit(1)
-    tell({"ready": True})
+    send({"ready": True})
     for line in requests:
         request = json.loads(line)
         if request.get("trace_id"):
             os.environ["_X_AMZN_TRACE_ID"] = request["trace_id"]
         formatter.request_id = request["request_id"]
-        tell(invoke(handler, request))
+        send(invoke(handler, request))
 
 
 def load(name: str) -> Handler:

@@ -70,7 +70,7 @@ def _ours_for_python(original: Function, config: dict[str, Any], *, settings: Se
 
 @patch(lambda_svc, "_emit_lambda_logs")
 def _not_into_a_deleted_group(original: Function, function: dict[str, Any], *rest: Any, **more: Any) -> None:
-    """Lambda makes a function's own log group; one that its configuration names, somebody else makes."""
+    """Lambda makes a function's own log group; it does not make one that the configuration names."""
     config = function.get("config") or function
     own = f"/aws/lambda/{config['FunctionName']}"
     group = (config.get("LoggingConfig") or {}).get("LogGroup") or own
@@ -81,7 +81,7 @@ def _not_into_a_deleted_group(original: Function, function: dict[str, Any], *res
 @patch(runtime, "execution_credentials")
 @patch(lambda_svc, "execution_credentials")
 def _secret_credentials(_original: Function, config: dict[str, Any], *, settings: Settings) -> dict[str, str]:
-    """MiniStack derives a role's keys from names that mails and logs tell, so anyone could."""
+    """MiniStack derives a role's keys from names that are in mails and logs, so anyone could."""
     account, _region = runtime._account_region_from_function_config(config)
     role = config.get("Role", "").rpartition("/")[2]
     name = config.get("FunctionName", "")
@@ -290,7 +290,7 @@ def environment(config: dict[str, Any], code: Path, settings: Settings) -> dict[
 
 
 def _worker(config: dict[str, Any], code: bytes) -> tuple[Any, bool]:
-    """A process that is free, or one that may load now: then whoever gets it releases `_loading`."""
+    """A process that is free, or one that may load now: the caller releases `_loading` then."""
     while True:
         worker, _how = runtime.acquire_worker(
             config["FunctionName"], config, code, qualifier=config.get("Version", "$LATEST")

@@ -47,7 +47,7 @@ def _check(kind: str, name: str, properties: dict[str, Any]) -> None:
 
 
 def _without_cloudformations_tags(properties: dict[str, Any]) -> dict[str, Any]:
-    """CloudFormation adds these itself, which nobody else may."""
+    """CloudFormation adds these itself; in a request they are refused."""
     own = "aws:cloudformation:"
     match properties.get("Tags"):
         case list() as tags:

@@ -100,7 +100,7 @@ def _attach(original: Function, task: dict[str, Any], container: Any, ecs_networ
 def address_of_nobody() -> str:
     """One of MCAST-TEST-NET (RFC 6676): nothing can connect to it.
 
-    A network may have somebody who answers for every other address, even those of TEST-NET-1 to 3.
+    In some networks a proxy answers for every other address, even those of TEST-NET-1 to 3.
     """
     return f"233.252.0.{random.randint(1, 254)}"  # noqa: S311 - an address, no secret
 

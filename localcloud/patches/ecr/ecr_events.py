@@ -109,7 +109,7 @@ def _publish(
 
 
 def artifact_media_type(manifest: str) -> str:
-    """The media type of the manifest's configuration, which is how ECR tells images from other artifacts."""
+    """The media type of the manifest's configuration, which distinguishes images from other artifacts."""
     try:
         config = json.loads(manifest).get("config")
     except (ValueError, AttributeError):

@@ -24,7 +24,7 @@ def load_decompressed(client: Any, image: str, platform: str, settings: Settings
     """Load an image of this cloud's registry into the engine, its zstd layers decompressed.
 
     Returns its name in the engine; None if it has no such layer, or not all of it is in the registry.
-    Raises ``_ImagePullError`` for a layer that is no valid zstd, and ``DockerException``.
+    Raises ``_ImagePullError`` for a layer that is not valid zstd, and ``DockerException``.
     """
     found = _manifest_for(platform, image, settings)
     if found is None:
@@ -71,7 +71,7 @@ def _write_archive(
                 continue
             with tempfile.TemporaryFile() as content:
                 if not _decompress(blob, content, diff_id):
-                    reason = f"failed to extract layer {layer['digest']}: it is no valid zstd"
+                    reason = f"failed to extract layer {layer['digest']}: it is not valid zstd"
                     raise ecs._ImagePullError(f"ref pull has been retried 1 time(s): {reason}")
                 _add(archive, path, content)
         _add(archive, "config.json", io.BytesIO(config))

@@ -1,6 +1,6 @@
 """What Fargate does with a task's execution role before it starts.
 
-MiniStack: pulls and logs as nobody.
+MiniStack: pulls and logs without a role.
 AWS: pulls and logs as the execution role, and stops a task whose role may not.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/resource-initialization-error.html
 Upstream: none known

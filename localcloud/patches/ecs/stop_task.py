@@ -1,6 +1,6 @@
 """StopTask that asks and returns.
 
-AWS takes Spot capacity back when it likes. Here somebody has to ask for it: StopTask of a task on FARGATE_SPOT
+AWS takes Spot capacity back when it likes. Here a caller asks for it: StopTask of a task on FARGATE_SPOT
 with the reason that AWS itself gives is an interruption, and not the user's wish.
 
 MiniStack: blocks until the container is gone, and reports exit code 0.

@@ -26,7 +26,7 @@ log = logging.getLogger("portcall.task_exit")
 KILLED = 137
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
-# Whoever hears of the stop reads the last log lines at once, so they have to be there by then.
+# The receiver of the event reads the last log lines at once, so they have to be there by then.
 _LOGS_WITHIN_SECONDS = 2.0
 _LOOKS_FOR_WHY, _LOOK_AGAIN_SECONDS = 8, 0.1
 _logs_forwarded: dict[str, threading.Event] = {}
@@ -51,7 +51,7 @@ def _look(original: Function, task: dict[str, Any], client: Any = None) -> None:
     if not ended or not (all(ended) or any(e for e, needed in zip(ended, essential, strict=False) if needed)):
         return
     await_logs(docker_ids)
-    # A task may have been stopped in the meantime by whoever else looked; only the first counts.
+    # A task may have been stopped in the meantime by another look; only the first counts.
     if ecs._mark_task_stopped(task_arn, task, "Essential container in task exited", "EssentialContainerExited"):
         ecs._cleanup_task_resources(task, client)
 
@@ -83,7 +83,7 @@ def note_exit(client: Any, task: dict[str, Any], index: int, docker_id: str) -> 
 
 
 def _lacked_memory(client: Any, docker_id: str) -> bool:
-    """Docker may tell that a container was killed a moment before it tells why."""
+    """Docker may say that a container was killed a moment before it says why."""
     for _ in range(_LOOKS_FOR_WHY):
         try:
             if client.containers.get(docker_id).attrs["State"].get("OOMKilled"):

@@ -4,7 +4,7 @@ A line is a call with the policies that were evaluated. The file `test` in the f
 the test that made the call. Calls that differ in nothing but ids are written once.
 
 MiniStack: forgets which statements decided.
-AWS: tells it to nobody either; the tests ask which permissions they need.
+AWS: does not say it either; the tests need it to find out which permissions are needed.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 Upstream: none known
 Kind: option (PORTCALL_IAM_DECISIONS)

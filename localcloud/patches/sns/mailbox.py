@@ -1,7 +1,7 @@
 """Email of SNS.
 
 Each message goes into a Maildir, and on to SMTP_HOST when that is set. A subscription is confirmed at once: the
-inbox is a directory of whoever runs the embedded cloud, and there is no link to follow.
+inbox is a directory of the user who runs the embedded cloud, and there is no link to follow.
 
 MiniStack: has a stub that sends nothing.
 AWS: mails a link to confirm the subscription first, and then each message.

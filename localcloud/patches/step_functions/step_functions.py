@@ -28,7 +28,7 @@ _callback: contextvars.ContextVar[str] = contextvars.ContextVar("callback_token"
 
 # Every token that was ever given out, with its execution; one that is no longer waited for has timed out.
 _given_out: dict[str, dict[str, Any] | None] = {}
-_retired: set[str] = set()
+_ended_tokens: set[str] = set()
 _tokens_lock = threading.Lock()
 
 
@@ -76,7 +76,7 @@ def _track_token(original: Function, resource: str, input_data: Any, token: str,
         return original(resource, input_data, token, state)
     finally:
         _callback.reset(reset)
-        _retired.add(token)
+        _ended_tokens.add(token)
 
 
 @patch(sfn, "_apply_jsonata_arguments")
@@ -86,7 +86,7 @@ def _new_token_for_each_attempt(
 ) -> Any:
     """MiniStack makes one token for a task and all its retries: a late answer to one would end the next."""
     task = (ctx or {}).get("Task") or {}
-    if task.get("Token") in _retired:
+    if task.get("Token") in _ended_tokens:
         task["Token"] = new_uuid()
     return original(state, data, ctx)
 
@@ -118,7 +118,7 @@ def _refuse_ended_tokens(original: Function, data: dict[str, Any]) -> Any:
 
 
 def _refusal(token: str) -> Any:
-    """The error answer for a token that nobody waits for, None for one that somebody does."""
+    """The error answer for a token that no state waits for, None if a state waits for it."""
     waiting = sfn._task_tokens.get(token)
     execution = _given_out.get(token)
     over = execution is not None and execution["status"] != "RUNNING"
