@@ -64,10 +64,10 @@ CHANGES: dict[str, Change] = {
     "StartAt is missing": lambda definition: definition.pop("StartAt"),
     "StartAt names no state": lambda definition: definition.update(StartAt="AdmitPushes"),
     "Next names no state": _put("ReadImage", Next="IsApp"),
-    "a choice leads to no state": _rule(Variable="$.image", IsPresent=True, Next="Duplicates"),
+    "a choice names no state": _rule(Variable="$.image", IsPresent=True, Next="Duplicates"),
     "Default names no state": _put("IsAnApp", Default="RegisterTask"),
-    "a catch leads to no state": _catch(Next="Rollback"),
-    "a state that nothing leads to": lambda definition: definition["States"].update(Alone={"Type": "Succeed"}),
+    "a catch names no state": _catch(Next="Rollback"),
+    "a state that cannot be reached": lambda definition: definition["States"].update(Alone={"Type": "Succeed"}),
     "neither Next nor End": _drop("ReadImage", "Next"),
     "Next and End": _put("ReadImage", End=True),
     "End is false": lambda definition: (
@@ -86,9 +86,9 @@ CHANGES: dict[str, Change] = {
     "a field of another type of state": _put("ReadImage", Seconds=3),
     "a field at the top that no machine has": lambda definition: definition.update(Timeout=60),
     "Version 2.0": lambda definition: definition.update(Version="2.0"),
-    "a comment that is no text": _put("ReadImage", Comment=["one", "two"]),
+    "a comment that is not a string": _put("ReadImage", Comment=["one", "two"]),
     "a Task without Resource": _drop("ReadImage", "Resource"),
-    "a Resource that is no ARN": _put("ReadImage", Resource="ReadImageFunction"),
+    "a Resource that is not an ARN": _put("ReadImage", Resource="ReadImageFunction"),
     "an integration that waits for nothing known": _put(
         "WaitForRunning", Resource="arn:aws:states:::lambda:invoke.waitForTaskTokens"
     ),
@@ -102,7 +102,7 @@ CHANGES: dict[str, Change] = {
     "a rule that compares twice": _rule(Variable="$.a", StringEquals="b", IsPresent=True, Next="Duplicate"),
     "a comparison that is none": _rule(Variable="$.a", StringEqual="duplicate", Next="Duplicate"),
     "a comparison with another type": _rule(Variable="$.a", BooleanEquals="true", Next="Duplicate"),
-    "a Variable that is no path": _rule(Variable="admission.result", StringEquals="b", Next="Duplicate"),
+    "a Variable that is not a path": _rule(Variable="admission.result", StringEquals="b", Next="Duplicate"),
     "no Choices": _put("WasAdmitted", Choices=[]),
     "a nested rule with Next": _rule(
         And=[{"Variable": "$.a", "IsPresent": True, "Next": "Ignored"}], Next="Duplicate"

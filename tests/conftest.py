@@ -144,7 +144,7 @@ def engine(shared_folder: Path) -> Iterator[None]:
 def _name_the_test(request: pytest.FixtureRequest) -> None:
     if DECISIONS.name:
         (DECISIONS / "test").write_text(request.node.nodeid)
-        # bench.permissions goes by this to tell whether all tests have run.
+        # bench.permissions finds out by this whether all tests have run.
         with (DECISIONS / "ran").open("a") as file:
             file.write(f"{request.node.nodeid}\n")
 

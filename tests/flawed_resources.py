@@ -100,12 +100,12 @@ FLAWED: list[tuple[str, str, dict[str, Any], str]] = [
     ("a key that is not defined", "AWS::DynamoDB::Table", TABLE | {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}, "attributes of its keys"),
     # Documents and expressions in strings
     ("a lifecycle policy without a count", "AWS::ECR::Repository", _lifecycle('{"rulePriority": 1, "selection": {"tagStatus": "any"}, "action": {"type": "expire"}}'), "lifecycle policy"),
-    ("a lifecycle policy that is no JSON", "AWS::ECR::Repository", _lifecycle('{"rulePriority": 1, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 50},}'), "lifecycle policy"),
+    ("a lifecycle policy that is not JSON", "AWS::ECR::Repository", _lifecycle('{"rulePriority": 1, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 50},}'), "lifecycle policy"),
     ("two stars in a wildcard", "AWS::Events::Rule", {"EventPattern": {"source": [{"wildcard": "a**"}]}}, "event pattern"),
     ("five minute", "AWS::Events::Rule", {"ScheduleExpression": "rate(5 minute)"}, "a schedule"),
     ("a cron of five fields", "AWS::Events::Rule", {"ScheduleExpression": "cron(0 12 * * *)"}, "a schedule"),
     ("an effect that is none", "AWS::IAM::ManagedPolicy", _policy(Effect="Permit"), "policy document"),
-    ("a resource that is no ARN", "AWS::IAM::ManagedPolicy", _policy(Resource="cluster/portcall"), "policy document"),
+    ("a resource that is not an ARN", "AWS::IAM::ManagedPolicy", _policy(Resource="cluster/portcall"), "policy document"),
     ("an integration that is not public", "AWS::ApiGatewayV2::Integration", {"ApiId": "a1b2c3", "IntegrationType": "HTTP_PROXY", "IntegrationMethod": "ANY", "PayloadFormatVersion": "1.0", "IntegrationUri": "http://stopped.invalid/"}, "public name"),
     ("a tag of AWS's own", "AWS::EC2::VPC", {"CidrBlock": "10.0.0.0/16", "Tags": [{"Key": "aws:name", "Value": "v"}]}, "not begin with"),
     # What does not go together
@@ -125,7 +125,7 @@ FLAWED: list[tuple[str, str, dict[str, Any], str]] = [
     ("a capacity provider that is none", "AWS::ECS::Cluster", {"CapacityProviders": ["FARGATE_CHEAP"]}, "capacity provider"),
     ("a stage with a space", "AWS::ApiGatewayV2::Stage", {"ApiId": "a1b2c3", "StageName": "a b"}, "stage's name"),
     ("a variable of Lambda's own", "AWS::Lambda::Function", FUNCTION | {"Environment": {"Variables": {"AWS_REGION": "eu-west-1"}}}, "keeps for itself"),
-    ("a workflow that is no JSON", "AWS::StepFunctions::StateMachine", MACHINE | {"DefinitionString": "{"}, "a definition"),
+    ("a workflow that is not JSON", "AWS::StepFunctions::StateMachine", MACHINE | {"DefinitionString": "{"}, "a definition"),
     ("a tag twice", "AWS::EC2::VPC", {"CidrBlock": "10.0.0.0/16", "Tags": [{"Key": "a", "Value": each} for each in "12"]}, "no key twice"),
     ("fifty-one tags", "AWS::SNS::Topic", {"Tags": [{"Key": str(each), "Value": "v"} for each in range(51)]}, "at most 50"),
 ]  # fmt: skip

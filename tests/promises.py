@@ -91,7 +91,7 @@ class Asked:
 
 @dataclass
 class World:
-    """What there is of everything. What a world cannot tell is None, and no promise looks at it."""
+    """What there is of everything. What a world does not know is None, and no promise looks at it."""
 
     pushes: list[Pushed]
     mails: list[Mailed]
@@ -103,7 +103,7 @@ class World:
     # The tags that are there: (app, tag) -> digest.
     tags: dict[tuple[str, str], str]
     slots: set[str] | None = None
-    # By API: (app, where it leads).
+    # By API: (app, where it points).
     stable_urls: dict[str, tuple[str, str]] | None = None
     # The apps that are to have one.
     with_stable_url: set[str] = field(default_factory=set)
@@ -111,7 +111,7 @@ class World:
     open: dict[str, set[str]] | None = None
     # The deployments that have a security group to themselves.
     groups: set[str] = field(default_factory=set)
-    # Tasks that were stopped while visitors were led to them, though another one served already.
+    # Tasks that were stopped while the stable URL pointed at them, though another one served already.
     cut_off: list[str] = field(default_factory=list)
     # What one more sweep would do.
     left_to_do: object = None
@@ -182,26 +182,26 @@ def each_push_has_one_outcome(world: World) -> Iterator[str]:
 
 @promise
 def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
-    told: dict[str, list[str]] = {}
+    mailed: dict[str, list[str]] = {}
     for mail in world.mails:
         if mail.outcome not in (GIVEN_UP, UNWATCHED, "held back"):
-            told.setdefault(first_attempt(mail.deployment), []).append(mail.outcome)
+            mailed.setdefault(first_attempt(mail.deployment), []).append(mail.outcome)
     for app, each in _all(world):
         if each.outcome == RETRIED:
             if each.restart:
                 # That AWS refuses a restart is mailed the first time: its app is down.
-                told.pop(each.deployment, [])
+                mailed.pop(each.deployment, [])
             continue
-        mails = told.pop(first_attempt(each.deployment), [])
+        mails = mailed.pop(first_attempt(each.deployment), [])
         expected = [each.outcome] if each.outcome in (DEPLOYED, FAILED, RECORDED, "ended") else []
         current = world.current.get(app)
-        # What another one has replaced before it could be told is no news. Nor is a restart that has stopped: the
-        # next one tells, or the mail that gives the app up, or whoever stopped it by hand knows.
+        # What another one has replaced before it could be mailed needs no mail. Nor does a restart that has stopped: the
+        # next one is mailed, or that the app is given up, or the person who stopped it knows.
         serves = current and current.deployment == each.deployment and not (each.restart and current.stopped)
         is_old_news = each.outcome == DEPLOYED and not serves
-        # The first of an hour is told.
+        # The first of an hour is mailed.
         is_refusal = each.error in limits.REFUSALS
-        # That a push was overtaken may be told where no mail spoke of what overtook it.
+        # That a push was superseded may be mailed where no mail spoke of the push that superseded it.
         is_overtaken = each.outcome == SUPERSEDED and mails == [SUPERSEDED]
         # That it has ended is no news of an app that is there again, or was before it ended once more.
         ends = [other for other in world.deployments[app] if other.outcome == "ended"]
@@ -209,7 +209,7 @@ def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
         is_no_news = mails == [] and (is_old_news or is_refusal or is_back)
         if mails != expected and not is_overtaken and not is_no_news:
             yield f"{each.deployment} is {each.outcome}, its mails say {mails}"
-    for deployment, mails in told.items():
+    for deployment, mails in mailed.items():
         yield f"{deployment} is not known, its mails say {mails}"
 
 
@@ -250,7 +250,7 @@ def a_push_is_deployed_once(world: World) -> Iterator[str]:
 def _newest(world: World) -> Iterator[tuple[Pushed, list[Pushed]]]:
     """Each app's last push, if its tag is still there, with those that came as late.
 
-    Events tell seconds: which of two tags was pushed first within one is not known to anybody.
+    Events have seconds: which of two tags was pushed first within one is not known.
     """
     for last in {each.app: each for each in world.pushes if each.is_app}.values():
         if world.tags.get((last.app, last.tag)) == last.digest:
@@ -435,15 +435,15 @@ def what_is_there_has_a_slot(world: World) -> Iterator[str]:
 def the_stable_url_leads_to_what_is_current(world: World) -> Iterator[str]:
     if world.stable_urls is None:
         return
-    leads = {app: target for app, target in world.stable_urls.values()}
-    if len(leads) < len(world.stable_urls):
+    targets = {app: target for app, target in world.stable_urls.values()}
+    if len(targets) < len(world.stable_urls):
         yield f"an app has two: {world.stable_urls}"
     for app, current in world.current.items():
-        if current.stable_url and leads.get(app) != current.target:
-            yield f"that of {app} leads to {leads.get(app)} instead of {current.target}"
+        if current.stable_url and targets.get(app) != current.target:
+            yield f"that of {app} points at {targets.get(app)} instead of {current.target}"
         if app in world.with_stable_url and not current.stable_url:
             yield f"{app} has none"
-    for app in leads:
+    for app in targets:
         if app not in world.current:
             yield f"{app} has one, and is not there"
 
@@ -455,7 +455,7 @@ def no_visitor_is_cut_off(world: World) -> Iterator[str]:
         if _asked(world, apps.get(task, ""), "stop"):
             # It is to be down, whichever version visitors still see.
             continue
-        yield f"{task[-4:]} was stopped while its address led to it"
+        yield f"{task[-4:]} was stopped while its stable URL pointed at it"
 
 
 @promise
@@ -497,14 +497,14 @@ def what_is_no_app_is_ignored(world: World) -> Iterator[str]:
 
 @promise
 def that_an_app_is_given_up_is_mailed_once(world: World) -> Iterator[str]:
-    told = Counter(mail.deployment for mail in world.mails if mail.outcome == GIVEN_UP)
-    for deployment, times in told.items():
+    mailed = Counter(mail.deployment for mail in world.mails if mail.outcome == GIVEN_UP)
+    for deployment, times in mailed.items():
         if times > 1:
             yield f"that {deployment} was given up was mailed {times} times"
     for app, current in world.current.items():
         gave_up = current.gave_up_reason and not current.ended and not _was_stopped(current)
-        if gave_up and not told[current.deployment]:
-            yield f"{app} is down, and nobody was told"
+        if gave_up and not mailed[current.deployment]:
+            yield f"{app} is down, and no mail said so"
 
 
 @promise
@@ -518,15 +518,15 @@ def what_nobody_watches_is_not_deployed(world: World) -> Iterator[str]:
 
 @promise
 def that_an_app_is_not_watched_any_more_is_mailed_once(world: World) -> Iterator[str]:
-    told = Counter(mail.app for mail in world.mails if mail.outcome == UNWATCHED)
-    for app, times in told.items():
+    mailed = Counter(mail.app for mail in world.mails if mail.outcome == UNWATCHED)
+    for app, times in mailed.items():
         if times > world.changes:
             yield f"{app} was not watched {world.changes} times, and that was mailed {times} times"
     for app in world.not_watched & set(world.current):
         current = world.current[app]
         ends_by_itself = current.until and app in world.previews
-        if not (told[app] or current.gave_up_reason or ends_by_itself):
-            yield f"{app} runs on, no push of it is deployed, and nobody was told"
+        if not (mailed[app] or current.gave_up_reason or ends_by_itself):
+            yield f"{app} runs on, no push of it is deployed, and no mail said so"
 
 
 def _of_the_kind_of(app: str, world: World) -> set[str]:

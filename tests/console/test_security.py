@@ -88,7 +88,7 @@ def test_without_the_cookie_nothing_is_answered(door: Door, path: str) -> None:
     "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "0.0.0.0", "[::1]", ""]
 )
 def test_another_name_of_this_machine_is_refused(door: Door, cookie: str, host: str) -> None:
-    """DNS rebinding: a name of the attacker's leads here, and the browser thinks that all is of one origin."""
+    """DNS rebinding: a name of the attacker's resolves to this machine, and the browser thinks that all is of one origin."""
     assert Answer(door, f"{door.prefix}/", Host=host, Cookie=cookie).status == 400
 
 
@@ -239,7 +239,7 @@ def test_a_page_of_another_port_learns_nothing_and_gets_no_cookie(
     other = page.context.new_page()
     other.goto(url)
     tried = other.evaluate(TRY, f"http://127.0.0.1:{door.port}{door.prefix}/")
-    assert {name for name, told in tried.items() if told != "refused"} == set(), tried
+    assert {name for name, answer in tried.items() if answer != "refused"} == set(), tried
     assert cookies
     assert set(cookies) == {"None"}
     # A cookie that the page has set does not keep the browser from its own page either.

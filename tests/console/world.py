@@ -142,7 +142,7 @@ class World:
         self.histories[f"arn:aws:states:eu-west-1:111122223333:execution:deploy:{push.deployment}"] += events
 
     def take_over(self, push: Push, sequence: int, url: str = "", **facts: Any) -> None:
-        """The push becomes the current deployment, and everybody is told."""
+        """The push becomes the current deployment, and its mail is sent."""
         number = int(push.deployment.removeprefix("push-"))
         url = url or f"http://203.0.113.{number % 250}:3000/"
         task = f"arn:aws:ecs:eu-west-1:111122223333:task/portcall/{number:032x}"
@@ -158,8 +158,8 @@ class World:
             "start": "18.1",
             "address": "0.6",
         }
-        told = {"url": url, "phases": {**phases, "answer": "2.4"}, "task": task, "revision": revision}
-        ledger.record(table="ledger", push=push, outcome="deployed", **told)
+        facts = {"url": url, "phases": {**phases, "answer": "2.4"}, "task": task, "revision": revision}
+        ledger.record(table="ledger", push=push, outcome="deployed", **facts)
         ledger.mark_notified(table="ledger", push=push)
 
     def live(self, app: str, tag: str = "latest", *, ago: float = 3600.0, **facts: Any) -> Push:
@@ -176,7 +176,7 @@ class World:
 
     def end(self, push: Push, **facts: Any) -> None:
         """A push fails."""
-        told = {
+        known = {
             "reason": "It ended with exit code 1 before it answered.",
             "error": "TaskStoppedError",
             "summary": "failed to start",
@@ -184,5 +184,5 @@ class World:
             "log": FAILED_LOG,
             "phases": {"admit": "1.0", "read": "0.3", "register": "0.4", "run": "1.1", "start": "12.5"},
         }
-        ledger.record(table="ledger", push=push, outcome="failed", **{**told, **facts})
+        ledger.record(table="ledger", push=push, outcome="failed", **{**known, **facts})
         ledger.mark_notified(table="ledger", push=push)

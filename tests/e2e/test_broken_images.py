@@ -1,4 +1,4 @@
-"""What does not work is told in one mail that says why, and nothing of it is left running.
+"""One mail says why an image does not work, and nothing of it is left running.
 
 Each mail is kept in `mails/`, to be read as those who get it do; `UPDATE_MAILS=1` writes them anew.
 """
@@ -204,15 +204,15 @@ def test_a_secret_that_is_gone_is_reported_when_the_app_cannot_be_started_again(
     eventually(lambda: len(portcall.containers(app)) == 1, every=0.2)
     docker("kill", *portcall.containers(app))
 
-    def told(verdict: str) -> list[Received]:
+    def mails(verdict: str) -> list[Received]:
         return [each for each in portcall.mails(app, digest) if verdict in each.subject]
 
-    eventually(lambda: told("failed to start: a secret is missing"))
+    eventually(lambda: mails("failed to start: a secret is missing"))
 
     def given_up() -> list[Received]:
         # The sweep tries again, three times at the most; it comes every five minutes by itself.
         portcall.sweep()
-        return told("is down: restarting it failed")
+        return mails("is down: restarting it failed")
 
     down = eventually(given_up, within=180, every=1)
     check("secret-is-missing", down[0], portcall)

@@ -42,8 +42,8 @@ def settled(portcall: Portcall, app: str, pushes: int) -> list[dict[str, str]]:
             ),
             ConsistentRead=True,
         )["Items"]
-        told = [{name: item[name].get("S", "") for name in item} for item in items if "outcome" in item]
-        return told if len(told) == pushes else []
+        outcomes = [{name: item[name].get("S", "") for name in item} for item in items if "outcome" in item]
+        return outcomes if len(outcomes) == pushes else []
 
     found = eventually(look, within=WITHIN, every=0.2)
     # The mail comes after the outcome, and the executions end after the mail.

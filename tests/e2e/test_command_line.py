@@ -23,7 +23,7 @@ STUBBORN = ["httpd", "-f", "-p", "3000"]
 
 
 def sentence(ended: subprocess.CompletedProcess[str]) -> str:
-    """What a command that could not do its work said, which is no traceback."""
+    """What a command that could not do its work printed; never a traceback."""
     assert ended.returncode == 1
     assert "Traceback" not in ended.stdout + ended.stderr
     assert ended.stderr.startswith("portcall: ")
@@ -143,7 +143,7 @@ def test_a_viewer_may_look_a_pusher_may_wait_and_an_operator_may_deploy(
 
 
 def sets_secrets(keeper: Callable[..., subprocess.CompletedProcess[str]], portcall: Portcall) -> None:
-    """Whoever may set secrets may neither read them nor see the apps."""
+    """The permission to set secrets includes neither reading them nor seeing the apps."""
     assert keeper("secrets", "set", "plain-app", "GREETING", typed="hello").returncode == 0
     assert "GREETING" in keeper("secrets", "list", "plain-app").stdout
     parameter = portcall.client("ssm").get_parameter(Name="/portcall/plain-app/GREETING", WithDecryption=True)

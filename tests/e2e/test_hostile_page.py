@@ -9,7 +9,7 @@ from tests.e2e.browser import opened, text_of
 from tests.e2e.conftest import FIXTURES, Portcall, get
 from tests.local.conftest import eventually
 
-# A name of the attacker's that leads here, and Chromium's own checks away: they are no part of older ones.
+# A name of the attacker's that resolves to this machine, without Chromium's own checks, which older browsers lack.
 OPTIONS = (
     "--host-resolver-rules=MAP evil.test 127.0.0.1,MAP x.localhost 127.0.0.1",
     "--disable-features=LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests,HttpsUpgrades",
@@ -44,7 +44,7 @@ def test_nothing_that_the_page_of_an_app_tries_takes_effect(portcall: Portcall, 
         report = json.loads(eventually(lambda: get(f"{url}report"), within=60, every=0.5))
     # Each attempt was made, and none was answered with more than a refusal.
     assert len(report) == 4 * 19 + 1, sorted(report)
-    assert not [how for how, told in report.items() if told.startswith("200") or told == "open"], report
+    assert not [how for how, seen in report.items() if seen.startswith("200") or seen == "open"], report
     assert made(portcall) == []
     # Nor was anything reset.
     assert get(url).startswith("<!doctype html>")

@@ -82,13 +82,13 @@ def test_labels_and_parameters_become_environment_and_secrets_stay_secret(portca
     (task,) = ecs.describe_tasks(cluster=app["task_arn"].split("/")[1], tasks=[app["task_arn"]])["tasks"]
     revision = ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])["taskDefinition"]
     assert (revision["cpu"], revision["memory"]) == ("512", "1024")
-    told = [mail.text for mail in portcall.mails("told-app")]
+    mails = [mail.text for mail in portcall.mails("told-app")]
     execution = portcall.execution("told-app")
     history = portcall.client("stepfunctions").get_execution_history(
         executionArn=execution["executionArn"], maxResults=1000
     )
     for secret in ("s3cret-t0ken", "plain-mode"):
-        for place in (told, revision, task, execution, history):
+        for place in (mails, revision, task, execution, history):
             assert secret not in json.dumps(place, default=str)
 
 

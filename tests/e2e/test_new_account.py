@@ -53,15 +53,15 @@ def test_ten_apps_that_never_answer_keep_no_other_push_from_its_outcome_and_its_
     for app in SERVING:
         (deployment,) = settled(newcomer, app, 1)
         assert (deployment["outcome"], deployment["digest"]) == ("deployed", pushed[app]), deployment
-        told = newcomer.mails(app, pushed[app])
-        assert {mail.attributes["outcome"] for mail in told} == {"deployed"}, [mail.subject for mail in told]
-        assert get(told[-1].text.splitlines()[0]).strip() == app
+        mails = newcomer.mails(app, pushed[app])
+        assert {mail.attributes["outcome"] for mail in mails} == {"deployed"}, [mail.subject for mail in mails]
+        assert get(mails[-1].text.splitlines()[0]).strip() == app
     for app in SILENT:
         (deployment,) = settled(newcomer, app, 1)
         assert (deployment["outcome"], deployment["error"]) == ("failed", "NoAnswerError"), deployment
-        told = newcomer.mails(app, pushed[app])
-        assert {mail.attributes["outcome"] for mail in told} == {"failed"}, [mail.subject for mail in told]
-        assert told[0].subject.startswith(f"{app} never answered")
+        mails = newcomer.mails(app, pushed[app])
+        assert {mail.attributes["outcome"] for mail in mails} == {"failed"}, [mail.subject for mail in mails]
+        assert mails[0].subject.startswith(f"{app} never answered")
     eventually(lambda: not any(tasks(newcomer, app) for app in SILENT))
     assert all(len(tasks(newcomer, app)) == 1 for app in SERVING)
 

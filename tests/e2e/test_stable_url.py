@@ -1,4 +1,4 @@
-"""A URL that stays: with StableUrl on, one address leads to every version in turn, and nobody notices."""
+"""With StableUrl on, one URL points at each version in turn, without a failed request."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ LONGEST = 5.0
 
 @pytest.fixture(scope="module")
 def steady(portcall: Portcall) -> Iterator[Portcall]:
-    """The shared cloud, in which apps have an address that stays."""
+    """The shared cloud, in which apps have a stable URL."""
     deploy_again(portcall, StableUrl="on")
     yield portcall
     deploy_again(portcall)

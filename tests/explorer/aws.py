@@ -25,9 +25,9 @@ Answer = dict[str, Any]
 
 ACCOUNT = "111122223333"
 # Seconds: from RunTask to RUNNING, from a stop to STOPPED, until an event arrives, and until API Gateway has
-# taken in where an API leads.
+# taken in where an API points.
 STARTS, STOPS, EVENTS, DEPLOYS = 2.0, 1.0, 0.3, 4.0
-# Seconds that what ECS tells of its tasks may lag behind its events, and after which it forgets a stopped one.
+# Seconds that ECS's answers about tasks may lag behind its events, and after which it forgets a stopped one.
 ECS_LAGS, ECS_FORGETS = 1.0, 3600.0
 # When Lambda calls a function again that failed with an event.
 RETRIES = (60.0, 120.0)
@@ -119,17 +119,17 @@ class Mail:
 
 @dataclass
 class Api:
-    """An HTTP API; `leads` says since when (UNIX seconds) it leads where."""
+    """An HTTP API; `targets` says since when (UNIX seconds) it points where."""
 
     id: str
     name: str
     description: str
     made_at: float
-    leads: list[tuple[float, str]] = field(default_factory=list)
+    targets: list[tuple[float, str]] = field(default_factory=list)
     deleted: bool = False
 
     def target(self, now: float) -> str:
-        return [target for since, target in self.leads if since <= now][-1]
+        return [target for since, target in self.targets if since <= now][-1]
 
 
 def refuse(operation: str, code: str, message: str = "", status: int = 400) -> ClientError:
@@ -163,14 +163,14 @@ class Cloud:
         self.mails: list[Mail] = []
         self.events: list[dict[str, Any]] = []
         self.metrics: list[str] = []
-        # What functions that start now are told.
+        # The parameters of functions that start now.
         self.parameters: Any = None
         # Which events are lost: `RecordTaskState`, `RestartApp`, `EndPreview`.
         self.lost: set[str] = set()
         # What functions raised that no part of the program foresaw, and events that no function took.
         self.bugs: list[str] = []
         self.undelivered: list[str] = []
-        # Tasks that were stopped while visitors were led to them.
+        # Tasks that were stopped while the stable URL pointed at them.
         self.cut_off: list[str] = []
         self.start: Callable[[str, Answer], None] = lambda name, document: None
         self.describe: Callable[[str], Answer | None] = lambda arn: None
@@ -248,7 +248,7 @@ class Cloud:
         return current_of(item)
 
     def _known_tags(self) -> set[tuple[str, str]]:
-        """The tags of which nobody has been told that they are gone."""
+        """The deleted tags whose deletion no event has announced."""
         noted = [(pk, sk, item) for (pk, sk), item in self.table.items.items() if sk.startswith("tag#")]
         return {(pk[4:].partition(":")[0], sk[4:]) for pk, sk, item in noted if item["digest"]}
 
@@ -279,12 +279,12 @@ class Cloud:
         by_us = task.stop_code == "UserInitiated" and task.reason.startswith("Portcall:")
         runs = (task.status, task.desired) == ("RUNNING", "RUNNING")
         ends = task.desired == "STOPPED" and task.stop_code != "UserInitiated"
-        told = []
+        functions = []
         if runs or ends or task.status == "STOPPED":
-            told.append("RecordTaskState")
+            functions.append("RecordTaskState")
         if task.desired == "STOPPED" and not by_us:
-            told.append("RestartApp")
-        for function in told:
+            functions.append("RestartApp")
+        for function in functions:
             if function not in self.lost:
                 self.invoke(function, {"id": f"news-{task.number}", "detail": task.described()})
 
@@ -297,7 +297,7 @@ class Cloud:
             self.clock.at(1.0, lambda: self.end_task(task, "EssentialContainerExited", "It exited", 1))
 
     def task_at(self, url: str) -> Task | None:
-        """The task that has the IP of a URL, or to which a stable URL leads."""
+        """The task that has the IP of a URL, or at which a stable URL points."""
         host = url.split("/")[2].partition(":")[0]
         for api in self.apis:
             if host == f"{api.id}.example" and not api.deleted:
@@ -494,7 +494,7 @@ class Cloud:
     def apigatewayv2_update_api(self, *, ApiId: str, Target: str, Description: str) -> Answer:
         api = self._api("UpdateApi", ApiId)
         api.description = Description
-        api.leads.append((self.clock.now + DEPLOYS, Target))
+        api.targets.append((self.clock.now + DEPLOYS, Target))
         return {}
 
     def apigatewayv2_delete_api(self, *, ApiId: str) -> Answer:

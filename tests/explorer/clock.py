@@ -45,7 +45,7 @@ class Process:
     looked: Any = None
     # The parameters that the function has, from its start to its end.
     parameters: Any = None
-    # What whoever called the function gets to hear of it, if it is gone.
+    # What the caller of the function hears of it, if it has died.
     dies_of: str = "Runtime.ExitError"
     # When its time is up (UNIX seconds).
     until: float = float("inf")
@@ -145,7 +145,7 @@ class Clock:
         process.go.acquire()
 
     def pass_time(self, seconds: float) -> None:
-        """The running process takes so long; whoever is due meanwhile goes first."""
+        """The running process takes so long; processes that are due meanwhile go first."""
         process = self.at_work
         assert process
         then = self.now + seconds
@@ -156,14 +156,14 @@ class Clock:
         self._yield(process)
 
     def wait(self, seconds: float) -> None:
-        """The running process waits for so long, or until it is told."""
+        """The running process waits for so long, or until it is woken."""
         process = self.at_work
         assert process
         process.wait += 1
         self.at(seconds, _Timer(process, process.wait))
         self._yield(process)
 
-    def tell(self, process: Process) -> None:
+    def wake(self, process: Process) -> None:
         """Have a process that waits go on."""
         process.wait += 1
         self.at(0.0, process)

@@ -30,7 +30,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 class Table:
     """Items of one table, with one index, by `listed`.
 
-    If it is `stale`, the index, and whoever does not ask for a consistent read, sees what was so a moment ago.
+    If it is `stale`, the index, and a read that is not consistent, show what was so a moment ago.
     """
 
     def __init__(self, now: Callable[[], float] = lambda: 0.0, *, stale: bool = False) -> None:

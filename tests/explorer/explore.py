@@ -80,7 +80,7 @@ class Played:
 
 
 def named(calls: list[str]) -> list[str]:
-    """Calls by names that tell those of one name apart."""
+    """Calls by names that are unique."""
     seen: Counter[str] = Counter()
     found = []
     for call in calls:

@@ -55,7 +55,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the installation is told, and whether AWS is `stale`. `tag` is what pushes of the app go to."""
+    """The parameters of the installation, and whether AWS is `stale`. `tag` is what pushes of the app go to."""
 
     by_tag: bool = False
     stable_url: bool = False

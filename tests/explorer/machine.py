@@ -49,7 +49,7 @@ class Execution:
     tried: dict[int, int] = field(default_factory=dict)
     # The token that may still be answered, and what was answered.
     token: str = ""
-    told: Document | None = None
+    answer: Document | None = None
     waits: bool = False
 
 
@@ -95,7 +95,7 @@ class Machine:
         execution = self.executions[token.rpartition("#")[0]]
         if execution.status != "RUNNING" or execution.token != token:
             return False
-        execution.token, execution.told = "", answer
+        execution.token, execution.answer = "", answer
         self._wake(execution)
         return True
 
@@ -127,7 +127,7 @@ class Machine:
 
     def _wake(self, execution: Execution) -> None:
         if execution.waits and execution.process:
-            self.cloud.clock.tell(execution.process)
+            self.cloud.clock.wake(execution.process)
 
     def _run(self, execution: Execution, name: str, *, lost: Failed | None = None) -> None:
         """Go on from a state, which has begun already where its answer was `lost`."""
@@ -183,7 +183,7 @@ class Machine:
         waits = "waitForTaskToken" in state["Resource"]
         token = f"{execution.name}#{len(execution.states)}.{retries}"
         if waits:
-            execution.token, execution.told = token, None
+            execution.token, execution.answer = token, None
         context = {
             "Execution": {"Id": execution.arn},
             "State": {"RetryCount": retries},
@@ -194,14 +194,14 @@ class Machine:
         answer = self._invoke(execution, name, event)
         if not waits:
             return answer
-        if execution.told is None and execution.status == "RUNNING":
+        if execution.answer is None and execution.status == "RUNNING":
             self._wait(execution, state["TimeoutSeconds"])
-        execution.token, told = "", execution.told
-        if told is None:
+        execution.token, answer = "", execution.answer
+        if answer is None:
             raise Failed("States.Timeout", "")
-        if "error" in told:
-            raise Failed(told["error"], told["cause"])
-        return told["output"]
+        if "error" in answer:
+            raise Failed(answer["error"], answer["cause"])
+        return answer["output"]
 
     def _invoke(self, execution: Execution, name: str, event: Any) -> Any:
         process = self.cloud.clock.at_work

@@ -13,7 +13,7 @@ Act = Callable[[Game], object]
 class Scenario:
     """`before` comes to its end undisturbed; `main` is what is disturbed.
 
-    Some are of previews only, some of apps that are no previews.
+    Some are of previews only, some of apps that are not previews.
     """
 
     main: tuple[Act, ...]

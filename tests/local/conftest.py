@@ -73,7 +73,7 @@ class Cloud:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, service: str, key_id: str = ACCOUNT, secret: str = "") -> Any:
-        """A client of the account's root, whose key id is the account, or of whoever has the key."""
+        """A client of the account's root, whose key id is the account, or of the owner of another key."""
         known = (service, key_id, secret)
         if known not in self._clients:
             session = boto3.Session(
@@ -154,7 +154,7 @@ class Cloud:
         return self.put_manifest(repository, manifest, tag)
 
     def push_artifact(self, repository: str, config_type: str, layer_type: str, tag: str) -> str:
-        """Push what is no image: with a configuration and one layer of these media types."""
+        """Push an artifact that is not an image: with a configuration and one layer of these media types."""
         layer, blob = f"{uuid.uuid4()}".encode(), b"{}"
         self._upload(repository, layer, blob)
         manifest = {

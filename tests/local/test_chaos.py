@@ -58,7 +58,7 @@ class Chaos:
 
     def push(self, app: str, manifest: dict[str, Any], good: bool) -> None:
         digest = self.stack.cloud.put_manifest(app, manifest, "latest")
-        # Which deployment is of which push only the digest tells.
+        # Only the digest says which deployment is of which push.
         self.pushed[app].append(Pushed("", app, "latest", digest, good, second=len(self.pushed[app])))
 
     def abort_one(self) -> None:

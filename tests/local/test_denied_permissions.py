@@ -252,7 +252,7 @@ def test_a_step_that_finds_its_push_superseded_informs_other_programs(stack: Ins
     first = stack.deploy()
     assert stack.deploy()["status"] == "SUCCEEDED"
     eventually(lambda: len(containers(stack.cloud.port)) == 1)
-    told = stack.cloud.watch(source=["portcall"])
+    events = stack.cloud.watch(source=["portcall"])
     # While a push is young, AdmitPush takes another digest under its tag for an old answer.
     past = (datetime.now(UTC) - timedelta(minutes=5)).isoformat(timespec="seconds").replace("+00:00", "Z")
     document = json.loads(first["input" if step == "AdmitPush" else "output"])
@@ -260,7 +260,7 @@ def test_a_step_that_finds_its_push_superseded_informs_other_programs(stack: Ins
     event = {"execution": first["executionArn"], "push": late} if step == "AdmitPush" else late
     error, said = stack.cloud.invoke(stack.resources[f"{step}Function"], event)
     assert (error, said["result"]) == ("", "superseded")
-    (heard,) = eventually(told)
+    (heard,) = eventually(events)
     assert heard["detail-type"] == "Deployment Superseded"
 
 

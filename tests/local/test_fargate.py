@@ -208,5 +208,5 @@ def test_a_long_log_is_reported_once(cloud: Cloud) -> None:
     stream = f"{family}/app/{task['taskArn'].rsplit('/', 1)[-1]}"
     pages = {"logGroupName": "apps", "logStreamNames": [stream]}
     found = cloud.client("logs").get_paginator("filter_log_events").paginate(**pages)
-    told = [event["message"] for page in found for event in page["events"]]
-    assert sorted(told) == sorted([*(f"line {n}" for n in range(1, 3001)), "end"])
+    lines = [event["message"] for page in found for event in page["events"]]
+    assert sorted(lines) == sorted([*(f"line {n}" for n in range(1, 3001)), "end"])

@@ -35,7 +35,7 @@ BROWSERS = {
     "Firefox, sandboxed frame": {"Origin": "null", "User-Agent": f"{MOZILLA} Gecko/20100101 Firefox/145.0"},
     "Safari before Sec-Fetch": {"Origin": PAGE, "User-Agent": f"{MOZILLA} Safari/605.1.15"},
     "Firefox before Origin in forms": {"Referer": f"{PAGE}/"},
-    "an old one that is told to send no Referer": {"User-Agent": "Mozilla/4.0 (compatible; MSIE 8.0)"},
+    "an old one that is configured to send no Referer": {"User-Agent": "Mozilla/4.0 (compatible; MSIE 8.0)"},
     "an extension": {"Origin": "chrome-extension://abcdefghijklmnop"},
     "headers in other letters": {"oRIGIN": PAGE},
 }  # fmt: skip

@@ -19,7 +19,7 @@ MEGABYTE = 1024 * 1024
 
 
 class App(BaseHTTPRequestHandler):
-    """Tells what it was asked; `/redirect`, `/teapot` and `/echo` answer as they are called."""
+    """Answers with the request; `/redirect`, `/teapot` and `/echo` answer as they are called."""
 
     name = ""
     protocol_version = "HTTP/1.1"

@@ -71,12 +71,12 @@ def test_a_push_is_scanned_and_its_findings_are_those_of_the_file(cloud: Cloud, 
             {"key": "package_version", "value": "1:1.2.13"},
         ],
     }
-    (told,) = eventually(seen)
+    (event,) = eventually(seen)
     sample = event("ecr-scan-complete")
-    assert set(told) == set(sample)
-    assert set(told["detail"]) == set(sample["detail"])
-    assert told["resources"] == [f"arn:aws:ecr:{cloud.region}:{cloud.account}:repository/{repository}"]
-    assert told["detail"] == {
+    assert set(event) == set(sample)
+    assert set(event["detail"]) == set(sample["detail"])
+    assert event["resources"] == [f"arn:aws:ecr:{cloud.region}:{cloud.account}:repository/{repository}"]
+    assert event["detail"] == {
         "scan-status": "COMPLETE",
         "repository-name": repository,
         "finding-severity-counts": {"CRITICAL": 1, "LOW": 1},
@@ -128,8 +128,8 @@ def test_a_scan_may_come_to_nothing(cloud: Cloud, status: str) -> None:
     assert scan["imageScanStatus"]["status"] == status
     assert scan["imageScanStatus"]["description"]
     assert "imageScanFindings" not in scan
-    (told,) = eventually(seen)
-    assert (told["detail"]["scan-status"], told["detail"]["finding-severity-counts"]) == (status, {})
+    (event,) = eventually(seen)
+    assert (event["detail"]["scan-status"], event["detail"]["finding-severity-counts"]) == (status, {})
 
 
 def test_a_file_with_a_mistake_is_a_failed_scan_that_says_so(cloud: Cloud) -> None:

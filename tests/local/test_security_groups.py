@@ -35,7 +35,7 @@ class Network:
 
 
 def create_group(ec2: Any, network: Network, name: str = "", **tags: str) -> str:
-    """Create a security group as whoever `ec2` is the client of."""
+    """Create a security group with the permissions of the client `ec2`."""
     pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
     tagged = {"TagSpecifications": [{"ResourceType": "security-group", "Tags": pairs}]} if pairs else {}
     answer = ec2.create_security_group(

@@ -51,11 +51,11 @@ def test_an_interruption_of_spot_is_reported_before_the_task_has_gone(cloud: Clo
     assert stopped["containers"][0]["exitCode"] == 0
     assert cloud.log_lines(stopped) == ["asked to stop"]
 
-    def told() -> list[dict[str, Any]]:
+    def details_of_events() -> list[dict[str, Any]]:
         details = [event["detail"] for event in seen(0) if event["resources"] == [arn]]
         return details if details and details[-1]["lastStatus"] == "STOPPED" else []
 
-    details = eventually(told)
+    details = eventually(details_of_events)
     assert {(each["capacityProviderName"], each["launchType"]) for each in details} == {
         ("FARGATE_SPOT", "FARGATE")
     }

@@ -1,4 +1,4 @@
-"""A stack in which apps have an address that stays: with the roles that its steps have, and with less."""
+"""A stack in which apps have a stable URL: with the roles that its steps have, and with less."""
 
 import http.client
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def addresses(stack: Installed) -> dict[str, str]:
 
 
 def targets(stack: Installed) -> list[str]:
-    """Where they lead."""
+    """Where they point."""
     client = stack.cloud.client("apigatewayv2")
     return [client.get_integrations(ApiId=api)["Items"][0]["IntegrationUri"] for api in addresses(stack)]
 
@@ -87,7 +87,7 @@ def test_a_version_that_may_not_take_the_stable_url_over_is_live_at_its_own_url(
     assert mail.attributes["outcome"] == "deployed"
     assert mail.text.splitlines()[0] not in addresses(stack).values()
     assert "apigateway:PATCH" in mail.text
-    # The version before is where the address leads, until the sweep has led it on.
+    # The stable URL points at the previous version until the sweep has updated it.
     assert set(stack.tasks()) == {*stack.tasks(before), *stack.tasks(execution)}
     assert stack.sweep() == {"flask-app": ["led its address on"]}
     (url,) = addresses(stack).values()
@@ -117,7 +117,7 @@ def test_a_failure_leaves_the_stable_url_to_the_previous_version(stack: Installe
 
 
 def make(client: Any, name: str, app: str) -> str:
-    """An HTTP API that leads to nobody."""
+    """An HTTP API that points at nothing."""
     target = "http://127.0.0.1:9999/"
     made = client.create_api(Name=name, ProtocolType="HTTP", Target=target, Description=f"{app} at {target}")
     return str(made["ApiId"])

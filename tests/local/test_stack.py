@@ -56,14 +56,14 @@ def test_installing_it_again_changes_nothing(stack: Installed) -> None:
 
 
 def test_a_push_is_live_with_no_more_than_the_steps_own_permissions(stack: Installed) -> None:
-    told = stack.cloud.watch(source=["portcall"])
+    events = stack.cloud.watch(source=["portcall"])
     execution = stack.deploy()
     assert execution["status"] == "SUCCEEDED", execution.get("cause")
     (mail,) = stack.mails(execution)
     assert mail.attributes == {"app": "flask-app", "outcome": "deployed"}
     assert stack.tasks() == stack.tasks(execution)
     # Other programs hear of it too.
-    (event,) = eventually(told)
+    (event,) = eventually(events)
     assert event["detail-type"] == "Deployment Succeeded"
     assert event["detail"]["url"] == mail.text.splitlines()[0]
 

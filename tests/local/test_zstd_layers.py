@@ -10,7 +10,7 @@ from tests.local.conftest import HOST_ARCHITECTURE, OTHER_ARCHITECTURE, Cloud
 
 
 def push(cloud: Cloud, repository: str, compress: Callable[[bytes], bytes], **more: str) -> str:
-    """Push an image that tells its repository: the engine takes none apart that it has by another name."""
+    """Push an image that names its repository: the engine does not unpack one that it has under another name."""
     return cloud.push(repository, ["echo", repository], zstd=compress, **more)
 
 

@@ -1,4 +1,4 @@
-"""What an answer that is no plain success may mean."""
+"""What an answer that is not a plain success may mean."""
 
 import pytest
 from deployer.domain.answer import note, redirect_port
@@ -33,10 +33,10 @@ def test_a_redirect_is_reported_with_where_it_points():
 
 
 def test_what_an_app_says_of_itself_breaks_no_mail():
-    told = note(302, "/{status}", "http://x/\r\nSubject: y\x1b[31m" + "z" * 5000)
-    assert told.isprintable()
-    assert len(told) < 300
-    assert "/{status}" in told
+    said = note(302, "/{status}", "http://x/\r\nSubject: y\x1b[31m" + "z" * 5000)
+    assert said.isprintable()
+    assert len(said) < 300
+    assert "/{status}" in said
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floa
 JSON = st.recursive(
     SCALARS, lambda each: st.lists(each, max_size=5) | st.dictionaries(TEXT, each, max_size=5), max_leaves=15
 )
-TELLING = st.sampled_from(
+MEANINGFUL = st.sampled_from(
     ["3000/tcp", "53/udp", "CMD", "CMD-SHELL", "NONE", "curl http://localhost:3000/x", "linux", "windows", "arm64", "unknown",
      "application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.index.v1+json", AMD64, "512", "1", "2G", "spot",
      "never", "/", "tcp"]
@@ -36,7 +36,7 @@ LABELS = st.dictionaries(
     st.sampled_from(["port", "cpu", "memory", "health", "timeout", "capacity", "expires", "env.A", "env.B"]).map("portcall.".__add__)
     | TEXT.map("portcall.".__add__)
     | TEXT,
-    TELLING | TEXT | st.integers(0, 20000).map(str),
+    MEANINGFUL | TEXT | st.integers(0, 20000).map(str),
     max_size=4,
 )  # fmt: skip
 
@@ -62,7 +62,7 @@ def spoiled(draw: st.DrawFn, *samples: dict[str, Any]) -> dict[str, Any]:
         if here:
             holder, key = draw(st.sampled_from(here))
             if draw(st.booleans()):
-                holder[key] = draw(TELLING | JSON)
+                holder[key] = draw(MEANINGFUL | JSON)
             else:
                 del holder[key]
     return document

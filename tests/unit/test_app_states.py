@@ -36,7 +36,7 @@ STATES = {
     "the next failed": (SERVES, [push("failed"), first()], "failed", True),
     "the next failed before it had a number": (SERVES, [push("failed", sequence=0), first()], "failed", True),
     "an older one failed late": (SERVES, [push("failed", sequence=5), first()], "live", True),
-    "overtaken": (SERVES, [push("superseded"), first()], "live", True),
+    "superseded": (SERVES, [push("superseded"), first()], "live", True),
     "a chart was pushed": (SERVES, [push("ignored"), first()], "live", True),
     "a chart hides no failure": (
         SERVES,

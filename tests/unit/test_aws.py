@@ -154,7 +154,7 @@ def test_another_refusal_of_a_revision_is_not_tried_again(stub):
 
 
 def test_every_code_that_botocore_takes_for_throttling_is_throttling():
-    # Under this code ECS, ECR and SSM tell of quotas, which waiting does not change.
+    # With this code ECS, ECR and SSM report quotas, which waiting does not change.
     quotas = {"LimitExceededException"}
     assert set(ThrottledRetryableChecker._THROTTLED_ERROR_CODES) - quotas <= THROTTLES
 

@@ -512,11 +512,11 @@ def test_wait_is_red_when_another_version_answers():
 def test_wait_reports_a_push_that_was_superseded(clock):
     push, _ = begin(1)
 
-    def overtake():
+    def supersede():
         go_live(2)
         ledger.record(table="ledger", push=push, outcome="superseded", reason="The tag points elsewhere.")
 
-    clock.after(10, overtake)
+    clock.after(10, supersede)
     assert portcall("wait", f"flask-app@{push.digest}").exit_code == 3
     assert portcall("wait", f"flask-app@{push.digest}", "--superseded", "ok").exit_code == 0
 

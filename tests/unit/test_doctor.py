@@ -110,7 +110,7 @@ JUDGED = [
 def test_a_check_judges_what_was_found(judged, result, words):
     assert judged.result == result
     assert words in f"{judged.said} {judged.do}"
-    # Whoever reads of something wrong reads what to do.
+    # Each problem comes with what to do.
     assert judged.do or result in (OK, UNKNOWN)
 
 

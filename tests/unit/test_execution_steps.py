@@ -19,7 +19,7 @@ def test_each_step_of_the_workflow_has_its_words() -> None:
 
 
 def test_the_road_is_a_way_through_the_workflow() -> None:
-    """From each step to the next there is a way that leads over choices alone."""
+    """From each step to the next there is a way over choices alone."""
     for name, following in pairwise(ROAD):
         reached, ahead = set(), [STATES[name]["Next"]]
         while ahead:

@@ -205,7 +205,7 @@ REPORTED = [
     (["retrying: connect ECONNREFUSED 127.0.0.1:5432", "connected", "Something else broke"], 1, "exit code 1", "Before it exited, its log says: retrying: connect ECONNREFUSED 127.0.0.1:5432"),
     (["retrying: connect ECONNREFUSED 127.0.0.1:5432", "connected", "serving"], 137, "was killed", "request more than 512 MiB"),
     (["10-listen-on-ipv6-by-default.sh: info: can not modify /etc/nginx/conf.d/default.conf (read-only file system?)", "2024/05/01 [emerg] unknown directive \"foo\""], 1, "exit code 1", "may say why"),
-    # What is no address, no host and no right of its user
+    # Neither an address, nor a host, nor a permission of its user
     (["socket.gaierror: [Errno -2] Name or service not known"], 1, "does not find a host", "compose"),
     (["redis.exceptions.TimeoutError: Timeout connecting to server"], 1, "could not connect to another server", "security group"),
     (["/app/app.py:12: TimeoutError: timed out"], 1, "exit code 1", "may say why"),
@@ -252,7 +252,7 @@ def test_of_a_line_that_is_too_long_for_a_message_only_the_beginning_is_read():
 
 
 def test_no_hint_has_the_same_image_pushed_again_or_trusts_a_deployment_of_the_stack_to_undo_changes():
-    """Of a push that changes nothing AWS tells nobody; and CloudFormation does not look at what has drifted."""
+    """AWS sends no event of a push that changes nothing; and CloudFormation does not look at what has drifted."""
     # Its tag is gone with it, so a push of the same image is one.
     hints = [rule.hint for rule in (*RULES, *EXIT_CODES.values()) if "image is gone" not in rule.summary]
     for hint in [*hints, *(words.hint for words in OTHERS.values())]:

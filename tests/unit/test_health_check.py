@@ -1,4 +1,4 @@
-"""A HEALTHCHECK is told to ECS, and tells where the app answers."""
+"""A HEALTHCHECK is passed to ECS, and says where the app answers."""
 
 import boto3
 import pytest

@@ -252,7 +252,7 @@ def event(number, status, name="Ledger", kind="AWS::DynamoDB::Table", reason="")
 
 
 def test_a_change_set_whose_answer_was_lost_is_the_one_that_goes_on(account):
-    """botocore asks again, and is told that it is there."""
+    """botocore asks again, and the answer is that it exists."""
     account.operations |= {
         "create_change_set": lambda **_: throw(
             refused("AlreadyExistsException", "ChangeSet [x] already exists")
@@ -322,10 +322,10 @@ def test_the_end_is_seen_once_it_has_begun_and_nothing_follows(account, monkeypa
     account.operations["describe_stacks"] = describe
     pages = SimpleNamespace(paginate=lambda **_: [{"StackEvents": current["events"][::-1]}])
     account.get_paginator = lambda _: pages
-    told = []
-    status, known = changes.follow(account, "id", {"1"}, told.append)
+    events = []
+    status, known = changes.follow(account, "id", {"1"}, events.append)
     assert status == "UPDATE_COMPLETE"
-    assert [each.id for each in told] == [each.id for each in known] == ["2", "3", "4"]
+    assert [each.id for each in events] == [each.id for each in known] == ["2", "3", "4"]
     assert list(now) == []
 
 

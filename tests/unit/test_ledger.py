@@ -184,7 +184,7 @@ def test_what_goes_back_to_an_image_leaves_the_order_of_the_tags_pushes_to_their
 
 
 def test_a_deployment_that_has_ended_gives_its_place_back_once_its_outcome_is_there():
-    """Whoever takes the place after that sees the outcome."""
+    """The next one to take the place sees the outcome."""
     first, second = push(1), push(2)
     claim()
     assert ledger.note_under_way(table="ledger", push=first, most=1)
@@ -389,8 +389,8 @@ def test_of_two_who_forget_what_is_current_one_has_done_so_and_its_end_is_to_be_
     assert forget(seen, 2, reason="Its tag was deleted.")
     assert not forget(seen, 2, reason="again")
     assert current() is None
-    (told,) = ledger.open_deployments(table="ledger", app="flask-app")
-    assert (told.deployment, told.outcome, told.reason) == ("push-2", "ended", "Its tag was deleted.")
+    (found,) = ledger.open_deployments(table="ledger", app="flask-app")
+    assert (found.deployment, found.outcome, found.reason) == ("push-2", "ended", "Its tag was deleted.")
 
 
 def test_that_an_app_has_ended_is_kept_for_90_days(item):

@@ -275,7 +275,7 @@ def test_when_the_last_sweep_began_is_known():
     assert ledger.last_sweep(table="ledger") == 7
 
 
-# Refusals that are no conditions.
+# Refusals other than failed conditions.
 
 
 @pytest.mark.parametrize(

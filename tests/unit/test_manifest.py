@@ -1,4 +1,4 @@
-"""An image is told from all else that registries hold, and the right one is chosen from an index."""
+"""Images are distinguished from everything else in registries, and the right one is chosen from an index."""
 
 import json
 

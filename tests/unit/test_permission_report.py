@@ -1,4 +1,4 @@
-"""What the recorded calls tell of statements, with the embedded cloud's own engine."""
+"""What the recorded calls say about statements, with the embedded cloud's own engine."""
 
 import json
 
@@ -126,7 +126,7 @@ def test_a_part_of_the_tests_is_not_a_verdict(tmp_path, monkeypatch, capsys):
     def reported(*options: str, left_out: list[str]) -> object:
         monkeypatch.setattr(permissions, "missing", lambda folder: left_out)
         # Whether the table follows the template is what `make check` asks.
-        monkeypatch.setattr(permission_table, "outdated", lambda told: [])
+        monkeypatch.setattr(permission_table, "outdated", lambda document: [])
         monkeypatch.setattr("sys.argv", ["permissions", *options, str(tmp_path)])
         with pytest.raises(SystemExit) as ended:
             permissions.main()

@@ -238,7 +238,7 @@ def asked_directly(path: Path) -> set[str]:
     return found
 
 
-# Whoever has credentials may ask who they are.
+# All credentials may ask whose they are.
 FREE = {"sts:GetCallerIdentity"}
 # The operation; its action is lambda:InvokeFunction.
 OF_OPERATORS = {"lambda:Invoke"}

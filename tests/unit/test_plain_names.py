@@ -1,4 +1,4 @@
-"""Names that a newcomer had to be told the meaning of, and what they are called now: none of them comes back."""
+"""Words whose meaning a newcomer had to learn, and the plain ones for them: none of the former comes back."""
 
 import io
 import re

@@ -273,7 +273,7 @@ def test_a_push_of_a_tag_that_was_never_heard_of_is_deployed_while_it_is_fresh()
 
 
 def test_a_tag_that_was_pointed_back_to_an_older_image_is_deployed():
-    """No time tells when: after the last sweep, or that would have seen it."""
+    """No time says when: after the last sweep, or that would have seen it."""
     (act,) = missed(images=[Image(7, NEW, "latest")], tags={"latest": KnownTag(OLD, NOW - 5000, "push-1")})
     assert (act.push.digest, act.push.pushed_at) == (NEW, NOW - 301)
 
@@ -456,7 +456,7 @@ def test_an_app_runs_on_while_its_tag_is_not_live_under_another_name(successor):
     ]
 
 
-# Pushes that were overtaken, and of which no mail spoke.
+# Pushes that were superseded, and of which no mail spoke.
 
 
 def overtaken(name="push-3", **facts):
@@ -483,7 +483,7 @@ def test_what_was_superseded_is_left_to_the_mail_of_a_push_whose_event_was_lost(
     "facts",
     [
         {"current": current(sequence=31)},
-        # The tag was led to what is live.
+        # The tag was pointed at what is live.
         {"tags": {"latest": KnownTag(OLD, NOW - 100, "push-1")}, "images": [Image(NOW - 999, OLD, "latest")]},
     ],
 )

@@ -129,9 +129,9 @@ def test_local_means_local(embedded, monkeypatch):
 
 @pytest.mark.parametrize("more", [{"profile": "work"}, {"region": "eu-west-1"}])
 def test_local_and_an_account_exclude_each_other(more):
-    with pytest.raises(Trouble) as told:
+    with pytest.raises(Trouble) as raised:
         target.choose(local=True, **more)
-    assert told.value.exit_code == Exit.USAGE
+    assert raised.value.exit_code == Exit.USAGE
 
 
 def test_no_account_is_asked_where_the_embedded_cloud_is_meant(monkeypatch, tmp_path, stack):
@@ -198,7 +198,7 @@ def test_a_cache_that_cannot_be_written_is_not_trouble(stack, monkeypatch):
 
 # ── What is said
 
-TOLD = {
+REPORTED = {
     "no credentials": (NoCredentialsError(), 6, "There are no AWS credentials (profile work). Log in"),
     "no such profile": (ProfileNotFound(profile="work"), 6, "There is no AWS profile work"),
     "a login that has expired": (UnauthorizedSSOTokenError(), 6, "aws sso login --profile work"),
@@ -218,27 +218,27 @@ TOLD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("error", "code", "words"), TOLD.values(), ids=TOLD)
+@pytest.mark.parametrize(("error", "code", "words"), REPORTED.values(), ids=REPORTED)
 def test_each_trouble_is_a_sentence_and_an_exit_code(error, code, words):
-    told = trouble_of(error, stack="portcall", region="eu-west-1", profile="work")
-    assert told.exit_code == code
-    assert words in told.message
-    assert "Traceback" not in told.message
+    trouble = trouble_of(error, stack="portcall", region="eu-west-1", profile="work")
+    assert trouble.exit_code == code
+    assert words in trouble.message
+    assert "Traceback" not in trouble.message
 
 
-@pytest.mark.parametrize(("error", "code", "words"), TOLD.values(), ids=TOLD)
+@pytest.mark.parametrize(("error", "code", "words"), REPORTED.values(), ids=REPORTED)
 def test_it_is_the_same_when_the_functions_modules_say_it(error, code, words):
     with pytest.raises(Exception) as raised, aws.errors_as_ours():  # noqa: PT011 - whichever it becomes
         raise error
-    told = trouble_of(raised.value, stack="portcall", region="eu-west-1", profile="work")
-    assert (told.exit_code, words in told.message) == (code, True)
+    trouble = trouble_of(raised.value, stack="portcall", region="eu-west-1", profile="work")
+    assert (trouble.exit_code, words in trouble.message) == (code, True)
 
 
 def test_no_region_is_said(monkeypatch, tmp_path):
     (tmp_path / "config").write_text("")
-    with pytest.raises(Trouble, match="No region is chosen") as told:
+    with pytest.raises(Trouble, match="No region is chosen") as raised:
         target.choose()
-    assert told.value.exit_code == Exit.NOT_ALLOWED
+    assert raised.value.exit_code == Exit.NOT_ALLOWED
 
 
 def test_no_profile_of_that_name_is_said():

@@ -170,9 +170,9 @@ def test_no_text_of_others_is_markup(
 def test_no_text_of_others_is_a_command_to_the_terminal(
     screen: Callable[[], str], show: Callable[[str], None], obeyed: str
 ) -> None:
-    text, told = OBEYED[obeyed]
+    text, shown = OBEYED[obeyed]
     show(text)
-    assert told in screen()
+    assert shown in screen()
     assert not set("\x1b\x9b\x08\u202e") & set(screen().replace("\x1b[2K", "").replace("\x1b[1A", ""))
 
 

@@ -36,7 +36,7 @@ def test_it_is_one_line_that_any_channel_takes(text):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "shown"),
     [
         ("AWS_SECRET_ACCESS_KEY=abc/def+1", "AWS_SECRET_ACCESS_KEY=***"),
         ("export DB_PASSWORD='s3cret' DEBUG=1", "export DB_PASSWORD='***' DEBUG=1"),
@@ -71,8 +71,8 @@ def test_it_is_one_line_that_any_channel_takes(text):
         ("http://user@host:8080/", "http://user@host:8080/"),
     ],
 )
-def test_secrets_are_not_reported(line, told):
-    assert discreet(line) == told
+def test_secrets_are_not_reported(line, shown):
+    assert discreet(line) == shown
 
 
 KEY = [
@@ -84,7 +84,7 @@ KEY = [
 
 
 @pytest.mark.parametrize(
-    ("lines", "told"),
+    ("lines", "shown"),
     [
         (["before", *KEY, "after"], ["before", KEY[0], "***", "after"]),
         (KEY[2:], ["***"]),
@@ -94,8 +94,8 @@ KEY = [
         (["no key"], ["no key"]),
     ],
 )
-def test_no_line_of_a_private_key_is_reported(lines, told):
-    assert without_keys(lines) == told
+def test_no_line_of_a_private_key_is_reported(lines, shown):
+    assert without_keys(lines) == shown
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`portcall verify-aws`, as far as it needs no cloud: what is planned, told, masked and refused."""
+"""`portcall verify-aws`, as far as it needs no cloud: what is planned, reported, masked and refused."""
 
 import io
 import re
@@ -222,13 +222,13 @@ def test_other_events_of_a_push_differ(state: State, details: list[dict[str, Any
         pushes.push_events(Heard(state, *details))  # type: ignore[arg-type]
 
 
-# Where the stable URL leads
+# Where the stable URL points
 
 TASKS, NOWHERE = "http://203.0.113.7:3000/", "http://stopped.example.com/"
 
 
 class Gateway:
-    """API Gateway with an API of ours and others; `described` and `integrated` are where ours leads, look by look."""
+    """API Gateway with an API of ours and others; `described` and `integrated` are where ours points, look by look."""
 
     def __init__(self, described: list[str], integrated: list[list[str]]) -> None:
         self.described, self.integrated = described, integrated
@@ -239,7 +239,7 @@ class Gateway:
     def paginate(self, **_given: Any) -> list[dict[str, Any]]:
         said = self.described.pop(0) if len(self.described) > 1 else self.described[0]
         ours = {"ApiId": "ours", "Name": "portcall-verify-1 app", "Description": f"app at {said}"}
-        # Whoever may give tags can make any API look like ours by them.
+        # Anyone who may give tags can make any API look like ours.
         tagged = {"ApiId": "tagged", "Name": "theirs", "Tags": {"portcall:stack": "portcall-verify-1"}}
         longer = {"ApiId": "longer", "Name": "portcall-verify-10 app", "Description": "app at elsewhere"}
         return [{"Items": [tagged, longer, ours]}]
@@ -446,7 +446,7 @@ def test_what_cannot_be_removed_is_reported_and_holds_nothing_else_up(
 
 
 class Formation:
-    """CloudFormation that fails to delete a stack as often as it is told to."""
+    """CloudFormation that fails to delete a stack as often as it is set to."""
 
     def __init__(self, failures: int) -> None:
         self.failures, self.deletions = failures, 0

@@ -37,7 +37,7 @@ PATIENT = {
     "another serves": (OTHER_ONE, [], None),
     "on its way": (None, [push()], None),
     "on its way while another serves": (serves(OTHER, "push-0", sequence=10), [push()], None),
-    "current, but its stable URL may lead elsewhere": (serves(), [push()], None),
+    "current, but its stable URL may point elsewhere": (serves(), [push()], None),
     "live": (serves(), [push("deployed")], 0),
     "live for long": (serves(), [], 0),
     "live for long, and deployed once more": (serves(deployment="push-0"), [push()], 0),
@@ -48,7 +48,7 @@ PATIENT = {
     "failed": (None, [push("failed")], 1),
     "failed while another serves": (serves(OTHER, "push-0", sequence=10), [push("failed")], 1),
     "failed long ago, so it may have been pushed again": (None, [push("failed", **OLD_ONE)], None),
-    "overtaken": (OTHER_ONE, [push("superseded")], 3),
+    "superseded": (OTHER_ONE, [push("superseded")], 3),
     "live and replaced": (OTHER_ONE, [push("deployed")], 3),
     "replaced long ago, so it may have been pushed again": (OTHER_ONE, [push("deployed", **OLD_ONE)], None),
     "no app": (None, [push("ignored")], 5),
@@ -67,7 +67,7 @@ PATIENT = {
         [push("failed", deployment="restart-1", restart={"reason": "exit code 1"}), push("deployed")],
         None,
     ),
-    "a restart that was overtaken is no push that was": (
+    "a superseded restart is not a superseded push": (
         OTHER_ONE,
         [push("superseded", deployment="restart-1", restart={"reason": "exit code 1"}), push("deployed", **OLD_ONE)],
         None,

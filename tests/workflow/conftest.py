@@ -68,7 +68,7 @@ IMAGE = {
 
 @dataclass
 class World:
-    """What AWS's APIs know and are told. Tests set the upper half and read the lower."""
+    """What AWS's APIs know, and the calls of them. Tests set the upper half and read the lower."""
 
     # Set: how the next task behaves, and exceptions by the name of the aws function that raises them.
     states: list[Task] = field(default_factory=list)
@@ -110,9 +110,9 @@ class World:
     started: dict[str, str] = field(default_factory=dict)
     answers_of_run_task: dict[str, str] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
-    # By its id, each HTTP API: of which app it is, and where it leads.
+    # By its id, each HTTP API: of which app it is, and where it points.
     apis: dict[str, dict[str, str]] = field(default_factory=dict)
-    # Tasks that were stopped while an address led to them.
+    # Tasks that were stopped while a stable URL pointed at them.
     cut_off: list[str] = field(default_factory=list)
     mails: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -425,7 +425,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         world.may_fail("tail")
         return world.log[-lines:]
 
-    def tell(operation: str, **arguments: str) -> bool:
+    def answer(operation: str, **arguments: str) -> bool:
         status, _, _ = getattr(interpreter, f"_{operation}")(arguments)
         return bool(status == 200)
 
@@ -458,7 +458,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (sns, "publish", publish),
         (logs, "tail", tail),
         (probe, "wait_until_answers", wait_until_answers),
-        (step_functions, "_answer", tell),
+        (step_functions, "_answer", answer),
         (rollback, "LOG_READ_PAUSE_SECONDS", 0.0),
         (check_stable_url, "SETTLE_SECONDS", 0.0),
         # Retries take no time here, so no second would pass until the next mail may go out.
@@ -472,7 +472,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
 
 @pytest.fixture
 def stable_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Apps get an address that stays."""
+    """Apps get a stable URL."""
     monkeypatch.setenv("STABLE_URL", "on")
     settings.cache_clear()
     yield

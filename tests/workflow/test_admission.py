@@ -49,7 +49,7 @@ def looks(world):
 
 
 def test_a_push_of_the_same_second_wins_that_comes_just_before_the_number_is_drawn(deploy, world, push):
-    """Had the tag been looked at before the number is drawn, the first would overtake the second."""
+    """Had the tag been looked at before the number is drawn, the first would supersede the second."""
     first, second = push(1), push(2)
     second["time"] = first["time"]
     world.faults["next_in_order"] = [lambda: deploy(second)]
@@ -83,7 +83,7 @@ def test_a_push_is_looked_for_again_while_the_tag_is_not_there_yet(deploy, world
 
 @pytest.mark.parametrize("before", [25, 20])
 def test_a_tag_that_points_to_what_it_did_before_the_push_is_looked_at_again(deploy, world, ago, before):
-    """In the second of the push, too: who was first in it, ECR tells by showing the other."""
+    """In the second of the push, too: ECR shows which of them was first by showing the other."""
     deploy(ago(before, 1))
     document = ago(20, 2)
     assert deploy(document, moves_the_tag=False).error == "TagNotSeenError"

@@ -268,8 +268,8 @@ def test_each_step_may_run_twice(two_versions, deploy, world, pushed_now):
     ask("restart")
     ask("resume")
     assert current().digest == digest(2)
-    told = [mail["document"]["outcome"] for mail in world.mails[2:]]
-    assert told == ["deployed", "recorded", "deployed", "deployed"]
+    outcomes = [mail["document"]["outcome"] for mail in world.mails[2:]]
+    assert outcomes == ["deployed", "recorded", "deployed", "deployed"]
 
 
 def test_the_same_request_twice_is_one_rollback(two_versions, world):

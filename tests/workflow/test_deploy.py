@@ -341,7 +341,7 @@ def test_a_task_for_which_fargate_finds_no_room_later_lacked_capacity(deploy, wo
     execution = deploy(push)
     assert (execution.status, execution.error) == ("FAILED", "NoCapacityError")
     assert "Capacity is unavailable" in execution.cause
-    # It is deployed again, and only then told.
+    # It is deployed again, and only then mailed.
     assert world.mails == []
 
 

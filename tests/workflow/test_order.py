@@ -137,7 +137,7 @@ def test_news_that_cannot_be_sent_do_not_stop_what_is_live(deploy, world, push):
     execution = deploy(push(1))
     assert execution.status == "FAILED"
     assert world.live() == {current().task}
-    # The second try, from RollBack, tells the truth.
+    # The second try, from RollBack, says what happened.
     assert outcomes(world) == ["deployed"]
     assert "is live" in world.mails[0]["subject"]
 
@@ -169,9 +169,9 @@ def test_events_in_any_order_and_twice_end_with_what_was_pushed_last(deploy, wor
         deploy(events[number], moves_the_tag=False)
     assert current().deployment == "push-3"
     assert world.live() == {current().task}
-    told = [news["document"]["deployment"] for news in world.mails]
-    assert len(set(told)) == len(told)
-    assert outcomes(world) == ["deployed"] * len(told)
+    mailed = [news["document"]["deployment"] for news in world.mails]
+    assert len(set(mailed)) == len(mailed)
+    assert outcomes(world) == ["deployed"] * len(mailed)
 
 
 def test_a_clock_that_goes_back_does_not_lose_the_last_push_of_a_tag(deploy, world, push):

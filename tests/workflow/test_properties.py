@@ -119,16 +119,16 @@ def test_when_the_dust_has_settled(acts, stays, deploy, world, push, ledger_tabl
         collection.clear()
     made = play(acts, deploy, world, push)
     with monkeypatch.context() as patch:
-        # What was overtaken is reported once no event of it can be on its way any more.
+        # What was superseded is reported once no event of it can be on its way any more.
         later = time.time() + 2 * MAX_EVENT_DELAY_SECONDS
         patch.setattr(time, "time", lambda: later)
-        # What one has led on or closed, the next one stops.
+        # What one sweep has updated or closed, the next one stops.
         for _ in range(3):
             reconcile.handler({"id": "sweep"}, LambdaContext())
         assert broken(afterwards(world, made, stays == "on", push)) == []
     outcomes = {each.outcome for each in known() if not each.restart}
     assert outcomes <= {"deployed", "failed", "superseded"}
-    # No revision is registered for a push that was overtaken before.
+    # No revision is registered for a push that was superseded before.
     assert len(world.revisions) <= len(made)
     assert len(set(world.started.values())) == len(world.started)
 

@@ -257,8 +257,8 @@ def test_a_restart_that_has_begun_is_not_started_by_a_further_event(starts, star
     assert names == []
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_start_that_is_refused_is_reported_to_the_caller(starts, told):
+@pytest.mark.parametrize("reported", [True, False])
+def test_a_start_that_is_refused_is_reported_to_the_caller(starts, reported):
     refused, said = AccessDeniedError("StartExecution: not authorized"), []
     starts(refused)
     serving = current()
@@ -268,14 +268,14 @@ def test_a_start_that_is_refused_is_reported_to_the_caller(starts, told):
             current=serving,
             task=crashed(),
             stop=serving.task,
-            when_not_begun=(lambda document, error: said.append((document["id"], error))) if told else None,
+            when_not_begun=(lambda document, error: said.append((document["id"], error))) if reported else None,
         )
     name = f"restart-{serving.task.rpartition('/')[2]}"
-    assert said == ([(name, refused)] if told else [])
+    assert said == ([(name, refused)] if reported else [])
 
 
 def test_when_it_was_asked_for_is_known_to_the_millisecond(started):
-    """Its item in the ledger has that time in its name: whoever begins it finds the same."""
+    """Its item in the ledger has that time in its name: each function that begins it finds the same."""
     heal(crashed())
     (document,) = started
     assert document["time"] == current().restarted_at

@@ -337,7 +337,7 @@ def test_two_crashes_and_refused_starts_are_two_crashes(deploy, world, push, sto
 
 
 def test_a_crash_is_counted_once_however_late_its_events_come(deploy, world, push, stop):
-    """ECS tells of a stop several times, and in any order: here, after the restart has crashed as well."""
+    """ECS reports a stop several times, and in any order: here, after the restart has crashed as well."""
     deploy(push(1))
     first = current().task
     world.states = [Task("", "STOPPED", "STOPPED", 6, stop_code="EssentialContainerExited", exit_code=1)]
@@ -400,7 +400,7 @@ def test_a_restart_that_cannot_succeed_is_given_up_and_is_not_a_crash(deploy, wo
 
 
 def test_a_restart_that_is_stopped_by_hand_stays_down(deploy, world, push, stop):
-    """Whoever stops the task of a restart stops the app, and the sweep does not undo that."""
+    """To stop the task of a restart is to stop the app, and the sweep does not undo that."""
     deploy(push(1))
     by_hand = {"stop_code": "UserInitiated", "stopped_reason": "enough of that"}
     world.states = [Task("", "STOPPED", "STOPPED", 6, **by_hand)]

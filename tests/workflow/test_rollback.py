@@ -278,7 +278,7 @@ def test_where_no_task_was_started_no_log_is_looked_for(world, document, monkeyp
     assert "No task was started, so there is no log." in told(world)
 
 
-# What is refused keeps nothing else from being done and told.
+# What is refused keeps nothing else from being done and reported.
 
 
 def test_a_task_of_which_ecs_knows_nothing_is_stopped_all_the_same(world, document):
@@ -321,7 +321,7 @@ def test_what_costs_money_is_reported_before_what_was_superseded(world, document
     world.faults["stop_task"] = [DENIED]
     roll(event)
     assert told(world).index("could not be stopped") < told(world).index("It came after an earlier push")
-    # The sweep has nothing left to tell.
+    # The sweep has nothing left to report.
     assert ledger.unmailed(table="ledger", app=APP) == []
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflow.conftest import stopped
 
-# Each with something in it that must not get out, and a word that shows that the line was told.
+# Each with something in it that must not get out, and a word that shows that the line was mailed.
 LINES = {
     "connecting to postgres://app:hunter2@db.example/orders": "db.example/orders",
     "DB_PASSWORD=hunter2 LEVEL=debug": "LEVEL=debug",

@@ -1,4 +1,4 @@
-"""An address that stays: every version takes it over, and none is stopped while it still leads there."""
+"""The stable URL: every version takes it over, and none is stopped while it still points there."""
 
 from types import SimpleNamespace
 
@@ -35,7 +35,7 @@ def current():
 
 
 def leads_to(world):
-    """The task to which the only address leads."""
+    """The task at which the only stable URL points."""
     (api,) = world.apis.values()
     return world.task_at(api["target"])
 
@@ -232,7 +232,7 @@ def refused_once(world):
 
 
 def test_a_version_that_the_stable_url_does_not_point_to_is_live_where_it_answered(deploy, world, push):
-    """Nothing is stopped that the address may lead to."""
+    """Nothing is stopped at which the stable URL may point."""
     deploy(push(1))
     first = current()
     refused_once(world)
@@ -354,12 +354,12 @@ def test_a_superseded_version_leaves_the_stable_url_where_it_should_point(deploy
     deploy(push(1))
     mine = world.apis["api-1"].copy()
 
-    def overtake():
+    def supersede():
         deploy(push(3))
         world.apis["api-1"] |= mine
         raise AwsUnavailableError("no answer")
 
-    world.faults["update_target"] = [overtake]
+    world.faults["update_target"] = [supersede]
     assert deploy(push(2)).states[-1] == "Superseded"
     assert leads_to(world) == current().task
     assert world.live() == {current().task}
@@ -444,5 +444,5 @@ def test_the_path_of_the_health_check_is_asked_at_the_stable_url(monkeypatch, pu
         document["switch"] = {"url": STAYS, "takesOver": takes_over}
         assert check_stable_url.handler(document, LambdaContext())["status"] == 200
     assert asked == [["https://api-1.example/healthz"]] * 2
-    # Where it led to another version, that one is given time to be the one no more.
+    # If it pointed at another version, the change is given time to take effect.
     assert slept == [check_stable_url.SETTLE_SECONDS]

@@ -1,4 +1,4 @@
-"""The sweep makes up for what no event told, does nothing else, and may run at any time."""
+"""The sweep makes up for lost events, does nothing else, and may run at any time."""
 
 import pytest
 from deployer.actions import mail_limit, sweep_facts
@@ -360,7 +360,7 @@ def test_an_aborted_push_of_which_nothing_else_is_left_has_its_outcome(deploy, w
 def test_an_app_of_which_nothing_is_left_is_listed_no_more(deploy, world, push, sweep, monkeypatch):
     deploy(push(1), moves_the_tag=False)
     sweep()
-    # It is still to be told that this push was not deployed.
+    # That this push was not deployed is still to be mailed.
     assert ledger.apps(table="ledger") == {"flask-app"}
     monkeypatch.setattr("deployer.events.reconcile.time.time", lambda: NOW + 300)
     sweep()

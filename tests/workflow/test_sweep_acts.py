@@ -385,7 +385,7 @@ def test_a_restart_that_aws_refused_counts_as_such(deploy, push, started, refuse
     task = ledger.current(table="ledger", app=APP).task
     sweep_acts.carry_out(RestartApp(task, refused), facts())
     assert ledger.current(table="ledger", app=APP).refusals == refused
-    # What has been dealt with is not told again.
+    # What has been dealt with is not mailed again.
     assert sweep_acts.carry_out(RestartApp(task, refused), facts()) == ""
 
 

@@ -93,7 +93,7 @@ def test_a_number_that_is_not_larger_is_superseded_and_its_task_is_stopped(world
     done = switch(late)
     assert done == {"result": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
     assert current() == serving
-    # Its task goes with all that it has; and a mail about what overtook it speaks of it.
+    # Its task goes with all that it has; and a mail about the push that superseded it names it.
     assert world.closed == []
     assert [each.deployment for each in ledger.unmailed(table="ledger", app=APP)] == ["late"]
     assert world.stopped == [late["task"]["arn"]]
@@ -287,7 +287,7 @@ def test_an_app_that_lasts_has_no_end_and_may_ask_for_any(document):
     assert CUT not in note
 
 
-# The address that stays.
+# The stable URL.
 
 
 def test_where_the_address_moves_nothing_is_stopped_before_that_is_seen(world, document, stable_url):
