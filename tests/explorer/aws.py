@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,7 +38,8 @@ FUNCTIONS: dict[str, Callable[[Any, Any], object]] = {
     "EndPreview": end_preview.handler,
     "Reconcile": reconcile.handler,
 }
-IPS = "203.0.113."
+# Of these a task gets the lowest that is free.
+IPS = ip_network("198.18.0.0/15")
 # How images behave.
 GOOD, SILENT, CRASHES, NO_APP = "good", "silent", "crashes", "no app"
 
@@ -78,7 +80,7 @@ class Task:
 
     @property
     def ip(self) -> str:
-        return f"{IPS}{self.address}"
+        return str(IPS[self.address])
 
     def described(self) -> Answer:
         details = [{"name": "networkInterfaceId", "value": f"eni-{self.number}"}]
@@ -356,7 +358,7 @@ class Cloud:
             (group,) = request["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"]
             task = Task(arn, number, request["startedBy"], revision["arn"], digest, tags, self.clock.now, group)
             held = {each.address for each in self.tasks.values() if each.status != "STOPPED"}
-            task.address = next(each for each in range(1, 255) if each not in held)
+            task.address = next(each for each in range(1, IPS.num_addresses) if each not in held)
             task.history.append((self.clock.now, task.described()))
             self._run_tokens[token], self.tasks[arn] = arn, task
             self.clock.at(STARTS, lambda: self._starts(task))

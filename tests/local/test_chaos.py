@@ -1,184 +1,26 @@
 """Pushes, crashes and aborts while a fifth of all calls fail: then ledger, tasks and inbox say the same, and the truth.
 
-A longer campaign: `CHAOS_ROUNDS=20 CHAOS_SEED=7 CHAOS_SHARE=0.3 pytest tests/local/test_chaos.py`.
+A longer campaign, with microburst's faults: `python -m bench.faults`.
 """
 
-import contextlib
-import json
 import os
 import random
-import subprocess
-import time
-import uuid
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
-from deployer.aws import ledger_keys
-from deployer.aws.items import plain, wire
-from deployer.domain.deployment import SUPERSEDED, Current, Deployment
 
-from localcloud.inbox import Received, read
 from localcloud.settings import PROJECT
 from localcloud.stack import install
+from tests.chaos import Chaos
 from tests.local.conftest import eventually, forget_images, start_cloud
 from tests.local.installed import Installed, containers
-from tests.promises import DIGEST, GIVEN_UP, Mailed, Pushed, Ran, World, broken
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 SHARE = float(os.environ.get("CHAOS_SHARE", "0.2"))
 APPS = [f"chaos-{number}" for number in range(3)]
 PUSHES = 4
-SERVES = "trap 'exit 0' TERM; httpd -f -p 3000 & wait"
-FAILS = "echo 'no database'; exit 3"
-
-
-@dataclass
-class Chaos:
-    """What is done to a stack, and what it makes of that."""
-
-    stack: Installed
-    pushed: dict[str, list[Pushed]] = field(default_factory=lambda: defaultdict(list))
-    aborted: dict[str, str] = field(default_factory=dict)
-    dice: random.Random = field(default_factory=lambda: random.Random(SEED))
-
-    def faults(self, share: float) -> None:
-        assert self.stack.cloud.request("PUT", f"/_faults/{share}")[0] == 200
-
-    def upload(self, app: str, good: bool) -> dict[str, Any]:
-        """An image with all that belongs to it, but the tag that starts its deployment."""
-        cloud = self.stack.cloud
-        command = ["sh", "-c", f": {uuid.uuid4()}; {SERVES if good else FAILS}"]
-        return cloud.manifest(app, cloud.push(app, command))
-
-    def push(self, app: str, manifest: dict[str, Any], good: bool) -> None:
-        digest = self.stack.cloud.put_manifest(app, manifest, "latest")
-        # Only the digest says which deployment is of which push.
-        self.pushed[app].append(Pushed("", app, "latest", digest, good, second=len(self.pushed[app])))
-
-    def abort_one(self) -> None:
-        workflow = self.stack.cloud.client("stepfunctions")
-        running = self.running()
-        if running:
-            arn = self.dice.choice(running)
-            push = json.loads(workflow.describe_execution(executionArn=arn)["input"])
-            with contextlib.suppress(ClientError):
-                workflow.stop_execution(executionArn=arn, cause="chaos")
-                self.aborted[arn] = push["detail"]["image-digest"]
-
-    def kill_one(self) -> None:
-        running = containers(self.stack.cloud.port)
-        if running:
-            subprocess.run(["docker", "kill", self.dice.choice(running)], capture_output=True)
-
-    def sweep(self) -> dict[str, Any]:
-        """What the sweep did; `{"sweep": ...}` if it failed itself."""
-        function = self.stack.resources["ReconcileFunction"]
-        said = self.stack.cloud.client("lambda").invoke(FunctionName=function, Payload=b'{"id": "now"}')
-        done: dict[str, Any] = json.loads(said["Payload"].read())
-        return {"sweep": done} if "FunctionError" in said else done
-
-    def settle(self) -> None:
-        """Until nothing is under way, and the sweep, of whose calls none fails, finds nothing more to do."""
-        eventually(lambda: not self.running(), within=120, every=0.2)
-        self.faults(0.0)
-        eventually(lambda: self.sweep() == {} and not self.running(), within=120, every=0.2)
-
-    # What it came to
-
-    def running(self) -> list[str]:
-        """The executions that have not ended."""
-        workflow, machine = self.stack.cloud.client("stepfunctions"), self.stack.outputs["StateMachineArn"]
-        listed = workflow.list_executions(stateMachineArn=machine, statusFilter="RUNNING", maxResults=1000)
-        return [each["executionArn"] for each in listed["executions"]]
-
-    def ledger(self, app: str) -> dict[str, dict[str, Any]]:
-        """The items of an app's partition, by sort key."""
-        answer = self.stack.cloud.client("dynamodb").query(
-            TableName=self.stack.resources["Ledger"],
-            KeyConditionExpression="pk = :app",
-            ExpressionAttributeValues=wire({":app": ledger_keys.partition(app)}),
-            ConsistentRead=True,
-        )
-        return {item["sk"]: item for item in map(plain, answer["Items"])}
-
-    def broken(self, app: str) -> list[str]:
-        """The promises that do not hold."""
-        items = self.ledger(app)
-        unknown = [
-            push.digest
-            for push in self.pushed[app]
-            if push.digest not in {item.get("digest") for item in items.values()}
-        ]
-        # One that was aborted before it began is deployed by a sweep two minutes later.
-        lost = [f"{digest} is not in the ledger" for digest in unknown if digest not in self.aborted.values()]
-        return [*lost, *broken(self.world(app, items))]
-
-    def world(self, app: str, items: dict[str, dict[str, Any]]) -> World:
-        """What there is of an app, as the promises read it."""
-        deployments = [
-            _deployment(item) for name, item in items.items() if name.startswith(ledger_keys.DEPLOYMENT)
-        ]
-        current = {app: _current(items["current"])} if "current" in items else {}
-        tasks = {each.task: each for each in deployments if each.task}
-        good = {push.digest: push.good for push in self.pushed[app]}
-        live = self.live(app)
-        return World(
-            pushes=[
-                replace(push, good=push.good and push.digest not in self.aborted.values())
-                for push in self.pushed[app]
-            ],
-            mails=[
-                _mailed(mail, deployments)
-                for mail in read(self.stack.settings.inbox)
-                if mail.attributes["app"] == app
-            ],
-            tasks=[
-                Ran(arn, app, each.deployment, each.digest, arn in live, answered=good[each.digest])
-                for arn, each in tasks.items()
-            ]
-            + [Ran(arn, app, "", "", lives=True, answered=False) for arn in live if arn not in tasks],
-            current=current,
-            deployments={app: deployments},
-            tags={(app, "latest"): self.pushed[app][-1].digest},
-            open={app: items.get("order", {}).get("open", set())},
-        )
-
-    def live(self, app: str) -> list[str]:
-        ecs, cluster = self.stack.cloud.client("ecs"), self.stack.outputs["ClusterArn"]
-        arns: list[str] = ecs.list_tasks(cluster=cluster, family=f"portcall_{app}")["taskArns"]
-        return arns
-
-
-def _deployment(item: dict[str, Any]) -> Deployment:
-    at, name = ledger_keys.time_and_deployment(item["sk"])
-    facts = {each.name: item[each.name] for each in fields(Deployment) if each.name in item}
-    return Deployment(**{**facts, "deployment": name, "time": at})
-
-
-def _current(item: dict[str, Any]) -> Current:
-    return Current(**{each.name: item[each.name] for each in fields(Current) if each.name in item})
-
-
-def _mailed(mail: Received, deployments: list[Deployment]) -> Mailed:
-    outcome = GIVEN_UP if "is down" in mail.subject else mail.attributes["outcome"]
-    digests = DIGEST.findall(mail.text)
-    if outcome == SUPERSEDED:
-        # It may be about several; the newest is the first.
-        name = next(each.deployment for each in deployments if each.digest == digests[0])
-    else:
-        name = _fact(mail, "Deployment")
-    return Mailed(mail.attributes["app"], name, outcome, digests=frozenset(digests))
-
-
-def _fact(mail: Received, name: str) -> str:
-    (line,) = (line for line in mail.text.splitlines() if line.startswith(f"{name}: "))
-    return line.removeprefix(f"{name}: ").strip()
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +32,11 @@ def chaos(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ch
         install(stack.settings, print, {"RepositoryPattern": "chaos-*", "HealthTimeout": "20"})
         for app in APPS:
             cloud.client("ecr").create_repository(repositoryName=app)
-        yield Chaos(stack)
+
+        def faults(share: float) -> None:
+            assert cloud.request("PUT", f"/_faults/{share}")[0] == 200
+
+        yield Chaos(stack, faults, random.Random(SEED))
     finally:
         cloud.stop()
         forget_images(cloud.port)
@@ -198,15 +44,6 @@ def chaos(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ch
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_whatever_fails_every_report_is_true(chaos: Chaos, number: int) -> None:
-    chaos.faults(0.0)
-    plan = [(app, chaos.dice.random() < 0.7) for app in APPS * PUSHES]
-    uploads = [(app, chaos.upload(app, good), good) for app, good in plan]
-    chaos.faults(SHARE)
-    for turn, (app, manifest, good) in enumerate(uploads):
-        chaos.push(app, manifest, good)
-        time.sleep(chaos.dice.uniform(0, 0.5))
-        if turn % 3 == 2:
-            chaos.dice.choice([chaos.abort_one, chaos.kill_one, chaos.sweep])()
-    chaos.settle()
+    chaos.play(APPS, PUSHES, SHARE)
     eventually(lambda: len(containers(chaos.stack.cloud.port)) <= len(APPS), within=40)
     assert [each for app in APPS for each in chaos.broken(app)] == []

@@ -1,0 +1,29 @@
+"""The raw results of the benches, kept in bench/results/: what the docs' figures and plots are made from."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "results"
+
+
+def keep(name: str, result: dict[str, Any]) -> Path:
+    """Write `results/NAME.json`: the result, with the command, the commit, the time and the machine."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=FOLDER.parent, capture_output=True, text=True
+    )
+    conditions = {
+        "command": f"python -m bench.{name.partition('-')[0]} {' '.join(sys.argv[1:])}".strip(),
+        "commit": described.stdout.strip(),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+    }
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{name}.json"
+    path.write_text(json.dumps({**conditions, "result": result}, indent=1) + "\n")
+    return path
