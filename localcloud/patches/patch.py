@@ -10,14 +10,13 @@ before: its own function, or an earlier patch. ``settings`` is given to function
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import json
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeVar
-
-from ministack.services.cloudformation import provisioners
 
 from localcloud.options import Settings
 
@@ -101,10 +100,15 @@ def patch_resource(kind: str, operation: str, *, when: Condition = _always) -> C
     """Call the decorated function when CloudFormation does one of ``create``, ``update`` and ``delete``."""
 
     def make(function: Function) -> None:
-        handlers: MutableMapping[str, Function] = provisioners._RESOURCE_HANDLERS[kind]
+        handlers: MutableMapping[str, Function] = _provisioners()._RESOURCE_HANDLERS[kind]
         handlers[operation] = _around(handlers[operation], function)
 
     return _register("CloudFormation", f"{kind} {operation}", make, when)
+
+
+def _provisioners() -> Any:
+    # Imported when it is needed: it imports every service of MiniStack.
+    return importlib.import_module("ministack.services.cloudformation.provisioners")
 
 
 def _around(original: Function, function: Function) -> Function:
@@ -136,8 +140,8 @@ def add_resource(kind: str, operation: str, *, replacing: tuple[str, ...] = ()) 
     """
 
     def make(function: Function) -> None:
-        provisioners._RESOURCE_HANDLERS.setdefault(kind, {})[operation] = function
+        _provisioners()._RESOURCE_HANDLERS.setdefault(kind, {})[operation] = function
         if replacing:
-            provisioners._REPLACING_PROPERTIES[kind] = replacing
+            _provisioners()._REPLACING_PROPERTIES[kind] = replacing
 
     return _register("CloudFormation", f"{kind} {operation}", make, _always)
