@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from deployer.aws import ledger, ledger_keys
+from deployer.aws import ledger, ledger_keys, table
 from deployer.aws.client import client
 from deployer.aws.items import wire
 from deployer.domain.deployment import DEPLOYED, Current
@@ -31,14 +31,14 @@ def main() -> None:
     ):
         browser = driver.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
         with page_of(setting, browser) as page:
-            table = setting.outputs["LedgerTableName"]
+            table.use(setting.outputs["LedgerTableName"])
             for app in range(APPS):
-                _fill(table, f"team/app-{app:03}")
+                _fill(f"team/app-{app:03}")
             print(f"## The page, with {APPS} apps and {DEPLOYMENTS:,} deployments\n")
             print("| | |\n|---|---|")
             print(f"| first paint | {spread([_paint(page) for _ in range(ROUNDS)])} |")
             apps = [f"team/app-{APPS - 1 - number:03}" for number in range(ROUNDS)]
-            seen = [_seen(page, table, app) for app in apps]
+            seen = [_seen(page, app) for app in apps]
             print(f"| from a push in the ledger to the page | {spread(seen)} |")
 
 
@@ -47,10 +47,10 @@ def _push(app: str, number: int) -> Push:
     return Push(f"bench-{number}", at, app, "latest", f"sha256:{number:064x}")
 
 
-def _fill(table: str, app: str) -> None:
+def _fill(app: str) -> None:
     """An app that is live, with its history."""
     push = _push(app, 1)
-    sequence = _admit(table, push)
+    sequence = _admit(push)
     new = Current(
         push.deployment,
         sequence,
@@ -61,17 +61,17 @@ def _fill(table: str, app: str) -> None:
         "revision",
         push.time,
     )
-    ledger.make_current(table=table, push=push, new=new, seen=None)
-    ledger.record(table=table, push=push, outcome=DEPLOYED, url=new.url)
-    ledger.mark_notified(table=table, push=push)
+    ledger.make_current(push=push, new=new, seen=None)
+    ledger.record(push=push, outcome=DEPLOYED, url=new.url)
+    ledger.mark_notified(push=push)
     for some in _batches([_old(_push(app, number)) for number in range(2, EACH + 1)]):
-        client("dynamodb").batch_write_item(RequestItems={table: some})
+        client("dynamodb").batch_write_item(RequestItems={table.name(): some})
 
 
-def _admit(table: str, push: Push) -> int:
-    sequence = ledger.next_in_order(table=table, push=push, now=time.time())
-    ledger.claim(table=table, push=push, execution="", sequence=sequence)
-    ledger.note_in_order(table=table, push=push, sequence=sequence)
+def _admit(push: Push) -> int:
+    sequence = ledger.next_in_order(push=push, now=time.time())
+    ledger.claim(push=push, execution="", sequence=sequence)
+    ledger.note_in_order(push=push, sequence=sequence)
     return sequence
 
 
@@ -94,11 +94,11 @@ def _paint(page: Page) -> float:
     return float(painted) / 1000
 
 
-def _seen(page: Page, table: str, app: str) -> float:
+def _seen(page: Page, app: str) -> float:
     """Seconds from when a push is noted until its row says so."""
     row = page.locator("#apps tr", has=page.get_by_role("link", name=app, exact=True))
     began = time.monotonic()
-    _admit(table, _push(app, 0))
+    _admit(_push(app, 0))
     row.get_by_text("deploying").wait_for()
     return time.monotonic() - began
 

@@ -87,8 +87,8 @@ EXPLAINED = (
     ),
     Explained(
         "deployer.steps.admit_push",
-        "+ number = ledger.next_in_order(table=table, push=push, now=time.time())\n"
-        "- number = ledger.next_in_order(table=table, push=push, now=time.time())",
+        "+ number = ledger.next_in_order(push=push, now=time.time())\n"
+        "- number = ledger.next_in_order(push=push, now=time.time())",
         "A refused push then has a number, which is not read: RollBack puts it on the list all the same.",
     ),
     *(
@@ -111,8 +111,7 @@ EXPLAINED = (
     ),
     Explained(
         "deployer.actions.rollback",
-        "- if 0 < sequence < ledger.newest(table=table, app=push.app):\n"
-        "+ if 1 < sequence < ledger.newest(table=table, app=push.app):",
+        "- if 0 < sequence < ledger.newest(app=push.app):\n+ if 1 < sequence < ledger.newest(app=push.app):",
         "No push has the number 1.",
     ),
     Explained(

@@ -94,13 +94,13 @@ class _Found:
 
 def plan(target: Target, text: str) -> Plan:
     """What a push of the image would do. Raises Trouble where there is no such image, here or in ECR."""
-    return target.ask(lambda outputs: _Planning(target, outputs["LedgerTableName"]).of(text))
+    return target.ask(lambda _: _Planning(target).of(text))
 
 
 class _Planning:
-    def __init__(self, target: Target, table: str) -> None:
+    def __init__(self, target: Target) -> None:
         stack = Facts(target).stack
-        self._rules, self._table = StackRules.of(stack.parameters), table
+        self._rules = StackRules.of(stack.parameters)
         self._registries = [stack.outputs["RepositoryUri"].partition("/")[0]]
         if port := urlsplit(target.endpoint).port:
             # As Docker knows that of the embedded cloud.
@@ -120,7 +120,7 @@ class _Planning:
             return made.but(REFUSE, str(refused), "Fix that in the Dockerfile, and build it again.")
         if spec is None:
             return made.but(IGNORE, "It is not an app, but a signature, a chart or the like.")
-        current = ledger.current(table=self._table, app=app)
+        current = ledger.current(app=app)
         made = replace(made, **self._sized(spec), **self._surroundings(app, spec, current))
         if found.local and not ecr.has_repository(repository) and not rules.creates(repository):
             do = f"aws ecr create-repository --repository-name {repository}"
@@ -183,7 +183,7 @@ class _Planning:
     def _slot(self, made: Plan, current: Current | None) -> Plan:
         most = self._rules.slots(made.app)
         try:
-            taken = ledger.taken_slots(table=self._table)
+            taken = ledger.taken_slots()
         except AccessDeniedError:
             return replace(made, slot=UNKNOWN)
         runs = current is not None and not current.gave_up_reason
@@ -197,7 +197,7 @@ class _Planning:
         """Whether somebody keeps pushes from being deployed, and what is in ECR already."""
         if made.would != DEPLOY:
             return made
-        open_ones = ledger.open_deployments(table=self._table, app=made.app)
+        open_ones = ledger.open_deployments(app=made.app)
         if why := holds.why_not(found.digest, current, open_ones, {}):
             command = "start" if current and current.stop else "resume"
             return made.but(RECORD, why, f"To deploy it all the same: portcall {command} {made.app}")

@@ -34,7 +34,7 @@ def all_apps(target: Target) -> list[AppStatus]:
 
 def everything(target: Target) -> list[tuple[AppStatus, list[Deployment]]]:
     """How every app is, by name, and of its deployments those that go on, or were last."""
-    records = target.ask(lambda outputs: ledger.overview(table=outputs["LedgerTableName"]))
+    records = target.ask(lambda _: ledger.overview())
     found = ((states.status_of(each.app, each.current, each.deployments), each) for each in records)
     return [(status, each.deployments) for status, each in found if status]
 
@@ -51,15 +51,15 @@ def history(target: Target, app: str, most: int = RECENT) -> AppHistory:
     return known(target, app, most) or refuse_unknown(target, app)
 
 
-def _history(table: str, app: str, most: int) -> AppHistory:
+def _history(app: str, most: int) -> AppHistory:
     # In this order: what serves is written before the outcome of its deployment.
-    deployments = ledger.deployments(table=table, app=app, most=most)
-    return AppHistory(app, ledger.current(table=table, app=app), deployments)
+    deployments = ledger.deployments(app=app, most=most)
+    return AppHistory(app, ledger.current(app=app), deployments)
 
 
 def stops(target: Target, app: str) -> list[dict[str, str]]:
     """The stops that somebody asked for, the last first: `action`, `by`, `reason`, `at` (ISO 8601)."""
-    found = target.ask(lambda outputs: ledger.operations(table=outputs["LedgerTableName"], app=app))
+    found = target.ask(lambda _: ledger.operations(app=app))
     names = ("action", "by", "reason", "at")
     return [
         {name: str(each.get(name, "")) for name in names}
@@ -70,13 +70,13 @@ def stops(target: Target, app: str) -> list[dict[str, str]]:
 
 def known(target: Target, app: str, most: int = RECENT) -> AppHistory | None:
     """What is known of an app of that name, None if nothing is."""
-    found = target.ask(lambda outputs: _history(outputs["LedgerTableName"], app, most))
+    found = target.ask(lambda _: _history(app, most))
     return found if found.current or found.deployments else None
 
 
 def find_deployment(target: Target, name: str) -> tuple[AppHistory, Deployment]:
     """The deployment whose id begins like that. Raises Trouble if there is none, or several."""
-    matches = target.ask(lambda outputs: ledger.find(table=outputs["LedgerTableName"], name=name))
+    matches = target.ask(lambda _: ledger.find(name=name))
     if not matches:
         raise Trouble(
             f"There is no app and no deployment {name}. `portcall status` names the apps; of a deployment's id "
@@ -103,7 +103,7 @@ def deployment_of(target: Target, app: str, name: str) -> tuple[AppHistory, Depl
 
 def refuse_unknown(target: Target, app: str) -> Never:
     """Raise Trouble that there is no such app, and name those that there are."""
-    names = sorted(target.ask(lambda outputs: ledger.apps(table=outputs["LedgerTableName"])))
+    names = sorted(target.ask(lambda _: ledger.apps()))
     like = [each for each in names if each.partition(":")[0] == app.partition(":")[0]]
     there = ", ".join((like or names)[:10])
     hint = f"There are: {there}" if there else "Nothing has been pushed yet."
@@ -123,13 +123,12 @@ def has_image(target: Target, repository: str, digest: str) -> bool:
 def histories_of(target: Target, repository: str, tag: str) -> list[AppHistory]:
     """Of the apps that a push of a repository, or of a tag of it, may be of, known or not."""
 
-    def ask(outputs: dict[str, str]) -> list[AppHistory]:
-        table = outputs["LedgerTableName"]
+    def ask(_: dict[str, str]) -> list[AppHistory]:
         apps = [repository, f"{repository}:{tag}"]
         if not tag:
-            known = {each for each in ledger.apps(table=table) if each.partition(":")[0] == repository}
+            known = {each for each in ledger.apps() if each.partition(":")[0] == repository}
             apps = sorted({repository, *known})
-        return [_history(table, app, RECENT) for app in apps]
+        return [_history(app, RECENT) for app in apps]
 
     return target.ask(ask)
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from deployer.aws import table
 from deployer.aws.client import CONFIG, DENIALS, use
 from deployer.domain.errors import DeployError
 
@@ -84,14 +85,18 @@ class Target:
             if not self._outputs:
                 self._recall()
             try:
-                return question(self._outputs)
+                return self._answer(question)
             except (DeployError, ClientError) as error:
                 if not (self._remembered and code_of(error) in GONE):
                     raise
             self._look_up()
-            return question(self._outputs)
+            return self._answer(question)
         except (DeployError, ClientError, BotoCoreError) as error:
             raise trouble_of(error, stack=self.stack, region=self.region, profile=self.profile) from error
+
+    def _answer(self, question: Callable[[dict[str, str]], Answer]) -> Answer:
+        table.use(self._outputs.get("LedgerTableName", ""))
+        return question(self._outputs)
 
     @property
     def name(self) -> str:

@@ -112,8 +112,8 @@ class World:
             return {"status": "refused", "reason": f"The action must be one of: {', '.join(self.actions)}."}
         if self.refusal:
             return {"status": "refused", "reason": self.refusal}
-        current = ledger.current(table="ledger", app=words["app"])
-        known = ledger.deployments(table="ledger", app=words["app"])
+        current = ledger.current(app=words["app"])
+        known = ledger.deployments(app=words["app"])
         chosen = next((each for each in known if each.deployment == words.get("to")), current)
         assert chosen
         answer = {"app": words["app"], "tag": chosen.tag, "digest": chosen.digest}
@@ -130,10 +130,10 @@ class World:
         number, at = self.count, self.now - ago
         push = Push(f"push-{number:05}", iso(at), app, tag, f"sha256:{number * 7919:07x}{number:057x}")
         self.pushes.append(push)
-        sequence = ledger.next_in_order(table="ledger", push=push, now=self.now + 1e6)
+        sequence = ledger.next_in_order(push=push, now=self.now + 1e6)
         execution = f"arn:aws:states:eu-west-1:111122223333:execution:deploy:{push.deployment}"
-        ledger.claim(table="ledger", push=push, execution=execution, sequence=sequence)
-        ledger.note_in_order(table="ledger", push=push, sequence=sequence)
+        ledger.claim(push=push, execution=execution, sequence=sequence)
+        ledger.note_in_order(push=push, sequence=sequence)
         self.histories[execution] = passed("AdmitPush", at, 0.4)
         return push, sequence
 
@@ -148,8 +148,8 @@ class World:
         task = f"arn:aws:ecs:eu-west-1:111122223333:task/portcall/{number:032x}"
         revision = f"arn:aws:ecs:eu-west-1:111122223333:task-definition/portcall_{push.repository}:{number}"
         new = Current(push.deployment, sequence, task, url, push.digest, push.tag, revision, push.time, **facts)
-        seen = ledger.current(table="ledger", app=push.app)
-        assert ledger.make_current(table="ledger", push=push, new=new, seen=seen)
+        seen = ledger.current(app=push.app)
+        assert ledger.make_current(push=push, new=new, seen=seen)
         phases = {
             "admit": "1.2",
             "read": "0.3",
@@ -159,8 +159,8 @@ class World:
             "address": "0.6",
         }
         facts = {"url": url, "phases": {**phases, "answer": "2.4"}, "task": task, "revision": revision}
-        ledger.record(table="ledger", push=push, outcome="deployed", **facts)
-        ledger.mark_notified(table="ledger", push=push)
+        ledger.record(push=push, outcome="deployed", **facts)
+        ledger.mark_notified(push=push)
 
     def live(self, app: str, tag: str = "latest", *, ago: float = 3600.0, **facts: Any) -> Push:
         """A push that went live."""
@@ -184,5 +184,5 @@ class World:
             "log": FAILED_LOG,
             "phases": {"admit": "1.0", "read": "0.3", "register": "0.4", "run": "1.1", "start": "12.5"},
         }
-        ledger.record(table="ledger", push=push, outcome="failed", **{**known, **facts})
-        ledger.mark_notified(table="ledger", push=push)
+        ledger.record(push=push, outcome="failed", **{**known, **facts})
+        ledger.mark_notified(push=push)

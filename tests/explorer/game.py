@@ -383,7 +383,7 @@ class Game:
                 for each in cloud.tasks.values()
             ],
             current=current,
-            deployments={app: ledger.deployments(table="ledger", app=app)[::-1] for app in apps},
+            deployments={app: ledger.deployments(app=app)[::-1] for app in apps},
             tags={
                 (app, tag): digest
                 for (name, tag), digest in cloud.tags.items()

@@ -102,9 +102,9 @@ def pushed(number, *, app="flask-app", tag="latest"):
 def begin(number, **where):
     """A push is admitted, as the workflow does it."""
     push = pushed(number, **where)
-    sequence = ledger.next_in_order(table="ledger", push=push, now=2_000_000_000)
-    ledger.claim(table="ledger", push=push, execution=f"execution-{number}", sequence=sequence)
-    ledger.note_in_order(table="ledger", push=push, sequence=sequence)
+    sequence = ledger.next_in_order(push=push, now=2_000_000_000)
+    ledger.claim(push=push, execution=f"execution-{number}", sequence=sequence)
+    ledger.note_in_order(push=push, sequence=sequence)
     return push, sequence
 
 
@@ -112,18 +112,16 @@ def go_live(number, *, url="", image=None, **where):
     push, sequence = begin(number, **where)
     url = url or f"http://203.0.113.{number}:3000/"
     since = f"2026-11-18T11:07:{number:02}+00:00"
-    seen = ledger.current(table="ledger", app=push.app)
+    seen = ledger.current(app=push.app)
     new = Current(push.deployment, sequence, f"task-{number}", url, push.digest, push.tag, "rev:1", since)
     new = dataclasses.replace(new, image=image or {})
-    assert ledger.make_current(table="ledger", push=push, new=new, seen=seen)
-    ledger.record(
-        table="ledger", push=push, outcome="deployed", url=url, phases={"admit": "1.5", "start": "20.1"}
-    )
+    assert ledger.make_current(push=push, new=new, seen=seen)
+    ledger.record(push=push, outcome="deployed", url=url, phases={"admit": "1.5", "start": "20.1"})
     return push
 
 
 def fail(number, reason="exit code 1", *, log=("boom",), hint="Read the log.", **where):
     push, _ = begin(number, **where)
     facts = {"reason": reason, "error": "TaskStoppedError", "summary": "failed to start", "hint": hint}
-    ledger.record(table="ledger", push=push, outcome="failed", log=list(log), phases={"admit": "1.0"}, **facts)
+    ledger.record(push=push, outcome="failed", log=list(log), phases={"admit": "1.0"}, **facts)
     return push

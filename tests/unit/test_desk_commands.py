@@ -90,7 +90,7 @@ def test_two_hundred_apps_would_take_a_handful_of_calls(monkeypatch):
     calls = []
     made = aws.client("dynamodb")
     made.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name))
-    assert len(ledger.overview(table="ledger")) == 15
+    assert len(ledger.overview()) == 15
     # What serves of each app, and its last deployment: thirty items.
     assert sorted(calls) == ["BatchGetItem"] * 3 + ["Query"]
 
@@ -136,7 +136,7 @@ def test_keys_that_dynamodb_leaves_out_are_asked_for_again():
         return answer
 
     with patch.object(made, "batch_get_item", half):
-        (known,) = ledger.overview(table="ledger")
+        (known,) = ledger.overview()
     assert asked == [2, 1]
     assert known.current
     assert [each.outcome for each in known.deployments] == ["deployed"]
@@ -158,8 +158,8 @@ def test_an_app_of_an_older_ledger_has_its_state_too():
 def test_a_failure_is_shown_when_it_is_open_no_more():
     go_live(1)
     fail(2)
-    open_ones = ledger.open_deployments(table="ledger", app="flask-app")
-    ledger.close(table="ledger", app="flask-app", deployments=open_ones)
+    open_ones = ledger.open_deployments(app="flask-app")
+    ledger.close(app="flask-app", deployments=open_ones)
     (app,) = json.loads(portcall("status", "--json").stdout)["apps"]
     assert (app["state"], app["latest"]["deployment"]) == ("failed", "push-2")
 
@@ -228,15 +228,15 @@ def test_history_has_the_newest_first_and_marks_what_serves():
 
 def test_what_somebody_asked_for_is_shown_with_who_and_why_and_never_as_markup():
     go_live(1)
-    seen = ledger.current(table="ledger", app="flask-app")
+    seen = ledger.current(app="flask-app")
     pin = Pin(digest(1), [digest(2)], "[red]500s[/red]", "ann", 1_795_000_020)
     stop = Stop("maintenance", "bob", 1_795_000_080)
     held = dataclasses.replace(seen, pin=pin, stop=stop, gave_up_reason="It was stopped.")
-    assert ledger.change_current(table="ledger", app="flask-app", new=held, seen=seen)
+    assert ledger.change_current(app="flask-app", new=held, seen=seen)
     asked = {"action": "stop", "by": "bob", "reason": "maintenance", "at": "2026-11-18T11:08:00Z"}
-    ledger.note_operation(table="ledger", app="flask-app", name="1", **asked)
-    ledger.answer_operation(table="ledger", app="flask-app", name="1", answer={"status": "stopped"})
-    ledger.note_operation(table="ledger", app="flask-app", name="2", **asked)
+    ledger.note_operation(app="flask-app", name="1", **asked)
+    ledger.answer_operation(app="flask-app", name="1", answer={"status": "stopped"})
+    ledger.note_operation(app="flask-app", name="2", **asked)
 
     status = json.loads(portcall("status", "--json").stdout)["apps"][0]
     assert (status["state"], status["pin"]["by"], status["stop"]["reason"]) == ("stopped", "ann", "maintenance")
@@ -267,7 +267,7 @@ def test_show_finds_a_deployment_by_the_beginning_of_its_id():
     names = ["3fa85f64-5717", "3fa85f64-9999", "deadbeef-5717", "restart-3fa85f64", "rollback-0123"]
     for number, name in enumerate(names):
         push = dataclasses.replace(pushed(number), deployment=name)
-        ledger.record(table="ledger", push=push, outcome="failed", reason=f"reason {number}")
+        ledger.record(push=push, outcome="failed", reason=f"reason {number}")
     for part, name in [
         ("3fa85f64-5", names[0]),
         ("dead", names[2]),
@@ -287,12 +287,12 @@ def test_show_finds_a_deployment_by_the_beginning_of_its_id():
 @pytest.mark.parametrize("written", ["claim", "record", "record_push", "abandon"])
 def test_whatever_is_written_of_a_deployment_first_it_can_be_found(written):
     go_live(1)
-    seen, push = ledger.current(table="ledger", app="flask-app"), pushed(2)
+    seen, push = ledger.current(app="flask-app"), pushed(2)
     {
-        "claim": lambda: ledger.claim(table="ledger", push=push, execution="e", sequence=2),
-        "record": lambda: ledger.record(table="ledger", push=push, outcome="failed"),
-        "record_push": lambda: ledger.record_push(table="ledger", push=push, seen=seen, reason="stopped"),
-        "abandon": lambda: ledger.abandon(table="ledger", push=push),
+        "claim": lambda: ledger.claim(push=push, execution="e", sequence=2),
+        "record": lambda: ledger.record(push=push, outcome="failed"),
+        "record_push": lambda: ledger.record_push(push=push, seen=seen, reason="stopped"),
+        "abandon": lambda: ledger.abandon(push=push),
     }[written]()
     assert json.loads(portcall("show", "push-2", "--json").stdout)["deployment"]["deployment"] == "push-2"
 
@@ -334,7 +334,7 @@ def test_logs_are_those_of_what_serves(written):
 def test_logs_are_those_of_the_last_push_if_it_failed(written):
     go_live(1)
     push, _ = begin(2)
-    ledger.record(table="ledger", push=push, outcome="failed", task="task-2", reason="exit code 1")
+    ledger.record(push=push, outcome="failed", task="task-2", reason="exit code 1")
     written["task-1"], written["task-2"] = ["fine"], ["boom"]
     result = portcall("logs", "flask-app")
     assert result.stdout == "boom\n"
@@ -404,9 +404,7 @@ def test_watch_prints_each_deployment_s_steps_and_end(clock, monkeypatch):
     go_live(1)
     begin(2)
     clock.after(5, lambda: at.update({"push-2": "CheckHealth"}))
-    clock.after(
-        9, lambda: ledger.record(table="ledger", push=pushed(2), outcome="failed", reason="exit code 1\nmore")
-    )
+    clock.after(9, lambda: ledger.record(push=pushed(2), outcome="failed", reason="exit code 1\nmore"))
     clock.after(20, lambda: interrupted())
     result = portcall("watch", "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
@@ -514,7 +512,7 @@ def test_wait_reports_a_push_that_was_superseded(clock):
 
     def supersede():
         go_live(2)
-        ledger.record(table="ledger", push=push, outcome="superseded", reason="The tag points elsewhere.")
+        ledger.record(push=push, outcome="superseded", reason="The tag points elsewhere.")
 
     clock.after(10, supersede)
     assert portcall("wait", f"flask-app@{push.digest}").exit_code == 3
@@ -541,12 +539,12 @@ def test_wait_says_when_a_push_is_not_heard_of():
 def test_wait_does_not_take_an_old_failure_for_that_of_this_push(clock):
     push = fail(1)
     clock.now += 3600
-    clock.after(20, lambda: go_live(2) and ledger.change_current(table="ledger", app="flask-app", new=again(push), seen=ledger.current(table="ledger", app="flask-app")))  # fmt: skip
+    clock.after(20, lambda: go_live(2) and ledger.change_current(app="flask-app", new=again(push), seen=ledger.current(app="flask-app")))  # fmt: skip
     assert portcall("wait", f"flask-app@{push.digest}").exit_code == 0
 
 
 def again(push):
-    seen = ledger.current(table="ledger", app=push.app)
+    seen = ledger.current(app=push.app)
     return dataclasses.replace(seen, digest=push.digest)
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from botocore.client import BaseClient
-from deployer.aws import ledger, ledger_keys
+from deployer.aws import ledger, ledger_keys, table
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger import deployment_records, known_tags, mail_rate
 from deployer.domain.deployment import Current, KnownTag
@@ -54,35 +54,35 @@ def put(_dynamodb):
 
 
 def current(app="flask-app"):
-    return ledger.current(table="ledger", app=app)
+    return ledger.current(app=app)
 
 
 def switch(number=1, seen=None, **more):
-    return ledger.make_current(table="ledger", push=push(number), new=version(number, **more), seen=seen)
+    return ledger.make_current(push=push(number), new=version(number, **more), seen=seen)
 
 
 def forget(seen, number=1, **facts):
-    return ledger.end_current(table="ledger", push=push(number), seen=seen, outcome="ended", **facts)
+    return ledger.end_current(push=push(number), seen=seen, outcome="ended", **facts)
 
 
 def claim(number=1, execution="first", sequence=7, **more):
-    return ledger.claim(table="ledger", push=push(number), execution=execution, sequence=sequence, **more)
+    return ledger.claim(push=push(number), execution=execution, sequence=sequence, **more)
 
 
 def record(outcome="deployed", number=1, **facts):
-    return ledger.record(table="ledger", push=push(number), outcome=outcome, **facts)
+    return ledger.record(push=push(number), outcome=outcome, **facts)
 
 
 def open_ones(app="flask-app"):
-    return [each.deployment for each in ledger.open_deployments(table="ledger", app=app)]
+    return [each.deployment for each in ledger.open_deployments(app=app)]
 
 
 def draw(number=1, now=NOW, **more):
-    return ledger.next_in_order(table="ledger", push=push(number, **more), now=now)
+    return ledger.next_in_order(push=push(number, **more), now=now)
 
 
 def note(number, sequence, **more):
-    ledger.note_in_order(table="ledger", push=push(number, **more), sequence=sequence)
+    ledger.note_in_order(push=push(number, **more), sequence=sequence)
 
 
 # The order of pushes.
@@ -135,7 +135,7 @@ def test_the_number_that_was_noted_last_is_the_last_of_its_tag():
 
 
 def test_nobody_is_newer_than_the_newest_push_and_nobody_older_gets_past_it():
-    newest = [ledger.is_newest(table="ledger", push=push(1), sequence=number) for number in (5, 5, 4, 6, 5)]
+    newest = [ledger.is_newest(push=push(1), sequence=number) for number in (5, 5, 4, 6, 5)]
     assert newest == [True, True, False, True, False]
 
 
@@ -143,12 +143,12 @@ def test_the_newest_number_is_that_of_a_push_that_is_known_to_be_an_app():
     """A signature that is pushed after an image has a number too, and must not stand in its way."""
 
     def newest():
-        return ledger.newest(table="ledger", app="flask-app")
+        return ledger.newest(app="flask-app")
 
     assert newest() == 0
     note(1, 10)
     assert newest() == 0
-    ledger.is_newest(table="ledger", push=push(2), sequence=11)
+    ledger.is_newest(push=push(2), sequence=11)
     assert newest() == 11
     note(3, 12)
     assert newest() == 11
@@ -156,7 +156,7 @@ def test_the_newest_number_is_that_of_a_push_that_is_known_to_be_an_app():
 
 def test_how_many_deployments_were_begun_is_counted():
     def noted():
-        return ledger.noted(table="ledger", app="flask-app")
+        return ledger.noted(app="flask-app")
 
     assert noted() == 0
     draw(1)
@@ -166,20 +166,20 @@ def test_how_many_deployments_were_begun_is_counted():
 
 def test_what_somebody_asks_for_comes_after_all_that_was_admitted_whatever_the_clocks_say():
     def asked(number, **more):
-        return ledger.next_in_order(table="ledger", push=push(number, **more), now=NOW, after_all=True)
+        return ledger.next_in_order(push=push(number, **more), now=NOW, after_all=True)
 
     assert asked(1) == push(1).pushed_at * 1_000_000 + 1
     ahead = (NOW + 1000) * 1_000_000
     note(2, ahead)
     # Of whichever tag.
     assert asked(3, tag="other") == ahead + 1
-    ledger.is_newest(table="ledger", push=push(4), sequence=ahead + 5)
+    ledger.is_newest(push=push(4), sequence=ahead + 5)
     assert asked(5) == ahead + 6
 
 
 def test_what_goes_back_to_an_image_leaves_the_order_of_the_tags_pushes_to_their_times():
     ahead = (NOW + 1000) * 1_000_000
-    ledger.note_in_order(table="ledger", push=push(1), sequence=ahead, of_tag=False)
+    ledger.note_in_order(push=push(1), sequence=ahead, of_tag=False)
     assert draw(2) < ahead
 
 
@@ -187,15 +187,15 @@ def test_a_deployment_that_has_ended_gives_its_place_back_once_its_outcome_is_th
     """The next one to take the place sees the outcome."""
     first, second = push(1), push(2)
     claim()
-    assert ledger.note_under_way(table="ledger", push=first, most=1)
-    assert not ledger.note_under_way(table="ledger", push=second, most=1)
-    assert ledger.record(table="ledger", push=first, outcome="failed")
-    assert ledger.note_under_way(table="ledger", push=second, most=1)
+    assert ledger.note_under_way(push=first, most=1)
+    assert not ledger.note_under_way(push=second, most=1)
+    assert ledger.record(push=first, outcome="failed")
+    assert ledger.note_under_way(push=second, most=1)
     # Another outcome is refused, and the place is free all the same.
-    assert ledger.note_under_way(table="ledger", push=first, most=2)
-    assert not ledger.record(table="ledger", push=first, outcome="deployed")
-    assert not ledger.note_under_way(table="ledger", push=push(3), most=1)
-    assert ledger.note_under_way(table="ledger", push=push(3), most=2)
+    assert ledger.note_under_way(push=first, most=2)
+    assert not ledger.record(push=first, outcome="deployed")
+    assert not ledger.note_under_way(push=push(3), most=1)
+    assert ledger.note_under_way(push=push(3), most=2)
 
 
 # Who deals with a push.
@@ -228,8 +228,7 @@ def test_a_claim_says_what_it_restarts_or_tries_again_and_who_asked_for_it():
     claim(3)
     claim(4, asked={"action": "deploy", "by": "ann"})
     found = {
-        each.deployment: (each.restart, each.retry, each.asked)
-        for each in ledger.deployments(table="ledger", app="flask-app")
+        each.deployment: (each.restart, each.retry, each.asked) for each in ledger.deployments(app="flask-app")
     }
     assert found == {
         "push-1": ({"deployment": "push-0"}, {}, {}),
@@ -239,9 +238,14 @@ def test_a_claim_says_what_it_restarts_or_tries_again_and_who_asked_for_it():
     }
 
 
-def test_another_refusal_of_a_claim_is_not_a_duplicate():
+@pytest.fixture
+def no_such_table(monkeypatch):
+    monkeypatch.setattr(table, "_given", "no-such-table")
+
+
+def test_another_refusal_of_a_claim_is_not_a_duplicate(no_such_table):
     with pytest.raises(AwsRefusedError):
-        ledger.claim(table="no-such-table", push=push(), execution="any", sequence=1)
+        ledger.claim(push=push(), execution="any", sequence=1)
 
 
 # Outcomes.
@@ -250,64 +254,64 @@ def test_another_refusal_of_a_claim_is_not_a_duplicate():
 def test_the_first_outcome_stays_and_the_second_is_not_reported():
     assert record("deployed") is True
     assert record("failed") is False
-    (found,) = ledger.deployments(table="ledger", app="flask-app")
+    (found,) = ledger.deployments(app="flask-app")
     assert found.outcome == "deployed"
 
 
 def test_an_outcome_is_to_be_reported_until_it_was():
     assert record() is True
     assert record() is True
-    ledger.mark_notified(table="ledger", push=push())
+    ledger.mark_notified(push=push())
     assert record() is False
 
 
-def test_another_refusal_of_an_outcome_is_raised():
+def test_another_refusal_of_an_outcome_is_raised(no_such_table):
     with pytest.raises(AwsRefusedError):
-        ledger.record(table="no-such-table", push=push(), outcome="deployed")
+        ledger.record(push=push(), outcome="deployed")
 
 
 def test_an_outcome_makes_room_for_the_next_deployment_of_the_repository():
-    assert ledger.note_under_way(table="ledger", push=push(1), most=1)
-    assert ledger.note_under_way(table="ledger", push=push(1), most=1)
-    assert not ledger.note_under_way(table="ledger", push=push(2), most=1)
+    assert ledger.note_under_way(push=push(1), most=1)
+    assert ledger.note_under_way(push=push(1), most=1)
+    assert not ledger.note_under_way(push=push(2), most=1)
     record(number=1)
-    assert ledger.note_under_way(table="ledger", push=push(2), most=1)
+    assert ledger.note_under_way(push=push(2), most=1)
 
 
 def test_the_last_deployments_are_listed_newest_first():
     for number in (1, 2, 3):
-        ledger.claim(table="ledger", push=push(number, second=number), execution="any", sequence=number)
-    found = ledger.deployments(table="ledger", app="flask-app", most=2)
+        ledger.claim(push=push(number, second=number), execution="any", sequence=number)
+    found = ledger.deployments(app="flask-app", most=2)
     assert [each.deployment for each in found] == ["push-3", "push-2"]
 
 
 def test_as_many_deployments_are_listed_as_people_read():
     for number in range(51):
-        ledger.claim(table="ledger", push=push(number, second=number), execution="any", sequence=number)
-    assert len(ledger.deployments(table="ledger", app="flask-app")) == 50
+        ledger.claim(push=push(number, second=number), execution="any", sequence=number)
+    assert len(ledger.deployments(app="flask-app")) == 50
 
 
 def test_what_is_open_is_reported_until_it_is_closed_the_oldest_first():
     for number in (2, 1):
         draw(number, second=number)
-        ledger.claim(table="ledger", push=push(number, second=number), execution="any", sequence=number)
+        ledger.claim(push=push(number, second=number), execution="any", sequence=number)
     draw(3, second=3)  # Drawn, and not claimed yet.
     assert open_ones() == ["push-1", "push-2"]
-    found = ledger.open_deployments(table="ledger", app="flask-app")
-    ledger.close(table="ledger", app="flask-app", deployments=found[:1])
+    found = ledger.open_deployments(app="flask-app")
+    ledger.close(app="flask-app", deployments=found[:1])
     assert open_ones() == ["push-2"]
 
 
 def test_one_deployment_is_found_by_its_time_and_name():
     claim()
-    found = ledger.deployment(table="ledger", app="flask-app", time=push().time, name="push-1")
+    found = ledger.deployment(app="flask-app", time=push().time, name="push-1")
     assert (found.deployment, found.time, found.tag, found.execution) == (
         "push-1",
         push().time,
         "latest",
         "first",
     )
-    assert ledger.deployment(table="ledger", app="flask-app", time=push().time, name="push-2") is None
+    assert ledger.deployment(app="flask-app", time=push().time, name="push-2") is None
 
 
 # What is current.
@@ -324,14 +328,14 @@ def test_who_has_not_seen_what_is_current_cannot_take_its_place():
 
 def test_what_was_given_up_cannot_become_current_any_more():
     claim()
-    ledger.abandon(table="ledger", push=push())
+    ledger.abandon(push=push())
     assert not switch()
     assert current() is None
 
 
 def test_what_was_given_up_before_it_was_admitted_is_reported_all_the_same():
-    ledger.abandon(table="ledger", push=push())
-    (found,) = ledger.open_deployments(table="ledger", app="flask-app")
+    ledger.abandon(push=push())
+    (found,) = ledger.open_deployments(app="flask-app")
     assert (found.deployment, found.tag, found.digest) == ("push-1", "latest", push().digest)
 
 
@@ -339,15 +343,15 @@ def test_what_was_given_up_before_it_was_admitted_is_reported_all_the_same():
 def test_a_preview_whose_tag_is_known_to_be_gone_cannot_become_current(known, while_tagged, switches):
     """Another app may: what is deployed of it need not have its tag any more."""
     if known is not None:
-        ledger.record_tag(table="ledger", app="flask-app", tag="latest", digest=known, as_of=5, seen=None)
+        ledger.record_tag(app="flask-app", tag="latest", digest=known, as_of=5, seen=None)
     more = {"while_tagged": True} if while_tagged else {}
-    assert ledger.make_current(table="ledger", push=push(), new=version(), seen=None, **more) is switches
+    assert ledger.make_current(push=push(), new=version(), seen=None, **more) is switches
     assert (current() is not None) is switches
 
 
-def test_another_refusal_of_a_switch_is_raised():
+def test_another_refusal_of_a_switch_is_raised(no_such_table):
     with pytest.raises(AwsRefusedError):
-        ledger.make_current(table="no-such-table", push=push(), new=version(), seen=None)
+        ledger.make_current(push=push(), new=version(), seen=None)
 
 
 def test_what_is_current_comes_back_as_it_was_written():
@@ -356,28 +360,22 @@ def test_what_is_current_comes_back_as_it_was_written():
         3, last_stable_url=address, crashes=[1, 2], previous_tasks=["task-2"], image={"ports": [80]}, ended=True
     )
     switch(3)
-    assert ledger.change_current(table="ledger", app="flask-app", new=new, seen=current())
+    assert ledger.change_current(app="flask-app", new=new, seen=current())
     assert current() == dataclasses.replace(new, version=2)
 
 
 def test_a_change_of_what_somebody_else_has_changed_is_refused():
     switch()
     seen = current()
-    assert ledger.change_current(
-        table="ledger", app="flask-app", new=version(1, gave_up_reason="first"), seen=seen
-    )
-    assert not ledger.change_current(
-        table="ledger", app="flask-app", new=version(1, gave_up_reason="second"), seen=seen
-    )
+    assert ledger.change_current(app="flask-app", new=version(1, gave_up_reason="first"), seen=seen)
+    assert not ledger.change_current(app="flask-app", new=version(1, gave_up_reason="second"), seen=seen)
     assert current().gave_up_reason == "first"
 
 
 def test_what_has_changed_since_it_was_seen_is_not_forgotten():
     switch()
     seen = current()
-    ledger.change_current(
-        table="ledger", app="flask-app", new=version(1, gave_up_reason="It crashed."), seen=seen
-    )
+    ledger.change_current(app="flask-app", new=version(1, gave_up_reason="It crashed."), seen=seen)
     assert not forget(seen)
     assert current().gave_up_reason == "It crashed."
     assert open_ones() == []
@@ -389,7 +387,7 @@ def test_of_two_who_forget_what_is_current_one_has_done_so_and_its_end_is_to_be_
     assert forget(seen, 2, reason="Its tag was deleted.")
     assert not forget(seen, 2, reason="again")
     assert current() is None
-    (found,) = ledger.open_deployments(table="ledger", app="flask-app")
+    (found,) = ledger.open_deployments(app="flask-app")
     assert (found.deployment, found.outcome, found.reason) == ("push-2", "ended", "Its tag was deleted.")
 
 
@@ -398,27 +396,27 @@ def test_that_an_app_has_ended_is_kept_for_90_days(item):
     forget(current(), 2)
     kept = item(ledger_keys.deployment("flask-app", ledger_keys.name_of_push(push(2))))["expires_at"]
     assert kept == pytest.approx(time.time() + 90 * DAY, abs=60)
-    assert ledger.apps(table="ledger") == {"flask-app"}
+    assert ledger.apps() == {"flask-app"}
 
 
 def test_a_push_is_of_the_app_that_it_was_named_of_first():
     first = push(1, app="shop")
-    assert ledger.name_app(table="ledger", push=first) == "shop"
-    assert ledger.name_app(table="ledger", push=dataclasses.replace(first, app="shop:latest")) == "shop"
-    assert ledger.name_app(table="ledger", push=push(2, app="shop:latest")) == "shop:latest"
+    assert ledger.name_app(push=first) == "shop"
+    assert ledger.name_app(push=dataclasses.replace(first, app="shop:latest")) == "shop"
+    assert ledger.name_app(push=push(2, app="shop:latest")) == "shop:latest"
 
 
 # Tags.
 
 
 def known(tag="latest"):
-    return ledger.tag(table="ledger", app="flask-app", tag=tag)
+    return ledger.tag(app="flask-app", tag=tag)
 
 
 def claim_tag(number=1, *, image=0, second=0, **more):
     what = push(number, second=second)
     what = Push(what.deployment, what.time, what.app, what.tag, f"sha256:{image or number:064x}")
-    return ledger.claim_tag(table="ledger", push=what, **more)
+    return ledger.claim_tag(push=what, **more)
 
 
 def test_one_push_is_handled_once_from_whichever_source():
@@ -481,7 +479,7 @@ def test_a_push_that_nobody_handles_may_be_handled_by_anybody(before):
 
 
 def see(digest, *, as_of, seen=None, tag="latest"):
-    return ledger.record_tag(table="ledger", app="flask-app", tag=tag, digest=digest, as_of=as_of, seen=seen)
+    return ledger.record_tag(app="flask-app", tag=tag, digest=digest, as_of=as_of, seen=seen)
 
 
 def test_a_tag_is_seen_only_if_nothing_was_pushed_meanwhile():
@@ -515,23 +513,23 @@ def test_what_is_known_of_a_tag_is_kept_for_90_days(item):
 def test_all_tags_of_an_app_are_listed_by_name():
     see("sha256:1", as_of=1, tag="v1")
     see("sha256:2", as_of=2, tag="v2")
-    assert ledger.tags(table="ledger", app="flask-app") == {
+    assert ledger.tags(app="flask-app") == {
         "v1": KnownTag("sha256:1", 1, ""),
         "v2": KnownTag("sha256:2", 2, ""),
     }
     assert known("v3") is None
 
 
-def test_another_refusal_of_a_tag_is_raised():
+def test_another_refusal_of_a_tag_is_raised(no_such_table):
     with pytest.raises(AwsRefusedError):
-        ledger.claim_tag(table="no-such-table", push=push())
+        ledger.claim_tag(push=push())
 
 
 # Sets that hold so many.
 
 
 def take(app, **most):
-    return ledger.take_slot(table="ledger", app=app, most=most or {"apps": 2, "of shop": 1})
+    return ledger.take_slot(app=app, most=most or {"apps": 2, "of shop": 1})
 
 
 def test_an_app_takes_a_slot_in_every_set_or_in_none():
@@ -542,7 +540,7 @@ def test_an_app_takes_a_slot_in_every_set_or_in_none():
         "apps": {"shop:pr-1", "web:pr-1"},
         "of web": {"web:pr-1"},
     }
-    assert ledger.slots(table="ledger") == {"shop:pr-1", "web:pr-1"}
+    assert ledger.slots() == {"shop:pr-1", "web:pr-1"}
 
 
 def test_an_app_that_has_its_slots_keeps_them_though_the_sets_are_full():
@@ -558,36 +556,36 @@ def test_a_slot_that_is_given_back_may_be_taken():
     assert take("shop:pr-2") == {}
     assert free("other")
     assert take("more", lasting=1) == {}
-    assert ledger.slots(table="ledger") == {"shop:pr-2", "more"}
+    assert ledger.slots() == {"shop:pr-2", "more"}
 
 
 def free(app, noted=0, seen=None):
-    return ledger.free_slot(table="ledger", app=app, noted=noted, seen=seen)
+    return ledger.free_slot(app=app, noted=noted, seen=seen)
 
 
 def test_a_slot_is_not_given_back_once_a_push_was_noted_or_something_has_become_current():
     take("flask-app", lasting=1)
     draw(1)
     assert not free("flask-app")
-    noted = ledger.noted(table="ledger", app="flask-app")
+    noted = ledger.noted(app="flask-app")
     switch(1)
     assert not free("flask-app", noted)
     draw(2)
     assert not free("flask-app", noted, current())
-    assert ledger.slots(table="ledger") == {"flask-app"}
+    assert ledger.slots() == {"flask-app"}
     assert free("flask-app", noted + 1, current())
-    assert ledger.slots(table="ledger") == set()
+    assert ledger.slots() == set()
 
 
 def test_who_has_a_slot_or_is_under_way_is_known_for_as_long_as_it_takes(item):
     take("shop:pr-1")
-    ledger.note_under_way(table="ledger", push=push(), most=1)
+    ledger.note_under_way(push=push(), most=1)
     assert "expires_at" not in item(ledger_keys.SLOTS) | item(ledger_keys.under_way("flask-app"))
 
 
-def test_another_refusal_of_a_slot_is_raised():
+def test_another_refusal_of_a_slot_is_raised(no_such_table):
     with pytest.raises(AwsRefusedError):
-        ledger.take_slot(table="no-such-table", app="shop", most={"apps": 1})
+        ledger.take_slot(app="shop", most={"apps": 1})
 
 
 # Mails.
@@ -595,7 +593,7 @@ def test_another_refusal_of_a_slot_is_raised():
 
 def test_each_mail_of_an_hour_counts_once_and_no_more_than_may_be_go_out(item):
     def mail(number, kind="mails", most=2):
-        return ledger.note_mail(table="ledger", push=push(number), hour=5, kind=kind, most=most)
+        return ledger.note_mail(push=push(number), hour=5, kind=kind, most=most)
 
     assert [mail(1), mail(1), mail(2), mail(3), mail(2)] == [True, True, True, False, True]
     assert mail(3, kind="refusal", most=1)
@@ -604,7 +602,7 @@ def test_each_mail_of_an_hour_counts_once_and_no_more_than_may_be_go_out(item):
 
 
 def test_the_mails_of_a_second_are_counted_together_and_the_count_is_kept_for_an_hour(item):
-    assert [ledger.mails_this_second(table="ledger") for _ in range(3)] == [1, 2, 3]
+    assert [ledger.mails_this_second() for _ in range(3)] == [1, 2, 3]
     assert item(ledger_keys.mails_of_second(NOW))["expires_at"] == NOW + 3600
 
 
@@ -612,11 +610,11 @@ def test_the_mails_of_a_second_are_counted_together_and_the_count_is_kept_for_an
 
 
 def begin(name="a", now=NOW, watching="all", takes=240):
-    return ledger.begin_sweep(table="ledger", sweep=name, now=now, until=now + takes, watching=watching)
+    return ledger.begin_sweep(sweep=name, now=now, until=now + takes, watching=watching)
 
 
 def end(name="a", after=""):
-    ledger.end_sweep(table="ledger", sweep=name, after=after)
+    ledger.end_sweep(sweep=name, after=after)
 
 
 def test_the_first_sweep_watches_since_now_and_has_none_before_it():
@@ -631,7 +629,7 @@ def test_one_sweep_at_a_time_and_its_own_name_may_begin_twice():
 
 def test_a_sweep_that_died_yields_when_its_time_is_up():
     begin("a")
-    ledger.note_sweep(table="ledger", sweep="a", app="shop")
+    ledger.note_sweep(sweep="a", app="shop")
     assert begin("b", now=NOW + 240) == ledger.Sweep(since=NOW, previous=NOW, after="shop", died=True)
 
 
@@ -644,8 +642,8 @@ def test_a_sweep_that_ended_makes_room_and_says_how_far_it_came():
 def test_a_sweep_that_took_longer_than_it_had_disturbs_no_other():
     begin("a")
     begin("b", now=NOW + 240)
-    ledger.note_sweep(table="ledger", sweep="b", app="web")
-    ledger.note_sweep(table="ledger", sweep="a", app="shop")
+    ledger.note_sweep(sweep="b", app="web")
+    ledger.note_sweep(sweep="a", app="shop")
     end("a", after="shop")
     assert begin("c", now=NOW + 241) is None
     assert begin("c", now=NOW + 480).after == "web"
@@ -662,13 +660,13 @@ def test_what_is_watched_anew_is_watched_since_now():
 
 
 def test_a_sweep_without_a_name_of_what_it_watches_watches_nothing_new():
-    ledger.begin_sweep(table="ledger", sweep="a", now=NOW, until=NOW + 1)
-    assert ledger.begin_sweep(table="ledger", sweep="b", now=NOW + 5, until=NOW + 6).since == NOW
+    ledger.begin_sweep(sweep="a", now=NOW, until=NOW + 1)
+    assert ledger.begin_sweep(sweep="b", now=NOW + 5, until=NOW + 6).since == NOW
 
 
-def test_a_refusal_of_the_sweep_is_no_other_sweep():
+def test_a_refusal_of_the_sweep_is_no_other_sweep(no_such_table):
     with pytest.raises(AwsRefusedError):
-        ledger.begin_sweep(table="no-such-table", sweep="a", now=NOW, until=NOW + 1)
+        ledger.begin_sweep(sweep="a", now=NOW, until=NOW + 1)
 
 
 # The list of apps.
@@ -677,24 +675,24 @@ def test_a_refusal_of_the_sweep_is_no_other_sweep():
 def test_an_app_is_listed_from_its_first_push_on():
     draw(1)
     draw(2, app="team/shop:pr-1")
-    assert ledger.apps(table="ledger") == {"flask-app", "team/shop:pr-1"}
+    assert ledger.apps() == {"flask-app", "team/shop:pr-1"}
 
 
 def test_an_app_with_an_open_deployment_stays_listed():
     draw(1)
-    assert not ledger.unlist_app(table="ledger", app="flask-app")
-    assert ledger.apps(table="ledger") == {"flask-app"}
+    assert not ledger.unlist_app(app="flask-app")
+    assert ledger.apps() == {"flask-app"}
 
 
 def test_an_app_of_which_all_is_reported_is_listed_no_more_until_something_comes():
     draw(1)
     claim(1)
-    found = ledger.open_deployments(table="ledger", app="flask-app")
-    ledger.close(table="ledger", app="flask-app", deployments=found)
-    assert ledger.unlist_app(table="ledger", app="flask-app")
-    assert ledger.apps(table="ledger") == set()
-    ledger.list_app(table="ledger", app="flask-app")
-    assert ledger.apps(table="ledger") == {"flask-app"}
+    found = ledger.open_deployments(app="flask-app")
+    ledger.close(app="flask-app", deployments=found)
+    assert ledger.unlist_app(app="flask-app")
+    assert ledger.apps() == set()
+    ledger.list_app(app="flask-app")
+    assert ledger.apps() == {"flask-app"}
 
 
 def test_every_read_sees_what_was_written_just_now_but_for_the_index_which_cannot(monkeypatch):
@@ -710,8 +708,8 @@ def test_every_read_sees_what_was_written_just_now_but_for_the_index_which_canno
 
     monkeypatch.setattr(BaseClient, "_make_api_call", note_read)
     current(), known(), open_ones()
-    ledger.tags(table="ledger", app="flask-app")
-    ledger.apps(table="ledger")
-    ledger.deployments(table="ledger", app="flask-app")
-    ledger.operations(table="ledger", app="flask-app")
+    ledger.tags(app="flask-app")
+    ledger.apps()
+    ledger.deployments(app="flask-app")
+    ledger.operations(app="flask-app")
     assert reads == {("GetItem", False): {True}, ("Query", False): {True}, ("Query", True): {False}}

@@ -24,10 +24,8 @@ def push(number=1, app=APP):
 def serve(number=1, app=APP):
     at = {"revision": "app:1", "since": "2026-11-25T00:00:00+00:00"}
     new = Current(f"push-{number}", number, "task", "http://a", push(number).digest, "latest", **at)
-    ledger.make_current(
-        table="ledger", push=push(number, app), new=new, seen=ledger.current(table="ledger", app=app)
-    )
-    return ledger.current(table="ledger", app=app)
+    ledger.make_current(push=push(number, app), new=new, seen=ledger.current(app=app))
+    return ledger.current(app=app)
 
 
 @pytest.fixture
@@ -45,11 +43,11 @@ def kept(_dynamodb):
 
 
 def image(number=1):
-    return ledger.image(table="ledger", app=APP, digest=push(number).digest)
+    return ledger.image(app=APP, digest=push(number).digest)
 
 
 def note_image(new, seen):
-    return ledger.put_image(table="ledger", push=push(), new=new, seen=seen)
+    return ledger.put_image(push=push(), new=new, seen=seen)
 
 
 def test_what_is_known_of_an_image_comes_back_with_the_number_of_its_change(kept):
@@ -74,13 +72,13 @@ def test_of_two_who_note_something_of_an_image_at_once_one_has_to_look_again():
 
 
 def record_push(seen, number=2):
-    return ledger.record_push(table="ledger", push=push(number), seen=seen, reason="The app is stopped.")
+    return ledger.record_push(push=push(number), seen=seen, reason="The app is stopped.")
 
 
 def test_a_push_is_recorded_while_nothing_has_changed_since(kept):
     seen = serve()
     assert record_push(seen)
-    (found,) = ledger.deployments(table="ledger", app=APP)
+    (found,) = ledger.deployments(app=APP)
     assert (found.outcome, found.reason) == ("recorded", "The app is stopped.")
     assert (found.tag, found.digest) == ("latest", push(2).digest)
     assert found.ended_at == pytest.approx(time.time(), abs=60)
@@ -92,24 +90,24 @@ def test_a_push_is_not_recorded_once_something_else_serves_or_it_has_another_out
     seen = serve()
     serve(2)
     assert not record_push(seen)
-    assert ledger.deployments(table="ledger", app=APP) == []
-    ledger.record(table="ledger", push=push(3), outcome="failed")
-    assert not record_push(ledger.current(table="ledger", app=APP), 3)
-    assert [each.outcome for each in ledger.deployments(table="ledger", app=APP)] == ["failed"]
+    assert ledger.deployments(app=APP) == []
+    ledger.record(push=push(3), outcome="failed")
+    assert not record_push(ledger.current(app=APP), 3)
+    assert [each.outcome for each in ledger.deployments(app=APP)] == ["failed"]
 
 
 def test_a_push_that_is_recorded_makes_room_for_the_next_deployment_of_its_repository():
-    assert ledger.note_under_way(table="ledger", push=push(2), most=1)
-    assert not ledger.note_under_way(table="ledger", push=push(3), most=1)
+    assert ledger.note_under_way(push=push(2), most=1)
+    assert not ledger.note_under_way(push=push(3), most=1)
     record_push(serve())
-    assert ledger.note_under_way(table="ledger", push=push(3), most=1)
+    assert ledger.note_under_way(push=push(3), most=1)
 
 
 # The app of a push.
 
 
 def test_the_app_of_a_push_is_kept_for_90_days(kept):
-    assert ledger.name_app(table="ledger", push=push()) == APP
+    assert ledger.name_app(push=push()) == APP
     assert kept(ledger_keys.app_of_push(push())) == RETENTION_SECONDS
 
 
@@ -117,7 +115,7 @@ def test_the_app_of_a_push_is_kept_for_90_days(kept):
 
 
 def ask(name, **facts):
-    return ledger.note_operation(table="ledger", app=APP, name=name, **facts)
+    return ledger.note_operation(app=APP, name=name, **facts)
 
 
 def test_a_request_that_comes_twice_is_the_first_one(kept):
@@ -127,7 +125,7 @@ def test_a_request_that_comes_twice_is_the_first_one(kept):
     assert again["reason"] == "why not"
     assert "answer" not in again
     assert kept(ledger_keys.operation(APP, "1")) == RETENTION_SECONDS
-    ledger.answer_operation(table="ledger", app=APP, name="1", answer={"status": "stopped"})
+    ledger.answer_operation(app=APP, name="1", answer={"status": "stopped"})
     assert ask("1", action="stop")["answer"] == {"status": "stopped"}
 
 
@@ -139,9 +137,9 @@ def test_what_people_asked_for_is_told_the_last_first_and_by_app():
     ):
         ask(name, action="restart", at=at)
     serve()
-    found = ledger.operations(table="ledger", app=APP)
+    found = ledger.operations(app=APP)
     assert [each["at"][-3:] for each in found] == ["03Z", "02Z", "01Z"]
-    assert ledger.operations(table="ledger", app="other") == []
+    assert ledger.operations(app="other") == []
 
 
 # All apps at once.
@@ -149,13 +147,13 @@ def test_what_people_asked_for_is_told_the_last_first_and_by_app():
 
 def admit(number, app=APP):
     """A push that is on the app's list of open ones, and is its last one."""
-    sequence = ledger.next_in_order(table="ledger", push=push(number, app), now=time.time())
-    ledger.claim(table="ledger", push=push(number, app), execution=f"{number}", sequence=sequence)
-    ledger.note_in_order(table="ledger", push=push(number, app), sequence=sequence)
+    sequence = ledger.next_in_order(push=push(number, app), now=time.time())
+    ledger.claim(push=push(number, app), execution=f"{number}", sequence=sequence)
+    ledger.note_in_order(push=push(number, app), sequence=sequence)
 
 
 def close(app=APP):
-    ledger.close(table="ledger", app=app, deployments=ledger.open_deployments(table="ledger", app=app))
+    ledger.close(app=app, deployments=ledger.open_deployments(app=app))
 
 
 def names(records):
@@ -171,7 +169,7 @@ def test_the_overview_has_every_app_with_what_serves_and_its_last_push(monkeypat
     close("web")
     admit(3, "web")
     serve(1, "web")
-    found = ledger.overview(table="ledger")
+    found = ledger.overview()
     assert [each.app for each in found] == [APP, "web"]
     assert [names(each) for each in found] == [["push-2"], ["push-3"]]
     assert [each.current.deployment for each in found] == ["push-2", "push-1"]
@@ -181,18 +179,18 @@ def test_of_an_app_that_is_down_the_overview_has_its_last_ten_deployments():
     for number in range(1, 13):
         admit(number)
     close()
-    ledger.list_app(table="ledger", app=APP)
-    (found,) = ledger.overview(table="ledger")
+    ledger.list_app(app=APP)
+    (found,) = ledger.overview()
     assert found.current is None
     assert len(found.deployments) == 10
     assert "push-12" in names(found)
 
 
 def test_of_an_app_of_which_no_last_push_is_noted_the_overview_looks_for_it():
-    ledger.claim(table="ledger", push=push(), execution="1", sequence=1)
+    ledger.claim(push=push(), execution="1", sequence=1)
     serve()
-    ledger.list_app(table="ledger", app=APP)
-    (found,) = ledger.overview(table="ledger")
+    ledger.list_app(app=APP)
+    (found,) = ledger.overview()
     assert names(found) == ["push-1"]
 
 
@@ -224,10 +222,10 @@ def test_the_overview_reads_a_hundred_items_at_a_time(answers, apps, calls):
     """Of each app what serves, the last push, and what is open besides that."""
     for number in range(apps):
         app = f"app-{number:02}"
-        ledger.next_in_order(table="ledger", push=push(2, app), now=time.time())
+        ledger.next_in_order(push=push(2, app), now=time.time())
         admit(1, app)
         serve(1, app)
-    found = ledger.overview(table="ledger")
+    found = ledger.overview()
     assert answers == calls
     assert len(found) == apps
     assert all(each.current for each in found)
@@ -237,11 +235,11 @@ def test_keys_that_dynamodb_leaves_out_are_asked_for_again_ten_times(answers):
     admit(1)
     serve()
     answers.of = lambda number: number < 10
-    assert [each.app for each in ledger.overview(table="ledger")] == [APP]
+    assert [each.app for each in ledger.overview()] == [APP]
     assert len(answers) == 10
     answers.of = lambda number: True
     with pytest.raises(ThrottledError):
-        ledger.overview(table="ledger")
+        ledger.overview()
     assert len(answers) == 20
 
 
@@ -249,20 +247,20 @@ def test_keys_that_dynamodb_leaves_out_are_asked_for_again_ten_times(answers):
 
 
 def unmailed():
-    return ledger.unmailed(table="ledger", app=APP)
+    return ledger.unmailed(app=APP)
 
 
 def test_a_push_that_a_mail_has_to_name_is_told_with_its_outcome_until_it_was_named():
     for number in (2, 1):
-        ledger.add_unmailed(table="ledger", push=push(number))
+        ledger.add_unmailed(push=push(number))
     assert unmailed() == []
     for number in (2, 1):
-        ledger.record(table="ledger", push=push(number), outcome="superseded")
+        ledger.record(push=push(number), outcome="superseded")
     first, second = unmailed()
     assert (first.deployment, second.deployment) == ("push-1", "push-2")
-    ledger.remove_unmailed(table="ledger", app=APP, deployments=[])
+    ledger.remove_unmailed(app=APP, deployments=[])
     assert unmailed() == [first, second]
-    ledger.remove_unmailed(table="ledger", app=APP, deployments=[first])
+    ledger.remove_unmailed(app=APP, deployments=[first])
     assert unmailed() == [second]
 
 
@@ -270,9 +268,9 @@ def test_a_push_that_a_mail_has_to_name_is_told_with_its_outcome_until_it_was_na
 
 
 def test_when_the_last_sweep_began_is_known():
-    assert ledger.last_sweep(table="ledger") == 0
-    ledger.begin_sweep(table="ledger", sweep="1", now=7, until=9)
-    assert ledger.last_sweep(table="ledger") == 7
+    assert ledger.last_sweep() == 0
+    ledger.begin_sweep(sweep="1", now=7, until=9)
+    assert ledger.last_sweep() == 7
 
 
 # Refusals other than failed conditions.
@@ -281,11 +279,11 @@ def test_when_the_last_sweep_began_is_known():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda table: ledger.record_push(table=table, push=push(), seen=serve(), reason=""),
-        lambda table: ledger.put_image(table=table, push=push(), new=KnownImage("", ""), seen=None),
-        lambda table: ledger.unlist_app(table=table, app=APP),
-        lambda table: ledger.operations(table=table, app=APP),
-        lambda table: ledger.overview(table=table),
+        lambda table: ledger.record_push(push=push(), seen=serve(), reason=""),
+        lambda table: ledger.put_image(push=push(), new=KnownImage("", ""), seen=None),
+        lambda table: ledger.unlist_app(app=APP),
+        lambda table: ledger.operations(app=APP),
+        lambda table: ledger.overview(),
     ],
 )
 def test_another_refusal_is_raised(call):

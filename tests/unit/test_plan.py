@@ -213,7 +213,7 @@ def test_a_preview_ends_and_is_an_app_of_its_own(images, parameters):
 
 def test_where_no_slot_is_free_it_is_refused_as_the_workflow_does(images, parameters):
     parameters["MaxApps"] = "1"
-    ledger.take_slot(table="ledger", app="other", most={"lasting": 1})
+    ledger.take_slot(app="other", most={"lasting": 1})
     images["flask-app:latest"] = built()
     found = planned(code=1)
     assert (found["would"], found["slot"]) == ("refuse", "taken")
@@ -235,9 +235,9 @@ def test_who_may_not_see_the_slots_hears_so(images, monkeypatch):
 
 def test_a_push_to_a_stopped_app_is_recorded(images):
     go_live(1)
-    seen = ledger.current(table="ledger", app="flask-app")
+    seen = ledger.current(app="flask-app")
     held = dataclasses.replace(seen, stop=Stop("maintenance", "ann", 0))
-    assert ledger.change_current(table="ledger", app="flask-app", new=held, seen=seen)
+    assert ledger.change_current(app="flask-app", new=held, seen=seen)
     images["flask-app:latest"] = built()
     found = planned(code=1)
     assert (found["would"], found["do"]) == ("record", "To deploy it all the same: portcall start flask-app")
@@ -349,7 +349,7 @@ def test_the_doctor_looks_for_an_image_where_there_is_no_app(images, monkeypatch
 
     images["flask-app:v2"] = built(ports=())
     examiner = checkup._Checkup(SimpleNamespace(stack="portcall", region="", profile="", endpoint=""))
-    monkeypatch.setattr(checkup, "plan_of", lambda target, name: plan._Planning(TARGET, "ledger").of(name))
+    monkeypatch.setattr(checkup, "plan_of", lambda target, name: plan._Planning(TARGET).of(name))
     no_app = Trouble("There is no app.", 5)
     found = {each.name: each.look() for each in examiner._of_an_image("flask-app:v2", no_app)}
     assert {name: each.result for name, each in found.items()} == {

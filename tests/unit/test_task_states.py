@@ -108,7 +108,7 @@ def test_a_second_attempt_is_called_back_with_its_own_token(ledger_table, told):
 
 
 def test_the_meeting_point_expires(ledger_table, told):
-    task_states.store_token(table="ledger", task=ARN, token="token")
+    task_states.store_token(task=ARN, token="token")
     (item,) = boto3.client("dynamodb").scan(TableName="ledger")["Items"]
     assert plain(item).items() >= ledger_keys.task(ARN).items()
     assert int(item["expires_at"]["N"]) > 0

@@ -615,7 +615,7 @@ def stop(world: World) -> Callable[..., None]:
     """`stop()` ends the current task, and delivers the event of it as AWS does: more than once."""
 
     def current(app: str) -> ledger.Current:
-        found = ledger.current(table="ledger", app=app)
+        found = ledger.current(app=app)
         assert found
         return found
 

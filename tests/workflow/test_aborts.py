@@ -23,7 +23,7 @@ LIVE_ALL_THE_SAME = {"SwitchOver", "SwitchOver answer", "PublishUrl", "PublishUr
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 def sweep():
@@ -31,7 +31,7 @@ def sweep():
 
 
 def known():
-    return {each.deployment: each for each in ledger.deployments(table="ledger", app="flask-app")}
+    return {each.deployment: each for each in ledger.deployments(app="flask-app")}
 
 
 def told(world, push):

@@ -17,11 +17,11 @@ from tests.workflow.conftest import LambdaDied
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 def known():
-    return {each.deployment: each for each in ledger.deployments(table="ledger", app="flask-app")}
+    return {each.deployment: each for each in ledger.deployments(app="flask-app")}
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_push_that_deploys_nothing_is_not_noted_as_the_last_of_its_app(deploy,
         document["detail"]["image-tag"] = "v1"
     deploy(document, moves_the_tag=why == "same image")
     assert known()[document["id"]].outcome == why
-    order = get("ledger", ledger_keys.order("flask-app"))
+    order = get(ledger_keys.order("flask-app"))
     assert order["last_deployment"] == ledger_keys.name_of(push(1)["time"], "push-1")
 
 
@@ -182,7 +182,7 @@ def test_a_restart_of_what_is_not_current_any_more_is_superseded(deploy, world, 
         lose()
     if meanwhile == "ending":
         ended = dataclasses.replace(serving, ended=True, gave_up_reason="Its tag was deleted.")
-        ledger.change_current(table="ledger", app="flask-app", new=ended, seen=serving)
+        ledger.change_current(app="flask-app", new=ended, seen=serving)
     if meanwhile == "another":
         deploy(push(2))
     answer = admit(document)

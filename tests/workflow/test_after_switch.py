@@ -14,7 +14,7 @@ MOMENTS_OF_ADDRESS = [*MOMENTS, "ask_address", "CheckStableUrl answer", "StopPre
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 def sweep():
@@ -22,7 +22,7 @@ def sweep():
 
 
 def outcome(deployment):
-    known = ledger.deployments(table="ledger", app="flask-app")
+    known = ledger.deployments(app="flask-app")
     return next(each.outcome for each in known if each.deployment == deployment)
 
 

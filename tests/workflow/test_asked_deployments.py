@@ -17,11 +17,11 @@ def ask(action, **event):
 
 
 def current(app="flask-app"):
-    return ledger.current(table="ledger", app=app)
+    return ledger.current(app=app)
 
 
 def outcomes():
-    found = reversed(ledger.deployments(table="ledger", app="flask-app"))
+    found = reversed(ledger.deployments(app="flask-app"))
     return [(each.digest[-1], each.outcome) for each in found]
 
 

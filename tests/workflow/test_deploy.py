@@ -136,7 +136,7 @@ def test_a_task_that_is_gone_before_its_address_is_found_fails_at_once(deploy, w
     def stop() -> None:
         (arn,) = world.started.values()
         world.dead[arn] = stopped(arn, exit_code=3)
-        task_states.store_task(table="ledger", task=world.dead[arn])
+        task_states.store_task(task=world.dead[arn])
         raise AddressNotReadyError("not yet")
 
     world.faults["addresses"] = [stop]
@@ -211,7 +211,7 @@ def test_an_app_that_dies_between_two_calls_fails_at_once(deploy, world, push):
     def dies() -> None:
         (arn,) = world.started.values()
         world.dead[arn] = stopped(arn, exit_code=3)
-        task_states.store_task(table="ledger", task=world.dead[arn])
+        task_states.store_task(task=world.dead[arn])
         raise NoAnswerError("nothing accepted a connection on port 3000")
 
     world.faults["probe"] = [dies]
@@ -318,7 +318,7 @@ def test_where_spot_has_no_room_fargate_has_and_the_mail_says_so(deploy, world, 
     assert [task["capacity_provider"] for task in world.tasks] == ["FARGATE"]
     assert "no Spot capacity" in world.mails[0]["text"]
     # A restart asks for Spot again.
-    assert ledger.current(table="ledger", app="flask-app").image["capacity"] == "FARGATE_SPOT"
+    assert ledger.current(app="flask-app").image["capacity"] == "FARGATE_SPOT"
 
 
 def test_where_spot_has_room_nothing_is_said(deploy, world, push):

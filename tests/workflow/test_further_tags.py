@@ -36,11 +36,11 @@ def outcomes():
 
 
 def known():
-    return ledger.deployments(table="ledger", app="flask-app")
+    return ledger.deployments(app="flask-app")
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 def subjects(world):

@@ -48,7 +48,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 def test_without_the_gate_nobody_asks_for_a_scan(deploy, world, push):

@@ -24,7 +24,7 @@ HELM = {
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 def container(world):
@@ -71,7 +71,7 @@ def test_a_worker_is_live_once_it_has_run_for_a_while_and_no_port_of_it_is_open(
 def end_newest_task(world):
     arn = list(world.started.values())[-1]
     world.dead[arn] = stopped(arn, exit_code=1)
-    task_states.store_task(table="ledger", task=world.dead[arn])
+    task_states.store_task(task=world.dead[arn])
 
 
 def test_a_worker_that_ends_while_it_is_watched_is_not_a_worker_that_runs(deploy, world, push, monkeypatch):
@@ -248,7 +248,7 @@ def test_what_is_not_an_app_starts_nothing_and_fails_nothing(deploy, world, push
     assert (execution.status, execution.states[-1]) == ("SUCCEEDED", "Ignored")
     assert not world.revisions
     assert not world.mails
-    (known,) = ledger.deployments(table="ledger", app="flask-app")
+    (known,) = ledger.deployments(app="flask-app")
     assert known.outcome == "ignored"
 
 

@@ -105,6 +105,6 @@ def test_a_log_that_no_item_could_hold_is_cut(deploy, world, push, items):
 
 def test_an_open_push_is_known_as_such(deploy, world, push):
     seen = []
-    world.faults["probe"] = [lambda: seen.extend(ledger.open_deployments(table="ledger", app="flask-app"))]
+    world.faults["probe"] = [lambda: seen.extend(ledger.open_deployments(app="flask-app"))]
     deploy(push(1))
     assert [(each.deployment, each.outcome) for each in seen] == [("push-1", "")]

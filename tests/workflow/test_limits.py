@@ -116,7 +116,7 @@ def test_a_refusal_does_not_say_that_what_is_down_is_running(deploy, world, push
     deploy(pushed("shop:pr-2", 2))
     stop(app="shop:pr-1", code="UserInitiated", stopped_reason="Task stopped by user")
     sweep()
-    assert ledger.current(table="ledger", app="shop:pr-1").gave_up_reason
+    assert ledger.current(app="shop:pr-1").gave_up_reason
     deploy(pushed("shop:pr-3", 3))
     reason = next(line for line in world.mails[-1]["text"].splitlines() if line.startswith("Reason: "))
     assert "shop:pr-1" in reason
@@ -158,7 +158,7 @@ def test_an_app_that_became_a_preview_makes_room_for_another_app(
     assert live(deploy(pushed("shop:v1", 5)))
     del world.tags["shop", "v1"]
     sweep()
-    assert ledger.slots(table="ledger") == {"other:latest"}
+    assert ledger.slots() == {"other:latest"}
 
 
 def test_a_preview_that_became_an_app_makes_room_for_another_preview(deploy, world, pushed, by_tag, parameter):
@@ -171,7 +171,7 @@ def test_a_preview_that_became_an_app_makes_room_for_another_preview(deploy, wor
     sweep()
     assert live(deploy(pushed("shop:pr-1", 3)))
     assert live(deploy(pushed("shop:v1", 4)))
-    taken = ledger.taken_slots(table="ledger")
+    taken = ledger.taken_slots()
     assert (taken["apps"], taken["of shop"]) == ({"shop:pr-1"}, {"shop:pr-1"})
     assert taken["lasting"] == {"shop:latest", "shop:v1"}
 
@@ -207,15 +207,15 @@ def test_an_app_that_was_stopped_by_hand_makes_room(deploy, world, pushed, param
     deploy(pushed("aa", 1))
     stop(app="aa", code="UserInitiated", stopped_reason="Task stopped by user")
     assert sweep() == {}
-    assert ledger.slots(table="ledger") == set()
+    assert ledger.slots() == set()
     assert live(deploy(pushed("bb", 2)))
     assert not live(deploy(pushed("aa", 3)))
 
 
 def test_an_app_that_is_older_than_the_limit_is_not_refused(deploy, world, pushed, parameter):
     deploy(pushed("old", 1))
-    seen = ledger.current(table="ledger", app="old")
-    assert ledger.free_slot(table="ledger", app="old", noted=1, seen=seen)
+    seen = ledger.current(app="old")
+    assert ledger.free_slot(app="old", noted=1, seen=seen)
     parameter("MAX_APPS", "1")
     deploy(pushed("new", 2))
     assert live(deploy(pushed("old", 3)))
@@ -268,7 +268,7 @@ def test_a_repository_has_so_many_mails_an_hour_then_one_that_says_so_and_others
     assert subjects(world)[4].startswith("shop is live")
     # Nothing else is held back.
     assert len([event for event in world.events if event["detail"]["outcome"] == "deployed"]) == 8
-    known = ledger.deployments(table="ledger", app="greedy")
+    known = ledger.deployments(app="greedy")
     assert [each.outcome for each in known] == ["deployed"] * 7
     assert all(each.notified_at for each in known)
 
@@ -311,7 +311,7 @@ def test_a_push_that_fails_does_not_free_the_slot_of_one_that_is_on_its_way(depl
 
     world.faults["probe"] = [fails_meanwhile]
     assert live(deploy(pushed("greedy:pr-1", 1)))
-    assert "greedy:pr-1" in ledger.slots(table="ledger")
+    assert "greedy:pr-1" in ledger.slots()
 
 
 def test_the_end_of_a_preview_does_not_free_the_slot_of_a_push_that_brings_it_back(
@@ -320,13 +320,13 @@ def test_the_end_of_a_preview_does_not_free_the_slot_of_a_push_that_brings_it_ba
     deploy(pushed("greedy:pr-1", 1))
 
     def its_time_is_up():
-        seen = ledger.current(table="ledger", app="greedy:pr-1")
+        seen = ledger.current(app="greedy:pr-1")
         previews.end_app(app="greedy:pr-1", current=seen, reason="It expired.")
 
     world.faults["probe"] = [its_time_is_up]
     deploy(pushed("greedy:pr-1", 2))
-    assert ledger.current(table="ledger", app="greedy:pr-1")
-    assert "greedy:pr-1" in ledger.slots(table="ledger")
+    assert ledger.current(app="greedy:pr-1")
+    assert "greedy:pr-1" in ledger.slots()
 
 
 def test_a_push_whose_tag_is_deleted_while_it_is_under_way_does_not_go_live(
@@ -336,14 +336,14 @@ def test_a_push_whose_tag_is_deleted_while_it_is_under_way_does_not_go_live(
     deploy(pushed("greedy:pr-1", 1))
     world.faults["probe"] = [lambda: delete_tag("greedy", "pr-1")]
     assert deploy(pushed("greedy:pr-1", 2)).states[-1] == "Superseded"
-    assert ledger.current(table="ledger", app="greedy:pr-1") is None
+    assert ledger.current(app="greedy:pr-1") is None
     assert [news["attributes"]["outcome"] for news in world.mails] == ["deployed", "ended"]
     assert world.live() == set()
     sweep()
-    assert ledger.slots(table="ledger") == set()
+    assert ledger.slots() == set()
 
 
 def test_what_is_not_on_its_way_any_more_frees_the_slot(deploy, world, pushed, by_tag, delete_tag):
     deploy(pushed("greedy:pr-1", 1))
     delete_tag("greedy", "pr-1")
-    assert ledger.slots(table="ledger") == set()
+    assert ledger.slots() == set()

@@ -14,7 +14,7 @@ def ask(**event):
 
 
 def current(app="flask-app"):
-    return ledger.current(table="ledger", app=app)
+    return ledger.current(app=app)
 
 
 def test_deploys_once_more_what_the_tag_points_to(deploy, world, push):

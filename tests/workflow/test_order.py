@@ -16,7 +16,7 @@ def outcomes(world):
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 def test_a_second_delivery_of_a_push_ends_quietly(deploy, world, push):
@@ -194,7 +194,7 @@ def test_a_version_that_dies_once_it_has_answered_does_not_replace_the_one_befor
     def die() -> None:
         arn = world.started["push-2"]
         world.dead[arn] = Task(arn, "STOPPED", "STOPPED", 9, stop_code="EssentialContainerExited", exit_code=1)
-        task_states.store_task(table="ledger", task=world.dead[arn])
+        task_states.store_task(task=world.dead[arn])
 
     deploy(push(1))
     before = current()

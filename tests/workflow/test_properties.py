@@ -49,7 +49,7 @@ ACTS = st.lists(
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 def crash(world):
@@ -134,7 +134,7 @@ def test_when_the_dust_has_settled(acts, stays, deploy, world, push, ledger_tabl
 
 
 def known():
-    return ledger.deployments(table="ledger", app="flask-app")[::-1]
+    return ledger.deployments(app="flask-app")[::-1]
 
 
 def afterwards(world, made, has_stable_url, push):
@@ -171,12 +171,10 @@ def afterwards(world, made, has_stable_url, push):
         current={"flask-app": serving} if (serving := current()) else {},
         deployments={"flask-app": known()},
         tags=dict(world.tags),
-        slots=ledger.slots(table="ledger"),
+        slots=ledger.slots(),
         stable_urls={name: (api["app"], api["target"]) for name, api in world.apis.items()},
         with_stable_url={"flask-app"} if has_stable_url else set(),
-        open={
-            "flask-app": {each.deployment for each in ledger.open_deployments(table="ledger", app="flask-app")}
-        },
+        open={"flask-app": {each.deployment for each in ledger.open_deployments(app="flask-app")}},
         cut_off=world.cut_off,
         left_to_do=reconcile.handler({"id": "sweep"}, LambdaContext()),
     )

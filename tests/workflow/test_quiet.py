@@ -13,11 +13,11 @@ from tests.conftest import LambdaContext
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 def outcomes():
-    return {each.deployment: each.outcome for each in ledger.deployments(table="ledger", app="flask-app")}
+    return {each.deployment: each.outcome for each in ledger.deployments(app="flask-app")}
 
 
 def subjects(world):
@@ -65,8 +65,8 @@ def test_of_ten_pushes_that_replace_each_other_only_the_last_is_mailed(deploy, w
 def under_way(number):
     """A newer push whose execution has begun."""
     push = Push(f"newer-{number}", f"2026-11-20T09:16:{number:02}Z", "flask-app", "edge", digest(number))
-    sequence = ledger.next_in_order(table="ledger", push=push, now=time.time())
-    ledger.claim(table="ledger", push=push, execution="arn:newer", sequence=sequence)
+    sequence = ledger.next_in_order(push=push, now=time.time())
+    ledger.claim(push=push, execution="arn:newer", sequence=sequence)
     return push
 
 
@@ -74,7 +74,7 @@ def test_a_mail_waits_while_a_newer_push_is_being_deployed(deploy, world, push):
     begun = []
 
     def replaces():
-        ledger.record(table="ledger", push=begun[0], outcome=SUPERSEDED)
+        ledger.record(push=begun[0], outcome=SUPERSEDED)
         deploy(push(2))
 
     world.faults["PublishUrl"] = [lambda: begun.append(under_way(30)), lambda: None, replaces]
@@ -88,7 +88,7 @@ def test_a_mail_goes_out_once_the_newer_push_has_failed(deploy, world, push):
     begun = []
     world.faults["PublishUrl"] = [
         lambda: begun.append(under_way(30)),
-        lambda: ledger.record(table="ledger", push=begun[0], outcome="failed"),
+        lambda: ledger.record(push=begun[0], outcome="failed"),
     ]
     deploy(push(1))
     assert subjects(world) == ["flask-app is live"]
@@ -108,7 +108,7 @@ def test_the_mail_of_the_winner_speaks_of_what_it_superseded(deploy, world, push
     assert "It came after 2 earlier pushes, which are not live:" in news["text"]
     assert f"    latest ({digest(2)}), pushed at {push(2)['time']}\n" in news["text"]
     assert digest(1) in news["text"]
-    assert ledger.unmailed(table="ledger", app="flask-app") == []
+    assert ledger.unmailed(app="flask-app") == []
 
 
 def test_a_new_image_that_an_older_one_supersedes_is_spoken_of(deploy, world, tagged):
@@ -187,7 +187,7 @@ def test_the_sweep_says_nothing_where_something_newer_is_live(deploy, world, pus
     deploy(push(1), moves_the_tag=False)
     assert sweep() == {}
     assert subjects(world) == ["flask-app is live"]
-    assert ledger.unmailed(table="ledger", app="flask-app") == []
+    assert ledger.unmailed(app="flask-app") == []
 
 
 def test_the_sweep_waits_while_something_is_on_its_way(deploy, world, push, sweep):

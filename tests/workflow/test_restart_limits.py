@@ -19,12 +19,12 @@ APP = "flask-app"
 
 
 def current():
-    return ledger.current(table="ledger", app=APP)
+    return ledger.current(app=APP)
 
 
 def change(**changes):
     seen = current()
-    assert ledger.change_current(table="ledger", app=APP, new=dataclasses.replace(seen, **changes), seen=seen)
+    assert ledger.change_current(app=APP, new=dataclasses.replace(seen, **changes), seen=seen)
     return current()
 
 
@@ -251,7 +251,7 @@ def test_a_restart_that_has_begun_is_not_started_by_a_further_event(starts, star
     heal(crashed())
     serving = current()
     restart = Push(started[0]["name"], serving.restarted_at, APP, serving.tag, serving.digest)
-    ledger.claim(table="ledger", push=restart, execution="arn", sequence=serving.sequence)
+    ledger.claim(push=restart, execution="arn", sequence=serving.sequence)
     names = starts(True)
     assert heal(crashed()) == "known"
     assert names == []

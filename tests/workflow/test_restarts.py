@@ -22,7 +22,7 @@ from tests.conftest import LambdaContext
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 @pytest.mark.parametrize("code", ["EssentialContainerExited", "SpotInterruption", "InfrastructureHealth"])
@@ -202,7 +202,7 @@ def test_a_restart_is_one_no_matter_who_begins_it_and_however_late_its_first_sta
     reconcile.handler({"id": "sweep"}, LambdaContext())
     late = f"restart-{first.task.rpartition('/')[2]}"
     restart = {"deployment": "push-1", "sequence": first.sequence, "revision": first.revision, "reason": "?"}
-    known = ledger.deployments(table="ledger", app="flask-app")
+    known = ledger.deployments(app="flask-app")
     (at,) = [each.time for each in known if each.deployment == late]
     document = {**push(1), "id": late, "time": at, "restart": restart, "image": first.image}
     assert deploy(document, moves_the_tag=False).states[-1] == "Duplicate"
@@ -256,9 +256,9 @@ def test_a_restart_does_not_bring_back_what_has_ended_meanwhile(deploy, world, p
     def end() -> None:
         seen = current()
         ended = dataclasses.replace(seen, ended=True, gave_up_reason="It expired.")
-        ledger.change_current(table="ledger", app="flask-app", new=ended, seen=seen)
+        ledger.change_current(app="flask-app", new=ended, seen=seen)
         if over == "gone":
-            ledger.end_current(table="ledger", push=Push.from_event(push(9), by_tag=False), seen=current())
+            ledger.end_current(push=Push.from_event(push(9), by_tag=False), seen=current())
 
     world.faults["probe"] = [end]
     stop(times=1)
@@ -427,7 +427,6 @@ def test_a_restart_does_not_bring_back_what_is_to_be_down(deploy, world, push, s
     def halt() -> None:
         seen = current()
         ledger.change_current(
-            table="ledger",
             app="flask-app",
             new=dataclasses.replace(seen, gave_up_reason="It was stopped by hand."),
             seen=seen,

@@ -22,7 +22,7 @@ DENIED = AccessDeniedError("not authorized")
 
 
 def current():
-    return ledger.current(table="ledger", app=APP)
+    return ledger.current(app=APP)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_it_cannot_become_current_any_more(world, document):
     roll(event)
     new = current()
     late = Push.from_event(event, by_tag=False)
-    assert not ledger.make_current(table="ledger", push=late, new=new, seen=new)
+    assert not ledger.make_current(push=late, new=new, seen=new)
 
 
 @pytest.mark.parametrize("keys", [(), ("task",)])
@@ -191,7 +191,7 @@ def test_an_outcome_that_cannot_be_written_down_is_mailed_all_the_same(world, do
 def test_how_far_it_came_is_written_down(world, document, monkeypatch):
     event = document()
     roll(event)
-    (known,) = [each for each in ledger.deployments(table="ledger", app=APP) if each.deployment == "push-2"]
+    (known,) = [each for each in ledger.deployments(app=APP) if each.deployment == "push-2"]
     assert (known.outcome, known.error) == ("failed", "NoAnswerError")
     assert (known.task, known.revision) == (event["task"]["arn"], event["taskDefinition"]["arn"])
 
@@ -316,13 +316,13 @@ def test_where_it_cannot_be_found_out_what_it_superseded_that_is_reported(world,
 def test_what_costs_money_is_reported_before_what_was_superseded(world, document, push):
     event = document()
     other = Push("push-0", push(1)["time"], APP, "edge", f"sha256:{9:064x}")
-    ledger.claim(table="ledger", push=other, execution="arn", sequence=1)
+    ledger.claim(push=other, execution="arn", sequence=1)
     superseded.supersede(other, reason="The tag is gone.")
     world.faults["stop_task"] = [DENIED]
     roll(event)
     assert told(world).index("could not be stopped") < told(world).index("It came after an earlier push")
     # The sweep has nothing left to report.
-    assert ledger.unmailed(table="ledger", app=APP) == []
+    assert ledger.unmailed(app=APP) == []
 
 
 # What was live, and what is to be tried again.
@@ -341,7 +341,7 @@ FAULT = {"Error": "NoCapacityError", "Cause": '{"errorType": "NoCapacityError", 
 
 
 def outcome_of(deployment):
-    return {each.deployment: each.outcome for each in ledger.deployments(table="ledger", app=APP)}[deployment]
+    return {each.deployment: each.outcome for each in ledger.deployments(app=APP)}[deployment]
 
 
 def test_a_further_attempt_that_cannot_be_noted_is_none_and_the_failure_is_mailed(world, document):
@@ -368,7 +368,7 @@ def test_a_push_that_was_not_admitted_does_not_take_its_tag_from_a_later_one(dep
     event = document("admission", "task", "taskDefinition")
     deploy(push(3))
     roll(event)
-    assert ledger.tag(table="ledger", app=APP, tag="latest").deployment == "push-3"
+    assert ledger.tag(app=APP, tag="latest").deployment == "push-3"
 
 
 # What the mail says.
@@ -381,7 +381,7 @@ def test_a_failure_before_a_push_had_a_number_says_that_the_previous_version_ser
 
 def change(**changes):
     seen = current()
-    assert ledger.change_current(table="ledger", app=APP, new=dataclasses.replace(seen, **changes), seen=seen)
+    assert ledger.change_current(app=APP, new=dataclasses.replace(seen, **changes), seen=seen)
 
 
 def test_a_worker_that_goes_on_has_no_url_to_report(world, document):
@@ -566,7 +566,7 @@ def test_that_aws_refuses_a_restart_is_mailed_once(world, restart):
 def test_the_ledger_knows_a_restart_by_what_it_restarts(restart):
     event = restart()
     roll(event)
-    (known,) = [each for each in ledger.deployments(table="ledger", app=APP) if each.deployment == "push-2"]
+    (known,) = [each for each in ledger.deployments(app=APP) if each.deployment == "push-2"]
     assert known.restart["deployment"] == event["restart"]["deployment"] == "push-1"
 
 

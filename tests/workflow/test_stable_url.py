@@ -31,7 +31,7 @@ def _stable_url(stable_url):
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 def leads_to(world):

@@ -15,7 +15,7 @@ def ask(action, **event):
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 def digest(number):
@@ -45,7 +45,7 @@ def test_a_stop_takes_the_task_away_and_keeps_the_place(stopped_app, world):
     assert world.live() == set()
     assert (current().stop.by, current().stop.reason) == ("ann", "maintenance")
     assert sweep() == {}
-    assert ledger.slots(table="ledger") == {"flask-app"}
+    assert ledger.slots() == {"flask-app"}
     assert len(world.mails) == 1
 
 
@@ -164,7 +164,7 @@ def test_what_lasts_is_ended_by_its_name_only(deploy, push, world):
     assert "repeat its name as `confirm`" in ask("end")["reason"]
     assert ask("end", confirm="flask-app", reason="done", id="0123456789ab")["status"] == "ended"
     assert current() is None
-    assert world.live() == ledger.slots(table="ledger") == set()
+    assert world.live() == ledger.slots() == set()
     assert "It was ended, as asked for by ann (claimed): done." in world.mails[-1]["text"]
     assert ask("end", confirm="flask-app", id="0123456789ab")["status"] == "ended"
     assert ask("end", confirm="flask-app")["kind"] == "no such thing"

@@ -16,20 +16,20 @@ NOW = 1_800_000_000
 
 
 def outcomes(app="flask-app"):
-    return {each.deployment: each.outcome for each in ledger.deployments(table="ledger", app=app)}
+    return {each.deployment: each.outcome for each in ledger.deployments(app=app)}
 
 
 @pytest.fixture
 def sweep(monkeypatch, world, deploy):
     """`sweep()` runs it; the first one was long ago, so that pushes count as later than that."""
-    begun = {"table": "ledger", "sweep": "before", "watching": sweep_facts.watching()}
+    begun = {"sweep": "before", "watching": sweep_facts.watching()}
     ledger.begin_sweep(**begun, now=NOW - 10_000, until=NOW - 10_000)
     monkeypatch.setattr("deployer.events.reconcile.time.time", lambda: NOW)
     return lambda: reconcile.handler({"id": "sweep"}, LambdaContext())
 
 
 def current():
-    return ledger.current(table="ledger", app="flask-app")
+    return ledger.current(app="flask-app")
 
 
 def test_finds_nothing_where_all_is_well(deploy, world, push, sweep):
@@ -166,7 +166,7 @@ def test_a_push_that_the_ledger_has_forgotten_was_not_missed(deploy, world, push
     """Its item expires after 90 days, the image stays."""
     world.tags["flask-app", "latest"] = push(1)["detail"]["image-digest"]
     world.pushed_at[push(1)["detail"]["image-digest"]] = NOW - 91 * 24 * 3600
-    ledger.begin_sweep(table="ledger", sweep="before", now=NOW - 100 * 24 * 3600, until=NOW - 1)
+    ledger.begin_sweep(sweep="before", now=NOW - 100 * 24 * 3600, until=NOW - 1)
     assert sweep() == {}
 
 
@@ -204,7 +204,7 @@ def test_a_sweep_lets_the_next_begin_though_that_cannot_be_noted_at_once(deploy,
 
 
 def test_a_sweep_that_got_no_answer_whether_it_may_begin_may(deploy, world, push, sweep):
-    begun = {"table": "ledger", "sweep": "this", "now": NOW, "until": NOW + 240}
+    begun = {"sweep": "this", "now": NOW, "until": NOW + 240}
     first, again = ledger.begin_sweep(**begun), ledger.begin_sweep(**begun)
     assert first
     assert again
@@ -215,7 +215,7 @@ def test_a_sweep_that_got_no_answer_whether_it_may_begin_may(deploy, world, push
 def test_a_sweep_that_died_does_not_keep_the_next_from_working(deploy, world, push, sweep):
     deploy(push(1))
     world.started["nobody"] = ARN + "orphan"
-    ledger.begin_sweep(table="ledger", sweep="before", now=NOW - 300, until=NOW - 60)
+    ledger.begin_sweep(sweep="before", now=NOW - 300, until=NOW - 60)
     assert sweep() == {"flask-app": [f"stopped {ARN}orphan"]}
 
 
@@ -260,9 +260,9 @@ def test_a_bug_that_one_apps_records_bring_out_does_not_keep_the_others_waiting(
 def test_what_the_sweep_has_ended_it_looks_at_no_more(deploy, world, push, sweep):
     for number in range(1, 4):
         deploy(push(number))
-    assert len(ledger.open_deployments(table="ledger", app="flask-app")) == 3
+    assert len(ledger.open_deployments(app="flask-app")) == 3
     sweep()
-    assert ledger.open_deployments(table="ledger", app="flask-app") == []
+    assert ledger.open_deployments(app="flask-app") == []
 
 
 def test_many_aborted_deployments_are_reported_no_faster_than_mails_may_go_out(
@@ -361,23 +361,23 @@ def test_an_app_of_which_nothing_is_left_is_listed_no_more(deploy, world, push, 
     deploy(push(1), moves_the_tag=False)
     sweep()
     # That this push was not deployed is still to be mailed.
-    assert ledger.apps(table="ledger") == {"flask-app"}
+    assert ledger.apps() == {"flask-app"}
     monkeypatch.setattr("deployer.events.reconcile.time.time", lambda: NOW + 300)
     sweep()
     sweep()
     assert [news["attributes"]["outcome"] for news in world.mails] == ["superseded"]
-    assert ledger.apps(table="ledger") == set()
+    assert ledger.apps() == set()
     deploy(push(2))
-    assert ledger.apps(table="ledger") == {"flask-app"}
+    assert ledger.apps() == {"flask-app"}
 
 
 def test_an_app_from_before_the_ledger_listed_any_is_listed_by_the_sweep(deploy, world, push, sweep):
     deploy(push(1))
     sweep()
-    ledger.unlist_app(table="ledger", app="flask-app")
-    assert ledger.apps(table="ledger") == set()
+    ledger.unlist_app(app="flask-app")
+    assert ledger.apps() == set()
     sweep()
-    assert ledger.apps(table="ledger") == {"flask-app"}
+    assert ledger.apps() == {"flask-app"}
 
 
 @pytest.mark.parametrize("call", ["repositories", "stable_urls_of", "running_tasks"])
@@ -436,7 +436,7 @@ def test_a_sweep_that_dies_of_an_app_does_not_keep_the_others_from_the_next(worl
     with pytest.raises(Killed):
         sweep()
     world.faults.clear()
-    ledger.begin_sweep(table="ledger", sweep="it", now=NOW + 300, until=NOW)
+    ledger.begin_sweep(sweep="it", now=NOW + 300, until=NOW)
     assert list(sweep()) == ["b", "a"]
 
 

@@ -43,7 +43,7 @@ APP = "flask-app"
 
 
 def known():
-    return {each.deployment: each for each in ledger.deployments(table="ledger", app=APP)}
+    return {each.deployment: each for each in ledger.deployments(app=APP)}
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def sweep_at(monkeypatch, now):
 
 
 def test_a_sweep_that_died_keeps_the_next_from_working_for_four_minutes(world, monkeypatch):
-    begun = {"table": "ledger", "sweep": "dead", "watching": ""}
+    begun = {"sweep": "dead", "watching": ""}
     ledger.begin_sweep(**begun, now=NOW, until=NOW + reconcile.MAX_SWEEP_SECONDS)
     assert sweep_at(monkeypatch, NOW + 239) == {"skipped": "another sweep is at it"}
     assert sweep_at(monkeypatch, NOW + 240) == {}
@@ -203,14 +203,14 @@ def test_apps_are_begun_for_three_minutes(world, monkeypatch, seconds, apps):
 
 
 def facts(**more):
-    return Facts(app=APP, now=NOW, current=ledger.current(table="ledger", app=APP), **more)
+    return Facts(app=APP, now=NOW, current=ledger.current(app=APP), **more)
 
 
 def test_an_app_is_ended_once(deploy, world, push):
     deploy(push(1))
     seen = facts()
     assert [sweep_acts.carry_out(EndApp("Its time was up."), seen) for _ in range(2)] == ["ended it", ""]
-    assert ledger.current(table="ledger", app=APP) is None
+    assert ledger.current(app=APP) is None
     assert world.live() == set()
     assert sweep_acts.carry_out(EndApp("Its time was up."), Facts(app=APP, now=NOW)) == ""
 
@@ -218,12 +218,12 @@ def test_an_app_is_ended_once(deploy, world, push):
 def test_apps_are_listed_and_unlisted(world):
     for act, apps in ((ListApp(), {APP}), (UnlistApp(), set())):
         assert [sweep_acts.carry_out(act, facts()) for _ in range(2)] == ["", ""]
-        assert ledger.apps(table="ledger") == apps
+        assert ledger.apps() == apps
 
 
 def change(**changes):
-    seen = ledger.current(table="ledger", app=APP)
-    assert ledger.change_current(table="ledger", app=APP, new=dataclasses.replace(seen, **changes), seen=seen)
+    seen = ledger.current(app=APP)
+    assert ledger.change_current(app=APP, new=dataclasses.replace(seen, **changes), seen=seen)
 
 
 def test_that_an_app_is_down_is_mailed_again_where_it_was_not(deploy, world, push):
@@ -239,22 +239,22 @@ def test_what_is_watched_again_has_never_been_otherwise(deploy, push):
     deploy(push(1))
     change(unwatched_at=5)
     sweep_acts.carry_out(MarkWatched(), facts())
-    assert ledger.current(table="ledger", app=APP).unwatched_at == 0
+    assert ledger.current(app=APP).unwatched_at == 0
 
 
 @pytest.mark.parametrize("known", [None, KnownTag("sha256:before", NOW - 99, "push-1")])
 def test_to_what_a_tag_points_is_noted_as_of_when_the_images_were_listed(world, known):
-    note = {"table": "ledger", "app": APP, "tag": "v1"}
+    note = {"app": APP, "tag": "v1"}
     if known:
         ledger.record_tag(**note, digest=known.digest, as_of=known.as_of, seen=None)
-    seen = facts(tags=ledger.tags(table="ledger", app=APP) if known else None, listed_at=NOW - 5)
+    seen = facts(tags=ledger.tags(app=APP) if known else None, listed_at=NOW - 5)
     sweep_acts.carry_out(RecordTag("v1", "sha256:now"), seen)
-    assert ledger.tag(table="ledger", app=APP, tag="v1") == KnownTag("sha256:now", NOW - 5, "")
+    assert ledger.tag(app=APP, tag="v1") == KnownTag("sha256:now", NOW - 5, "")
 
 
 def test_an_app_whose_task_died_is_started_again_and_nothing_is_where_there_is_no_app(deploy, push, started):
     deploy(push(1))
-    task = ledger.current(table="ledger", app=APP).task
+    task = ledger.current(app=APP).task
     assert sweep_acts.carry_out(RestartApp(task), facts()) == f"restarted {task}"
     assert len(started) == 1
     assert sweep_acts.carry_out(RestartApp(task), Facts(app=APP, now=NOW)) == ""
@@ -280,18 +280,18 @@ def test_an_aborted_deployment_is_rolled_back_as_what_it_was(world, push, slept,
 
 
 def test_a_slot_is_freed_and_that_is_told_of_an_app_that_is_not_there(deploy, push):
-    ledger.take_slot(table="ledger", app=APP, most={"lasting": 9})
+    ledger.take_slot(app=APP, most={"lasting": 9})
     begun = facts()
-    ledger.next_in_order(table="ledger", push=Push.from_event(push(1), by_tag=False), now=NOW)
+    ledger.next_in_order(push=Push.from_event(push(1), by_tag=False), now=NOW)
     assert sweep_acts.carry_out(FreeSlot(), begun) == ""
-    assert ledger.slots(table="ledger") == {APP}
+    assert ledger.slots() == {APP}
     assert sweep_acts.carry_out(FreeSlot(), facts(noted=1)) == "freed its slot"
-    assert ledger.slots(table="ledger") == set()
+    assert ledger.slots() == set()
     deploy(push(2))
     change(gave_up_reason="It crashed 3 times within ten minutes.")
     # That it is down was mailed.
     assert sweep_acts.carry_out(FreeSlot(), facts(noted=2)) == ""
-    assert ledger.slots(table="ledger") == set()
+    assert ledger.slots() == set()
 
 
 def test_that_an_app_has_ended_is_mailed_by_the_sweep_where_it_was_not(world, push):
@@ -306,9 +306,9 @@ def test_that_an_app_has_ended_is_mailed_by_the_sweep_where_it_was_not(world, pu
 def test_deployments_of_which_all_is_told_are_closed_and_others_stay(deploy, push):
     for number in (1, 2, 3):
         deploy(push(number))
-    open_ones = ledger.open_deployments(table="ledger", app=APP)
+    open_ones = ledger.open_deployments(app=APP)
     sweep_acts.carry_out(CloseDeployments(("push-1", "push-3")), facts(open=open_ones))
-    assert [each.deployment for each in ledger.open_deployments(table="ledger", app=APP)] == ["push-2"]
+    assert [each.deployment for each in ledger.open_deployments(app=APP)] == ["push-2"]
 
 
 @pytest.fixture
@@ -316,9 +316,9 @@ def unmailed(push):
     """Superseded pushes that no mail has named."""
     for number in (1, 2):
         of = Push.from_event(push(number), by_tag=False)
-        ledger.record(table="ledger", push=of, outcome="superseded", reason="A newer push.")
-        ledger.add_unmailed(table="ledger", push=of)
-    return lambda: ledger.unmailed(table="ledger", app=APP)
+        ledger.record(push=of, outcome="superseded", reason="A newer push.")
+        ledger.add_unmailed(push=of)
+    return lambda: ledger.unmailed(app=APP)
 
 
 def test_superseded_pushes_are_told_of_in_one_mail_once(world, unmailed):
@@ -343,7 +343,7 @@ def test_that_an_app_is_not_watched_is_mailed_of_one_that_is_there(deploy, world
     deploy(push(1))
     sweep_acts.carry_out(ReportUnwatched(), facts(replaced_by="flask-app:latest"))
     assert len(world.mails) == 2
-    assert ledger.current(table="ledger", app=APP).unwatched_at
+    assert ledger.current(app=APP).unwatched_at
 
 
 @pytest.mark.usefixtures("stable_url")
@@ -356,9 +356,9 @@ def test_a_stable_url_is_led_to_what_is_current_deleted_and_forgotten(deploy, wo
     assert world.apis[api]["target"] == target
     assert sweep_acts.carry_out(DeleteStableUrl(api), facts()) == f"closed {api}"
     assert world.apis == {}
-    assert ledger.current(table="ledger", app=APP).last_stable_url
+    assert ledger.current(app=APP).last_stable_url
     sweep_acts.carry_out(ForgetStableUrl(), facts())
-    assert ledger.current(table="ledger", app=APP).last_stable_url is None
+    assert ledger.current(app=APP).last_stable_url is None
     assert sweep_acts.carry_out(ForgetStableUrl(), Facts(app="nobody", now=NOW)) == ""
 
 
@@ -370,7 +370,7 @@ def test_a_restart_leads_the_stable_url_away_from_the_task_that_died_though_it_m
     rolled_back = []
     monkeypatch.setattr(rollback, "roll_back", lambda document, **how: rolled_back.append((document, how)))
     world.faults["start_execution"] = [AccessDeniedError("StartExecution: not authorized")]
-    task = ledger.current(table="ledger", app=APP).task
+    task = ledger.current(app=APP).task
     with pytest.raises(AccessDeniedError):
         sweep_acts.carry_out(RestartApp(task), facts())
     assert [api["target"] for api in world.apis.values()] == [NOWHERE]
@@ -382,9 +382,9 @@ def test_a_restart_leads_the_stable_url_away_from_the_task_that_died_though_it_m
 @pytest.mark.parametrize("refused", [True, False])
 def test_a_restart_that_aws_refused_counts_as_such(deploy, push, started, refused):
     deploy(push(1))
-    task = ledger.current(table="ledger", app=APP).task
+    task = ledger.current(app=APP).task
     sweep_acts.carry_out(RestartApp(task, refused), facts())
-    assert ledger.current(table="ledger", app=APP).refusals == refused
+    assert ledger.current(app=APP).refusals == refused
     # What has been dealt with is not mailed again.
     assert sweep_acts.carry_out(RestartApp(task, refused), facts()) == ""
 
@@ -531,8 +531,8 @@ def test_the_app_after_which_a_sweep_begins_comes_last_and_once(world, decided, 
         world.apps[f"{ARN}{name}"] = name
     looks = decided([])
     monkeypatch.setattr(sweep_facts, "watching", lambda: "")
-    ledger.begin_sweep(table="ledger", sweep="before", now=NOW, until=NOW, watching="")
-    ledger.end_sweep(table="ledger", sweep="before", after=APP)
+    ledger.begin_sweep(sweep="before", now=NOW, until=NOW, watching="")
+    ledger.end_sweep(sweep="before", after=APP)
     sweep()
     assert looks == ["z", "a", APP]
 
@@ -540,7 +540,7 @@ def test_the_app_after_which_a_sweep_begins_comes_last_and_once(world, decided, 
 def test_that_a_sweep_died_is_counted(world, monkeypatch):
     counted = []
     monkeypatch.setattr(reconcile, "count", counted.append)
-    ledger.begin_sweep(table="ledger", sweep="dead", now=NOW, until=NOW, watching="")
+    ledger.begin_sweep(sweep="dead", now=NOW, until=NOW, watching="")
     sweep_at(monkeypatch, NOW + 300)
     assert counted == [reconcile.UNFINISHED]
     sweep_at(monkeypatch, NOW + 600)
@@ -553,7 +553,7 @@ def test_each_fact_is_looked_at_before_what_it_might_be_mistaken_for(deploy, wor
     before them.
     """
     deploy(push(1))
-    begun = ledger.begin_sweep(table="ledger", sweep="it", now=NOW, until=NOW, watching="")
+    begun = ledger.begin_sweep(sweep="it", now=NOW, until=NOW, watching="")
     account, asked = sweep_facts.of_account(begun), []
     for name in ("noted", "open_deployments", "current"):
         look = getattr(ledger, name)

@@ -65,8 +65,8 @@ def pushed(app=APP, number=1, tag="latest"):
 def note(push, number=1, **more):
     """A deployment that has begun."""
     more = {"execution": f"{ARN}execution-{push.deployment}", "sequence": number} | more
-    ledger.next_in_order(table="ledger", push=push, now=NOW)
-    ledger.claim(table="ledger", push=push, **more)
+    ledger.next_in_order(push=push, now=NOW)
+    ledger.claim(push=push, **more)
 
 
 def serve(app=APP, **more):
@@ -76,21 +76,21 @@ def serve(app=APP, **more):
     new = Current(
         **{"deployment": push.deployment, "sequence": 1, "task": f"{ARN}1", "url": "http://a"} | of | more
     )
-    seen = ledger.current(table="ledger", app=app)
-    assert ledger.make_current(table="ledger", push=push, new=new, seen=seen)
-    return ledger.current(table="ledger", app=app)
+    seen = ledger.current(app=app)
+    assert ledger.make_current(push=push, new=new, seen=seen)
+    return ledger.current(app=app)
 
 
 # ── What the account holds
 
 
 def test_every_app_is_looked_at_of_which_anything_is_known(world, monkeypatch):
-    ledger.list_app(table="ledger", app="listed")
+    ledger.list_app(app="listed")
     world.tags["pushed", "latest"] = DIGEST
     world.started["push-1"] = f"{ARN}1"
     world.apps[f"{ARN}1"] = "running"
     world.apis["api-1"] = {"app": "with-url", "target": "http://203.0.113.7/"}
-    ledger.take_slot(table="ledger", app="with-slot", most={"lasting": 9})
+    ledger.take_slot(app="with-slot", most={"lasting": 9})
     assert account().apps() == ["listed", "pushed", "running", "with-slot", "with-url"]
 
 
@@ -145,7 +145,7 @@ def test_where_nothing_runs_that_is_known(world):
 
 def test_a_repository_is_heard_of_once_one_of_its_tags_was_pushed(world, parameters):
     """Whatever the apps were called then."""
-    ledger.list_app(table="ledger", app="shop:pr-7")
+    ledger.list_app(app="shop:pr-7")
     assert account().heard_of == {"shop"}
 
 
@@ -174,13 +174,13 @@ def test_what_is_known_of_an_app_is_its_own(world):
     push = pushed()
     note(push)
     world.tags[APP, "latest"] = push.digest
-    ledger.record_tag(table="ledger", app=APP, tag="latest", digest=push.digest, as_of=5, seen=None)
-    ledger.list_app(table="ledger", app=APP)
-    ledger.take_slot(table="ledger", app=APP, most={"lasting": 9})
+    ledger.record_tag(app=APP, tag="latest", digest=push.digest, as_of=5, seen=None)
+    ledger.list_app(app=APP)
+    ledger.take_slot(app=APP, most={"lasting": 9})
     old = pushed(number=2)
     note(old)
-    ledger.record(table="ledger", push=old, outcome="superseded")
-    ledger.add_unmailed(table="ledger", push=old)
+    ledger.record(push=old, outcome="superseded")
+    ledger.add_unmailed(push=old)
     world.started["push-1"] = f"{ARN}1"
     world.apis["api-1"] = {"app": APP, "target": "http://203.0.113.7/"}
     found, other = facts(), facts(OTHER)
@@ -262,7 +262,7 @@ def test_pushes_are_announced_of_the_stacks_repository_and_of_those_of_which_one
     world, app, listed, heard_of
 ):
     if listed:
-        ledger.list_app(table="ledger", app=listed)
+        ledger.list_app(app=listed)
     assert facts(app).heard_of is heard_of
 
 
@@ -312,8 +312,8 @@ def test_ecs_is_asked_for_a_current_task_that_is_not_among_those_that_run(world,
 def test_nothing_is_asked_of_a_task_that_is_down_for_good_or_where_tasks_could_not_be_listed(world, asked):
     serve(gave_up_reason="It crashed 3 times.")
     facts()
-    change = dataclasses.replace(ledger.current(table="ledger", app=APP), gave_up_reason="")
-    ledger.change_current(table="ledger", app=APP, new=change, seen=ledger.current(table="ledger", app=APP))
+    change = dataclasses.replace(ledger.current(app=APP), gave_up_reason="")
+    ledger.change_current(app=APP, new=change, seen=ledger.current(app=APP))
     world.faults["running_tasks"] = [ThrottledError("Rate exceeded")]
     facts()
     assert asked == []
@@ -342,7 +342,7 @@ def test_a_restart_that_has_no_outcome_goes_on(world, asked, of, outcome, restar
     restart = {"deployment": "push-1", "sequence": 1, "revision": "app:1", "reason": "exit code 1"}
     note(pushed(number=2), **({"restart": restart} if of == "restart" else {}))
     if outcome:
-        ledger.record(table="ledger", push=pushed(number=2), outcome=outcome)
+        ledger.record(push=pushed(number=2), outcome=outcome)
     found = facts()
     assert found.restarting is restarting
     assert asked == ([] if restarting else [f"{ARN}1"])
@@ -386,8 +386,8 @@ def test_how_executions_ended_is_asked_of_those_that_have_not_been_mailed(world,
     for number in (1, 2, 3):
         note(pushed(number=number), number)
         ends[f"{ARN}execution-push-{number}"] = Ending("ABORTED") if number != 2 else None
-    ledger.record(table="ledger", push=pushed(number=3), outcome="deployed")
-    ledger.mark_notified(table="ledger", push=pushed(number=3))
+    ledger.record(push=pushed(number=3), outcome="deployed")
+    ledger.mark_notified(push=pushed(number=3))
     assert facts().endings == {"push-1": Ending("ABORTED")}
 
 

@@ -47,7 +47,7 @@ def test_an_app_that_is_down_keeps_its_group(deploy, world, push, stop):
     deploy(push(1))
     for _ in range(3):
         stop()
-    assert ledger.current(table="ledger", app="flask-app").gave_up_reason
+    assert ledger.current(app="flask-app").gave_up_reason
     sweep()
     assert world.removed == ["sg-80", "sg-8080"]
 
@@ -68,8 +68,8 @@ def test_nothing_goes_while_any_deployment_is_under_way(deploy, world, push):
 
 def admitted_of_another_app() -> Push:
     other = Push("push-2", "2026-11-25T12:00:00Z", "team/other", "latest", f"sha256:{2:064x}")
-    sequence = ledger.next_in_order(table="ledger", push=other, now=other.pushed_at)
-    ledger.claim(table="ledger", push=other, execution="", sequence=sequence)
+    sequence = ledger.next_in_order(push=other, now=other.pushed_at)
+    ledger.claim(push=other, execution="", sequence=sequence)
     return other
 
 
@@ -77,7 +77,7 @@ def admitted_of_another_app() -> Push:
 def test_nothing_goes_while_a_deployment_waits_to_be_tried_again(deploy, world, push, monkeypatch):
     monkeypatch.setattr("deployer.actions.sweep_acts._retry", lambda app, failed: "")
     deploy(push(1))
-    ledger.record(table="ledger", push=admitted_of_another_app(), outcome=RETRIED)
+    ledger.record(push=admitted_of_another_app(), outcome=RETRIED)
     sweep()
     assert world.removed == []
 

@@ -21,11 +21,11 @@ APP = "flask-app"
 
 
 def current(app=APP):
-    return ledger.current(table="ledger", app=app)
+    return ledger.current(app=app)
 
 
 def known(name):
-    return next(each for each in ledger.deployments(table="ledger", app=APP) if each.deployment == name)
+    return next(each for each in ledger.deployments(app=APP) if each.deployment == name)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def restart_of(serving, event):
 
 def change(app=APP, **changes):
     seen = current(app)
-    assert ledger.change_current(table="ledger", app=app, new=dataclasses.replace(seen, **changes), seen=seen)
+    assert ledger.change_current(app=app, new=dataclasses.replace(seen, **changes), seen=seen)
     return current(app)
 
 
@@ -95,7 +95,7 @@ def test_a_number_that_is_not_larger_is_superseded_and_its_task_is_stopped(world
     assert current() == serving
     # Its task goes with all that it has; and a mail about the push that superseded it names it.
     assert world.closed == []
-    assert [each.deployment for each in ledger.unmailed(table="ledger", app=APP)] == ["late"]
+    assert [each.deployment for each in ledger.unmailed(app=APP)] == ["late"]
     assert world.stopped == [late["task"]["arn"]]
     assert known("late").outcome == "superseded"
     assert known("late").reason == "Another deployment, restart-1, replaced it."
@@ -128,7 +128,7 @@ def test_a_restart_yields_to_whatever_is_not_what_it_restarts(world, document):
     assert world.stopped == [late["task"]["arn"]]
     # Nobody pushed it, and no mail has to speak of it.
     assert known("push-2").reason == "Another deployment, push-9, replaced it."
-    assert ledger.unmailed(table="ledger", app=APP) == []
+    assert ledger.unmailed(app=APP) == []
 
 
 def test_a_restart_brings_nothing_back_that_is_about_to_end(world, document):
@@ -165,7 +165,7 @@ def test_who_comes_second_at_the_same_moment_has_to_try_again(world, document):
 def test_a_version_that_has_died_since_it_answered_does_not_take_the_place(world, document):
     before, event = current(), document(2)
     died = stopped(event["task"]["arn"], stop_code="EssentialContainerExited", exit_code=1)
-    task_states.store_task(table="ledger", task=died)
+    task_states.store_task(task=died)
     with pytest.raises(TaskStoppedError):
         switch(event)
     assert current() == before
@@ -247,26 +247,24 @@ def test_a_push_of_a_preview_gives_it_its_whole_time_and_a_restart_does_not(prev
 
 def test_a_preview_whose_tag_was_deleted_meanwhile_does_not_come_to_life(world, preview):
     event, app = preview(2), f"{APP}:pr-7"
-    assert ledger.record_tag(table="ledger", app=app, tag="pr-7", digest="", as_of=int(time.time()), seen=None)
+    assert ledger.record_tag(app=app, tag="pr-7", digest="", as_of=int(time.time()), seen=None)
     assert switch(event)["result"] == "superseded"
     assert current(app) is None
     assert world.stopped == [event["task"]["arn"]]
-    (ended,) = ledger.deployments(table="ledger", app=app)
+    (ended,) = ledger.deployments(app=app)
     assert (ended.outcome, ended.reason) == ("superseded", "Its tag was deleted before it was live.")
-    assert ledger.unmailed(table="ledger", app=app) == [ended]
+    assert ledger.unmailed(app=app) == [ended]
 
 
 def test_an_app_that_lasts_comes_to_life_though_its_tag_was_deleted_meanwhile(document):
-    seen = ledger.tag(table="ledger", app=APP, tag="latest")
-    assert ledger.record_tag(
-        table="ledger", app=APP, tag="latest", digest="", as_of=int(time.time()), seen=seen
-    )
+    seen = ledger.tag(app=APP, tag="latest")
+    assert ledger.record_tag(app=APP, tag="latest", digest="", as_of=int(time.time()), seen=seen)
     assert switch(document(2))["result"] == "current"
 
 
 def test_a_preview_whose_tag_is_deleted_at_that_very_moment_does_not_come_to_life(world, preview):
     event, app = preview(2), f"{APP}:pr-7"
-    gone = {"table": "ledger", "app": app, "tag": "pr-7", "digest": "", "as_of": int(time.time())}
+    gone = {"app": app, "tag": "pr-7", "digest": "", "as_of": int(time.time())}
     world.faults["make_current"] = [lambda: ledger.record_tag(**gone, seen=None)]
     with pytest.raises(ContendedError):
         switch(event)

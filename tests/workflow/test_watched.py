@@ -31,7 +31,7 @@ def change(monkeypatch):
 
 
 def current(app="flask-app"):
-    return ledger.current(table="ledger", app=app)
+    return ledger.current(app=app)
 
 
 def sweep():
@@ -86,7 +86,7 @@ def test_an_app_that_was_deployed_under_another_name_is_restarted_reported_and_r
         f"{old} has ended: it was replaced by {new}",
     ]
     assert "have it back" not in world.mails[-1]["text"]
-    assert ledger.slots(table="ledger") == {new}
+    assert ledger.slots() == {new}
 
 
 @pytest.mark.parametrize(("before", "after", "old", "new"), FLIPS)
@@ -115,11 +115,11 @@ def test_a_push_that_is_under_way_keeps_its_name(deploy, world, push, change, mo
     deploy(push(2))
     name, other = (new, old) if moment == "AdmitPush" else (old, new)
     assert current(name).deployment == "push-2"
-    assert next(each.outcome for each in ledger.deployments(table="ledger", app=name)) == "deployed"
-    assert "push-2" not in {each.deployment for each in ledger.deployments(table="ledger", app=other)}
+    assert next(each.outcome for each in ledger.deployments(app=name)) == "deployed"
+    assert "push-2" not in {each.deployment for each in ledger.deployments(app=other)}
     sweep()
     assert world.live() == {current(name).task}
-    assert all(each.notified_at for each in ledger.open_deployments(table="ledger", app=other))
+    assert all(each.notified_at for each in ledger.open_deployments(app=other))
     assert not any("aborted" in subject or "failed" in subject for subject in subjects(world))
     assert sweep() == {}
 
@@ -136,8 +136,8 @@ def test_a_push_that_fails_while_the_stack_is_deployed_fails_under_its_own_name(
 
     world.faults["claim answer"] = [deploy_the_stack]
     assert deploy(push(1)).status == "FAILED"
-    assert [each.outcome for each in ledger.deployments(table="ledger", app=old)] == ["failed"]
-    assert ledger.deployments(table="ledger", app=new) == []
+    assert [each.outcome for each in ledger.deployments(app=old)] == ["failed"]
+    assert ledger.deployments(app=new) == []
     sweep()
     assert subjects(world) == [f"{old} failed: Portcall lacks a permission"]
     assert sweep() == {}
@@ -204,7 +204,7 @@ def test_a_preview_that_is_not_watched_any_more_ends_by_itself(deploy, world, pu
     monkeypatch.setattr(reconcile.time, "time", lambda: later)
     assert sweep() == {"flask-app:pr-7": ["ended it"]}
     assert subjects(world)[-1].startswith("flask-app:pr-7 has ended: it expired at ")
-    assert (world.live(), ledger.slots(table="ledger")) == (set(), set())
+    assert (world.live(), ledger.slots()) == (set(), set())
 
 
 def test_a_preview_ends_with_its_tag_where_tags_are_not_apps_any_more(deploy, world, push, change):

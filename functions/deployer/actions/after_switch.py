@@ -74,7 +74,7 @@ def _news(document: dict[str, Any], push: Push, more: list[str]) -> mail.Mail | 
     """The mail, from what the ledger says now; None if a newer deployment made it pointless."""
     notes = [*_notes(document), *further_tags.note(push), *more]
     # Read last: later changes cannot be known here.
-    current, restart = ledger.current(table=settings().ledger, app=push.app), document.get("restart")
+    current, restart = ledger.current(app=push.app), document.get("restart")
     if current is None or not _is_there(push, current):
         return None
     where = _context(document, push, current)

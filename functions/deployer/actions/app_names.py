@@ -13,4 +13,4 @@ def push_of(document: dict[str, Any]) -> Push:
     push = Push.from_event(document, by_tag=settings().by_tag)
     if Push.app_in(document):
         return push
-    return dataclasses.replace(push, app=ledger.name_app(table=settings().ledger, push=push))
+    return dataclasses.replace(push, app=ledger.name_app(push=push))

@@ -10,7 +10,7 @@ from deployer.domain import holds, operation, versions
 from deployer.domain.deployment import RECORDED, RETRIED, Current, Deployment
 from deployer.domain.operation import NoSuchThing, NotPossible, Operation
 from deployer.domain.push import Push
-from deployer.settings import settings, watch_settings
+from deployer.settings import watch_settings
 
 # How far back a version is looked for, and how many of them are looked for in ECR when one is gone.
 DEPLOYMENTS = 1000
@@ -19,7 +19,7 @@ Answer = dict[str, Any]
 
 def deploy(asked: Operation, app: str, at: str) -> Answer:
     """Deploy what a tag points to now, as if it had been pushed this moment."""
-    current = ledger.current(table=settings().ledger, app=app)
+    current = ledger.current(app=app)
     tag = asked.tag or (current.tag if current else "latest")
     digest = _digest_of(app, tag)
     why = recorded_why(app, digest)
@@ -32,7 +32,7 @@ def rollback(asked: Operation, app: str, at: str) -> Answer:
     """Deploy a version that was live before, and pin the app to it once it is live again."""
     current = serving(app)
     _must_not_be_stopped(current, app)
-    deployments = ledger.deployments(table=settings().ledger, app=app, most=DEPLOYMENTS)
+    deployments = ledger.deployments(app=app, most=DEPLOYMENTS)
     chosen = versions.choose(asked.to, app, current, deployments)
     repository = app.partition(":")[0]
     _must_be_watched(repository)
@@ -53,14 +53,13 @@ def rollback(asked: Operation, app: str, at: str) -> Answer:
 
 def resume(asked: Operation, app: str, at: str) -> Answer:
     """Deploy what the tag of the newest push points to, which lifts the pin."""
-    table = settings().ledger
     current = serving(app)
     _must_not_be_stopped(current, app)
-    open_ones = ledger.open_deployments(table=table, app=app)
+    open_ones = ledger.open_deployments(app=app)
     rolls_back = any(each.to_come and each.asked.get("action") == operation.ROLLBACK for each in open_ones)
     if not (current.pin or rolls_back):
         raise NotPossible(f"{app} is not pinned, so there is nothing to resume.")
-    deployments = ledger.deployments(table=table, app=app, most=DEPLOYMENTS)
+    deployments = ledger.deployments(app=app, most=DEPLOYMENTS)
     newest = next((each for each in deployments if not (each.asked or each.restart)), None)
     tag = newest.tag if newest else current.tag
     return start(asked, Push(_name(asked), at, app, tag, _digest_of(app, tag)))
@@ -68,7 +67,7 @@ def resume(asked: Operation, app: str, at: str) -> Answer:
 
 def newest(asked: Operation, app: str, at: str, current: Current) -> Answer:
     """Deploy the newest push of a stopped app: one that was recorded meanwhile, or what it ran before."""
-    deployments = ledger.deployments(table=settings().ledger, app=app, most=DEPLOYMENTS)
+    deployments = ledger.deployments(app=app, most=DEPLOYMENTS)
     bad = current.pin.bad if current.pin else []
     recorded = (each for each in deployments if each.outcome == RECORDED and not each.asked)
     found = next(
@@ -118,7 +117,7 @@ def start(asked: Operation, push: Push, **more: Any) -> Answer:
     """Note the deployment, with its number, and start the workflow for it; of one name it starts once."""
     if asked.dry_run:
         return started(push, dry_run=True)
-    table, machine = settings().ledger, watch_settings().state_machine
+    machine = watch_settings().state_machine
     facts = {
         "action": asked.action,
         "by": asked.by,
@@ -126,12 +125,12 @@ def start(asked: Operation, push: Push, **more: Any) -> Answer:
         "at": push.pushed_at,
         **more,
     }
-    noted = ledger.deployment(table=table, app=push.app, time=push.time, name=push.deployment)
+    noted = ledger.deployment(app=push.app, time=push.time, name=push.deployment)
     if noted is None:
         now = datetime.fromisoformat(push.time.replace("Z", "+00:00")).timestamp()
-        number = ledger.next_in_order(table=table, push=push, now=now, after_all=True)
+        number = ledger.next_in_order(push=push, now=now, after_all=True)
         execution = step_functions.execution_of(machine=machine, name=push.deployment)
-        ledger.claim(table=table, push=push, execution=execution, sequence=number, asked=facts)
+        ledger.claim(push=push, execution=execution, sequence=number, asked=facts)
     document = push.event() | {"asked": facts, "found": {"at": push.pushed_at}}
     _execute(push, document)
     return started(push)
@@ -144,7 +143,7 @@ def _execute(push: Push, document: dict[str, Any]) -> None:
 
 def again(asked: Operation, app: str, at: str) -> Answer | None:
     """What the same request has noted before, and begun anew should it not have begun; None if nothing."""
-    noted = ledger.deployment(table=settings().ledger, app=app, time=at, name=_name(asked))
+    noted = ledger.deployment(app=app, time=at, name=_name(asked))
     if noted is None or not noted.asked:
         return None
     push = Push(noted.deployment, noted.time, app, noted.tag, noted.digest)
@@ -157,10 +156,9 @@ def again(asked: Operation, app: str, at: str) -> Answer | None:
 
 def follow(app: str, name: str) -> Answer:
     """What became of a deployment, its further attempts included."""
-    table = settings().ledger
     known = [
         each
-        for each in ledger.deployments(table=table, app=app, most=50)
+        for each in ledger.deployments(app=app, most=50)
         if re.sub(r"^retry-\d+-", "", each.deployment) == name
     ]
     if not known:
@@ -173,7 +171,7 @@ def follow(app: str, name: str) -> Answer:
 
 
 def _ended(app: str, last: Deployment) -> Answer:
-    current = ledger.current(table=settings().ledger, app=app)
+    current = ledger.current(app=app)
     runs = current is not None and current.runs(last.deployment)
     return {
         "deployment": last.deployment,
@@ -198,7 +196,7 @@ def started(push: Push, *, dry_run: bool = False) -> Answer:
 
 def serving(app: str) -> Current:
     """What is current. Raises NoSuchThing."""
-    current = ledger.current(table=settings().ledger, app=app)
+    current = ledger.current(app=app)
     if current is None or current.ended:
         raise NoSuchThing(f"{app} has ended or was never live. To deploy it: portcall deploy {app}")
     return current
@@ -206,9 +204,8 @@ def serving(app: str) -> Current:
 
 def recorded_why(app: str, digest: str, asked: Mapping[str, Any] | None = None) -> str:
     """Why a deployment of this digest would only be recorded."""
-    table = settings().ledger
-    current = ledger.current(table=table, app=app)
-    open_ones = ledger.open_deployments(table=table, app=app) if current else []
+    current = ledger.current(app=app)
+    open_ones = ledger.open_deployments(app=app) if current else []
     return holds.why_not(digest, current, open_ones, dict(asked or {}))
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from deployer.aws import ledger
 from deployer.domain.deployment import Current
 from deployer.domain.errors import ContendedError
-from deployer.settings import settings
 
 # How often it is tried again where somebody else changes the same item at the same moment.
 MAX_ATTEMPTS = 5
@@ -17,16 +16,13 @@ def note(app: str, seen: Current, **changes: Any) -> None:
 
     Nothing is noted once something else has become current, or the app is given up or up again since.
     """
-    table = settings().ledger
     current: Current | None = seen
     for _ in range(MAX_ATTEMPTS):
         if current is None or not _is_still(current, seen):
             return
-        if ledger.change_current(
-            table=table, app=app, new=dataclasses.replace(current, **changes), seen=current
-        ):
+        if ledger.change_current(app=app, new=dataclasses.replace(current, **changes), seen=current):
             return
-        current = ledger.current(table=table, app=app)
+        current = ledger.current(app=app)
     raise ContendedError(f"What is current of {app} changes all the time.")
 
 

@@ -3,10 +3,9 @@
 from deployer.aws import ledger
 from deployer.domain import same_image
 from deployer.domain.push import Push
-from deployer.settings import settings
 
 
 def note(push: Push) -> list[str]:
     """The lines about other tags of the push's image that are known so far."""
-    known = ledger.image(table=settings().ledger, app=push.app, digest=push.digest)
+    known = ledger.image(app=push.app, digest=push.digest)
     return same_image.note(known.also) if known and known.deployment == push.deployment else []

@@ -5,7 +5,6 @@ from deployer.domain import same_image
 from deployer.domain.errors import ContendedError
 from deployer.domain.push import Push
 from deployer.domain.same_image import KnownImage
-from deployer.settings import settings
 
 
 def dealt_with_by(push: Push, *, before: str, asked: bool) -> str:
@@ -14,27 +13,25 @@ def dealt_with_by(push: Push, *, before: str, asked: bool) -> str:
     `before` is the attempt before this one. What somebody has `asked` for is deployed in any case. Either is
     noted, in one conditional write, so that of several tags that come at once one deals with the image.
     """
-    table = settings().ledger
-    known = ledger.image(table=table, app=push.app, digest=push.digest)
+    known = ledger.image(app=push.app, digest=push.digest)
     first = None if asked else _first(push, known, before)
     new = same_image.noted_for(push, known or _served(push)) if first else same_image.led_by(push, known)
-    if not ledger.put_image(table=table, push=push, new=new, seen=known):
+    if not ledger.put_image(push=push, new=new, seen=known):
         raise ContendedError("Another push of the same image was admitted at the same time.")
     return first or ""
 
 
 def _first(push: Push, known: KnownImage | None, before: str) -> str:
-    table = settings().ledger
-    current = ledger.current(table=table, app=push.app)
+    current = ledger.current(app=push.app)
     deployment = None
     if known:
-        deployment = ledger.deployment(table=table, app=push.app, time=known.time, name=known.deployment)
+        deployment = ledger.deployment(app=push.app, time=known.time, name=known.deployment)
     return same_image.dealt_with_by(push, known, deployment, current, before)
 
 
 def _served(push: Push) -> KnownImage:
     """The current deployment as a known image, if the ledger no longer has its push."""
-    current = ledger.current(table=settings().ledger, app=push.app)
+    current = ledger.current(app=push.app)
     if current is None:
         raise ContendedError("The app ended at the same time.")
     return KnownImage(current.deployment, push.time, {current.tag: current.deployment})

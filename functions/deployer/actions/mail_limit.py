@@ -26,7 +26,7 @@ def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: s
     hour = limits.hour(now)
 
     def is_among_first(kind: str, most: int) -> bool:
-        return ledger.note_mail(table=config.ledger, push=push, hour=hour, kind=kind, most=most)
+        return ledger.note_mail(push=push, hour=hour, kind=kind, most=most)
 
     if refusal and not is_among_first(refusal, 1):
         logger.warning("Mailed a refusal before", extra={"app": push.app, "reason": refusal})
@@ -47,12 +47,12 @@ def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: s
 def _hold_notes(push: Push) -> list[str]:
     """What the mail says of a pin; a ledger that cannot be read holds no mail up."""
     try:
-        return holds.note(ledger.current(table=settings().ledger, app=push.app))
+        return holds.note(ledger.current(app=push.app))
     except PermanentError as refused:
         return [f"Portcall could not find out whether the app is pinned: {refused}"]
 
 
 def check_rate() -> None:
     """Raise MailLimitError if as many mails as SNS allows went out this second."""
-    if ledger.mails_this_second(table=settings().ledger) > MAX_MAILS_PER_SECOND:
+    if ledger.mails_this_second() > MAX_MAILS_PER_SECOND:
         raise MailLimitError("As many mails as SNS allows went out this second.")

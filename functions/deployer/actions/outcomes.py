@@ -18,7 +18,6 @@ from deployer.domain.deployment import SUPERSEDED as SUPERSEDED
 from deployer.domain.errors import DeployError
 from deployer.domain.push import Push
 from deployer.observe import count, logger
-from deployer.settings import settings
 
 DETAIL_TYPES = {
     DEPLOYED: "Deployment Succeeded",
@@ -39,12 +38,12 @@ def record_outcome(push: Push, outcome: str, publish: Callable[[], object] | Non
     Before the mail, anything may fail and be retried. After it, errors are only logged: a retry would send
     the mail twice.
     """
-    if not ledger.record(table=settings().ledger, push=push, outcome=outcome, **facts):
+    if not ledger.record(push=push, outcome=outcome, **facts):
         return
     if publish:
         publish()
     try:
-        retries.retry(lambda: ledger.mark_notified(table=settings().ledger, push=push))
+        retries.retry(lambda: ledger.mark_notified(push=push))
         count(outcome.title().replace(" ", ""))
         detail = {"app": push.app, "tag": push.tag, "digest": push.digest, "deployment": push.deployment}
         events.put_event(detail_type=DETAIL_TYPES[outcome], detail={"outcome": outcome, **detail, **facts})

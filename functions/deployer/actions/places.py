@@ -18,23 +18,23 @@ def take(push: Push) -> bool:
     """
     config = settings()
     most = limits.MAX_DEPLOYMENTS
-    if not ledger.note_under_way(table=config.ledger, push=push, most=most):
+    if not ledger.note_under_way(push=push, most=most):
         raise DeploymentLimitError(
             f"{most} deployments of {push.repository} are under way, which is the limit for one repository."
         )
-    known = ledger.deployment(table=config.ledger, app=push.app, time=push.time, name=push.deployment)
+    known = ledger.deployment(app=push.app, time=push.time, name=push.deployment)
     if known and known.outcome:
-        ledger.note_ended(table=config.ledger, push=push)
+        ledger.note_ended(push=push)
         return False
     slots = config.slots(push)
-    taken = ledger.take_slot(table=config.ledger, app=push.app, most=slots)
+    taken = ledger.take_slot(app=push.app, most=slots)
     if taken and not (_runs(push.app) or _takes_over(push, taken, slots)):
         raise limits.refusal(taken, slots)
     return True
 
 
 def _runs(app: str) -> bool:
-    current = ledger.current(table=settings().ledger, app=app)
+    current = ledger.current(app=app)
     return current is not None and not current.gave_up_reason
 
 
@@ -43,12 +43,11 @@ def _takes_over(push: Push, taken: Mapping[str, set[str]], slots: Mapping[str, i
 
     The sweep ends that one, if it is not down already, and frees its slot once this deployment is live.
     """
-    table = settings().ledger
     before = f"{push.repository}:{push.tag}" if push.app == push.repository else push.repository
-    current = ledger.current(table=table, app=before)
+    current = ledger.current(app=before)
     if current and current.tag != push.tag:
         return False
     if not all(before in taken[name] for name, most in slots.items() if len(taken[name]) >= most):
         return False
     one_more = {name: max(most, len(taken[name]) + 1) for name, most in slots.items()}
-    return not ledger.take_slot(table=table, app=push.app, most=one_more)
+    return not ledger.take_slot(app=push.app, most=one_more)

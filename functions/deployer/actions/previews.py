@@ -20,7 +20,7 @@ def end_app(*, app: str, current: ledger.Current, reason: str) -> bool:
     config = settings()
     if not current.ended:
         ended = dataclasses.replace(current, ended=True, gave_up_reason=reason)
-        if not ledger.change_current(table=config.ledger, app=app, new=ended, seen=current):
+        if not ledger.change_current(app=app, new=ended, seen=current):
             return False
         current = dataclasses.replace(ended, version=current.version + 1)
     # The sweep deletes the URL, once no deployment can be about to use it.
@@ -35,7 +35,7 @@ def end_app(*, app: str, current: ledger.Current, reason: str) -> bool:
         "reason": current.gave_up_reason,
         "url": current.url,
     }
-    if not ledger.end_current(table=config.ledger, push=push, seen=current, **told):
+    if not ledger.end_current(push=push, seen=current, **told):
         return False
     slots.free(app)
     notify_ended(push, reason=current.gave_up_reason, url=current.url)
@@ -51,7 +51,7 @@ def notify_ended(push: Push, *, reason: str, url: str) -> None:
     message = mail.ended(push, url, reason, command, replaced=reason.startswith(REPLACED))
 
     def unless_it_is_back() -> mail.Mail | None:
-        return message if ledger.current(table=config.ledger, app=push.app) is None else None
+        return message if ledger.current(app=push.app) is None else None
 
     def publish() -> None:
         mail_limit.publish(push, unless_it_is_back)

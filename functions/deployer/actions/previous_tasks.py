@@ -21,7 +21,5 @@ def stop(push: Push, current: ledger.Current) -> list[str]:
         return [f"The previous version could not be stopped. It is still running and costs money: {refused}"]
     if current.previous_tasks:
         # Lost to a newer deployment, that one has them on its list.
-        ledger.change_current(
-            table=config.ledger, app=push.app, new=dataclasses.replace(current, previous_tasks=[]), seen=current
-        )
+        ledger.change_current(app=push.app, new=dataclasses.replace(current, previous_tasks=[]), seen=current)
     return []

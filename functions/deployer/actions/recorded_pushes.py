@@ -18,19 +18,18 @@ def record(push: Push, asked: dict[str, Any]) -> bool:
     Whoever starts the app, or lifts the pin, finds it recorded, or is found here to have done so: the outcome
     is written on condition that what is current has not changed. Then the sweep deploys the push once more.
     """
-    table = settings().ledger
     for _ in range(MAX_ATTEMPTS):
-        current = ledger.current(table=table, app=push.app)
-        open_ones = ledger.open_deployments(table=table, app=push.app)
+        current = ledger.current(app=push.app)
+        open_ones = ledger.open_deployments(app=push.app)
         why = holds.why_not(push.digest, current, open_ones, asked)
-        known = ledger.deployment(table=table, app=push.app, time=push.time, name=push.deployment)
+        known = ledger.deployment(app=push.app, time=push.time, name=push.deployment)
         if known and known.outcome == outcomes.RECORDED:
             mail_it(push, known.reason, current)
             return True
         if current is None or not why:
-            ledger.record(table=table, push=push, outcome=outcomes.RETRIED, reason="It may be deployed again.")
+            ledger.record(push=push, outcome=outcomes.RETRIED, reason="It may be deployed again.")
             return False
-        if ledger.record_push(table=table, push=push, seen=current, reason=why):
+        if ledger.record_push(push=push, seen=current, reason=why):
             mail_it(push, why, current)
             return True
     raise ContendedError("The current version keeps changing.")

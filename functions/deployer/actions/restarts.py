@@ -96,7 +96,7 @@ def is_latest_restart(current: ledger.Current, started_by: str) -> bool:
 def latest_restart(app: str, current: ledger.Current) -> ledger.Deployment | None:
     """The restart after the last stop; None if it has not begun."""
     name = _name(current.last_stop)
-    return ledger.deployment(table=settings().ledger, app=app, time=current.restarted_at, name=name)
+    return ledger.deployment(app=app, time=current.restarted_at, name=name)
 
 
 def notify_again(app: str, current: ledger.Current) -> str:
@@ -144,7 +144,7 @@ def _notify_given_up(app: str, current: ledger.Current) -> None:
 
 
 def _change(app: str, new: ledger.Current, seen: ledger.Current) -> bool:
-    return ledger.change_current(table=settings().ledger, app=app, new=new, seen=seen)
+    return ledger.change_current(app=app, new=new, seen=seen)
 
 
 def _name(stop: str) -> str:

@@ -136,7 +136,7 @@ def _give_up(push: Push, current: ledger.Current, restart: dict[str, Any]) -> le
         return current
     now = int(time.time())
     halt = dataclasses.replace(current, gave_up_reason=failure.GONE_FROM_ECR, gave_up_at=now, notified_at=now)
-    changed = ledger.change_current(table=settings().ledger, app=push.app, new=halt, seen=current)
+    changed = ledger.change_current(app=push.app, new=halt, seen=current)
     return halt if changed else current
 
 
@@ -159,7 +159,6 @@ def _is_tried_again(
     document: dict[str, Any], push: Push, why: failure.Failure, log: list[str], until: float | None
 ) -> bool:
     """Have the sweep deploy the push again, unless the attempts are used up or a newer push supersedes it."""
-    table = settings().ledger
     attempts = MAX_ATTEMPTS_AFTER_ABORT if why.error == "AbortedError" else MAX_ATTEMPTS
     if _attempt(document) >= attempts:
         return False
@@ -171,10 +170,10 @@ def _is_tried_again(
     }
     sequence = (document.get("admission") or {}).get("sequence", 0)
     try:
-        if 0 < sequence < ledger.newest(table=table, app=push.app):
+        if 0 < sequence < ledger.newest(app=push.app):
             superseded.supersede(push, **facts)
         else:
-            ledger.record(table=table, push=push, outcome=outcomes.RETRIED, **facts)
+            ledger.record(push=push, outcome=outcomes.RETRIED, **facts)
     except AccessDeniedError:
         return False
     logger.warning("Failed on AWS's side", extra={"app": push.app, "reason": why.reason})
@@ -184,11 +183,11 @@ def _is_tried_again(
 def _current(document: dict[str, Any], config: Settings, push: Push, notes: list[str]) -> ledger.Current | None:
     """What is current, once this deployment can no longer become that."""
     try:
-        ledger.abandon(table=config.ledger, push=push)
+        ledger.abandon(push=push)
         if "admission" not in document:
             # It came to nothing before this was noted, but it is known, and the sweep need not look for it.
-            ledger.claim_tag(table=config.ledger, push=push, seen=False)
-        return ledger.current(table=config.ledger, app=push.app)
+            ledger.claim_tag(push=push, seen=False)
+        return ledger.current(app=push.app)
     except PermanentError as refused:
         if "switch" in document:
             # It may be the one that serves, and is not stopped on a suspicion.

@@ -17,7 +17,7 @@ def send(asked: Operation) -> dict[str, Any]:
     """
     config, now = settings(), time.time()
     most = limits.MAX_TEST_MAILS_PER_HOUR
-    if not ledger.note_test_mail(table=config.ledger, name=asked.id, hour=limits.hour(now), most=most):
+    if not ledger.note_test_mail(name=asked.id, hour=limits.hour(now), most=most):
         raise NotPossible(
             f"{most} test emails were sent this hour, which is the limit. The next hour begins at "
             f"{limits.end_of_hour(now)}."

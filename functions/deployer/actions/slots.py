@@ -1,7 +1,6 @@
 """Frees the slot of an app that no longer needs it."""
 
 from deployer.aws import ledger
-from deployer.settings import settings
 
 
 def free(app: str, *, but: str = "") -> None:
@@ -9,10 +8,9 @@ def free(app: str, *, but: str = "") -> None:
 
     The sweep frees what this leaves.
     """
-    table = settings().ledger
-    noted = ledger.noted(table=table, app=app)
-    open_ones = ledger.open_deployments(table=table, app=app)
+    noted = ledger.noted(app=app)
+    open_ones = ledger.open_deployments(app=app)
     if any(each.to_come for each in open_ones if each.deployment != but):
         return
-    if ledger.current(table=table, app=app) is None:
-        ledger.free_slot(table=table, app=app, noted=noted, seen=None)
+    if ledger.current(app=app) is None:
+        ledger.free_slot(app=app, noted=noted, seen=None)

@@ -5,7 +5,6 @@ import time
 from deployer.aws import apigateway, ledger
 from deployer.domain.errors import TransientError
 from deployer.observe import logger
-from deployer.settings import settings
 
 # Attempts to point the URL away from a stopped task, and the pause after each.
 MAX_ATTEMPTS, PAUSE_SECONDS = 4, 0.5
@@ -17,11 +16,10 @@ def point_at_current(app: str) -> None:
     To be called after each change of what is current. Two calls at once may overtake each other on their way,
     so each looks once more.
     """
-    table = settings().ledger
-    current = ledger.current(table=table, app=app)
+    current = ledger.current(app=app)
     while current and current.stable_url:
         apigateway.update_target(stable_url=current.stable_url, app=app, target=current.target)
-        before, current = current, ledger.current(table=table, app=app)
+        before, current = current, ledger.current(app=app)
         if current == before:
             return
 

@@ -27,7 +27,7 @@ def stop(asked: Operation, app: str, at: int) -> Answer:
         new = dataclasses.replace(
             current, stop=by, gave_up_reason=gave_up_reason, gave_up_at=at, notified_at=int(time.time())
         )
-        if current.stop or ledger.change_current(table=config.ledger, app=app, new=new, seen=current):
+        if current.stop or ledger.change_current(app=app, new=new, seen=current):
             break
     else:
         raise ContendedError(f"The current version of {app} keeps changing. Try again in a moment.")
@@ -40,7 +40,6 @@ def stop(asked: Operation, app: str, at: int) -> Answer:
 
 def start(asked: Operation, app: str, at: str) -> Answer:
     """Deploy the newest push of an app that is stopped or down."""
-    table = settings().ledger
     for _ in range(MAX_ATTEMPTS):
         current = asked_deployments.serving(app)
         if not current.stopped:
@@ -51,7 +50,7 @@ def start(asked: Operation, app: str, at: str) -> Answer:
         asked_deployments.newest(dataclasses.replace(asked, dry_run=True), app, at, current)
         # First of all: what is pushed from now on is deployed, and what was recorded before can be found.
         new = dataclasses.replace(current, stop=None, gave_up_reason=holds.STARTED)
-        if ledger.change_current(table=table, app=app, new=new, seen=current):
+        if ledger.change_current(app=app, new=new, seen=current):
             break
     else:
         raise ContendedError(f"The current version of {app} keeps changing. Try again in a moment.")
@@ -61,14 +60,14 @@ def start(asked: Operation, app: str, at: str) -> Answer:
 def end(asked: Operation, app: str, *, repeated: bool) -> Answer:
     """End the app for good, as a preview ends; one that lasts only where its name is typed once more."""
     config = settings()
-    current = ledger.current(table=config.ledger, app=app)
+    current = ledger.current(app=app)
     if current is None and repeated:
         return {"status": "ended", "app": app}
     if current is None:
         raise NoSuchThing(f"There is no app {app}, or it has already ended.")
     if not config.is_preview(app) and asked.confirm != app and not asked.dry_run:
         raise NotPossible(f"{app} is not a preview. To end it, repeat its name as `confirm`.")
-    open_ones = ledger.open_deployments(table=config.ledger, app=app)
+    open_ones = ledger.open_deployments(app=app)
     under_way = [each.deployment for each in open_ones if each.to_come]
     if under_way:
         raise NotPossible(f"A deployment of {app} is under way: {under_way[0]}. End the app when it is done.")
@@ -80,7 +79,7 @@ def end(asked: Operation, app: str, *, repeated: bool) -> Answer:
             raise NotPossible(f"{app} has changed in the meantime. Look at it and try again.")
     except TransientError:
         # That it has ended is mailed by the sweep then.
-        if ledger.current(table=config.ledger, app=app) is not None:
+        if ledger.current(app=app) is not None:
             raise
     return _done(app, current, "ended")
 

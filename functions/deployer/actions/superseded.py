@@ -15,26 +15,25 @@ from deployer.settings import settings
 
 def supersede(push: Push, *, reason: str, **facts: Any) -> None:
     """Record that a newer push superseded this one; the mail about the newer one, or the sweep, reports it."""
-    ledger.add_unmailed(table=settings().ledger, push=push)
+    ledger.add_unmailed(push=push)
     outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason, **facts)
 
 
 def note_further_tag(push: Push) -> None:
     """If a newer image is being deployed, have its mail name this push of an older image."""
-    table = settings().ledger
-    open_ones = ledger.open_deployments(table=table, app=push.app)
+    open_ones = ledger.open_deployments(app=push.app)
     if any(each.to_come and each.digest != push.digest and not each.restart for each in open_ones):
-        ledger.add_unmailed(table=table, push=push)
+        ledger.add_unmailed(push=push)
 
 
 def mailed_with(push: Push, sequence: int) -> list[Deployment]:
     """The superseded pushes that the mail about this one names."""
-    return superseded.mailed_with(ledger.unmailed(table=settings().ledger, app=push.app), push, sequence)
+    return superseded.mailed_with(ledger.unmailed(app=push.app), push, sequence)
 
 
 def mailed_with_live(push: Push, sequence: int) -> list[Deployment]:
     """The pushes that the mail about this one names once it is live: older ones under way cannot win now."""
-    open_ones = ledger.open_deployments(table=settings().ledger, app=push.app)
+    open_ones = ledger.open_deployments(app=push.app)
     return [*superseded.will_be_superseded(open_ones, push, sequence), *mailed_with(push, sequence)]
 
 
@@ -46,7 +45,7 @@ def note(push: Push, others: list[Deployment]) -> list[str]:
 def close(push: Push, others: list[Deployment]) -> None:
     """Note that the mail was sent. If that fails, the sweep does it: the mail must not be sent twice."""
     try:
-        retries.retry(lambda: ledger.remove_unmailed(table=settings().ledger, app=push.app, deployments=others))
+        retries.retry(lambda: ledger.remove_unmailed(app=push.app, deployments=others))
     except DeployError as error:
         logger.warning(
             "Superseded pushes are still to be mailed", extra={"app": push.app, "reason": str(error)}

@@ -29,23 +29,23 @@ MAX_STEP_SECONDS = 3
 
 def carry_out(act: Act, facts: Facts) -> str:
     """Carry the act out; return what was done, '' if nothing was left to do."""
-    app, table = facts.app, settings().ledger
+    app = facts.app
     match act:
         case sweep.EndApp(reason):
             was_ended = facts.current and previews.end_app(app=app, current=facts.current, reason=reason)
             return "ended it" if was_ended else ""
         case sweep.FreeSlot():
-            freed = ledger.free_slot(table=table, app=app, noted=facts.noted, seen=facts.current)
+            freed = ledger.free_slot(app=app, noted=facts.noted, seen=facts.current)
             # That an app is down was told before.
             return "freed its slot" if freed and not facts.current else ""
         case sweep.MoveSlot():
-            ledger.move_slot(table=table, app=app, preview=facts.is_preview)
+            ledger.move_slot(app=app, preview=facts.is_preview)
             return ""
         case sweep.ListApp():
-            ledger.list_app(table=table, app=app)
+            ledger.list_app(app=app)
             return ""
         case sweep.UnlistApp():
-            ledger.unlist_app(table=table, app=app)
+            ledger.unlist_app(app=app)
             return ""
         case sweep.FinishDeployment(name):
             _record_outcome(app, _open(facts, name), facts.endings[name])
@@ -58,14 +58,14 @@ def carry_out(act: Act, facts: Facts) -> str:
         case sweep.RetryDeployment(name):
             return _retry(app, _open(facts, name))
         case sweep.CloseDeployments(names):
-            ledger.close(table=table, app=app, deployments=[_open(facts, name) for name in names])
+            ledger.close(app=app, deployments=[_open(facts, name) for name in names])
             return ""
         case sweep.ReportSuperseded(names):
             superseded_report.send(facts, names)
             return f"told of {', '.join(names)}"
         case sweep.CloseSuperseded(names):
             over = [each for each in facts.unmailed if each.deployment in names]
-            ledger.remove_unmailed(table=table, app=app, deployments=over)
+            ledger.remove_unmailed(app=app, deployments=over)
             return ""
         case sweep.StopTask(task):
             ecs.stop_task(
@@ -94,13 +94,13 @@ def carry_out(act: Act, facts: Facts) -> str:
         case sweep.ForgetStableUrl():
             if facts.current:
                 without = dataclasses.replace(facts.current, last_stable_url=None)
-                ledger.change_current(table=table, app=app, new=without, seen=facts.current)
+                ledger.change_current(app=app, new=without, seen=facts.current)
             return ""
         case sweep.DeployPush(push):
             return _deploy(push, facts)
         case sweep.RecordTag(tag, digest):
             known = (facts.tags or {}).get(tag)
-            ledger.record_tag(table=table, app=app, tag=tag, digest=digest, as_of=facts.listed_at, seen=known)
+            ledger.record_tag(app=app, tag=tag, digest=digest, as_of=facts.listed_at, seen=known)
             return ""
 
 
@@ -160,7 +160,7 @@ def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
     time.sleep(max(0.0, min(ending.at + MAX_STEP_SECONDS - time.time(), MAX_STEP_SECONDS)))
     push = Push(deployment.deployment, deployment.time, app, deployment.tag, deployment.digest)
     # Asked for again: a step that went on may have changed it.
-    current = ledger.current(table=settings().ledger, app=app)
+    current = ledger.current(app=app)
     if deployment.outcome == outcomes.RECORDED:
         recorded_pushes.mail_it(push, deployment.reason, current)
         return

@@ -84,10 +84,10 @@ def watching() -> str:
 
 def of_account(begun: ledger.Sweep) -> Account:
     """List everything."""
-    table, now = settings().ledger, int(time.time())
+    now = int(time.time())
     account = Account(begun.since, begun.previous, now)
-    account.listed = ledger.apps(table=table)
-    taken = ledger.taken_slots(table=table)
+    account.listed = ledger.apps()
+    taken = ledger.taken_slots()
     account.slots = {True: taken.get(PREVIEWS, set()), False: taken.get(LASTING, set())}
     # Before anything that the ledger says of deployments: see Facts.
     with account.part("tasks"):
@@ -132,15 +132,14 @@ def _list_images(account: Account, repository: str) -> None:
 
 def of_app(app: str, account: Account) -> Facts:
     """Everything about one app, in the order that Facts asks for; what is rarely needed only when it is."""
-    table = settings().ledger
     repository, _, tag = app.partition(":")
     is_preview = settings().is_preview(app)
     can_look, watched = watch_settings().watches(repository), is_watched(app)
-    noted = ledger.noted(table=table, app=app)
-    open_ones = ledger.open_deployments(table=table, app=app)
+    noted = ledger.noted(app=app)
+    open_ones = ledger.open_deployments(app=app)
     endings = {each.deployment: ending for each in open_ones if (ending := _ending(each))}
-    unmailed = ledger.unmailed(table=table, app=app)
-    current = ledger.current(table=table, app=app)
+    unmailed = ledger.unmailed(app=app)
+    current = ledger.current(app=app)
     facts = Facts(
         app=app,
         now=time.time(),
@@ -166,12 +165,12 @@ def of_app(app: str, account: Account) -> Facts:
         listed_at=account.listed_at,
         previous=account.previous,
         heard_of=repository == watch_settings().repositories[0] or repository in account.heard_of,
-        tags=ledger.tags(table=table, app=app) if repository in account.read and watched else None,
+        tags=ledger.tags(app=app) if repository in account.read and watched else None,
     )
     if facts.replaced_by not in ("", app):
-        facts = dataclasses.replace(facts, successor=ledger.current(table=table, app=facts.replaced_by))
+        facts = dataclasses.replace(facts, successor=ledger.current(app=facts.replaced_by))
     if current and not current.gave_up_reason and facts.tasks is not None and current.task not in facts.tasks:
-        again = ledger.open_deployments(table=table, app=app)
+        again = ledger.open_deployments(app=app)
         restarting = any(each.restart and not each.outcome for each in again)
         task = None if restarting else _stopped_task(current.task)
         restart = restarts.latest_restart(app, current) if current.last_stop else None
@@ -187,7 +186,7 @@ def _stopped_task(arn: str) -> Task | None:
     """What ECS says of a task or, since it forgets a stopped one within the hour, what its last event said."""
     found = ecs.describe_task(cluster=settings().cluster, task=arn)
     if found is None:
-        last = task_states.last_known(table=settings().ledger, task=arn)
+        last = task_states.last_known(task=arn)
         return last if last and last.state is TaskState.STOPPED else None
     return found
 

@@ -25,7 +25,7 @@ def remove_unneeded(account: Account, *, looked_at_all: bool) -> None:
 
 
 def _is_under_way(group: ec2.Group) -> bool:
-    open_ones = ledger.open_deployments(table=settings().ledger, app=group.app)
+    open_ones = ledger.open_deployments(app=group.app)
     return any(each.deployment == group.deployment and not each.outcome for each in open_ones)
 
 
@@ -33,11 +33,10 @@ def _no_app_needs(group: ec2.Group, account: Account) -> bool:
     """Ask what this sweep saw, then what the ledger says now: the sweep may have taken minutes."""
     if account.to_come or group.ports & account.ports:
         return False
-    table = settings().ledger
-    for app in {*account.apps(), *ledger.apps(table=table)}:
-        if any(each.to_come for each in ledger.open_deployments(table=table, app=app)):
+    for app in {*account.apps(), *ledger.apps()}:
+        if any(each.to_come for each in ledger.open_deployments(app=app)):
             return False
-        current = ledger.current(table=table, app=app)
+        current = ledger.current(app=app)
         if current and not group.ports.isdisjoint(current.ports):
             return False
     return True

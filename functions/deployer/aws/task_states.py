@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.client import client, code_of
 from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError, TaskStoppedError
@@ -27,12 +28,12 @@ class TaskRecord:
     token: str
 
 
-def store_token(*, table: str, task: str, token: str) -> TaskRecord:
+def store_token(*, task: str, token: str) -> TaskRecord:
     """Store the token of the step that waits for a task; return the whole record."""
-    return _update(table, task, {"token": token})
+    return _update(task, {"token": token})
 
 
-def store_task(*, table: str, task: Task) -> TaskRecord | None:
+def store_task(*, task: Task) -> TaskRecord | None:
     """Store the state of a task; return the whole record, or None if a newer state is stored already.
 
     Events come in any order and more than once. The same version is stored again: the first call may have
@@ -40,32 +41,30 @@ def store_task(*, table: str, task: Task) -> TaskRecord | None:
     """
     news = {name: value for name, value in vars(task).items() if name != "arn"}
     try:
-        return _update(
-            table, task.arn, news, condition="attribute_not_exists(#version) OR #version <= :version"
-        )
+        return _update(task.arn, news, condition="attribute_not_exists(#version) OR #version <= :version")
     except AwsRefusedError as error:
         if code_of(error) == "ConditionalCheckFailedException":
             return None
         raise
 
 
-def last_known(*, table: str, task: str) -> Task | None:
+def last_known(*, task: str) -> Task | None:
     """The last stored state of a task, None if there is none."""
-    answer = client("dynamodb").get_item(TableName=table, Key=_key(task), ConsistentRead=True)
+    answer = client("dynamodb").get_item(TableName=table.name(), Key=_key(task), ConsistentRead=True)
     return _record_of(task, plain(answer.get("Item") or {})).task
 
 
-def raise_if_stopped(*, table: str, task: str) -> None:
+def raise_if_stopped(*, task: str) -> None:
     """Raise TaskStoppedError if the stored state says that a task has stopped."""
-    news = last_known(table=table, task=task)
+    news = last_known(task=task)
     if news and news.state is TaskState.STOPPED:
         raise TaskStoppedError(news.why_stopped())
 
 
-def _update(table: str, task: str, values: dict[str, Any], condition: str = "") -> TaskRecord:
+def _update(task: str, values: dict[str, Any], condition: str = "") -> TaskRecord:
     values = {**values, "expires_at": int(time.time()) + RETENTION_SECONDS}
     request: UpdateItemInputTypeDef = {
-        "TableName": table,
+        "TableName": table.name(),
         "Key": _key(task),
         "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
         "ExpressionAttributeNames": {f"#{name}": name for name in values},

@@ -8,7 +8,6 @@ from deployer.domain import app_status, widgets
 from deployer.domain.errors import DeployError
 from deployer.domain.widgets import Look
 from deployer.observe import logger
-from deployer.settings import settings
 
 
 @logger.inject_lambda_context
@@ -30,13 +29,12 @@ def handler(event: Any, context: Any) -> str:
 
 
 def _draw(widget: str, app: str, look: Look) -> str:
-    table = settings().ledger
     if widget == widgets.APP and app:
-        known = ledger.deployments(table=table, app=app)
+        known = ledger.deployments(app=app)
         return widgets.history(app, known, look)
     if widget not in (widgets.APPS, widgets.DEPLOYMENTS, widgets.PHASES):
         return widgets.DOCUMENTATION
-    records = ledger.overview(table=table)
+    records = ledger.overview()
     if widget == widgets.APPS:
         found = (app_status.status_of(each.app, each.current, each.deployments) for each in records)
         return widgets.apps(filter(None, found), look)

@@ -21,13 +21,13 @@ def handler(event: dict[str, Any], context: object) -> None:
     app = f"{repository}:{tag}"
     if not config.is_preview(app):
         return
-    current = ledger.current(table=config.ledger, app=app)
-    known = ledger.tag(table=config.ledger, app=app, tag=tag)
+    current = ledger.current(app=app)
+    known = ledger.tag(app=app, tag=tag)
     if ecr.digest_of(repository=repository, tag=tag):
         return
     # The same image may be pushed again, which is a push then.
     if known and known.digest:
         as_of = max(known.as_of, int(time.time()))
-        ledger.record_tag(table=config.ledger, app=app, tag=tag, digest="", as_of=as_of, seen=known)
+        ledger.record_tag(app=app, tag=tag, digest="", as_of=as_of, seen=known)
     if current:
         previews.end_app(app=app, current=current, reason=TAG_DELETED)

@@ -48,8 +48,8 @@ def _kind(error: Exception) -> dict[str, str]:
 
 def _app(asked: Operation) -> str:
     """The app's name as pushes have it now, or as it was when the app went live."""
-    known = ledger.current(table=settings().ledger, app=asked.app)
-    if known is None and asked.named != asked.app and ledger.current(table=settings().ledger, app=asked.named):
+    known = ledger.current(app=asked.app)
+    if known is None and asked.named != asked.app and ledger.current(app=asked.named):
         return asked.named
     return asked.app
 
@@ -63,7 +63,6 @@ def _answer(asked: Operation, app: str) -> dict[str, Any]:
     # A request that comes twice is at the same moment, or it would be another deployment.
     token = uuid.uuid4().hex
     noted = ledger.note_operation(
-        table=settings().ledger,
         app=app,
         name=asked.id,
         action=asked.action,
@@ -77,7 +76,7 @@ def _answer(asked: Operation, app: str) -> dict[str, Any]:
     if noted.get("answer"):
         return dict(noted["answer"])
     answer = _carry_out(asked, app, noted["at"], repeated=noted["token"] != token)
-    ledger.answer_operation(table=settings().ledger, app=app, name=asked.id, answer=answer)
+    ledger.answer_operation(app=app, name=asked.id, answer=answer)
     return answer
 
 

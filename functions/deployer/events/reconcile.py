@@ -32,9 +32,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     from being looked after, nor does one that takes so long that the function dies: the next sweep begins
     after it.
     """
-    table, now, name = settings().ledger, int(time.time()), uuid.uuid4().hex
+    now, name = int(time.time()), uuid.uuid4().hex
     sweep = ledger.begin_sweep(
-        table=table, sweep=name, now=now, until=now + MAX_SWEEP_SECONDS, watching=sweep_facts.watching()
+        sweep=name, now=now, until=now + MAX_SWEEP_SECONDS, watching=sweep_facts.watching()
     )
     if sweep is None:
         return {"skipped": "another sweep is at it"}
@@ -53,7 +53,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             count(UNFINISHED)
         return done
     finally:
-        retries.retry(lambda: ledger.end_sweep(table=table, sweep=name, after=after))
+        retries.retry(lambda: ledger.end_sweep(sweep=name, after=after))
 
 
 def _look_after_all(account: Account, after: str, sweep: str, done: dict[str, Any]) -> str:
@@ -65,7 +65,7 @@ def _look_after_all(account: Account, after: str, sweep: str, done: dict[str, An
         if now > begin + MAX_APPS_SECONDS:
             return after
         if now > noted + PROGRESS_SECONDS:
-            ledger.note_sweep(table=settings().ledger, sweep=sweep, app=app)
+            ledger.note_sweep(sweep=sweep, app=app)
             noted = now
         if acts := _look_after(app, account, sweep):
             done[app] = acts
@@ -88,7 +88,7 @@ def _look_after(app: str, account: Account, sweep: str) -> list[str]:
             break
         if due and not tried:
             # What takes long is acting: should the function die of it, the next sweep begins after this app.
-            ledger.note_sweep(table=settings().ledger, sweep=sweep, app=app)
+            ledger.note_sweep(sweep=sweep, app=app)
         tried.update(due)
         for act in due:
             if isinstance(act, DeployPush) and account.missed >= MAX_MISSED_PUSHES:

@@ -6,14 +6,13 @@ from deployer.actions import task_callbacks
 from deployer.aws import task_states
 from deployer.domain.task import Task
 from deployer.observe import logger
-from deployer.settings import settings
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> None:
     """Take the event as it is: at least once, in any order, maybe before anyone waits."""
     task = Task.from_ecs(event["detail"])
-    record = task_states.store_task(table=settings().ledger, task=task)
+    record = task_states.store_task(task=task)
     if record is None:
         logger.info("Older than what is known", extra={"task": task.arn, "version": task.version})
     elif record.token and record.task:

@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], context: object) -> None:
     detail = event["detail"]
     task = Task.from_ecs(detail)
     app = app_of(str(detail.get("taskDefinitionArn") or ""), stack=settings().stack)
-    current = ledger.current(table=settings().ledger, app=app) if app else None
+    current = ledger.current(app=app) if app else None
     is_restart = current is not None and restarts.is_latest_restart(current, str(detail.get("startedBy") or ""))
     if current is None or not (task.arn == current.task or is_restart):
         return

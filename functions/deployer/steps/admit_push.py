@@ -9,7 +9,6 @@ from deployer.domain.errors import BadEventError, TagNotSeenError
 from deployer.domain.push import Push
 from deployer.domain.superseded import TAG_WAS_DELETED
 from deployer.observe import logger
-from deployer.settings import settings
 
 # ECR may not show a push for so long: its reads are eventually consistent.
 ECR_DELAY_SECONDS = 30
@@ -30,7 +29,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
-    table, document = settings().ledger, event["push"]
+    document = event["push"]
     restart, retry = document.get("restart"), document.get("retry")
     if restart:
         _hold_against_the_ledger(push, document)
@@ -40,13 +39,12 @@ def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
     asked = document.get("asked") or {}
     if asked and (before or _noted(push)).asked != asked:
         raise BadEventError("The event says that somebody asked for it, which the ledger does not.")
-    number = ledger.next_in_order(table=table, push=push, now=time.time())
+    number = ledger.next_in_order(push=push, now=time.time())
     if restart:
         number = restart["sequence"]
     elif before and before.sequence:
         number = before.sequence
     sequence = ledger.claim(
-        table=table,
         push=push,
         execution=event["execution"],
         sequence=number,
@@ -71,21 +69,20 @@ def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
     if why := push_holds.why_not(push, asked):
         logger.info("Holds a push", extra={"app": push.app, "reason": why})
         return {"result": "held", "sequence": sequence}
-    ledger.note_in_order(table=table, push=push, sequence=sequence, of_tag=not by_digest)
+    ledger.note_in_order(push=push, sequence=sequence, of_tag=not by_digest)
     logger.info("Admitted a push", extra={"app": push.app, "sequence": sequence})
     return {"result": "admitted", "sequence": sequence, "at": time.time()}
 
 
 def _noted(push: Push) -> ledger.Deployment:
     """What the person who asked for a deployment noted, {} if nobody asked."""
-    noted = ledger.deployment(table=settings().ledger, app=push.app, time=push.time, name=push.deployment)
+    noted = ledger.deployment(app=push.app, time=push.time, name=push.deployment)
     is_of_this = noted and (noted.tag, noted.digest) == (push.tag, push.digest)
     return noted if noted and is_of_this else ledger.Deployment(push.deployment, push.time, "", "")
 
 
 def _look_at_the_tag(push: Push, document: dict[str, Any], before: ledger.Deployment | None) -> str:
     """Claim the push of its tag; the result if nothing is left to do, else ''."""
-    table = settings().ledger
     now = ecr.digest_of(repository=push.repository, tag=push.tag)
     if now != push.digest:
         _wait_for_ecr(push, now)
@@ -94,10 +91,10 @@ def _look_at_the_tag(push: Push, document: dict[str, Any], before: ledger.Deploy
         return "superseded"
     as_of = int((document.get("found") or {}).get("at", 0))
     instead_of = before.deployment if before else ""
-    if document.get("asked") and (known := ledger.tag(table=table, app=push.app, tag=push.tag)):
+    if document.get("asked") and (known := ledger.tag(app=push.app, tag=push.tag)):
         # Somebody asked for it to be deployed again, whatever happened before.
         instead_of = known.deployment
-    other = ledger.claim_tag(table=table, push=push, as_of=as_of, instead_of=instead_of)
+    other = ledger.claim_tag(push=push, as_of=as_of, instead_of=instead_of)
     if other:
         outcomes.record_outcome(push, outcomes.DUPLICATE, None, reason=f"{other} deals with this push.")
         return "duplicate"
@@ -108,13 +105,13 @@ def _wait_for_ecr(push: Push, now: str) -> None:
     """Raise TagNotSeenError if ECR may still show where the tag pointed before this push."""
     if time.time() - push.pushed_at > ECR_DELAY_SECONDS:
         return
-    known = ledger.tag(table=settings().ledger, app=push.app, tag=push.tag)
+    known = ledger.tag(app=push.app, tag=push.tag)
     if not now or (known and known.digest == now and known.as_of <= push.pushed_at):
         raise TagNotSeenError(f"ECR does not show yet that {push.repository}:{push.tag} is {push.digest}.")
 
 
 def _attempt_before(push: Push, retry: dict[str, Any]) -> ledger.Deployment:
-    before = ledger.deployment(table=settings().ledger, app=push.app, time=push.time, name=str(retry["of"]))
+    before = ledger.deployment(app=push.app, time=push.time, name=str(retry["of"]))
     if before is None or (before.tag, before.digest) != (push.tag, push.digest):
         raise BadEventError("The event asks for another attempt, but the ledger has no earlier one.")
     return before
@@ -122,7 +119,7 @@ def _attempt_before(push: Push, retry: dict[str, Any]) -> ledger.Deployment:
 
 def _hold_against_the_ledger(push: Push, document: dict[str, Any]) -> None:
     """Check that the event asks for a restart of what the ledger says is current."""
-    current, restart = ledger.current(table=settings().ledger, app=push.app), document["restart"]
+    current, restart = ledger.current(app=push.app), document["restart"]
     if current is None or current.deployment != restart["deployment"]:
         return
     said = (restart["sequence"], restart["revision"], document.get("image"), push.digest)
@@ -134,8 +131,7 @@ def _hold_against_the_ledger(push: Push, document: dict[str, Any]) -> None:
 
 def _admit_restart(push: Push, restart: dict[str, Any]) -> dict[str, Any]:
     """A restart keeps the number of what it restarts, so any push under way supersedes it."""
-    config = settings()
-    current = ledger.current(table=config.ledger, app=push.app)
+    current = ledger.current(app=push.app)
     if current is None or current.gave_up_reason or current.deployment != restart["deployment"]:
         reason = "Another version is current now, or the app must stay down."
         outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason)

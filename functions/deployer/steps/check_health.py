@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         # Imported here: most apps answer before this is needed.
         from deployer.aws import task_states
 
-        task = task_states.last_known(table=config.ledger, task=event["task"]["arn"])
+        task = task_states.last_known(task=event["task"]["arn"])
         if task and task.state is TaskState.STOPPED:
             raise TaskStoppedError(task.why_stopped())
 

@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     attempt, document = event["attempt"], event["deployment"]
     config = settings()
     push = Push.from_event(document, by_tag=config.by_tag)
-    current = ledger.current(table=config.ledger, app=push.app)
+    current = ledger.current(app=push.app)
     if current and current.runs(push.deployment) and "restart" not in document:
         _wait_for_newer(push, document["admission"]["sequence"], attempt)
     if after_switch.record_outcome(document, push, current):
@@ -38,6 +38,6 @@ def _wait_for_newer(push: Push, sequence: int, attempt: int) -> None:
     """Raise NewerPushError in a burst of pushes: this version would be live for seconds only."""
     if attempt >= MAX_WAITS:
         return
-    open_ones = ledger.open_deployments(table=settings().ledger, app=push.app)
+    open_ones = ledger.open_deployments(app=push.app)
     if any(each.sequence > sequence and not each.outcome and not each.restart for each in open_ones):
         raise NewerPushError("A newer push of the app is being deployed.")

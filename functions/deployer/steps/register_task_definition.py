@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     push = Push.from_event(event, by_tag=config.by_tag)
     if "restart" in event:
         return {"result": "registered", "arn": event["restart"]["revision"], "at": time.time()}
-    if not ledger.is_newest(table=config.ledger, push=push, sequence=event["admission"]["sequence"]):
+    if not ledger.is_newest(push=push, sequence=event["admission"]["sequence"]):
         reason = "A newer push of the app was admitted."
         superseded.supersede(push, reason=reason, **outcomes.so_far(event))
         return {"result": "superseded"}

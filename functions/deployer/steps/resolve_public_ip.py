@@ -7,7 +7,6 @@ from deployer.aws import ec2, task_states
 from deployer.domain.errors import AddressNotReadyError, TaskStoppedError
 from deployer.domain.task import TaskState
 from deployer.observe import logger
-from deployer.settings import settings
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
@@ -17,11 +16,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     An address that is not there yet raises, and the state retries; one that will never be there, since the
     task has stopped meanwhile, fails at once.
     """
-    config = settings()
     try:
         public, private = ec2.addresses(interface=event["running"]["interface"])
     except AddressNotReadyError:
-        task = task_states.last_known(table=config.ledger, task=event["task"]["arn"])
+        task = task_states.last_known(task=event["task"]["arn"])
         if task and task.state is TaskState.STOPPED:
             raise TaskStoppedError(task.why_stopped()) from None
         raise

@@ -14,7 +14,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return `{"notes": [...]}`. A newer deployment that is current by now stops the previous ones."""
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)
-    current = ledger.current(table=config.ledger, app=push.app)
+    current = ledger.current(app=push.app)
     if current is None or current.deployment != push.deployment:
         return {"notes": []}
     notes = previous_tasks.stop(push, current)

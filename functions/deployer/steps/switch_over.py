@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)
-    seen = ledger.current(table=config.ledger, app=push.app)
+    seen = ledger.current(app=push.app)
     # An earlier attempt may have switched over already, and the app may have been restarted since.
     is_current = seen is not None and seen.runs(push.deployment)
     if not is_current and (_is_superseded(seen, event) or _tag_is_gone(push, config)):
@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         return {"result": "held", "takesOver": False, "url": "", "previous": "", "notes": []}
     if seen is None or not is_current:
         # It answered, but may have stopped since: then the previous version stays.
-        task_states.raise_if_stopped(table=config.ledger, task=event["task"]["arn"])
+        task_states.raise_if_stopped(task=event["task"]["arn"])
         seen = _switch(event, push, config, seen)
     _close_unused_ports(event)
     logger.info("Switched over", extra={"app": push.app, "task": seen.task})
@@ -112,7 +112,7 @@ def _tag_is_gone(push: Push, config: Settings) -> bool:
     """Whether a preview's tag was deleted while this push of it was under way; a later push notes it again."""
     if not config.is_preview(push.app):
         return False
-    known = ledger.tag(table=config.ledger, app=push.app, tag=push.tag)
+    known = ledger.tag(app=push.app, tag=push.tag)
     return known is not None and not known.digest
 
 
@@ -144,7 +144,7 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
         previous_tasks=[*seen.previous_tasks, seen.task] if seen else [],
     )
     is_preview = config.is_preview(push.app)
-    if not ledger.make_current(table=config.ledger, push=push, new=new, seen=seen, while_tagged=is_preview):
+    if not ledger.make_current(push=push, new=new, seen=seen, while_tagged=is_preview):
         raise ContendedError("Another deployment of the app switched over at the same time.")
     return dataclasses.replace(new, version=(seen.version if seen else 0) + 1)
 

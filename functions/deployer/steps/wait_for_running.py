@@ -17,7 +17,7 @@ def handler(event: dict[str, Any], context: object) -> None:
     """
     config = settings()
     arn = event["deployment"]["task"]["arn"]
-    record = task_states.store_token(table=config.ledger, task=arn, token=event["token"])
+    record = task_states.store_token(task=arn, token=event["token"])
     task = record.task
     if event["attempt"] > 0 and (task is None or task.state is TaskState.STARTING):
         task = ecs.describe_task(cluster=config.cluster, task=arn)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from importlib.metadata import version
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -136,7 +135,7 @@ class _Checkup:
         return account.region(target.region, target.regions("ecs"), target.regions("ecr"))
 
     def _quota(self) -> Judgement:
-        running = [each.current for each in ledger.overview(table=self._table) if each.current]
+        running = [each.current for each in ledger.overview() if each.current]
         sizes = [int(each.image.get("cpu", SMALLEST)) / 1024 for each in running if _is_on_demand(each)]
         allowed = self.facts.quota()
         try:
@@ -173,8 +172,8 @@ class _Checkup:
         ]
 
     def _sweep(self) -> Judgement:
-        last = ledger.last_sweep(table=self._table)
-        return install.sweep(last, self.facts.stack.made_at, time.time())
+        made_at = self.facts.stack.made_at
+        return install.sweep(ledger.last_sweep(), made_at, time.time())
 
     def _events(self) -> Judgement:
         # Previews alone end with their tags.
@@ -186,10 +185,6 @@ class _Checkup:
         given = self.facts.stack.parameters
         watched = [given.get(name, "") for name in ("RepositoryName", "RepositoryPattern")]
         return install.repositories(ecr.repositories(), watched)
-
-    @cached_property
-    def _table(self) -> str:
-        return self.facts.stack.outputs["LedgerTableName"]
 
     # ── An app
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
+from deployer.aws import table
 
 from portcall.desk.doctor.account import QUOTA, ROLE
 from portcall.desk.doctor.install import PENDING, Subscription
@@ -139,11 +140,13 @@ class Facts:
     @cached_property
     def stack(self) -> Stack:
         (found,) = self.target.client("cloudformation").describe_stacks(StackName=self.target.stack)["Stacks"]
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+        table.use(outputs.get("LedgerTableName", ""))
         return Stack(
             found["StackStatus"],
             found["CreationTime"].timestamp(),
             {each["ParameterKey"]: each.get("ParameterValue", "") for each in found.get("Parameters", [])},
-            {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])},
+            outputs,
         )
 
     def parts(self, kind: str) -> dict[str, str]:

@@ -3,23 +3,24 @@
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.client import client
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import try_write
 
 
-def apps(*, table: str) -> set[str]:
+def apps() -> set[str]:
     """Every app that exists or may exist. It is read from an index, so the last moment may be missing."""
-    return {keys.app_of(str(item["pk"])) for item in listed(table)}
+    return {keys.app_of(str(item["pk"])) for item in listed()}
 
 
-def listed(table: str) -> list[dict[str, Any]]:
+def listed() -> list[dict[str, Any]]:
     """The `order` item of every app."""
     pages = (
         client("dynamodb")
         .get_paginator("query")
         .paginate(
-            TableName=table,
+            TableName=table.name(),
             IndexName=keys.LISTING,
             KeyConditionExpression="listed = :apps",
             ExpressionAttributeValues=wire({":apps": keys.APPS}),
@@ -28,21 +29,21 @@ def listed(table: str) -> list[dict[str, Any]]:
     return [plain(item) for page in pages for item in page["Items"]]
 
 
-def list_app(*, table: str, app: str) -> None:
+def list_app(*, app: str) -> None:
     """Add an app to `apps`."""
     client("dynamodb").update_item(
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.order(app)),
         UpdateExpression="SET listed = :apps",
         ExpressionAttributeValues=wire({":apps": keys.APPS}),
     )
 
 
-def unlist_app(*, table: str, app: str) -> bool:
+def unlist_app(*, app: str) -> bool:
     """Remove an app from `apps`; False if a deployment of it has been noted."""
     return try_write(
         "update_item",
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.order(app)),
         UpdateExpression="REMOVE listed",
         ConditionExpression="attribute_not_exists(#open) AND attribute_not_exists(unmailed)",

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.client import answer_of, client, code_of
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED
 from deployer.domain.errors import AwsRefusedError
 
 
-def add_member(
-    table: str, key: keys.Key, member: str, most: Mapping[str, int], expires_at: int = 0
-) -> dict[str, set[str]]:
+def add_member(key: keys.Key, member: str, most: Mapping[str, int], expires_at: int = 0) -> dict[str, set[str]]:
     """Add a member to sets of an item, all or none, in one conditional write; `most` is the limit of each set.
 
     A member that is in keeps its place. Returns {} or, if a set is full, the members of each.
@@ -25,7 +24,7 @@ def add_member(
     )
     try:
         client("dynamodb").update_item(
-            TableName=table,
+            TableName=table.name(),
             Key=wire(key),
             UpdateExpression=(
                 ("SET expires_at = :expires " if expires_at else "")
@@ -49,17 +48,17 @@ def add_member(
     return {}
 
 
-def remove_member(table: str, key: keys.Key, member: str, sets: Sequence[str]) -> None:
+def remove_member(key: keys.Key, member: str, sets: Sequence[str]) -> None:
     """Remove a member from sets of an item."""
-    client("dynamodb").update_item(**without(table, key, member, sets))
+    client("dynamodb").update_item(**without(key, member, sets))
 
 
-def move_member(table: str, key: keys.Key, member: str, *, to: Sequence[str], away_from: Sequence[str]) -> None:
+def move_member(key: keys.Key, member: str, *, to: Sequence[str], away_from: Sequence[str]) -> None:
     """Have a member in some sets of an item, whatever their limits are, and not in others."""
     names = {f"#{number}": name for number, name in enumerate((*to, *away_from))}
     places = [f"{name} :these" for name in names]
     client("dynamodb").update_item(
-        TableName=table,
+        TableName=table.name(),
         Key=wire(key),
         UpdateExpression=f"ADD {', '.join(places[: len(to)])} DELETE {', '.join(places[len(to) :])}",
         ExpressionAttributeNames=names,
@@ -67,11 +66,11 @@ def move_member(table: str, key: keys.Key, member: str, *, to: Sequence[str], aw
     )
 
 
-def without(table: str, key: keys.Key, member: str, sets: Sequence[str]) -> dict[str, Any]:
+def without(key: keys.Key, member: str, sets: Sequence[str]) -> dict[str, Any]:
     """The update that removes a member from sets of an item."""
     names = {f"#{number}": name for number, name in enumerate(sets)}
     return {
-        "TableName": table,
+        "TableName": table.name(),
         "Key": wire(key),
         "UpdateExpression": "DELETE " + ", ".join(f"{name} :these" for name in names),
         "ExpressionAttributeNames": names,

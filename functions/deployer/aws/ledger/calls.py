@@ -3,6 +3,7 @@
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.client import answer_of, client, code_of
 from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError
@@ -11,9 +12,9 @@ CONDITION_FAILED = "ConditionalCheckFailedException"
 RETENTION_SECONDS = 90 * 24 * 60 * 60
 
 
-def get(table: str, key: keys.Key) -> dict[str, Any]:
+def get(key: keys.Key) -> dict[str, Any]:
     """An item, {} if there is none."""
-    answer = client("dynamodb").get_item(TableName=table, Key=wire(key), ConsistentRead=True)
+    answer = client("dynamodb").get_item(TableName=table.name(), Key=wire(key), ConsistentRead=True)
     return plain(answer.get("Item") or {})
 
 

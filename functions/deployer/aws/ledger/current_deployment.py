@@ -5,6 +5,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.items import wire
 from deployer.aws.ledger.calls import RETENTION_SECONDS, get, try_transaction, try_write
 from deployer.domain.deployment import Current, Pin, Stop
@@ -12,42 +13,40 @@ from deployer.domain.endpoint import StableUrl
 from deployer.domain.push import Push
 
 
-def current(*, table: str, app: str) -> Current | None:
+def current(*, app: str) -> Current | None:
     """The current deployment, None before the first."""
-    item = get(table, keys.current(app))
+    item = get(keys.current(app))
     return current_of(item) if item else None
 
 
-def make_current(
-    *, table: str, push: Push, new: Current, seen: Current | None, while_tagged: bool = False
-) -> bool:
+def make_current(*, push: Push, new: Current, seen: Current | None, while_tagged: bool = False) -> bool:
     """Replace the current deployment `seen` by `new`, which is of `push`.
 
     False if somebody else has changed the item since it was seen, or the push was given up, or its tag is known
     to be gone, which only `while_tagged` asks.
     """
     alive = {
-        "TableName": table,
+        "TableName": table.name(),
         "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
         "ConditionExpression": "attribute_not_exists(abandoned_at)",
     }
     tagged = {
-        "TableName": table,
+        "TableName": table.name(),
         "Key": wire(keys.tag(push.app, push.tag)),
         "ConditionExpression": "attribute_not_exists(pk) OR digest <> :nothing",
         "ExpressionAttributeValues": wire({":nothing": ""}),
     }
-    switch = {"Put": _replacement(table, push.app, new, seen)}
+    switch = {"Put": _replacement(push.app, new, seen)}
     checks = [{"ConditionCheck": check} for check in ([alive, tagged] if while_tagged else [alive])]
     return try_transaction(switch, *checks)
 
 
-def change_current(*, table: str, app: str, new: Current, seen: Current) -> bool:
+def change_current(*, app: str, new: Current, seen: Current) -> bool:
     """Replace `seen` by `new`, which is of the same deployment; False if `seen` has changed."""
-    return try_write("put_item", **_replacement(table, app, new, seen))
+    return try_write("put_item", **_replacement(app, new, seen))
 
 
-def end_current(*, table: str, push: Push, seen: Current, **facts: Any) -> bool:
+def end_current(*, push: Push, seen: Current, **facts: Any) -> bool:
     """Remove the current deployment, and record the outcome of its end, `push`; its mail is sent afterwards.
 
     False if somebody else has changed what is current since it was seen, or taken it away: so of several who
@@ -60,20 +59,20 @@ def end_current(*, table: str, push: Push, seen: Current, **facts: Any) -> bool:
         **facts,
     }
     gone = {
-        "TableName": table,
+        "TableName": table.name(),
         "Key": wire(keys.current(push.app)),
         "ConditionExpression": "version = :seen",
         "ExpressionAttributeValues": wire({":seen": seen.version}),
     }
     noted = {
-        "TableName": table,
+        "TableName": table.name(),
         "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
         "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
         "ExpressionAttributeNames": {f"#{name}": name for name in values},
         "ExpressionAttributeValues": wire({f":{name}": value for name, value in values.items()}),
     }
     opened = {
-        "TableName": table,
+        "TableName": table.name(),
         "Key": wire(keys.order(push.app)),
         "UpdateExpression": "ADD #open :this SET listed = :apps",
         "ExpressionAttributeNames": {"#open": "open"},
@@ -82,9 +81,9 @@ def end_current(*, table: str, push: Push, seen: Current, **facts: Any) -> bool:
     return try_transaction({"Delete": gone}, {"Update": noted}, {"Update": opened})
 
 
-def _replacement(table: str, app: str, new: Current, seen: Current | None) -> dict[str, Any]:
+def _replacement(app: str, new: Current, seen: Current | None) -> dict[str, Any]:
     item = {**keys.current(app), **asdict(new), "version": (seen.version if seen else 0) + 1}
-    return {"TableName": table, "Item": wire(item), **unchanged(seen)}
+    return {"TableName": table.name(), "Item": wire(item), **unchanged(seen)}
 
 
 def unchanged(seen: Current | None) -> dict[str, Any]:

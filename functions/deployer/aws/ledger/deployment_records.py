@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.client import client, code_of
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, try_transaction
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
 
 
-def name_app(*, table: str, push: Push) -> str:
+def name_app(*, push: Push) -> str:
     """Record the app of a push, unless one is recorded already; return the recorded one."""
     answer = client("dynamodb").update_item(
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.app_of_push(push)),
         UpdateExpression="SET app = if_not_exists(app, :app), expires_at = :expires",
         ExpressionAttributeValues=wire({":app": push.app, ":expires": int(time.time()) + RETENTION_SECONDS}),
@@ -33,7 +34,6 @@ def name_app(*, table: str, push: Push) -> str:
 
 def claim(
     *,
-    table: str,
     push: Push,
     execution: str,
     sequence: int,
@@ -59,14 +59,14 @@ def claim(
     }
     condition = "attribute_not_exists(pk) OR #execution = :execution"
     try:
-        return int(_update(table, push, values, condition, keep=("sequence", "began_at"))["sequence"])
+        return int(_update(push, values, condition, keep=("sequence", "began_at"))["sequence"])
     except AwsRefusedError as error:
         if code_of(error) == CONDITION_FAILED:
             return None
         raise
 
 
-def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
+def record(*, push: Push, outcome: str, **facts: Any) -> bool:
     """Record the outcome of a push; return whether its mail is still to be sent.
 
     A push that has another outcome already keeps that, and this one is not to be told.
@@ -82,23 +82,23 @@ def record(*, table: str, push: Push, outcome: str, **facts: Any) -> bool:
         **facts,
     }
     try:
-        item = _update(table, push, values, "attribute_not_exists(#outcome) OR #outcome = :outcome")
+        item = _update(push, values, "attribute_not_exists(#outcome) OR #outcome = :outcome")
     except AwsRefusedError as error:
         if code_of(error) != CONDITION_FAILED:
             raise
         item = None
     # Afterwards: whoever takes the place later sees the outcome, and gives it back.
-    note_ended(table=table, push=push)
+    note_ended(push=push)
     return item is not None and "notified_at" not in item
 
 
-def record_push(*, table: str, push: Push, seen: Current, reason: str) -> bool:
+def record_push(*, push: Push, seen: Current, reason: str) -> bool:
     """Write down that a push is recorded and not deployed, which is still to be told.
 
     False if what is current has changed since it was seen, or the push has another outcome.
     """
     now = int(time.time())
-    note_ended(table=table, push=push)
+    note_ended(push=push)
     values = {
         "tag": push.tag,
         "digest": push.digest,
@@ -109,7 +109,7 @@ def record_push(*, table: str, push: Push, seen: Current, reason: str) -> bool:
         "reason": reason,
     }
     recorded = {
-        "TableName": table,
+        "TableName": table.name(),
         "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
         "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
         "ConditionExpression": "attribute_not_exists(#outcome) OR #outcome = :outcome",
@@ -117,7 +117,7 @@ def record_push(*, table: str, push: Push, seen: Current, reason: str) -> bool:
         "ExpressionAttributeValues": wire({f":{name}": value for name, value in values.items()}),
     }
     unchanged = {
-        "TableName": table,
+        "TableName": table.name(),
         "Key": wire(keys.current(push.app)),
         "ConditionExpression": "version = :seen",
         "ExpressionAttributeValues": wire({":seen": seen.version}),
@@ -125,26 +125,26 @@ def record_push(*, table: str, push: Push, seen: Current, reason: str) -> bool:
     return try_transaction({"Update": recorded}, {"ConditionCheck": unchanged})
 
 
-def mark_notified(*, table: str, push: Push) -> None:
+def mark_notified(*, push: Push) -> None:
     """Note that the mail about the outcome of a push was sent."""
-    _update(table, push, {"notified_at": int(time.time())})
+    _update(push, {"notified_at": int(time.time())})
 
 
-def abandon(*, table: str, push: Push) -> None:
+def abandon(*, push: Push) -> None:
     """Make sure that this deployment cannot become current any more, even if a step of it still runs."""
     # It may never have been admitted; the sweep has to see it all the same.
-    note_open(table, push)
-    _update(table, push, {"abandoned_at": int(time.time()), "tag": push.tag, "digest": push.digest})
+    note_open(push)
+    _update(push, {"abandoned_at": int(time.time()), "tag": push.tag, "digest": push.digest})
 
 
-def deployments(*, table: str, app: str, most: int = 50) -> list[Deployment]:
+def deployments(*, app: str, most: int = 50) -> list[Deployment]:
     """The last deployments of an app, newest first."""
     # A page has a megabyte, which may be less than `most`.
     pages = (
         client("dynamodb")
         .get_paginator("query")
         .paginate(
-            TableName=table,
+            TableName=table.name(),
             KeyConditionExpression="pk = :app AND begins_with(sk, :deployment)",
             ExpressionAttributeValues=wire({":app": keys.partition(app), ":deployment": keys.DEPLOYMENT}),
             ScanIndexForward=False,
@@ -155,13 +155,13 @@ def deployments(*, table: str, app: str, most: int = 50) -> list[Deployment]:
     return [known(plain(item)) for page in pages for item in page["Items"]]
 
 
-def deployment(*, table: str, app: str, time: str, name: str) -> Deployment | None:
+def deployment(*, app: str, time: str, name: str) -> Deployment | None:
     """One deployment of an app, whose push was at `time`."""
-    item = get(table, keys.deployment(app, keys.name_of(time, name)))
+    item = get(keys.deployment(app, keys.name_of(time, name)))
     return known(item) if item else None
 
 
-def find(*, table: str, name: str) -> list[tuple[str, Deployment]]:
+def find(*, name: str) -> list[tuple[str, Deployment]]:
     """The deployments whose ids begin with `name`, each with its app.
 
     Of the id it takes four characters or more, behind `restart-` or the like where it begins so. It is read
@@ -171,7 +171,7 @@ def find(*, table: str, name: str) -> list[tuple[str, Deployment]]:
         client("dynamodb")
         .get_paginator("query")
         .paginate(
-            TableName=table,
+            TableName=table.name(),
             IndexName=keys.LISTING,
             KeyConditionExpression="listed = :these",
             ExpressionAttributeValues=wire({":these": keys.listed_by_id(name)}),
@@ -182,18 +182,18 @@ def find(*, table: str, name: str) -> list[tuple[str, Deployment]]:
     return [(app, each) for app, each in deployments if each.deployment.startswith(name)]
 
 
-def open_deployments(*, table: str, app: str) -> list[Deployment]:
+def open_deployments(*, app: str) -> list[Deployment]:
     """The deployments without an outcome, or whose mail may not have been sent; the oldest first."""
-    names = sorted(get(table, keys.order(app)).get("open", set()))
-    items = [get(table, keys.deployment(app, name)) for name in names]
+    names = sorted(get(keys.order(app)).get("open", set()))
+    items = [get(keys.deployment(app, name)) for name in names]
     # One that was noted but not claimed (yet) has no item.
     return [known(item) for item in items if item]
 
 
-def close(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
+def close(*, app: str, deployments: Sequence[Deployment]) -> None:
     """Remove deployments whose mails were sent from the list of open ones."""
     client("dynamodb").update_item(
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.order(app)),
         UpdateExpression="DELETE #open :these",
         ExpressionAttributeNames={"#open": "open"},
@@ -204,13 +204,13 @@ def close(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
 
 
 def _update(
-    table: str, push: Push, values: dict[str, Any], condition: str = "", keep: Collection[str] = ()
+    push: Push, values: dict[str, Any], condition: str = "", keep: Collection[str] = ()
 ) -> dict[str, Any]:
     """Set values, of those to `keep` only what is not there yet; return the whole item."""
     values = {**values, "listed": keys.listed_by_id(push.deployment)}
     new = {name: f"if_not_exists(#{name}, :{name})" if name in keep else f":{name}" for name in values}
     request: UpdateItemInputTypeDef = {
-        "TableName": table,
+        "TableName": table.name(),
         "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
         "UpdateExpression": "SET " + ", ".join(f"#{name} = {value}" for name, value in new.items()),
         "ExpressionAttributeNames": {f"#{name}": name for name in values},

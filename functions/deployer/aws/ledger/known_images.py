@@ -4,24 +4,25 @@ import time
 from dataclasses import asdict, fields
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.items import wire
 from deployer.aws.ledger.calls import RETENTION_SECONDS, get, try_write
 from deployer.domain.push import Push
 from deployer.domain.same_image import KnownImage
 
 
-def image(*, table: str, app: str, digest: str) -> KnownImage | None:
+def image(*, app: str, digest: str) -> KnownImage | None:
     """What is known of an image, None if it is new."""
-    item = get(table, keys.image(app, digest))
+    item = get(keys.image(app, digest))
     return KnownImage(**{each.name: item[each.name] for each in fields(KnownImage)}) if item else None
 
 
-def put_image(*, table: str, push: Push, new: KnownImage, seen: KnownImage | None) -> bool:
+def put_image(*, push: Push, new: KnownImage, seen: KnownImage | None) -> bool:
     """Note `new` of the image of the push, in place of `seen`; False if that has changed."""
     values = asdict(new) | {"version": new.version + 1, "expires_at": int(time.time()) + RETENTION_SECONDS}
     return try_write(
         "update_item",
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.image(push.app, push.digest)),
         UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
         ConditionExpression="#version = :seen" if seen else "attribute_not_exists(pk)",

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.client import answer_of, client, code_of
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, try_write
@@ -12,13 +13,13 @@ from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
 
-def tags(*, table: str, app: str) -> dict[str, KnownTag]:
+def tags(*, app: str) -> dict[str, KnownTag]:
     """What is known of an app's tags."""
     pages = (
         client("dynamodb")
         .get_paginator("query")
         .paginate(
-            TableName=table,
+            TableName=table.name(),
             KeyConditionExpression="pk = :app AND begins_with(sk, :tag)",
             ExpressionAttributeValues=wire({":app": keys.partition(app), ":tag": keys.TAG}),
             ConsistentRead=True,
@@ -28,13 +29,13 @@ def tags(*, table: str, app: str) -> dict[str, KnownTag]:
     return {keys.tag_of(item["sk"]): _known_tag(item) for item in items}
 
 
-def tag(*, table: str, app: str, tag: str) -> KnownTag | None:
+def tag(*, app: str, tag: str) -> KnownTag | None:
     """What is known of one tag."""
-    item = get(table, keys.tag(app, tag))
+    item = get(keys.tag(app, tag))
     return _known_tag(item) if item else None
 
 
-def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", seen: bool = True) -> str:
+def claim_tag(*, push: Push, as_of: int = 0, instead_of: str = "", seen: bool = True) -> str:
     """Record that the tag points to what was pushed, and that this deployment handles it.
 
     `as_of` is when that was `seen` (UNIX seconds), or the push's own time. What was not seen to be so counts
@@ -45,7 +46,7 @@ def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", s
     pushed_at = min(push.pushed_at, now)
     try:
         client("dynamodb").update_item(
-            TableName=table,
+            TableName=table.name(),
             Key=wire(keys.tag(push.app, push.tag)),
             UpdateExpression=(
                 "SET digest = :digest, as_of = :as_of, deployment = :this, expires_at = :expires"
@@ -73,7 +74,7 @@ def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", s
     return ""
 
 
-def record_tag(*, table: str, app: str, tag: str, digest: str, as_of: int, seen: KnownTag | None) -> bool:
+def record_tag(*, app: str, tag: str, digest: str, as_of: int, seen: KnownTag | None) -> bool:
     """Record where a tag points ('' for nowhere), without a deployment.
 
     False if a push of it has been noted since it was `seen`. Which deployment deals with a digest stays.
@@ -84,7 +85,7 @@ def record_tag(*, table: str, app: str, tag: str, digest: str, as_of: int, seen:
         change, values = f"{change}, deployment = :none", values | {":none": ""}
     return try_write(
         "update_item",
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.tag(app, tag)),
         UpdateExpression=change,
         ConditionExpression="as_of = :seen AND digest = :before" if seen else "attribute_not_exists(pk)",

@@ -4,16 +4,17 @@ import time
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.client import client
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import RETENTION_SECONDS
 
 
-def note_operation(*, table: str, app: str, name: str, **facts: Any) -> dict[str, Any]:
+def note_operation(*, app: str, name: str, **facts: Any) -> dict[str, Any]:
     """Note what somebody asks for; return what was noted first of a request that comes a second time."""
     values = {**facts, "expires_at": int(time.time()) + RETENTION_SECONDS}
     answer = client("dynamodb").update_item(
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.operation(app, name)),
         UpdateExpression="SET " + ", ".join(f"#{each} = if_not_exists(#{each}, :{each})" for each in values),
         ExpressionAttributeNames={f"#{each}": each for each in values},
@@ -23,23 +24,23 @@ def note_operation(*, table: str, app: str, name: str, **facts: Any) -> dict[str
     return plain(answer["Attributes"])
 
 
-def answer_operation(*, table: str, app: str, name: str, answer: dict[str, str]) -> None:
+def answer_operation(*, app: str, name: str, answer: dict[str, str]) -> None:
     """Note what was answered, for a request that comes a second time."""
     client("dynamodb").update_item(
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.operation(app, name)),
         UpdateExpression="SET answer = :answer",
         ExpressionAttributeValues=wire({":answer": answer}),
     )
 
 
-def operations(*, table: str, app: str) -> list[dict[str, Any]]:
+def operations(*, app: str) -> list[dict[str, Any]]:
     """What people asked for in the last 90 days, the last first: `action`, `by`, `reason`, `at` (ISO 8601)."""
     pages = (
         client("dynamodb")
         .get_paginator("query")
         .paginate(
-            TableName=table,
+            TableName=table.name(),
             KeyConditionExpression="pk = :app AND begins_with(sk, :asked)",
             ExpressionAttributeValues=wire({":app": keys.partition(app), ":asked": keys.OPERATION}),
             ConsistentRead=True,

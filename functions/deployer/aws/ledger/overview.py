@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.client import client
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.app_listing import listed
@@ -28,43 +29,43 @@ class AppRecords:
     deployments: list[Deployment] = field(default_factory=list)
 
 
-def overview(*, table: str) -> list[AppRecords]:
+def overview() -> list[AppRecords]:
     """All apps, by name: a query of the index, and a read of a hundred items for each fifty apps or so.
 
     Of each app the last admitted push and those that are open. An app of which these are not known, or that has
     nothing that serves, has its last ten.
     """
-    orders = {keys.app_of(str(item["pk"])): item for item in listed(table)}
+    orders = {keys.app_of(str(item["pk"])): item for item in listed()}
     wanted = [
         key
         for app, order in orders.items()
         for key in (keys.current(app), *(keys.deployment(app, name) for name in _names(order)))
     ]
     items: dict[str, list[dict[str, Any]]] = {app: [] for app in orders}
-    for item in _items(table, wanted):
+    for item in _items(wanted):
         items[keys.app_of(str(item["pk"]))].append(item)
-    return [_records(table, app, orders[app], items[app]) for app in sorted(orders)]
+    return [_records(app, orders[app], items[app]) for app in sorted(orders)]
 
 
 def _names(order: dict[str, Any]) -> set[str]:
     return {*order.get("open", ()), *filter(None, [order.get("last_deployment")])}
 
 
-def _records(table: str, app: str, order: dict[str, Any], items: list[dict[str, Any]]) -> AppRecords:
+def _records(app: str, order: dict[str, Any], items: list[dict[str, Any]]) -> AppRecords:
     serving = next((current_of(item) for item in items if keys.is_current(item)), None)
     if serving and "last_deployment" in order:
         return AppRecords(app, serving, [known(item) for item in items if not keys.is_current(item)])
-    return AppRecords(app, serving, deployments(table=table, app=app, most=MAX_DEPLOYMENTS))
+    return AppRecords(app, serving, deployments(app=app, most=MAX_DEPLOYMENTS))
 
 
-def _items(table: str, wanted: list[keys.Key]) -> Iterator[dict[str, Any]]:
+def _items(wanted: list[keys.Key]) -> Iterator[dict[str, Any]]:
     """The items that there are of those keys. Raises ThrottledError where DynamoDB keeps leaving some out."""
     for begin in range(0, len(wanted), MAX_KEYS_PER_CALL):
         some = [wire(key) for key in wanted[begin : begin + MAX_KEYS_PER_CALL]]
-        request: Any = {table: {"Keys": some, "ConsistentRead": True}}
+        request: Any = {table.name(): {"Keys": some, "ConsistentRead": True}}
         for _ in range(MAX_ATTEMPTS):
             answer = client("dynamodb").batch_get_item(RequestItems=request)
-            yield from map(plain, answer["Responses"].get(table, []))
+            yield from map(plain, answer["Responses"].get(table.name(), []))
             request = answer.get("UnprocessedKeys")
             if not request:
                 break

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.items import wire
 from deployer.aws.ledger.bounded_sets import add_member, move_member, remove_member, without
 from deployer.aws.ledger.calls import get, try_transaction
@@ -13,56 +14,66 @@ from deployer.domain.limits import LASTING, PREVIEWS, previews_of
 from deployer.domain.push import Push
 
 
-def take_slot(*, table: str, app: str, most: Mapping[str, int]) -> dict[str, set[str]]:
+def take_slot(*, app: str, most: Mapping[str, int]) -> dict[str, set[str]]:
     """Take a slot for the app in each of these sets, or keep the slots it has.
 
     `most` says how many apps each set may hold. Returns {} or, where one of them is full, who is in them.
     """
-    return add_member(table, keys.SLOTS, app, most)
+    return add_member(keys.SLOTS, app, most)
 
 
-def free_slot(*, table: str, app: str, noted: int, seen: Current | None) -> bool:
+def free_slot(*, app: str, noted: int, seen: Current | None) -> bool:
     """Free the app's slots; False if a deployment of it has begun, or gone live, since `seen` was read.
 
     `noted` is how many there had been, and `seen` what was current, looked at in this order.
     """
     sets = (PREVIEWS, LASTING, previews_of(app.partition(":")[0]))
     return try_transaction(
-        {"Update": without(table, keys.SLOTS, app, sets)},
-        {"ConditionCheck": {"TableName": table, "Key": wire(keys.current(app)), **unchanged(seen)}},
-        {"ConditionCheck": {"TableName": table, "Key": wire(keys.order(app)), **no_more_than(noted)}},
+        {"Update": without(keys.SLOTS, app, sets)},
+        {
+            "ConditionCheck": {
+                "TableName": table.name(),
+                "Key": wire(keys.current(app)),
+                **unchanged(seen),
+            }
+        },
+        {
+            "ConditionCheck": {
+                "TableName": table.name(),
+                "Key": wire(keys.order(app)),
+                **no_more_than(noted),
+            }
+        },
     )
 
 
-def move_slot(*, table: str, app: str, preview: bool) -> None:
+def move_slot(*, app: str, preview: bool) -> None:
     """Have the app's slot count as that of a preview, or of an app that lasts, though there may be no room."""
     as_preview = (PREVIEWS, previews_of(app.partition(":")[0]))
     right, wrong = (as_preview, (LASTING,)) if preview else ((LASTING,), as_preview)
-    move_member(table, keys.SLOTS, app, to=right, away_from=wrong)
+    move_member(keys.SLOTS, app, to=right, away_from=wrong)
 
 
-def slots(*, table: str) -> set[str]:
+def slots() -> set[str]:
     """The apps that have a slot."""
-    found = taken_slots(table=table)
+    found = taken_slots()
     return {*found.get(PREVIEWS, ()), *found.get(LASTING, ())}
 
 
-def taken_slots(*, table: str) -> dict[str, set[str]]:
+def taken_slots() -> dict[str, set[str]]:
     """The sets of slots with the apps that have one in each."""
-    item = get(table, keys.SLOTS)
+    item = get(keys.SLOTS)
     return {name: set(apps) for name, apps in item.items() if name not in keys.SLOTS}
 
 
-def note_under_way(*, table: str, push: Push, most: int) -> bool:
+def note_under_way(*, push: Push, most: int) -> bool:
     """Count a deployment as running in its repository, until its outcome is recorded.
 
     False if there are `most` already.
     """
-    return not add_member(
-        table, keys.under_way(push.repository), keys.name_of_push(push), {"deployments": most}
-    )
+    return not add_member(keys.under_way(push.repository), keys.name_of_push(push), {"deployments": most})
 
 
-def note_ended(*, table: str, push: Push) -> None:
+def note_ended(*, push: Push) -> None:
     """Stop counting a deployment as running in its repository."""
-    remove_member(table, keys.under_way(push.repository), keys.name_of_push(push), ("deployments",))
+    remove_member(keys.under_way(push.repository), keys.name_of_push(push), ("deployments",))

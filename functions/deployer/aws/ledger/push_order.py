@@ -3,13 +3,14 @@
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.client import client
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import get, try_write
 from deployer.domain.push import Push
 
 
-def next_in_order(*, table: str, push: Push, now: float, after_all: bool = False) -> int:
+def next_in_order(*, push: Push, now: float, after_all: bool = False) -> int:
     """Draw the sequence number of a push of an app, and note that it is open.
 
     A push of a later second has a larger number, in whatever order their events come. Within a second, and
@@ -17,14 +18,14 @@ def next_in_order(*, table: str, push: Push, now: float, after_all: bool = False
     ahead of `now` (UNIX seconds) counts as pushed now, or it would overtake all that are pushed until then.
     What somebody asks for comes `after_all` that was admitted, whatever the clocks say.
     """
-    order = note_open(table, push)
+    order = note_open(push)
     number = min(push.pushed_at, int(now)) * 1_000_000 + int(order["admitted"])
     if after_all:
         return int(max(number, order.get("last_number", 0) + 1, order.get("last_admitted", 0) + 1))
     return max(number, order["last_number"] + 1) if order.get("last_tag") == push.tag else number
 
 
-def note_in_order(*, table: str, push: Push, sequence: int, of_tag: bool = True) -> None:
+def note_in_order(*, push: Push, sequence: int, of_tag: bool = True) -> None:
     """Note that the tag pointed to the push with this number: a later push of the tag gets a larger one.
 
     What goes back to an image, whatever the tag points to, is not `of_tag`: of a push of the tag that is heard
@@ -34,7 +35,7 @@ def note_in_order(*, table: str, push: Push, sequence: int, of_tag: bool = True)
     """
     try_write(
         "update_item",
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.order(push.app)),
         UpdateExpression="SET last_number = :sequence, last_tag = :tag, last_deployment = :name",
         ConditionExpression="attribute_not_exists(last_number) OR last_number <= :sequence",
@@ -44,14 +45,14 @@ def note_in_order(*, table: str, push: Push, sequence: int, of_tag: bool = True)
     )
 
 
-def is_newest(*, table: str, push: Push, sequence: int) -> bool:
+def is_newest(*, push: Push, sequence: int) -> bool:
     """Note that the push with this number is of an app; False if one with a larger number was noted.
 
     Late pushes, and pushes of other artifacts, get a sequence number too, but never get here.
     """
     return try_write(
         "update_item",
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.order(push.app)),
         UpdateExpression="SET last_admitted = :sequence",
         ConditionExpression="attribute_not_exists(last_admitted) OR last_admitted <= :sequence",
@@ -59,14 +60,14 @@ def is_newest(*, table: str, push: Push, sequence: int) -> bool:
     )
 
 
-def newest(*, table: str, app: str) -> int:
+def newest(*, app: str) -> int:
     """The largest number of a push that `is_newest` noted to be of the app; 0 if there is none."""
-    return int(get(table, keys.order(app)).get("last_admitted", 0))
+    return int(get(keys.order(app)).get("last_admitted", 0))
 
 
-def noted(*, table: str, app: str) -> int:
+def noted(*, app: str) -> int:
     """How many deployments of an app were begun, including failed ones."""
-    return int(get(table, keys.order(app)).get("admitted", 0))
+    return int(get(keys.order(app)).get("admitted", 0))
 
 
 def no_more_than(noted: int) -> dict[str, Any]:
@@ -77,10 +78,10 @@ def no_more_than(noted: int) -> dict[str, Any]:
     return {"ConditionExpression": "admitted = :noted", "ExpressionAttributeValues": values}
 
 
-def note_open(table: str, push: Push) -> dict[str, Any]:
+def note_open(push: Push) -> dict[str, Any]:
     """Add a push to its app's open ones, draw a number, and return the item."""
     answer = client("dynamodb").update_item(
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.order(push.app)),
         UpdateExpression="ADD admitted :one, #open :this SET listed = :apps",
         ExpressionAttributeNames={"#open": "open"},

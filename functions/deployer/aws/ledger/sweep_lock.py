@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.client import client, code_of
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED, get, try_write
@@ -24,7 +25,7 @@ class Sweep:
     died: bool
 
 
-def begin_sweep(*, table: str, sweep: str, now: int, until: int, watching: str = "") -> Sweep | None:
+def begin_sweep(*, sweep: str, now: int, until: int, watching: str = "") -> Sweep | None:
     """Begin; None while another one is at it.
 
     `sweep` is a name of its own, so that it may begin twice; it has until `until`. `watching` names what is
@@ -32,7 +33,7 @@ def begin_sweep(*, table: str, sweep: str, now: int, until: int, watching: str =
     """
     try:
         answer = client("dynamodb").update_item(
-            TableName=table,
+            TableName=table.name(),
             Key=wire(keys.SWEEP),
             UpdateExpression="SET sweep = :sweep, began_at = :now, busy_until = :until",
             ConditionExpression=("attribute_not_exists(busy_until) OR busy_until <= :now OR sweep = :sweep"),
@@ -48,7 +49,7 @@ def begin_sweep(*, table: str, sweep: str, now: int, until: int, watching: str =
     if (since, watching) != (before.get("since"), before.get("watching")):
         try_write(
             "update_item",
-            TableName=table,
+            TableName=table.name(),
             Key=wire(keys.SWEEP),
             UpdateExpression="SET #since = :since, watching = :watching",
             ConditionExpression="sweep = :sweep",
@@ -63,11 +64,11 @@ def begin_sweep(*, table: str, sweep: str, now: int, until: int, watching: str =
     )
 
 
-def note_sweep(*, table: str, sweep: str, app: str) -> None:
+def note_sweep(*, sweep: str, app: str) -> None:
     """Note the progress of a sweep: if it dies, the next one begins with the app after this one."""
     try_write(
         "update_item",
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.SWEEP),
         UpdateExpression="SET came_to = :app",
         ConditionExpression="sweep = :sweep",
@@ -75,11 +76,11 @@ def note_sweep(*, table: str, sweep: str, app: str) -> None:
     )
 
 
-def end_sweep(*, table: str, sweep: str, after: str) -> None:
+def end_sweep(*, sweep: str, after: str) -> None:
     """Release the lock; the next sweep begins after that app. Does nothing once another sweep has begun."""
     try_write(
         "update_item",
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.SWEEP),
         UpdateExpression="SET came_to = :after REMOVE busy_until",
         ConditionExpression="sweep = :sweep",
@@ -87,6 +88,6 @@ def end_sweep(*, table: str, sweep: str, after: str) -> None:
     )
 
 
-def last_sweep(*, table: str) -> int:
+def last_sweep() -> int:
     """When the last sweep began, in UNIX seconds; 0 if there was none."""
-    return int(get(table, keys.SWEEP).get("began_at", 0))
+    return int(get(keys.SWEEP).get("began_at", 0))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws import table
 from deployer.aws.client import client
 from deployer.aws.items import wire
 from deployer.aws.ledger.calls import get
@@ -11,27 +12,27 @@ from deployer.domain.deployment import Deployment
 from deployer.domain.push import Push
 
 
-def add_unmailed(*, table: str, push: Push) -> None:
+def add_unmailed(*, push: Push) -> None:
     """Note that a mail has to name a push; its outcome is recorded afterwards."""
-    _change(table, push.app, "ADD", {keys.name_of_push(push)})
+    _change(push.app, "ADD", {keys.name_of_push(push)})
 
 
-def unmailed(*, table: str, app: str) -> list[Deployment]:
+def unmailed(*, app: str) -> list[Deployment]:
     """The pushes that a mail has to name and that have an outcome; the oldest first."""
-    names = sorted(get(table, keys.order(app)).get("unmailed", set()))
-    items = [get(table, keys.deployment(app, name)) for name in names]
+    names = sorted(get(keys.order(app)).get("unmailed", set()))
+    items = [get(keys.deployment(app, name)) for name in names]
     return [each for each in (known(item) for item in items if item) if each.outcome]
 
 
-def remove_unmailed(*, table: str, app: str, deployments: Sequence[Deployment]) -> None:
+def remove_unmailed(*, app: str, deployments: Sequence[Deployment]) -> None:
     """Remove pushes that a mail has named, or that none needs to name."""
     if deployments:
-        _change(table, app, "DELETE", {keys.name_of(each.time, each.deployment) for each in deployments})
+        _change(app, "DELETE", {keys.name_of(each.time, each.deployment) for each in deployments})
 
 
-def _change(table: str, app: str, change: str, names: set[str]) -> None:
+def _change(app: str, change: str, names: set[str]) -> None:
     client("dynamodb").update_item(
-        TableName=table,
+        TableName=table.name(),
         Key=wire(keys.order(app)),
         UpdateExpression=f"{change} unmailed :these",
         ExpressionAttributeValues=wire({":these": names}),
