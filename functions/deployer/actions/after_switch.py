@@ -1,11 +1,13 @@
 """The outcome of a deployment that was switched over; the ledger says whether it is still current."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from deployer.actions import further_tags, mail_limit, outcomes, superseded
 from deployer.aws import ledger
 from deployer.domain import mail, operation, ports, task_definition, timing
 from deployer.domain.deployment import Current
+from deployer.domain.document import Document
 from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
 from deployer.settings import settings
@@ -14,7 +16,7 @@ STEPS_WITH_NOTES = ("health", "findings", "task", "switch", "stopped")
 RESTARTED = "It stopped once after it went live, and was restarted."
 
 
-def record_outcome(document: dict[str, Any], push: Push, current: Current | None, *, note: str = "") -> bool:
+def record_outcome(document: Document, push: Push, current: Current | None, *, note: str = "") -> bool:
     """Record the outcome and send the mail that fits; return whether the app is live.
 
     `document` is how far the workflow came, `current` what the ledger has now, read after this deployment had
@@ -50,7 +52,7 @@ def record_outcome(document: dict[str, Any], push: Push, current: Current | None
     return not current.stopped
 
 
-def _supersede(document: dict[str, Any], push: Push, current: Current | None) -> None:
+def _supersede(document: Document, push: Push, current: Current | None) -> None:
     if current is None or current.ended:
         reason = "The app has ended."
     else:
@@ -65,12 +67,12 @@ def _is_there(push: Push, current: Current) -> bool:
     return current.runs(push.deployment) and not current.ended
 
 
-def _url(document: dict[str, Any], current: Current) -> str:
+def _url(document: Document, current: Current) -> str:
     # Only CheckStableUrl has seen that the stable URL leads to it.
     return current.url if "stableUrl" in document or not current.stable_url else current.direct_url
 
 
-def _news(document: dict[str, Any], push: Push, more: list[str]) -> mail.Mail | None:
+def _news(document: Document, push: Push, more: list[str]) -> mail.Mail | None:
     """The mail, from what the ledger says now; None if a newer deployment made it pointless."""
     notes = [*_notes(document), *further_tags.note(push), *more]
     # Read last: later changes cannot be known here.
@@ -92,8 +94,9 @@ def _news(document: dict[str, Any], push: Push, more: list[str]) -> mail.Mail | 
     return mail.live(push, url, current.previous, notes, where, resume_command=back)
 
 
-def _notes(document: dict[str, Any]) -> list[str]:
-    notes = [note for step in STEPS_WITH_NOTES for note in document.get(step, {}).get("notes", [])]
+def _notes(document: Document) -> list[str]:
+    steps: Mapping[str, Any] = document
+    notes = [note for step in STEPS_WITH_NOTES for note in steps.get(step, {}).get("notes", [])]
     if "retry" in document:
         attempt = document["retry"]["attempt"]
         before = document["retry"].get("reason", "")
@@ -101,16 +104,16 @@ def _notes(document: dict[str, Any]) -> list[str]:
     return [*_port_note(document), *notes]
 
 
-def _port_note(document: dict[str, Any]) -> list[str]:
+def _port_note(document: Document) -> list[str]:
     """Which port was chosen, where the image named several."""
     if "health" not in document or "image" not in document:
         return []
     health, named = document["health"], ImageSpec.from_document(document["image"]).candidates
-    note = ports.note(named, [health["port"], *health.get("also", [])])
+    note = ports.note(named, [port for port in (health["port"], *health.get("also", [])) if port])
     return [note] if note else []
 
 
-def _context(document: dict[str, Any], push: Push, current: Current) -> mail.Context:
+def _context(document: Document, push: Push, current: Current) -> mail.Context:
     config = settings()
     return mail.Context(
         revision=current.revision,

@@ -1,6 +1,7 @@
 """The app of a push: named once, and kept when parameters change afterwards."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from deployer.aws import ledger
@@ -8,7 +9,7 @@ from deployer.domain.push import Push
 from deployer.settings import settings
 
 
-def push_of(document: dict[str, Any]) -> Push:
+def push_of(document: Mapping[str, Any]) -> Push:
     """The push of a workflow's document, with the app that the first step named."""
     push = Push.from_event(document, by_tag=settings().by_tag)
     if Push.app_in(document):

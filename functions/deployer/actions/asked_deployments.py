@@ -8,6 +8,7 @@ from typing import Any
 from deployer.aws import ecr, ledger, step_functions
 from deployer.domain import holds, operation, versions
 from deployer.domain.deployment import RECORDED, RETRIED, Current, Deployment
+from deployer.domain.document import Document
 from deployer.domain.operation import NoSuchThing, NotPossible, Operation
 from deployer.domain.push import Push
 from deployer.settings import watch_settings
@@ -136,7 +137,7 @@ def start(asked: Operation, push: Push, **more: Any) -> Answer:
     return started(push)
 
 
-def _execute(push: Push, document: dict[str, Any]) -> None:
+def _execute(push: Push, document: Document) -> None:
     machine = watch_settings().state_machine
     step_functions.start_execution(machine=machine, name=push.deployment, document=document)
 

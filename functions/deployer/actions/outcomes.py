@@ -15,6 +15,7 @@ from deployer.domain.deployment import RECORDED as RECORDED
 from deployer.domain.deployment import RETRIED as RETRIED
 from deployer.domain.deployment import SAME_IMAGE as SAME_IMAGE
 from deployer.domain.deployment import SUPERSEDED as SUPERSEDED
+from deployer.domain.document import Document
 from deployer.domain.errors import DeployError
 from deployer.domain.push import Push
 from deployer.observe import count, logger
@@ -52,14 +53,14 @@ def record_outcome(push: Push, outcome: str, publish: Callable[[], object] | Non
     logger.info("The push has its outcome", extra={"app": push.app, "outcome": outcome})
 
 
-def so_far(document: dict[str, Any], until: float | None = None) -> dict[str, Any]:
+def so_far(document: Document, until: float | None = None) -> dict[str, Any]:
     """How far a deployment came, for the ledger: phases, revision and task, as far as there are any.
 
     `until`, in UNIX seconds, is when the phase that did not end was given up.
     """
     facts = {
         "phases": {name: str(round(took, 3)) for name, took in timing.phases(document, until)},
-        "revision": (document.get("taskDefinition") or {}).get("arn"),
-        "task": (document.get("task") or {}).get("arn"),
+        "revision": document.get("taskDefinition", {}).get("arn"),
+        "task": document.get("task", {}).get("arn"),
     }
     return {name: value for name, value in facts.items() if value}

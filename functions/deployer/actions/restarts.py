@@ -4,18 +4,18 @@ import dataclasses
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from deployer.actions import current_note, mail_limit, retries
 from deployer.aws import ledger, logs, step_functions
 from deployer.domain import mail, task_definition
+from deployer.domain.document import Document, Restart
 from deployer.domain.errors import DeployError, PermanentError, TransientError
 from deployer.domain.push import Push
 from deployer.domain.task import Task
 from deployer.observe import count, logger
 from deployer.settings import settings, watch_settings
 
-WhenNotBegun = Callable[[dict[str, Any], DeployError], object] | None
+WhenNotBegun = Callable[[Document, DeployError], object] | None
 MAX_CRASHES = 3
 CRASH_WINDOW_SECONDS = 600
 NOTIFY_TIMEOUT_SECONDS = 60
@@ -174,16 +174,16 @@ def _begin(app: str, current: ledger.Current, when_not_begun: WhenNotBegun) -> s
     return "restarted"
 
 
-def _start(document: dict[str, Any]) -> bool:
+def _start(document: Document) -> bool:
     return step_functions.start_execution(
         machine=watch_settings().state_machine, name=document["id"], document=document
     )
 
 
-def _document(app: str, current: ledger.Current) -> dict[str, Any]:
+def _document(app: str, current: ledger.Current) -> Document:
     """What the workflow is started with: the same, whoever starts it."""
     push = Push(_name(current.last_stop), current.restarted_at, app, current.tag, current.digest)
-    restart = {
+    restart: Restart = {
         "deployment": current.deployment,
         "sequence": current.sequence,
         "revision": current.revision,

@@ -7,6 +7,7 @@ from typing import Any
 from deployer.actions import after_switch, app_names, further_tags, mail_limit, outcomes, slots, superseded
 from deployer.aws import ecs, ledger, logs
 from deployer.domain import failure, limits, mail, task_definition, timing
+from deployer.domain.document import Document, Restart
 from deployer.domain.errors import AccessDeniedError, AwsRefusedError, PermanentError
 from deployer.domain.push import Push
 from deployer.domain.task import Task, TaskState
@@ -20,9 +21,7 @@ MAX_LOG_READS, MAX_EMPTY_LOG_READS, LOG_READ_PAUSE_SECONDS = 8, 2, 1.0
 MAX_ATTEMPTS, MAX_ATTEMPTS_AFTER_ABORT = 3, 2
 
 
-def roll_back(
-    document: dict[str, Any], *, error: str, message: str, until: float | None = None
-) -> failure.Failure:
+def roll_back(document: Document, *, error: str, message: str, until: float | None = None) -> failure.Failure:
     """Roll back the deployment whose workflow came as far as its `document`; return why it failed.
 
     `error` and `message` are what the workflow caught, `until` when, in UNIX seconds. Where the deployment
@@ -39,7 +38,7 @@ def roll_back(
         return failure.Failure(error, "took over", note, "")
     task = _stop(document, config, push, notes)
     described, wrote = _last_words(config, push, task, notes)
-    image = document.get("image") or {}
+    image = document.get("image", {})
     why = failure.explain(
         error=error,
         message=message,
@@ -56,17 +55,16 @@ def roll_back(
     attempt = _attempt(document)
     if attempt > 1:
         notes.append(f"Portcall tried {attempt} times since {push.time}.")
-    restart = document.get("restart") or {}
+    restart = document.get("restart")
     # What somebody asked for has a version before that serves, and is not tried again.
-    makes_up = bool(restart) and not restart.get("asked")
-    refused = makes_up and why.passing and why.error != "AbortedError"
+    makes_up = None if restart is None or restart.get("asked") else restart
+    refused = bool(makes_up) and why.passing and why.error != "AbortedError"
     if makes_up:
         why = why.of_a_restart()
         if current and why.is_gone:
-            current = _give_up(push, current, restart)
+            current = _give_up(push, current, makes_up)
         next_try = _next_try(current, described, refused)
-        notes.append(f"{push.app} had stopped ({restart['reason']}), and this restart failed. {next_try}")
-    document = document | {"task": {"arn": task} | (document.get("task") or {})}
+        notes.append(f"{push.app} had stopped ({makes_up['reason']}), and this restart failed. {next_try}")
     where = _context(document, config, push, task, until)
     if described and not described.stopped_by_us:
         where = dataclasses.replace(where, stop_code=described.stop_code, exit_code=described.exit_code)
@@ -84,16 +82,19 @@ def roll_back(
     if restart:
         # A restart that AWS did not even start has not been claimed.
         facts["restart"] = restart
+    facts |= outcomes.so_far(document, until)
+    if task:
+        facts["task"] = task
 
     def publish() -> None:
         # Only the first failure of a restart on AWS's side is mailed.
-        if not (refused and restart.get("refusals")):
+        if not (refused and makes_up and makes_up.get("refusals")):
             mail_limit.publish(push, failed, refusal=refusal)
         superseded.close(push, others)
 
     outcome = outcomes.RETRIED if refused else outcomes.FAILED
     try:
-        outcomes.record_outcome(push, outcome, publish, **facts, **outcomes.so_far(document, until))
+        outcomes.record_outcome(push, outcome, publish, **facts)
     except AccessDeniedError as denied:
         # Without the ledger the mail may come twice, which is better than never.
         logger.error("The outcome could not be recorded", extra={"reason": str(denied)})
@@ -107,9 +108,9 @@ def roll_back(
     return why
 
 
-def _mailed_with(document: dict[str, Any], push: Push, notes: list[str]) -> list[ledger.Deployment]:
+def _mailed_with(document: Document, push: Push, notes: list[str]) -> list[ledger.Deployment]:
     """The pushes that it superseded, and that its mail names."""
-    sequence = (document.get("admission") or {}).get("sequence", 0)
+    sequence = document.get("admission", {}).get("sequence", 0)
     try:
         others = [] if "restart" in document else superseded.mailed_with(push, sequence)
         notes += [*further_tags.note(push), *superseded.note(push, others)]
@@ -119,7 +120,7 @@ def _mailed_with(document: dict[str, Any], push: Push, notes: list[str]) -> list
         return []
 
 
-def _push(document: dict[str, Any], config: Settings) -> Push:
+def _push(document: Document, config: Settings) -> Push:
     try:
         return app_names.push_of(document)
     except (AwsRefusedError, AccessDeniedError):
@@ -127,7 +128,7 @@ def _push(document: dict[str, Any], config: Settings) -> Push:
         return Push.from_event(document, by_tag=config.by_tag)
 
 
-def _give_up(push: Push, current: ledger.Current, restart: dict[str, Any]) -> ledger.Current:
+def _give_up(push: Push, current: ledger.Current, restart: Restart) -> ledger.Current:
     """Give the app up: no restart can bring it back. The mail of this restart says so.
 
     Where the app has changed meanwhile, the sweep tries once more, and comes here again.
@@ -151,12 +152,12 @@ def _next_try(current: ledger.Current | None, task: Task | None, refused: bool) 
     return "Portcall tries again within minutes, at most three times in all."
 
 
-def _attempt(document: dict[str, Any]) -> int:
-    return int((document.get("retry") or {}).get("attempt", 1))
+def _attempt(document: Document) -> int:
+    return int(document.get("retry", {}).get("attempt", 1))
 
 
 def _is_tried_again(
-    document: dict[str, Any], push: Push, why: failure.Failure, log: list[str], until: float | None
+    document: Document, push: Push, why: failure.Failure, log: list[str], until: float | None
 ) -> bool:
     """Have the sweep deploy the push again, unless the attempts are used up or a newer push supersedes it."""
     attempts = MAX_ATTEMPTS_AFTER_ABORT if why.error == "AbortedError" else MAX_ATTEMPTS
@@ -168,7 +169,7 @@ def _is_tried_again(
         "log": log,
         **outcomes.so_far(document, until),
     }
-    sequence = (document.get("admission") or {}).get("sequence", 0)
+    sequence = document.get("admission", {}).get("sequence", 0)
     try:
         if 0 < sequence < ledger.newest(app=push.app):
             superseded.supersede(push, **facts)
@@ -180,7 +181,7 @@ def _is_tried_again(
     return True
 
 
-def _current(document: dict[str, Any], config: Settings, push: Push, notes: list[str]) -> ledger.Current | None:
+def _current(document: Document, config: Settings, push: Push, notes: list[str]) -> ledger.Current | None:
     """What is current, once this deployment can no longer become that."""
     try:
         ledger.abandon(push=push)
@@ -197,7 +198,7 @@ def _current(document: dict[str, Any], config: Settings, push: Push, notes: list
 
 
 def _standing(
-    document: dict[str, Any], config: Settings, current: ledger.Current | None, notes: list[str]
+    document: Document, config: Settings, current: ledger.Current | None, notes: list[str]
 ) -> mail.Standing:
     """What serves now that this deployment does not. ECS is asked, for the news of a stop may be on its way."""
     makes_up = "restart" in document and not document["restart"].get("asked")
@@ -210,7 +211,7 @@ def _standing(
         return mail.Standing("")
     if task is None or task.state is TaskState.STOPPED:
         return mail.Standing("")
-    sequence = (document.get("admission") or {}).get("sequence", current.sequence)
+    sequence = document.get("admission", {}).get("sequence", current.sequence)
     return mail.Standing(current.url, is_newer=current.sequence > sequence, is_worker=not current.url)
 
 
@@ -240,12 +241,12 @@ def _whole(log: list[str], config: Settings, stream: str) -> list[str]:
     return log
 
 
-def _stop(document: dict[str, Any], config: Settings, push: Push, notes: list[str]) -> str:
+def _stop(document: Document, config: Settings, push: Push, notes: list[str]) -> str:
     """Stop what this deployment started and return the task's ARN, '' if it never got that far.
 
     The ARN may have been lost with RunTask's answer, so ECS is asked for it by `startedBy`.
     """
-    arn = str((document.get("task") or {}).get("arn", ""))
+    arn = str(document.get("task", {}).get("arn", ""))
     try:
         running = ecs.tasks_started_by(cluster=config.cluster, started_by=push.deployment)
         for each in dict.fromkeys([arn, *running] if arn else running):
@@ -272,10 +273,10 @@ def _has_stopped(config: Settings, task: str) -> bool:
 
 
 def _context(
-    document: dict[str, Any], config: Settings, push: Push, task: str, until: float | None = None
+    document: Document, config: Settings, push: Push, task: str, until: float | None = None
 ) -> mail.Context:
     return mail.Context(
-        revision=(document.get("taskDefinition") or {}).get("arn", ""),
+        revision=document.get("taskDefinition", {}).get("arn", ""),
         task=task,
         log_group=config.log_group,
         log_stream=task_definition.log_stream(push.app, task),

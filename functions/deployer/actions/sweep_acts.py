@@ -3,7 +3,7 @@
 import dataclasses
 import re
 import time
-from typing import Any
+from typing import cast
 
 from deployer.actions import (
     outcomes,
@@ -18,6 +18,7 @@ from deployer.actions import (
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
 from deployer.domain import failure, sweep
 from deployer.domain.deployment import Deployment, Ending
+from deployer.domain.document import Document
 from deployer.domain.errors import DeployError, MailLimitError
 from deployer.domain.push import Push
 from deployer.domain.sweep import Act, Facts
@@ -152,7 +153,7 @@ def _restart(facts: Facts, stop: str, refused: bool) -> str:
     return "" if outcome == "known" else f"{outcome} {facts.current.task}"
 
 
-def _roll_back_refused(restart: dict[str, Any], error: DeployError) -> None:
+def _roll_back_refused(restart: Document, error: DeployError) -> None:
     rollback.roll_back(restart, error=type(error).__name__, message=str(error))
 
 
@@ -169,7 +170,8 @@ def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
         reason = deployment.reason or "Another deployment replaced it."
         outcomes.record_outcome(push, outcome, None, reason=reason)
         return
-    document = push.event() | {
+    # As much as the ledger has of it.
+    known = {
         "admission": {"sequence": deployment.sequence},
         "taskDefinition": {"arn": deployment.revision},
         "task": {"arn": deployment.task},
@@ -177,6 +179,7 @@ def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
         **({"retry": deployment.retry} if deployment.retry else {}),
         **({"asked": deployment.asked} if deployment.asked else {}),
     }
+    document = cast(Document, push.event() | known)
     _, cause = failure.read_error({"Cause": ending.cause})
     how = f"{ending.status}, {cause}" if ending.cause else ending.status
     error = deployment.error or "AbortedError"

@@ -1,6 +1,7 @@
 """AWS Step Functions: executions, and answers to a waiting state."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from deployer.aws.client import client, code_of
@@ -28,7 +29,7 @@ def send_task_failure(*, token: str, error: str, cause: str) -> bool:
     return _answer("send_task_failure", taskToken=token, error=error, cause=document)
 
 
-def start_execution(*, machine: str, name: str, document: dict[str, Any]) -> bool:
+def start_execution(*, machine: str, name: str, document: Mapping[str, Any]) -> bool:
     """Start an execution; False if one of that name (at most 80 characters) has been there already."""
     try:
         client("stepfunctions").start_execution(stateMachineArn=machine, name=name, input=json.dumps(document))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from deployer.domain.document import Image
 from deployer.domain.endpoint import NOWHERE, StableUrl
 
 # What becomes of a push.
@@ -68,7 +69,7 @@ class Current:
     # The last stable URL. If `url` is another one, the app has lost it, and the sweep deletes it.
     last_stable_url: StableUrl | None = None
     # What ReadImage found in the image, from which a restart starts.
-    image: dict[str, Any] = field(default_factory=dict)
+    image: Image = field(default_factory=Image)
     # The digest that ran before it.
     previous: str = ""
     # The tasks of earlier deployments that have yet to be stopped.

@@ -3,9 +3,9 @@
 import json
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 from deployer.domain import no_answer, stop_reasons
+from deployer.domain.document import Caught
 from deployer.domain.stop_rules import Words
 from deployer.domain.task import Task
 from deployer.domain.text import ESCAPES, discreet
@@ -214,7 +214,7 @@ OTHERS = {
 }
 
 
-def read_error(caught: dict[str, Any]) -> tuple[str, str]:
+def read_error(caught: Caught) -> tuple[str, str]:
     """The name and the message of what the workflow caught: `{"Error": name, "Cause": text or JSON}`."""
     cause = str(caught.get("Cause") or "")
     try:

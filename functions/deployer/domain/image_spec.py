@@ -1,9 +1,10 @@
 """How to run an image: what the steps after ReadImage know of it, and what is kept with what is current."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from deployer.domain.document import Image
 from deployer.domain.ports import Candidate
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ class ImageSpec:
         """The digest of the image that was read, and so runs: an index may hold others, which nobody read."""
         return self.digests[-1]
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Image:
         """What travels in the workflow's document."""
-        return asdict(self)
+        return cast(Image, asdict(self))
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -56,6 +57,6 @@ class ImageSpec:
         return replace(self, ports=list(ports), named_by=[by[port] for port in ports if port in by])
 
     @classmethod
-    def from_document(cls, document: dict[str, Any]) -> "ImageSpec":
+    def from_document(cls, document: Mapping[str, Any]) -> "ImageSpec":
         """Read what `document` wrote; what else is there is left alone."""
         return cls(**{each.name: document[each.name] for each in fields(cls) if each.name in document})

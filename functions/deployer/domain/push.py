@@ -2,10 +2,12 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from deployer.domain.document import Document
 from deployer.domain.errors import BadEventError
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -34,7 +36,7 @@ class Push:
     digest: str
 
     @classmethod
-    def from_event(cls, event: dict[str, Any], *, by_tag: bool) -> "Push":
+    def from_event(cls, event: Mapping[str, Any], *, by_tag: bool) -> "Push":
         """Read the workflow's document, which begins as the event itself.
 
         The app is the one that the document names or, where it names none yet, `by_tag` tells.
@@ -60,11 +62,11 @@ class Push:
         return push
 
     @staticmethod
-    def app_in(event: dict[str, Any]) -> str:
+    def app_in(event: Mapping[str, Any]) -> str:
         """The app that a document names, since AdmitPush or whoever started the workflow has; else ''."""
         return str((event.get("admission") or {}).get("app") or event.get("app") or "")
 
-    def event(self) -> dict[str, Any]:
+    def event(self) -> Document:
         """The event that `from_event` reads: what starts the workflow when no event of AWS does."""
         return {
             "id": self.deployment,

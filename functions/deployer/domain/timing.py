@@ -1,5 +1,6 @@
 """How long each phase took, from the times that the steps left in the workflow's document."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ PHASES = (
 )
 
 
-def phases(document: dict[str, Any], until: float | None = None) -> list[tuple[str, float]]:
+def phases(document: Mapping[str, Any], until: float | None = None) -> list[tuple[str, float]]:
     """(name, seconds) of each phase that ended, beginning with the push; `at` is in UNIX seconds.
 
     `until` is when the deployment failed: the phase in which it did is told too. The event's own time has no
@@ -37,7 +38,7 @@ def phases(document: dict[str, Any], until: float | None = None) -> list[tuple[s
     return told
 
 
-def _left_out(document: dict[str, Any]) -> set[str]:
+def _left_out(document: Mapping[str, Any]) -> set[str]:
     """The steps that this deployment does not go through."""
     restarts = "restart" in document
     gated = (document.get("image") or {}).get("gated") and not restarts

@@ -1,10 +1,11 @@
 """AdmitPush: each push is deployed once, and not at all if a newer one has superseded it."""
 
 import time
-from typing import Any
+from typing import Literal
 
 from deployer.actions import app_names, image_claim, outcomes, push_holds, superseded
 from deployer.aws import ecr, ledger
+from deployer.domain.document import Admission, Admitted, Document, Execution, Restart, Retry
 from deployer.domain.errors import BadEventError, TagNotSeenError
 from deployer.domain.push import Push
 from deployer.domain.superseded import TAG_WAS_DELETED
@@ -15,7 +16,7 @@ ECR_DELAY_SECONDS = 30
 
 
 @logger.inject_lambda_context(correlation_id_path="push.id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Execution, context: object) -> Admission:
     """Take `{"execution": ARN, "push": the event}`; return `{"result": ..., "sequence": number, "app": name}`.
 
     The result is `admitted`, `duplicate`, `same image`, `superseded` or `held`: the app is stopped, or this
@@ -28,7 +29,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {**_admit(event, push), "app": push.app}
 
 
-def _admit(event: dict[str, Any], push: Push) -> dict[str, Any]:
+def _admit(event: Execution, push: Push) -> Admitted:
     document = event["push"]
     restart, retry = document.get("restart"), document.get("retry")
     if restart:
@@ -81,7 +82,9 @@ def _noted(push: Push) -> ledger.Deployment:
     return noted if noted and is_of_this else ledger.Deployment(push.deployment, push.time, "", "")
 
 
-def _look_at_the_tag(push: Push, document: dict[str, Any], before: ledger.Deployment | None) -> str:
+def _look_at_the_tag(
+    push: Push, document: Document, before: ledger.Deployment | None
+) -> Literal["superseded", "duplicate", ""]:
     """Claim the push of its tag; the result if nothing is left to do, else ''."""
     now = ecr.digest_of(repository=push.repository, tag=push.tag)
     if now != push.digest:
@@ -89,7 +92,7 @@ def _look_at_the_tag(push: Push, document: dict[str, Any], before: ledger.Deploy
         reason = f"The tag now points to {now}." if now else TAG_WAS_DELETED
         superseded.supersede(push, reason=reason)
         return "superseded"
-    as_of = int((document.get("found") or {}).get("at", 0))
+    as_of = int(document.get("found", {}).get("at", 0))
     instead_of = before.deployment if before else ""
     if document.get("asked") and (known := ledger.tag(app=push.app, tag=push.tag)):
         # Somebody asked for it to be deployed again, whatever happened before.
@@ -110,14 +113,14 @@ def _wait_for_ecr(push: Push, now: str) -> None:
         raise TagNotSeenError(f"ECR does not show yet that {push.repository}:{push.tag} is {push.digest}.")
 
 
-def _attempt_before(push: Push, retry: dict[str, Any]) -> ledger.Deployment:
+def _attempt_before(push: Push, retry: Retry) -> ledger.Deployment:
     before = ledger.deployment(app=push.app, time=push.time, name=str(retry["of"]))
     if before is None or (before.tag, before.digest) != (push.tag, push.digest):
         raise BadEventError("The event asks for another attempt, but the ledger has no earlier one.")
     return before
 
 
-def _hold_against_the_ledger(push: Push, document: dict[str, Any]) -> None:
+def _hold_against_the_ledger(push: Push, document: Document) -> None:
     """Check that the event asks for a restart of what the ledger says is current."""
     current, restart = ledger.current(app=push.app), document["restart"]
     if current is None or current.deployment != restart["deployment"]:
@@ -129,7 +132,7 @@ def _hold_against_the_ledger(push: Push, document: dict[str, Any]) -> None:
         )
 
 
-def _admit_restart(push: Push, restart: dict[str, Any]) -> dict[str, Any]:
+def _admit_restart(push: Push, restart: Restart) -> Admitted:
     """A restart keeps the number of what it restarts, so any push under way supersedes it."""
     current = ledger.current(app=push.app)
     if current is None or current.gave_up_reason or current.deployment != restart["deployment"]:

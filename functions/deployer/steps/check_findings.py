@@ -1,10 +1,10 @@
 """CheckFindings: with BlockOnFindings, rejects images by the severity of what ECR's scan found."""
 
 import time
-from typing import Any
 
 from deployer.aws import ecr
 from deployer.domain import findings
+from deployer.domain.document import Document, Findings
 from deployer.domain.errors import FindingsError, NotScannedError, ScanPendingError
 from deployer.domain.push import Push
 from deployer.observe import logger
@@ -15,7 +15,7 @@ SCAN_TIMEOUT_SECONDS = 300
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Document, context: object) -> Findings:
     """Return `{"notes": [...], "at": UNIX seconds}`; a note says that an image was deployed unscanned.
 
     Raises ScanPendingError while there is time to wait, for the state to try again; then FindingsError or

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 from deployer.actions import probe
 from deployer.domain import answer as answers
 from deployer.domain import endpoint
+from deployer.domain.document import Document, Health
 from deployer.domain.errors import NoAnswerError, TaskStoppedError, WrongImageError
 from deployer.domain.health_check import WORKER_SECONDS
 from deployer.domain.image_spec import ImageSpec
@@ -25,7 +25,7 @@ AUXILIARY_SECONDS = 15.0
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Document, context: object) -> Health:
     """Return `{"result": "answered", "url", "port", "also": [ports], "status", "notes", "at": UNIX seconds}`.
 
     The status is null for TCP. `also` is the port that a redirect of the app leads to. After half a minute
@@ -86,7 +86,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     }
 
 
-def _worker(since: float, raise_if_stopped: Callable[[], None]) -> dict[str, Any]:
+def _worker(since: float, raise_if_stopped: Callable[[], None]) -> Health:
     """A worker, which listens on no port, is live once it has run for a while."""
     while (left := since + WORKER_SECONDS - time.time()) > 0:
         raise_if_stopped()

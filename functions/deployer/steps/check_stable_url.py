@@ -1,9 +1,9 @@
 """CheckStableUrl: waits until the stable URL points to the new version."""
 
 import time
-from typing import Any
 
 from deployer.actions import probe
+from deployer.domain.document import Document, StableUrlCheck
 from deployer.domain.errors import NoAnswerError
 from deployer.observe import logger
 
@@ -13,7 +13,7 @@ TIMEOUT_SECONDS = 60.0
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Document, context: object) -> StableUrlCheck:
     """Return `{"status": of the answer, "at": UNIX seconds}`; raise NoAnswerError after a minute.
 
     If the URL pointed to another version until now, this waits for the change first. Like CheckHealth, this

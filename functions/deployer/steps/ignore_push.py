@@ -1,16 +1,16 @@
 """IgnorePush: records an artifact that is not an app, without a mail."""
 
 import time
-from typing import Any
 
 from deployer.actions import outcomes
+from deployer.domain.document import Document, Ended
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import settings
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Document, context: object) -> Ended:
     """Return `{"at": UNIX seconds}`."""
     push = Push.from_event(event, by_tag=settings().by_tag)
     outcomes.record_outcome(push, outcomes.IGNORED, None, reason=event["image"]["reason"])

@@ -1,11 +1,11 @@
 """PublishUrl: the mail with the URL."""
 
 import time
-from typing import Any
 
 from deployer.actions import after_switch
 from deployer.aws import ledger
 from deployer.domain import timing
+from deployer.domain.document import Attempt, Ended
 from deployer.domain.errors import NewerPushError
 from deployer.domain.push import Push
 from deployer.observe import logger, seconds
@@ -16,7 +16,7 @@ MAX_WAITS = 12
 
 
 @logger.inject_lambda_context(correlation_id_path="deployment.id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Attempt, context: object) -> Ended:
     """Take `{"attempt", "deployment": the document}`; return `{"at": UNIX seconds}`.
 
     A repeat sends no second mail. The ledger is asked once more: the app may have stopped, or have been

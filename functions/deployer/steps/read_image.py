@@ -1,21 +1,21 @@
 """ReadImage: reads the image's configuration: ports, CPU architecture, labels."""
 
 import time
-from typing import Any
 
 from deployer.actions import image_reading
+from deployer.domain.document import Document, Image
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import image_settings, settings
 
-IGNORED = {
+IGNORED: Image = {
     "result": "ignored",
     "reason": "The push is not an app: it is a signature, a chart or a similar artifact.",
 }
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Document, context: object) -> Image:
     """Return `{"result": "app", "gated": bool, "at": UNIX seconds}` and the fields of ImageSpec.
 
     For an artifact that is not an app it is `{"result": "ignored", "reason"}`.

@@ -1,9 +1,8 @@
 """ReadLog: stops waiting for an app whose log says that it listens on another port."""
 
-from typing import Any
-
 from deployer.aws import logs
 from deployer.domain import mail, no_answer, task_definition
+from deployer.domain.document import Document, Log
 from deployer.domain.errors import NoAnswerError, PermanentError
 from deployer.domain.push import Push
 from deployer.observe import logger
@@ -11,7 +10,7 @@ from deployer.settings import settings
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Document, context: object) -> Log:
     """Return `{"lines": number}`. Raises NoAnswerError, as CheckHealth does in the end, if no answer will come.
 
     CheckHealth itself may not read logs: it talks to other people's code, and may run where it has no way out.

@@ -1,22 +1,23 @@
 """RecordPush: records a push that is not deployed: the app is stopped, or this version was rolled back."""
 
 import time
-from typing import Any
+from typing import Literal
 
 from deployer.actions import recorded_pushes
+from deployer.domain.document import Document, Recorded
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import settings
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Document, context: object) -> Recorded:
     """Return `{"result": "recorded", "at": UNIX seconds}`, or the result `retried`.
 
     That is where somebody has just started the app, or lifted the pin: the sweep deploys the push then.
     """
     push = Push.from_event(event, by_tag=settings().by_tag)
     is_recorded = recorded_pushes.record(push, event.get("asked") or {})
-    result = "recorded" if is_recorded else "retried"
+    result: Literal["recorded", "retried"] = "recorded" if is_recorded else "retried"
     logger.info("Did not deploy a push", extra={"app": push.app, "digest": push.digest, "result": result})
     return {"result": result, "at": time.time()}

@@ -1,11 +1,11 @@
 """RegisterTaskDefinition: registers a revision for exactly the image that was pushed."""
 
 import time
-from typing import Any
 
 from deployer.actions import outcomes, places, superseded
 from deployer.aws import ecs, ledger, ssm
 from deployer.domain import parameters, task_definition
+from deployer.domain.document import Document, TaskDefinition
 from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
 from deployer.observe import logger
@@ -13,7 +13,7 @@ from deployer.settings import Settings, previews_read_production, settings
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Document, context: object) -> TaskDefinition:
     """Return `{"result": "registered", "arn": revision, "at": UNIX seconds}`, or the result `superseded`.
 
     Registering has the lowest quota of all calls, so in a burst it is what pushes wait for; one that is

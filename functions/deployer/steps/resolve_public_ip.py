@@ -1,16 +1,16 @@
 """ResolvePublicIp: reads the task's public and private IP from its network interface."""
 
 import time
-from typing import Any
 
 from deployer.aws import ec2, task_states
+from deployer.domain.document import Document, Endpoint
 from deployer.domain.errors import AddressNotReadyError, TaskStoppedError
 from deployer.domain.task import TaskState
 from deployer.observe import logger
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Document, context: object) -> Endpoint:
     """Return `{"public": IP, "private": IP, "at": UNIX seconds}`.
 
     An address that is not there yet raises, and the state retries; one that will never be there, since the

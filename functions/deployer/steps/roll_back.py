@@ -1,15 +1,15 @@
 """RollBack: stops the task that this deployment started, and mails why it failed."""
 
 import time
-from typing import Any
 
 from deployer.actions import rollback
 from deployer.domain import failure
+from deployer.domain.document import Document, Outcome
 from deployer.observe import logger
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Document, context: object) -> Outcome:
     """Return `{"error", "reason"}`, which end the execution."""
     error, message = failure.read_error(event["error"])
     why = rollback.roll_back(event, error=error, message=message, until=time.time())

@@ -1,10 +1,10 @@
 """RunTask: starts one Fargate task of the new revision."""
 
 import time
-from typing import Any
 
 from deployer.aws import ec2, ecs
 from deployer.domain import app_tags, task_definition
+from deployer.domain.document import Attempt, StartedTask
 from deployer.domain.errors import NoCapacityError
 from deployer.domain.push import Push
 from deployer.observe import logger
@@ -18,7 +18,7 @@ DEARER = (
 
 
 @logger.inject_lambda_context(correlation_id_path="deployment.id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Attempt, context: object) -> StartedTask:
     """Take `{"attempt", "deployment": the document}`.
 
     Return `{"arn": task, "securityGroup": id, "notes": for the mail, "at": UNIX seconds}`.
@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {"arn": task, "securityGroup": group, "notes": notes, "at": time.time()}
 
 
-def _start(event: dict[str, Any], push: Push, config: Settings, group: str) -> tuple[str, list[str]]:
+def _start(event: Attempt, push: Push, config: Settings, group: str) -> tuple[str, list[str]]:
     """The task's ARN, and what the mail is to say of where it runs. Raises NoCapacityError."""
     document = event["deployment"]
     wanted = document["image"]["capacity"]

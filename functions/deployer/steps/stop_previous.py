@@ -1,16 +1,15 @@
 """StopPrevious: stops the previous version, now that the stable URL points to the new one."""
 
-from typing import Any
-
 from deployer.actions import previous_tasks
 from deployer.aws import ledger
+from deployer.domain.document import Document, Stopped
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import settings
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Document, context: object) -> Stopped:
     """Return `{"notes": [...]}`. A newer deployment that is current by now stops the previous ones."""
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)

@@ -3,11 +3,11 @@
 import dataclasses
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 from deployer.actions import outcomes, previous_tasks, stable_url, superseded
 from deployer.aws import apigateway, ec2, ecs, ledger, task_states
 from deployer.domain import endpoint, holds, preview
+from deployer.domain.document import Document, Switch
 from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import ContendedError, PermanentError
 from deployer.domain.image_spec import ImageSpec
@@ -21,7 +21,7 @@ REFUSED = "API Gateway refused to create one. The next push tries again."
 
 
 @logger.inject_lambda_context(correlation_id_path="id")
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Document, context: object) -> Switch:
     """Return `{"result", "takesOver", "url": what people are told, "previous": digest or "", "notes": [...]}`.
 
     The result is `current`, or `superseded`, or `held` if the app is to be down or its version was rolled back
@@ -60,27 +60,27 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     logger.info("Switched over", extra={"app": push.app, "task": seen.task})
     # What a restart makes up for has stopped; one that somebody asked for takes over from what runs.
     replaces = "restart" not in event or bool(event["restart"].get("asked"))
-    told = {
-        "takesOver": bool(seen.previous_tasks) and replaces,
-        "url": seen.url,
-        "previous": seen.previous,
-    }
     is_preview = config.is_preview(push.app)
     cut = is_preview and preview.is_cut(event["image"]["expires"], **_hours(config))
     notes = preview.note(seen.until, preview=is_preview, cut=cut)
+    told: Switch = {
+        "result": "current",
+        "takesOver": bool(seen.previous_tasks) and replaces,
+        "url": seen.url,
+        "previous": seen.previous,
+        "notes": notes,
+    }
     if seen.stable_url:
-        return _point_stable_url(push, seen, told, notes)
+        return _point_stable_url(push, seen, told)
     if config.stable_url:
         notes.append(NO_ADDRESS + (endpoint.no_stable_url(event["health"]["url"]) or REFUSED))
     if not seen.last_stable_url:
         notes = [*previous_tasks.stop(push, seen), *notes]
     # Otherwise the stable URL that it loses may point to the previous version: the sweep deletes that first.
-    return {"result": "current", **told, "notes": notes}
+    return {**told, "notes": notes}
 
 
-def _point_stable_url(
-    push: Push, seen: ledger.Current, told: dict[str, Any], notes: list[str]
-) -> dict[str, Any]:
+def _point_stable_url(push: Push, seen: ledger.Current, told: Switch) -> Switch:
     """Point the stable URL at the new version. If AWS refuses, the version is live at its own URL."""
     try:
         stable_url.point_at_current(push.app)
@@ -90,11 +90,11 @@ def _point_stable_url(
             f"The stable URL {seen.url} does not point to it yet: {refused} Portcall tries again "
             "within minutes."
         )
-        return {"result": "current", **told, "url": seen.direct_url, "notes": [why, *notes]}
-    return {"result": "moved", **told, "notes": notes}
+        return {**told, "url": seen.direct_url, "notes": [why, *told["notes"]]}
+    return {**told, "result": "moved"}
 
 
-def _is_superseded(seen: ledger.Current | None, event: dict[str, Any]) -> bool:
+def _is_superseded(seen: ledger.Current | None, event: Document) -> bool:
     """Whether what serves was pushed later. A restart replaces what it restarts, unless that is to be down."""
     if "restart" in event:
         return (
@@ -103,7 +103,7 @@ def _is_superseded(seen: ledger.Current | None, event: dict[str, Any]) -> bool:
     return seen is not None and bool(seen.sequence >= event["admission"]["sequence"])
 
 
-def _why_held(push: Push, seen: ledger.Current | None, event: dict[str, Any]) -> str:
+def _why_held(push: Push, seen: ledger.Current | None, event: Document) -> str:
     """Why the newest version is not to serve; the switch is on condition that this has not changed."""
     return "" if "restart" in event else holds.why_not(push.digest, seen, (), event.get("asked") or {})
 
@@ -116,7 +116,7 @@ def _tag_is_gone(push: Push, config: Settings) -> bool:
     return known is not None and not known.digest
 
 
-def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None) -> ledger.Current:
+def _switch(event: Document, push: Push, config: Settings, seen: ledger.Current | None) -> ledger.Current:
     """The one write that makes this deployment the current one."""
     image = ImageSpec.from_document(event["image"])
     stays = _address(event, push, config, seen)
@@ -149,7 +149,7 @@ def _switch(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Cu
     return dataclasses.replace(new, version=(seen.version if seen else 0) + 1)
 
 
-def _until(event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None) -> int:
+def _until(event: Document, push: Push, config: Settings, seen: ledger.Current | None) -> int:
     """When the app ends. A push starts its lifetime anew, a restart does not."""
     if seen and "restart" in event:
         return seen.until
@@ -162,9 +162,7 @@ def _hours(config: Settings) -> dict[str, int]:
     return {"hours": config.preview_hours, "most_hours": config.max_preview_hours}
 
 
-def _address(
-    event: dict[str, Any], push: Push, config: Settings, seen: ledger.Current | None
-) -> StableUrl | None:
+def _address(event: Document, push: Push, config: Settings, seen: ledger.Current | None) -> StableUrl | None:
     """The app's stable URL, created if needed; None if it is to have none, or cannot have one."""
     if not config.stable_url or endpoint.no_stable_url(event["health"]["url"]):
         return None
@@ -175,13 +173,13 @@ def _address(
         return seen.stable_url if seen else None
 
 
-def _close_unused_ports(event: dict[str, Any]) -> None:
+def _close_unused_ports(event: Document) -> None:
     """The task's own security group opened every port that the image named; close the unused ones."""
     unused = [port for port in event["image"]["ports"] if port not in _used_ports(event)]
     if unused:
         ec2.close_ports(group=event["task"]["securityGroup"], ports=unused)
 
 
-def _used_ports(event: dict[str, Any]) -> list[int]:
+def _used_ports(event: Document) -> list[int]:
     """The port that answered, and the one that it leads to; none for a worker."""
     return [port for port in (event["health"]["port"], *event["health"].get("also", [])) if port]

@@ -1,16 +1,15 @@
 """WaitForRunning: stores the state's task token, which RecordTaskState answers; nothing polls."""
 
-from typing import Any
-
 from deployer.actions import task_callbacks
 from deployer.aws import ecs, task_states
+from deployer.domain.document import Waiting
 from deployer.domain.task import TaskState
 from deployer.observe import logger
 from deployer.settings import settings
 
 
 @logger.inject_lambda_context(correlation_id_path="deployment.id")
-def handler(event: dict[str, Any], context: object) -> None:
+def handler(event: Waiting, context: object) -> None:
     """Take `{"token", "attempt", "deployment": the document}`; the answer is sent with the token.
 
     From the second attempt on an event may have been lost, so ECS itself is asked as well.

@@ -1,7 +1,7 @@
 """Amazon DynamoDB: each push and restart, with its outcome."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +37,8 @@ def claim(
     push: Push,
     execution: str,
     sequence: int,
-    restart: dict[str, Any] | None = None,
-    retry: dict[str, Any] | None = None,
+    restart: Mapping[str, Any] | None = None,
+    retry: Mapping[str, Any] | None = None,
     asked: dict[str, Any] | None = None,
 ) -> int | None:
     """Record that `execution` handles this push and return its number; None if another one does already.

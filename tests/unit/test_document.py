@@ -1,0 +1,71 @@
+"""The types of the workflow's document agree with the definition and with what the handlers take and return."""
+
+from importlib import import_module
+from inspect import signature
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from deployer.domain import document
+from deployer.domain.document import Document, Image, Start
+from deployer.domain.image_spec import ImageSpec
+
+from tests.templates import definition
+from tests.unit.test_workflow_contract import snake
+
+STATES: dict[str, dict[str, Any]] = definition()["States"]
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+# Types that only type checkers import.
+ONLY_TYPES = {"HealthCheckTypeDef": dict}
+RETURNED = {
+    name: kind for name, kind in get_type_hints(Document, localns=ONLY_TYPES).items() if name not in Start.__annotations__
+}  # fmt: skip
+# WaitForRunning returns nothing: its answer is sent with the task token.
+ANSWERED_LATER = {"WaitForRunning"}
+TAKES = {"AdmitPush": document.Execution, "RunTask": document.Attempt, "PublishUrl": document.Attempt, "WaitForRunning": document.Waiting}  # fmt: skip
+
+
+def handler_of(state):
+    return import_module(f"deployer.steps.{snake(state)}").handler
+
+
+def test_each_result_path_has_a_type_and_there_is_no_other():
+    paths = {state["ResultPath"] for state in TASKS.values()}
+    paths |= {caught["ResultPath"] for state in TASKS.values() for caught in state["Catch"]}
+    assert {f"$.{name}" for name in RETURNED} == paths
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_handler_takes_and_returns_what_the_document_says(name):
+    state = TASKS[name]
+    hints = get_type_hints(handler_of(name), localns=vars(document))
+    assert hints["event"] is TAKES.get(name, Document)
+    if name not in ANSWERED_LATER:
+        assert hints["return"] is RETURNED[state["ResultPath"].removeprefix("$.")]
+    assert list(signature(handler_of(name)).parameters) == ["event", "context"]
+
+
+@pytest.mark.parametrize("name", TAKES)
+def test_what_a_state_is_given_besides_the_document_has_a_type(name):
+    given = TASKS[name]["Parameters"]
+    fields = get_type_hints(TAKES[name], localns=ONLY_TYPES)
+    assert {key.removesuffix(".$") for key in given.get("Payload", given)} == set(fields)
+    (whole,) = [key.removesuffix(".$") for key, path in given.get("Payload", given).items() if path == "$"]
+    assert fields[whole] is Document
+
+
+def test_the_choices_compare_with_results_that_there_are():
+    compared = 0
+    for state in STATES.values():
+        for choice in state.get("Choices", []):
+            step, *field = choice["Variable"].removeprefix("$.").split(".")
+            if field:
+                kind = get_type_hints(RETURNED[step], localns=ONLY_TYPES)[field[0]]
+                value = choice.get("StringEquals", choice.get("BooleanEquals"))
+                assert value in get_args(kind) or kind is bool, choice
+                compared += 1
+    assert compared >= 8
+
+
+def test_the_image_has_the_fields_of_its_spec():
+    of_the_step = {"result", "reason", "gated", "at"}
+    assert set(Image.__annotations__) - of_the_step == set(ImageSpec.__annotations__)
