@@ -1,7 +1,8 @@
 """Changes the functions in small ways, one at a time, and prints which changes no test notices.
 
-`python -m bench.mutants` tries all mutants of what has to be tested best, `--quick` one in eight of them,
-`--module actions/restarts.py` those of one file. The tests are those in tests/unit and tests/workflow.
+`python -m bench.mutants` tries all mutants of what has to be tested best, `--one-in 3` one in three of them,
+`--quick` one in eight, `--module actions/restarts.py` those of one file. The tests are those in tests/unit and
+tests/workflow.
 """
 
 import argparse
@@ -42,7 +43,7 @@ def main() -> None:
         tell=_tell,
     )
     subjects = {module_of(file): subject for file, subject in found.items()}
-    text, good = report(subjects, results, complete=not arguments.quick and not arguments.lines)
+    text, good = report(subjects, results, complete=arguments.one_in == 1 and not arguments.lines)
     print(text)
     print(f"{len(results)} mutants in {(time.monotonic() - begin) / 60:.0f} minutes", file=sys.stderr)
     _keep(results)
@@ -59,7 +60,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=math.inf, help="of CPU that the tests of one mutant may take"
     )
-    parser.add_argument("--quick", action="store_true", help=f"one mutant in {QUICK}")
+    parser.add_argument("--one-in", type=int, default=1, help="play so many of them, always the same")
+    parser.add_argument(
+        "--quick", dest="one_in", action="store_const", const=QUICK, help=f"as --one-in {QUICK}"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
 
@@ -70,10 +74,8 @@ def _mutants(file: Path, arguments: argparse.Namespace) -> list[Mutant]:
     if arguments.lines:
         first, _, last = arguments.lines.partition("-")
         found = [each for each in found if {*each.lines} & {*range(int(first), int(last or first) + 1)}]
-    if arguments.quick:
-        # By what they change and not by their place, so that the same ones are chosen tomorrow.
-        found = [each for each in found if hashlib.sha256(each.after.encode()).digest()[0] % QUICK == 0]
-    return found
+    # By what they change and not by their place, so that the same ones are chosen tomorrow.
+    return [each for each in found if hashlib.sha256(each.after.encode()).digest()[0] % arguments.one_in == 0]
 
 
 def _tell(result: Result) -> None:

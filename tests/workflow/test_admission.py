@@ -9,7 +9,7 @@ import pytest
 from deployer.aws import ledger, ledger_keys
 from deployer.aws.items import wire
 from deployer.aws.ledger.calls import get
-from deployer.domain.errors import BadEventError
+from deployer.domain.errors import BadEventError, ThrottledError
 from deployer.steps import admit_push
 
 from tests.conftest import LambdaContext
@@ -111,6 +111,22 @@ def test_a_further_attempt_keeps_the_number_of_the_first_and_says_which_that_was
     deploy(document)
     again = known()["retry-2-push-1"]
     assert (again.sequence, again.retry) == (first.sequence, {"of": "push-1", "attempt": 2})
+
+
+def test_a_further_attempt_takes_the_tag_over_from_the_one_before(deploy, world, push):
+    world.faults["register_task_definition"] = [ThrottledError("Rate exceeded")] * 99
+    deploy(push(1))
+    assert known()["push-1"].outcome == "retried"
+    world.faults.clear()
+    document = push(1) | {"id": "retry-2-push-1", "retry": {"of": "push-1", "attempt": 2}}
+    assert deploy(document).states[-1] == "Deployed"
+    assert ledger.tag(table="ledger", app="flask-app", tag="latest").deployment == "retry-2-push-1"
+
+
+def test_a_tag_is_known_as_of_when_the_sweep_saw_it_and_not_of_when_its_image_was_pushed(deploy, world, ago):
+    seen = int(time.time()) - 60
+    deploy(ago(600, 1) | {"found": {"at": seen}})
+    assert ledger.tag(table="ledger", app="flask-app", tag="latest").as_of == seen
 
 
 @pytest.mark.parametrize(

@@ -372,3 +372,37 @@ def test_what_others_wrote_as_a_reason_cannot_break_a_mail(two_versions, world):
     ask("rollback", reason="a\nSubject: b\x1b[31m", by="ann\r\nx")
     assert "\nSubject" not in world.mails[-1]["text"].split("\n\n", 1)[1]
     assert "\x1b" not in world.mails[-1]["text"]
+
+
+def test_who_asked_is_known_of_the_third_attempt_too(two_versions, world):
+    """The second one is of what the first one was asked for, and the third of what the second was."""
+
+    def attempts():
+        return [each for each in ledger.deployments(table="ledger", app="flask-app") if each.asked]
+
+    def throttle_two():
+        if len(attempts()) < 3:
+            raise ThrottledError("RegisterTaskDefinition: Rate exceeded")
+
+    world.faults["register_task_definition"] = [throttle_two] * 99
+    ask("rollback", id=f"{1:032x}")
+    sweep()
+    assert {each.deployment[:7]: each.outcome for each in attempts()} == {
+        "rollbac": "retried",
+        "retry-2": "retried",
+        "retry-3": "deployed",
+    }
+    assert {each.asked["by"] for each in attempts()} == {ANN}
+    assert current().digest == digest(1)
+
+
+@pytest.mark.parametrize("other", [{"image-digest": digest(1)}, {"image-tag": "stable"}])
+def test_what_was_asked_for_of_one_image_is_not_done_with_another(two_versions, deploy, world, other):
+    """Whoever may start the workflow must not lend somebody's name to an image of their own."""
+    world.faults["register_task_definition"] = [ThrottledError("Rate exceeded")] * 99
+    ask("deploy", id=f"{1:032x}")
+    (noted,) = [each for each in ledger.deployments(table="ledger", app="flask-app") if each.asked]
+    detail = {"action-type": "PUSH", "result": "SUCCESS", "repository-name": "flask-app"}
+    detail |= {"image-tag": noted.tag, "image-digest": noted.digest} | other
+    document = {"id": noted.deployment, "time": noted.time, "detail": detail, "asked": noted.asked}
+    assert deploy(document, moves_the_tag=False).error == "BadEventError"

@@ -113,6 +113,19 @@ def test_an_image_that_failed_before_is_deployed_when_it_is_tagged_anew(deploy, 
     assert current().tag == "v1"
 
 
+def test_the_mail_of_a_newer_image_names_a_tag_that_an_older_one_got_while_it_was_deployed(
+    deploy, world, tagged
+):
+    """Who pushed that tag would wait for a mail, and for its image, in vain."""
+    deploy(tagged("1"))
+    world.faults["probe"] = [lambda: deploy(tagged("stable", after=70))]
+    deploy(tagged("2", 2, after=60))
+    text = world.mails[-1]["text"]
+    assert "An earlier image was pushed again under another tag, which starts no deployment:" in text
+    assert f"stable (sha256:{1:064x})" in text
+    assert len(world.mails) == 2
+
+
 def test_the_same_tag_of_the_same_image_is_deployed_again(deploy, world, tagged):
     deploy(tagged("latest"))
     assert deploy(tagged("latest", after=1)).states[-1] == "Deployed"
