@@ -34,8 +34,8 @@ EXPLAINED = (
     *(
         Explained(
             "deployer.aws.ledger.known_tags",
-            '- def claim_tag(*, table: str, push: Push, as_of: int = 0, instead_of: str = "", seen: bool = True) -> str:\n'
-            f'+ def claim_tag(*, table: str, push: Push, as_of: int = {zero}, instead_of: str = "", seen: bool = True) -> str:',
+            '- def claim_tag(*, push: Push, as_of: int = 0, instead_of: str = "", seen: bool = True) -> str:\n'
+            f'+ def claim_tag(*, push: Push, as_of: int = {zero}, instead_of: str = "", seen: bool = True) -> str:',
             "The time of the push is later than any of these.",
         )
         for zero in (1, -1)
@@ -73,8 +73,8 @@ EXPLAINED = (
     *(
         Explained(
             "deployer.steps.admit_push",
-            '- as_of = int((document.get("found") or {}).get("at", 0))\n'
-            f'+ as_of = int((document.get("found") or {{}}).get("at", {zero}))',
+            '- as_of = int(document.get("found", {}).get("at", 0))\n'
+            f'+ as_of = int(document.get("found", {{}}).get("at", {zero}))',
             "The time of the push is later than any of these.",
         )
         for zero in (1, -1)
@@ -103,8 +103,8 @@ EXPLAINED = (
     *(
         Explained(
             "deployer.actions.rollback",
-            '- sequence = (document.get("admission") or {}).get("sequence", 0)\n'
-            f'+ sequence = (document.get("admission") or {{}}).get("sequence", {zero})',
+            '- sequence = document.get("admission", {}).get("sequence", 0)\n'
+            f'+ sequence = document.get("admission", {{}}).get("sequence", {zero})',
             "No push has so small a number, by which another would be the older one.",
         )
         for zero in (1, -1)
@@ -116,8 +116,8 @@ EXPLAINED = (
     ),
     Explained(
         "deployer.actions.rollback",
-        '- return int((document.get("retry") or {}).get("attempt", 1))\n'
-        '+ return int((document.get("retry") or {}).get("attempt", 0))',
+        '- return int(document.get("retry", {}).get("attempt", 1))\n'
+        '+ return int(document.get("retry", {}).get("attempt", 0))',
         "The first attempt is below each limit, whichever of the two it is called.",
     ),
     Explained(

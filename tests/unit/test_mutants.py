@@ -129,7 +129,7 @@ def test_an_explanation_of_what_is_caught_or_gone_has_to_go():
     results = [Result(mutant(module), "a test", 1) for module in SUBJECTS]
     text, good = report(SUBJECTS, results, complete=True, excused=(EXCUSED,))
     assert not good
-    assert "Explained, but caught or gone: deployer.actions.restarts\n- b = 2\n+ b = 3" in text
+    assert "Explained, but caught or removed: deployer.actions.restarts\n- b = 2\n+ b = 3" in text
     assert report(SUBJECTS, results, complete=False, excused=(EXCUSED,))[1]
 
 
