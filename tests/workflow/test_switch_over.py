@@ -8,6 +8,7 @@ import pytest
 from deployer.actions import stable_url
 from deployer.aws import ledger, task_states
 from deployer.domain import endpoint
+from deployer.domain.deployment import Pin, Stop
 from deployer.domain.errors import AccessDeniedError, ContendedError, TaskStoppedError
 from deployer.domain.preview import CUT
 from deployer.settings import settings
@@ -100,6 +101,29 @@ def test_a_number_that_is_not_larger_is_superseded_and_its_task_is_stopped(world
     assert known("late").outcome == "superseded"
     assert known("late").reason == "Another deployment, restart-1, replaced it."
     assert known("late").task == late["task"]["arn"]
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        {"stop": Stop("a leak", "ann", 0)},
+        {"pin": Pin(f"sha256:{1:064x}", [f"sha256:{2:064x}"], "500s on /pay", "ann", 0)},
+    ],
+)
+def test_what_somebody_stopped_or_rolled_back_meanwhile_does_not_take_the_place(world, document, hold):
+    serving, held = change(**hold), document(2)
+    done = switch(held)
+    assert done == {"result": "held", "takesOver": False, "url": "", "previous": "", "notes": []}
+    assert current() == serving
+    assert world.stopped == [held["task"]["arn"]]
+
+
+def test_a_push_of_another_version_ends_a_pin_and_a_restart_keeps_it(world, document):
+    pin = Pin(f"sha256:{1:064x}", [f"sha256:{9:064x}"], "500s on /pay", "ann", 0)
+    switch(restart_of(change(pin=pin), document(1) | {"id": "restart-1"}))
+    assert current().pin == pin
+    switch(document(2))
+    assert current().pin is None
 
 
 def test_a_step_that_runs_twice_changes_nothing_and_says_the_same(world, document):
