@@ -4,7 +4,7 @@ import time
 
 import pytest
 from botocore.client import BaseClient
-from deployer.aws import ledger, ledger_keys
+from deployer.aws import ledger, ledger_keys, table
 from deployer.aws.items import plain, wire
 from deployer.domain.deployment import Current
 from deployer.domain.errors import AwsRefusedError, ThrottledError
@@ -279,13 +279,15 @@ def test_when_the_last_sweep_began_is_known():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda table: ledger.record_push(push=push(), seen=serve(), reason=""),
-        lambda table: ledger.put_image(push=push(), new=KnownImage("", ""), seen=None),
-        lambda table: ledger.unlist_app(app=APP),
-        lambda table: ledger.operations(app=APP),
-        lambda table: ledger.overview(),
+        lambda serving: ledger.record_push(push=push(), seen=serving, reason=""),
+        lambda serving: ledger.put_image(push=push(), new=KnownImage("", ""), seen=None),
+        lambda serving: ledger.unlist_app(app=APP),
+        lambda serving: ledger.operations(app=APP),
+        lambda serving: ledger.overview(),
     ],
 )
-def test_another_refusal_is_raised(call):
+def test_another_refusal_is_raised(monkeypatch, call):
+    serving = serve()
+    monkeypatch.setattr(table, "_given", "no-such-table")
     with pytest.raises(AwsRefusedError):
-        call("no-such-table")
+        call(serving)
