@@ -40,7 +40,7 @@ def main() -> None:
         processes=arguments.processes,
         notes=NOTES / "lines.json",
         seconds=arguments.seconds,
-        tell=_tell,
+        report=_tell,
     )
     subjects = {module_of(file): subject for file, subject in found.items()}
     text, good = report(subjects, results, complete=arguments.one_in == 1 and not arguments.lines)

@@ -51,14 +51,14 @@ def run(
     processes: int,
     notes: Path,
     seconds: float = math.inf,
-    tell: Callable[[Result], None] = lambda result: None,
+    report: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
     """Play mutants, chosen once the functions are imported; `notes` keeps which test runs which line.
 
     Each meets tests of so many `seconds` of CPU at most: what all others would catch counts as a survivor then.
-    `tell` is called with each result as it comes.
+    `report` is called with each result as it comes.
     """
-    runner = _Runner(choose, processes, notes, seconds, tell)
+    runner = _Runner(choose, processes, notes, seconds, report)
     quiet = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
     os.environ["CI"] = "1"  # Hypothesis takes the same examples each time.
     code = pytest.main([*quiet, *tests], plugins=[runner])
@@ -76,10 +76,10 @@ class _Runner:
         processes: int,
         notes: Path,
         seconds: float,
-        tell: Callable[[Result], None],
+        report: Callable[[Result], None],
     ) -> None:
         self._choose, self._processes, self._notes = choose, processes, notes
-        self._seconds, self._tell = seconds, tell
+        self._seconds, self._report = seconds, report
         self._failed = ""
         self._caught: dict[str, Counter[str]] = defaultdict(Counter)
         self.results: list[Result] = []
@@ -133,7 +133,7 @@ class _Runner:
                 os.killpg(pid, signal.SIGKILL)
             self._caught[mutant.module][killer] += 1
             self.results.append(Result(mutant, killer, tests))
-            self._tell(self.results[-1])
+            self._report(self.results[-1])
 
     def _try(self, mutant: Mutant, chosen: Sequence[pytest.Item]) -> str:
         """In a fork: the first test that fails, '' if none does."""

@@ -23,7 +23,7 @@ def test_what_is_wrong_comes_first(world: World, open_page: Open) -> None:
     expect(page).to_have_title("(1) Apps · Portcall")
 
 
-def test_the_price_a_month_is_told_of_each_app_and_of_all(world: World, open_page: Open) -> None:
+def test_the_price_a_month_is_shown_for_each_app_and_for_all(world: World, open_page: Open) -> None:
     small = {"cpu": "256", "memory": "512", "architecture": "ARM64", "capacity": "FARGATE"}
     world.live("flask-app", image=small)
     world.live("worker", image={**small, "capacity": "FARGATE_SPOT"})

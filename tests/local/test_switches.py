@@ -92,7 +92,7 @@ def test_reads_lag_events_are_late_and_targets_are_called_twice(cloud: Cloud, de
     ecs.stop_task(cluster="default", task=arn)
 
 
-def test_events_overtake_each_other(cloud: Cloud):
+def test_events_arrive_in_another_order(cloud: Cloud):
     repository = cloud.repository()
     news = cloud.watch(source=["aws.ecr"], detail={"repository-name": [repository]})
     pushed = [f"tag-{number}" for number in range(8)]

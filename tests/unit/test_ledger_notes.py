@@ -129,7 +129,7 @@ def test_a_request_that_comes_twice_is_the_first_one(kept):
     assert ask("1", action="stop")["answer"] == {"status": "stopped"}
 
 
-def test_what_people_asked_for_is_told_the_last_first_and_by_app():
+def test_what_people_asked_for_is_listed_by_app_newest_first():
     for name, at in (
         ("b", "2026-11-20T09:15:01Z"),
         ("a", "2026-11-20T09:15:03Z"),
@@ -250,7 +250,7 @@ def unmailed():
     return ledger.unmailed(app=APP)
 
 
-def test_a_push_that_a_mail_has_to_name_is_told_with_its_outcome_until_it_was_named():
+def test_a_push_that_a_mail_has_to_name_is_listed_with_its_outcome_until_it_was_named():
     for number in (2, 1):
         ledger.add_unmailed(push=push(number))
     assert unmailed() == []

@@ -1,5 +1,6 @@
 """Words whose meaning a newcomer had to learn, and the plain ones for them: none of the former comes back."""
 
+import ast
 import io
 import re
 import subprocess
@@ -71,3 +72,54 @@ def test_no_name_is_one_that_needs_an_explanation(path):
 def test_a_constant_says_its_unit(path):
     constants = re.findall(r"^([A-Z][A-Z_]+)(?:, ([A-Z_]+))* = [\d.]", (ROOT / path).read_text(), re.MULTILINE)
     assert [name for found in constants for name in found if WITHOUT_UNIT.fullmatch(name)] == []
+
+
+# Words that are not used in prose, and the plain ones for them.
+PRIVATE = {
+    r"mend(s|ed|ing)?": "fix, repair",
+    r"tell(s|ing)?|told": "report, say, mail",
+    r"whoever": "anyone who, the one that",
+    r"seams?": "patch",
+    r"address(es)? that stays?": "stable URL",
+    r"(what|that|which) (is|are) no (?!longer|more|other|such)\w+": "what is not a",
+    r"overt(ake|akes|aking|aken|ook)": "supersede",
+    r"kin": "similar",
+}
+WORDS = re.compile("|".join(rf"\b(?:{each})\b" for each in PRIVATE), re.IGNORECASE)
+PAGES = [
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/ci.md", "docs/performance.md", "docs/style.md",
+    "docs/verify-aws.md", *tracked("docs/upstream/*.md"),
+]  # fmt: skip
+
+
+def prose(path: str) -> list[str]:
+    """The comments and docstrings of a file of Python."""
+    text = (ROOT / path).read_text()
+    comments = [
+        each.string
+        for each in tokenize.generate_tokens(io.StringIO(text).readline)
+        if each.type == tokenize.COMMENT
+    ]
+    with_docstring = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, with_docstring)]
+    return comments + [ast.get_docstring(node) or "" for node in nodes]
+
+
+@pytest.mark.parametrize(
+    "path", tracked("localcloud/*.py", "bench/*.py", "tests/*.py", "release/*.py", "scan/*.py")
+)
+def test_comments_and_docstrings_are_in_plain_words(path):
+    if path == "tests/unit/test_plain_names.py":
+        return
+    assert [found[0] for each in prose(path) for found in WORDS.finditer(each)] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_pages_are_in_plain_words(page):
+    assert [found[0] for found in WORDS.finditer((ROOT / page).read_text())] == []
+
+
+@pytest.mark.parametrize("path", tracked("tests/**/test_*.py"))
+def test_the_names_of_tests_are_in_plain_words(path):
+    names = re.findall(r"^\s*def (test_\w+)", (ROOT / path).read_text(), re.MULTILINE)
+    assert [name for name in names if WORDS.search(name.replace("_", " "))] == []

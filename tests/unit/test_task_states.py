@@ -21,7 +21,7 @@ STOPPED = Task(ARN, "STOPPED", "STOPPED", 6, interface="eni-1", exit_code=1)
 
 @pytest.fixture
 def told(monkeypatch):
-    """What the workflow was told: (token, "running" or the failure's cause)."""
+    """What was sent to the workflow: (token, "running" or the failure's cause)."""
     said: list[tuple[str, str]] = []
     monkeypatch.setattr(
         step_functions, "send_task_success", lambda *, token, output: said.append((token, "running")) or True

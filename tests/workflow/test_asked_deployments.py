@@ -398,7 +398,7 @@ def test_who_asked_is_known_of_the_third_attempt_too(two_versions, world):
 
 @pytest.mark.parametrize("other", [{"image-digest": digest(1)}, {"image-tag": "stable"}])
 def test_what_was_asked_for_of_one_image_is_not_done_with_another(two_versions, deploy, world, other):
-    """Whoever may start the workflow must not lend somebody's name to an image of their own."""
+    """The permission to start the workflow must not allow to lend somebody's name to an image of their own."""
     world.faults["register_task_definition"] = [ThrottledError("Rate exceeded")] * 99
     ask("deploy", id=f"{1:032x}")
     (noted,) = [each for each in ledger.deployments(table="ledger", app="flask-app") if each.asked]

@@ -610,7 +610,7 @@ def test_never_more_than_a_few_pushes_count_as_lost_at_once(deploy, world, push,
     assert [len(sweep()) for _ in range(3)] == [3, 3, 0]
 
 
-def test_a_push_that_is_dated_ahead_does_not_overtake_what_is_pushed_until_then(deploy, world, push, sweep):
+def test_a_push_that_is_dated_ahead_does_not_supersede_what_is_pushed_until_then(deploy, world, push, sweep):
     ahead = push(1)
     ahead["time"] = "2099-01-01T00:00:00Z"
     ahead["detail"]["image-tag"] = "v1"

@@ -279,7 +279,7 @@ def test_an_aborted_deployment_is_rolled_back_as_what_it_was(world, push, slept,
     assert document["admission"] == {"sequence": 2**60}
 
 
-def test_a_slot_is_freed_and_that_is_told_of_an_app_that_is_not_there(deploy, push):
+def test_the_slot_of_an_app_that_is_not_there_is_freed_and_reported(deploy, push):
     ledger.take_slot(app=APP, most={"lasting": 9})
     begun = facts()
     ledger.next_in_order(push=Push.from_event(push(1), by_tag=False), now=NOW)
@@ -303,7 +303,7 @@ def test_that_an_app_has_ended_is_mailed_by_the_sweep_where_it_was_not(world, pu
     assert "It expired at 12:00." in mail["text"]
 
 
-def test_deployments_of_which_all_is_told_are_closed_and_others_stay(deploy, push):
+def test_deployments_whose_mails_are_sent_are_closed_and_others_stay(deploy, push):
     for number in (1, 2, 3):
         deploy(push(number))
     open_ones = ledger.open_deployments(app=APP)
@@ -321,7 +321,7 @@ def unmailed(push):
     return lambda: ledger.unmailed(app=APP)
 
 
-def test_superseded_pushes_are_told_of_in_one_mail_once(world, unmailed):
+def test_superseded_pushes_are_mailed_once_and_together(world, unmailed):
     act = ReportSuperseded(("push-1", "push-2"))
     assert sweep_acts.carry_out(act, facts(unmailed=unmailed())) == "told of push-1, push-2"
     (mail,) = world.mails

@@ -319,7 +319,7 @@ def test_nothing_is_asked_of_a_task_that_is_down_for_good_or_where_tasks_could_n
     assert asked == []
 
 
-def test_of_a_task_that_ecs_has_forgotten_its_last_event_tells_if_it_was_of_a_stop(world, asked, monkeypatch):
+def test_of_a_task_that_ecs_has_forgotten_its_last_event_says_whether_it_stopped(world, asked, monkeypatch):
     serve()
     last = [None]
     monkeypatch.setattr(task_states, "last_known", lambda *, table, task: last[0])

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 # All attempts together, with botocore's pauses of at most 1 and 2 seconds, end before a function does: what
-# ends with its function is never told. The workflow tries again, with longer pauses.
+# ends with its function is never reported. The workflow tries again, with longer pauses.
 CONFIG = Config(connect_timeout=2, read_timeout=6, retries={"mode": "standard", "total_max_attempts": 3})
 
 THROTTLES = {

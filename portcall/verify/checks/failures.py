@@ -9,7 +9,7 @@ from portcall.verify.run import Run
 OTHER_PORT = 8080
 
 
-@check("a mail with the exit code and the last line of the log; the version before still serves")
+@check("a mail with the exit code and the last line of the log; the previous version is still running")
 def exit_1(run: Run) -> str:
     before = run.live(run.push("latest", VERSION="before-exit"))
     document = run.mail(run.push("latest", VERSION="exit", MODE="exit"), "failed")["document"]
@@ -33,7 +33,7 @@ def wrong_port(run: Run) -> str:
     return seen
 
 
-@check("an app on another port is live: its security group may be used as soon as it is made")
+@check("an app on another port is live: its security group can be used as soon as it is created")
 def other_port(run: Run) -> str:
     document = run.live(run.push("latest", VERSION="other-port", PORT=str(OTHER_PORT)))
     tries = [

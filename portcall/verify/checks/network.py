@@ -25,7 +25,7 @@ def narrow_cidr(run: Run) -> str:
     return seen
 
 
-@check("nobody outside AllowedCidr reaches the app", needs=("install", "narrow-cidr"))
+@check("the app cannot be reached from outside AllowedCidr", needs=("install", "narrow-cidr"))
 def narrow_cidr_keeps_out(run: Run) -> str:
     if run.account.embedded:
         raise NotRunError("The embedded cloud filters no packets.")
@@ -38,7 +38,7 @@ def narrow_cidr_keeps_out(run: Run) -> str:
     raise DifferentError(f"{url} answers {status} from here")
 
 
-@check("with a wide AllowedCidr again everybody reaches the app", needs=("install", "narrow-cidr"))
+@check("with a wide AllowedCidr the app can be reached from everywhere again", needs=("install", "narrow-cidr"))
 def widen_cidr(run: Run) -> str:
     run.deploy(AllowedCidr=EVERYONE)
     document = run.live(run.push("latest", VERSION="wide"))

@@ -25,7 +25,7 @@ SCAN_ALLOWED = 300
 UNFINISHED_SCANS = ("PENDING", "IN_PROGRESS")
 
 
-@check("`sam build` and `sam deploy` make the whole stack", needs=())
+@check("`sam build` and `sam deploy` create the whole stack", needs=())
 def install(run: Run) -> str:
     run.state.install += 1
     run.say("sam build")
@@ -209,7 +209,7 @@ def same_image_again(run: Run) -> str:
     return seen
 
 
-@check("the command in the output DeployAgain deploys once more what the tag points to, with a mail")
+@check("the command in the output DeployAgain deploys the image of the tag again, with a mail")
 def deploy_again(run: Run) -> str:
     command = run.state.outputs.get("DeployAgain", "")
     function = re.search(r"--function-name (\S+)", command)
@@ -230,7 +230,7 @@ def deploy_again(run: Run) -> str:
     return f"{said}; live at {again['url']}"
 
 
-@check("two tags that are pushed at once: both deployments end well, and the app is live")
+@check("two tags are pushed at once: both deployments succeed, and the app is live")
 def two_tags_at_once(run: Run) -> str:
     images = {tag: run.images.build(tag, PROBE, VERSION=f"two-{tag}") for tag in ("latest", "1.2")}
     run.say("docker push of two tags at once")

@@ -6,7 +6,7 @@ from portcall.verify.errors import DifferentError
 from portcall.verify.run import Run
 
 
-@check("`sam delete` ends well, with apps running")
+@check("`sam delete` succeeds while apps are running")
 def delete(run: Run) -> str:
     run.events("aws.ecs")
     run.mails()
@@ -19,7 +19,7 @@ def delete(run: Run) -> str:
     return "the stack is gone"
 
 
-@check("nothing is left but SAM's own bucket", needs=("install", "delete"))
+@check("nothing is left except SAM's own bucket", needs=("install", "delete"))
 def nothing_left(run: Run) -> str:
     queues.close_queues(run.account, run.state.name)
     leftovers.delete_uploads(run.account, run.state.name)

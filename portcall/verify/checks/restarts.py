@@ -31,7 +31,7 @@ def crash(run: Run) -> str:
     return f"live again after {took:.0f} s; why it stopped: {again['restarted']}"
 
 
-@check("an app that is stopped by hand stays stopped, and the sweep leaves it so")
+@check("an app that is stopped by hand stays stopped, also after a sweep")
 def stopped_by_hand(run: Run) -> str:
     document = run.live(run.push("latest", VERSION="stopped"))
     before, began = len(run.mails()), time.time()

@@ -34,7 +34,7 @@ def stable_url(run: Run) -> str:
 
 
 @check(
-    "the path and the query reach the app as they were asked for, but for an escaped slash",
+    "the app gets the path and the query unchanged, except for an escaped slash",
     needs=("install", "stable-url"),
 )
 def stable_url_path(run: Run) -> str:
@@ -46,7 +46,7 @@ def stable_url_path(run: Run) -> str:
 
 
 @check(
-    "during a hand-over no request fails, and the mail comes when the new version answers",
+    "no request fails during a switch-over, and the mail comes when the new version answers",
     needs=("install", "stable-url"),
 )
 def stable_url_hand_over(run: Run) -> str:
@@ -69,7 +69,7 @@ def stable_url_hand_over(run: Run) -> str:
     return seen
 
 
-@check("when the app is stopped its URL leads nowhere and answers 5xx", needs=("install", "stable-url"))
+@check("the URL of a stopped app points at nothing and answers 5xx", needs=("install", "stable-url"))
 def stable_url_of_a_stopped_app(run: Run) -> str:
     kept = run.state.facts["stable-url"]
     target, _ = _targets(run)
