@@ -15,6 +15,8 @@ from portcall.desk.trouble import Trouble
 MOST_LINES = 1000
 FIRST_LINES = 300
 DOWNLOAD_LINES = 10_000
+# Names of spans of time, and their seconds.
+SPANS = {"15 min": 900, "1 h": 3600, "1 day": 86400}
 # Seconds between two looks at the log, and looks between two at which version it is of.
 LOOK_EVERY = 1.0
 LOOKS_A_VERSION = 3
@@ -31,18 +33,18 @@ class LogPage:
     busy = False
 
 
-def log_page(source: Source, app: str, lines: int) -> LogPage:
-    """Raises Trouble."""
+def log_page(source: Source, app: str, lines: int, since: int = 0) -> LogPage:
+    """Raises Trouble. `since` is in UNIX seconds, 0 for as many lines as there are."""
 
     def ask(target: Any) -> LogPage:
         task, version = reading.log_source(reading.app_status(target, app))
-        written = reading.last_lines(target, app, task, lines) if task else []
+        written = reading.last_lines(target, app, task, lines, since) if task else []
         return LogPage(app, task, version, written)
 
     return source.ask(ask)
 
 
-def follow(source: Source, app: str, lines: int) -> Iterator[dict[str, Any]]:
+def follow(source: Source, app: str, lines: int, since: int = 0) -> Iterator[dict[str, Any]]:
     """What is to be shown: first all that there is, then what is new; {} where nothing is.
 
     `reset` says that it is all, `version` that what follows is of another one, `trouble` what is wrong, '' for
@@ -56,10 +58,10 @@ def follow(source: Source, app: str, lines: int) -> Iterator[dict[str, Any]]:
                 status = source.ask(lambda target: reading.app_status(target, app))
                 newest, version = reading.log_source(status)
                 if newest and newest != task:
-                    last = _newer(source, app, task, token, lines)[0] if task else []
+                    last = _newer(source, app, task, token, lines, since)[0] if task else []
                     task, token = newest, ""
                     said = {"version": version, "before": last}
-            found, token = _newer(source, app, task, token, lines) if task else ([], "")
+            found, token = _newer(source, app, task, token, lines, since) if task else ([], "")
             said |= {"lines": found} if found or said else {}
             said |= {"reset": True} if first else {}
             said |= {"trouble": ""} if wrong else {}
@@ -71,8 +73,8 @@ def follow(source: Source, app: str, lines: int) -> Iterator[dict[str, Any]]:
         time.sleep(LOOK_EVERY)
 
 
-def _newer(source: Source, app: str, task: str, token: str, lines: int) -> tuple[list[str], str]:
-    found, after = source.ask(lambda target: reading.newer_lines(target, app, task, token, lines))
+def _newer(source: Source, app: str, task: str, token: str, lines: int, since: int) -> tuple[list[str], str]:
+    found, after = source.ask(lambda target: reading.newer_lines(target, app, task, token, lines, since))
     return found[-MOST_LINES:], after
 
 

@@ -7,6 +7,7 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from portcall.cli.terminal import plain
+from portcall.console.logs import SPANS
 from portcall.console.pages import phases, took
 from portcall.console.source import Source
 from portcall.desk.states import seconds_of, who_asked
@@ -31,7 +32,7 @@ def prepare(app: Flask, source: Source, *, read_only: bool) -> None:
         phases=phases,
         who=who_asked,
     )
-    jinja.globals.update(app_url=app_url, deployment_url=deployment_url)
+    jinja.globals.update(app_url=app_url, deployment_url=deployment_url, spans=SPANS)
 
     @app.context_processor
     def _where() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The pages' addresses."""
 
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator
 
 from flask import (
@@ -64,15 +65,18 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
 
     @page.get("/logs/<path:app>")
     def log(app: str) -> tuple[str, int] | Response:
-        lines = min(max(1, request.args.get("lines", logs.FIRST_LINES, int)), logs.MOST_LINES)
+        span = _span()
+        # As many as there are since then, as far as the page has room.
+        wanted = logs.MOST_LINES if span else request.args.get("lines", logs.FIRST_LINES, int)
+        lines, since = min(max(1, wanted), logs.MOST_LINES), _since(span)
         if "live" in request.args:
-            return _events(logs.message(said) for said in logs.follow(source, app, lines))
-        return show("log", None, lambda: logs.log_page(source, app, lines), name=app)
+            return _events(logs.message(said) for said in logs.follow(source, app, lines, since))
+        return show("log", None, lambda: logs.log_page(source, app, lines, since), name=app, span=span)
 
     @page.get("/log-files/<path:app>")
     def log_file(app: str) -> Response:
         try:
-            found = logs.log_page(source, app, logs.DOWNLOAD_LINES)
+            found = logs.log_page(source, app, logs.DOWNLOAD_LINES, _since(_span()))
         except Trouble as trouble:
             abort(404, trouble.message)
         text = "".join(f"{plain(line)}\n" for line in found.lines)
@@ -132,6 +136,17 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
         return render_template("act.html", plan=made, trouble=trouble, reason=words.get("reason", ""))
 
     return page
+
+
+def _span() -> str:
+    """The span of time that is asked about, '' for none."""
+    asked = request.args.get("since", "")
+    return asked if asked in logs.SPANS else ""
+
+
+def _since(span: str) -> int:
+    """When a span of time began, in UNIX seconds; 0 for none."""
+    return int(time.time()) - logs.SPANS[span] if span else 0
 
 
 def _stream(

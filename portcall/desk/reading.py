@@ -150,15 +150,21 @@ def log_stream(app: str, task: str) -> str:
     return task_definition.log_stream(app, task)
 
 
-def last_lines(target: Target, app: str, task: str, lines: int) -> list[str]:
-    """The last lines that a task of an app wrote, oldest first."""
+def last_lines(target: Target, app: str, task: str, lines: int, since: int = 0) -> list[str]:
+    """The last lines that a task of an app wrote, oldest first; `since` is in UNIX seconds."""
     stream = log_stream(app, task)
-    return target.ask(lambda outputs: logs.tail(group=outputs["AppLogGroupName"], stream=stream, lines=lines))
+    return target.ask(
+        lambda outputs: logs.tail(group=outputs["AppLogGroupName"], stream=stream, lines=lines, since=since)
+    )
 
 
-def newer_lines(target: Target, app: str, task: str, token: str, lines: int) -> tuple[list[str], str]:
+def newer_lines(
+    target: Target, app: str, task: str, token: str, lines: int, since: int = 0
+) -> tuple[list[str], str]:
     """What a task wrote after what the token stands for, and the next token; without one its last lines."""
     stream = log_stream(app, task)
     return target.ask(
-        lambda outputs: logs.newer(group=outputs["AppLogGroupName"], stream=stream, token=token, lines=lines)
+        lambda outputs: logs.newer(
+            group=outputs["AppLogGroupName"], stream=stream, token=token, lines=lines, since=since
+        )
     )

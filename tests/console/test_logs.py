@@ -74,6 +74,34 @@ def test_a_log_of_a_million_lines_is_a_thousand_on_the_page(world: World, open_p
     assert lines(page) == logs.MOST_LINES
 
 
+def test_only_what_was_written_since_is_shown(world: World, open_page: Open) -> None:
+    written = world.log_of(world.live("flask-app"))
+    written += [f"old {number}" for number in range(500)]
+    world.old = 500
+    page = open_page("logs/flask-app")
+    expect(page.locator("#log")).to_contain_text("old 499")
+    page.get_by_role("link", name="15 min").click()
+    expect(page.locator("nav [aria-current=true]")).to_have_text("15 min")
+    expect(page.locator("#log-version")).to_contain_text("latest")
+    assert lines(page) == 0
+    shown = page.locator("#log").evaluate("each => getComputedStyle(each, '::before').content")
+    assert shown == '"Nothing was written in the last 15 min."'
+    written += [f"new {number}" for number in range(3)]
+    expect(page.locator("#log > div")).to_have_text(["new 0", "new 1", "new 2"])
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="Download").click()
+    assert taken.value.path().read_text().splitlines() == ["new 0", "new 1", "new 2"]
+    page.get_by_role("link", name="the last lines").click()
+    expect(page.locator("#log")).to_contain_text("old 499")
+
+
+def test_a_log_of_a_million_lines_since_a_day_is_a_thousand_too(world: World, open_page: Open) -> None:
+    world.log_of(world.live("flask-app")).extend(f"line {number}" for number in range(1_000_000))
+    page = open_page("logs/flask-app?since=1+day")
+    expect(page.locator("#log")).to_contain_text("line 999999")
+    assert lines(page) == logs.MOST_LINES
+
+
 def test_lines_are_searched(world: World, open_page: Open) -> None:
     written = world.log_of(world.live("flask-app"))
     written += ["GET /", "ERROR no database", "GET /greet"]

@@ -67,6 +67,8 @@ class World:
     acted: list[dict[str, str]] = field(default_factory=list)
     # What each task has written, by the last part of its log stream.
     written: dict[str, list[str]] = field(default_factory=dict)
+    # How many lines of each task were written before any time that is asked about.
+    old: int = 0
 
     def choose(self, **_: Any) -> Target:
         """In the place of `portcall.desk.target.choose`."""
@@ -92,14 +94,17 @@ class World:
         self.asked += 1
         return self.histories.get(execution)
 
-    def tail(self, *, stream: str, lines: int, **_: str) -> list[str]:
+    def tail(self, *, stream: str, lines: int, since: int = 0, **_: str) -> list[str]:
         """In the place of `logs.tail`."""
-        return self.written.get(stream.rpartition("/")[2], [])[-lines:]
+        return self.written.get(stream.rpartition("/")[2], [])[self.old if since else 0 :][-lines:]
 
-    def newer(self, *, stream: str, token: str = "", lines: int = 100, **_: str) -> tuple[list[str], str]:
+    def newer(
+        self, *, stream: str, token: str = "", lines: int = 100, since: int = 0, **_: str
+    ) -> tuple[list[str], str]:
         """In the place of `logs.newer`."""
         known = self.written.get(stream.rpartition("/")[2], [])
-        return (known[int(token) :] if token else known[-lines:]), str(len(known))
+        last = self.tail(stream=stream, lines=lines, since=since)
+        return (known[int(token) :] if token else last), str(len(known))
 
     def log_of(self, push: Push) -> list[str]:
         """What the task of a push has written; more may be added."""

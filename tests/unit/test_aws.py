@@ -568,6 +568,14 @@ def test_reads_the_last_lines_of_a_log(stub):
     assert logs.tail(group="apps", stream="stream", lines=30) == ["one", "two"]
 
 
+@pytest.mark.parametrize("read", [logs.tail, logs.newer])
+def test_a_log_is_asked_for_since_a_time_in_milliseconds(stub, read):
+    expected = {"logGroupName": "apps", "logStreamName": "stream", "limit": 30, "startFromHead": False}
+    answer = {"events": [{"message": "new"}], "nextForwardToken": "f/1"}
+    stub("logs").add_response("get_log_events", answer, expected | {"startTime": 1_800_000_000_000})
+    assert "new" in str(read(group="apps", stream="stream", lines=30, since=1_800_000_000))
+
+
 def test_an_empty_page_of_a_log_is_not_its_end(stub):
     first = {"logGroupName": "apps", "logStreamName": "stream", "limit": 30, "startFromHead": False}
     stub("logs").add_response("get_log_events", {"events": [], "nextBackwardToken": "b/1"}, first)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 MAX_PAGES = 4
 
 
-def tail(*, group: str, stream: str, lines: int) -> list[str]:
-    """The last lines of a log stream, oldest first; empty where the app never wrote one.
+def tail(*, group: str, stream: str, lines: int, since: int = 0) -> list[str]:
+    """The last lines of a log stream, oldest first; empty where the app never wrote one, or not `since` then.
 
     A page may be empty though there are events before it: then its token is another one.
     https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
@@ -23,6 +23,8 @@ def tail(*, group: str, stream: str, lines: int) -> list[str]:
         "limit": lines,
         "startFromHead": False,
     }
+    if since:
+        page["startTime"] = since * 1000
     try:
         for _ in range(MAX_PAGES):
             answer = client("logs").get_log_events(**page)
@@ -37,8 +39,12 @@ def tail(*, group: str, stream: str, lines: int) -> list[str]:
     return [str(event["message"]).rstrip() for event in answer["events"]][-lines:]
 
 
-def newer(*, group: str, stream: str, token: str = "", lines: int = 100) -> tuple[list[str], str]:
+def newer(
+    *, group: str, stream: str, token: str = "", lines: int = 100, since: int = 0
+) -> tuple[list[str], str]:
     """What came to a log stream after what `token` stands for, and the next token; without one the last lines.
+
+    `since` is in UNIX seconds, 0 for the beginning; a token stands for a place with or without it.
 
     `([], "")` where there is no such stream yet. A page has a megabyte: where more came, the next token has it.
     """
@@ -47,6 +53,8 @@ def newer(*, group: str, stream: str, token: str = "", lines: int = 100) -> tupl
         "logStreamName": stream,
         "startFromHead": bool(token),
     }
+    if since:
+        page["startTime"] = since * 1000
     if token:
         page["nextToken"] = token
     else:
