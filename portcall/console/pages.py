@@ -1,16 +1,18 @@
 """What each page shows, read from the ledger and the workflow; a page that is equal looks the same."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from deployer.aws.ledger import app_listing
+from deployer.aws.ledger import AppRecords, app_listing
 from deployer.domain import timing
 from deployer.domain.app_status import TROUBLE_FIRST
 from deployer.domain.deployment import Current, Deployment
 
 from portcall.console import acting
 from portcall.console.acting import Button, Operator
+from portcall.console.live import QUIET_EVERY
 from portcall.console.source import Source
 from portcall.desk import execution, reading, states
 from portcall.desk.execution import Step
@@ -178,15 +180,41 @@ def pulse(source: Source) -> object:
     return source.ask(lambda target: target.ask(lambda _: app_listing.listed()))
 
 
-def apps_page(source: Source) -> AppsPage:
-    """Raises Trouble."""
-    return source.ask(_apps)
+class AppsReader:
+    """Reads the page of all apps."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._records: list[AppRecords] = []
+        self._whole_at = 0.0
+
+    def whole(self) -> AppsPage:
+        """As everything is now. Raises Trouble."""
+        began = time.monotonic()
+        page = self._read([])
+        self._whole_at = began
+        return page
+
+    def changed(self) -> AppsPage:
+        """What was pushed or goes on is as it is now, the rest at most as old as a page that is quiet."""
+        if time.monotonic() - self._whole_at >= QUIET_EVERY:
+            return self.whole()
+        return self._read(self._records)
+
+    def _read(self, before: list[AppRecords]) -> AppsPage:
+        def ask(target: Target) -> AppsPage:
+            # After trouble it may be another install.
+            self._records = []
+            self._records = reading.records(target, before)
+            return _apps(target, self._records)
+
+        return self._source.ask(ask)
 
 
-def _apps(target: Target) -> AppsPage:
-    records = reading.everything(target)
-    apps = sorted((status for status, _ in records), key=lambda each: TROUBLE_FIRST.index(each.state))
-    going = [(status.app, one) for status, known in records for one in known if one.to_come]
+def _apps(target: Target, records: list[AppRecords]) -> AppsPage:
+    found = reading.statuses(records)
+    apps = sorted((status for status, _ in found), key=lambda each: TROUBLE_FIRST.index(each.state))
+    going = [(status.app, one) for status, known in found for one in known if one.to_come]
     going.sort(key=lambda pair: pair[1].time, reverse=True)
     at = [_step_of(target, one) if number < STEPS_OF else None for number, (_, one) in enumerate(going)]
     return AppsPage(apps, [UnderWay(app, one, step) for (app, one), step in zip(going, at, strict=True)])

@@ -40,10 +40,18 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
     """All of them."""
     page = Blueprint("page", __name__)
 
-    def show(template: str, key: Hashable, read: Callable[[], Page], **more: str) -> tuple[str, int] | Response:
+    apps_reader = pages.AppsReader(source)
+
+    def show(
+        template: str,
+        key: Hashable,
+        read: Callable[[], Page],
+        read_again: Callable[[], Page] | None = None,
+        **more: str,
+    ) -> tuple[str, int] | Response:
         """A page, or with `live` its state now and at each change: what is live begins with all there is."""
         if "live" in request.args:
-            return _stream(poller, template, key, read, more)
+            return _stream(poller, template, key, read_again or read, more)
         reading = read_once(read)
         live = _here(live="1")
         text = render_template(f"{template}.html", reading=reading, page=reading.page, live=live, **more)
@@ -51,7 +59,7 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
 
     @page.get("/")
     def apps() -> tuple[str, int] | Response:
-        return show("apps", "apps", lambda: pages.apps_page(source))
+        return show("apps", "apps", apps_reader.whole, apps_reader.changed)
 
     @page.get("/apps/<path:app>")
     def app(app: str) -> tuple[str, int] | Response:

@@ -1,9 +1,11 @@
 """What the commands ask the ledger, through the functions' own modules; nothing here writes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Never
 
 from deployer.aws import ecr, ledger, logs
+from deployer.aws.ledger import AppRecords
 from deployer.aws.ledger_keys import ID_DIGITS
 from deployer.domain import task_definition
 from deployer.domain.deployment import Current, Deployment
@@ -34,7 +36,18 @@ def all_apps(target: Target) -> list[AppStatus]:
 
 def everything(target: Target) -> list[tuple[AppStatus, list[Deployment]]]:
     """How every app is, by name, and of its deployments those that go on, or were last."""
-    records = target.ask(lambda _: ledger.overview())
+    return statuses(records(target))
+
+
+def records(target: Target, before: Iterable[AppRecords] = ()) -> list[AppRecords]:
+    """What the ledger has of every app; `before` is what it had then, of which that is taken again that was not
+    pushed since.
+    """
+    return target.ask(lambda _: ledger.overview(before=before))
+
+
+def statuses(records: Iterable[AppRecords]) -> list[tuple[AppStatus, list[Deployment]]]:
+    """How every app is, and its deployments."""
     found = ((states.status_of(each.app, each.current, each.deployments), each) for each in records)
     return [(status, each.deployments) for status, each in found if status]
 

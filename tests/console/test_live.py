@@ -1,14 +1,17 @@
 """What changes is seen as it changes, and nothing is asked where nobody looks."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from deployer.aws import ledger
 from playwright.sync_api import Page, expect
 
-from portcall.console import live, server
+from portcall.console import live, pages, server
 from portcall.console.live import Poller, Reading
+from portcall.console.source import Source
 from portcall.desk.trouble import Exit, Trouble
 from tests.console.conftest import Open
 from tests.console.world import World, event, passed
@@ -24,6 +27,30 @@ def stays(page: Page) -> Callable[[], bool]:
     """Whether the page was loaded only once."""
     page.evaluate("window.stays = true")
     return lambda: bool(page.evaluate("window.stays === true"))
+
+
+def test_the_list_of_apps_asks_again_for_what_may_have_changed_and_now_and_then_for_all(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = pages.AppsReader(Source({}, world.choose))
+    for app in ("blog", "shop"):
+        world.live(app)
+        over = ledger.open_deployments(app=app)
+        ledger.close(app=app, deployments=over)
+    states = {each.app: each.state for each in reader.whole().apps}
+    assert states == {"blog": "live", "shop": "live"}
+    world.push("blog", "v2")
+    # No push, so nothing in the list of apps tells of it.
+    seen = ledger.current(app="shop")
+    assert seen
+    new = dataclasses.replace(seen, gave_up_reason="It crashed 3 times in 10 minutes.", gave_up_at=1)
+    assert ledger.change_current(app="shop", new=new, seen=seen)
+    states = {each.app: each.state for each in reader.changed().apps}
+    assert states == {"blog": "deploying", "shop": "live"}
+    later = time.monotonic() + live.QUIET_EVERY
+    monkeypatch.setattr(pages.time, "monotonic", lambda: later)
+    states = {each.app: each.state for each in reader.changed().apps}
+    assert states == {"blog": "deploying", "shop": "down"}
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What the ledger keeps beside deployments: images, recorded pushes, what people asked for; and its overview."""
 
+import importlib
 import time
 
 import pytest
@@ -10,6 +11,9 @@ from deployer.domain.deployment import Current
 from deployer.domain.errors import AwsRefusedError, ThrottledError
 from deployer.domain.push import Push
 from deployer.domain.same_image import KnownImage
+
+# The function of that name hides the module.
+overview = importlib.import_module("deployer.aws.ledger.overview")
 
 pytestmark = pytest.mark.usefixtures("ledger_table")
 
@@ -192,6 +196,25 @@ def test_of_an_app_of_which_no_last_push_is_noted_the_overview_looks_for_it():
     ledger.list_app(app=APP)
     (found,) = ledger.overview()
     assert names(found) == ["push-1"]
+
+
+def test_the_overview_reads_again_what_was_pushed_or_goes_on_and_takes_the_rest_from_before(monkeypatch):
+    for app in (APP, "pushed", "goes-on"):
+        admit(1, app)
+        serve(1, app)
+    for app in (APP, "pushed"):
+        close(app)
+    before = ledger.overview()
+    admit(2, "pushed")
+    ledger.record(push=push(1, "goes-on"), outcome="failed", reason="exit code 1")
+    asked = []
+    items = overview._items
+    monkeypatch.setattr(overview, "_items", lambda keys: asked.extend(keys) or items(keys))
+    found = {each.app: each for each in ledger.overview(before=before)}
+    assert {each["pk"] for each in asked} == {"app#pushed", "app#goes-on"}
+    assert names(found["pushed"]) == ["push-2"]
+    assert [each.outcome for each in found["goes-on"].deployments] == ["failed"]
+    assert list(found.values()) == ledger.overview()
 
 
 @pytest.fixture

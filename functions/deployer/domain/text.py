@@ -44,6 +44,8 @@ def printable(text: str, limit: int = LIMIT) -> str:
 
 def plain(text: str) -> str:
     """The text without what a terminal would obey; lines and tabs stay."""
+    if text.isprintable():
+        return text
     return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in ESCAPES.sub("", text))
 
 

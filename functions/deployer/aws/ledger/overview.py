@@ -1,6 +1,6 @@
 """Amazon DynamoDB: all apps at once, for `portcall status` and the like."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,29 +22,40 @@ MAX_DEPLOYMENTS = 10
 
 @dataclass(frozen=True)
 class AppRecords:
-    """What serves of an app, and its deployments that may be its last one, in no order."""
+    """What serves of an app, and its deployments that may be its last one, in no order.
+
+    `order` is the item of that name, which each push changes.
+    """
 
     app: str
     current: Current | None = None
     deployments: list[Deployment] = field(default_factory=list)
+    order: dict[str, Any] = field(default_factory=dict)
 
 
-def overview() -> list[AppRecords]:
+def overview(*, before: Iterable[AppRecords] = ()) -> list[AppRecords]:
     """All apps, by name: a query of the index, and a read of a hundred items for each fifty apps or so.
 
     Of each app the last admitted push and those that are open. An app of which these are not known, or that has
     nothing that serves, has its last ten.
+
+    What was read `before` is taken again of apps that were not pushed since and have nothing open: what else
+    may have happened to them, such as a stop, is not seen then.
     """
     orders = {keys.app_of(str(item["pk"])): item for item in listed()}
+    same = {
+        each.app: each for each in before if each.order == orders.get(each.app) and not each.order.get("open")
+    }
     wanted = [
         key
         for app, order in orders.items()
+        if app not in same
         for key in (keys.current(app), *(keys.deployment(app, name) for name in _names(order)))
     ]
     items: dict[str, list[dict[str, Any]]] = {app: [] for app in orders}
     for item in _items(wanted):
         items[keys.app_of(str(item["pk"]))].append(item)
-    return [_records(app, orders[app], items[app]) for app in sorted(orders)]
+    return [same.get(app) or _records(app, orders[app], items[app]) for app in sorted(orders)]
 
 
 def _names(order: dict[str, Any]) -> set[str]:
@@ -54,8 +65,8 @@ def _names(order: dict[str, Any]) -> set[str]:
 def _records(app: str, order: dict[str, Any], items: list[dict[str, Any]]) -> AppRecords:
     serving = next((current_of(item) for item in items if keys.is_current(item)), None)
     if serving and "last_deployment" in order:
-        return AppRecords(app, serving, [known(item) for item in items if not keys.is_current(item)])
-    return AppRecords(app, serving, deployments(app=app, most=MAX_DEPLOYMENTS))
+        return AppRecords(app, serving, [known(item) for item in items if not keys.is_current(item)], order)
+    return AppRecords(app, serving, deployments(app=app, most=MAX_DEPLOYMENTS), order)
 
 
 def _items(wanted: list[keys.Key]) -> Iterator[dict[str, Any]]:
