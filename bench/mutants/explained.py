@@ -125,4 +125,9 @@ EXPLAINED = (
         "+ attempt = _attempt(document)\n- attempt = _attempt(document)",
         "It is worked out from the document alone, which nothing before it changes.",
     ),
+    Explained(
+        "deployer.actions.rollback",
+        "- return []\n+ pass",
+        "None and no pushes are the same to those who ask whether there are any.",
+    ),
 )

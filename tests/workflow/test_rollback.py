@@ -361,6 +361,8 @@ def test_a_push_that_never_got_a_number_is_tried_again_though_another_has_one(wo
 def test_the_third_attempt_is_the_last(world, document, attempt, again):
     roll(document() | {"error": FAULT, "retry": {"of": "push-1", "attempt": attempt}})
     assert outcome_of("push-2") == ("retried" if again else "failed")
+    # Nothing is mailed of what is tried again.
+    assert len(world.mails) == (1 if again else 2)
     assert again or "Portcall tried 3 times since 2026-11-20T09:15:02Z." in told(world)
 
 
@@ -382,6 +384,14 @@ def test_a_failure_before_a_push_had_a_number_says_that_the_previous_version_ser
 def change(**changes):
     seen = current()
     assert ledger.change_current(app=APP, new=dataclasses.replace(seen, **changes), seen=seen)
+
+
+def test_a_failure_of_an_older_push_says_that_a_newer_version_serves(world, document):
+    event, serving = document(), current()
+    newer = dataclasses.replace(serving, sequence=event["admission"]["sequence"] + 1)
+    assert ledger.change_current(app=APP, new=newer, seen=serving)
+    roll(event)
+    assert f"A newer version is running at {serving.url}" in told(world)
 
 
 def test_a_worker_that_goes_on_has_no_url_to_report(world, document):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from deployer.actions import stable_url
-from deployer.aws import ledger, task_states
+from deployer.aws import ecs, ledger, task_states
 from deployer.domain import endpoint
 from deployer.domain.deployment import Pin, Stop
 from deployer.domain.errors import AccessDeniedError, ContendedError, TaskStoppedError
@@ -116,6 +116,14 @@ def test_what_somebody_stopped_or_rolled_back_meanwhile_does_not_take_the_place(
     assert done == {"result": "held", "takesOver": False, "url": "", "previous": "", "notes": []}
     assert current() == serving
     assert world.stopped == [held["task"]["arn"]]
+
+
+def test_why_a_task_is_stopped_is_said_in_as_many_characters_as_ecs_takes(document, monkeypatch):
+    said = []
+    monkeypatch.setattr(ecs, "stop_task", lambda *, cluster, task, reason: said.append(reason))
+    change(stop=Stop("a leak " * 99, "ann", 0))
+    switch(document(2))
+    assert [len(reason) for reason in said] == [255]
 
 
 def test_a_push_of_another_version_ends_a_pin_and_a_restart_keeps_it(world, document):
