@@ -53,7 +53,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.mutants", description=__doc__)
     parser.add_argument("--module", action="append", help="a file below functions/deployer; may be repeated")
-    parser.add_argument("--lines", help="only mutants of these lines of it, e.g. 10-25", default="")
+    parser.add_argument("--lines", help="only mutants of these lines of it, e.g. 10-25,40", default="")
     parser.add_argument(
         "--tests", nargs="+", default=["tests/unit", "tests/workflow"], help="where to look for tests"
     )
@@ -72,10 +72,15 @@ def _mutants(file: Path, arguments: argparse.Namespace) -> list[Mutant]:
     name = module_of(file)
     found = list(mutants(file, name, vars(importlib.import_module(name))))
     if arguments.lines:
-        first, _, last = arguments.lines.partition("-")
-        found = [each for each in found if {*each.lines} & {*range(int(first), int(last or first) + 1)}]
+        wanted = {line for part in arguments.lines.split(",") for line in _range(part)}
+        found = [each for each in found if wanted & {*each.lines}]
     # By what they change and not by their place, so that the same ones are chosen tomorrow.
     return [each for each in found if hashlib.sha256(each.after.encode()).digest()[0] % arguments.one_in == 0]
+
+
+def _range(lines: str) -> range:
+    first, _, last = lines.partition("-")
+    return range(int(first), int(last or first) + 1)
 
 
 def _tell(result: Result) -> None:
