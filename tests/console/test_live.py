@@ -40,7 +40,7 @@ def test_the_list_of_apps_asks_again_for_what_may_have_changed_and_now_and_then_
     states = {each.app: each.state for each in reader.whole().apps}
     assert states == {"blog": "live", "shop": "live"}
     world.push("blog", "v2")
-    # No push, so nothing in the list of apps tells of it.
+    # No push, so nothing in the list of apps shows it.
     seen = ledger.current(app="shop")
     assert seen
     new = dataclasses.replace(seen, gave_up_reason="It crashed 3 times in 10 minutes.", gave_up_at=1)
