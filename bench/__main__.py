@@ -5,8 +5,9 @@
 
 import statistics
 import sys
+from dataclasses import asdict
 
-from bench import burst, imports, manual, road
+from bench import burst, imports, manual, results, road
 from bench.setting import Setting
 
 ROUNDS = 7
@@ -43,6 +44,8 @@ def main() -> None:
         print(f"\nState transitions per deployment: {sorted({each.transitions for each in cold + warm})}")
         print("\n## What a cold start costs\n")
         imports.report(setting)
+        raw = {"cold": [asdict(each) for each in cold], "warm": [asdict(each) for each in warm]}
+        results.keep("road", raw | {"by hand": by_hand})
 
 
 if __name__ == "__main__":

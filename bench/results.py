@@ -17,7 +17,7 @@ def keep(name: str, result: dict[str, Any]) -> Path:
         ["git", "describe", "--always", "--dirty"], cwd=FOLDER.parent, capture_output=True, text=True
     )
     conditions = {
-        "command": f"python -m bench.{name.partition('-')[0]} {' '.join(sys.argv[1:])}".strip(),
+        "command": " ".join(["python", *sys.orig_argv[1:]]),
         "commit": described.stdout.strip(),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
@@ -27,3 +27,8 @@ def keep(name: str, result: dict[str, Any]) -> Path:
     path = FOLDER / f"{name}.json"
     path.write_text(json.dumps({**conditions, "result": result}, indent=1) + "\n")
     return path
+
+
+def read(name: str) -> dict[str, Any]:
+    """What `keep` has written. Raises FileNotFoundError."""
+    return dict(json.loads((FOLDER / f"{name}.json").read_text()))

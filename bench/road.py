@@ -5,17 +5,22 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from bench.setting import Setting
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """`whole`: from the registry's acceptance of the manifest to the mail in the inbox. Seconds."""
+    """`whole`: from the registry's acceptance of the manifest to the mail in the inbox. Seconds.
+
+    `phases`: state -> how long it took, in the order in which they were entered.
+    """
 
     whole: float
     container_start: float
     transitions: int
+    phases: dict[str, float]
 
     @property
     def own(self) -> float:
@@ -41,7 +46,21 @@ def deploy(setting: Setting) -> Deployment:
     history = workflow.get_execution_history(executionArn=execution, maxResults=1000)["events"]
     entered = [event for event in history if "stateEnteredEventDetails" in event]
     start = _container_start(setting, output["task"]["arn"])
-    return Deployment(arrived - accepted, start, len(entered))
+    return Deployment(arrived - accepted, start, len(entered), _phases(history))
+
+
+def _phases(history: list[dict[str, Any]]) -> dict[str, float]:
+    """How long each state took: until the next one was entered, or the execution ended."""
+    times = [
+        (event["stateEnteredEventDetails"]["name"], event["timestamp"])
+        for event in history
+        if "stateEnteredEventDetails" in event
+    ]
+    ends = [at for _, at in times[1:]] + [history[-1]["timestamp"]]
+    took: dict[str, float] = {}
+    for (name, began), ended in zip(times, ends, strict=True):
+        took[name] = took.get(name, 0.0) + (ended - began).total_seconds()
+    return took
 
 
 def _mail(inbox: Path, before: set[Path]) -> Path:

@@ -1,0 +1,102 @@
+"""Draws the plots of the docs from bench/results/: `python -m bench.plots`. Each is named after its result."""
+
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+
+from bench import results
+
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+# The same result draws the same file.
+mpl.rcParams.update({"svg.hashsalt": "portcall", "svg.fonttype": "none", "font.family": "sans-serif"})
+# Told apart by anybody: https://jfly.uni-koeln.de/color/
+COLORS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999", "#000000"]
+
+
+def road(kept: dict[str, Any]) -> Any:
+    """Where the time of a deployment goes, state by state: medians of all rounds."""
+    figure, axes = plt.subplots(figsize=(9, 2.8))
+    ways = ("warm", "cold")
+    states = list(kept["cold"][0]["phases"])
+    for row, way in enumerate(ways):
+        left = 0.0
+        for number, state in enumerate(states):
+            took = statistics.median(each["phases"].get(state, 0.0) for each in kept[way])
+            label = state if row == 0 else None
+            axes.barh(row, took, left=left, color=COLORS[number % len(COLORS)], label=label, edgecolor="white")
+            left += took
+    axes.barh(len(ways), statistics.median(kept["by hand"]), color="#BBBBBB")
+    axes.set_yticks(range(len(ways) + 1), [*ways, "by hand"])
+    axes.set_xlabel("seconds from the push to the mail")
+    axes.legend(ncols=4, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.25), frameon=False)
+    return figure
+
+
+def faults(kept: dict[str, Any]) -> Any:
+    """What became of the pushes of a campaign, by how many calls failed."""
+    campaigns = [kept[name] for name in sorted(kept)]
+    figure, axes = plt.subplots(figsize=(9, 0.6 * len(campaigns) + 1.6))
+    outcomes = sorted({outcome for each in campaigns for outcome in each["outcomes"]})
+    for row, each in enumerate(campaigns):
+        left = 0
+        for number, outcome in enumerate(outcomes):
+            count = each["outcomes"].get(outcome, 0)
+            label = outcome if row == 0 else None
+            axes.barh(row, count, left=left, color=COLORS[number], label=label, edgecolor="white")
+            left += count
+        said = f" {len(each['broken'])} false reports"
+        axes.text(left, row, said, va="center", fontsize=8)
+    labels = [f"{each['share']:.0%} of calls\n({each['calls']['faulted']:,} faults)" for each in campaigns]
+    axes.set_yticks(range(len(campaigns)), labels, fontsize=8)
+    axes.set_xlabel("deployments, by outcome")
+    axes.margins(x=0.15)
+    axes.legend(ncols=len(outcomes), fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
+    return figure
+
+
+def sweep(kept: dict[str, Any]) -> Any:
+    """How many calls a sweep makes as apps grow."""
+    sizes = [each["apps"] for each in kept["sizes"]]
+    calls = [sum(each["well"]["calls"].values()) for each in kept["sizes"]]
+    figure, axes = plt.subplots(figsize=(5, 3))
+    axes.loglog(sizes, calls, marker="o", color=COLORS[0])
+    for size, count in zip(sizes, calls, strict=True):
+        axes.annotate(f"{count:,}", (size, count), textcoords="offset points", xytext=(6, -10), fontsize=8)
+    axes.set_xlabel("apps that are well")
+    axes.set_ylabel("calls of one sweep")
+    axes.grid(visible=True, alpha=0.3)
+    return figure
+
+
+PLOTS: dict[str, Callable[[dict[str, Any]], Any]] = {"road": road, "sweep": sweep}
+
+
+def main() -> None:
+    missing = []
+    for name, draw in PLOTS.items():
+        try:
+            _save(name, draw(results.read(name)["result"]))
+        except FileNotFoundError:
+            missing.append(name)
+    if campaigns := {
+        path.stem: results.read(path.stem)["result"] for path in results.FOLDER.glob("faults-*.json")
+    }:
+        _save("faults", faults(campaigns))
+    if missing:
+        sys.exit(f"No results of {', '.join(missing)} yet: python -m bench, python -m bench.sweep")
+
+
+def _save(name: str, figure: Any) -> None:
+    path = PICTURES / f"{name}.svg"
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
