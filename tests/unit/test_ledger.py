@@ -156,7 +156,7 @@ def test_the_newest_number_is_that_of_a_push_that_is_known_to_be_an_app():
 
 def test_how_many_deployments_were_begun_is_counted():
     def noted():
-        return ledger.noted(app="flask-app")
+        return ledger.app_pushes(app="flask-app").noted
 
     assert noted() == 0
     draw(1)
@@ -567,7 +567,7 @@ def test_a_slot_is_not_given_back_once_a_push_was_noted_or_something_has_become_
     take("flask-app", lasting=1)
     draw(1)
     assert not free("flask-app")
-    noted = ledger.noted(app="flask-app")
+    noted = ledger.app_pushes(app="flask-app").noted
     switch(1)
     assert not free("flask-app", noted)
     draw(2)

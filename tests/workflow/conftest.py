@@ -320,6 +320,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         "record",
         "mark_notified",
         "mails_this_second",
+        "app_pushes",
         "open_deployments",
         "close",
         "note_sweep",

@@ -548,15 +548,12 @@ def test_that_a_sweep_died_is_counted(world, monkeypatch):
 
 
 def test_each_fact_is_looked_at_before_what_it_might_be_mistaken_for(deploy, world, push, monkeypatch):
-    """A deployment may begin or end between two looks: one that begins would lose its slot, were the number of
-    deployments looked at after those that are open; and one that ends its task, were the current one looked at
-    before them.
-    """
+    """A deployment may end between two looks: its task would be lost, were the current one looked at first."""
     deploy(push(1))
     begun = ledger.begin_sweep(sweep="it", now=NOW, until=NOW, watching="")
     account, asked = sweep_facts.of_account(begun), []
-    for name in ("noted", "open_deployments", "current"):
+    for name in ("app_pushes", "current"):
         look = getattr(ledger, name)
         monkeypatch.setattr(ledger, name, lambda name=name, look=look, **of: asked.append(name) or look(**of))
     sweep_facts.of_app(APP, account)
-    assert asked == ["noted", "open_deployments", "current"]
+    assert asked == ["app_pushes", "current"]

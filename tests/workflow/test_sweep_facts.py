@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from deployer.actions import restarts, sweep_facts
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions, task_states
+from deployer.aws.ledger.app_pushes import AppPushes
 from deployer.domain.deployment import Current, Ending, KnownTag
 from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import ThrottledError
@@ -198,13 +199,13 @@ def test_what_is_known_of_an_app_is_its_own(world):
 def test_an_app_is_read_in_the_order_in_which_a_deployment_writes(world, monkeypatch):
     """What is not open any more has left its task current before that is read: no task of it is taken for lost."""
     read = []
-    for name in ("noted", "open_deployments", "unmailed", "current", "tags"):
+    for name in ("app_pushes", "current", "tags"):
         original = getattr(ledger, name)
         monkeypatch.setattr(ledger, name, lambda name=name, original=original, **asked: read.append(name) or original(**asked))  # fmt: skip
     monkeypatch.setattr(ecs, "running_tasks", lambda *, cluster: read.append("running_tasks") or [])
     world.tags[APP, "latest"] = DIGEST
     facts()
-    assert read == ["running_tasks", "noted", "open_deployments", "unmailed", "current", "tags"]
+    assert read == ["running_tasks", "app_pushes", "current", "tags"]
 
 
 def test_an_app_that_is_not_watched_is_not_asked_for_its_tags_and_says_what_replaces_it(world, parameters):
@@ -322,7 +323,7 @@ def test_nothing_is_asked_of_a_task_that_is_down_for_good_or_where_tasks_could_n
 def test_of_a_task_that_ecs_has_forgotten_its_last_event_says_whether_it_stopped(world, asked, monkeypatch):
     serve()
     last = [None]
-    monkeypatch.setattr(task_states, "last_known", lambda *, table, task: last[0])
+    monkeypatch.setattr(task_states, "last_known", lambda *, task: last[0])
     assert facts().task is None
     last[0] = Task(f"{ARN}1", "RUNNING", "RUNNING", 3)
     assert facts().task is None
@@ -419,7 +420,7 @@ def test_what_somebody_asked_for_has_two_minutes_to_begin(world, ends, monkeypat
         asked={"action": "deploy"} if asked else {},
         began_at=NOW - ago,
     )
-    monkeypatch.setattr(ledger, "open_deployments", lambda *, table, app: [open_one])
+    monkeypatch.setattr(ledger, "app_pushes", lambda *, app: AppPushes(1, [open_one], []))
     if status:
         ends["arn"] = Ending(status)
     assert facts().endings == ({"push-1": Ending(status)} if known else {})

@@ -8,9 +8,8 @@ def free(app: str, *, but: str = "") -> None:
 
     The sweep frees what this leaves.
     """
-    noted = ledger.noted(app=app)
-    open_ones = ledger.open_deployments(app=app)
-    if any(each.to_come for each in open_ones if each.deployment != but):
+    pushes = ledger.app_pushes(app=app)
+    if any(each.to_come for each in pushes.open if each.deployment != but):
         return
     if ledger.current(app=app) is None:
-        ledger.free_slot(app=app, noted=noted, seen=None)
+        ledger.free_slot(app=app, noted=pushes.noted, seen=None)

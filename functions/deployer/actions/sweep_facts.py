@@ -135,10 +135,8 @@ def of_app(app: str, account: Account) -> Facts:
     repository, _, tag = app.partition(":")
     is_preview = settings().is_preview(app)
     can_look, watched = watch_settings().watches(repository), is_watched(app)
-    noted = ledger.noted(app=app)
-    open_ones = ledger.open_deployments(app=app)
-    endings = {each.deployment: ending for each in open_ones if (ending := _ending(each))}
-    unmailed = ledger.unmailed(app=app)
+    pushes = ledger.app_pushes(app=app)
+    endings = {each.deployment: ending for each in pushes.open if (ending := _ending(each))}
     current = ledger.current(app=app)
     facts = Facts(
         app=app,
@@ -150,10 +148,10 @@ def of_app(app: str, account: Account) -> Facts:
         stable_urls=None if account.stable_urls is None else account.stable_urls.get(app, {}),
         has_slot=app in account.with_slot,
         slot_of_other_kind=app in account.slots[not is_preview],
-        noted=noted,
-        open=open_ones,
+        noted=pushes.noted,
+        open=pushes.open,
         endings=endings,
-        unmailed=unmailed,
+        unmailed=pushes.unmailed,
         current=current,
         tag_deleted=bool(
             current and is_preview and can_look and not ecr.digest_of(repository=repository, tag=tag)

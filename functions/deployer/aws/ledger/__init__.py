@@ -40,6 +40,9 @@ UNIX seconds.
 from deployer.aws.ledger.app_listing import apps as apps
 from deployer.aws.ledger.app_listing import list_app as list_app
 from deployer.aws.ledger.app_listing import unlist_app as unlist_app
+from deployer.aws.ledger.app_pushes import app_pushes as app_pushes
+from deployer.aws.ledger.app_pushes import open_deployments as open_deployments
+from deployer.aws.ledger.app_pushes import unmailed as unmailed
 from deployer.aws.ledger.current_deployment import change_current as change_current
 from deployer.aws.ledger.current_deployment import current as current
 from deployer.aws.ledger.current_deployment import end_current as end_current
@@ -52,7 +55,6 @@ from deployer.aws.ledger.deployment_records import deployments as deployments
 from deployer.aws.ledger.deployment_records import find as find
 from deployer.aws.ledger.deployment_records import mark_notified as mark_notified
 from deployer.aws.ledger.deployment_records import name_app as name_app
-from deployer.aws.ledger.deployment_records import open_deployments as open_deployments
 from deployer.aws.ledger.deployment_records import record as record
 from deployer.aws.ledger.deployment_records import record_push as record_push
 from deployer.aws.ledger.known_images import image as image
@@ -80,7 +82,6 @@ from deployer.aws.ledger.push_order import is_newest as is_newest
 from deployer.aws.ledger.push_order import newest as newest
 from deployer.aws.ledger.push_order import next_in_order as next_in_order
 from deployer.aws.ledger.push_order import note_in_order as note_in_order
-from deployer.aws.ledger.push_order import noted as noted
 from deployer.aws.ledger.sweep_lock import Sweep as Sweep
 from deployer.aws.ledger.sweep_lock import begin_sweep as begin_sweep
 from deployer.aws.ledger.sweep_lock import end_sweep as end_sweep
@@ -88,7 +89,6 @@ from deployer.aws.ledger.sweep_lock import last_sweep as last_sweep
 from deployer.aws.ledger.sweep_lock import note_sweep as note_sweep
 from deployer.aws.ledger.unmailed_pushes import add_unmailed as add_unmailed
 from deployer.aws.ledger.unmailed_pushes import remove_unmailed as remove_unmailed
-from deployer.aws.ledger.unmailed_pushes import unmailed as unmailed
 from deployer.domain.deployment import Current as Current
 from deployer.domain.deployment import Deployment as Deployment
 from deployer.domain.deployment import KnownTag as KnownTag

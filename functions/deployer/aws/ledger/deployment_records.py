@@ -182,14 +182,6 @@ def find(*, name: str) -> list[tuple[str, Deployment]]:
     return [(app, each) for app, each in deployments if each.deployment.startswith(name)]
 
 
-def open_deployments(*, app: str) -> list[Deployment]:
-    """The deployments without an outcome, or whose mail may not have been sent; the oldest first."""
-    names = sorted(get(keys.order(app)).get("open", set()))
-    items = [get(keys.deployment(app, name)) for name in names]
-    # One that was noted but not claimed (yet) has no item.
-    return [known(item) for item in items if item]
-
-
 def close(*, app: str, deployments: Sequence[Deployment]) -> None:
     """Remove deployments whose mails were sent from the list of open ones."""
     client("dynamodb").update_item(

@@ -65,11 +65,6 @@ def newest(*, app: str) -> int:
     return int(get(keys.order(app)).get("last_admitted", 0))
 
 
-def noted(*, app: str) -> int:
-    """How many deployments of an app were begun, including failed ones."""
-    return int(get(keys.order(app)).get("admitted", 0))
-
-
 def no_more_than(noted: int) -> dict[str, Any]:
     """The condition on an app's order that no deployment of it has begun since so many were noted."""
     if not noted:

@@ -6,8 +6,6 @@ from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client
 from deployer.aws.items import wire
-from deployer.aws.ledger.calls import get
-from deployer.aws.ledger.deployment_records import known
 from deployer.domain.deployment import Deployment
 from deployer.domain.push import Push
 
@@ -15,13 +13,6 @@ from deployer.domain.push import Push
 def add_unmailed(*, push: Push) -> None:
     """Note that a mail has to name a push; its outcome is recorded afterwards."""
     _change(push.app, "ADD", {keys.name_of_push(push)})
-
-
-def unmailed(*, app: str) -> list[Deployment]:
-    """The pushes that a mail has to name and that have an outcome; the oldest first."""
-    names = sorted(get(keys.order(app)).get("unmailed", set()))
-    items = [get(keys.deployment(app, name)) for name in names]
-    return [each for each in (known(item) for item in items if item) if each.outcome]
 
 
 def remove_unmailed(*, app: str, deployments: Sequence[Deployment]) -> None:
