@@ -34,6 +34,7 @@ INSTALL = {
     "BlockOnFindings": "critical",
     "CreateRepositories": "team",
     "Environments": "tag",
+    "Tracing": "on",
 }
 Parsed = dict[str, Any]
 

@@ -36,6 +36,7 @@ from localcloud.patches.ecs import (
 )
 from localcloud.patches.eventbridge import events
 from localcloud.patches.iam import iam_decisions, iam_requests, oidc_providers, service_roles
+from localcloud.patches.logs import query_definitions
 from localcloud.patches.sns import mailbox
 from localcloud.patches.ssm import parameter_paths
 from localcloud.patches.step_functions import definition_checks, step_functions, yaml_definition
@@ -80,6 +81,7 @@ PATCHES = (
     yaml_definition,
     definition_checks,
     conditions,
+    query_definitions,
     resource_checks,
 )
 

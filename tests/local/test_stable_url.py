@@ -15,10 +15,13 @@ from localcloud.stack import install
 from tests.local.conftest import eventually
 from tests.local.installed import FAILS, Installed, stack_of_its_own
 
+# Alarms and traces are off everywhere else.
+PARAMETERS = {"StableUrl": "on", "Alarms": "on", "Tracing": "on"}
+
 
 @pytest.fixture(scope="module")
 def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    with stack_of_its_own(tmp_path_factory.mktemp("stack"), {"StableUrl": "on"}) as installed:
+    with stack_of_its_own(tmp_path_factory.mktemp("stack"), PARAMETERS) as installed:
         yield installed
 
 
@@ -45,6 +48,19 @@ def ask(url: str) -> http.client.HTTPResponse:
 def first_line(stack: Installed, execution: dict[str, Any]) -> str:
     (mail,) = stack.mails(execution)
     return mail.text.splitlines()[0]
+
+
+def test_alarms_and_traces_come_with_their_parameters(stack: Installed) -> None:
+    alarms = stack.cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert len(alarms) == 6
+    assert {action for each in alarms for action in each["AlarmActions"]} == {stack.outputs["TopicArn"]}
+    watched = {each["Value"] for alarm in alarms for each in alarm["Dimensions"] if each["Name"] == "QueueName"}
+    queues = stack.cloud.client("sqs").list_queues()["QueueUrls"]
+    assert watched == {url.rpartition("/")[2] for url in queues}
+    machine = stack.cloud.client("stepfunctions").describe_state_machine(
+        stateMachineArn=stack.outputs["StateMachineArn"]
+    )
+    assert machine["tracingConfiguration"] == {"enabled": True}
 
 
 @pytest.mark.parametrize("action", ["apigateway:POST", "apigateway:GET"])

@@ -34,7 +34,7 @@ INSTALLS: list[dict[str, str]] = [
         "Environments": "tag",
         "RepositoryPattern": "team/*",
     },
-    {"StableUrl": "on", "CreateRepositories": "ROOT"},
+    {"StableUrl": "on", "CreateRepositories": "ROOT", "Tracing": "on"},
 ]
 # Actions of which the reference says nothing.
 NOT_IN_THE_REFERENCE: dict[str, str] = {}

@@ -78,8 +78,8 @@ def test_every_file_with_a_patch_is_on_the_list() -> None:
 
 def test_a_patch_lives_with_its_service() -> None:
     services = {
-        "apigateway", "aws_lambda", "cloudformation", "ec2", "ecr", "ecs", "eventbridge", "iam", "sns", "ssm",
-        "step_functions",
+        "apigateway", "aws_lambda", "cloudformation", "ec2", "ecr", "ecs", "eventbridge", "iam", "logs", "sns",
+        "ssm", "step_functions",
     }  # fmt: skip
     assert {path.partition("/")[0] for path in MODULES} == services | {"switched.py"}
 

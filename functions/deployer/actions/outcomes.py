@@ -1,6 +1,6 @@
 """One outcome for each push: first in the ledger, then by mail, then as an event for other programs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from deployer.actions import retries
@@ -18,8 +18,11 @@ from deployer.domain.deployment import SUPERSEDED as SUPERSEDED
 from deployer.domain.document import Document
 from deployer.domain.errors import DeployError
 from deployer.domain.push import Push
+from deployer.domain.text import printable
 from deployer.observe import count, logger
 
+ENDED_LINE = "Deployment ended"
+MAX_LOGGED = 500
 DETAIL_TYPES = {
     DEPLOYED: "Deployment Succeeded",
     FAILED: "Deployment Failed",
@@ -50,7 +53,26 @@ def record_outcome(push: Push, outcome: str, publish: Callable[[], object] | Non
         events.put_event(detail_type=DETAIL_TYPES[outcome], detail={"outcome": outcome, **detail, **facts})
     except DeployError as error:
         logger.warning("Not everybody was told", extra={"app": push.app, "reason": str(error)})
-    logger.info("The push has its outcome", extra={"app": push.app, "outcome": outcome})
+    _log(push, outcome, facts)
+
+
+def _log(push: Push, outcome: str, facts: Mapping[str, Any]) -> None:
+    """One line a deployment, with all that the saved queries of template.yaml ask for; seconds as numbers."""
+    phases = {name: float(took) for name, took in facts.get("phases", {}).items()}
+    logger.info(
+        ENDED_LINE,
+        extra={
+            "app": push.app,
+            "tag": push.tag,
+            "digest": push.digest,
+            "deployment": push.deployment,
+            "outcome": outcome,
+            "reason": printable(str(facts.get("reason", "")))[:MAX_LOGGED],
+            "error": facts.get("error", ""),
+            "phases": phases,
+            "seconds": round(sum(phases.values()), 3),
+        },
+    )
 
 
 def so_far(document: Document, until: float | None = None) -> dict[str, Any]:
