@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import click
@@ -12,6 +13,8 @@ from deployer.domain.operation import MAX_REASON
 from portcall.cli.options import SCHEMA, say, target_of, target_options
 from portcall.cli.terminal import Terminal, fail, plain
 from portcall.desk import states
+from portcall.desk.doctor import install
+from portcall.desk.doctor.judgement import Result
 from portcall.desk.operating import follow, operate
 from portcall.desk.target import Target
 from portcall.desk.trouble import Exit, Trouble
@@ -61,10 +64,16 @@ def waiting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def target_to_change(options: dict[str, Any], reason: str = "") -> Target:
-    """The target, which is always told before anything is changed."""
+    """The target, which is always told before anything is changed, and if it is of another version."""
     if len(reason) > MAX_REASON:
         raise Trouble(f"--reason may have {MAX_REASON} characters, and has {len(reason)}.", Exit.USAGE)
-    return target_of(options)
+    target = target_of(options)
+    own = version("portcall")
+    found = install.version(target.version(own), own)
+    if found.result != Result.OK:
+        # An action that the stack does not know is refused by the stack.
+        say(f"{found.said} {found.do}", style="yellow")
+    return target
 
 
 def confirm(question: str, *, yes: bool) -> None:

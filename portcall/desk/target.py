@@ -107,6 +107,14 @@ class Target:
         profile = f" (profile {self.profile})" if self.profile else ""
         return f"{self.stack} in {self.region}, account {account}{profile}"
 
+    def version(self, own: str) -> str:
+        """The stack's version, '' of one that does not say; asked anew if the kept one is not `own`."""
+        found = self.ask(lambda outputs: outputs.get("Version", ""))
+        if found != own and self._remembered:
+            self.ask(lambda _: self._look_up())
+            found = self._outputs.get("Version", "")
+        return found
+
     def _recall(self) -> None:
         with suppress(OSError, ValueError):
             kept = json.loads(self._file.read_text())

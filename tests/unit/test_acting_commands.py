@@ -58,7 +58,7 @@ class Stack:
 def stack(monkeypatch):
     found = Stack()
     target = SimpleNamespace(
-        name="portcall in eu-west-1, account 111122223333", stack="portcall", embedded=False
+        name="portcall in eu-west-1, account 111122223333", stack="portcall", embedded=False, version=str
     )
     monkeypatch.setattr(options, "choose", lambda **_: target)
     monkeypatch.setattr(operating, "invoke", found)
@@ -279,3 +279,26 @@ def test_a_stack_that_knows_no_test_email_says_so(stack):
     ended = portcall("notify", "test")
     assert ended.exit_code == 1
     assert "older than this command: it knows deploy, stop. Upgrade it." in ended.stderr
+
+
+# ── Versions
+
+
+@pytest.mark.parametrize(
+    ("of_the_stack", "said"),
+    [("0.0.1", "Upgrade the stack"), ("99.0.0", "Upgrade the command line"), ("", "an old one")],
+)
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_stack_of_another_version_is_told_and_asked_all_the_same(
+    stack, monkeypatch, action, of_the_stack, said
+):
+    monkeypatch.setattr(options.choose(), "version", lambda own: of_the_stack)
+    ended = portcall(*sure(action), "--json")
+    assert ended.exit_code == 0
+    assert said in ended.stderr
+    assert json.loads(ended.stdout)["exit_code"] == 0
+    assert len(stack.changes) == 1
+
+
+def test_of_the_same_version_nothing_is_said(stack):
+    assert portcall("restart", "flask-app").stderr.splitlines()[1].startswith("Restarting flask-app.")

@@ -111,6 +111,16 @@ def test_alarms_and_traces_are_off_unless_asked_for():
     assert len(_made("AWS::CloudWatch::Alarm", Alarms="on")) == len(ALARMS)
 
 
+@pytest.mark.parametrize("tracing", ["off", "on"])
+def test_the_workflow_writes_traces_if_they_are_asked_for(tracing):
+    made = resolved(template(), {"Tracing": tracing})
+    (machine,) = (each for kind, each in made.values() if kind == "AWS::StepFunctions::StateMachine")
+    assert machine["TracingConfiguration"] == {"Enabled": tracing == "on"}
+    _, role = made["DeployStateMachineRole"]
+    assert ("xray:PutTraceSegments" in json.dumps(role)) == (tracing == "on")
+    assert "XRay" not in json.dumps([role.get("ManagedPolicyArns") for _, role in made.values()])
+
+
 def _made(kind, **parameters):
     return [name for name, (type_, _) in resolved(template(), parameters).items() if type_ == kind]
 

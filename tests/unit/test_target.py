@@ -266,3 +266,17 @@ def test_the_functions_modules_ask_the_target(stack, embedded):
     session.set_config_variable("region", "us-east-2")
     aws.use(session)
     assert aws.client("dynamodb").meta.endpoint_url == "https://dynamodb.us-east-2.amazonaws.com"
+
+
+def test_the_version_that_was_kept_is_asked_for_anew_once_it_is_another(stack):
+    stack.outputs["Version"] = "0.1.0"
+    assert target.choose().version("0.1.0") == "0.1.0"
+    stack.outputs["Version"] = "0.2.0"
+    asked = len(stack.asked)
+    # What was kept is still right for this command line.
+    assert target.choose().version("0.1.0") == "0.1.0"
+    assert len(stack.asked) == asked
+    assert target.choose().version("0.2.0") == "0.2.0"
+    assert len(stack.asked) == asked + 1
+    del stack.outputs["Version"]
+    assert target.choose().version("0.3.0") == ""
