@@ -110,8 +110,12 @@ def carry_through(
     if no_wait:
         finish(document | {"outcome": "started", "exit_code": 0}, as_json=as_json)
         return
-    with _Speaking() as speak:
-        ended = follow(target, answer["app"], answer["deployment"], timeout=timeout, speak=speak)
+    try:
+        with _Speaking() as speak:
+            ended = follow(target, answer["app"], answer["deployment"], timeout=timeout, speak=speak)
+    except KeyboardInterrupt:
+        say(f"It goes on: portcall show {answer['deployment']}")
+        raise
     ended.pop("status", None)
     finish(document | ended, as_json=as_json)
 

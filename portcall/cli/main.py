@@ -56,6 +56,10 @@ EXTRA_MISSING = "(needs the extra portcall[local])"
 EXTRA = "pip install --editable '.[local]'"
 
 
+# As a shell has it of a program that Ctrl-C ends: 128 and the number of the signal.
+INTERRUPTED = 130
+
+
 class Commands(click.Group):
     """Imports a command when it is asked for: the command line alone comes without the embedded cloud."""
 
@@ -73,6 +77,14 @@ class Commands(click.Group):
                 raise
             return _not_installed(cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Ctrl-C, also at a question, is an exit code of its own."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, EOFError, click.Abort):
+            click.echo("Interrupted.", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
