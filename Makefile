@@ -48,7 +48,7 @@ bench: $(TOOLS) ## What the figures in docs/performance.md come from
 	@.venv/bin/python -m bench.explore
 	@.venv/bin/python -m bench.properties
 
-pictures: $(TOOLS) ## The picture in the README, from a real run
+pictures: $(TOOLS) ## The pictures of the README and the docs, from a real run
 	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group browser
 	@.venv/bin/python -m bench.pictures
 

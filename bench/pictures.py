@@ -1,17 +1,25 @@
-"""Makes the picture in the README again, from a real run: `make pictures`."""
+"""Makes the pictures of the README and the docs again, from a real run: `make pictures`."""
 
+import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
+from rich.console import Console
+from rich.text import Text
 
 from bench.browser import PROGRAM, page_of
 from bench.setting import Setting
+from bench.workflow_drawing import PICTURE, workflow
 from localcloud.machine.base_image import build_arguments
 
 ROOT = Path(__file__).parents[1]
 FIXTURES = ROOT / "tests/e2e/fixtures"
-PICTURE = ROOT / "docs/pictures/console.png"
+PICTURES = ROOT / "docs/pictures"
+# The columns of the terminal.
+COLUMNS = 96
 # In this order; each is a push, and (repository, what is pushed, how the page shows it at last).
 PUSHES = (
     ("api", "plain-http", "live"),
@@ -25,7 +33,9 @@ WITHIN = 300_000
 
 
 def main() -> None:
-    """Start a cloud, push, and take the picture while the last push is on its way."""
+    """Draw the workflow; start a cloud, push, and take the others while the last push is on its way."""
+    PICTURES.mkdir(exist_ok=True)
+    PICTURE.write_text(workflow())
     parameters = {"Email": "you@example.com", "RepositoryPattern": "*"}
     with Setting(parameters) as setting, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
@@ -35,6 +45,7 @@ def main() -> None:
                 page.locator("#apps tr", has_text=repository).get_by_text(state).wait_for(timeout=WITHIN)
             _push(setting, *LAST)
             _take(page)
+            _take_terminal(setting, "status")
 
 
 def _push(setting: Setting, repository: str, what: str) -> None:
@@ -50,8 +61,27 @@ def _push(setting: Setting, repository: str, what: str) -> None:
 
 def _take(page: Page) -> None:
     page.locator("#under-way", has_text="Ask whether it answers").wait_for(timeout=WITHIN)
-    PICTURE.parent.mkdir(exist_ok=True)
-    page.screenshot(path=PICTURE, full_page=True)
+    page.screenshot(path=PICTURES / "console.png", full_page=True)
+
+
+def _take_terminal(setting: Setting, *words: str) -> None:
+    """What a command prints on a terminal."""
+    environment = {
+        **os.environ,
+        "COLUMNS": str(COLUMNS),
+        "FORCE_COLOR": "1",
+        "PORTCALL_STATE_DIR": str(setting.settings.state_dir),
+    }
+    command = [str(Path(sys.executable).with_name("portcall")), *words]
+    printed = subprocess.run(
+        command, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    terminal = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"))  # noqa: SIM115
+    terminal.print(Text("$ ", style="dim") + Text(" ".join(["portcall", *words]), style="bold"))
+    terminal.print(Text.from_ansi(printed.stdout))
+    svg = terminal.export_svg(title="portcall", unique_id="terminal")
+    # It would load a typeface from elsewhere.
+    (PICTURES / "terminal.svg").write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL))
 
 
 if __name__ == "__main__":
