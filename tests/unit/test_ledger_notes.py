@@ -234,6 +234,8 @@ def answers(monkeypatch):
         if operation == "BatchGetItem":
             keys = parameters["RequestItems"]["ledger"]["Keys"]
             calls.append(len(keys))
+            # What was written just now is to be seen.
+            assert parameters["RequestItems"]["ledger"]["ConsistentRead"]
             if calls.of(len(calls)):
                 answer["UnprocessedKeys"] = parameters["RequestItems"]
         return answer
