@@ -426,8 +426,13 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         world.may_fail("tail")
         return world.log[-lines:]
 
-    def answer(operation: str, **arguments: str) -> bool:
-        status, _, _ = getattr(interpreter, f"_{operation}")(arguments)
+    def succeed(*, token: str, output: dict[str, Any]) -> bool:
+        status, _, _ = interpreter._send_task_success({"taskToken": token, "output": json.dumps(output)})
+        return bool(status == 200)
+
+    def fail(*, token: str, error: str, cause: str) -> bool:
+        told = json.dumps({"errorType": error, "errorMessage": cause})
+        status, _, _ = interpreter._send_task_failure({"taskToken": token, "error": error, "cause": told})
         return bool(status == 200)
 
     for module, name, replacement in (
@@ -459,7 +464,8 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (sns, "publish", publish),
         (logs, "tail", tail),
         (probe, "wait_until_answers", wait_until_answers),
-        (step_functions, "_answer", answer),
+        (step_functions, "send_task_success", succeed),
+        (step_functions, "send_task_failure", fail),
         (rollback, "LOG_READ_PAUSE_SECONDS", 0.0),
         (check_stable_url, "SETTLE_SECONDS", 0.0),
         # Retries take no time here, so no second would pass until the next mail may go out.

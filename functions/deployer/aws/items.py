@@ -3,20 +3,24 @@
 boto3's serializer makes each number a Decimal; here they are int.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 
-def wire(item: dict[str, Any]) -> dict[str, Any]:
+def wire(item: Mapping[str, Any]) -> "dict[str, AttributeValueTypeDef]":
     """`{"n": 1}` becomes `{"n": {"N": "1"}}`. Takes str, int, None, list, dict and sets of str."""
     return {name: _typed(value) for name, value in item.items()}
 
 
-def plain(item: dict[str, Any]) -> dict[str, Any]:
+def plain(item: "Mapping[str, AttributeValueTypeDef]") -> dict[str, Any]:
     """The way back; numbers become int."""
     return {name: _untyped(value) for name, value in item.items()}
 
 
-def _typed(value: Any) -> dict[str, Any]:
+def _typed(value: Any) -> "AttributeValueTypeDef":
     match value:
         case None:
             return {"NULL": True}
@@ -35,7 +39,9 @@ def _typed(value: Any) -> dict[str, Any]:
     raise TypeError(f"The ledger holds no {type(value).__name__}.")
 
 
-def _untyped(value: dict[str, Any]) -> Any:
+def _untyped(value: "AttributeValueTypeDef") -> Any:
+    kind: str
+    content: Any
     ((kind, content),) = value.items()
     match kind:
         case "NULL":

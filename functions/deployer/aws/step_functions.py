@@ -1,7 +1,7 @@
 """AWS Step Functions: executions, and answers to a waiting state."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deployer.aws.client import client, code_of
@@ -17,7 +17,9 @@ NOBODY_WAITS = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
 
 def send_task_success(*, token: str, output: dict[str, Any]) -> bool:
     """Wake the state that waits with `token`; False if nobody waits any more."""
-    return _answer("send_task_success", taskToken=token, output=json.dumps(output))
+    return _answer(
+        lambda: client("stepfunctions").send_task_success(taskToken=token, output=json.dumps(output))
+    )
 
 
 def send_task_failure(*, token: str, error: str, cause: str) -> bool:
@@ -26,7 +28,9 @@ def send_task_failure(*, token: str, error: str, cause: str) -> bool:
     The cause has the shape of a failed Lambda's, so that whoever catches it reads one shape only.
     """
     document = json.dumps({"errorType": error, "errorMessage": cause})
-    return _answer("send_task_failure", taskToken=token, error=error, cause=document)
+    return _answer(
+        lambda: client("stepfunctions").send_task_failure(taskToken=token, error=error, cause=document)
+    )
 
 
 def start_execution(*, machine: str, name: str, document: Mapping[str, Any]) -> bool:
@@ -76,9 +80,9 @@ def history(execution: str) -> "list[HistoryEventTypeDef] | None":
     return answer["events"]
 
 
-def _answer(operation: str, **arguments: str) -> bool:
+def _answer(send: Callable[[], object]) -> bool:
     try:
-        getattr(client("stepfunctions"), operation)(**arguments)
+        send()
     except AwsRefusedError as error:
         if code_of(error) in NOBODY_WAITS:
             return False

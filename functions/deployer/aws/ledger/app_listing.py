@@ -6,7 +6,7 @@ from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.calls import try_write
+from deployer.aws.ledger.calls import try_update
 
 
 def apps() -> set[str]:
@@ -41,8 +41,7 @@ def list_app(*, app: str) -> None:
 
 def unlist_app(*, app: str) -> bool:
     """Remove an app from `apps`; False if a deployment of it has been noted."""
-    return try_write(
-        "update_item",
+    return try_update(
         TableName=table.name(),
         Key=wire(keys.order(app)),
         UpdateExpression="REMOVE listed",

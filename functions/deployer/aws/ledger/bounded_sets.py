@@ -1,7 +1,7 @@
 """Amazon DynamoDB: sets of limited size in an item."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
@@ -9,6 +9,9 @@ from deployer.aws.client import answer_of, client, code_of
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED
 from deployer.domain.errors import AwsRefusedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import UpdateTypeDef
 
 
 def add_member(key: keys.Key, member: str, most: Mapping[str, int], expires_at: int = 0) -> dict[str, set[str]]:
@@ -66,7 +69,7 @@ def move_member(key: keys.Key, member: str, *, to: Sequence[str], away_from: Seq
     )
 
 
-def without(key: keys.Key, member: str, sets: Sequence[str]) -> dict[str, Any]:
+def without(key: keys.Key, member: str, sets: Sequence[str]) -> "UpdateTypeDef":
     """The update that removes a member from sets of an item."""
     names = {f"#{number}": name for number, name in enumerate(sets)}
     return {

@@ -1,6 +1,7 @@
 """Amazon DynamoDB: the calls that several subjects of the ledger make."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, Unpack
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
@@ -8,8 +9,25 @@ from deployer.aws.client import answer_of, client, code_of
 from deployer.aws.items import plain, wire
 from deployer.domain.errors import AwsRefusedError
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        PutItemInputTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateItemInputTypeDef,
+    )
+
 CONDITION_FAILED = "ConditionalCheckFailedException"
 RETENTION_SECONDS = 90 * 24 * 60 * 60
+
+
+class Condition(TypedDict):
+    """A condition of a write, with what it may bring along."""
+
+    ConditionExpression: str
+    ExpressionAttributeNames: NotRequired[dict[str, str]]
+    ExpressionAttributeValues: NotRequired["dict[str, AttributeValueTypeDef]"]
+    ReturnValuesOnConditionCheckFailure: NotRequired[Literal["ALL_OLD", "NONE"]]
 
 
 def get(key: keys.Key) -> dict[str, Any]:
@@ -18,10 +36,19 @@ def get(key: keys.Key) -> dict[str, Any]:
     return plain(answer.get("Item") or {})
 
 
-def try_write(operation: str, **request: Any) -> bool:
-    """Make a conditional write; False if its condition does not hold."""
+def try_update(**request: "Unpack[UpdateItemInputTypeDef]") -> bool:
+    """Update an item; False if the condition does not hold."""
+    return _try(lambda: client("dynamodb").update_item(**request))
+
+
+def try_put(**request: "Unpack[PutItemInputTypeDef]") -> bool:
+    """Write a whole item; False if the condition does not hold."""
+    return _try(lambda: client("dynamodb").put_item(**request))
+
+
+def _try(write: Callable[[], object]) -> bool:
     try:
-        getattr(client("dynamodb"), operation)(**request)
+        write()
     except AwsRefusedError as error:
         if code_of(error) == CONDITION_FAILED:
             return False
@@ -29,7 +56,7 @@ def try_write(operation: str, **request: Any) -> bool:
     return True
 
 
-def try_transaction(*items: Any) -> bool:
+def try_transaction(*items: "TransactWriteItemTypeDef") -> bool:
     """Write all of these or none; False if a condition does not hold, or another write is in progress."""
     try:
         client("dynamodb").transact_write_items(TransactItems=items)

@@ -2,15 +2,24 @@
 
 import time
 from dataclasses import asdict, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.items import wire
-from deployer.aws.ledger.calls import RETENTION_SECONDS, get, try_transaction, try_write
+from deployer.aws.ledger.calls import RETENTION_SECONDS, Condition, get, try_put, try_transaction
 from deployer.domain.deployment import Current, Pin, Stop
 from deployer.domain.endpoint import StableUrl
 from deployer.domain.push import Push
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import (
+        ConditionCheckTypeDef,
+        DeleteTypeDef,
+        PutTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateTypeDef,
+    )
 
 
 def current(*, app: str) -> Current | None:
@@ -25,25 +34,26 @@ def make_current(*, push: Push, new: Current, seen: Current | None, while_tagged
     False if somebody else has changed the item since it was seen, or the push was given up, or its tag is known
     to be gone, which only `while_tagged` asks.
     """
-    alive = {
+    alive: ConditionCheckTypeDef = {
         "TableName": table.name(),
         "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
         "ConditionExpression": "attribute_not_exists(abandoned_at)",
     }
-    tagged = {
+    tagged: ConditionCheckTypeDef = {
         "TableName": table.name(),
         "Key": wire(keys.tag(push.app, push.tag)),
         "ConditionExpression": "attribute_not_exists(pk) OR digest <> :nothing",
         "ExpressionAttributeValues": wire({":nothing": ""}),
     }
-    switch = {"Put": _replacement(push.app, new, seen)}
-    checks = [{"ConditionCheck": check} for check in ([alive, tagged] if while_tagged else [alive])]
-    return try_transaction(switch, *checks)
+    checks: list[TransactWriteItemTypeDef] = [
+        {"ConditionCheck": check} for check in ([alive, tagged] if while_tagged else [alive])
+    ]
+    return try_transaction({"Put": _replacement(push.app, new, seen)}, *checks)
 
 
 def change_current(*, app: str, new: Current, seen: Current) -> bool:
     """Replace `seen` by `new`, which is of the same deployment; False if `seen` has changed."""
-    return try_write("put_item", **_replacement(app, new, seen))
+    return try_put(**_replacement(app, new, seen))
 
 
 def end_current(*, push: Push, seen: Current, **facts: Any) -> bool:
@@ -58,20 +68,20 @@ def end_current(*, push: Push, seen: Current, **facts: Any) -> bool:
         "expires_at": int(time.time()) + RETENTION_SECONDS,
         **facts,
     }
-    gone = {
+    gone: DeleteTypeDef = {
         "TableName": table.name(),
         "Key": wire(keys.current(push.app)),
         "ConditionExpression": "version = :seen",
         "ExpressionAttributeValues": wire({":seen": seen.version}),
     }
-    noted = {
+    noted: UpdateTypeDef = {
         "TableName": table.name(),
         "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
         "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
         "ExpressionAttributeNames": {f"#{name}": name for name in values},
         "ExpressionAttributeValues": wire({f":{name}": value for name, value in values.items()}),
     }
-    opened = {
+    opened: UpdateTypeDef = {
         "TableName": table.name(),
         "Key": wire(keys.order(push.app)),
         "UpdateExpression": "ADD #open :this SET listed = :apps",
@@ -81,12 +91,12 @@ def end_current(*, push: Push, seen: Current, **facts: Any) -> bool:
     return try_transaction({"Delete": gone}, {"Update": noted}, {"Update": opened})
 
 
-def _replacement(app: str, new: Current, seen: Current | None) -> dict[str, Any]:
+def _replacement(app: str, new: Current, seen: Current | None) -> "PutTypeDef":
     item = {**keys.current(app), **asdict(new), "version": (seen.version if seen else 0) + 1}
     return {"TableName": table.name(), "Item": wire(item), **unchanged(seen)}
 
 
-def unchanged(seen: Current | None) -> dict[str, Any]:
+def unchanged(seen: Current | None) -> Condition:
     """The condition that the item is still as it was seen."""
     if seen is None:
         return {"ConditionExpression": "attribute_not_exists(pk)"}

@@ -17,7 +17,7 @@ from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import ConditionCheckTypeDef, UpdateItemInputTypeDef, UpdateTypeDef
 
 
 def name_app(*, push: Push) -> str:
@@ -108,7 +108,7 @@ def record_push(*, push: Push, seen: Current, reason: str) -> bool:
         "ended_at": now,
         "reason": reason,
     }
-    recorded = {
+    recorded: UpdateTypeDef = {
         "TableName": table.name(),
         "Key": wire(keys.deployment(push.app, keys.name_of_push(push))),
         "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
@@ -116,7 +116,7 @@ def record_push(*, push: Push, seen: Current, reason: str) -> bool:
         "ExpressionAttributeNames": {f"#{name}": name for name in values},
         "ExpressionAttributeValues": wire({f":{name}": value for name, value in values.items()}),
     }
-    unchanged = {
+    unchanged: ConditionCheckTypeDef = {
         "TableName": table.name(),
         "Key": wire(keys.current(push.app)),
         "ConditionExpression": "version = :seen",

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.items import wire
-from deployer.aws.ledger.calls import RETENTION_SECONDS, get, try_write
+from deployer.aws.ledger.calls import RETENTION_SECONDS, get, try_update
 from deployer.domain.push import Push
 from deployer.domain.same_image import KnownImage
 
@@ -20,8 +20,7 @@ def image(*, app: str, digest: str) -> KnownImage | None:
 def put_image(*, push: Push, new: KnownImage, seen: KnownImage | None) -> bool:
     """Note `new` of the image of the push, in place of `seen`; False if that has changed."""
     values = asdict(new) | {"version": new.version + 1, "expires_at": int(time.time()) + RETENTION_SECONDS}
-    return try_write(
-        "update_item",
+    return try_update(
         TableName=table.name(),
         Key=wire(keys.image(push.app, push.digest)),
         UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),

@@ -7,7 +7,7 @@ from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import answer_of, client, code_of
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, try_write
+from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, try_update
 from deployer.domain.deployment import KnownTag
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
@@ -83,8 +83,7 @@ def record_tag(*, app: str, tag: str, digest: str, as_of: int, seen: KnownTag | 
     change = "SET digest = :digest, as_of = :as_of, expires_at = :expires"
     if not (seen and seen.digest == digest):
         change, values = f"{change}, deployment = :none", values | {":none": ""}
-    return try_write(
-        "update_item",
+    return try_update(
         TableName=table.name(),
         Key=wire(keys.tag(app, tag)),
         UpdateExpression=change,

@@ -1,8 +1,8 @@
 """Amazon DynamoDB: all apps at once, for `portcall status` and the like."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
@@ -13,6 +13,9 @@ from deployer.aws.ledger.current_deployment import current_of
 from deployer.aws.ledger.deployment_records import deployments, known
 from deployer.domain.deployment import Current, Deployment
 from deployer.domain.errors import ThrottledError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesUnionTypeDef
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 MAX_KEYS_PER_CALL = 100
@@ -73,7 +76,9 @@ def _items(wanted: list[keys.Key]) -> Iterator[dict[str, Any]]:
     """The items that there are of those keys. Raises ThrottledError where DynamoDB keeps leaving some out."""
     for begin in range(0, len(wanted), MAX_KEYS_PER_CALL):
         some = [wire(key) for key in wanted[begin : begin + MAX_KEYS_PER_CALL]]
-        request: Any = {table.name(): {"Keys": some, "ConsistentRead": True}}
+        request: Mapping[str, KeysAndAttributesUnionTypeDef] = {
+            table.name(): {"Keys": some, "ConsistentRead": True}
+        }
         for _ in range(MAX_ATTEMPTS):
             answer = client("dynamodb").batch_get_item(RequestItems=request)
             yield from map(plain, answer["Responses"].get(table.name(), []))

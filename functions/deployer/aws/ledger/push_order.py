@@ -6,7 +6,7 @@ from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.calls import get, try_write
+from deployer.aws.ledger.calls import Condition, get, try_update
 from deployer.domain.push import Push
 
 
@@ -33,8 +33,7 @@ def note_in_order(*, push: Push, sequence: int, of_tag: bool = True) -> None:
 
     A further attempt has the number of the first, and takes its place as the last deployment.
     """
-    try_write(
-        "update_item",
+    try_update(
         TableName=table.name(),
         Key=wire(keys.order(push.app)),
         UpdateExpression="SET last_number = :sequence, last_tag = :tag, last_deployment = :name",
@@ -50,8 +49,7 @@ def is_newest(*, push: Push, sequence: int) -> bool:
 
     Late pushes, and pushes of other artifacts, get a sequence number too, but never get here.
     """
-    return try_write(
-        "update_item",
+    return try_update(
         TableName=table.name(),
         Key=wire(keys.order(push.app)),
         UpdateExpression="SET last_admitted = :sequence",
@@ -65,7 +63,7 @@ def newest(*, app: str) -> int:
     return int(get(keys.order(app)).get("last_admitted", 0))
 
 
-def no_more_than(noted: int) -> dict[str, Any]:
+def no_more_than(noted: int) -> Condition:
     """The condition on an app's order that no deployment of it has begun since so many were noted."""
     if not noted:
         return {"ConditionExpression": "attribute_not_exists(admitted)"}

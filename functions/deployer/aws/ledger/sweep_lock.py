@@ -6,7 +6,7 @@ from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client, code_of
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.calls import CONDITION_FAILED, get, try_write
+from deployer.aws.ledger.calls import CONDITION_FAILED, get, try_update
 from deployer.domain.errors import AwsRefusedError
 
 
@@ -47,8 +47,7 @@ def begin_sweep(*, sweep: str, now: int, until: int, watching: str = "") -> Swee
     before = plain(answer.get("Attributes") or {})
     since = before.get("since", now) if before.get("watching") == watching else now
     if (since, watching) != (before.get("since"), before.get("watching")):
-        try_write(
-            "update_item",
+        try_update(
             TableName=table.name(),
             Key=wire(keys.SWEEP),
             UpdateExpression="SET #since = :since, watching = :watching",
@@ -66,8 +65,7 @@ def begin_sweep(*, sweep: str, now: int, until: int, watching: str = "") -> Swee
 
 def note_sweep(*, sweep: str, app: str) -> None:
     """Note the progress of a sweep: if it dies, the next one begins with the app after this one."""
-    try_write(
-        "update_item",
+    try_update(
         TableName=table.name(),
         Key=wire(keys.SWEEP),
         UpdateExpression="SET came_to = :app",
@@ -78,8 +76,7 @@ def note_sweep(*, sweep: str, app: str) -> None:
 
 def end_sweep(*, sweep: str, after: str) -> None:
     """Release the lock; the next sweep begins after that app. Does nothing once another sweep has begun."""
-    try_write(
-        "update_item",
+    try_update(
         TableName=table.name(),
         Key=wire(keys.SWEEP),
         UpdateExpression="SET came_to = :after REMOVE busy_until",
