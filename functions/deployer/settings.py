@@ -68,7 +68,7 @@ class Settings:
         """What deploys once more what the tag of a push points to."""
         return self.command(operation.DEPLOY, push.app, push.tag)
 
-    def command(self, action: str, app: str, tag: str = "") -> str:
+    def command(self, action: operation.Action, app: str, tag: str = "") -> str:
         """What asks for an action."""
         return operation.command(action, function=self.operate_function, region=self.region, app=app, tag=tag)
 

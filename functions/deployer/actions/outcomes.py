@@ -15,6 +15,7 @@ from deployer.domain.deployment import RECORDED as RECORDED
 from deployer.domain.deployment import RETRIED as RETRIED
 from deployer.domain.deployment import SAME_IMAGE as SAME_IMAGE
 from deployer.domain.deployment import SUPERSEDED as SUPERSEDED
+from deployer.domain.deployment import Outcome
 from deployer.domain.document import Document
 from deployer.domain.errors import DeployError
 from deployer.domain.push import Push
@@ -36,7 +37,7 @@ DETAIL_TYPES = {
 }
 
 
-def record_outcome(push: Push, outcome: str, publish: Callable[[], object] | None, **facts: Any) -> None:
+def record_outcome(push: Push, outcome: Outcome, publish: Callable[[], object] | None, **facts: Any) -> None:
     """Record the outcome, `publish` its mail, and send an event for other programs.
 
     Before the mail, anything may fail and be retried. After it, errors are only logged: a retry would send

@@ -38,7 +38,7 @@ def record(push: Push, asked: dict[str, Any]) -> bool:
 def mail_it(push: Push, why: str, current: ledger.Current | None) -> None:
     """Mail that a push, whose outcome is written down, was not deployed."""
     config = settings()
-    action = operation.START if current and current.stop else operation.RESUME
+    action: operation.Action = operation.START if current and current.stop else operation.RESUME
     command = config.command(action, push.app)
     serving = current.url if current and not current.stopped else ""
     message = mail.recorded(push, why, serving, command, resumes=action == operation.RESUME)

@@ -7,6 +7,7 @@ from typing import Any
 from deployer.actions import after_switch, app_names, further_tags, mail_limit, outcomes, slots, superseded
 from deployer.aws import ecs, ledger, logs
 from deployer.domain import failure, limits, mail, task_definition, timing
+from deployer.domain.deployment import Outcome
 from deployer.domain.document import Document, Restart
 from deployer.domain.errors import AccessDeniedError, AwsRefusedError, PermanentError
 from deployer.domain.push import Push
@@ -92,7 +93,7 @@ def roll_back(document: Document, *, error: str, message: str, until: float | No
             mail_limit.publish(push, failed, refusal=refusal)
         superseded.close(push, others)
 
-    outcome = outcomes.RETRIED if refused else outcomes.FAILED
+    outcome: Outcome = outcomes.RETRIED if refused else outcomes.FAILED
     try:
         outcomes.record_outcome(push, outcome, publish, **facts)
     except AccessDeniedError as denied:

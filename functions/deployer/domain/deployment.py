@@ -2,25 +2,28 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from deployer.domain.document import Image
 from deployer.domain.endpoint import NOWHERE, StableUrl
 
 # What becomes of a push.
-DEPLOYED = "deployed"
-FAILED = "failed"
-SUPERSEDED = "superseded"
-IGNORED = "ignored"
-ENDED = "ended"
+DEPLOYED: Final = "deployed"
+FAILED: Final = "failed"
+SUPERSEDED: Final = "superseded"
+IGNORED: Final = "ignored"
+ENDED: Final = "ended"
 # AWS's side failed, and the push is deployed once more; the next attempt has an outcome of its own.
-RETRIED = "retried"
+RETRIED: Final = "retried"
 # Another deployment deals with this very push.
-DUPLICATE = "duplicate"
+DUPLICATE: Final = "duplicate"
 # Another deployment deals with this image, which was pushed under another tag: what comes of it comes of both.
-SAME_IMAGE = "same image"
+SAME_IMAGE: Final = "same image"
 # It is the newest push, and not deployed: the app is stopped, or this version was rolled back.
-RECORDED = "recorded"
+RECORDED: Final = "recorded"
+Outcome = Literal[
+    "deployed", "failed", "superseded", "ignored", "ended", "retried", "duplicate", "same image", "recorded"
+]
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ class Deployment:
     restart: dict[str, Any] = field(default_factory=dict)
     retry: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, Any] = field(default_factory=dict)
-    outcome: str = ""
+    outcome: Outcome | Literal[""] = ""
     reason: str = ""
     error: str = ""
     revision: str = ""

@@ -3,13 +3,20 @@
 import json
 import re
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final, Literal, cast, get_args
 
-DEPLOY, ROLLBACK, RESUME, RESTART = "deploy", "rollback", "resume", "restart"
-STOP, START, END, FOLLOW = "stop", "start", "end", "follow"
+DEPLOY: Final = "deploy"
+ROLLBACK: Final = "rollback"
+RESUME: Final = "resume"
+RESTART: Final = "restart"
+STOP: Final = "stop"
+START: Final = "start"
+END: Final = "end"
+FOLLOW: Final = "follow"
 # Of no app: a test email to all who are subscribed.
-NOTIFY = "notify"
-ACTIONS = (DEPLOY, ROLLBACK, RESUME, RESTART, STOP, START, END, FOLLOW, NOTIFY)
+NOTIFY: Final = "notify"
+Action = Literal["deploy", "rollback", "resume", "restart", "stop", "start", "end", "follow", "notify"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
 REPOSITORY = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 ID = re.compile(r"[0-9a-f]{8,40}")
@@ -31,7 +38,7 @@ class Operation:
     NOTIFY is about no app: both are ''.
     """
 
-    action: str
+    action: Action
     app: str
     tag: str
     # The app as it was named, which is its name where it is older than a change of Environments.
@@ -58,7 +65,7 @@ class Operation:
             raise NotPossible(
                 'The payload must be like {"action": "deploy", "app": "flask-app", "tag": "latest"}.'
             )
-        action = event.get("action", "")
+        action = cast(Action, event.get("action", ""))
         if action not in ACTIONS:
             raise NotPossible(f"The action must be one of: {', '.join(ACTIONS)}.")
         repository, tag = ("", "") if action == NOTIFY else _named(event, by_tag=by_tag)
@@ -99,7 +106,7 @@ def _named(event: dict[str, str], *, by_tag: bool) -> tuple[str, str]:
     return repository, tag
 
 
-def command(action: str, *, function: str, region: str, app: str, tag: str = "") -> str:
+def command(action: Action, *, function: str, region: str, app: str, tag: str = "") -> str:
     """The command that asks for an action; no name holds what a shell would read."""
     words = {"action": action, "app": app, **({"tag": tag} if tag else {})}
     payload = json.dumps(words, separators=(",", ":"))

@@ -12,7 +12,7 @@ from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, try_transaction
 from deployer.aws.ledger.preview_slots import note_ended
 from deployer.aws.ledger.push_order import note_open
-from deployer.domain.deployment import RECORDED, Current, Deployment
+from deployer.domain.deployment import RECORDED, Current, Deployment, Outcome
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
@@ -66,7 +66,7 @@ def claim(
         raise
 
 
-def record(*, push: Push, outcome: str, **facts: Any) -> bool:
+def record(*, push: Push, outcome: Outcome, **facts: Any) -> bool:
     """Record the outcome of a push; return whether its mail is still to be sent.
 
     A push that has another outcome already keeps that, and this one is not to be told.
