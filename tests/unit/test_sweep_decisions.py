@@ -3,19 +3,15 @@
 import dataclasses
 
 import pytest
-from deployer.domain.deployment import Current, Deployment, Ending, KnownTag
-from deployer.domain.endpoint import NOWHERE, StableUrl
-from deployer.domain.sweep import (
+from deployer.domain.acts import (
     CloseDeployments,
     CloseSuperseded,
     DeleteStableUrl,
     DeployPush,
     EndApp,
-    Facts,
     FinishDeployment,
     ForgetStableUrl,
     FreeSlot,
-    Image,
     ListApp,
     MarkWatched,
     MoveSlot,
@@ -29,9 +25,10 @@ from deployer.domain.sweep import (
     RetryDeployment,
     StopTask,
     UnlistApp,
-    decide,
-    is_old_news,
 )
+from deployer.domain.deployment import Current, Deployment, Ending, KnownTag
+from deployer.domain.endpoint import NOWHERE, StableUrl
+from deployer.domain.sweep import Facts, Image, decide, is_old_news
 from deployer.domain.task import Task
 
 NOW = 1_800_000_000

@@ -120,13 +120,13 @@ def test_a_further_attempt_takes_the_tag_over_from_the_one_before(deploy, world,
     world.faults.clear()
     document = push(1) | {"id": "retry-2-push-1", "retry": {"of": "push-1", "attempt": 2}}
     assert deploy(document).states[-1] == "Deployed"
-    assert ledger.tag(table="ledger", app="flask-app", tag="latest").deployment == "retry-2-push-1"
+    assert ledger.tag(app="flask-app", tag="latest").deployment == "retry-2-push-1"
 
 
 def test_a_tag_is_known_as_of_when_the_sweep_saw_it_and_not_of_when_its_image_was_pushed(deploy, world, ago):
     seen = int(time.time()) - 60
     deploy(ago(600, 1) | {"found": {"at": seen}})
-    assert ledger.tag(table="ledger", app="flask-app", tag="latest").as_of == seen
+    assert ledger.tag(app="flask-app", tag="latest").as_of == seen
 
 
 @pytest.mark.parametrize(

@@ -378,7 +378,7 @@ def test_who_asked_is_known_of_the_third_attempt_too(two_versions, world):
     """The second one is of what the first one was asked for, and the third of what the second was."""
 
     def attempts():
-        return [each for each in ledger.deployments(table="ledger", app="flask-app") if each.asked]
+        return [each for each in ledger.deployments(app="flask-app") if each.asked]
 
     def throttle_two():
         if len(attempts()) < 3:
@@ -401,7 +401,7 @@ def test_what_was_asked_for_of_one_image_is_not_done_with_another(two_versions, 
     """The permission to start the workflow must not allow to lend somebody's name to an image of their own."""
     world.faults["register_task_definition"] = [ThrottledError("Rate exceeded")] * 99
     ask("deploy", id=f"{1:032x}")
-    (noted,) = [each for each in ledger.deployments(table="ledger", app="flask-app") if each.asked]
+    (noted,) = [each for each in ledger.deployments(app="flask-app") if each.asked]
     detail = {"action-type": "PUSH", "result": "SUCCESS", "repository-name": "flask-app"}
     detail |= {"image-tag": noted.tag, "image-digest": noted.digest} | other
     document = {"id": noted.deployment, "time": noted.time, "detail": detail, "asked": noted.asked}

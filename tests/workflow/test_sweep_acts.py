@@ -6,17 +6,12 @@ from types import SimpleNamespace
 import pytest
 from deployer.actions import rollback, sweep_acts, sweep_facts
 from deployer.aws import ledger, step_functions
-from deployer.domain.deployment import Deployment, Ending, KnownTag
-from deployer.domain.endpoint import NOWHERE
-from deployer.domain.errors import AccessDeniedError, MailLimitError, ThrottledError
-from deployer.domain.push import Push
-from deployer.domain.sweep import (
+from deployer.domain.acts import (
     CloseDeployments,
     CloseSuperseded,
     DeleteStableUrl,
     DeployPush,
     EndApp,
-    Facts,
     FinishDeployment,
     ForgetStableUrl,
     FreeSlot,
@@ -33,6 +28,11 @@ from deployer.domain.sweep import (
     StopTask,
     UnlistApp,
 )
+from deployer.domain.deployment import Deployment, Ending, KnownTag
+from deployer.domain.endpoint import NOWHERE
+from deployer.domain.errors import AccessDeniedError, MailLimitError, ThrottledError
+from deployer.domain.push import Push
+from deployer.domain.sweep import Facts
 from deployer.events import reconcile
 
 from tests.conftest import LambdaContext

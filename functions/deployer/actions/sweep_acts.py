@@ -16,12 +16,13 @@ from deployer.actions import (
     unwatched,
 )
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
-from deployer.domain import failure, sweep
+from deployer.domain import acts, failure, sweep
+from deployer.domain.acts import Act
 from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.document import Document
 from deployer.domain.errors import DeployError, MailLimitError
 from deployer.domain.push import Push
-from deployer.domain.sweep import Act, Facts
+from deployer.domain.sweep import Facts
 from deployer.settings import settings, watch_settings
 
 # A function that runs when its execution is aborted goes on for a moment.
@@ -32,74 +33,74 @@ def carry_out(act: Act, facts: Facts) -> str:
     """Carry the act out; return what was done, '' if nothing was left to do."""
     app = facts.app
     match act:
-        case sweep.EndApp(reason):
+        case acts.EndApp(reason):
             was_ended = facts.current and previews.end_app(app=app, current=facts.current, reason=reason)
             return "ended it" if was_ended else ""
-        case sweep.FreeSlot():
+        case acts.FreeSlot():
             freed = ledger.free_slot(app=app, noted=facts.noted, seen=facts.current)
             # That an app is down was told before.
             return "freed its slot" if freed and not facts.current else ""
-        case sweep.MoveSlot():
+        case acts.MoveSlot():
             ledger.move_slot(app=app, preview=facts.is_preview)
             return ""
-        case sweep.ListApp():
+        case acts.ListApp():
             ledger.list_app(app=app)
             return ""
-        case sweep.UnlistApp():
+        case acts.UnlistApp():
             ledger.unlist_app(app=app)
             return ""
-        case sweep.FinishDeployment(name):
+        case acts.FinishDeployment(name):
             _record_outcome(app, _open(facts, name), facts.endings[name])
             return f"ended {name}"
-        case sweep.NotifyEnded(name):
+        case acts.NotifyEnded(name):
             ended = _open(facts, name)
             push = Push(name, ended.time, app, ended.tag, ended.digest)
             previews.notify_ended(push, reason=ended.reason, url=ended.url)
             return f"told that {app} has ended"
-        case sweep.RetryDeployment(name):
+        case acts.RetryDeployment(name):
             return _retry(app, _open(facts, name))
-        case sweep.CloseDeployments(names):
+        case acts.CloseDeployments(names):
             ledger.close(app=app, deployments=[_open(facts, name) for name in names])
             return ""
-        case sweep.ReportSuperseded(names):
+        case acts.ReportSuperseded(names):
             superseded_report.send(facts, names)
             return f"told of {', '.join(names)}"
-        case sweep.CloseSuperseded(names):
+        case acts.CloseSuperseded(names):
             over = [each for each in facts.unmailed if each.deployment in names]
             ledger.remove_unmailed(app=app, deployments=over)
             return ""
-        case sweep.StopTask(task):
+        case acts.StopTask(task):
             ecs.stop_task(
                 cluster=settings().cluster, task=task, reason="Portcall: no deployment owns this task"
             )
             return f"stopped {task}"
-        case sweep.NotifyAgain():
+        case acts.NotifyAgain():
             notified = facts.current and restarts.notify_again(app, facts.current) == "given up"
             return f"told that {app} is down" if notified else ""
-        case sweep.RestartApp(stop, refused):
+        case acts.RestartApp(stop, refused):
             return _restart(facts, stop, refused)
-        case sweep.ReportUnwatched():
+        case acts.ReportUnwatched():
             if facts.current:
                 unwatched.report(facts, facts.current)
             return "told that it is not watched"
-        case sweep.MarkWatched():
+        case acts.MarkWatched():
             if facts.current:
                 unwatched.mark(app, facts.current, 0)
             return ""
-        case sweep.PointStableUrl():
+        case acts.PointStableUrl():
             stable_url.point_at_current_with_retries(app)
             return "led its address on"
-        case sweep.DeleteStableUrl(api):
+        case acts.DeleteStableUrl(api):
             apigateway.delete_stable_url(api)
             return f"closed {api}"
-        case sweep.ForgetStableUrl():
+        case acts.ForgetStableUrl():
             if facts.current:
                 without = dataclasses.replace(facts.current, last_stable_url=None)
                 ledger.change_current(app=app, new=without, seen=facts.current)
             return ""
-        case sweep.DeployPush(push):
+        case acts.DeployPush(push):
             return _deploy(push, facts)
-        case sweep.RecordTag(tag, digest):
+        case acts.RecordTag(tag, digest):
             known = (facts.tags or {}).get(tag)
             ledger.record_tag(app=app, tag=tag, digest=digest, as_of=facts.listed_at, seen=known)
             return ""

@@ -7,7 +7,8 @@ from typing import Any
 from deployer.actions import retries, sweep_acts, sweep_facts, sweep_groups
 from deployer.actions.sweep_facts import Account
 from deployer.aws import ec2, ledger
-from deployer.domain.sweep import Act, DeployPush, EndApp, decide
+from deployer.domain.acts import Act, DeployPush, EndApp
+from deployer.domain.sweep import decide
 from deployer.observe import count, logger
 from deployer.settings import settings
 
