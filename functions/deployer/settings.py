@@ -1,4 +1,4 @@
-"""What the template tells every function, read once from the environment."""
+"""What the template passes to every function, read once from the environment."""
 
 import os
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Settings:
     `port` is that of an app whose image names none. Security groups are made in `vpc`, open to `cidr` and, if
     that keeps the world out, to the group `probe_group` of the health check. `by_tag` says that each
     tag is an app of its own; all but those like `lasting_tags`, patterns with `*`, are previews. `stable_url`
-    says that apps get an address that stays.
+    says that apps get a stable URL.
     """
 
     stack: str
@@ -80,7 +80,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """What the sweep watches and starts; only its functions are told, for the workflow knows its steps.
+    """What the sweep watches and starts; passed to its functions only, for the workflow knows its steps.
 
     Patterns may hold `*`; the first of the `repositories` is the stack's own.
     """
@@ -100,7 +100,7 @@ class WatchSettings:
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """What holds where an image says nothing, and how much it may ask for; only ReadImage is told.
+    """What holds where an image says nothing, and how much it may ask for; passed to ReadImage only.
 
     `gated` says that CheckFindings comes next.
     """
@@ -112,7 +112,7 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class ScanGate:
-    """What keeps an image out; only CheckFindings is told.
+    """What keeps an image out; passed to CheckFindings only.
 
     `refuses` are the severities of `BlockOnFindings`: `none`, `critical` or `high`.
     """
@@ -147,7 +147,7 @@ def scan_gate() -> ScanGate:
 
 
 def previews_read_production() -> bool:
-    """Whether previews get the secrets of production too; only RegisterTaskDefinition is told."""
+    """Whether previews get the secrets of production too; passed to RegisterTaskDefinition only."""
     return os.environ["PREVIEW_SECRETS"] == "production"
 
 

@@ -64,7 +64,7 @@ def waiting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def target_to_change(options: dict[str, Any], reason: str = "") -> Target:
-    """The target, which is always told before anything is changed, and if it is of another version."""
+    """The target, which is always printed before anything is changed, and if it is of another version."""
     if len(reason) > MAX_REASON:
         raise Trouble(f"--reason may have {MAX_REASON} characters, and has {len(reason)}.", Exit.USAGE)
     target = target_of(options)
@@ -143,7 +143,7 @@ def finish(document: dict[str, Any], *, as_json: bool) -> None:
 
 
 class _Speaking:
-    """How to tell meanwhile that it goes on: on a terminal it turns, elsewhere it is a line now and then."""
+    """How to show meanwhile that it goes on: on a terminal it turns, elsewhere it is a line now and then."""
 
     def __init__(self) -> None:
         self._console = Terminal(stderr=True)

@@ -133,7 +133,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; what a person can mend is told in a sentence, not in a traceback."""
+    """Run the command line; what a person can fix is reported in a sentence, not in a traceback."""
     try:
         cli(standalone_mode=True)
     except CloudError as error:

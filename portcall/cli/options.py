@@ -33,7 +33,7 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def target_of(options: dict[str, Any], *, quiet: bool = False) -> Target:
-    """The target that a command's options name; unless `quiet`, it is told first."""
+    """The target that a command's options name; unless `quiet`, it is printed first."""
     target = choose(**options)
     if not quiet:
         say(target.name, style="dim")

@@ -65,7 +65,7 @@ def bring_up(console: Terminal, *, port: int | None = None, account: str | None 
 
 
 def _stay(console: Terminal, settings: CloudSettings) -> None:
-    """Tell of each mail until Ctrl-C, then take everything down."""
+    """Print each mail's subject until Ctrl-C, then take everything down."""
     console.print("It stays up until you press Ctrl-C.")
 
     def leave(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""`portcall verify-aws`: what no published material can tell, asked of AWS itself."""
+"""`portcall verify-aws`: what is documented nowhere, tried in AWS itself."""
 
 import os
 import secrets

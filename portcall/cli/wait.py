@@ -48,7 +48,7 @@ class Duration(click.ParamType):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Fails for what is no span of time."""
+        """Fails for anything but a span of time."""
         try:
             return value if isinstance(value, int) else duration.seconds(value)
         except ValueError as error:

@@ -17,7 +17,7 @@ from portcall.desk.states import version
 from portcall.desk.trouble import Exit, Trouble
 
 LOOK_EVERY = 2.0
-# Seconds between two looks where AWS is too busy to tell.
+# Seconds between two looks if AWS is too busy to answer.
 PAUSE = 10.0
 
 

@@ -137,7 +137,7 @@ class Poller:
             if not self._closed:
                 self._look()
             with self._changed:
-                # Not for whoever is the first to look at a page: that is read at once.
+                # Not for the first visitor of a page: that is read at once.
                 self._changed.wait_for(self._is_needed, timeout=LOOK_EVERY)
 
     def _is_needed(self) -> bool:

@@ -6,7 +6,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def seconds(text: str) -> int:
-    """Raises ValueError for what is no span of time."""
+    """Raises ValueError for anything but a span of time."""
     if text.isdecimal() and len(text) < 10:
         return int(text)
     if not re.fullmatch(r"(?:[0-9]{1,9}[smhd])+", text):

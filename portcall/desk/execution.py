@@ -85,7 +85,7 @@ def steps(target: Target, execution: str) -> list[Step] | None:
 
 
 def steps_of(events: Iterable[Mapping[str, Any]]) -> list[Step]:
-    """The steps that the events of an execution tell of, oldest first.
+    """The steps in the events of an execution, oldest first.
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
     """

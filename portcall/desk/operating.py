@@ -56,7 +56,7 @@ def offered(target: Target) -> frozenset[str]:
 
 
 def claimed_name(target: Target) -> str:
-    """The ARN of whoever asks, as AWS names the credentials; any user may ask for that."""
+    """The ARN of the caller, as AWS names the credentials; any user may ask for that."""
     arn = target.ask(lambda _: client("sts").get_caller_identity()["Arn"])
     return str(arn)[:500]
 
@@ -66,7 +66,7 @@ def follow(
 ) -> dict[str, Any]:
     """Ask what became of a deployment until that is known, or the time is up.
 
-    The answer has `outcome`, in the words of `status`, and the `exit_code`. What AWS cannot tell at the moment
+    The answer has `outcome`, in the words of `status`, and the `exit_code`. What AWS cannot say at the moment
     says nothing of the deployment.
     """
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a stack's parameters say of pushes, as its functions are told."""
+"""What a stack's parameters say of pushes, as its functions get them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -66,7 +66,7 @@ class Target:
     @property
     def expires_at(self) -> float:
         """When the credentials expire, in UNIX seconds; 0 if they do not, or nothing says so."""
-        # botocore keeps it to itself; of keys in the environment `aws configure export-credentials` tells it.
+        # botocore keeps it to itself; of keys in the environment `aws configure export-credentials` prints it.
         kept = getattr(self._session.get_credentials(), "_expiry_time", None)
         if isinstance(kept, datetime):
             return kept.timestamp()

@@ -149,7 +149,7 @@ def events(target: Target, stack: str) -> list[Event]:
 def follow(
     target: Target, stack: str, seen: set[str], tell: Callable[[Event], None]
 ) -> tuple[str, list[Event]]:
-    """Tell each event that is not in `seen` until nothing goes on any more: the status, and the new events.
+    """Report each event that is not in `seen` until nothing goes on any more: the status, and the new events.
 
     CloudFormation begins some moments after it was asked to, and deletes what it could not create some moments
     after that: it has ended once it has begun, and two looks in a row see the same end.

@@ -29,7 +29,7 @@ def of_stack(target: Target, stack_id: str) -> list[str]:
 
 
 def left(target: Target, bucket: Bucket) -> list[str]:
-    """What there still is, as kind and name. A kind at which one may not look is told as that."""
+    """What there still is, as kind and name. A kind that may not be listed is reported as that."""
     kinds = {
         "task definitions": _families,
         "security group": _groups,

@@ -1,4 +1,4 @@
-"""What an install and a run leave behind: removed, looked for, and told."""
+"""What an install and a run leave behind: removed, looked for, and reported."""
 
 import shutil
 import time

@@ -34,7 +34,7 @@ class Pushed:
 
 @dataclass
 class Run:
-    """One run, or what is left of it to do. `say` tells a person what is being done."""
+    """One run, or what is left of it to do. `say` shows a person what is being done."""
 
     account: Account
     state: State
@@ -97,7 +97,7 @@ class Run:
     def mail(self, pushed: Pushed, outcome: str) -> dict[str, Any]:
         """The mail of a push, with `seconds`, how long it took.
 
-        Raises DifferentError if it tells another outcome, CheckFailedError if none comes.
+        Raises DifferentError if it reports another outcome, CheckFailedError if none comes.
         """
         self.say(f"waiting for the mail ({outcome})")
 

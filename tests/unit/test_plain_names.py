@@ -104,9 +104,7 @@ def prose(path: str) -> list[str]:
     return comments + [ast.get_docstring(node) or "" for node in nodes]
 
 
-@pytest.mark.parametrize(
-    "path", tracked("localcloud/*.py", "bench/*.py", "tests/*.py", "release/*.py", "scan/*.py")
-)
+@pytest.mark.parametrize("path", tracked("*.py"))
 def test_comments_and_docstrings_are_in_plain_words(path):
     if path == "tests/unit/test_plain_names.py":
         return

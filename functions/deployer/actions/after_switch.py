@@ -81,7 +81,7 @@ def _news(document: Document, push: Push, more: list[str]) -> mail.Mail | None:
         return None
     where = _context(document, push, current)
     if current.stopped:
-        # What comes of a restart, the next one tells, or the mail that gives the app up.
+        # The result of a restart is in the mail of the next one, or in the mail that gives the app up.
         return None if restart else mail.stopped(push, current.reason, current.gave_up_reason, where)
     url, config = _url(document, current), settings()
     if current.deployment != push.deployment:

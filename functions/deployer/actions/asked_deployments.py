@@ -185,7 +185,7 @@ def _ended(app: str, last: Deployment) -> Answer:
 
 
 def started(push: Push, *, dry_run: bool = False) -> Answer:
-    """For whoever asked."""
+    """For the caller."""
     return {
         "status": "possible" if dry_run else "started",
         "deployment": push.deployment,

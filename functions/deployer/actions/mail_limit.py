@@ -19,7 +19,7 @@ def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: s
     """Publish a mail about a push, or hold it back; in place of the first that is, one says so.
 
     What may change at any moment is looked at last: `message` is then a function that gives the mail, or None
-    where there is nothing to tell any more. `refusal` names the limit for which the push was refused, '' for
+    if there is nothing to mail any more. `refusal` names the limit for which the push was refused, '' for
     all other news: only a repository's first in an hour is mailed. Raises MailLimitError if it has to wait.
     """
     config, now = settings(), time.time()

@@ -73,7 +73,7 @@ def wait_until_answers(
                 if isinstance(answer, Answer):
                     answers[url] = answer
                 elif time.monotonic() < deadline or url not in seen:
-                    # What is cut short by the end tells less than what was seen before.
+                    # What is cut short by the end says less than what was seen before.
                     seen[url] = answer
             steady = [url for url in urls if in_a_row[url] >= ANSWERS_IN_A_ROW]
             now = time.monotonic()

@@ -1,4 +1,4 @@
-"""A push that is not deployed because of what somebody asked for: recorded, and told by mail."""
+"""A push that is not deployed because of what somebody asked for: recorded, and mailed."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ MAX_ATTEMPTS = 5
 def record(push: Push, asked: dict[str, Any]) -> bool:
     """Settle a push that is not to be deployed; False if it is by now.
 
-    Whoever starts the app, or lifts the pin, finds it recorded, or is found here to have done so: the outcome
+    What starts the app, or lifts the pin, finds it recorded, or is found here to have done so: the outcome
     is written on condition that what is current has not changed. Then the sweep deploys the push once more.
     """
     for _ in range(MAX_ATTEMPTS):

@@ -37,7 +37,7 @@ def restart(
     `task` is what ECS still knows of the one that stopped. `stop` is its ARN, with `#<number>` where the same
     stop is dealt with once more, since a restart failed; `refused` says that it did on AWS's side.
     Returns `restarted`, `given up`, or `known` if this stop has been dealt with. The ledger is written first:
-    whoever comes second changes nothing, and begins the very restart that is noted, should it not have begun.
+    the second call changes nothing, and begins the very restart that is noted, should it not have begun.
     If that is refused, `when_not_begun` is called with what the workflow was to start with, and the error.
     """
     if current.gave_up_reason:
@@ -181,7 +181,7 @@ def _start(document: Document) -> bool:
 
 
 def _document(app: str, current: ledger.Current) -> Document:
-    """What the workflow is started with: the same, whoever starts it."""
+    """What the workflow is started with: always the same, no matter which function starts it."""
     push = Push(_name(current.last_stop), current.restarted_at, app, current.tag, current.digest)
     restart: Restart = {
         "deployment": current.deployment,

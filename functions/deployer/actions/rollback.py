@@ -27,7 +27,7 @@ def roll_back(document: Document, *, error: str, message: str, until: float | No
 
     `error` and `message` are what the workflow caught, `until` when, in UNIX seconds. Where the deployment
     has become the current one nothing is undone, and the mail says what became of it. What is refused here is
-    told in the mail.
+    reported in the mail.
     """
     config = settings()
     push = _push(document, config)

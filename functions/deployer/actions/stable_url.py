@@ -13,7 +13,7 @@ MAX_ATTEMPTS, PAUSE_SECONDS = 4, 0.5
 def point_at_current(app: str) -> None:
     """Point the app's stable URL, if it has one, at its current task, or at nothing if that has stopped.
 
-    To be called after each change of what is current. Two calls at once may overtake each other on their way,
+    To be called after each change of what is current. Two calls at once may arrive in any order,
     so each looks once more.
     """
     current = ledger.current(app=app)

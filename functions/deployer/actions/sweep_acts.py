@@ -38,7 +38,7 @@ def carry_out(act: Act, facts: Facts) -> str:
             return "ended it" if was_ended else ""
         case acts.FreeSlot():
             freed = ledger.free_slot(app=app, noted=facts.noted, seen=facts.current)
-            # That an app is down was told before.
+            # That an app is down was mailed before.
             return "freed its slot" if freed and not facts.current else ""
         case acts.MoveSlot():
             ledger.move_slot(app=app, preview=facts.is_preview)

@@ -197,7 +197,7 @@ def is_watched(app: str) -> bool:
 
 
 def _ending(deployment: Deployment) -> Ending | None:
-    """How the execution of a deployment ended that has not been told; None while it goes on."""
+    """How the execution of a deployment ended that has not been mailed; None while it goes on."""
     if deployment.notified_at:
         return None
     # What could not be claimed has no execution.

@@ -1,7 +1,7 @@
 """Amazon API Gateway: stable URLs. Each is an HTTP API, which passes everything on to one task.
 
 Every call is about an API as a whole. Its parts (integration, route, stage) are made and changed through it:
-IAM cannot tell whose parts they are, for they have no tags and no names, and inherit none.
+IAM cannot know whose parts they are, for they have no tags and no names, and inherit none.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-tagging-supported-resources.html
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagementv2.html
 """
@@ -90,7 +90,7 @@ def delete_stable_url(api: str) -> None:
 def _name(stack: str, app: str) -> str:
     """It begins with the stack's name and a space, by which IAM knows our APIs: no stack's name has a space.
 
-    A stack's name that leaves no room is all of it; the description tells the app.
+    A stack's name that leaves no room is all of it; the description has the app.
     """
     for name in (f"{stack} {app}", f"{stack} {hashlib.sha256(app.encode()).hexdigest()[:32]}"):
         if len(name) <= NAME_LIMIT:

@@ -158,7 +158,7 @@ def _raising_ours(made: BaseClient) -> BaseClient:
 
 @contextmanager
 def errors_as_ours() -> Iterator[None]:
-    """Raise a DeployError for what botocore raises: the workflow tells transient from permanent by class."""
+    """Raise a DeployError for what botocore raises: the workflow knows transient from permanent by class."""
     try:
         yield
     except ClientError as error:

@@ -48,7 +48,7 @@ def size_of(*, repository: str, digest: str) -> int:
 
 
 def has_repository(repository: str) -> bool:
-    """Whether there is a repository of that name; whoever may see its images may ask."""
+    """Whether there is a repository of that name; the permission to see its images is enough."""
     try:
         client("ecr").describe_images(repositoryName=repository, maxResults=1)
     except AwsRefusedError as error:

@@ -11,7 +11,7 @@ from deployer.domain.errors import AwsRefusedError
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
-# A second answer, or one that comes too late. Neither has anyone to tell.
+# A second answer, or one that comes too late. No state waits for either.
 NOBODY_WAITS = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
 
 
@@ -25,7 +25,7 @@ def send_task_success(*, token: str, output: dict[str, Any]) -> bool:
 def send_task_failure(*, token: str, error: str, cause: str) -> bool:
     """Fail the state that waits with `token`; `error` is the name that Retry and Catch see.
 
-    The cause has the shape of a failed Lambda's, so that whoever catches it reads one shape only.
+    The cause has the shape of a failed Lambda's, so that each Catch reads one shape only.
     """
     document = json.dumps({"errorType": error, "errorMessage": cause})
     return _answer(

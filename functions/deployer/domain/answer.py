@@ -20,7 +20,7 @@ MEANINGS = {
 
 
 def note(status: int | None, path: str, location: str) -> str:
-    """One line for the mail about a status that is no success, '' for one that is, and for TCP (None).
+    """One line for the mail about a status that is not a success, '' for one that is, and for TCP (None).
 
     `path` was asked; `location` is where a redirect leads, '' for none. Both are the app's own words.
     """

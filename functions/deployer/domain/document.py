@@ -168,7 +168,7 @@ class Log(TypedDict):
 
 
 class Switch(TypedDict):
-    """`url` is what people are told, `previous` the digest that served before, or ''.
+    """`url` is the one in the mail, `previous` the digest that served before, or ''.
 
     `takesOver` says that the stable URL pointed to another version until now.
     """

@@ -18,7 +18,7 @@ CONSOLE_WORDS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 class Failure:
     """`summary` ends the mail's subject, `reason` is one sentence, `hint` says what to do.
 
-    `details` are lines for whoever wants to know more, of which the last says where to read all. `again` says
+    `details` are lines for those who want to know more, of which the last says where to read all. `again` says
     that the same image may well be deployed again, `passing` that what failed was on AWS's side, and may pass,
     `is_gone` that the image is not in the repository any more.
     """
@@ -46,12 +46,12 @@ class Failure:
 def explain(
     *, error: str, message: str, task: Task | None, log: list[str], port: int, memory: str, architecture: str
 ) -> Failure:
-    """Find the summary and the hint; an error that nobody foresaw is told as it is.
+    """Find the summary and the hint; an unforeseen error is reported as it is.
 
     `log` are the last lines as the app wrote them.
     """
     log = [discreet(ESCAPES.sub("", line)) for line in log]
-    # One that we stopped ourselves tells nothing of why.
+    # One that we stopped ourselves says nothing about the reason.
     stopped = (
         task if task and not task.stopped_by_us and (task.stop_code or task.exit_code is not None) else None
     )

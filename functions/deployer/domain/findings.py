@@ -56,7 +56,7 @@ class Finding:
 class Scan:
     """`status` is ECR's, '' where it knows of no scan; `description` says more of that.
 
-    `dated` says that ECR tells when the scan ended. Of enhanced scanning it may show the status COMPLETE or
+    `dated` says that ECR reports when the scan ended. Of enhanced scanning it may show the status COMPLETE or
     ACTIVE some seconds before that date and the findings: https://github.com/aws/aws-sdk/issues/289
     """
 

@@ -37,7 +37,7 @@ def slots(
 
 
 def is_full(taken: Mapping[str, Collection[str]], most: Mapping[str, int], app: str) -> bool:
-    """Whether an app without a slot finds none, as sets of limited size tell it."""
+    """Whether an app without a slot finds none, as sets of limited size report it."""
     first = next(iter(most))
     if app in taken.get(first, ()):
         return False

@@ -127,7 +127,7 @@ def _good_news(
 
 
 def _direct(url: str, context: Context) -> list[str]:
-    """Where the app answers itself, if the URL is that of an address that stays."""
+    """Where the app answers itself, if the URL is the stable one."""
     return [f"Direct:     {context.direct_url}"] if context.direct_url not in ("", url) else []
 
 

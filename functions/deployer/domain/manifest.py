@@ -99,7 +99,7 @@ def choose(index: dict[str, Any], *, preferred: platforms.Architecture) -> str |
     """The digest of the image to run: for the CPU `preferred` (`X86_64` or `ARM64`), else for the other.
 
     None where the index holds nothing but artifacts. A child that names no platform is the last resort;
-    its configuration tells. Raises UnsupportedImageError where there are images, but none to run.
+    its configuration says it. Raises UnsupportedImageError where there are images, but none to run.
     """
     children = [child for child in _children(index) if not _is_artifact(child)]
     images = [child for child in children if child.get("mediaType") not in INDEX_TYPES]

@@ -24,7 +24,7 @@ MAX_REASON, MAX_NAME = 500, 500
 
 
 class NotPossible(ValueError):
-    """What is asked for cannot be done; the message says why, to whoever asked."""
+    """What is asked for cannot be done; the message says why, to the caller."""
 
 
 class NoSuchThing(NotPossible):

@@ -14,7 +14,7 @@ LIMIT = 20
 LABEL, HEALTHCHECK, EXPOSE, DEFAULT = "LABEL portcall.port", "HEALTHCHECK", "EXPOSE", "ContainerPort"
 
 EXPOSED = re.compile("([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
-# By which variables servers and frameworks are told their port; ASP.NET's may hold several, and URLs.
+# The variables by which servers and frameworks get their port; ASP.NET's may hold several, and URLs.
 VARIABLES = (
     "PORT",
     "HTTP_PORT",

@@ -39,7 +39,7 @@ class Push:
     def from_event(cls, event: Mapping[str, Any], *, by_tag: bool) -> "Push":
         """Read the workflow's document, which begins as the event itself.
 
-        The app is the one that the document names or, where it names none yet, `by_tag` tells.
+        The app is the one that the document names or, if it names none yet, the one that `by_tag` gives.
         Raises BadEventError for whatever the rule should have kept out.
         """
         detail = event.get("detail") or {}
@@ -63,7 +63,7 @@ class Push:
 
     @staticmethod
     def app_in(event: Mapping[str, Any]) -> str:
-        """The app that a document names, since AdmitPush or whoever started the workflow has; else ''."""
+        """The app that a document names, since AdmitPush or who started the workflow has; else ''."""
         return str((event.get("admission") or {}).get("app") or event.get("app") or "")
 
     def event(self) -> Document:

@@ -72,9 +72,9 @@ NO_WORDS = (
 
 
 def recognize(*, reason: str, log: Sequence[str], code: int | None, platform: str, memory: str) -> Words:
-    """What is said of a task that stopped: as a fact only what AWS's reason, the last words or the code tell.
+    """What is said of a task that stopped: as a fact only what AWS's reason, the last words or the code say.
 
-    `log` are the last lines, without colours and the like. What a line further up tells is
+    `log` are the last lines, without colours and the like. What a line further up says is
     given with that line, as what may have been.
     """
     given = {"platform": platform, "memory": memory, "code": str(code)}
@@ -99,7 +99,7 @@ def recognize(*, reason: str, log: Sequence[str], code: int | None, platform: st
 
 
 def _last_found(lines: Sequence[str], code: int | None) -> tuple[int, Rule, dict[str, str]] | None:
-    """The last line that tells of a cause: its index, the rule, and what the rule's groups found."""
+    """The last line that names a cause: its index, the rule, and what the rule's groups found."""
     for at in range(len(lines) - 1, -1, -1):
         for rule in RULES:
             if (names := rule.in_line(lines[at], code)) is not None:

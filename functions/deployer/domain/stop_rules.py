@@ -57,7 +57,7 @@ class Rule:
         return {name: text for each in found if each for name, text in each.groupdict().items()}
 
     def in_line(self, line: str, code: int | None) -> dict[str, str] | None:
-        """What the groups found in a line of the log; None if it does not tell of this cause."""
+        """What the groups found in a line of the log; None if it does not name this cause."""
         if self.codes and code not in self.codes:
             return None
         for pattern in self.log:

@@ -1,4 +1,4 @@
-"""Pushes that were overtaken before they were live: which mail speaks of them, and in which words."""
+"""Pushes that were superseded before they were live: which mail speaks of them, and in which words."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,14 +6,14 @@ from deployer.domain.deployment import SAME_IMAGE, SUPERSEDED, Current, Deployme
 from deployer.domain.push import Push
 
 MAX_NAMED = 10
-# Of a push whose tag is not there any more. Whoever deleted it may be somebody else than who waits for the URL.
+# Of a push whose tag is not there any more. Often it was not deleted by the person who waits for the URL.
 TAG_WAS_DELETED = "Its tag was deleted before it was live."
 
 
 def mailed_with(unmailed: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:
     """Those of which the mail about a push with this number speaks; the newest first.
 
-    What was overtaken by a still newer push is left to the mail about that.
+    What was superseded by a still newer push is left to the mail about that.
     """
     return [
         each
@@ -23,7 +23,7 @@ def mailed_with(unmailed: Sequence[Deployment], push: Push, sequence: int) -> li
 
 
 def _was_overtaken(each: Deployment, push: Push, sequence: int) -> bool:
-    # The tag itself tells the order of its pushes.
+    # The tag itself shows the order of its pushes.
     return each.outcome == SUPERSEDED and (each.sequence < sequence or each.tag == push.tag)
 
 

@@ -76,7 +76,7 @@ class Facts:
     slot_of_other_kind: bool = False
     # How many deployments of it the ledger has noted.
     noted: int = 0
-    # Deployments without an outcome, or whose outcome may not have been told; the oldest first.
+    # Deployments without an outcome, or whose outcome may not have been mailed; the oldest first.
     open: Sequence[Deployment] = ()
     # How the execution of an open deployment ended; those that go on are missing.
     endings: Mapping[str, Ending] = field(default_factory=dict)
@@ -163,7 +163,7 @@ def _takes_the_place(successor: Current, current: Current) -> bool:
 def _finish_aborted(facts: Facts) -> Iterator[Act]:
     for each in facts.open:
         if each.outcome == ENDED and not each.notified_at:
-            # Whoever ended it may be about to tell.
+            # The function that ended it may be about to mail that.
             if each.ended_at + NOTIFY_TIMEOUT_SECONDS <= facts.now:
                 yield NotifyEnded(each.deployment)
         elif not each.notified_at and each.deployment in facts.endings:
@@ -288,7 +288,7 @@ def _list_or_unlist(facts: Facts) -> Iterator[Act]:
 
 
 def _deploy_missed(facts: Facts) -> Iterator[Act]:
-    """Of the tags that point elsewhere than the ledger knows, the newest is deployed: it overtakes the rest."""
+    """Of the tags that moved without the ledger knowing, the newest is deployed; it supersedes the rest."""
     if facts.tags is None or not facts.heard_of:
         return
     tags, lost = facts.tags, []
@@ -324,7 +324,7 @@ def _may_be_heard_of_yet(image: Image, known: KnownTag | None, facts: Facts) -> 
 def _was_pushed_while_watched(image: Image, known: KnownTag | None, facts: Facts) -> bool:
     """Whether its event would have been heard as things are watched now.
 
-    A tag that was led back to an image of before tells no time: it was, if it pointed elsewhere since then.
+    A tag that was moved back to an older image shows no time: it was, if it pointed elsewhere since then.
     """
     if known and known.as_of >= facts.since:
         return True

@@ -89,7 +89,7 @@ class Task:
         return self.stop_code == "EssentialContainerExited"
 
     def why_stopped(self) -> str:
-        """One line: the exit code, the container's reason and the task's, as far as AWS told them."""
+        """One line: the exit code, the container's reason and the task's, as far as AWS reported them."""
         parts = [
             "" if self.exit_code is None else f"exit code {self.exit_code}",
             self.container_reason,

@@ -21,7 +21,7 @@ PHASES = (
 def phases(document: Mapping[str, Any], until: float | None = None) -> list[tuple[str, float]]:
     """(name, seconds) of each phase that ended, beginning with the push; `at` is in UNIX seconds.
 
-    `until` is when the deployment failed: the phase in which it did is told too. The event's own time has no
+    `until` is when the deployment failed: the phase in which it did is included. The event's own time has no
     fractions of a second, so the first phase is right to a second.
     """
     passed = [(name, key) for name, key in PHASES if key not in _left_out(document)]

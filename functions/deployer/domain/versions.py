@@ -22,7 +22,7 @@ class Version:
     time: str = ""
 
     def document(self) -> dict[str, str]:
-        """For whoever asked."""
+        """For the caller."""
         return {"digest": self.digest, "tag": self.tag, "deployment": self.deployment, "time": self.time}
 
 

@@ -27,7 +27,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
 
     Returns `{"status": "started", "deployment", "app", "tag", "digest"}`, `{"status": "stopped"}` or `ended`,
     of a dry run `possible`, of a test email what `sample_mails.send` says; or `{"status": "refused", "reason"}`
-    for whoever asked, with `kind` where that is more than a no. What comes of a deployment is told by mail, as
+    for the caller, with `kind` where that is more than a no. The outcome of a deployment is mailed, as
     of any other, and to who asks to `follow` it. The same request, by its `id`, may come twice.
     """
     try:

@@ -21,7 +21,7 @@ def handler(event: Execution, context: object) -> Admission:
 
     The result is `admitted`, `duplicate`, `same image`, `superseded` or `held`: the app is stopped, or this
     version was rolled back. The number is drawn before the tag is
-    looked at: so whoever has a larger one, and found the tag pointing to it, was pushed later. A further
+    looked at: so one that has a larger number, and found the tag pointing to it, was pushed later. A further
     attempt keeps the number of the first. Raises TagNotSeenError where ECR may not show the push yet, and
     ContendedError where another push of the image is admitted at the same moment.
     """

@@ -17,7 +17,7 @@ def handler(event: Document, context: object) -> TaskDefinition:
     """Return `{"result": "registered", "arn": revision, "at": UNIX seconds}`, or the result `superseded`.
 
     Registering has the lowest quota of all calls, so in a burst it is what pushes wait for; one that is
-    overtaken meanwhile gives up here. A repeat makes one more revision, which harms nobody. A restart uses
+    superseded meanwhile ends here. A repeat makes one more revision, which harms nobody. A restart uses
     the revision that it restarts.
     """
     config = settings()

@@ -22,10 +22,10 @@ REFUSED = "API Gateway refused to create one. The next push tries again."
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> Switch:
-    """Return `{"result", "takesOver", "url": what people are told, "previous": digest or "", "notes": [...]}`.
+    """Return `{"result", "takesOver", "url": the one in the mail, "previous": digest or "", "notes": [...]}`.
 
     The result is `current`, or `superseded`, or `held` if the app is to be down or its version was rolled back
-    since, or `moved`: then the app has an address that stays, which leads
+    since, or `moved`: then the app has a stable URL, which points
     to the new version as soon as API Gateway has taken that in. `takesOver` says that it led to another version
     until now, which is not stopped before that.
     Raises TaskStoppedError if the new version has died since it answered, and ContendedError where another

@@ -41,7 +41,7 @@ class Caller:
 
 @dataclass(frozen=True)
 class Stack:
-    """The stack as CloudFormation tells it; `made_at` in UNIX seconds."""
+    """The stack as CloudFormation describes it; `made_at` in UNIX seconds."""
 
     status: str
     made_at: float

@@ -15,7 +15,7 @@ RECREATE = "Delete it, and install again: sam delete && sam build && sam deploy"
 
 @dataclass(frozen=True)
 class Subscription:
-    """Who is told, how, and whether that was confirmed."""
+    """Who gets mails, how, and whether that was confirmed."""
 
     protocol: str
     endpoint: str

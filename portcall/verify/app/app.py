@@ -1,4 +1,4 @@
-"""An app that is told by its image how to behave: it serves, ends at once, or listens where nobody asks."""
+"""An app whose image says how it behaves: it serves, ends at once, or listens where nobody asks."""
 
 import http.server
 import json

@@ -1,4 +1,4 @@
-"""The install, the first push, and what AWS tells of a push."""
+"""The install, the first push, and what AWS reports about a push."""
 
 import json
 import re

@@ -69,7 +69,7 @@ def claim(
 def record(*, push: Push, outcome: Outcome, **facts: Any) -> bool:
     """Record the outcome of a push; return whether its mail is still to be sent.
 
-    A push that has another outcome already keeps that, and this one is not to be told.
+    A push that has another outcome already keeps that, and this one is not to be mailed.
     """
     now = int(time.time())
     values = {
@@ -87,13 +87,13 @@ def record(*, push: Push, outcome: Outcome, **facts: Any) -> bool:
         if code_of(error) != CONDITION_FAILED:
             raise
         item = None
-    # Afterwards: whoever takes the place later sees the outcome, and gives it back.
+    # Afterwards: a later owner of the place sees the outcome, and gives it back.
     note_ended(push=push)
     return item is not None and "notified_at" not in item
 
 
 def record_push(*, push: Push, seen: Current, reason: str) -> bool:
-    """Write down that a push is recorded and not deployed, which is still to be told.
+    """Write down that a push is recorded and not deployed, which is still to be mailed.
 
     False if what is current has changed since it was seen, or the push has another outcome.
     """

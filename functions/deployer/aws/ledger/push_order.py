@@ -14,8 +14,8 @@ def next_in_order(*, push: Push, now: float, after_all: bool = False) -> int:
     """Draw the sequence number of a push of an app, and note that it is open.
 
     A push of a later second has a larger number, in whatever order their events come. Within a second, and
-    among pushes of one tag, whose order the tag itself tells, it is the order of drawing. One that is dated
-    ahead of `now` (UNIX seconds) counts as pushed now, or it would overtake all that are pushed until then.
+    among pushes of one tag, whose order the tag itself shows, it is the order of drawing. One that is dated
+    ahead of `now` (UNIX seconds) counts as pushed now, or it would supersede all that are pushed until then.
     What somebody asks for comes `after_all` that was admitted, whatever the clocks say.
     """
     order = note_open(push)
@@ -29,7 +29,7 @@ def note_in_order(*, push: Push, sequence: int, of_tag: bool = True) -> None:
     """Note that the tag pointed to the push with this number: a later push of the tag gets a larger one.
 
     What goes back to an image, whatever the tag points to, is not `of_tag`: of a push of the tag that is heard
-    of only afterwards, its time tells whether it was later.
+    of only afterwards, its time says whether it was later.
 
     A further attempt has the number of the first, and takes its place as the last deployment.
     """
