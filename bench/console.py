@@ -1,8 +1,10 @@
 """Measures the page with 200 apps and 10,000 deployments: `python -m bench.console`."""
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from deployer.aws import ledger, ledger_keys, table
 from deployer.aws.client import client
@@ -14,6 +16,8 @@ from playwright.sync_api import Page, sync_playwright
 from bench.__main__ import spread
 from bench.browser import PROGRAM, page_of
 from bench.setting import Setting
+from portcall.console.pages import AppsReader
+from portcall.console.source import Source
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
@@ -40,6 +44,28 @@ def main() -> None:
             apps = [f"team/app-{APPS - 1 - number:03}" for number in range(ROUNDS)]
             seen = [_seen(page, app) for app in apps]
             print(f"| from a push in the ledger to the page | {spread(seen)} |")
+            browser.close()
+        for what, took in _cpu(setting).items():
+            print(f"| processor: {what} | {spread(took)} |")
+
+
+def _cpu(setting: Setting) -> dict[str, list[float]]:
+    """Seconds of this process's CPU, which depend less on what else the machine does."""
+    folder = {"PORTCALL_STATE_DIR": str(setting.settings.state_dir)}
+    with patch.dict(os.environ, folder):
+        reader = AppsReader(Source({"local": True}))
+        # Once before: clients are made at the first call.
+        reader.whole()
+        return {
+            "to read all apps": [_used(reader.whole) for _ in range(ROUNDS)],
+            "to read what may have changed": [_used(reader.changed) for _ in range(ROUNDS)],
+        }
+
+
+def _used(call: Callable[[], object]) -> float:
+    began = time.process_time()
+    call()
+    return time.process_time() - began
 
 
 def _push(app: str, number: int) -> Push:

@@ -81,6 +81,8 @@ JUDGED = [
     (install.sweep(int(NOW) - 601, NOW - 9999, NOW), FAILED, "10 min ago"),
     (install.sweep(0, NOW - 599, NOW), OK, "is to come"),
     (install.sweep(0, NOW - 600, NOW), FAILED, "no sweep"),
+    (install.dashboard("https://console.example.com/"), OK, "https://console.example.com/"),
+    (install.dashboard(""), OK, "Dashboard is off"),
     (install.events({"Pushes": True, "Ends": False}, ["Ends"], "ACTIVE"), OK, "active"),
     (install.events({"Pushes": True, "Ends": False}, [], "ACTIVE"), FAILED, "Ends"),
     (install.events({"Pushes": True}, [], "DELETING"), FAILED, "DELETING"),

@@ -167,6 +167,12 @@ class _Checkup:
                 "sqs:GetQueueAttributes",
             ),
             Check(INSTALL, "sweep", self._sweep),
+            # The embedded cloud has no console that could show it.
+            *(
+                []
+                if self.target.embedded
+                else [Check(INSTALL, "dashboard", lambda: install.dashboard(outputs.get("DashboardUrl", "")))]
+            ),
             Check(INSTALL, "events", self._events, "events:DescribeRule and states:DescribeStateMachine"),
             Check(INSTALL, "repositories", self._repositories, "ecr:DescribeRepositories"),
         ]

@@ -49,6 +49,11 @@ def version(installed: str, own: str) -> Judgement:
     return ok(f"Stack and command line are {own}.")
 
 
+def dashboard(url: str) -> Judgement:
+    """`url` is '' where it is switched off, or the stack is older than it."""
+    return ok(url) if url else ok("There is none: the parameter Dashboard is off, or the stack is an old one.")
+
+
 def _parts(version: str) -> list[int]:
     return [int(part) if part.isdigit() else 0 for part in version.split(".")]
 
