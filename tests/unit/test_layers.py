@@ -44,6 +44,21 @@ def test_only_the_aws_layer_imports_boto3():
             assert not {name for name in imports(path) if name.split(".")[0] in ("boto3", "botocore")}, path
 
 
+def test_stubs_are_imported_for_types_alone():
+    """Lambda's own Python has boto3, and no stubs of it; nor has the command line."""
+    for path in [*DEPLOYER.rglob("*.py"), *(DEPLOYER.parents[1] / "portcall").rglob("*.py")]:
+        tree = ast.parse(path.read_text())
+        for_types = {
+            id(each)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            for each in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom) and "mypy_boto3" in ast.unparse(node):
+                assert id(node) in for_types, f"{path.name}: {ast.unparse(node)}"
+
+
 @pytest.mark.parametrize(
     ("module", "alone"),
     [
