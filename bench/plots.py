@@ -14,7 +14,7 @@ from bench import results
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 # The same result draws the same file.
 mpl.rcParams.update({"svg.hashsalt": "portcall", "svg.fonttype": "none", "font.family": "sans-serif"})
-# Told apart by anybody: https://jfly.uni-koeln.de/color/
+# Distinct for everybody: https://jfly.uni-koeln.de/color/
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999", "#000000"]
 
 

@@ -140,7 +140,7 @@ SCENARIOS: dict[str, Scenario] = {
     "a crash after a change of Environments": Scenario((Game.crash,), (push, Game.change_environments)),
     "a crash of what is not watched any more": Scenario((Game.crash,), (push, Game.change_watched)),
     "a sweep after it is watched again": Scenario(
-        # Within one second nobody can tell whether a push was before the change.
+        # Within one second nobody knows whether a push was before the change.
         (Game.sweep,),
         (push, Game.change_watched, push, Game.sweep, a_second, Game.change_watched),
     ),

@@ -289,7 +289,7 @@ def test_a_stack_that_knows_no_test_email_says_so(stack):
     [("0.0.1", "Upgrade the stack"), ("99.0.0", "Upgrade the command line"), ("", "an old one")],
 )
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_stack_of_another_version_is_told_and_asked_all_the_same(
+def test_a_stack_of_another_version_is_reported_and_asked_all_the_same(
     stack, monkeypatch, action, of_the_stack, said
 ):
     monkeypatch.setattr(options.choose(), "version", lambda own: of_the_stack)

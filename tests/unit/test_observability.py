@@ -1,4 +1,4 @@
-"""What tells of trouble: alarms that cost nothing unless asked for, and saved queries of lines that are written."""
+"""What reports trouble: alarms that cost nothing unless asked for, and saved queries of lines that are written."""
 
 import json
 import re
