@@ -100,6 +100,12 @@ EXPLAINED = (
         )
         for zero in (1, -1)
     ),
+    Explained(
+        "deployer.steps.switch_over",
+        '- pin=holds.pin_of(seen, push.digest, event.get("asked") or {}, restart="restart" in event),\n'
+        '+ pin=holds.pin_of(seen, push.digest, event.get("asked") or {}),',
+        "A restart has the digest of what it restarts, which is the one that is pinned.",
+    ),
     *(
         Explained(
             "deployer.actions.rollback",

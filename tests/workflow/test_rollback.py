@@ -512,6 +512,15 @@ def test_a_first_push_that_failed_gives_its_slot_back(world, document, freed, lo
     assert freed == [(APP, "push-2")]
 
 
+def test_a_first_push_that_is_tried_again_keeps_its_slot(world, document, freed, lose):
+    """Or the next attempt might find that another app has taken it."""
+    event = document() | {"error": FAULT}
+    lose()
+    roll(event)
+    assert outcome_of("push-2") == "retried"
+    assert freed == []
+
+
 def test_a_push_that_failed_leaves_what_serves_its_slot(world, document, freed):
     roll(document())
     assert freed == []
