@@ -106,6 +106,10 @@ os.environ.update(FUNCTION_ENVIRONMENT | READ_ENVIRONMENT | GATE_ENVIRONMENT | R
 os.environ.update(WATCH_ENVIRONMENT)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for all the processes of this test run."""

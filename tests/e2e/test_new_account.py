@@ -11,6 +11,8 @@ from tests.e2e.conftest import Portcall, deploy_again, get
 from tests.e2e.test_bursts import settled, tasks, upload
 from tests.local.conftest import eventually, forget_images
 
+pytestmark = pytest.mark.long
+
 SERVING = [f"serving-{number}-app" for number in range(5)]
 SILENT = [f"silent-{number}-app" for number in range(10)]
 

@@ -16,6 +16,8 @@ from tests.e2e.conftest import COMMANDS, docker
 from tests.local.conftest import ACCOUNT, REGION, Cloud, eventually, forget_images, start_cloud
 from tests.local.installed import is_the_accounts
 
+pytestmark = pytest.mark.long
+
 # What the embedded cloud cannot show. Each is a line in docs/verify-aws.md, too.
 NOT_RUN_HERE = {"function-start-up", "other-cpu", "narrow-cidr-keeps-out"}
 SAMS = "aws-sam-cli-managed-default"

@@ -8,6 +8,8 @@ import pytest
 from localcloud.stack import install
 from tests.local.installed import Installed, stack_of_its_own
 
+pytestmark = pytest.mark.long
+
 OFFICE, OTHER, WORLD = "198.51.100.0/24", "203.0.113.0/24", "0.0.0.0/0"
 
 

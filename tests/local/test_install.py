@@ -20,6 +20,8 @@ from localcloud.settings import PROJECT, CloudSettings
 from tests.local.conftest import ACCOUNT, REGION, Cloud, start_cloud
 from tests.local.installed import inventory
 
+pytestmark = pytest.mark.long
+
 # What SAM and make may take together, with nothing in their caches.
 WITHIN = 420.0
 QUESTION = re.compile(r"\[[yYnN]/[yYnN]\]|\[[^\]\n]*\]: $")

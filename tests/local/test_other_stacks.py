@@ -29,6 +29,8 @@ from tests.local.installed import (
     stack_of_its_own,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
