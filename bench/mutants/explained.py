@@ -40,6 +40,15 @@ EXPLAINED = (
         )
         for zero in (1, -1)
     ),
+    *(
+        Explained(
+            "deployer.aws.ledger.push_order",
+            '- return int(max(number, order.get("last_number", 0) + 1, order.get("last_admitted", 0) + 1))\n'
+            f'+ return int(max(number, order.get("last_number", {last}) + 1, order.get("last_admitted", {admitted}) + 1))',
+            "No push has so small a number.",
+        )
+        for last, admitted in ((1, 0), (-1, 0), (0, 1), (0, -1))
+    ),
     Explained(
         "deployer.actions.sweep_facts",
         "+ restart = restarts.latest_restart(app, current) if current.last_stop else None\n"
