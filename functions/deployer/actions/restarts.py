@@ -69,7 +69,7 @@ def restart(
         halt = dataclasses.replace(new, gave_up_reason=gave_up_reason, gave_up_at=now)
         if not _change(app, halt, current):
             return "known"
-        _notify_given_up(app, halt)
+        _notify_given_up(app, dataclasses.replace(halt, version=current.version + 1))
         return "given up"
     return _begin(app, new, when_not_begun) if _change(app, new, current) else "known"
 
@@ -110,7 +110,7 @@ def notify_again(app: str, current: ledger.Current) -> str:
     claim = dataclasses.replace(current, mailing_since=now)
     if not _change(app, claim, current):
         return "known"
-    _notify_given_up(app, claim)
+    _notify_given_up(app, dataclasses.replace(claim, version=current.version + 1))
     return "given up"
 
 
