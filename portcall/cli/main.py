@@ -132,8 +132,13 @@ def cli() -> None:
     """
 
 
+# botocore imports this, and with it pyOpenSSL, only to ask whether urllib3 was switched to that. It is not.
+UNUSED = "urllib3.contrib.pyopenssl"
+
+
 def main() -> None:
     """Run the command line; what a person can fix is reported in a sentence, not in a traceback."""
+    sys.modules.setdefault(UNUSED, None)  # type: ignore[arg-type]
     try:
         cli(standalone_mode=True)
     except CloudError as error:

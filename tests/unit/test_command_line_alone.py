@@ -111,3 +111,16 @@ def test_nobody_but_the_machine_s_corner_installs_debian_packages() -> None:
     for path in [*(ROOT / "localcloud").rglob("*.py"), *(ROOT / "portcall").rglob("*.py")]:
         if path.parent.name != "machine":
             assert "localcloud.machine.debian" not in imported(path), path
+
+
+def test_pyopenssl_is_not_imported_to_ask_aws(tmp_path):
+    """botocore would, and for nothing; it is there with the extra `local`."""
+    code = (
+        "import sys\nfrom portcall.cli import main\nsys.argv = ['portcall', 'status', '--local']\n"
+        "try: main.main()\nfinally: print(*sys.modules)"
+    )
+    environment = {"PORTCALL_STATE_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    loaded = ended.stdout.split()
+    assert "botocore.httpsession" in loaded, ended.stderr
+    assert "OpenSSL" not in loaded
