@@ -92,6 +92,7 @@ def list_apps(text: str) -> None:
         stop = {"action": "stop", "by": text, "reason": text, "at": text}
         patch.setattr(reading, "stops", lambda *_: [stop])
         patch.setattr(reading, "history", lambda *_: AppHistory(text, current, [deployment]))
+        patch.setattr(reading, "known", lambda *_: AppHistory(text, current, [deployment]))
         for command in (status.status, history.history, show.show):
             CliRunner().invoke(command, [text] if command is not status.status else [], catch_exceptions=False)
         CliRunner().invoke(status.status, ["any"], catch_exceptions=False)
