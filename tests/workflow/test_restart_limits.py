@@ -349,3 +349,20 @@ def test_who_has_seen_an_older_state_does_not_mail_again_that_an_app_is_down(wor
     change(reason="Somebody else was here.")
     assert restarts.notify_again(APP, seen) == "known"
     assert len(world.mails) == 1
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_that_an_app_is_down_is_noted_in_the_first_request_after_the_mail(world, started, clock, again):
+    """With each further one the function may die in between, and the mail would be sent once more."""
+    serving = change(crashes=[NOW - 2, NOW - 1])
+    if again:
+        change(gave_up_reason="It crashed.", gave_up_at=NOW)
+        clock.now = NOW + 3600
+    writes_after_mail = []
+    world.faults["publish answer"] = [
+        lambda: world.faults.update({"change_current": [lambda: writes_after_mail.append(1)] * 9})
+    ]
+    notified = restarts.notify_again(APP, current()) if again else heal(crashed(), serving=serving)
+    assert notified == "given up"
+    assert current().notified_at
+    assert writes_after_mail == [1]
