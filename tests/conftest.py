@@ -153,6 +153,15 @@ def _name_the_test(request: pytest.FixtureRequest) -> None:
             file.write(f"{request.node.nodeid}\n")
 
 
+@pytest.fixture(autouse=True)
+def _functions_choose_for_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test of the command line chooses, an account and a table, does not outlast it."""
+    from deployer.aws import client, table
+
+    monkeypatch.setattr(client, "_given", None)
+    monkeypatch.setattr(table, "_given", "")
+
+
 @pytest.fixture
 def event() -> Callable[[str], dict[str, Any]]:
     """Read a sample of an AWS event by its file's name, e.g. `event("ecr-push-tagged")`."""

@@ -38,8 +38,8 @@ FUNCTIONS: dict[str, Callable[[Any, Any], object]] = {
     "EndPreview": end_preview.handler,
     "Reconcile": reconcile.handler,
 }
-# Of these a task gets the lowest that is free.
-IPS = ip_network("198.18.0.0/15")
+# Of these a task gets the first that is free.
+IPS, MORE_IPS = ip_network("203.0.113.0/24"), ip_network("198.18.0.0/15")
 # How images behave.
 GOOD, SILENT, CRASHES, NO_APP = "good", "silent", "crashes", "no app"
 
@@ -80,7 +80,7 @@ class Task:
 
     @property
     def ip(self) -> str:
-        return str(IPS[self.address])
+        return str((IPS if self.address < IPS.num_addresses - 1 else MORE_IPS)[self.address])
 
     def described(self) -> Answer:
         details = [{"name": "networkInterfaceId", "value": f"eni-{self.number}"}]
@@ -358,7 +358,7 @@ class Cloud:
             (group,) = request["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"]
             task = Task(arn, number, request["startedBy"], revision["arn"], digest, tags, self.clock.now, group)
             held = {each.address for each in self.tasks.values() if each.status != "STOPPED"}
-            task.address = next(each for each in range(1, IPS.num_addresses) if each not in held)
+            task.address = next(each for each in range(1, MORE_IPS.num_addresses) if each not in held)
             task.history.append((self.clock.now, task.described()))
             self._run_tokens[token], self.tasks[arn] = arn, task
             self.clock.at(STARTS, lambda: self._starts(task))

@@ -278,7 +278,9 @@ def test_every_step_has_a_function_and_every_function_a_step():
 
 def test_the_workflow_may_invoke_its_steps_and_nothing_else():
     (policy,) = TEMPLATE["Resources"]["DeployStateMachine"]["Properties"]["Policies"]
-    (statement,) = policy["Statement"]
+    statement, traces = policy["Statement"]
+    condition, written, _ = traces["Fn::If"]
+    assert (condition, {each.partition(":")[0] for each in written["Action"]}) == ("HasTracing", {"xray"})
     assert statement["Action"] == "lambda:InvokeFunction"
     assert sorted(str(each) for each in statement["Resource"]) == sorted(
         str({"Fn::GetAtt": [f"{name}Function", "Arn"]}) for name in TASKS
