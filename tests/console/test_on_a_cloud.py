@@ -1,6 +1,7 @@
 """The page of an embedded cloud: real pushes, a failure, a rollback and back again, and a cloud that restarts."""
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -21,13 +22,24 @@ def console(portcall: Portcall) -> Iterator[str]:
     """`portcall console`, until the block ends; the link that it prints."""
     environment = {**os.environ, "PORTCALL_STATE_DIR": str(portcall.state_dir)}
     command = [str(COMMANDS / "portcall"), "console", "--no-open", "--local"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    # A shell's job in the background ignores SIGINT, and so does what it starts.
+    listens = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=listens,
+    ) as process:
         assert process.stdout
         try:
             yield process.stdout.readline().strip()
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=30) == 130
+            try:
+                assert process.wait(timeout=30) == 130
+            finally:
+                process.kill()
 
 
 @pytest.fixture
