@@ -90,6 +90,8 @@ def _fill(app: str) -> None:
     ledger.make_current(push=push, new=new, seen=None)
     ledger.record(push=push, outcome=DEPLOYED, url=new.url)
     ledger.mark_notified(push=push)
+    # As the sweep does.
+    ledger.close(app=app, deployments=ledger.open_deployments(app=app))
     for some in _batches([_old(_push(app, number)) for number in range(2, EACH + 1)]):
         client("dynamodb").batch_write_item(RequestItems={table.name(): some})
 
