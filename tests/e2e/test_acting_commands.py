@@ -7,7 +7,7 @@ from urllib.error import URLError
 import pytest
 
 from localcloud.inbox import read
-from tests.e2e.conftest import FIXTURES, Portcall, docker, get
+from tests.e2e.conftest import FIXTURES, Portcall, deploy_again, docker, get
 from tests.e2e.test_command_line import as_role
 from tests.local.conftest import eventually
 
@@ -106,3 +106,22 @@ def test_an_operator_sends_a_test_email(portcall: Portcall, tmp_path: Path) -> N
     assert mail.text.rstrip().endswith(f"Asked for by: {CLAIMED}")
     shown = portcall.says("inbox", "--last", "1")
     assert "Portcall test email" in shown
+
+
+def test_a_stopped_app_stays_stopped_when_the_stack_is_updated(portcall: Portcall, tmp_path: Path) -> None:
+    app = "stopped-through-an-update-app"
+    digest = portcall.push(FIXTURES / "plain-http", app, VERSION="stopped")
+    portcall.mail(app, digest)
+    operator = as_role(portcall, "OperatorPolicy", tmp_path)
+    assert operator("stop", app, "--yes").returncode == 0
+    eventually(lambda: portcall.containers(app) == [], within=60, every=0.5)
+    try:
+        # Every function is updated, for each is told the port.
+        deploy_again(portcall, ContainerPort="3001")
+        portcall.sweep()
+        assert status(portcall, app)["state"] == "stopped"
+        assert portcall.containers(app) == []
+        ended = operator("start", app)
+        assert (ended.returncode, get(ended.stdout.strip())) == (0, "plain-http stopped"), ended.stderr
+    finally:
+        deploy_again(portcall)
