@@ -154,12 +154,16 @@ def _name_the_test(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _functions_choose_for_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test of the command line chooses, an account and a table, does not outlast it."""
+def _nothing_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test of the command line chooses, an account and a table, and what one reads of settings, is its own."""
+    from deployer import settings
     from deployer.aws import client, table
 
     monkeypatch.setattr(client, "_given", None)
     monkeypatch.setattr(table, "_given", "")
+    for read in vars(settings).values():
+        if hasattr(read, "cache_clear"):
+            read.cache_clear()
 
 
 @pytest.fixture

@@ -30,7 +30,9 @@ PLAN = {
     "url": "http://203.0.113.7:3000/",
     "preview": "",
 }
+# Seconds.
 ANSWERS_WITHIN = 20
+CTRL_C = "\x03"
 ACTED = "ACTED: "
 
 
@@ -53,18 +55,25 @@ def stack(monkeypatch):
 def on_a_terminal(*words, typed=(), columns=80):
     """`portcall ...` in a process with a terminal of its own: its exit code, and all that was written there.
 
-    `typed` are pairs: what is waited for, and what is typed then.
+    `typed` are pairs: what is waited for, and what is typed then. Ctrl-C is pressed again until it is heard:
+    readline does not hear one in the moment before it begins to wait.
     """
     child, terminal = pty.fork()
     if not child:
         _run(words)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    written, todo = "", list(typed)
+    written, todo, last, silence = "", list(typed), "", 0
     with contextlib.suppress(OSError):
-        while select.select([terminal], [], [], ANSWERS_WITHIN)[0]:
-            written += os.read(terminal, 4096).decode("utf-8", "replace")
+        while silence < ANSWERS_WITHIN:
+            if select.select([terminal], [], [], 1)[0]:
+                silence, written = 0, written + os.read(terminal, 4096).decode("utf-8", "replace")
+            else:
+                silence += 1
+                if last == CTRL_C:
+                    os.write(terminal, CTRL_C.encode())
             if todo and todo[0][0] in written:
-                os.write(terminal, todo.pop(0)[1].encode())
+                last = todo.pop(0)[1]
+                os.write(terminal, last.encode())
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     os.close(terminal)
@@ -115,7 +124,7 @@ def test_a_question_is_answered_by_y_alone(answer, code, acted):
 
 @pytest.mark.parametrize("command", ["stop", "end"])
 def test_ctrl_c_at_a_question_changes_nothing(command):
-    ended, written = on_a_terminal(command, "flask-app", typed=[("flask-app", "\x03")])
+    ended, written = on_a_terminal(command, "flask-app", typed=[("flask-app", CTRL_C)])
     assert ended == 130
     assert ACTED not in written
     assert "Traceback" not in written
