@@ -530,7 +530,7 @@ def that_an_app_is_not_watched_any_more_is_mailed_once(world: World) -> Iterator
 
 
 def _of_the_kind_of(app: str, world: World) -> set[str]:
-    """The apps that share their places with this one."""
+    """The apps that share their slots with this one."""
     return {other for other in world.deployments if (other in world.previews) == (app in world.previews)}
 
 
@@ -549,7 +549,7 @@ def _is_named_otherwise(app: str, other: str) -> bool:
 
 
 @promise
-def a_push_is_refused_only_where_all_places_are_taken(world: World) -> Iterator[str]:
+def a_push_is_refused_only_where_all_slots_are_taken(world: World) -> Iterator[str]:
     for app, each in _all(world):
         others = {
             other

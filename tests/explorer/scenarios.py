@@ -93,8 +93,8 @@ def third_repository(game: Game) -> None:
     game.push(repository="third-app")
 
 
-def one_place(game: Game) -> None:
-    """There is a place for one app, or one preview."""
+def one_slot(game: Game) -> None:
+    """There is a slot for one app, or one preview."""
     game.allow("MAX_PREVIEWS", 1)
     game.allow("MAX_APPS", 1)
 
@@ -145,18 +145,18 @@ SCENARIOS: dict[str, Scenario] = {
         (push, Game.change_watched, push, Game.sweep, a_second, Game.change_watched),
     ),
     "pushes to three repositories": Scenario((push, other_repository, third_repository)),
-    "a push where all places are taken": Scenario((other_tag,), (one_place, push), previews_only=True),
+    "a push where all slots are taken": Scenario((other_tag,), (one_slot, push), previews_only=True),
     "a preview ends, and the next one comes": Scenario(
-        (Game.delete_tag, other_tag), (one_place, push), previews_only=True
+        (Game.delete_tag, other_tag), (one_slot, push), previews_only=True
     ),
-    "a push of another app where all places are taken": Scenario(
-        (other_repository,), (push, one_place), lasting_only=True
+    "a push of another app where all slots are taken": Scenario(
+        (other_repository,), (push, one_slot), lasting_only=True
     ),
     "a push after MaxApps was lowered": Scenario(
-        (push, third_repository), (push, other_repository, one_place), lasting_only=True
+        (push, third_repository), (push, other_repository, one_slot), lasting_only=True
     ),
-    "a change of Environments where all places are taken": Scenario(
-        (push, Game.sweep), (one_place, push, Game.change_environments), lasting_only=True
+    "a change of Environments where all slots are taken": Scenario(
+        (push, Game.sweep), (one_slot, push, Game.change_environments), lasting_only=True
     ),
     "a rollback": Scenario((Game.rollback,), before=(push, push)),
     "a second rollback": Scenario((Game.rollback,), before=(push, push, push, Game.rollback)),
@@ -188,7 +188,7 @@ ACTS: dict[str, Act] = {
     "a change of Environments": Game.change_environments,
     "a change of RepositoryPattern": Game.change_watched,
     "a push of another repository": other_repository,
-    "a change of MaxApps and MaxPreviews": one_place,
+    "a change of MaxApps and MaxPreviews": one_slot,
     "a rollback": Game.rollback,
     "a resume": Game.resume,
     "a stop that is asked for": Game.stop,

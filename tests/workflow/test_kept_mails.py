@@ -12,7 +12,7 @@ from tests.explorer.game import Game, Setting, game, stage
 from tests.explorer.scenarios import (
     a_day,
     bad_push,
-    one_place,
+    one_slot,
     other_tag,
     push,
     same_image,
@@ -41,7 +41,7 @@ KEPT = {
     "a preview whose tag is deleted": (BY_TAG, [push], [Game.delete_tag]),
     "a preview whose tag is deleted at once": (BY_TAG, [], [together(push, Game.delete_tag)]),
     "a preview whose time is up": (BY_TAG, [push], [a_day, Game.sweep]),
-    "a preview for which there is no place": (BY_TAG, [one_place, push], [other_tag]),
+    "a preview for which there is no slot": (BY_TAG, [one_slot, push], [other_tag]),
     "a repository that is not watched any more": (APP, [push], [Game.change_watched, Game.sweep, Game.crash]),
     "another name": (APP, [push], [Game.change_environments, Game.sweep, push]),
 }

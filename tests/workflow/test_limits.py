@@ -241,11 +241,11 @@ def test_a_repository_has_so_many_deployments_at_once_and_others_have_theirs(
     assert live(second)
     assert refusals(world) == ["greedy was refused: too many deployments at once"]
     assert len(world.tasks) == 3
-    # With their outcome their places are free.
+    # With their outcome their slots are free.
     assert live(deploy(pushed("greedy", 6)))
 
 
-def test_a_step_that_runs_twice_takes_one_place(deploy, world, pushed, monkeypatch):
+def test_a_step_that_runs_twice_takes_one_slot(deploy, world, pushed, monkeypatch):
     monkeypatch.setattr(limits, "MAX_DEPLOYMENTS", 1)
     world.each_step_twice = True
     assert live(deploy(pushed("shop", 1)))
