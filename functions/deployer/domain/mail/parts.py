@@ -1,0 +1,106 @@
+"""What mails are made of: who reads a mail reads the same facts in the same place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deployer.domain.push import Push
+from deployer.domain.text import discreet, printable, without_keys
+
+SUBJECT_LIMIT = 99
+NAME_LIMIT = 40
+LOG_LINES = 30
+LOG_LINE_LIMIT = 500
+
+
+@dataclass(frozen=True)
+class Mail:
+    """`document` is the same news as JSON, for sqs, https and lambda subscribers."""
+
+    subject: str
+    text: str
+    document: dict[str, object]
+    attributes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What serves though a deployment failed: `url` is '' if nothing does, and for a worker, which has none."""
+
+    url: str
+    is_newer: bool = False
+    is_worker: bool = False
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a deployment happened; `phases` are (name, seconds) in order.
+
+    `direct_url` is the task's own, at which the app answers until the next deployment. `deploy_command` deploys
+    the same image again.
+    """
+
+    revision: str
+    task: str
+    log_group: str
+    log_stream: str
+    region: str
+    phases: Sequence[tuple[str, float]]
+    stop_code: str = ""
+    exit_code: int | None = None
+    direct_url: str = ""
+    deploy_command: str = ""
+
+
+def serving_line(standing: Standing) -> str:
+    if standing.is_worker:
+        return f"{'A newer version' if standing.is_newer else 'The previous version'} is still running."
+    if not standing.url:
+        return "No other version is running."
+    which = "A newer version is running" if standing.is_newer else "The previous version is still running"
+    return f"{which} at {standing.url}"
+
+
+def log_excerpt(log: Sequence[str]) -> list[str]:
+    """The last lines of a log, fit for a mail: no secrets, nothing that could break it, and none too long."""
+    return [discreet(printable(line, LOG_LINE_LIMIT)) for line in without_keys(log)[-LOG_LINES:]]
+
+
+def fact_lines(push: Push, context: Context) -> list[str]:
+    total = sum(seconds for _, seconds in context.phases)
+    steps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in context.phases)
+    logs = (
+        f"aws logs tail {context.log_group} --log-stream-names {context.log_stream} --region {context.region}"
+    )
+    facts = [
+        ("Image", f"{push.repository}:{push.tag}"),
+        ("Digest", push.digest),
+        ("Revision", context.revision.rsplit("/", 1)[-1]),
+        ("Task", context.task.rsplit("/", 1)[-1]),
+        ("Stop code", context.stop_code),
+        ("Took", f"{total:.1f} s ({steps})" if steps else ""),
+        ("Logs", logs if context.task else ""),
+        ("Deployment", push.deployment),
+    ]
+    return [f"{name + ':':<12}{value}" for name, value in facts if value]
+
+
+def document_of(push: Push, context: Context, outcome: str) -> dict[str, object]:
+    return {
+        "outcome": outcome,
+        "app": push.app,
+        "tag": push.tag,
+        "digest": push.digest,
+        "deployment": push.deployment,
+        "revision": context.revision,
+        "task": context.task,
+        "phases": {name: round(seconds, 3) for name, seconds in context.phases},
+        **({"stop_code": context.stop_code} if context.stop_code else {}),
+        **({} if context.exit_code is None else {"exit_code": context.exit_code}),
+    }
+
+
+def subject_of(app: str, summary: str) -> str:
+    """What SNS takes: fewer than 100 characters, all of them ASCII. A long name leaves room for the summary."""
+    name = app if len(app) <= NAME_LIMIT else "..." + app[3 - NAME_LIMIT :]
+    plain = printable(f"{name} {summary}").strip().encode("ascii", "replace").decode()
+    return plain if len(plain) <= SUBJECT_LIMIT else plain[: SUBJECT_LIMIT - 3] + "..."
