@@ -117,11 +117,12 @@ EXPLAINED = (
     ),
     *(
         Explained(
-            "deployer.actions.rollback",
+            module,
             '- sequence = document.get("admission", {}).get("sequence", 0)\n'
             f'+ sequence = document.get("admission", {{}}).get("sequence", {zero})',
             "No push has so small a number, by which another would be the older one.",
         )
+        for module in ("deployer.actions.rollback", "deployer.actions.failure_facts")
         for zero in (1, -1)
     ),
     Explained(
@@ -130,19 +131,9 @@ EXPLAINED = (
         "No push has the number 1.",
     ),
     Explained(
-        "deployer.actions.rollback",
+        "deployer.domain.failed_deployment",
         '- return int(document.get("retry", {}).get("attempt", 1))\n'
         '+ return int(document.get("retry", {}).get("attempt", 0))',
         "The first attempt is below each limit, whichever of the two it is called.",
-    ),
-    Explained(
-        "deployer.actions.rollback",
-        "+ attempt = _attempt(document)\n- attempt = _attempt(document)",
-        "It is worked out from the document alone, which nothing before it changes.",
-    ),
-    Explained(
-        "deployer.actions.rollback",
-        "- return []\n+ pass",
-        "None and no pushes are the same to those who ask whether there are any.",
     ),
 )

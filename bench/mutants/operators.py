@@ -31,8 +31,9 @@ ARITHMETIC = "Add_Sub Sub_Add Div_Mul FloorDiv_Mul Mod_Mul"
 
 # A call whose moment matters: of AWS, of the ledger, of a module beside the steps, or of a part of this one.
 ACTS = re.compile(
-    r"\b(ledger|ecr|ecs|ec2|apigateway|step_functions|logs|events|outcomes|stable_url|slots|previews|restarts"
-    r"|task_states|previous_tasks|rollback|retries|mail_limit|sweep_facts|sweep_acts)\.\w+\(|(?<![\w.])_[a-z]\w+\("
+    r"\b(ledger|ecr|ecs|ec2|apigateway|step_functions|logs|events|outcomes|stable_url|slots|slot_admission"
+    r"|failure_facts|previews|restarts|task_states|previous_tasks|rollback|retries|mail_limit|sweep_facts|sweep_acts)\.\w+\("
+    r"|(?<![\w.])_[a-z]\w+\("
 )
 # In DynamoDB's conditions.
 CONDITIONS = {

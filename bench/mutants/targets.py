@@ -9,7 +9,12 @@ SUBJECTS = {
     "ledger": ("aws/ledger/*.py",),
     "sweep": ("domain/sweep.py", "actions/sweep_facts.py", "actions/sweep_acts.py", "events/reconcile.py"),
     "restarts": ("actions/restarts.py", "events/restart_app.py"),
-    "rollback": ("actions/rollback.py", "steps/roll_back.py"),
+    "rollback": (
+        "actions/rollback.py",
+        "actions/failure_facts.py",
+        "domain/failed_deployment.py",
+        "steps/roll_back.py",
+    ),
     "switch-over": ("steps/switch_over.py", "actions/previous_tasks.py", "actions/stable_url.py"),
     "admission": ("steps/admit_push.py",),
 }

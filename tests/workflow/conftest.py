@@ -21,7 +21,7 @@ import pytest
 
 os.environ["SFN_WAIT_SCALE"] = "0"  # read when MiniStack is imported
 
-from deployer.actions import mail_limit, probe, rollback
+from deployer.actions import failure_facts, mail_limit, probe
 from deployer.aws import apigateway, ec2, ecr, ecs, events, ledger, logs, sns, ssm, step_functions, task_states
 from deployer.aws import client as clients
 from deployer.domain.endpoint import NOWHERE, StableUrl
@@ -466,7 +466,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (probe, "wait_until_answers", wait_until_answers),
         (step_functions, "send_task_success", succeed),
         (step_functions, "send_task_failure", fail),
-        (rollback, "LOG_READ_PAUSE_SECONDS", 0.0),
+        (failure_facts, "LOG_READ_PAUSE_SECONDS", 0.0),
         (check_stable_url, "SETTLE_SECONDS", 0.0),
         # Retries take no time here, so no second would pass until the next mail may go out.
         (mail_limit, "MAX_MAILS_PER_SECOND", 1_000_000),

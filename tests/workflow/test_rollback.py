@@ -5,7 +5,7 @@ import dataclasses
 import time
 
 import pytest
-from deployer.actions import rollback, slots, superseded
+from deployer.actions import failure_facts, slots, superseded
 from deployer.aws import ecs, ledger, logs
 from deployer.domain import failure, limits
 from deployer.domain.errors import AccessDeniedError, AwsRefusedError
@@ -257,14 +257,14 @@ def test_the_log_of_an_app_that_did_not_end_by_itself_is_read_once(world, docume
 @pytest.fixture
 def pause():
     """That between two looks at a log, before the world leaves it out."""
-    return rollback.LOG_READ_PAUSE_SECONDS
+    return failure_facts.LOG_READ_PAUSE_SECONDS
 
 
 def test_the_looks_at_a_log_are_a_second_apart(pause, world, document, arriving, monkeypatch):
     event, slept = document(), []
     ended(world, event)
-    monkeypatch.setattr(rollback, "LOG_READ_PAUSE_SECONDS", pause)
-    monkeypatch.setattr(rollback.time, "sleep", slept.append)
+    monkeypatch.setattr(failure_facts, "LOG_READ_PAUSE_SECONDS", pause)
+    monkeypatch.setattr(failure_facts.time, "sleep", slept.append)
     arriving(["one"], ["one"])
     roll(event)
     assert slept == [1.0]

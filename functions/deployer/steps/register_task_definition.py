@@ -2,7 +2,7 @@
 
 import time
 
-from deployer.actions import outcomes, slots, superseded
+from deployer.actions import outcomes, slot_admission, superseded
 from deployer.aws import ecs, ledger, ssm
 from deployer.domain import parameters, task_definition
 from deployer.domain.document import Document, TaskDefinition
@@ -28,7 +28,7 @@ def handler(event: Document, context: object) -> TaskDefinition:
         reason = "A newer push of the app was admitted."
         superseded.supersede(push, reason=reason, **outcomes.so_far(event))
         return {"result": "superseded"}
-    if not slots.take(push):
+    if not slot_admission.take(push):
         return {"result": "superseded"}
     revision = ecs.register_task_definition(
         task_definition.request(
