@@ -11,12 +11,12 @@ help: ## What there is
 demo: $(TOOLS) ## The whole road on this machine: cloud, docker push, mail, URL
 	@$(PORTCALL) demo
 
-# The second half waits more than it works, so four run side by side on two cores.
+# The second half waits more than it works, so three run side by side on two cores.
 test: $(TOOLS) ## All tests: unit, workflow, local, e2e, and the page in a browser
 	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group browser
 	@rm -rf .portcall/iam-decisions
 	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow
-	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder \
+	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
 		tests/local tests/e2e tests/console
 	@.venv/bin/python -m bench.permissions --parts --whole .portcall/iam-decisions
 

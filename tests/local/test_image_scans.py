@@ -71,12 +71,12 @@ def test_a_push_is_scanned_and_its_findings_are_those_of_the_file(cloud: Cloud, 
             {"key": "package_version", "value": "1:1.2.13"},
         ],
     }
-    (event,) = eventually(seen)
+    (sent,) = eventually(seen)
     sample = event("ecr-scan-complete")
-    assert set(event) == set(sample)
-    assert set(event["detail"]) == set(sample["detail"])
-    assert event["resources"] == [f"arn:aws:ecr:{cloud.region}:{cloud.account}:repository/{repository}"]
-    assert event["detail"] == {
+    assert set(sent) == set(sample)
+    assert set(sent["detail"]) == set(sample["detail"])
+    assert sent["resources"] == [f"arn:aws:ecr:{cloud.region}:{cloud.account}:repository/{repository}"]
+    assert sent["detail"] == {
         "scan-status": "COMPLETE",
         "repository-name": repository,
         "finding-severity-counts": {"CRITICAL": 1, "LOW": 1},
