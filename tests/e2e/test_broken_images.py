@@ -190,7 +190,8 @@ def test_a_failed_push_leaves_the_previous_version_serving(portcall: Portcall) -
     assert (waited.returncode, waited.stdout) == (1, "")
     assert "exit code 3" in waited.stderr
     assert f"serves at {url}" in waited.stderr
-    assert portcall.run("status", "plain-app", "--exit-code").returncode == 1
+    status = portcall.run("status", "plain-app", "--exit-code")
+    assert status.returncode == 1, f"{status.stdout}{portcall.says('history', 'plain-app')}"
     (app,) = portcall.apps("plain-app")
     assert app["digest"] == before
     eventually(lambda: portcall.containers("plain-app") == kept, within=20, every=0.1)

@@ -43,7 +43,8 @@ def test_an_app_whose_spot_task_is_taken_away_is_live_again_on_spot(portcall: Po
     portcall.repository("spot-app")
     command = ["httpd", "-f", "-p", "3000"]
     digest = portcall.by_hand.push("spot-app", command, tag="latest", Labels={"portcall.capacity": "spot"})
-    portcall.mail("spot-app", digest)
+    mail = portcall.mail("spot-app", digest)
+    assert mail.attributes["outcome"] == "deployed", mail.text
     (before,) = portcall.apps("spot-app")
     ecs, cluster = portcall.client("ecs"), before["task_arn"].split("/")[1]
     # The embedded cloud takes this for what AWS says when it takes a task away.
