@@ -31,8 +31,10 @@ ROOT = Path(__file__).parents[2]
 FIXTURES = Path(__file__).parent / "fixtures"
 COMMANDS = Path(sys.executable).parent
 # What the tests deploy with: every app its own repository, and nobody waits five minutes for an answer.
+# SAM keeps what is not named here, so what a test changes stands here, too.
 HEALTH_TIMEOUT = 12
 STACK = {
+    "ContainerPort": "3000",
     "Email": "you@example.com",
     "HealthTimeout": str(HEALTH_TIMEOUT),
     "RepositoryPattern": "*-app",
