@@ -16,13 +16,15 @@ PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 mpl.rcParams.update({"svg.hashsalt": "portcall", "svg.fonttype": "none", "font.family": "sans-serif"})
 # Distinct for everybody: https://jfly.uni-koeln.de/color/
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999", "#000000"]
+TOO_SHORT_SECONDS = 0.01
 
 
 def road(kept: dict[str, Any]) -> Any:
     """Where the time of a deployment goes, state by state: medians of all rounds."""
     figure, axes = plt.subplots(figsize=(9, 2.8))
     ways = ("warm", "cold")
-    states = list(kept["cold"][0]["phases"])
+    # A choice takes no time to speak of.
+    states = [name for name, took in kept["cold"][0]["phases"].items() if took > TOO_SHORT_SECONDS]
     for row, way in enumerate(ways):
         left = 0.0
         for number, state in enumerate(states):
