@@ -202,19 +202,19 @@ def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
         # The first of an hour is mailed.
         is_refusal = each.error in limits.REFUSALS
         # That a push was superseded may be mailed where no mail spoke of the push that superseded it.
-        is_overtaken = each.outcome == SUPERSEDED and mails == [SUPERSEDED]
+        is_superseded = each.outcome == SUPERSEDED and mails == [SUPERSEDED]
         # That it has ended is no news of an app that is there again, or was before it ended once more.
         ends = [other for other in world.deployments[app] if other.outcome == "ended"]
         is_back = each.outcome == "ended" and (current is not None or each is not ends[-1])
         is_no_news = mails == [] and (is_old_news or is_refusal or is_back)
-        if mails != expected and not is_overtaken and not is_no_news:
+        if mails != expected and not is_superseded and not is_no_news:
             yield f"{each.deployment} is {each.outcome}, its mails say {mails}"
     for deployment, mails in mailed.items():
         yield f"{deployment} is not known, its mails say {mails}"
 
 
 @promise
-def a_push_that_was_overtaken_is_not_forgotten(world: World) -> Iterator[str]:
+def a_superseded_push_is_not_forgotten(world: World) -> Iterator[str]:
     """Unless something newer is live, some mail speaks of it."""
     named = {digest for mail in world.mails for digest in mail.digests}
     for app, each in _all(world):
@@ -226,8 +226,8 @@ def a_push_that_was_overtaken_is_not_forgotten(world: World) -> Iterator[str]:
         has_ended = each.reason == "The app has ended." and any(
             mail.app == app and mail.outcome == "ended" for mail in world.mails
         )
-        is_told = each.digest in named or has_ended
-        if each.outcome == SUPERSEDED and not (each.restart or is_older or is_told):
+        is_named = each.digest in named or has_ended
+        if each.outcome == SUPERSEDED and not (each.restart or is_older or is_named):
             yield f"{each.deployment} was superseded ({each.reason}), nothing newer is live, and no mail says so"
 
 

@@ -27,7 +27,7 @@ EXPLAINED = (
             "deployer.aws.ledger.deployment_records",
             '- PaginationConfig={"MaxItems": most, "PageSize": min(most, 100)},\n'
             f'+ PaginationConfig={{"MaxItems": most, "PageSize": min(most, {size})}},',
-            "Pages are as large as a reader likes: what is told is the same.",
+            "Pages are as large as a reader likes: the result is the same.",
         )
         for size in (99, 101)
     ),

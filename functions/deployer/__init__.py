@@ -1,1 +1,1 @@
-"""The Lambda functions of Portcall: `steps` calls `aws`, asks `domain`, and returns a small dict."""
+"""The Lambda functions of Portcall: handlers in `steps` and `events`, rules in `domain`, AWS calls in `aws`."""

@@ -1,4 +1,4 @@
-"""Logs and metrics: one logger for all steps, every line with the event's id."""
+"""Logs and metrics: one logger for all functions; every line has the event's id."""
 
 from aws_lambda_powertools import Logger
 
@@ -16,7 +16,7 @@ def seconds(name: str, value: float) -> None:
 
 
 def _record(name: str, unit: str, value: float) -> None:
-    # Imported here: most steps record nothing, and for those that do the mail is out by then.
+    # Imported here: most steps record nothing, and the others have sent their mail by then.
     from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
     with single_metric(name=name, unit=MetricUnit(unit), value=value):

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """Sources: `Globals.Function.Environment` in template.yaml.
+    """Settings of all functions, from `Globals.Function.Environment` in template.yaml.
 
-    `port` is that of an app whose image names none. Security groups are made in `vpc`, open to `cidr` and, if
-    that keeps the world out, to the group `probe_group` of the health check. `by_tag` says that each
-    tag is an app of its own; all but those like `lasting_tags`, patterns with `*`, are previews. `stable_url`
-    says that apps get a stable URL.
+    `port` is the port of apps whose image names none. Security groups are created in `vpc`, open to `cidr` and,
+    if that
+    is not the whole internet, to `probe_group`, the health check's group. `by_tag` says that each tag is a
+    separate
+    app; tags that match no pattern in `lasting_tags` are previews. `stable_url` says that apps get a stable
+    URL.
     """
 
     stack: str
@@ -47,15 +49,15 @@ class Settings:
     operate_function: str
 
     def is_preview(self, app: str) -> bool:
-        """Whether an app is not for ever."""
+        """Whether an app is a preview."""
         return preview.is_preview(app, self.lasting_tags)
 
     def app(self, repository: str, tag: str) -> str:
-        """The app of which a push of the tag is, as things are now."""
+        """The app of a push of the tag, by the current parameters."""
         return app_name(repository, tag, by_tag=self.by_tag)
 
     def slots(self, push: Push) -> dict[str, int]:
-        """The sets in which the app of a push needs a slot, and how many each may hold."""
+        """The sets in which the app of a push needs a slot, and their limits."""
         return limits.slots(
             push.repository,
             preview=self.is_preview(push.app),
@@ -65,11 +67,11 @@ class Settings:
         )
 
     def deploy_command(self, push: Push) -> str:
-        """What deploys once more what the tag of a push points to."""
+        """The command that deploys again what the tag of a push points to."""
         return self.command(operation.DEPLOY, push.app, push.tag)
 
     def command(self, action: operation.Action, app: str, tag: str = "") -> str:
-        """What asks for an action."""
+        """The command that requests an action."""
         return operation.command(action, function=self.operate_function, region=self.region, app=app, tag=tag)
 
     @property
@@ -80,9 +82,9 @@ class Settings:
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """What the sweep watches and starts; passed to its functions only, for the workflow knows its steps.
+    """What is watched, and which workflow to start; passed only to functions outside the workflow.
 
-    Patterns may hold `*`; the first of the `repositories` is the stack's own.
+    Patterns may contain `*`; the first of the `repositories` is the stack's own.
     """
 
     state_machine: str
@@ -90,17 +92,17 @@ class WatchSettings:
     tags: tuple[str, ...]
 
     def watches(self, repository: str) -> bool:
-        """Whether its pushes are deployed, of tags that are watched, too."""
+        """Whether a repository is watched."""
         return patterns.match(repository, self.repositories)
 
     def watches_tag(self, tag: str) -> bool:
-        """Whether a push of the tag to a watched repository is deployed."""
+        """Whether a tag is watched, in a watched repository."""
         return patterns.match(tag, self.tags)
 
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """What holds where an image says nothing, and how much it may ask for; passed to ReadImage only.
+    """The defaults and limits of images; passed only to ReadImage.
 
     `gated` says that CheckFindings comes next.
     """
@@ -112,9 +114,9 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class ScanGate:
-    """What keeps an image out; passed to CheckFindings only.
+    """Which images are rejected; passed only to CheckFindings.
 
-    `refuses` are the severities of `BlockOnFindings`: `none`, `critical` or `high`.
+    `refuses` is the value of `BlockOnFindings`: `none`, `critical` or `high`.
     """
 
     refuses: str
@@ -142,18 +144,18 @@ def image_settings() -> ImageSettings:
 
 @cache
 def scan_gate() -> ScanGate:
-    """From the parameters of the same names."""
+    """Read CheckFindings's part of the environment."""
     return ScanGate(os.environ["BLOCK_ON_FINDINGS"], os.environ["WHEN_NOT_SCANNED"] == "deploy")
 
 
 def previews_read_production() -> bool:
-    """Whether previews get the secrets of production too; passed to RegisterTaskDefinition only."""
+    """Whether previews get production's secrets too; passed only to RegisterTaskDefinition."""
     return os.environ["PREVIEW_SECRETS"] == "production"
 
 
 @cache
 def watch_settings() -> WatchSettings:
-    """Patterns are separated by commas; an empty one matches nothing."""
+    """Read the watched patterns, separated by commas; an empty one matches nothing."""
     env = os.environ
     return WatchSettings(
         env["STATE_MACHINE_ARN"],
@@ -164,7 +166,7 @@ def watch_settings() -> WatchSettings:
 
 @cache
 def settings() -> Settings:
-    """Read the environment; a name that is missing raises KeyError and so fails the first test."""
+    """Read the environment. A missing variable raises KeyError, which the first test finds."""
     env = os.environ
     return Settings(
         stack=env["STACK"],

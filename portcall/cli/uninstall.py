@@ -19,7 +19,7 @@ from portcall.installer.bucket import Bucket
 @click.option(
     "--confirm", default="", metavar="NAME", help="The stack's name, where nobody can be asked to type it."
 )
-@click.option("--bucket", default="", metavar="NAME", help="The bucket that `install` was told to use.")
+@click.option("--bucket", default="", metavar="NAME", help="The bucket that was given to `install`.")
 @target_options
 def uninstall(confirm: str, bucket: str, **options: Any) -> None:
     """Remove Portcall from an account: its apps with their images and logs, its repository, itself.

@@ -52,7 +52,7 @@ BROKEN = {
     "dies-silently": program("dies-silently"),
     "out-of-memory": Broken("out-of-memory"),
     "is-killed": program("is-killed"),
-    "is-told-to-stop": program("is-told-to-stop"),
+    "receives-sigterm": program("receives-sigterm"),
     "crashes-natively": program("crashes-natively"),
     "wants-its-port-twice": program("wants-its-port-twice"),
     "floods-its-log": program("floods-its-log"),

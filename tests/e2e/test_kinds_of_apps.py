@@ -70,20 +70,20 @@ def test_of_several_ports_the_lowest_that_answers(portcall: Portcall) -> None:
 def test_labels_and_parameters_become_environment_and_secrets_stay_secret(portcall: Portcall) -> None:
     ssm = portcall.client("ssm")
     for name, kind, value in (("TOKEN", "SecureString", "s3cret-t0ken"), ("MODE", "String", "plain-mode")):
-        ssm.put_parameter(Name=f"/portcall/told-app/{name}", Type=kind, Value=value)
+        ssm.put_parameter(Name=f"/portcall/env-app/{name}", Type=kind, Value=value)
     ssm.put_parameter(Name="/portcall/another-app/OTHERS", Type="String", Value="not-mine")
-    url = url_of(portcall, "tells-environment", "told-app")
+    url = url_of(portcall, "prints-environment", "env-app")
     environment: dict[str, Any] = json.loads(get(f"{url}ready"))
     assert (environment["COLOUR"], environment["PORT"]) == ("blue", "5000")
     assert (environment["TOKEN"], environment["MODE"]) == ("s3cret-t0ken", "plain-mode")
     assert "OTHERS" not in environment
-    (app,) = portcall.apps("told-app")
+    (app,) = portcall.apps("env-app")
     ecs = portcall.client("ecs")
     (task,) = ecs.describe_tasks(cluster=app["task_arn"].split("/")[1], tasks=[app["task_arn"]])["tasks"]
     revision = ecs.describe_task_definition(taskDefinition=task["taskDefinitionArn"])["taskDefinition"]
     assert (revision["cpu"], revision["memory"]) == ("512", "1024")
-    mails = [mail.text for mail in portcall.mails("told-app")]
-    execution = portcall.execution("told-app")
+    mails = [mail.text for mail in portcall.mails("env-app")]
+    execution = portcall.execution("env-app")
     history = portcall.client("stepfunctions").get_execution_history(
         executionArn=execution["executionArn"], maxResults=1000
     )

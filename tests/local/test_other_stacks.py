@@ -159,7 +159,7 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(
         ExpressionAttributeNames={"#until": "until"},
         ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
     )
-    assert third.sweep() == {"shop/web:pr-9": ["ended it"]}
+    assert third.sweep() == {"shop/web:pr-9": ["ended the app"]}
     by_subject(third, "shop/web:pr-9 has ended: it expired at ")
     eventually(lambda: len(third.tasks()) == 1)
     (lasting,) = third.deployments.ended("shop/web", push("latest"))

@@ -101,7 +101,7 @@ def test_a_version_that_may_not_take_the_stable_url_over_is_live_at_its_own_url(
     assert "apigateway:PATCH" in mail.text
     # The stable URL points at the previous version until the sweep has updated it.
     assert set(stack.tasks()) == {*stack.tasks(before), *stack.tasks(execution)}
-    assert stack.sweep() == {"flask-app": ["led its address on"]}
+    assert stack.sweep() == {"flask-app": ["pointed its stable URL at the current task"]}
     (url,) = addresses(stack).values()
     assert ask(url).status < 500
     assert list(stack.sweep()) == ["flask-app"]
@@ -144,7 +144,7 @@ def test_the_sweep_closes_a_stable_url_that_no_app_has_and_touches_no_other(stac
     with stack.without(stack.role("Reconcile"), "apigateway:DELETE"):
         (said,) = stack.sweep()["gone"]
     assert "apigateway:DELETE" in said
-    assert stack.sweep() == {"gone": [f"closed {orphan}"]}
+    assert stack.sweep() == {"gone": [f"deleted stable URL {orphan}"]}
     assert set(addresses(stack)) == {ours, *others}
     for each in others:
         client.delete_api(ApiId=each)

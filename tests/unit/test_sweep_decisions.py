@@ -115,8 +115,8 @@ def test_a_deployment_is_settled_once_its_execution_has_ended():
 
 
 def test_deployments_whose_outcome_was_mailed_are_closed():
-    told = [deployment(outcome="deployed", notified_at=1), deployment("push-3", outcome="failed")]
-    assert decide(app(open=told, endings={"push-3": Ending("FAILED")})) == [
+    notified = [deployment(outcome="deployed", notified_at=1), deployment("push-3", outcome="failed")]
+    assert decide(app(open=notified, endings={"push-3": Ending("FAILED")})) == [
         FinishDeployment("push-3"),
         CloseDeployments(("push-2",)),
     ]
@@ -175,7 +175,7 @@ def test_an_address_that_the_app_has_lost_is_closed_and_then_forgotten():
 
 
 @pytest.mark.parametrize(
-    ("facts", "leads_to"),
+    ("facts", "target"),
     [
         ({}, "http://203.0.113.8/"),
         ({}, NOWHERE),
@@ -183,9 +183,9 @@ def test_an_address_that_the_app_has_lost_is_closed_and_then_forgotten():
     ],
 )
 def test_a_stable_url_that_points_elsewhere_than_the_ledger_says_is_pointed_at_the_current_version(
-    facts, leads_to
+    facts, target
 ):
-    wrong = app(current=current(**LIVE | facts), stable_urls={"api-1": leads_to})
+    wrong = app(current=current(**LIVE | facts), stable_urls={"api-1": target})
     assert PointStableUrl() in decide(wrong)
     # The deployment that is at it does so itself.
     at_it = dataclasses.replace(wrong, open=[deployment("push-1")])
@@ -253,7 +253,7 @@ def test_a_push_that_the_ledger_has_not_heard_of_is_deployed():
         {"images": [Image(NOW - 9001, NEW, "latest")], "tags": {}},
         {"images": [Image(NOW - 24 * 3600 - 1, NEW, "latest")], "tags": {}, "since": 0},
         # Nobody was heard to push to that repository: a pull-through cache, or replication.
-        {"heard_of": False},
+        {"is_announced": False},
         # The images could not be listed.
         {"tags": None},
         # It serves, since before the ledger knew of tags.
@@ -312,8 +312,8 @@ def test_a_push_that_failed_on_the_side_of_aws_is_tried_again_once_its_execution
     assert decide(dataclasses.replace(failed, endings={"push-2": Ending("FAILED")})) == [
         RetryDeployment("push-2")
     ]
-    told = dataclasses.replace(failed, open=[deployment(outcome="retried", notified_at=1)])
-    assert decide(told) == [CloseDeployments(("push-2",))]
+    notified = dataclasses.replace(failed, open=[deployment(outcome="retried", notified_at=1)])
+    assert decide(notified) == [CloseDeployments(("push-2",))]
 
 
 def test_a_preview_that_is_to_be_tried_again_keeps_its_slot():
@@ -409,9 +409,9 @@ def test_an_end_is_reported_by_the_sweep_if_the_function_that_ended_the_app_did_
 
 def test_an_app_that_runs_on_though_it_is_not_watched_is_reported_once():
     assert decide(app(watched=False)) == [ReportUnwatched()]
-    told = app(watched=False, current=current(unwatched_at=NOW - 300))
-    assert decide(told) == []
-    assert decide(dataclasses.replace(told, watched=True)) == [MarkWatched()]
+    notified = app(watched=False, current=current(unwatched_at=NOW - 300))
+    assert decide(notified) == []
+    assert decide(dataclasses.replace(notified, watched=True)) == [MarkWatched()]
 
 
 @pytest.mark.parametrize(
@@ -456,23 +456,23 @@ def test_an_app_runs_on_while_its_tag_is_not_live_under_another_name(successor):
 # Pushes that were superseded, and of which no mail spoke.
 
 
-def overtaken(name="push-3", **facts):
+def superseded_push(name="push-3", **facts):
     return deployment(name, **{"outcome": "superseded", "sequence": 30, "ended_at": NOW - 120} | facts)
 
 
 @pytest.mark.parametrize(("ago", "reported"), [(119, False), (120, True)])
 def test_what_was_superseded_is_reported_once_no_event_can_be_on_its_way_any_more(ago, reported):
-    acts = decide(app(unmailed=[overtaken(ended_at=NOW - ago)]))
+    acts = decide(app(unmailed=[superseded_push(ended_at=NOW - ago)]))
     assert acts == ([ReportSuperseded(("push-3",))] if reported else [])
 
 
 def test_what_was_superseded_is_left_to_the_mail_of_what_is_on_its_way():
-    assert decide(app(unmailed=[overtaken()], open=[deployment()])) == []
+    assert decide(app(unmailed=[superseded_push()], open=[deployment()])) == []
 
 
 def test_what_was_superseded_is_left_to_the_mail_of_a_push_whose_event_was_lost():
     lost = {"images": [Image(NOW - 1000, NEW, "latest")], "tags": {}}
-    (act,) = decide(app(unmailed=[overtaken(digest=f"sha256:{3:064x}")], **lost))
+    (act,) = decide(app(unmailed=[superseded_push(digest=f"sha256:{3:064x}")], **lost))
     assert isinstance(act, DeployPush)
 
 
@@ -485,16 +485,16 @@ def test_what_was_superseded_is_left_to_the_mail_of_a_push_whose_event_was_lost(
     ],
 )
 def test_what_was_superseded_by_what_is_live_is_nothing_to_report(facts):
-    assert decide(app(unmailed=[overtaken()], **facts)) == [CloseSuperseded(("push-3",))]
+    assert decide(app(unmailed=[superseded_push()], **facts)) == [CloseSuperseded(("push-3",))]
 
 
 def test_of_what_was_superseded_only_that_is_reported_of_which_nothing_newer_is_live():
-    older = overtaken("push-0", sequence=5)
-    acts = decide(app(unmailed=[older, overtaken(), overtaken("push-4", ended_at=NOW)]))
+    older = superseded_push("push-0", sequence=5)
+    acts = decide(app(unmailed=[older, superseded_push(), superseded_push("push-4", ended_at=NOW)]))
     assert acts == [ReportSuperseded(("push-3",)), CloseSuperseded(("push-0",))]
 
 
 def test_an_app_of_which_only_a_superseded_push_is_left_stays_listed():
-    waiting = Facts(app="flask-app", now=NOW, unmailed=[overtaken(ended_at=NOW)])
+    waiting = Facts(app="flask-app", now=NOW, unmailed=[superseded_push(ended_at=NOW)])
     assert decide(waiting) == []
     assert decide(dataclasses.replace(waiting, listed=False)) == [ListApp()]

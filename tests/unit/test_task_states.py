@@ -20,7 +20,7 @@ STOPPED = Task(ARN, "STOPPED", "STOPPED", 6, interface="eni-1", exit_code=1)
 
 
 @pytest.fixture
-def told(monkeypatch):
+def answers(monkeypatch):
     """What was sent to the workflow: (token, "running" or the failure's cause)."""
     said: list[tuple[str, str]] = []
     monkeypatch.setattr(
@@ -56,58 +56,58 @@ def wait(token="token", attempt=0):
     )
 
 
-def test_the_step_comes_first(ledger_table, told):
+def test_the_step_comes_first(ledger_table, answers):
     wait()
-    assert told == []
+    assert answers == []
     news(PENDING)
-    assert told == []
+    assert answers == []
     news(RUNNING)
-    assert told == [("token", "running")]
+    assert answers == [("token", "running")]
 
 
-def test_the_news_come_first(ledger_table, told):
+def test_the_event_comes_first(ledger_table, answers):
     news(RUNNING)
-    assert told == []
+    assert answers == []
     wait()
-    assert told == [("token", "running")]
+    assert answers == [("token", "running")]
 
 
-def test_a_stop_is_reported_at_its_first_sign(ledger_table, told):
+def test_a_stop_is_reported_at_the_first_event(ledger_table, answers):
     wait()
     news(STOPPING)
-    assert told == [("token", "TaskStoppedError: exit code 1")]
+    assert answers == [("token", "TaskStoppedError: exit code 1")]
 
 
-def test_old_news_do_not_overwrite_newer(ledger_table, told):
+def test_an_older_event_does_not_overwrite_a_newer_one(ledger_table, answers):
     news(STOPPED)
     news(RUNNING)
     wait()
-    assert told == [("token", "TaskStoppedError: exit code 1")]
+    assert answers == [("token", "TaskStoppedError: exit code 1")]
 
 
-def test_the_same_state_twice_is_sent_twice_for_the_first_sender_may_have_died(ledger_table, told):
+def test_the_same_state_is_sent_twice_since_the_first_call_may_have_failed(ledger_table, answers):
     wait()
     news(RUNNING)
     news(RUNNING)
-    assert told == [("token", "running")] * 2
+    assert answers == [("token", "running")] * 2
 
 
-def test_news_that_never_came_are_asked_for_at_the_second_attempt(ledger_table, told, monkeypatch):
+def test_the_second_attempt_asks_ECS_for_a_lost_event(ledger_table, answers, monkeypatch):
     monkeypatch.setattr(ecs, "describe_task", lambda *, cluster, task: RUNNING)
     wait("first")
-    assert told == []
+    assert answers == []
     wait("second", attempt=1)
-    assert told == [("second", "running")]
+    assert answers == [("second", "running")]
 
 
-def test_a_second_attempt_is_called_back_with_its_own_token(ledger_table, told):
+def test_a_second_attempt_is_called_back_with_its_own_token(ledger_table, answers):
     wait("first")
     wait("second")
     news(RUNNING)
-    assert told == [("second", "running")]
+    assert answers == [("second", "running")]
 
 
-def test_the_meeting_point_expires(ledger_table, told):
+def test_the_record_expires(ledger_table, answers):
     task_states.store_token(task=ARN, token="token")
     (item,) = boto3.client("dynamodb").scan(TableName="ledger")["Items"]
     assert plain(item).items() >= ledger_keys.task(ARN).items()
@@ -119,10 +119,10 @@ def test_the_meeting_point_expires(ledger_table, told):
     st.permutations([wait, *(lambda task=task: news(task) for task in (PENDING, RUNNING))]),
     st.lists(st.integers(0, 2), max_size=2),
 )
-def test_in_every_order_and_with_duplicates_the_workflow_hears_that_it_runs(ledger_table, told, acts, again):
+def test_in_every_order_and_with_duplicates_the_workflow_gets_the_answer(ledger_table, answers, acts, again):
     ledger_table()
-    told.clear()
+    answers.clear()
     for act in [*acts, *(acts[index] for index in again)]:
         act()
-    assert told
-    assert set(told) == {("token", "running")}
+    assert answers
+    assert set(answers) == {("token", "running")}

@@ -431,8 +431,8 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         return bool(status == 200)
 
     def fail(*, token: str, error: str, cause: str) -> bool:
-        told = json.dumps({"errorType": error, "errorMessage": cause})
-        status, _, _ = interpreter._send_task_failure({"taskToken": token, "error": error, "cause": told})
+        failure = json.dumps({"errorType": error, "errorMessage": cause})
+        status, _, _ = interpreter._send_task_failure({"taskToken": token, "error": error, "cause": failure})
         return bool(status == 200)
 
     for module, name, replacement in (

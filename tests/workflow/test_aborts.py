@@ -34,7 +34,7 @@ def known():
     return {each.deployment: each for each in ledger.deployments(app="flask-app")}
 
 
-def told(world, push):
+def mailed_outcomes(world, push):
     return [
         news["attributes"]["outcome"]
         for news in world.mails
@@ -162,7 +162,7 @@ def test_a_roll_back_that_is_aborted_has_reported_why(deploy, world, push, momen
     assert deploy(push(1)).status == "ABORTED"
     sweep()
     assert known()["push-1"].error == "NoAnswerError"
-    assert told(world, 1) == ["failed"]
+    assert mailed_outcomes(world, 1) == ["failed"]
     assert world.live() == set()
 
 
@@ -172,7 +172,7 @@ def test_an_abort_of_what_was_superseded_is_not_mailed(deploy, world, push):
     deploy(push(2))
     sweep()
     assert known()["push-1"].outcome == "superseded"
-    assert told(world, 1) == []
+    assert mailed_outcomes(world, 1) == []
     assert world.live() == {current().task}
 
 
@@ -184,7 +184,7 @@ def test_a_function_that_dies_at_its_end_doubles_nothing(deploy, world, push, st
     how = "Runtime.ExitError" if state == "CheckHealth" else "Sandbox.Timedout"
     world.faults[f"{state} answer"] = [LambdaDied(how)] * 2
     assert deploy(push(2)).status == "SUCCEEDED"
-    assert (told(world, 1), told(world, 2)) == (["deployed"], ["deployed"])
+    assert (mailed_outcomes(world, 1), mailed_outcomes(world, 2)) == (["deployed"], ["deployed"])
     assert world.live() == {current().task}
     assert len(world.started) == 2
 
@@ -213,7 +213,7 @@ def test_a_step_that_runs_once_more_later_changes_nothing(deploy, world, push, s
     world.faults[f"{later} answer"] = [lambda: world.again(state)]
     assert deploy(push(2)).status == "SUCCEEDED"
     assert known()["push-2"].outcome == "deployed"
-    assert told(world, 2) == ["deployed"]
+    assert mailed_outcomes(world, 2) == ["deployed"]
     assert world.live() == {current().task}
     assert sweep() == {}
 
@@ -227,7 +227,7 @@ def test_a_slow_step_that_goes_on_after_the_sweep_gave_its_deployment_up_changes
     assert known()["push-2"].outcome == "retried"
     assert current().deployment == "retry-2-push-2"
     assert world.live() == {current().task} != {before.task}
-    assert told(world, 2) == []
+    assert mailed_outcomes(world, 2) == []
 
 
 def test_a_push_that_could_neither_be_admitted_nor_reported_is_deployed_by_the_sweep(deploy, world, push):
@@ -250,7 +250,7 @@ def test_a_mail_that_could_not_be_sent_is_sent_by_the_sweep(deploy, world, push)
     assert deploy(push(1)).states[-1] == "RollBackFailed"
     assert world.mails == []
     sweep()
-    assert told(world, 1) == ["failed"]
+    assert mailed_outcomes(world, 1) == ["failed"]
     assert "did not answer" in world.mails[0]["text"].splitlines()[1]
     assert "the last words" in world.mails[0]["text"]
     assert sweep() == {}
@@ -260,7 +260,7 @@ def test_a_url_that_could_not_be_published_is_published_by_the_sweep(deploy, wor
     world.faults["publish"] = [AccessDeniedError("Publish: not authorized")] * 2
     assert deploy(push(1)).status == "FAILED"
     sweep()
-    assert told(world, 1) == ["deployed"]
+    assert mailed_outcomes(world, 1) == ["deployed"]
     assert known()["push-1"].outcome == "deployed"
     assert sweep() == {}
     assert len(world.mails) == 1
@@ -272,7 +272,7 @@ def test_a_url_that_nobody_heard_of_before_the_next_push_took_over_is_not_mailed
     deploy(push(2))
     sweep()
     assert (known()["push-1"].outcome, known()["push-2"].outcome) == ("deployed", "deployed")
-    assert (told(world, 1), told(world, 2)) == ([], ["deployed"])
+    assert (mailed_outcomes(world, 1), mailed_outcomes(world, 2)) == ([], ["deployed"])
     assert sweep() == {}
 
 
@@ -281,7 +281,7 @@ def test_that_a_mail_went_out_is_noted_stubbornly(deploy, world, push, fault):
     world.faults["mark_notified"] = [fault] * 4
     deploy(push(1))
     sweep()
-    assert told(world, 1) == ["deployed"]
+    assert mailed_outcomes(world, 1) == ["deployed"]
 
 
 def test_a_restart_that_is_aborted_is_reported_as_one_and_tried_again(deploy, world, push):

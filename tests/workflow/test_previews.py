@@ -104,7 +104,7 @@ def test_a_preview_ends_when_its_time_is_up_with_a_mail(deploy, world, tagged, m
     url = current("pr-7").url
     assert sweep() == {}
     pass_time(monkeypatch, 25)
-    assert sweep() == {"flask-app:pr-7": ["ended it"]}
+    assert sweep() == {"flask-app:pr-7": ["ended the app"]}
     assert world.live() == set()
     assert current("pr-7") is None
     news = world.mails[-1]
@@ -148,7 +148,7 @@ def test_a_tag_that_is_there_again_keeps_its_app(deploy, world, tagged):
 def test_the_sweep_sees_a_deletion_whose_event_was_lost(deploy, world, tagged):
     deploy(tagged("pr-7"))
     del world.tags["flask-app", "pr-7"]
-    assert sweep() == {"flask-app:pr-7": ["ended it"]}
+    assert sweep() == {"flask-app:pr-7": ["ended the app"]}
     assert world.live() == set()
 
 
@@ -228,7 +228,7 @@ def test_the_end_of_an_app_that_is_not_a_preview_is_what_its_image_asks(deploy, 
     deploy(push(1))
     assert "It ends at 20" in world.mails[0]["text"]
     pass_time(monkeypatch, 2)
-    assert sweep() == {"flask-app": ["ended it"]}
+    assert sweep() == {"flask-app": ["ended the app"]}
     assert world.live() == set()
 
 
@@ -239,7 +239,7 @@ def test_the_stable_url_of_an_ended_preview_points_nowhere_and_the_sweep_closes_
     delete(world, "pr-7")
     assert [api["target"] for api in world.apis.values()] == [NOWHERE]
     assert world.cut_off == []
-    assert sweep() == {"flask-app:pr-7": ["closed api-1"]}
+    assert sweep() == {"flask-app:pr-7": ["deleted stable URL api-1"]}
     assert sweep() == {}
 
 
@@ -417,7 +417,7 @@ def test_a_tag_that_is_declared_lasting_ends_when_its_image_asks(deploy, world, 
     monkeypatch.setenv("LASTING_TAGS", "latest,pr-7")
     settings.cache_clear()
     pass_time(monkeypatch, 3)
-    assert sweep() == {"flask-app:pr-7": ["ended it"]}
+    assert sweep() == {"flask-app:pr-7": ["ended the app"]}
 
 
 @pytest.mark.parametrize("moment", ["AdmitPush", "probe"])

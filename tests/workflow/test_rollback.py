@@ -50,7 +50,7 @@ def roll(event):
     return roll_back.handler(event, LambdaContext())
 
 
-def told(world):
+def last_mail(world):
     return world.mails[-1]["text"]
 
 
@@ -64,7 +64,7 @@ def test_its_task_is_stopped_and_what_serves_goes_on(world, document):
     assert roll(event)["error"] == "NoAnswerError"
     assert world.stopped == [event["task"]["arn"]]
     assert current() == before
-    assert f"still running at {before.url}" in told(world)
+    assert f"still running at {before.url}" in last_mail(world)
     assert [news["attributes"]["outcome"] for news in world.mails] == ["deployed", "failed"]
 
 
@@ -84,7 +84,7 @@ def test_all_tasks_that_it_started_are_stopped_each_once(world, document, monkey
     monkeypatch.setattr(ecs, "tasks_started_by", lambda **_: [mine, second])
     roll({name: value for name, value in event.items() if name not in keys})
     assert world.stopped == [mine, second]
-    assert mine.rpartition("/")[2] in told(world)
+    assert mine.rpartition("/")[2] in last_mail(world)
 
 
 def test_a_deployment_that_started_nothing_stops_nothing(world, document, monkeypatch):
@@ -98,7 +98,7 @@ def test_a_task_that_has_ended_by_itself_is_not_stopped_for_its_own_reason_count
     ended(world, event, exit_code=3)
     roll(event)
     assert world.stopped == []
-    assert "exit code 3" in told(world)
+    assert "exit code 3" in last_mail(world)
 
 
 def test_a_task_that_is_about_to_start_is_stopped(world, document):
@@ -119,14 +119,14 @@ def test_a_stop_that_is_refused_is_reported_with_the_command_that_does_it(world,
     event = document()
     world.faults["stop_task"] = [DENIED]
     roll(event)
-    assert "could not be stopped. It may still run and cost money: not authorized" in told(world)
-    assert f"--task {event['task']['arn']}" in told(world).replace("\n", " ")
+    assert "could not be stopped. It may still run and cost money: not authorized" in last_mail(world)
+    assert f"--task {event['task']['arn']}" in last_mail(world).replace("\n", " ")
 
 
 def test_where_it_cannot_be_asked_what_it_started_the_command_leaves_the_task_open(world, document):
     world.faults["tasks_started_by"] = [DENIED]
     roll(document("task"))
-    assert "--task <task>" in told(world).replace("\n", " ")
+    assert "--task <task>" in last_mail(world).replace("\n", " ")
 
 
 def test_where_what_serves_cannot_be_found_out_that_is_reported(world, document):
@@ -134,7 +134,7 @@ def test_where_what_serves_cannot_be_found_out_that_is_reported(world, document)
     world.faults["abandon"] = [DENIED]
     roll(event)
     assert world.stopped == [event["task"]["arn"]]
-    assert "Portcall could not find out which version is running: not authorized" in told(world)
+    assert "Portcall could not find out which version is running: not authorized" in last_mail(world)
 
 
 def test_a_ledger_that_cannot_be_read_holds_no_mail_up(world, document, monkeypatch):
@@ -144,8 +144,8 @@ def test_a_ledger_that_cannot_be_read_holds_no_mail_up(world, document, monkeypa
     event = document()
     monkeypatch.setattr(ledger, "current", refuse)
     roll(event)
-    assert "It did not answer." in told(world)
-    assert "Portcall could not find out whether the app is pinned: not authorized" in told(world)
+    assert "It did not answer." in last_mail(world)
+    assert "Portcall could not find out whether the app is pinned: not authorized" in last_mail(world)
 
 
 def test_what_may_be_the_one_that_serves_is_not_stopped_on_a_suspicion(world, document):
@@ -166,10 +166,11 @@ def test_where_the_previous_version_cannot_be_asked_after_that_is_reported(world
 
     monkeypatch.setattr(ecs, "describe_task", refuse)
     roll(document())
-    assert "Portcall could not find out whether the previous version is still running: not authorized" in told(
-        world
+    assert (
+        "Portcall could not find out whether the previous version is still running: not authorized"
+        in last_mail(world)
     )
-    assert "still running at" not in told(world)
+    assert "still running at" not in last_mail(world)
 
 
 def test_what_ecs_and_the_log_do_not_say_is_reported_as_missing(world, document, monkeypatch):
@@ -178,8 +179,8 @@ def test_what_ecs_and_the_log_do_not_say_is_reported_as_missing(world, document,
 
     monkeypatch.setattr(logs, "tail", refuse)
     roll(document())
-    assert "Portcall could not find out more: not authorized" in told(world)
-    assert "It did not answer." in told(world)
+    assert "Portcall could not find out more: not authorized" in last_mail(world)
+    assert "It did not answer." in last_mail(world)
 
 
 def test_an_outcome_that_cannot_be_written_down_is_mailed_all_the_same(world, document):
@@ -222,8 +223,8 @@ def test_the_log_of_an_app_that_has_ended_is_read_until_nothing_more_comes(world
     looks = arriving([], ["one"], ["one", "two"], ["one", "two"], ["one", "two", "too late"])
     roll(event)
     assert len(looks) == 4
-    assert "two" in told(world)
-    assert "too late" not in told(world)
+    assert "two" in last_mail(world)
+    assert "too late" not in last_mail(world)
 
 
 def test_an_app_that_says_something_every_time_is_not_listened_to_for_ever(world, document, arriving):
@@ -232,7 +233,7 @@ def test_an_app_that_says_something_every_time_is_not_listened_to_for_ever(world
     looks = arriving(*([f"line {number}"] for number in range(20)))
     roll(event)
     assert len(looks) == 9
-    assert "line 8" in told(world)
+    assert "line 8" in last_mail(world)
 
 
 def test_an_app_that_said_nothing_is_given_three_looks(world, document, arriving):
@@ -275,7 +276,7 @@ def test_where_no_task_was_started_no_log_is_looked_for(world, document, monkeyp
     looks = arriving(["of another task"])
     roll(document("task", "taskDefinition"))
     assert looks == []
-    assert "No task was started, so there is no log." in told(world)
+    assert "No task was started, so there is no log." in last_mail(world)
 
 
 # What is refused keeps nothing else from being done and reported.
@@ -292,7 +293,7 @@ def test_the_log_of_a_task_that_could_not_be_stopped_is_reported(world, document
     world.log = ["the last words"]
     world.faults["stop_task"] = [DENIED]
     roll(document())
-    assert "the last words" in told(world)
+    assert "the last words" in last_mail(world)
 
 
 @pytest.mark.parametrize("refused", [DENIED, AwsRefusedError("the table is gone")])
@@ -309,8 +310,8 @@ def test_where_it_cannot_be_found_out_what_it_superseded_that_is_reported(world,
 
     monkeypatch.setattr(ledger, "unmailed", refuse)
     roll(document())
-    assert "Portcall could not find out which pushes it superseded: not authorized" in told(world)
-    assert "It did not answer." in told(world)
+    assert "Portcall could not find out which pushes it superseded: not authorized" in last_mail(world)
+    assert "It did not answer." in last_mail(world)
 
 
 def test_what_costs_money_is_reported_before_what_was_superseded(world, document, push):
@@ -320,7 +321,9 @@ def test_what_costs_money_is_reported_before_what_was_superseded(world, document
     superseded.supersede(other, reason="The tag is gone.")
     world.faults["stop_task"] = [DENIED]
     roll(event)
-    assert told(world).index("could not be stopped") < told(world).index("It came after an earlier push")
+    assert last_mail(world).index("could not be stopped") < last_mail(world).index(
+        "It came after an earlier push"
+    )
     # The sweep has nothing left to report.
     assert ledger.unmailed(app=APP) == []
 
@@ -333,7 +336,7 @@ def test_a_deployment_that_serves_is_reported_with_what_failed_after_it_took_ove
     switch_over.handler(event, LambdaContext())
     roll(event)
     assert world.mails[-1]["attributes"]["outcome"] == "deployed"
-    assert "The app is live, but a later step failed: It did not answer." in told(world)
+    assert "The app is live, but a later step failed: It did not answer." in last_mail(world)
     assert event["task"]["arn"] in world.live()
 
 
@@ -348,7 +351,7 @@ def test_a_further_attempt_that_cannot_be_noted_is_none_and_the_failure_is_maile
     world.faults["record"] = [DENIED]
     roll(document() | {"error": FAULT})
     assert outcome_of("push-2") == "failed"
-    assert "No room." in told(world)
+    assert "No room." in last_mail(world)
 
 
 def test_a_push_that_never_got_a_number_is_tried_again_though_another_has_one(world, document):
@@ -363,7 +366,7 @@ def test_the_third_attempt_is_the_last(world, document, attempt, again):
     assert outcome_of("push-2") == ("retried" if again else "failed")
     # Nothing is mailed of what is tried again.
     assert len(world.mails) == (1 if again else 2)
-    assert again or "Portcall tried 3 times since 2026-11-20T09:15:02Z." in told(world)
+    assert again or "Portcall tried 3 times since 2026-11-20T09:15:02Z." in last_mail(world)
 
 
 def test_a_push_that_was_not_admitted_does_not_take_its_tag_from_a_later_one(deploy, world, push, document):
@@ -378,7 +381,7 @@ def test_a_push_that_was_not_admitted_does_not_take_its_tag_from_a_later_one(dep
 
 def test_a_failure_before_a_push_had_a_number_says_that_the_previous_version_serves(world, document):
     roll(document("admission", "task", "taskDefinition"))
-    assert f"The previous version is still running at {current().url}" in told(world)
+    assert f"The previous version is still running at {current().url}" in last_mail(world)
 
 
 def change(**changes):
@@ -391,21 +394,21 @@ def test_a_failure_of_an_older_push_says_that_a_newer_version_serves(world, docu
     newer = dataclasses.replace(serving, sequence=event["admission"]["sequence"] + 1)
     assert ledger.change_current(app=APP, new=newer, seen=serving)
     roll(event)
-    assert f"A newer version is running at {serving.url}" in told(world)
+    assert f"A newer version is running at {serving.url}" in last_mail(world)
 
 
 def test_a_worker_that_goes_on_has_no_url_to_report(world, document):
     event = document()
     change(url="", direct_url="")
     roll(event)
-    assert "The previous version is still running." in told(world)
+    assert "The previous version is still running." in last_mail(world)
 
 
 def test_what_is_about_to_end_is_not_said_to_serve_though_its_task_still_runs(world, document):
     event = document()
     change(gave_up_reason="Its tag was deleted.", ended=True)
     roll(event)
-    assert "No other version is running." in told(world)
+    assert "No other version is running." in last_mail(world)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -420,14 +423,14 @@ def test_what_has_stopped_is_not_said_to_serve_though_nobody_has_heard_of_that(
         lambda *, cluster, task: died if task == serving else describe(cluster=cluster, task=task),
     )
     roll(event)
-    assert "No other version is running." in told(world)
+    assert "No other version is running." in last_mail(world)
 
 
 def test_what_is_being_restarted_is_not_said_to_serve(world, document):
     event = document()
     change(last_stop=current().task)
     roll(event)
-    assert "No other version is running." in told(world)
+    assert "No other version is running." in last_mail(world)
 
 
 def test_how_its_task_ended_is_reported_to_programs_too(world, document):
@@ -450,15 +453,15 @@ def test_the_first_port_of_several_is_the_one_that_is_spoken_of(world, document)
     event["image"]["ports"] = [8080, 9090]
     event["error"] = {"Error": "NoAnswerError", "Cause": '{"errorType": "A", "errorMessage": "Nothing accepted a connection."}'}  # fmt: skip
     roll(event)
-    assert "8080" in told(world)
-    assert "9090" not in told(world)
+    assert "8080" in last_mail(world)
+    assert "9090" not in last_mail(world)
 
 
 def test_the_command_that_deploys_the_same_image_again_is_reported(world, document):
     roll(
         document() | {"error": {"Error": "KeyError", "Cause": '{"errorType": "KeyError", "errorMessage": "x"}'}}
     )
-    assert "To deploy the same image again:" in told(world)
+    assert "To deploy the same image again:" in last_mail(world)
 
 
 def failing_with(error, document):
@@ -469,7 +472,7 @@ def failing_with(error, document):
 @pytest.mark.parametrize(("error", "once"), [("AppLimitError", True), ("KeyError", False)])
 def test_only_the_mail_of_a_refusal_says_that_others_are_not_mailed(world, document, error, once):
     roll(failing_with(error, document()))
-    assert (limits.FIRST_OF_THE_HOUR in " ".join(told(world).split())) is once
+    assert (limits.FIRST_OF_THE_HOUR in " ".join(last_mail(world).split())) is once
 
 
 def test_a_second_refusal_for_the_same_limit_is_not_mailed(world, document):
@@ -484,8 +487,8 @@ def test_a_second_refusal_for_the_same_limit_is_not_mailed(world, document):
 @pytest.mark.parametrize("attempt", [1, 2])
 def test_further_attempts_are_numbered(world, document, attempt):
     roll(document() | ({"retry": {"of": "push-1", "attempt": attempt}} if attempt > 1 else {}))
-    assert ("Portcall tried" in told(world)) is (attempt > 1)
-    assert attempt == 1 or f"Portcall tried {attempt} times since 2026-11-20T09:15:02Z." in told(world)
+    assert ("Portcall tried" in last_mail(world)) is (attempt > 1)
+    assert attempt == 1 or f"Portcall tried {attempt} times since 2026-11-20T09:15:02Z." in last_mail(world)
 
 
 @pytest.mark.parametrize(("attempt", "again"), [(1, True), (2, False)])
@@ -568,7 +571,7 @@ def test_the_mail_of_a_restart_that_failed_says_why_it_was_and_what_comes_next(
     world, restart, error, outcome, next_try
 ):
     roll(failing_with(error, restart()))
-    text = " ".join(told(world).split())
+    text = " ".join(last_mail(world).split())
     assert f"flask-app had stopped (exit code 1), and this restart failed. {next_try}" in text
     assert outcome_of("push-2") == outcome
     assert "No other version is running." in text
@@ -599,7 +602,7 @@ def test_an_app_whose_image_is_gone_is_given_up_and_reported_as_such(world, rest
     roll(event)
     assert current().gave_up_reason == failure.GONE_FROM_ECR
     assert current().gave_up_at == current().notified_at > 0
-    assert f"Portcall will not restart it again: {failure.GONE_FROM_ECR}" in " ".join(told(world).split())
+    assert f"Portcall will not restart it again: {failure.GONE_FROM_ECR}" in " ".join(last_mail(world).split())
 
 
 @pytest.mark.parametrize("meanwhile", [{"deployment": "push-9"}, {"gave_up_reason": "It was stopped by hand."}])
@@ -617,5 +620,5 @@ def test_a_restart_whose_task_was_stopped_by_hand_is_not_tried_again(world, rest
     ended(world, event, stop_code="UserInitiated", stopped_reason="enough", exit_code=None)
     roll(event)
     assert "Portcall will not restart it again, because its task was stopped by hand." in " ".join(
-        told(world).split()
+        last_mail(world).split()
     )

@@ -21,7 +21,7 @@ NAMES_OF_SECRETS = ("hunter2", "HUNTER2")
 
 
 @pytest.fixture
-def told(world, _dynamodb):
+def sent_out(world, _dynamodb):
     """All that leaves Portcall: the items of the ledger, the mails as text and as documents, the events."""
 
     def everything() -> str:
@@ -51,18 +51,18 @@ def keeps_crashing(deploy, world, push, stop):
 
 
 @pytest.mark.parametrize("happens", [fails_in_its_log, is_tried_again, keeps_crashing])
-def test_no_secret_of_a_log_gets_out(deploy, world, push, stop, told, happens):
+def test_no_secret_of_a_log_gets_out(deploy, world, push, stop, sent_out, happens):
     world.log = list(LINES)
     happens(deploy, world, push, stop)
-    everything = told()
+    everything = sent_out()
     for shown in LINES.values():
         assert json.dumps(shown)[1:-1] in everything.replace('\\\\\\"', '\\"'), shown
     assert not any(secret in everything for secret in NAMES_OF_SECRETS)
 
 
-def test_no_secret_of_a_redirect_gets_out(deploy, world, push, told):
+def test_no_secret_of_a_redirect_gets_out(deploy, world, push, sent_out):
     world.answers, world.location = 302, "https://user:hunter2@login.example/?access_token=hunter2&next=/"
     execution = deploy(push(1))
     assert execution.status == "SUCCEEDED"
-    assert "login.example/?access_token=***&next=/" in told()
-    assert "hunter2" not in told()
+    assert "login.example/?access_token=***&next=/" in sent_out()
+    assert "hunter2" not in sent_out()

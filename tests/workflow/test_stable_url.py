@@ -34,7 +34,7 @@ def current():
     return ledger.current(app="flask-app")
 
 
-def leads_to(world):
+def stable_url_target(world):
     """The task at which the only stable URL points."""
     (api,) = world.apis.values()
     return world.task_at(api["target"])
@@ -61,7 +61,7 @@ def test_the_next_push_takes_the_stable_url_over(deploy, world, push):
     deploy(push(2))
     assert [news["subject"] for news in world.mails] == [f"flask-app is live: {STAYS}"] * 2
     assert (current().url, current().last_stable_url) == (first.url, first.last_stable_url)
-    assert leads_to(world) == current().task != first.task
+    assert stable_url_target(world) == current().task != first.task
     assert world.live() == {current().task}
 
 
@@ -82,7 +82,7 @@ def test_a_restart_takes_the_stable_url_along(deploy, world, push, stop):
     stop()
     assert current().task != before.task
     assert current().last_stable_url == before.last_stable_url
-    assert leads_to(world) == current().task
+    assert stable_url_target(world) == current().task
     assert world.mails[-1]["subject"] == f"flask-app is live again: {STAYS}"
     assert "at the same address" in world.mails[-1]["text"]
 
@@ -93,7 +93,7 @@ def test_a_stable_url_points_nowhere_while_its_app_is_down(deploy, world, push, 
     stop(code="UserInitiated")
     assert world.apis["api-1"]["target"] == NOWHERE
     deploy(push(2))
-    assert leads_to(world) == current().task
+    assert stable_url_target(world) == current().task
 
 
 def test_a_stable_url_points_nowhere_until_its_app_is_started_again(deploy, world, push, stop, monkeypatch):
@@ -159,7 +159,7 @@ def test_a_version_that_fails_leaves_the_stable_url_alone(deploy, world, push):
     before = current()
     world.answers = None
     assert deploy(push(2)).status == "FAILED"
-    assert leads_to(world) == before.task
+    assert stable_url_target(world) == before.task
     assert f"still running at {STAYS}" in world.mails[-1]["text"]
 
 
@@ -177,7 +177,7 @@ def test_every_step_may_run_twice(deploy, world, push):
     world.each_step_twice = True
     assert deploy(push(2)).states == WITH_ADDRESS
     assert list(world.apis) == ["api-1"]
-    assert leads_to(world) == current().task
+    assert stable_url_target(world) == current().task
     assert world.live() == {current().task}
     assert world.cut_off == []
 
@@ -215,7 +215,7 @@ def test_where_the_stable_url_cannot_be_found_the_one_that_the_app_has_is_taken_
     world.faults["create_stable_url"] = [AccessDeniedError("GetApis: not authorized")]
     assert deploy(push(2)).status == "SUCCEEDED"
     assert current().url == STAYS
-    assert leads_to(world) == current().task
+    assert stable_url_target(world) == current().task
 
 
 def test_an_app_on_a_port_that_api_gateway_does_not_call_has_no_stable_url_and_its_mail_says_so(
@@ -242,7 +242,7 @@ def test_a_version_that_the_stable_url_does_not_point_to_is_live_where_it_answer
     assert news["text"].splitlines()[0] == current().direct_url
     assert "UpdateApi: not authorized" in news["text"]
     assert {first.task, current().task} == world.live()
-    assert leads_to(world) == first.task
+    assert stable_url_target(world) == first.task
 
 
 def test_the_sweep_brings_such_a_hand_over_to_an_end(deploy, world, push):
@@ -250,8 +250,8 @@ def test_the_sweep_brings_such_a_hand_over_to_an_end(deploy, world, push):
     first = current()
     refused_once(world)
     deploy(push(2))
-    assert sweep() == {"flask-app": ["led its address on"]}
-    assert leads_to(world) == current().task
+    assert sweep() == {"flask-app": ["pointed its stable URL at the current task"]}
+    assert stable_url_target(world) == current().task
     assert world.live() == {first.task, current().task}
     assert sweep() == {"flask-app": [f"stopped {first.task}"]}
     assert world.live() == {current().task}
@@ -269,7 +269,7 @@ def test_the_sweep_points_the_stable_url_at_the_current_version_where_the_previo
     refused_once(world)
     deploy(push(2))
     sweep()
-    assert leads_to(world) == current().task
+    assert stable_url_target(world) == current().task
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_the_sweep_points_the_stable_url_away_from_a_task_that_is_down_until_it_
     assert "failed" in said
     assert len(world.faults["update_target"]) < tries
     world.faults.clear()
-    assert sweep() == {"flask-app": ["led its address on"]}
+    assert sweep() == {"flask-app": ["pointed its stable URL at the current task"]}
     assert world.apis["api-1"]["target"] == NOWHERE
     assert sweep() == {}
 
@@ -334,7 +334,7 @@ def test_a_version_that_is_superseded_while_its_stable_url_is_asked_is_content(d
     first = deploy(push(1))
     assert (first.status, first.states) == ("SUCCEEDED", WITH_ADDRESS)
     assert current().deployment == "push-2"
-    assert leads_to(world) == current().task
+    assert stable_url_target(world) == current().task
     assert world.live() == {current().task}
     assert world.cut_off == []
 
@@ -345,7 +345,7 @@ def test_a_move_that_is_superseded_on_its_way_is_repaired(deploy, world, push):
     world.faults["update_target"] = [lambda: deploy(push(3))]
     deploy(push(2))
     assert current().deployment == "push-3"
-    assert leads_to(world) == current().task
+    assert stable_url_target(world) == current().task
     assert world.live() == {current().task}
 
 
@@ -361,7 +361,7 @@ def test_a_superseded_version_leaves_the_stable_url_where_it_should_point(deploy
 
     world.faults["update_target"] = [supersede]
     assert deploy(push(2)).states[-1] == "Superseded"
-    assert leads_to(world) == current().task
+    assert stable_url_target(world) == current().task
     assert world.live() == {current().task}
 
 
@@ -369,14 +369,14 @@ def test_of_two_first_pushes_at_once_one_makes_the_stable_url(deploy, world, pus
     world.faults["create_stable_url"] = [lambda: deploy(push(2))]
     deploy(push(1))
     assert current().deployment == "push-2"
-    assert leads_to(world) == current().task
+    assert stable_url_target(world) == current().task
 
 
 def test_the_sweep_closes_a_stable_url_that_no_deployment_has(deploy, world, push):
     deploy(push(1))
     world.apis["api-2"] = {"app": "flask-app", "target": "http://203.0.113.9/"}
     world.apis["api-3"] = {"app": "never-live", "target": "http://203.0.113.9/"}
-    assert sweep() == {"flask-app": ["closed api-2"], "never-live": ["closed api-3"]}
+    assert sweep() == {"flask-app": ["deleted stable URL api-2"], "never-live": ["deleted stable URL api-3"]}
     assert list(world.apis) == ["api-1"]
     assert sweep() == {}
 
@@ -408,7 +408,7 @@ def test_switched_off_again_the_app_loses_its_stable_url_and_then_its_previous_v
     assert deploy(push(2)).states == HAPPY
     assert current().url == current().direct_url
     assert world.live() == {first.task, current().task}
-    assert sweep() == {"flask-app": ["closed api-1"]}
+    assert sweep() == {"flask-app": ["deleted stable URL api-1"]}
     assert sweep() == {"flask-app": [f"stopped {first.task}"]}
     assert world.cut_off == []
 

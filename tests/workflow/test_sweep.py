@@ -390,7 +390,7 @@ def test_what_cannot_be_listed_does_not_end_the_sweep_and_is_counted(
     world.faults["WaitForRunning"] = [world.abort]
     deploy(push(1))
     world.faults[call] = [ThrottledError("Rate exceeded")]
-    assert "ended push-1" in sweep()["flask-app"]
+    assert "finished push-1" in sweep()["flask-app"]
     assert counted[-1] == "SweepUnfinished"
     world.faults.clear()
     counted.clear()

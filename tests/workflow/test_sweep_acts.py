@@ -80,7 +80,7 @@ def settle(open_one, ending):
 @pytest.mark.parametrize(("ago", "waits"), [(10, 0), (3, 0), (1, 2), (-60, 3)])
 def test_a_step_that_goes_on_after_an_abort_is_given_three_seconds(deploy, world, push, slept, ago, waits):
     deploy(push(1))
-    assert settle(deployment(push), Ending("ABORTED", at=NOW - ago)) == "ended push-2"
+    assert settle(deployment(push), Ending("ABORTED", at=NOW - ago)) == "finished push-2"
     assert slept == [waits]
 
 
@@ -143,7 +143,7 @@ def test_a_further_attempt_is_numbered_and_named_after_the_first_push(world, pus
     )
     for failed in (first, second):
         facts = Facts(app=APP, now=NOW, open=[failed])
-        assert sweep_acts.carry_out(RetryDeployment(failed.deployment), facts) == "tried push-2 again"
+        assert sweep_acts.carry_out(RetryDeployment(failed.deployment), facts) == "retried push-2"
     assert {name: document["retry"] for name, document in started.items()} == {
         "retry-2-push-2": {"of": "push-2", "attempt": 2, "reason": first.reason},
         "retry-3-push-2": {"of": "retry-2-push-2", "attempt": 3, "reason": first.reason},
@@ -209,7 +209,7 @@ def facts(**more):
 def test_an_app_is_ended_once(deploy, world, push):
     deploy(push(1))
     seen = facts()
-    assert [sweep_acts.carry_out(EndApp("Its time was up."), seen) for _ in range(2)] == ["ended it", ""]
+    assert [sweep_acts.carry_out(EndApp("Its time was up."), seen) for _ in range(2)] == ["ended the app", ""]
     assert ledger.current(app=APP) is None
     assert world.live() == set()
     assert sweep_acts.carry_out(EndApp("Its time was up."), Facts(app=APP, now=NOW)) == ""
@@ -229,7 +229,7 @@ def change(**changes):
 def test_that_an_app_is_down_is_mailed_again_where_it_was_not(deploy, world, push):
     deploy(push(1))
     change(gave_up_reason="It crashed 3 times within ten minutes.", gave_up_at=1)
-    assert sweep_acts.carry_out(NotifyAgain(), facts()) == "told that flask-app is down"
+    assert sweep_acts.carry_out(NotifyAgain(), facts()) == "mailed that flask-app is down"
     assert sweep_acts.carry_out(NotifyAgain(), facts()) == ""
     assert len(world.mails) == 2
     assert sweep_acts.carry_out(NotifyAgain(), Facts(app=APP, now=NOW)) == ""
@@ -297,7 +297,7 @@ def test_the_slot_of_an_app_that_is_not_there_is_freed_and_reported(deploy, push
 def test_that_an_app_has_ended_is_mailed_by_the_sweep_where_it_was_not(world, push):
     ended = deployment(push, outcome="ended", reason="It expired at 12:00.", url="http://a", execution="")
     act = NotifyEnded("push-2")
-    assert sweep_acts.carry_out(act, Facts(app=APP, now=NOW, open=[ended])) == "told that flask-app has ended"
+    assert sweep_acts.carry_out(act, Facts(app=APP, now=NOW, open=[ended])) == "mailed that flask-app has ended"
     (mail,) = world.mails
     assert mail["attributes"]["outcome"] == "ended"
     assert "It expired at 12:00." in mail["text"]
@@ -323,7 +323,7 @@ def unmailed(push):
 
 def test_superseded_pushes_are_mailed_once_and_together(world, unmailed):
     act = ReportSuperseded(("push-1", "push-2"))
-    assert sweep_acts.carry_out(act, facts(unmailed=unmailed())) == "told of push-1, push-2"
+    assert sweep_acts.carry_out(act, facts(unmailed=unmailed())) == "mailed that push-1, push-2 were superseded"
     (mail,) = world.mails
     assert all(f"sha256:{number:064x}" in mail["text"] for number in (1, 2))
     assert unmailed() == []
@@ -337,7 +337,7 @@ def test_superseded_pushes_that_nobody_misses_are_forgotten_and_others_stay(worl
 
 def test_that_an_app_is_not_watched_is_mailed_of_one_that_is_there(deploy, world, push):
     nobody = Facts(app=APP, now=NOW)
-    assert sweep_acts.carry_out(ReportUnwatched(), nobody) == "told that it is not watched"
+    assert sweep_acts.carry_out(ReportUnwatched(), nobody) == "mailed that it is not watched"
     assert sweep_acts.carry_out(MarkWatched(), nobody) == ""
     assert world.mails == []
     deploy(push(1))
@@ -352,9 +352,9 @@ def test_a_stable_url_is_led_to_what_is_current_deleted_and_forgotten(deploy, wo
     (api,) = world.apis
     target = world.apis[api]["target"]
     world.apis[api]["target"] = "http://203.0.113.99:3000/"
-    assert sweep_acts.carry_out(PointStableUrl(), facts()) == "led its address on"
+    assert sweep_acts.carry_out(PointStableUrl(), facts()) == "pointed its stable URL at the current task"
     assert world.apis[api]["target"] == target
-    assert sweep_acts.carry_out(DeleteStableUrl(api), facts()) == f"closed {api}"
+    assert sweep_acts.carry_out(DeleteStableUrl(api), facts()) == f"deleted stable URL {api}"
     assert world.apis == {}
     assert ledger.current(app=APP).last_stable_url
     sweep_acts.carry_out(ForgetStableUrl(), facts())

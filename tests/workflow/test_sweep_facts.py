@@ -148,7 +148,7 @@ def test_where_nothing_runs_that_is_known(world):
 def test_a_repository_is_heard_of_once_one_of_its_tags_was_pushed(world, parameters):
     """Whatever the apps were called then."""
     ledger.list_app(app="shop:pr-7")
-    assert account().heard_of == {"shop"}
+    assert account().announced == {"shop"}
 
 
 def test_what_is_watched_changes_with_each_of_the_parameters(parameters):
@@ -257,15 +257,15 @@ def test_an_app_is_watched_if_a_push_can_come_to_it_under_its_name(parameters, b
 
 
 @pytest.mark.parametrize(
-    ("app", "listed", "heard_of"),
+    ("app", "listed", "is_announced"),
     [(APP, "", True), ("other", "", False), ("other", "other", True), ("other:v1", "other:v2", True)],
 )
 def test_pushes_are_announced_of_the_stacks_repository_and_of_those_of_which_one_was(
-    world, app, listed, heard_of
+    world, app, listed, is_announced
 ):
     if listed:
         ledger.list_app(app=listed)
-    assert facts(app).heard_of is heard_of
+    assert facts(app).is_announced is is_announced
 
 
 @pytest.mark.parametrize(

@@ -62,12 +62,12 @@ def test_an_app_that_was_deployed_under_another_name_is_restarted_reported_and_r
     deploy(push(1))
     change(ENVIRONMENTS=after)
     first = current(old)
-    assert sweep() == {old: ["told that it is not watched"]}
+    assert sweep() == {old: ["mailed that it is not watched"]}
     assert sweep() == {}
-    told = world.mails[-1]
-    assert told["subject"] == f"{old} is no longer watched, but still runs"
-    assert f"pushes of flask-app:latest are now deployed as the app {new}." in told["text"]
-    assert f"aws ecs stop-task --cluster {settings().cluster}" in told["text"]
+    mail = world.mails[-1]
+    assert mail["subject"] == f"{old} is no longer watched, but still runs"
+    assert f"pushes of flask-app:latest are now deployed as the app {new}." in mail["text"]
+    assert f"aws ecs stop-task --cluster {settings().cluster}" in mail["text"]
     assert world.live() == {first.task}
     # It crashes, and its restart is its own.
     stop(app=old)
@@ -77,7 +77,7 @@ def test_an_app_that_was_deployed_under_another_name_is_restarted_reported_and_r
     assert sweep() == {}
     # Its tag is pushed: from then on it is the app of the other name.
     deploy(push(2))
-    assert sweep() == {old: ["ended it"]}
+    assert sweep() == {old: ["ended the app"]}
     assert sweep() == {}
     assert current(old) is None
     assert world.live() == {current(new).task}
@@ -151,12 +151,12 @@ def test_an_app_of_a_repository_that_is_not_watched_any_more_is_named_and_stays_
     deploy(of("team/api", push))
     sweep()
     change(REPOSITORY_PATTERNS="flask-app,")
-    assert sweep() == {"team/api": ["told that it is not watched"]}
-    told = world.mails[-1]
-    assert told["subject"] == "team/api is no longer watched, but still runs"
-    assert told["attributes"] == {"app": "team/api", "outcome": "unwatched"}
-    assert "The repository team/api is no longer watched (RepositoryName, RepositoryPattern)." in told["text"]
-    assert current("team/api").task.rpartition("/")[2] in told["text"]
+    assert sweep() == {"team/api": ["mailed that it is not watched"]}
+    mail = world.mails[-1]
+    assert mail["subject"] == "team/api is no longer watched, but still runs"
+    assert mail["attributes"] == {"app": "team/api", "outcome": "unwatched"}
+    assert "The repository team/api is no longer watched (RepositoryName, RepositoryPattern)." in mail["text"]
+    assert current("team/api").task.rpartition("/")[2] in mail["text"]
     assert sweep() == {}
     stop(app="team/api")
     assert world.live() == {current().task}
@@ -202,7 +202,7 @@ def test_a_preview_that_is_not_watched_any_more_ends_by_itself(deploy, world, pu
     assert sweep() == {}
     later = time.time() + 25 * 3600
     monkeypatch.setattr(reconcile.time, "time", lambda: later)
-    assert sweep() == {"flask-app:pr-7": ["ended it"]}
+    assert sweep() == {"flask-app:pr-7": ["ended the app"]}
     assert subjects(world)[-1].startswith("flask-app:pr-7 has ended: it expired at ")
     assert (world.live(), ledger.slots()) == (set(), set())
 
@@ -212,7 +212,7 @@ def test_a_preview_ends_with_its_tag_where_tags_are_not_apps_any_more(deploy, wo
     deploy(of("flask-app", push, "pr-7"))
     change(ENVIRONMENTS="repository")
     world.tags.clear()
-    assert sweep() == {"flask-app:pr-7": ["ended it"]}
+    assert sweep() == {"flask-app:pr-7": ["ended the app"]}
 
 
 @pytest.mark.parametrize("app", ["other", "flask-app:v2", "flask-app:latest:latest"])

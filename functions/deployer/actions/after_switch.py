@@ -19,9 +19,11 @@ RESTARTED = "It stopped once after it went live, and was restarted."
 def record_outcome(document: Document, push: Push, current: Current | None, *, note: str = "") -> bool:
     """Record the outcome and send the mail that fits; return whether the app is live.
 
-    `document` is how far the workflow came, `current` what the ledger has now, read after this deployment had
-    taken over. A version that has stopped since is not called live, and one that was replaced is no news.
-    `note` is what else the mail is to say.
+    `document` is the workflow's document so far. `current` is the ledger's record, read after the switch-over.
+    The
+    mail does not call a version live that has stopped since. A version that was replaced gets no mail. `note`
+    is one
+    more line for the mail.
     """
     if current is None or not _is_there(push, current):
         _supersede(document, push, current)
@@ -68,7 +70,7 @@ def _is_there(push: Push, current: Current) -> bool:
 
 
 def _url(document: Document, current: Current) -> str:
-    # Only CheckStableUrl has seen that the stable URL leads to it.
+    # Only CheckStableUrl knows that the stable URL points to this version.
     return current.url if "stableUrl" in document or not current.stable_url else current.direct_url
 
 
@@ -105,7 +107,7 @@ def _notes(document: Document) -> list[str]:
 
 
 def _port_note(document: Document) -> list[str]:
-    """Which port was chosen, where the image named several."""
+    """Which port was chosen, if the image named several."""
     if "health" not in document or "image" not in document:
         return []
     health, named = document["health"], ImageSpec.from_document(document["image"]).candidates

@@ -1,4 +1,4 @@
-"""The app of a push: named once, and kept when parameters change afterwards."""
+"""The app of a push. It is named once, and keeps its name if parameters change afterwards."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Deployments that somebody asks for: they go through the workflow like those of a push."""
+"""Deployments that an operator asks for. They go through the workflow like those of a push."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from deployer.domain.operation import NoSuchThing, NotPossible, Operation
 from deployer.domain.push import Push
 from deployer.settings import watch_settings
 
-# How far back a version is looked for, and how many of them are looked for in ECR when one is gone.
+# How many deployments back to look for a version, and how many images to look up in ECR if one is gone.
 DEPLOYMENTS = 1000
 Answer = dict[str, Any]
 
@@ -53,7 +53,7 @@ def rollback(asked: Operation, app: str, at: str) -> Answer:
 
 
 def resume(asked: Operation, app: str, at: str) -> Answer:
-    """Deploy what the tag of the newest push points to, which lifts the pin."""
+    """Deploy what the tag of the newest push points to. This ends the pin."""
     current = serving(app)
     _must_not_be_stopped(current, app)
     open_ones = ledger.open_deployments(app=app)
@@ -67,7 +67,7 @@ def resume(asked: Operation, app: str, at: str) -> Answer:
 
 
 def newest(asked: Operation, app: str, at: str, current: Current) -> Answer:
-    """Deploy the newest push of a stopped app: one that was recorded meanwhile, or what it ran before."""
+    """Deploy the newest push of a stopped app: one that was recorded meanwhile, or what ran before."""
     deployments = ledger.deployments(app=app, most=DEPLOYMENTS)
     bad = current.pin.bad if current.pin else []
     recorded = (each for each in deployments if each.outcome == RECORDED and not each.asked)
@@ -87,7 +87,7 @@ def newest(asked: Operation, app: str, at: str, current: Current) -> Answer:
 
 
 def restart(asked: Operation, app: str, at: str) -> Answer:
-    """Run the same revision of what serves once more; the task before is stopped once the new one answers."""
+    """Run the current revision as a new task. The old task is stopped once the new one answers."""
     current = serving(app)
     _must_not_be_stopped(current, app)
     if current.stopped:
@@ -115,7 +115,7 @@ def restart(asked: Operation, app: str, at: str) -> Answer:
 
 
 def start(asked: Operation, push: Push, **more: Any) -> Answer:
-    """Note the deployment, with its number, and start the workflow for it; of one name it starts once."""
+    """Record the deployment with its sequence number, and start the workflow for it, once per name."""
     if asked.dry_run:
         return started(push, dry_run=True)
     machine = watch_settings().state_machine
@@ -143,7 +143,10 @@ def _execute(push: Push, document: Document) -> None:
 
 
 def again(asked: Operation, app: str, at: str) -> Answer | None:
-    """What the same request has noted before, and begun anew should it not have begun; None if nothing."""
+    """The answer that an earlier call with this request id recorded, None if there is none.
+
+    If that call recorded the deployment but did not start it, this starts it.
+    """
     noted = ledger.deployment(app=app, time=at, name=_name(asked))
     if noted is None or not noted.asked:
         return None
@@ -156,14 +159,14 @@ def again(asked: Operation, app: str, at: str) -> Answer | None:
 
 
 def follow(app: str, name: str) -> Answer:
-    """What became of a deployment, its further attempts included."""
+    """The outcome of a deployment, including that of its retries."""
     known = [
         each
         for each in ledger.deployments(app=app, most=50)
         if re.sub(r"^retry-\d+-", "", each.deployment) == name
     ]
     if not known:
-        # A restart is noted by the workflow's first step.
+        # The workflow's first step records a restart.
         return {"status": "under way", "deployment": name}
     last = max(known, key=lambda each: int(each.retry.get("attempt", 1)))
     if last.to_come or last.outcome == RETRIED:
@@ -185,7 +188,7 @@ def _ended(app: str, last: Deployment) -> Answer:
 
 
 def started(push: Push, *, dry_run: bool = False) -> Answer:
-    """For the caller."""
+    """The answer for the caller."""
     return {
         "status": "possible" if dry_run else "started",
         "deployment": push.deployment,
@@ -196,7 +199,7 @@ def started(push: Push, *, dry_run: bool = False) -> Answer:
 
 
 def serving(app: str) -> Current:
-    """What is current. Raises NoSuchThing."""
+    """The current deployment. Raises NoSuchThing if there is none."""
     current = ledger.current(app=app)
     if current is None or current.ended:
         raise NoSuchThing(f"{app} has ended or was never live. To deploy it: portcall deploy {app}")

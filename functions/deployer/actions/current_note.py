@@ -1,4 +1,4 @@
-"""Notes something of what is current, whatever else of it has changed since it was looked at."""
+"""Sets fields of the current deployment, even if other fields have changed since it was read."""
 
 import dataclasses
 from typing import Any
@@ -7,14 +7,14 @@ from deployer.aws import ledger
 from deployer.domain.deployment import Current
 from deployer.domain.errors import ContendedError
 
-# How often it is tried again where somebody else changes the same item at the same moment.
+# Retries if another function changes the same item at the same moment.
 MAX_ATTEMPTS = 5
 
 
 def note(app: str, seen: Current, **changes: Any) -> None:
-    """Set fields of the app's current deployment, as long as that is `seen` or a restart of it.
+    """Set fields of the app's current deployment, as long as it is `seen` or a restart of it.
 
-    Nothing is noted once something else has become current, or the app is given up or up again since.
+    Changes nothing if another deployment has become current, or if the app was given up or came up again since.
     """
     current: Current | None = seen
     for _ in range(MAX_ATTEMPTS):

@@ -1,4 +1,4 @@
-"""Gathers what is known of a deployment that failed. What AWS refuses to say, the mail says."""
+"""Gathers what is known of a failed deployment. If AWS refuses an answer, the mail says which."""
 
 import time
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from deployer.domain.push import Push
 from deployer.domain.task import Task, TaskState
 from deployer.settings import settings
 
-# Reads of the log of an app that has ended, for lines that arrive late, and the pause before each.
+# How often to read the log of a stopped app, whose last lines arrive late, and the pause before each read.
 MAX_LOG_READS, MAX_EMPTY_LOG_READS, LOG_READ_PAUSE_SECONDS = 8, 2, 1.0
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Known(Generic[T]):
-    """`value` is what was found out; `notes` are what the mail says of it, or of why it could not be."""
+    """`value` is what was found. `notes` are lines for the mail about it, or about why it was not found."""
 
     value: T
     notes: Sequence[str] = ()
@@ -30,7 +30,7 @@ class Known(Generic[T]):
 
 @dataclass(frozen=True)
 class LastWords:
-    """What ECS says of the task, None if there is none, and the last lines of its log, unchanged."""
+    """The task as ECS describes it, None if there is none, and the last lines of its log, unchanged."""
 
     task: Task | None
     log: list[str]
@@ -40,27 +40,27 @@ def push_of(document: Document) -> Push:
     try:
         return app_names.push_of(document)
     except (AwsRefusedError, AccessDeniedError):
-        # The failure has to be mailed all the same.
+        # The failure must be mailed even so.
         return Push.from_event(document, by_tag=settings().by_tag)
 
 
 def current_version(document: Document, push: Push) -> Known[ledger.Current | None]:
-    """What is current, once this deployment can no longer become that."""
+    """The current deployment, read after making sure that this one can no longer become current."""
     try:
         ledger.abandon(push=push)
         if "admission" not in document:
-            # It came to nothing before this was noted, but it is known, and the sweep need not look for it.
+            # It failed before this was recorded, but the failure is known, so the sweep need not look for it.
             ledger.claim_tag(push=push, seen=False)
         return Known(ledger.current(app=push.app))
     except PermanentError as refused:
         if "switch" in document:
-            # It may be the one that serves, and is not stopped on a suspicion.
+            # It may be the current one, so it is not stopped without knowing.
             raise
         return Known(None, [f"Portcall could not find out which version is running: {refused}"])
 
 
 def last_words(push: Push, task: str) -> Known[LastWords]:
-    """What a task that has ended, or was stopped, leaves behind."""
+    """What ECS and the log say of a task that has ended or was stopped."""
     if not task:
         return Known(LastWords(None, []))
     stream = task_definition.log_stream(push.app, task)
@@ -79,7 +79,7 @@ def _tail(stream: str) -> list[str]:
 
 
 def _whole(log: list[str], stream: str) -> list[str]:
-    """The end of the log of an app that has just ended: its last lines arrive a moment after that."""
+    """The end of the log of an app that has just ended. Its last lines arrive a moment later."""
     for look in range(MAX_LOG_READS):
         time.sleep(LOG_READ_PAUSE_SECONDS)
         before, log = log, _tail(stream)
@@ -89,7 +89,7 @@ def _whole(log: list[str], stream: str) -> list[str]:
 
 
 def superseded_pushes(document: Document, push: Push) -> Known[list[ledger.Deployment]]:
-    """The pushes that it superseded, and that its mail names."""
+    """The pushes that this deployment superseded, which its mail names."""
     sequence = document.get("admission", {}).get("sequence", 0)
     try:
         others = [] if "restart" in document else superseded.mailed_with(push, sequence)
@@ -99,7 +99,7 @@ def superseded_pushes(document: Document, push: Push) -> Known[list[ledger.Deplo
 
 
 def standing(document: Document, current: ledger.Current | None) -> Known[mail.Standing]:
-    """What serves now that this deployment does not. ECS is asked, for the news of a stop may be on its way."""
+    """What serves after this deployment failed. ECS is asked, because a stop's event may come later."""
     nothing = mail.Standing("")
     restarts = failed_deployment.own_restart(document) is not None
     if current is None or restarts or current.gave_up_reason or current.last_stop:
@@ -118,7 +118,7 @@ def standing(document: Document, current: ledger.Current | None) -> Known[mail.S
 def context(
     document: Document, push: Push, task: str, described: Task | None, until: float | None
 ) -> mail.Context:
-    """Where it happened."""
+    """The details of the deployment for the mail."""
     config = settings()
     ended = described if described and not described.stopped_by_us else None
     return mail.Context(

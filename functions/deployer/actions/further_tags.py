@@ -6,6 +6,6 @@ from deployer.domain.push import Push
 
 
 def note(push: Push) -> list[str]:
-    """The lines about other tags of the push's image that are known so far."""
+    """Lines for the mail about other tags of the same image that are known so far."""
     known = ledger.image(app=push.app, digest=push.digest)
     return same_image.note(known.also) if known and known.deployment == push.deployment else []

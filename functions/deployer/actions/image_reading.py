@@ -8,7 +8,7 @@ from deployer.domain.image_defaults import Defaults, Limits
 
 
 def read(repository: str, digest: str, *, defaults: Defaults, limits: Limits) -> image.ImageSpec | None:
-    """What an image says of itself; None for an artifact that is not an app.
+    """The settings of an image, None for an artifact that is not an app.
 
     Raises UnsupportedImageError or BadLabelError.
     """

@@ -1,4 +1,4 @@
-"""Publishes mails, of each repository as many an hour as a team never needs."""
+"""Publishes mails, with a limit per repository and hour that is far above what a team needs."""
 
 import time
 from collections.abc import Callable
@@ -16,11 +16,13 @@ MAX_MAILS_PER_SECOND = 4
 
 
 def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: str = "") -> None:
-    """Publish a mail about a push, or hold it back; in place of the first that is, one says so.
+    """Publish a mail about a push. At the limit, drop it; a notice replaces the first dropped mail.
 
-    What may change at any moment is looked at last: `message` is then a function that gives the mail, or None
-    if there is nothing to mail any more. `refusal` names the limit for which the push was refused, '' for
-    all other news: only a repository's first in an hour is mailed. Raises MailLimitError if it has to wait.
+    `message` is the mail, or a function that is called as late as possible and returns the mail, or None if it
+    is
+    no longer needed. `refusal` names the limit for which the push was refused, '' for other mails: only the
+    first
+    refusal of a repository in an hour is mailed. Raises MailLimitError if the mail has to wait.
     """
     config, now = settings(), time.time()
     hour = limits.hour(now)
@@ -38,14 +40,14 @@ def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: s
         message = mail.held_back(push, limits.MAX_MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
     notes = _hold_notes(push)
     check_rate()
-    # The last look is that of `message`.
+    # `message` reads the current state last.
     latest = message() if callable(message) else message
     if latest:
         sns.publish(topic=config.topic, mail=mail.with_notes(latest, notes))
 
 
 def _hold_notes(push: Push) -> list[str]:
-    """What the mail says of a pin; a ledger that cannot be read holds no mail up."""
+    """What the mail says of a pin. If the ledger cannot be read, the mail goes out without it."""
     try:
         return holds.note(ledger.current(app=push.app))
     except PermanentError as refused:
@@ -53,6 +55,6 @@ def _hold_notes(push: Push) -> list[str]:
 
 
 def check_rate() -> None:
-    """Raise MailLimitError if as many mails as SNS allows went out this second."""
+    """Raise MailLimitError if SNS's limit of mails for this second is reached."""
     if ledger.mails_this_second() > MAX_MAILS_PER_SECOND:
         raise MailLimitError("As many mails as SNS allows went out this second.")

@@ -53,12 +53,12 @@ def record_outcome(push: Push, outcome: Outcome, publish: Callable[[], object] |
         detail = {"app": push.app, "tag": push.tag, "digest": push.digest, "deployment": push.deployment}
         events.put_event(detail_type=DETAIL_TYPES[outcome], detail={"outcome": outcome, **detail, **facts})
     except DeployError as error:
-        logger.warning("Not everybody was told", extra={"app": push.app, "reason": str(error)})
+        logger.warning("Not everybody was notified", extra={"app": push.app, "reason": str(error)})
     _log(push, outcome, facts)
 
 
 def _log(push: Push, outcome: str, facts: Mapping[str, Any]) -> None:
-    """One line a deployment, with all that the saved queries of template.yaml ask for; seconds as numbers."""
+    """One log line per deployment, with all fields of template.yaml's saved queries; seconds as numbers."""
     phases = {name: float(took) for name, took in facts.get("phases", {}).items()}
     logger.info(
         ENDED_LINE,
@@ -77,9 +77,9 @@ def _log(push: Push, outcome: str, facts: Mapping[str, Any]) -> None:
 
 
 def so_far(document: Document, until: float | None = None) -> dict[str, Any]:
-    """How far a deployment came, for the ledger: phases, revision and task, as far as there are any.
+    """The phases, revision and task of a deployment so far, for the ledger.
 
-    `until`, in UNIX seconds, is when the phase that did not end was given up.
+    `until` is when the last phase failed, in UNIX seconds.
     """
     facts = {
         "phases": {name: str(round(took, 3)) for name, took in timing.phases(document, until)},

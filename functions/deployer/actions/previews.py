@@ -23,19 +23,19 @@ def end_app(*, app: str, current: ledger.Current, reason: str) -> bool:
         if not ledger.change_current(app=app, new=ended, seen=current):
             return False
         current = dataclasses.replace(ended, version=current.version + 1)
-    # The sweep deletes the URL, once no deployment can be about to use it.
+    # The sweep deletes the URL once no deployment can use it.
     stable_url.point_at_current_with_retries(app)
     for task in [*current.previous_tasks, current.task]:
         ecs.stop_task(cluster=config.cluster, task=task, reason=f"Portcall: {current.gave_up_reason}")
     push = Push(f"end-{current.deployment}", current.since, app, current.tag, current.digest)
-    # From here on the app is gone. The call that removed it sends the mail; if that fails, the sweep does.
-    told = {
+    # After this write the app is gone. The call that removed it sends the mail; if that fails, the sweep does.
+    end = {
         "outcome": outcomes.ENDED,
         "ended_at": int(time.time()),
         "reason": current.gave_up_reason,
         "url": current.url,
     }
-    if not ledger.end_current(push=push, seen=current, **told):
+    if not ledger.end_current(push=push, seen=current, **end):
         return False
     slots.free(app)
     notify_ended(push, reason=current.gave_up_reason, url=current.url)

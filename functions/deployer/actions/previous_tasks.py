@@ -20,6 +20,6 @@ def stop(push: Push, current: ledger.Current) -> list[str]:
     except PermanentError as refused:
         return [f"The previous version could not be stopped. It is still running and costs money: {refused}"]
     if current.previous_tasks:
-        # Lost to a newer deployment, that one has them on its list.
+        # A newer deployment is current now and has these tasks in its list.
         ledger.change_current(app=push.app, new=dataclasses.replace(current, previous_tasks=[]), seen=current)
     return []

@@ -1,7 +1,8 @@
-"""Asks an app whether it answers. Talks to other people's code: it reads status and headers, and no more.
+"""Sends requests to an app until it answers. It is other people's code: only status and headers are read.
 
-Whatever a server does, a request takes no longer than it may, and all of them together neither: time-outs of
-sockets and of http.client begin anew with each byte.
+Each request has a deadline, and so have all requests together, whatever the server does. The time-outs of
+sockets
+and of http.client would start again with each byte.
 """
 
 import re
@@ -18,23 +19,23 @@ from deployer.domain.errors import NoAnswerError
 CONNECT_TIMEOUT_SECONDS, ANSWER_TIMEOUT_SECONDS = 3.0, 10.0
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 1.0
 ANSWERS_IN_A_ROW = 2
-# How long an earlier address may still take once a later one has answered.
+# How long a URL earlier in the list may still take once a later one has answered.
 GRACE_SECONDS = 2.0
-# How many bytes a server may send before its headers have ended.
+# The most bytes that a server may send before its headers end.
 MAX_HEAD_BYTES = 64 * 1024
 
 STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: |$)")
 END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
-# By their names in lower case.
+# Header names in lower case.
 Headers = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`status` is that of HTTP, None for a TCP connection; `location` is where a redirect leads.
+    """`status` is the HTTP status, None for a TCP connection; `location` is the target of a redirect.
 
-    `url` is the one that was asked, with `https` where only that is spoken there.
+    `url` is the requested one, with `https` if the server speaks only HTTPS.
     """
 
     url: str
@@ -51,13 +52,17 @@ def wait_until_answers(
     asked_for: float = 0.0,
     patience: Mapping[str, float] | None = None,
 ) -> Answer:
-    """Ask all URLs side by side until one answers twice in a row; the first of them in their order counts.
+    """Request all URLs in parallel until one answers twice in a row; return the first in the list that did.
 
-    GET on `http` and `https`, where a status from 200 to 499 is an answer if its headers count; on `tcp` a
-    connection is one. Once a URL answers, those before it have GRACE seconds left, or those of its `patience`.
-    `raise_if_stopped` is called every few seconds and raises when there is no point in going on. Raises
-    NoAnswerError after `timeout` seconds; its message says what was seen last, and counts in the seconds for
-    which the app was `asked_for` an answer before.
+    For `http` and `https` it sends a GET, and a status from 200 to 499 is an answer. For `tcp` a connection is
+    an
+    answer. Once a URL answers, URLs before it in the list have GRACE_SECONDS left, or the seconds that
+    `patience`
+    gives. `raise_if_stopped` is called every few seconds and raises if the task has stopped. Raises
+    NoAnswerError
+    after `timeout` seconds. Its message says what was seen last and for how long, including `asked_for` seconds
+    of
+    earlier calls.
     """
     deadline = time.monotonic() + timeout
     look_again = time.monotonic() + 1
@@ -73,7 +78,7 @@ def wait_until_answers(
                 if isinstance(answer, Answer):
                     answers[url] = answer
                 elif time.monotonic() < deadline or url not in seen:
-                    # What is cut short by the end says less than what was seen before.
+                    # A request that was cut short by the deadline says less than what was seen before.
                     seen[url] = answer
             steady = [url for url in urls if in_a_row[url] >= ANSWERS_IN_A_ROW]
             now = time.monotonic()
@@ -87,7 +92,7 @@ def wait_until_answers(
                 raise_if_stopped()
                 look_again = time.monotonic() + 3
             if not any(in_a_row.values()) or steady:
-                # Most apps answer within a second; the others are asked less and less often.
+                # Most apps answer within a second; the pauses grow for the others.
                 time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
                 pause = min(pause * 1.2, MAX_PAUSE_SECONDS)
     observed = "; ".join(dict.fromkeys(seen.values()))
@@ -97,7 +102,7 @@ def wait_until_answers(
 
 @contextmanager
 def _side_by_side(number: int) -> Iterator[Callable[..., Any]]:
-    """A `map` that makes so many calls at once: one port that hangs is not to keep the others waiting."""
+    """A `map` that makes this many calls in parallel, so that a port that hangs does not delay the others."""
     if number == 1:
         yield map
         return
@@ -109,7 +114,7 @@ def _side_by_side(number: int) -> Iterator[Callable[..., Any]]:
 
 
 def _ask(url: str, counts: Callable[[Headers], bool], deadline: float) -> Answer | str:
-    """The answer, or what was seen in its place."""
+    """The answer, or a text that says what was seen instead."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     began = time.monotonic()
@@ -134,7 +139,7 @@ def _ask(url: str, counts: Callable[[Headers], bool], deadline: float) -> Answer
     except OSError as error:
         return f"port {port} could not be reached ({error.strerror or type(error).__name__})"
     if status == 400 and parts.scheme == "http" and (secure := _ask_over_tls(url, deadline)):
-        # Servers that speak TLS there say so in plain HTTP.
+        # Some servers that expect TLS say so in a plain HTTP response.
         return secure
     if not 200 <= status < 500:
         return f"it answered {status} on {parts.path or '/'}"
@@ -146,7 +151,7 @@ def _ask(url: str, counts: Callable[[Headers], bool], deadline: float) -> Answer
 
 
 def _ask_over_tls(url: str, deadline: float) -> Answer | None:
-    """The answer of a port that speaks HTTPS though HTTP was tried, None if there is none below 500."""
+    """The answer over HTTPS of a port on which HTTP failed, None if there is none below 500."""
     secure = "https" + url.removeprefix("http")
     parts = urlsplit(secure)
     try:
@@ -159,11 +164,11 @@ def _ask_over_tls(url: str, deadline: float) -> Answer | None:
 
 
 class ConnectionTimeout(Exception):
-    """No connection came about in time, as where a firewall drops it."""
+    """No connection in time, e.g. because a firewall drops it."""
 
 
 class NotHttp(Exception):
-    """What the server sends is no head of an HTTP answer."""
+    """The server did not send the head of an HTTP response."""
 
 
 class Closed(Exception):
@@ -171,7 +176,7 @@ class Closed(Exception):
 
 
 def _connect(parts: SplitResult, port: int, by: float, *, trusted: bool = True) -> socket.socket:
-    """A connection, over TLS for `https`; unless it is to be `trusted`, any certificate will do."""
+    """A connection, over TLS for `https`. Any certificate is accepted, unless `trusted`."""
     host = parts.hostname or ""
     try:
         connection = socket.create_connection((host, port), timeout=_left(by))
@@ -186,7 +191,7 @@ def _secured(connection: socket.socket, host: str, by: float, trusted: bool) -> 
 
     tls = ssl.create_default_context()
     if not trusted:
-        # An app under an IP address has no certificate for it. Whether it answers is all that is asked.
+        # An app has no certificate for its IP address. The probe only checks whether it answers.
         tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     try:
         connection.settimeout(_left(by))
@@ -197,7 +202,7 @@ def _secured(connection: socket.socket, host: str, by: float, trusted: bool) -> 
 
 
 def _get(connection: socket.socket, parts: SplitResult, by: float) -> tuple[int, Headers]:
-    """The status and the headers of one GET; redirects are not followed, for they may lead anywhere."""
+    """The status and the headers of one GET. Redirects are not followed, because they may point anywhere."""
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [
         f"GET {target} HTTP/1.1",
@@ -214,7 +219,7 @@ def _get(connection: socket.socket, parts: SplitResult, by: float) -> tuple[int,
             raise NotHttp
         if end := END_OF_HEAD.search(received):
             status, headers = _parsed(received[: end.start()])
-            # 100 Continue, 103 Early Hints: the answer comes after them, if any comes.
+            # 100 Continue, 103 Early Hints: the final response comes after them.
             if status >= 200 or status == 101:
                 return status, headers
             received = received[end.end() :]
@@ -237,7 +242,7 @@ def _parsed(head: bytes) -> tuple[int, Headers]:
 
 
 def _left(by: float) -> float:
-    """The seconds that are left. Raises TimeoutError if none are."""
+    """The seconds until the deadline. Raises TimeoutError if there are none."""
     left = by - time.monotonic()
     if left <= 0:
         raise TimeoutError

@@ -1,4 +1,4 @@
-"""Whether what somebody asked for keeps a push from being deployed."""
+"""Whether a pin or a stop keeps a push from being deployed."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from deployer.domain.push import Push
 
 
 def why_not(push: Push, asked: dict[str, Any]) -> str:
-    """Why a push is not deployed though nothing newer is, '' if it is; `asked` is {} of a push."""
+    """Why the newest push is not deployed, '' if it is. `asked` is the operator's request, {} for a push."""
     current = ledger.current(app=push.app)
     if current is None:
         return ""

@@ -1,4 +1,4 @@
-"""A push that is not deployed because of what somebody asked for: recorded, and mailed."""
+"""Records and mails a push that is not deployed because the app is stopped or pinned."""
 
 from typing import Any
 
@@ -13,10 +13,12 @@ MAX_ATTEMPTS = 5
 
 
 def record(push: Push, asked: dict[str, Any]) -> bool:
-    """Settle a push that is not to be deployed; False if it is by now.
+    """Record a push that is not to be deployed; False if it may be deployed by now.
 
-    What starts the app, or lifts the pin, finds it recorded, or is found here to have done so: the outcome
-    is written on condition that what is current has not changed. Then the sweep deploys the push once more.
+    The outcome is written on condition that the current deployment has not changed. So an operator's command
+    that
+    starts the app or ends the pin either finds the push recorded, or this write fails and the sweep deploys the
+    push.
     """
     for _ in range(MAX_ATTEMPTS):
         current = ledger.current(app=push.app)
@@ -36,7 +38,7 @@ def record(push: Push, asked: dict[str, Any]) -> bool:
 
 
 def mail_it(push: Push, why: str, current: ledger.Current | None) -> None:
-    """Mail that a push, whose outcome is written down, was not deployed."""
+    """Mail that a push was not deployed; its outcome is recorded already."""
     config = settings()
     action: operation.Action = operation.START if current and current.stop else operation.RESUME
     command = config.command(action, push.app)

@@ -34,11 +34,13 @@ def restart(
 ) -> str:
     """Handle the stop of the app's current task, or of a restart of it; return what was done.
 
-    `task` is what ECS still knows of the one that stopped. `stop` is its ARN, with `#<number>` where the same
-    stop is dealt with once more, since a restart failed; `refused` says that it did on AWS's side.
-    Returns `restarted`, `given up`, or `known` if this stop has been dealt with. The ledger is written first:
-    the second call changes nothing, and begins the very restart that is noted, should it not have begun.
-    If that is refused, `when_not_begun` is called with what the workflow was to start with, and the error.
+    `task` is the stopped task as ECS still knows it. `stop` is its ARN, with `#<number>` if the same stop is
+    handled
+    again because a restart failed; `refused` says that it failed on AWS's side.
+    Returns `restarted`, `given up`, or `known` if this stop was handled before. The ledger is written first, so
+    a
+    second call changes nothing, and only starts the recorded restart if it was not started. If Step Functions
+    refuses that, `when_not_begun` is called with the input of the workflow and the error.
     """
     if current.gave_up_reason:
         return notify_again(app, current)
@@ -75,7 +77,7 @@ def restart(
 
 
 def _why_given_up(app: str, current: ledger.Current, *, before: ledger.Current) -> str:
-    """Why an app is given up, '' if it is restarted."""
+    """Why Portcall gives up on an app, '' if it restarts the app."""
     if len(current.crashes) >= MAX_CRASHES:
         return f"It crashed {len(current.crashes)} times within ten minutes."
     came_to_nothing = before.attempts - current.refusals
@@ -89,20 +91,20 @@ def _why_given_up(app: str, current: ledger.Current, *, before: ledger.Current) 
 
 
 def is_latest_restart(current: ledger.Current, started_by: str) -> bool:
-    """Whether a task belongs to the restart after the last stop; older ones have been handled."""
+    """Whether a task belongs to the restart after the last stop; older tasks have been handled."""
     return bool(current.last_stop) and started_by == _name(current.last_stop)
 
 
 def latest_restart(app: str, current: ledger.Current) -> ledger.Deployment | None:
-    """The restart after the last stop; None if it has not begun."""
+    """The restart after the last stop, None if it was not started."""
     name = _name(current.last_stop)
     return ledger.deployment(app=app, time=current.restarted_at, name=name)
 
 
 def notify_again(app: str, current: ledger.Current) -> str:
-    """Mail that an app is down if the call that gave it up did not; `known` if that mail is out.
+    """Mail that an app is down if the call that gave up on it did not; `known` if that mail was sent.
 
-    Of several who find that at the same moment, one mails it: the ledger says who, and since when.
+    If several callers find that at the same moment, the ledger lets one of them send the mail.
     """
     now = int(time.time())
     if current.notified_at or now < max(current.gave_up_at, current.mailing_since) + NOTIFY_TIMEOUT_SECONDS:
@@ -148,12 +150,12 @@ def _change(app: str, new: ledger.Current, seen: ledger.Current) -> bool:
 
 
 def _name(stop: str) -> str:
-    """The name of the restart after a stop: Step Functions starts each name once."""
+    """The name of the restart after a stop. Step Functions starts each name once."""
     return f"restart-{stop.rpartition('/')[2].replace('#', '-')}"
 
 
 def _begin(app: str, current: ledger.Current, when_not_begun: WhenNotBegun) -> str:
-    """Start the workflow for the same revision, unless it has begun; each name starts once."""
+    """Start the workflow for the same revision, unless it was started; each name starts once."""
     if latest_restart(app, current):
         return "known"
     document = _document(app, current)
@@ -161,7 +163,7 @@ def _begin(app: str, current: ledger.Current, when_not_begun: WhenNotBegun) -> s
         try:
             started = _start(document)
         except TransientError:
-            # The answer may be lost: the same start again gives the same execution.
+            # The answer may be lost; the same start again returns the same execution.
             started = _start(document)
     except DeployError as error:
         if when_not_begun:
@@ -181,7 +183,7 @@ def _start(document: Document) -> bool:
 
 
 def _document(app: str, current: ledger.Current) -> Document:
-    """What the workflow is started with: always the same, no matter which function starts it."""
+    """The input of the workflow, the same no matter which function starts it."""
     push = Push(_name(current.last_stop), current.restarted_at, app, current.tag, current.digest)
     restart: Restart = {
         "deployment": current.deployment,

@@ -1,4 +1,4 @@
-"""Writes down what is done: until it is written down, it may be done once more."""
+"""Repeats a call that records something done: as long as it is not recorded, it may be done a second time."""
 
 from collections.abc import Callable
 

@@ -19,11 +19,13 @@ from deployer.settings import settings
 
 
 def roll_back(document: Document, *, error: str, message: str, until: float | None = None) -> failure.Failure:
-    """Roll back the deployment whose workflow came as far as its `document`; return why it failed.
+    """Roll back a deployment, given the `document` of its workflow so far; return why it failed.
 
-    `error` and `message` are what the workflow caught, `until` when, in UNIX seconds. Where the deployment
-    has become the current one nothing is undone, and the mail says what became of it. What is refused here is
-    reported in the mail.
+    `error` and `message` are what the workflow caught, and `until` is when, in UNIX seconds. If the deployment
+    has
+    become the current one, nothing is undone, and the mail says what happened to it. If AWS refuses a call
+    here, the
+    mail says so.
     """
     push = failure_facts.push_of(document)
     version = failure_facts.current_version(document, push)
@@ -85,7 +87,7 @@ def _why(document: Document, error: str, message: str, words: failure_facts.Last
 
 
 def _facts(document: Document, why: failure.Failure, log: list[str], until: float | None) -> dict[str, Any]:
-    """What the ledger keeps of a failure."""
+    """The fields that the ledger keeps of a failure."""
     facts: dict[str, Any] = {
         "reason": printable(why.reason),
         "error": why.error,
@@ -94,7 +96,7 @@ def _facts(document: Document, why: failure.Failure, log: list[str], until: floa
         "log": log,
     }
     if "restart" in document:
-        # A restart that AWS did not even start has not been claimed.
+        # A restart that AWS did not start has not been claimed.
         facts["restart"] = document["restart"]
     return facts | outcomes.so_far(document, until)
 
@@ -103,7 +105,7 @@ def _record(push: Push, outcome: Outcome, publish: Any, facts: dict[str, Any]) -
     try:
         outcomes.record_outcome(push, outcome, publish, **facts)
     except AccessDeniedError as denied:
-        # Without the ledger the mail may come twice, which is better than never.
+        # Without the ledger the mail may be sent twice, which is better than never.
         logger.error("The outcome could not be recorded", extra={"reason": str(denied)})
         publish()
 
@@ -112,14 +114,14 @@ def _free_slot(push: Push) -> None:
     try:
         slots.free(push.app, but=push.deployment)
     except AccessDeniedError as denied:
-        # The mail is out, and the sweep frees unneeded slots.
+        # The mail is sent, and the sweep frees unneeded slots.
         logger.error("The slot could not be freed", extra={"app": push.app, "reason": str(denied)})
 
 
 def _give_up(push: Push, current: ledger.Current, restart: Restart) -> ledger.Current:
-    """Give the app up: no restart can bring it back. The mail of this restart says so.
+    """Give up on the app: no restart can bring it back. The mail of this restart says so.
 
-    Where the app has changed meanwhile, the sweep tries once more, and comes here again.
+    If the app has changed meanwhile, the sweep restarts it once more, and that failure leads here again.
     """
     if current.gave_up_reason or current.deployment != restart["deployment"]:
         return current
@@ -132,7 +134,7 @@ def _give_up(push: Push, current: ledger.Current, restart: Restart) -> ledger.Cu
 def _try_again(
     document: Document, push: Push, why: failure.Failure, log: list[str], until: float | None
 ) -> bool:
-    """Have the sweep deploy the push again, unless a newer push supersedes it. False if the ledger refuses."""
+    """Let the sweep deploy the push again, unless a newer push supersedes it. False if the ledger refuses."""
     facts = {
         "reason": printable(why.reason),
         "error": why.error,
@@ -152,7 +154,7 @@ def _try_again(
 
 
 def _stop(document: Document, push: Push) -> Known[str]:
-    """Stop what this deployment started. Its task's ARN, '' if it never got that far.
+    """Stop the task that this deployment started; return its ARN, '' if there is none.
 
     The ARN may have been lost with RunTask's answer, so ECS is asked for it by `startedBy`.
     """
@@ -173,7 +175,7 @@ def _stop(document: Document, push: Push) -> Known[str]:
 
 
 def _has_stopped(task: str) -> bool:
-    """Whether ECS says so. Stopping the task again may replace its own reason by ours."""
+    """Whether ECS says that the task has stopped. Stopping it again may replace its own reason with ours."""
     try:
         described = ecs.describe_task(cluster=settings().cluster, task=task)
     except PermanentError:

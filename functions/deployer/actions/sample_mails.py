@@ -11,9 +11,9 @@ from deployer.settings import settings
 
 
 def send(asked: Operation) -> dict[str, Any]:
-    """Return `{"status": "sent", "message": id, "confirmed": number, "pending": number}`, of subscriptions.
+    """Return `{"status": "sent", "message": id, "confirmed": number, "pending": number}`.
 
-    Raises NotPossible where enough were sent this hour. The same request may come twice, and is counted once.
+    Raises NotPossible if the limit of this hour is reached. A request that is sent twice counts once.
     """
     config, now = settings(), time.time()
     most = limits.MAX_TEST_MAILS_PER_HOUR

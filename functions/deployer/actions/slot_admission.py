@@ -1,4 +1,4 @@
-"""Takes the slots that a deployment needs: its own, and its app's. What frees an app's is in `slots`."""
+"""Takes the slots that a deployment needs: its own, and its app's. `slots` frees an app's slot."""
 
 from collections.abc import Mapping
 
@@ -10,13 +10,12 @@ from deployer.settings import settings
 
 
 def take(push: Push) -> bool:
-    """Take the slots that a deployment needs before anything is made for it: its own, and its app's.
+    """Take the slots that a deployment needs, its own and its app's, before anything is created for it.
 
-    False if the deployment has ended already, for a call that was thought lost goes on.
-
+    False if the deployment has ended already: a call that was taken for lost may still go on.
     Raises DeploymentLimitError, PreviewLimitError or AppLimitError.
-    The deployment's slot is free again with its outcome, the app's when it ends. An app that runs has a slot
-    without asking: it may be older than the limit.
+    The deployment's slot is freed with its outcome, the app's slot when the app ends. An app that runs is not
+    checked, because it may be older than the limit.
     """
     config = settings()
     most = limits.MAX_DEPLOYMENTS
@@ -41,9 +40,9 @@ def _runs(app: str) -> bool:
 
 
 def _takes_over(push: Push, taken: Mapping[str, set[str]], slots: Mapping[str, int]) -> bool:
-    """Take a slot beside the one that the same app has under the name of before a change of Environments.
+    """Take one more slot if the same app has one under its name from before a change of Environments.
 
-    The sweep ends that one, if it is not down already, and frees its slot once this deployment is live.
+    Once this deployment is live, the sweep ends the old app, if it is not down already, and frees its slot.
     """
     before = f"{push.repository}:{push.tag}" if push.app == push.repository else push.repository
     current = ledger.current(app=before)

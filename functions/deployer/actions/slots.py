@@ -1,12 +1,12 @@
-"""Frees the slot of an app that no longer needs it. What takes one is in `slot_admission`."""
+"""Frees the slot of an app that no longer needs it. `slot_admission` takes slots."""
 
 from deployer.aws import ledger
 
 
 def free(app: str, *, but: str = "") -> None:
-    """Free the app's slot, unless the app runs, or a deployment of it other than `but` is to come.
+    """Free the app's slot, unless the app runs, or a deployment of it other than `but` is in progress.
 
-    The sweep frees what this leaves.
+    The sweep frees the slots that this could not free.
     """
     pushes = ledger.app_pushes(app=app)
     if any(each.to_come for each in pushes.open if each.deployment != but):

@@ -13,8 +13,8 @@ MAX_ATTEMPTS, PAUSE_SECONDS = 4, 0.5
 def point_at_current(app: str) -> None:
     """Point the app's stable URL, if it has one, at its current task, or at nothing if that has stopped.
 
-    To be called after each change of what is current. Two calls at once may arrive in any order,
-    so each looks once more.
+    Call this after each change of the current deployment. Two calls may overlap in any order, so each reads the
+    ledger again at the end.
     """
     current = ledger.current(app=app)
     while current and current.stable_url:
@@ -27,8 +27,9 @@ def point_at_current(app: str) -> None:
 def point_at_current_with_retries(app: str) -> None:
     """Point the app's stable URL away from a task that has stopped, after its restart was started.
 
-    What AWS cannot do at the moment is tried again at once, a few times. What it refuses is raised, so that the
-    function is called again; the sweep comes to it as well.
+    Transient errors are retried a few times at once. A refusal is raised, so that Lambda calls the function
+    again;
+    the sweep repeats the change as well.
     """
     for _ in range(MAX_ATTEMPTS - 1):
         try:

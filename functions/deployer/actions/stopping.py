@@ -1,4 +1,4 @@
-"""Stops, starts and ends an app because somebody asks for it."""
+"""Stops, starts and ends an app when an operator asks for it."""
 
 import dataclasses
 import time
@@ -16,7 +16,7 @@ MAX_ATTEMPTS = 5
 
 
 def stop(asked: Operation, app: str, at: int) -> Answer:
-    """Take the app's task away. Its slot, its stable URL and its place stay, and pushes are recorded only."""
+    """Stop the app's task. The app keeps its slot and its stable URL, and new pushes are only recorded."""
     config = settings()
     by = Stop(asked.reason, asked.by, at)
     for _ in range(MAX_ATTEMPTS):
@@ -32,7 +32,7 @@ def stop(asked: Operation, app: str, at: int) -> Answer:
     else:
         raise ContendedError(f"The current version of {app} keeps changing. Try again in a moment.")
     stable_url.point_at_current_with_retries(app)
-    # Whatever this dies of, the sweep goes on with it.
+    # If this fails from here on, the sweep finishes it.
     for task in [*current.previous_tasks, current.task]:
         ecs.stop_task(cluster=config.cluster, task=task, reason="Portcall: the app is stopped, as asked for")
     return _done(app, current, "stopped")
@@ -46,9 +46,9 @@ def start(asked: Operation, app: str, at: str) -> Answer:
             raise NotPossible(f"{app} is not stopped. To restart it: portcall restart {app}")
         if asked.dry_run or current.stop is None:
             break
-        # What cannot be started stays stopped.
+        # An app that cannot be started stays stopped.
         asked_deployments.newest(dataclasses.replace(asked, dry_run=True), app, at, current)
-        # First of all: what is pushed from now on is deployed, and what was recorded before can be found.
+        # First end the stop: later pushes are then deployed, and earlier ones are recorded and can be found.
         new = dataclasses.replace(current, stop=None, gave_up_reason=holds.STARTED)
         if ledger.change_current(app=app, new=new, seen=current):
             break
@@ -58,7 +58,7 @@ def start(asked: Operation, app: str, at: str) -> Answer:
 
 
 def end(asked: Operation, app: str, *, repeated: bool) -> Answer:
-    """End the app for good, as a preview ends; one that lasts only where its name is typed once more."""
+    """End the app for good, as a preview ends. For other apps the caller repeats the name to confirm."""
     config = settings()
     current = ledger.current(app=app)
     if current is None and repeated:
@@ -78,7 +78,7 @@ def end(asked: Operation, app: str, *, repeated: bool) -> Answer:
         if not previews.end_app(app=app, current=current, reason=f"{holds.ENDED}{holds.said_by(by)}"):
             raise NotPossible(f"{app} has changed in the meantime. Look at it and try again.")
     except TransientError:
-        # That it has ended is mailed by the sweep then.
+        # The sweep then mails that it has ended.
         if ledger.current(app=app) is not None:
             raise
     return _done(app, current, "ended")

@@ -1,4 +1,4 @@
-"""Superseded pushes: they get no mail of their own; the mail about the newer push names them."""
+"""Superseded pushes. They get no mail of their own; the mail about the newer push names them."""
 
 import dataclasses
 from typing import Any
@@ -32,18 +32,18 @@ def mailed_with(push: Push, sequence: int) -> list[Deployment]:
 
 
 def mailed_with_live(push: Push, sequence: int) -> list[Deployment]:
-    """The pushes that the mail about this one names once it is live: older ones under way cannot win now."""
+    """The pushes that the mail about this live one names. Older ones in progress cannot go live any more."""
     open_ones = ledger.open_deployments(app=push.app)
     return [*superseded.will_be_superseded(open_ones, push, sequence), *mailed_with(push, sequence)]
 
 
 def note(push: Push, others: list[Deployment]) -> list[str]:
-    """The lines of that mail."""
+    """The lines about them in that mail."""
     return superseded.note(others) + _instead(push, others)
 
 
 def close(push: Push, others: list[Deployment]) -> None:
-    """Note that the mail was sent. If that fails, the sweep does it: the mail must not be sent twice."""
+    """Record that the mail was sent. If that fails, the sweep does it; the mail must not be sent twice."""
     try:
         retries.retry(lambda: ledger.remove_unmailed(app=push.app, deployments=others))
     except DeployError as error:
@@ -53,7 +53,7 @@ def close(push: Push, others: list[Deployment]) -> None:
 
 
 def _instead(push: Push, others: list[Deployment]) -> list[str]:
-    """The command that deploys the newest of them whose tag may still point to it."""
+    """The command that deploys the newest of these pushes whose tag may still point to it."""
     for each in others:
         if each.tag != push.tag:
             command = settings().deploy_command(dataclasses.replace(push, tag=each.tag))

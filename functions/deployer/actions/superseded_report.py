@@ -1,4 +1,4 @@
-"""The mail about superseded pushes when the newer push is not live either and no other mail named them."""
+"""The mail about superseded pushes if the newer push is not live either and no other mail named them."""
 
 from deployer.actions import mail_limit, superseded
 from deployer.aws import ecs

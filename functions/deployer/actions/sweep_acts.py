@@ -25,7 +25,7 @@ from deployer.domain.push import Push
 from deployer.domain.sweep import Facts
 from deployer.settings import settings, watch_settings
 
-# A function that runs when its execution is aborted goes on for a moment.
+# A function that is running when its execution is aborted goes on for a moment.
 MAX_STEP_SECONDS = 3
 
 
@@ -35,7 +35,7 @@ def carry_out(act: Act, facts: Facts) -> str:
     match act:
         case acts.EndApp(reason):
             was_ended = facts.current and previews.end_app(app=app, current=facts.current, reason=reason)
-            return "ended it" if was_ended else ""
+            return "ended the app" if was_ended else ""
         case acts.FreeSlot():
             freed = ledger.free_slot(app=app, noted=facts.noted, seen=facts.current)
             # That an app is down was mailed before.
@@ -51,12 +51,12 @@ def carry_out(act: Act, facts: Facts) -> str:
             return ""
         case acts.FinishDeployment(name):
             _record_outcome(app, _open(facts, name), facts.endings[name])
-            return f"ended {name}"
+            return f"finished {name}"
         case acts.NotifyEnded(name):
             ended = _open(facts, name)
             push = Push(name, ended.time, app, ended.tag, ended.digest)
             previews.notify_ended(push, reason=ended.reason, url=ended.url)
-            return f"told that {app} has ended"
+            return f"mailed that {app} has ended"
         case acts.RetryDeployment(name):
             return _retry(app, _open(facts, name))
         case acts.CloseDeployments(names):
@@ -64,7 +64,7 @@ def carry_out(act: Act, facts: Facts) -> str:
             return ""
         case acts.ReportSuperseded(names):
             superseded_report.send(facts, names)
-            return f"told of {', '.join(names)}"
+            return f"mailed that {', '.join(names)} were superseded"
         case acts.CloseSuperseded(names):
             over = [each for each in facts.unmailed if each.deployment in names]
             ledger.remove_unmailed(app=app, deployments=over)
@@ -76,23 +76,23 @@ def carry_out(act: Act, facts: Facts) -> str:
             return f"stopped {task}"
         case acts.NotifyAgain():
             notified = facts.current and restarts.notify_again(app, facts.current) == "given up"
-            return f"told that {app} is down" if notified else ""
+            return f"mailed that {app} is down" if notified else ""
         case acts.RestartApp(stop, refused):
             return _restart(facts, stop, refused)
         case acts.ReportUnwatched():
             if facts.current:
                 unwatched.report(facts, facts.current)
-            return "told that it is not watched"
+            return "mailed that it is not watched"
         case acts.MarkWatched():
             if facts.current:
                 unwatched.mark(app, facts.current, 0)
             return ""
         case acts.PointStableUrl():
             stable_url.point_at_current_with_retries(app)
-            return "led its address on"
+            return "pointed its stable URL at the current task"
         case acts.DeleteStableUrl(api):
             apigateway.delete_stable_url(api)
-            return f"closed {api}"
+            return f"deleted stable URL {api}"
         case acts.ForgetStableUrl():
             if facts.current:
                 without = dataclasses.replace(facts.current, last_stable_url=None)
@@ -107,7 +107,7 @@ def carry_out(act: Act, facts: Facts) -> str:
 
 
 def _deploy(push: Push, facts: Facts) -> str:
-    # Looked at once more, for the list may be older than what the ledger was asked.
+    # Read again, because the listing may be older than the ledger's records.
     if ecr.digest_of(repository=push.repository, tag=push.tag) != push.digest:
         return ""
     document = push.event() | {"found": {"at": facts.listed_at}}
@@ -118,7 +118,7 @@ def _deploy(push: Push, facts: Facts) -> str:
 
 
 def _retry(app: str, failed: Deployment) -> str:
-    """Start the workflow for the same push, by a name of its own: however often, it starts once."""
+    """Start the workflow again for the same push. The attempt has its own name, so it starts only once."""
     attempt = int(failed.retry.get("attempt", 1)) + 1
     first = re.sub(r"^retry-\d+-", "", failed.deployment)
     push = Push(f"retry-{attempt}-{first}", failed.time, app, failed.tag, failed.digest)
@@ -130,7 +130,7 @@ def _retry(app: str, failed: Deployment) -> str:
     )
     before = dataclasses.replace(push, deployment=failed.deployment)
     outcomes.record_outcome(before, outcomes.RETRIED, None)
-    return f"tried {first} again"
+    return f"retried {first}"
 
 
 def _open(facts: Facts, deployment: str) -> Deployment:
@@ -161,7 +161,7 @@ def _roll_back_refused(restart: Document, error: DeployError) -> None:
 def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
     time.sleep(max(0.0, min(ending.at + MAX_STEP_SECONDS - time.time(), MAX_STEP_SECONDS)))
     push = Push(deployment.deployment, deployment.time, app, deployment.tag, deployment.digest)
-    # Asked for again: a step that went on may have changed it.
+    # Read again: a step that went on may have changed it.
     current = ledger.current(app=app)
     if deployment.outcome == outcomes.RECORDED:
         recorded_pushes.mail_it(push, deployment.reason, current)
@@ -171,7 +171,7 @@ def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
         reason = deployment.reason or "Another deployment replaced it."
         outcomes.record_outcome(push, outcome, None, reason=reason)
         return
-    # As much as the ledger has of it.
+    # The parts of the document that the ledger has.
     known = {
         "admission": {"sequence": deployment.sequence},
         "taskDefinition": {"arn": deployment.revision},

@@ -1,4 +1,4 @@
-"""Gathers what the sweep decides on: what the account holds, once, and then what is known of each app."""
+"""Gathers the facts for the sweep: what is in the account, once, and then what is known of each app."""
 
 import dataclasses
 import time
@@ -17,20 +17,22 @@ from deployer.domain.task import Task, TaskState
 from deployer.observe import logger
 from deployer.settings import settings, watch_settings
 
-# Seconds within which the execution begins that somebody has asked for.
+# Within this time, an execution that an operator asked for has begun.
 MAX_START_DELAY_SECONDS = 120
 
 
 @dataclass
 class Account:
-    """What is listed once, for all apps, and by app.
+    """What is listed once for all apps, and by app.
 
-    `read` are the watched repositories whose images could be listed, `listed_at` is when (UNIX seconds).
+    `read` are the watched repositories whose images could be listed, and `listed_at` is when (UNIX seconds).
     `missed` counts the pushes that were deployed because their events were lost. `started` has the `startedBy`
     of every running task; it and `tasks` are None if ECS could not list them.
-    `listed` are the apps of the ledger. `incomplete` says that something could not be listed. Of the apps that
-    were looked at so far, `ports` are those of the current deployments, and `to_come` says that one is under
-    way.
+    `listed` are the apps of the ledger. `incomplete` says that something could not be listed. `ports` are the
+    ports
+    of the current deployments of the apps handled so far, and `to_come` says that one of these apps has a
+    deployment
+    in progress.
     """
 
     since: int
@@ -41,9 +43,9 @@ class Account:
     listed: set[str] = field(default_factory=set)
     tasks: dict[str, dict[str, str]] | None = None
     images: dict[str, list[Image]] = field(default_factory=dict)
-    # API -> where it leads; None if they could not be listed.
+    # API -> its target; None if they could not be listed.
     stable_urls: dict[str, dict[str, str]] | None = None
-    # The apps that have a slot: as a preview (True), and as an app that lasts (False).
+    # The apps that have a slot: as a preview (True), and as any other app (False).
     slots: dict[bool, set[str]] = field(default_factory=lambda: {True: set(), False: set()})
     started: set[str] | None = None
     incomplete: bool = False
@@ -51,7 +53,7 @@ class Account:
     to_come: bool = False
 
     def apps(self) -> list[str]:
-        """Every app of which anything is known."""
+        """Every app of which anything is known, in the ledger or in AWS."""
         return sorted(
             {*self.listed, *self.images, *(self.tasks or ()), *(self.stable_urls or ()), *self.with_slot}
         )
@@ -62,13 +64,13 @@ class Account:
         return self.slots[True] | self.slots[False]
 
     @property
-    def heard_of(self) -> set[str]:
-        """The repositories of which a push was announced."""
+    def announced(self) -> set[str]:
+        """The repositories for which ECR has sent a push event."""
         return {app.partition(":")[0] for app in self.listed}
 
     @contextmanager
     def part(self, what: str) -> Iterator[None]:
-        """Go on without what cannot be listed: the sweep does the rest."""
+        """Continue if something cannot be listed: the sweep handles the rest."""
         try:
             yield
         except DeployError as error:
@@ -77,7 +79,7 @@ class Account:
 
 
 def watching() -> str:
-    """What is watched: a push counts as lost only if its event would have been heard as it is now."""
+    """The parameters that decide what is watched. A push that they would have filtered out is not lost."""
     patterns = f"{','.join(watch_settings().repositories)} {','.join(watch_settings().tags)}"
     return f"{patterns} {'tag' if settings().by_tag else 'repository'}"
 
@@ -89,7 +91,7 @@ def of_account(begun: ledger.Sweep) -> Account:
     account.listed = ledger.apps()
     taken = ledger.taken_slots()
     account.slots = {True: taken.get(PREVIEWS, set()), False: taken.get(LASTING, set())}
-    # Before anything that the ledger says of deployments: see Facts.
+    # Before the deployments are read from the ledger: see Facts.
     with account.part("tasks"):
         _list_tasks(account)
     with account.part("repositories"):
@@ -107,7 +109,7 @@ def _list_tasks(account: Account) -> None:
     account.started = {started_by for _, started_by, _ in running}
     account.tasks = {}
     for task, started_by, tags in running:
-        # A task that somebody runs from one of our revisions may bear its tags.
+        # A task that somebody runs by hand from one of our revisions may have its tags.
         app = app_tags.app(tags)
         if app and tags.get("portcall:deployment") == started_by:
             account.tasks.setdefault(app, {})[task.arn] = started_by
@@ -131,7 +133,7 @@ def _list_images(account: Account, repository: str) -> None:
 
 
 def of_app(app: str, account: Account) -> Facts:
-    """Everything about one app, in the order that Facts asks for; what is rarely needed only when it is."""
+    """The facts about one app, read in the order that Facts requires. Rare ones are read only if needed."""
     repository, _, tag = app.partition(":")
     is_preview = settings().is_preview(app)
     can_look, watched = watch_settings().watches(repository), is_watched(app)
@@ -162,7 +164,7 @@ def of_app(app: str, account: Account) -> Facts:
         since=account.since,
         listed_at=account.listed_at,
         previous=account.previous,
-        heard_of=repository == watch_settings().repositories[0] or repository in account.heard_of,
+        is_announced=repository == watch_settings().repositories[0] or repository in account.announced,
         tags=ledger.tags(app=app) if repository in account.read and watched else None,
     )
     if facts.replaced_by not in ("", app):
@@ -172,7 +174,7 @@ def of_app(app: str, account: Account) -> Facts:
         restarting = any(each.restart and not each.outcome for each in again)
         task = None if restarting else _stopped_task(current.task)
         restart = restarts.latest_restart(app, current) if current.last_stop else None
-        # It may have begun since.
+        # It may have begun meanwhile.
         restarting = restarting or bool(restart and not restart.outcome)
         facts = dataclasses.replace(facts, restarting=restarting, restart=restart, task=task)
     account.ports |= current.ports if current else set()
@@ -181,7 +183,7 @@ def of_app(app: str, account: Account) -> Facts:
 
 
 def _stopped_task(arn: str) -> Task | None:
-    """What ECS says of a task or, since it forgets a stopped one within the hour, what its last event said."""
+    """A task as ECS describes it or, since ECS forgets stopped tasks within the hour, as its last event did."""
     found = ecs.describe_task(cluster=settings().cluster, task=arn)
     if found is None:
         last = task_states.last_known(task=arn)
@@ -190,17 +192,17 @@ def _stopped_task(arn: str) -> Task | None:
 
 
 def is_watched(app: str) -> bool:
-    """Whether pushes are deployed to an app of this name, as things are watched now."""
+    """Whether the current parameters watch pushes of this app."""
     repository, _, tag = app.partition(":")
     named_so = bool(tag) == settings().by_tag
     return named_so and watch_settings().watches(repository) and (not tag or watch_settings().watches_tag(tag))
 
 
 def _ending(deployment: Deployment) -> Ending | None:
-    """How the execution of a deployment ended that has not been mailed; None while it goes on."""
+    """How the execution of an unmailed deployment ended, None while it runs."""
     if deployment.notified_at:
         return None
-    # What could not be claimed has no execution.
+    # A push that could not be claimed has no execution.
     ending = step_functions.ending(deployment.execution) if deployment.execution else Ending("GONE")
     is_about_to_begin = deployment.asked and deployment.began_at > time.time() - MAX_START_DELAY_SECONDS
     return None if ending and ending.status == "GONE" and is_about_to_begin else ending

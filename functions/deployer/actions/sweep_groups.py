@@ -9,9 +9,11 @@ from deployer.settings import settings
 def remove_unneeded(account: Account, *, looked_at_all: bool) -> None:
     """Call this after the apps were handled.
 
-    A group that a deployment has to itself goes with its task. One that apps share goes with the last app on
-    its port, but only if this sweep knows of every app, and if no deployment is under way: it might be about
-    to use the group. Should one begin at this very moment, RunTask makes the group again.
+    A group of a single deployment is removed when its task is gone. A shared group is removed when no app uses
+    its
+    port any more, but only if this sweep has seen every app, and if no deployment is in progress, because it
+    might be
+    about to use the group. If one begins at this moment, RunTask creates the group again.
     """
     if account.started is None:
         return
@@ -30,7 +32,7 @@ def _is_under_way(group: ec2.Group) -> bool:
 
 
 def _no_app_needs(group: ec2.Group, account: Account) -> bool:
-    """Ask what this sweep saw, then what the ledger says now: the sweep may have taken minutes."""
+    """Whether neither this sweep's facts nor, since they may be minutes old, the ledger name the group."""
     if account.to_come or group.ports & account.ports:
         return False
     for app in {*account.apps(), *ledger.apps()}:

@@ -1,4 +1,4 @@
-"""Answers a state that waits for its task."""
+"""Answers the workflow state that waits for a task."""
 
 import time
 
@@ -15,7 +15,7 @@ def send(*, token: str, task: Task) -> None:
         output = {"interface": task.interface, "digest": task.digest, "at": time.time()}
         heard = step_functions.send_task_success(token=token, output=output)
     elif task.state is TaskState.STOPPED:
-        # Fargate may take a task and find no room for it only then.
+        # Fargate may accept a task and only then find no capacity for it.
         lacks_room = task.stop_code == "TaskFailedToStart" and capacity.is_shortage(task.stopped_reason)
         error = NoCapacityError if lacks_room else TaskStoppedError
         heard = step_functions.send_task_failure(token=token, error=error.__name__, cause=task.why_stopped())

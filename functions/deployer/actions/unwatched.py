@@ -1,4 +1,4 @@
-"""Apps that are not watched any more since parameters changed: they run on, and a mail says so."""
+"""Apps that are no longer watched after parameters changed. They keep running, and a mail says so."""
 
 import time
 
@@ -11,7 +11,7 @@ from deployer.settings import settings
 
 
 def report(facts: Facts, current: ledger.Current) -> None:
-    """Send the mail and note when."""
+    """Send the mail and record when."""
     config = settings()
     push = Push(f"unwatched-{current.deployment}", current.since, facts.app, current.tag, current.digest)
     message = mail.unwatched(
@@ -29,5 +29,5 @@ def report(facts: Facts, current: ledger.Current) -> None:
 
 
 def mark(app: str, current: ledger.Current, at: int) -> None:
-    """Note when it was mailed that the app is not watched; 0 once it is again."""
+    """Record when it was mailed that the app is not watched; 0 once it is watched again."""
     retries.retry(lambda: current_note.note(app, current, unwatched_at=at))

@@ -1,7 +1,7 @@
-"""Amazon API Gateway: stable URLs. Each is an HTTP API, which passes everything on to one task.
+"""Amazon API Gateway: stable URLs. Each is an HTTP API that forwards all requests to one task.
 
-Every call is about an API as a whole. Its parts (integration, route, stage) are made and changed through it:
-IAM cannot know whose parts they are, for they have no tags and no names, and inherit none.
+Each call is about an API as a whole. Its parts (integration, route, stage) are created and changed through the
+API, because they have no tags and no names by which IAM could restrict access to them.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-tagging-supported-resources.html
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagementv2.html
 """
@@ -16,13 +16,13 @@ from deployer.domain.endpoint import NOWHERE, StableUrl
 from deployer.domain.errors import AwsRefusedError, AwsUnavailableError
 
 NAME_LIMIT = 128
-# Between an app and its target in an API's description. Names of apps have no spaces.
+# Separates app and target in an API's description. App names have no spaces.
 AT = " at "
 
 
 @dataclass(frozen=True)
 class HttpApi:
-    """An HTTP API of ours: its app, its target, and when it was created (UNIX seconds)."""
+    """An HTTP API of this stack: its app, its target, and when it was created (UNIX seconds)."""
 
     stable_url: StableUrl
     app: str
@@ -33,8 +33,9 @@ class HttpApi:
 def create_stable_url(*, stack: str, app: str) -> StableUrl:
     """The app's stable URL, created if it has none; a new one has no target until `update_target`.
 
-    With a target, API Gateway makes an integration, a catch-all route and a stage that deploys each change. If
-    two calls at once create two APIs, the older one is the app's.
+    With a target, API Gateway creates an integration, a catch-all route and a stage that deploys each change.
+    If two
+    simultaneous calls create two APIs, the older one is used.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop.html#http-api-examples.cli.quick-create
     """
     known = [each for each in stable_urls_of(stack=stack) if each.app == app]
@@ -50,8 +51,7 @@ def create_stable_url(*, stack: str, app: str) -> StableUrl:
 def update_target(*, stable_url: StableUrl, app: str, target: str) -> None:
     """Point the stable URL at the URL `target`; the path of each request is kept.
 
-    API Gateway deploys the change by itself, which takes it a moment. An API that somebody has
-    deleted is fine.
+    API Gateway deploys the change by itself within a moment. It is no error if somebody has deleted the API.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html#http-api-develop-routes.default
     """
     try:
@@ -65,7 +65,7 @@ def update_target(*, stable_url: StableUrl, app: str, target: str) -> None:
 
 
 def stable_urls_of(*, stack: str) -> list[HttpApi]:
-    """The HTTP APIs that are stable URLs of a stack's apps, recognized by name and description."""
+    """The HTTP APIs that are stable URLs of a stack's apps, found by name and description."""
     found = []
     with _conflicts_pass():
         for page in client("apigatewayv2").get_paginator("get_apis").paginate():
@@ -78,7 +78,7 @@ def stable_urls_of(*, stack: str) -> list[HttpApi]:
 
 
 def delete_stable_url(api: str) -> None:
-    """Delete the API for good: a new one gets another URL. One that is gone is fine."""
+    """Delete the API for good: a new one gets another URL. It is no error if it does not exist."""
     try:
         with _conflicts_pass():
             client("apigatewayv2").delete_api(ApiId=api)
@@ -88,9 +88,9 @@ def delete_stable_url(api: str) -> None:
 
 
 def _name(stack: str, app: str) -> str:
-    """It begins with the stack's name and a space, by which IAM knows our APIs: no stack's name has a space.
+    """The API's name. It begins with the stack's name and a space, by which IAM policies match our APIs.
 
-    A stack's name that leaves no room is all of it; the description has the app.
+    If the stack's name leaves no room for the app, the name is the stack's only; the description has the app.
     """
     for name in (f"{stack} {app}", f"{stack} {hashlib.sha256(app.encode()).hexdigest()[:32]}"):
         if len(name) <= NAME_LIMIT:
@@ -100,7 +100,7 @@ def _name(stack: str, app: str) -> str:
 
 @contextmanager
 def _conflicts_pass() -> Iterator[None]:
-    """A conflict is with a change in progress, and passes."""
+    """Raise a conflict as a transient error: another change is in progress."""
     try:
         yield
     except AwsRefusedError as error:

@@ -1,4 +1,4 @@
-"""Clients, made on first use, and AWS's errors as ours."""
+"""The AWS clients, created on first use, and the translation of AWS's errors to ours."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_sts import STSClient
 
-# All attempts together, with botocore's pauses of at most 1 and 2 seconds, end before a function does: what
-# ends with its function is never reported. The workflow tries again, with longer pauses.
+# All attempts together, with botocore's pauses of at most 1 and 2 seconds, end before a function's time-out, so
+# that an error is reported. The workflow retries, with longer pauses.
 CONFIG = Config(connect_timeout=2, read_timeout=6, retries={"mode": "standard", "total_max_attempts": 3})
 
 THROTTLES = {
@@ -65,7 +65,7 @@ THROTTLES = {
     "TransactionInProgressException",
 }
 PASSING = {
-    # A function's credentials are renewed between two calls of it.
+    # A function's credentials are renewed between two invocations.
     "ExpiredToken",
     "ExpiredTokenException",
     "InternalFailure",
@@ -77,7 +77,7 @@ PASSING = {
     "TransactionConflictException",
 }
 DENIALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
-# Why DynamoDB cancels a transaction: one that failed a condition as well would fail it again.
+# Transient reasons why DynamoDB cancels a transaction. If a condition failed too, a retry would fail again.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 CANCELLED_BY_LOAD = {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionInProgress"}
 CANCELLED_FOR_GOOD = {"ConditionalCheckFailed", "ValidationError", "ItemCollectionSizeLimitExceeded"}
@@ -87,7 +87,7 @@ _given: tuple[botocore.session.Session, str] | None = None
 
 
 def use(session: botocore.session.Session, endpoint: str = "") -> None:
-    """From now on make clients from this session: the command line chooses account, region and endpoint."""
+    """Create all further clients from this session: the command line chooses account, region and endpoint."""
     global _given
     _given = session, endpoint
     _client.cache_clear()
@@ -120,9 +120,10 @@ def client(service: Literal["sts"]) -> "STSClient": ...
 @overload
 def client(service: str) -> BaseClient: ...
 def client(service: str) -> object:
-    """boto3's client of an AWS API, e.g. `ecs`, made once. What its calls and its paginators raise is ours:
+    """boto3's client of an AWS API, e.g. `ecs`, created once.
 
-    AccessDeniedError, AwsRefusedError, AwsUnavailableError or ThrottledError. A new API needs an overload.
+    Its calls and paginators raise our errors: AccessDeniedError, AwsRefusedError, AwsUnavailableError or
+    ThrottledError. A new API needs an overload.
     """
     return _client(service)
 
@@ -139,14 +140,14 @@ def _client(service: str) -> BaseClient:
 
 @cache
 def _session() -> "boto3.Session":
-    # Imported here: the command line brings a session of botocore's, and starts without boto3.
+    # Imported here: the command line uses a session of botocore and starts without boto3.
     import boto3
 
     return boto3.Session()
 
 
 def _raising_ours(made: BaseClient) -> BaseClient:
-    """The client, with our errors: it sends each call, and a paginator each page, by its `_make_api_call`."""
+    """The client, with our errors. It sends every call, and each page of a paginator, by `_make_api_call`."""
 
     def send(operation: str, request: dict[str, Any]) -> Any:
         with errors_as_ours():
@@ -158,7 +159,7 @@ def _raising_ours(made: BaseClient) -> BaseClient:
 
 @contextmanager
 def errors_as_ours() -> Iterator[None]:
-    """Raise a DeployError for what botocore raises: the workflow knows transient from permanent by class."""
+    """Turn botocore's errors into DeployErrors, whose class says whether a retry may help."""
     try:
         yield
     except ClientError as error:
@@ -183,7 +184,7 @@ def errors_as_ours() -> Iterator[None]:
     except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
         raise AccessDeniedError(f"The function has no AWS credentials: {error}") from error
     except BotoCoreError as error:
-        # ParamValidationError and its like: what was asked for never left the function.
+        # ParamValidationError and similar: the request was never sent.
         raise AwsRefusedError(f"The call was not sent, because AWS would not accept it: {error}") from error
 
 
@@ -193,10 +194,10 @@ def _cancelled_by_load(error: ClientError) -> bool:
 
 
 def answer_of(error: DeployError) -> dict[str, Any]:
-    """What AWS answered where an error of ours comes from an answer of AWS, else nothing."""
+    """AWS's response behind one of our errors, {} if there is none."""
     return getattr(error.__cause__, "response", None) or {}
 
 
 def code_of(error: DeployError) -> str:
-    """AWS's own code of an error of ours, `ResourceNotFoundException` say, '' if it has none."""
+    """AWS's error code behind one of our errors, e.g. `ResourceNotFoundException`, '' if there is none."""
     return str(answer_of(error).get("Error", {}).get("Code", ""))

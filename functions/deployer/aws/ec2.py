@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def addresses(*, interface: str) -> tuple[str, str]:
     """The public and the private IP of a network interface.
 
-    EC2 is eventually consistent: a new interface may be unknown, or without its address, for a moment.
-    Raises AddressNotReadyError then.
+    EC2 is eventually consistent: for a moment, a new interface may be unknown or have no address. Raises
+    AddressNotReadyError then.
     """
     try:
         answer = client("ec2").describe_network_interfaces(NetworkInterfaceIds=[interface])
@@ -39,9 +39,9 @@ def addresses(*, interface: str) -> tuple[str, str]:
 def open_ports(
     *, name: str, ports: list[int], vpc: str, cidr: str, probe_group: str, tags: dict[str, str]
 ) -> str:
-    """The id of the security group of that name, made if need be, with these TCP ports open and nothing else.
+    """The id of the security group of that name, created if needed, with exactly these TCP ports open.
 
-    They are open to `cidr`, and to the members of `probe_group` where that is not ''.
+    They are open to `cidr`, and to the members of `probe_group` if that is not ''.
     """
     try:
         made = client("ec2").create_security_group(
@@ -65,9 +65,9 @@ def open_ports(
 
 
 def hold_rules(*, stack: str, cidr: str, probe_group: str) -> list[str]:
-    """Open the ports of every group that `open_ports` made for a stack to these callers, and to nobody else.
+    """Open the ports of every group that `open_ports` created for a stack to exactly these callers.
 
-    They may have been others when it was made. Returns the ids of the groups that were changed.
+    The callers may have changed since then. Returns the ids of the changed groups.
     """
     changed = []
     for group in _groups(stack):
@@ -76,9 +76,9 @@ def hold_rules(*, stack: str, cidr: str, probe_group: str) -> list[str]:
     return changed
 
 
-# Whom a permission lets in: the list of EC2's that it is in, and its name there.
+# The source of a permission: the field of EC2's permission that lists it, and its name in that list.
 Peer = tuple[Literal["IpRanges", "Ipv6Ranges", "UserIdGroupPairs", "PrefixListIds"], str]
-# One permission with one peer: protocol, first and last port.
+# One permission with one source: protocol, first and last port.
 Rule = tuple[str, int, int, Peer]
 
 
@@ -90,7 +90,7 @@ def _wanted(ports: list[int], cidr: str, probe_group: str) -> set[Rule]:
 
 
 def _set_rules(group: "SecurityGroupTypeDef", wanted: set[Rule]) -> bool:
-    """Authorize what is missing, then revoke what is too much; whether anything was."""
+    """Authorize missing rules, then revoke extra ones; return whether anything changed."""
     there: set[Rule] = {
         (rule["IpProtocol"], rule.get("FromPort", -1), rule.get("ToPort", -1), peer)
         for rule in group.get("IpPermissions", [])
@@ -109,7 +109,7 @@ def _set_rules(group: "SecurityGroupTypeDef", wanted: set[Rule]) -> bool:
                 raise AwsUnavailableError(
                     f"EC2 does not show the security group {group['GroupId']} yet."
                 ) from error
-            # Somebody else has done the same at this moment.
+            # Another call has done the same at this moment.
             if code_of(error) != done:
                 raise
     return there != wanted
@@ -146,7 +146,7 @@ def _group_named(name: str, vpc: str) -> "SecurityGroupTypeDef":
     ]
     found = client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]
     if not found:
-        # It has been made this moment; EC2 is eventually consistent.
+        # It was created just now; EC2 is eventually consistent.
         raise AwsUnavailableError(f"EC2 does not show the security group {name!r} yet.")
     return found[0]
 
@@ -162,7 +162,7 @@ def _groups(stack: str) -> "list[SecurityGroupTypeDef]":
 
 
 def close_ports(*, group: str, ports: list[int]) -> None:
-    """Take every rule for these TCP ports away; a group that is gone has none."""
+    """Remove every rule for these TCP ports. It is no error if the group does not exist."""
     found = client("ec2").describe_security_groups(Filters=[{"Name": "group-id", "Values": [group]}])
     rules = [rule for each in found["SecurityGroups"] for rule in each["IpPermissions"]]
     unwanted = [rule for rule in rules if rule.get("FromPort") in ports]
@@ -172,17 +172,17 @@ def close_ports(*, group: str, ports: list[int]) -> None:
 
 @dataclass(frozen=True)
 class Group:
-    """A security group that `open_ports` made; `deployment` is '' for one that apps share."""
+    """A security group that `open_ports` created; `deployment` is '' for a shared one."""
 
     id: str
     app: str
     deployment: str
-    # Those that are open.
+    # The open ports.
     ports: frozenset[int] = frozenset()
 
 
 def groups_of(*, stack: str) -> list[Group]:
-    """The security groups that `open_ports` made for a stack."""
+    """The security groups that `open_ports` created for a stack."""
     groups = []
     for each in _groups(stack):
         tags = {tag["Key"]: tag["Value"] for tag in each["Tags"]}
@@ -192,7 +192,7 @@ def groups_of(*, stack: str) -> list[Group]:
 
 
 def delete_group(group: str) -> bool:
-    """Delete a security group; False if a network interface still uses it. One that is gone is fine."""
+    """Delete a security group, if it exists; False if a network interface still uses it."""
     try:
         client("ec2").delete_security_group(GroupId=group)
     except AwsRefusedError as error:

@@ -1,4 +1,4 @@
-"""Amazon ECR: what a tag means now, what an image says of itself, and what its scan found."""
+"""Amazon ECR: tags, manifests, configurations, and scan findings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from deployer.domain.manifest import CONFIG_TYPES
 if TYPE_CHECKING:
     from mypy_boto3_ecr.type_defs import PaginatorConfigTypeDef
 
-# A configuration has some kilobytes.
+# A configuration usually has some kilobytes.
 BLOB_LIMIT = 4 * 1024 * 1024
 
-# The largest that ECR gives; a repository may have thousands of images.
+# ECR's largest page size; a repository may have thousands of images.
 PAGE_CONFIG: "PaginatorConfigTypeDef" = {"PageSize": 1000}
 
 
 def digest_of(*, repository: str, tag: str) -> str:
-    """The digest of the manifest or the index that a tag points to, '' if there is no such tag."""
+    """The digest of the manifest or index that a tag points to, '' if the tag does not exist."""
     try:
         answer = client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
     except AwsRefusedError as error:
@@ -31,7 +31,7 @@ def digest_of(*, repository: str, tag: str) -> str:
 
 
 def has_image(*, repository: str, digest: str) -> bool:
-    """Whether there is an image of that digest, tagged or not."""
+    """Whether an image of that digest exists, tagged or not."""
     try:
         client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
     except AwsRefusedError as error:
@@ -42,13 +42,13 @@ def has_image(*, repository: str, digest: str) -> bool:
 
 
 def size_of(*, repository: str, digest: str) -> int:
-    """The bytes of an image in the registry, compressed; of an index 0, for ECR does not say."""
+    """The compressed size of an image in bytes; 0 for an index, whose size ECR does not report."""
     answer = client("ecr").describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])
     return int(answer["imageDetails"][0].get("imageSizeInBytes") or 0)
 
 
 def has_repository(repository: str) -> bool:
-    """Whether there is a repository of that name; the permission to see its images is enough."""
+    """Whether a repository of that name exists; this needs only the permission to list its images."""
     try:
         client("ecr").describe_images(repositoryName=repository, maxResults=1)
     except AwsRefusedError as error:
@@ -61,7 +61,7 @@ def has_repository(repository: str) -> bool:
 def manifest(*, repository: str, digest: str, media_types: Sequence[str]) -> str:
     """The manifest or the index of a digest, as it was pushed.
 
-    Without `media_types` ECR would turn it into another kind. A 200 may carry `failures`: AwsRefusedError.
+    Without `media_types` ECR would convert it. Raises AwsRefusedError for `failures` in a 200 response.
     """
     answer = client("ecr").batch_get_image(
         repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=list(media_types)
@@ -73,14 +73,14 @@ def manifest(*, repository: str, digest: str, media_types: Sequence[str]) -> str
 
 
 def blob(*, repository: str, digest: str) -> str:
-    """A configuration's text. Other people wrote it, so no more than 4 MiB of it are read."""
+    """The text of a configuration. Other people wrote it, so at most 4 MiB are read."""
     # Imported here: only one step reads configurations.
     import urllib.error
     import urllib.request
 
     answer = client("ecr").get_download_url_for_layer(repositoryName=repository, layerDigest=digest)
     try:
-        # The URL is signed; it wants no credentials.
+        # The URL is signed and needs no credentials.
         with urllib.request.urlopen(answer["downloadUrl"], timeout=10) as response:  # noqa: S310 - of ECR
             return str(response.read(BLOB_LIMIT + 1).decode("utf-8", "replace"))
     except (urllib.error.URLError, OSError) as error:
@@ -88,9 +88,10 @@ def blob(*, repository: str, digest: str) -> str:
 
 
 def scan_findings(*, repository: str, digest: str) -> Scan:
-    """The last scan of an image and all that it found; one without a status where there is none.
+    """The last scan of an image with all findings; its status is '' if there is no scan.
 
-    There is none of an index, and none yet right after a push, with enhanced scanning for a minute or so.
+    ECR does not scan indexes. Right after a push there is no scan yet, with enhanced scanning for about a
+    minute.
     """
     try:
         pages = client("ecr").get_paginator("describe_image_scan_findings")
@@ -121,7 +122,7 @@ def repositories() -> list[str]:
 
 
 def repositories_of(*, stack: str) -> list[str]:
-    """The names of the repositories of this stack: its own, and those that ECR created on their first push."""
+    """The stack's repositories: its own, and those that ECR created on their first push."""
     ecr = client("ecr")
     pages = ecr.get_paginator("describe_repositories").paginate()
     arns = {each["repositoryName"]: each["repositoryArn"] for page in pages for each in page["repositories"]}
@@ -130,7 +131,7 @@ def repositories_of(*, stack: str) -> list[str]:
 
 
 def delete_repository(repository: str) -> None:
-    """Delete a repository with its images; one that is gone is fine."""
+    """Delete a repository with its images. It is no error if it does not exist."""
     try:
         client("ecr").delete_repository(repositoryName=repository, force=True)
     except AwsRefusedError as error:
@@ -139,7 +140,7 @@ def delete_repository(repository: str) -> None:
 
 
 def tagged_images(*, repository: str) -> list[Image]:
-    """The tagged images of a repository; empty if it is gone."""
+    """The tagged images of a repository, empty if it does not exist."""
     try:
         pages = client("ecr").get_paginator("describe_images")
         found = [
@@ -158,7 +159,7 @@ def tagged_images(*, repository: str) -> list[Image]:
             each["imageDigest"],
             tuple(each.get("imageTags") or ()),
             int(each["imagePushedAt"].timestamp()),
-            # An index has none.
+            # An index has no such media type.
             each.get("artifactMediaType") in (None, "", *CONFIG_TYPES),
         )
         for each in found

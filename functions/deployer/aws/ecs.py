@@ -18,14 +18,14 @@ from deployer.domain.task import Task
 if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import RegisterTaskDefinitionRequestTypeDef, TagTypeDef
 
-# EC2's own code, in what ECS says where EC2 refused a call of its.
+# EC2's error code, which ECS repeats if EC2 refused one of its calls.
 CODE_OF_EC2 = re.compile(r"\(ErrorCode: ([\w.]+)")
 
 
 def register_task_definition(request: "RegisterTaskDefinitionRequestTypeDef") -> str:
     """Register a revision and return its ARN.
 
-    Quota: a burst of 20, then one a second; and one at a time of each family. Raises ThrottledError for both.
+    Quota: a burst of 20, then one a second, and one at a time per family. Raises ThrottledError for both.
     """
     try:
         answer = client("ecs").register_task_definition(**request)
@@ -47,8 +47,9 @@ def run_task(
 ) -> str:
     """Start one Fargate task with a public IP and return its ARN.
 
-    The same `client_token` (at most 64 characters) gives the task that it gave before. A `200 OK` may
-    carry `failures` and no task: raises NoCapacityError or AwsRefusedError for those.
+    For the same `client_token` (at most 64 characters) ECS returns the same task again. Raises NoCapacityError
+    or
+    AwsRefusedError for `failures` in a `200 OK` response without a task.
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
     """
     try:
@@ -78,9 +79,9 @@ def run_task(
 
 
 def _as_transient(error: DeployError) -> DeployError:
-    """The error that lets the workflow try again, where ECS calls a client's error what passes by itself.
+    """A transient error for problems that pass by themselves, which ECS reports as client errors.
 
-    It says so in words only: the code is ClientException or InvalidParameterException, or there is none.
+    Only the message shows it: the code is ClientException, InvalidParameterException, or missing.
     """
     said = str(error)
     if capacity.is_shortage(said):
@@ -88,7 +89,7 @@ def _as_transient(error: DeployError) -> DeployError:
     found = CODE_OF_EC2.search(said)
     if "Too many concurrent attempts" in said or (found and found[1] in THROTTLES):
         return ThrottledError(said)
-    # IAM and EC2 are eventually consistent: a role, a security group may have been made this moment.
+    # IAM and EC2 are eventually consistent: a role or a security group may be new.
     assumes = re.search(r"unable to assume the (?:service linked )?role", said, re.IGNORECASE)
     if assumes or ("security group" in said.lower() and "NotFound" in said):
         return AwsUnavailableError(said)
@@ -96,22 +97,22 @@ def _as_transient(error: DeployError) -> DeployError:
 
 
 def describe_task(*, cluster: str, task: str) -> Task | None:
-    """The task as ECS knows it, None if it does not (an hour after a stop, a moment after a start).
+    """The task, None if ECS does not know it (an hour after a stop, a moment after a start).
 
-    Lags behind ECS's own events.
+    This lags behind ECS's own events.
     """
     answer = client("ecs").describe_tasks(cluster=cluster, tasks=[task])
     return Task.from_ecs(answer["tasks"][0]) if answer["tasks"] else None
 
 
 def tasks_started_by(*, cluster: str, started_by: str) -> list[str]:
-    """The ARNs of the tasks of a deployment that are not on their way out."""
+    """The ARNs of a deployment's tasks that are not stopping."""
     pages = client("ecs").get_paginator("list_tasks").paginate(cluster=cluster, startedBy=started_by)
     return [arn for page in pages for arn in page["taskArns"]]
 
 
 def stop_task(*, cluster: str, task: str, reason: str) -> None:
-    """Ask a task to stop; one that is stopped or gone already is fine. `reason` has at most 255 characters."""
+    """Stop a task. It is no error if it has stopped or does not exist. `reason` has at most 255 characters."""
     try:
         client("ecs").stop_task(cluster=cluster, task=task, reason=reason[:255])
     except AwsRefusedError as error:
@@ -120,7 +121,7 @@ def stop_task(*, cluster: str, task: str, reason: str) -> None:
 
 
 def running_tasks(*, cluster: str) -> list[tuple[Task, str, dict[str, str]]]:
-    """The tasks of a cluster that are not on their way out: (task, startedBy, tags)."""
+    """The tasks of a cluster that are not stopping: (task, startedBy, tags)."""
     ecs = client("ecs")
     pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, desiredStatus="RUNNING")
     arns = [arn for page in pages for arn in page["taskArns"]]
@@ -139,7 +140,7 @@ def running_tasks(*, cluster: str) -> list[tuple[Task, str, dict[str, str]]]:
 
 
 def tasks_in(*, cluster: str) -> list[str]:
-    """The ARNs of all tasks of a cluster that still hold a network interface, those that stop included."""
+    """The ARNs of all tasks of a cluster that still have a network interface, including stopping ones."""
     pages = client("ecs").get_paginator("list_tasks")
     arns = [
         arn
@@ -155,18 +156,18 @@ def tasks_in(*, cluster: str) -> list[str]:
 
 
 def revisions_of(*, family_prefix: str, status: Literal["ACTIVE", "INACTIVE"]) -> list[str]:
-    """The ARNs of the revisions, `ACTIVE` or `INACTIVE`, of the families whose names begin so."""
+    """The ARNs of the revisions, `ACTIVE` or `INACTIVE`, of the families whose names begin with the prefix."""
     ecs = client("ecs")
     families = [
         family
-        # A family that has an active revision is not listed among the inactive ones.
+        # A family with an active revision is not listed among the inactive ones.
         for each in ("ACTIVE", "INACTIVE")
         for page in ecs.get_paginator("list_task_definition_families").paginate(
             familyPrefix=family_prefix, status=each
         )
         for family in page["families"]
     ]
-    # `familyPrefix` is the whole name of one family here.
+    # Here, `familyPrefix` is the whole name of one family.
     found = [
         arn
         for family in dict.fromkeys(families)
@@ -177,14 +178,14 @@ def revisions_of(*, family_prefix: str, status: Literal["ACTIVE", "INACTIVE"]) -
 
 
 def deregister_task_definition(revision: str) -> None:
-    """Make a revision inactive. Shares its quota, one a second after a burst of 20, with registering."""
+    """Make a revision inactive. It shares RegisterTaskDefinition's quota: one a second after a burst of 20."""
     client("ecs").deregister_task_definition(taskDefinition=revision)
 
 
 def delete_task_definitions(revisions: list[str]) -> list[str]:
-    """Delete at most ten inactive revisions, which AWS does once no task refers to them.
+    """Delete at most ten inactive revisions; AWS deletes each once no task refers to it.
 
-    Returns why it does not, for those that it does not.
+    Returns the reasons for those that AWS refuses to delete.
     """
     answer = client("ecs").delete_task_definitions(taskDefinitions=revisions)
     return [f"{each.get('arn')}: {each.get('reason')}" for each in answer.get("failures") or []]

@@ -1,6 +1,6 @@
-"""DynamoDB's typed JSON, for the few types that the ledger holds.
+"""Converts to and from DynamoDB's typed JSON, for the few types that the ledger uses.
 
-boto3's serializer makes each number a Decimal; here they are int.
+boto3's serializer turns each number into a Decimal; here they are int.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def wire(item: Mapping[str, Any]) -> "dict[str, AttributeValueTypeDef]":
 
 
 def plain(item: "Mapping[str, AttributeValueTypeDef]") -> dict[str, Any]:
-    """The way back; numbers become int."""
+    """The inverse of `wire`; numbers become int."""
     return {name: _untyped(value) for name, value in item.items()}
 
 

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: the keys of the ledger's items. `deployer.aws.ledger` says what each item is."""
+"""Amazon DynamoDB: the keys of the ledger's items. `deployer.aws.ledger` explains each item."""
 
 import re
 from typing import Any
@@ -14,13 +14,13 @@ DEPLOYMENT = "deployment#"
 OPERATION = "operation#"
 SLOTS = {"pk": "previews", "sk": "slots"}
 SWEEP = {"pk": "sweep", "sk": "first"}
-# The sparse index, and the partition of it that has every app. Each deployment is in one of 65,536 others: a
-# query by the beginning of an id reads a handful of items, whatever the ledger has.
+# The sparse index, and its partition with all apps. Deployments are spread over 65,536 other partitions, so a
+# query by the beginning of an id reads only a handful of items.
 LISTING = "listing"
 APPS = "apps"
 ID = "id#"
 ID_DIGITS = 4
-# What Portcall itself began is called `restart-<id>` or the like; no word of these is a hexadecimal number.
+# Deployments that Portcall started have a prefix, e.g. `restart-<id>`; no prefix is a hexadecimal number.
 BEGINNING = re.compile(rf"(?:[a-z]*[g-z][a-z]*-)?.{{0,{ID_DIGITS}}}")
 
 
@@ -30,17 +30,17 @@ def partition(app: str) -> str:
 
 
 def app_of(pk: str) -> str:
-    """The way back from `partition`."""
+    """The inverse of `partition`."""
     return pk.removeprefix(APP)
 
 
 def current(app: str) -> Key:
-    """The deployment that serves."""
+    """The current deployment."""
     return {"pk": partition(app), "sk": "current"}
 
 
 def is_current(item: dict[str, Any]) -> bool:
-    """Whether an item is the deployment that serves."""
+    """Whether an item is the current deployment."""
     return bool(item["sk"] == "current")
 
 
@@ -55,23 +55,23 @@ def deployment(app: str, name: str) -> Key:
 
 
 def listed_by_id(deployment: str) -> str:
-    """The partition of the index with the deployments whose ids begin alike."""
+    """The partition of the index with the deployments whose ids begin with the same characters."""
     found = BEGINNING.match(deployment)
     return f"{ID}{found[0] if found else ''}"
 
 
 def operation(app: str, name: str) -> Key:
-    """What somebody asked of an app, by the id of the request."""
+    """An operator's request about an app, by the request's id."""
     return {"pk": partition(app), "sk": f"{OPERATION}{name}"}
 
 
 def app_of_push(push: Push) -> Key:
-    """Of which app a push is."""
+    """The app of a push."""
     return {"pk": partition(push.repository), "sk": f"push#{name_of_push(push)}"}
 
 
 def name_of(time: str, deployment: str) -> str:
-    """What a push or restart is called in keys and in sets: when it was, and its event's id."""
+    """The name of a push or restart in keys and sets: its time and its event's id."""
     return f"{time}#{deployment}"
 
 
@@ -81,33 +81,33 @@ def name_of_push(push: Push) -> str:
 
 
 def time_and_deployment(sk: str) -> tuple[str, str]:
-    """The way back from the sort key of `deployment`."""
+    """The inverse of the sort key of `deployment`."""
     _, time, deployment = sk.split("#", 2)
     return time, deployment
 
 
 def tag(app: str, tag: str) -> Key:
-    """What is known of one of an app's tags."""
+    """The record of one of an app's tags."""
     return {"pk": partition(app), "sk": f"{TAG}{tag}"}
 
 
 def tag_of(sk: str) -> str:
-    """The way back from the sort key of `tag`."""
+    """The inverse of the sort key of `tag`."""
     return sk.removeprefix(TAG)
 
 
 def image(app: str, digest: str) -> Key:
-    """What is known of one of an app's images."""
+    """The record of one of an app's images."""
     return {"pk": partition(app), "sk": f"{IMAGE}{digest}"}
 
 
 def under_way(repository: str) -> Key:
-    """The deployments of a repository that run at the moment."""
+    """The deployments of a repository that are in progress."""
     return {"pk": partition(repository), "sk": "under way"}
 
 
 def mails_of_second(second: int) -> Key:
-    """How many mails went out in a second (UNIX)."""
+    """The number of mails in a second (UNIX)."""
     return {"pk": f"mails#{second}", "sk": "sent"}
 
 
@@ -122,5 +122,5 @@ def test_mails_of_hour(hour: int) -> Key:
 
 
 def task(arn: str) -> Key:
-    """What is known of a task, and which step waits for it."""
+    """The state of a task, and the step that waits for it."""
     return {"pk": f"task#{arn}", "sk": "state"}

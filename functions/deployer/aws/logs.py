@@ -1,4 +1,4 @@
-"""Amazon CloudWatch Logs: what an app said."""
+"""Amazon CloudWatch Logs: the logs of apps."""
 
 from typing import TYPE_CHECKING
 
@@ -42,11 +42,11 @@ def tail(*, group: str, stream: str, lines: int, since: int = 0) -> list[str]:
 def newer(
     *, group: str, stream: str, token: str = "", lines: int = 100, since: int = 0
 ) -> tuple[list[str], str]:
-    """What came to a log stream after what `token` stands for, and the next token; without one the last lines.
+    """The lines of a log stream after `token`, and the next token; without a token, the last lines.
 
-    `since` is in UNIX seconds, 0 for the beginning; a token stands for a place with or without it.
-
-    `([], "")` where there is no such stream yet. A page has a megabyte: where more came, the next token has it.
+    `since` is in UNIX seconds, 0 for the beginning; a token is valid with and without it. Returns `([], "")` if
+    the
+    stream does not exist yet. A page has at most a megabyte; the next token continues after it.
     """
     page: GetLogEventsRequestTypeDef = {
         "logGroupName": group,

@@ -1,4 +1,4 @@
-"""Amazon SNS: the mail."""
+"""Amazon SNS: sends the mails."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ def publish(*, topic: str, mail: Mail) -> str:
 
     The attributes let a subscriber filter.
     """
-    # As they are, characters beyond ASCII take a third of the room: SNS takes 256 KiB in all.
+    # Unescaped, non-ASCII characters need a third of the space; SNS accepts 256 KiB in all.
     machine = json.dumps(mail.document, separators=(",", ":"), ensure_ascii=False)
     answer = client("sns").publish(
         TopicArn=topic,
@@ -28,13 +28,13 @@ def publish(*, topic: str, mail: Mail) -> str:
 
 @dataclass(frozen=True)
 class Subscriptions:
-    """How many have confirmed, and how many have not yet."""
+    """The number of subscribers that have confirmed, and of those that have not."""
 
     confirmed: int
     pending: int
 
 
 def subscriptions(*, topic: str) -> Subscriptions:
-    """How many subscribe to a topic; SNS may take a moment to count."""
+    """The subscriptions of a topic; SNS needs a moment to count a change."""
     found = client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]
     return Subscriptions(int(found.get("SubscriptionsConfirmed", 0)), int(found.get("SubscriptionsPending", 0)))

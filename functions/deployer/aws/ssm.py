@@ -1,4 +1,4 @@
-"""AWS Systems Manager Parameter Store: which parameters an app has. Never their values."""
+"""AWS Systems Manager Parameter Store: the names of an app's parameters, never their values."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def parameters(*, path: str) -> dict[str, str]:
     """The ARNs of the parameters right below a path (`/portcall/flask-app/`), by their last name."""
     pages = client("ssm").get_paginator("describe_parameters")
-    # GetParametersByPath would give their values along.
+    # GetParametersByPath would also return the values.
     filters: list[ParameterStringFilterTypeDef] = [
         {"Key": "Path", "Option": "OneLevel", "Values": [path.rstrip("/")]}
     ]

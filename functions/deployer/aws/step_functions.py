@@ -11,12 +11,12 @@ from deployer.domain.errors import AwsRefusedError
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
 
-# A second answer, or one that comes too late. No state waits for either.
+# Errors for a second answer, or one that comes too late: no state waits for it.
 NOBODY_WAITS = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
 
 
 def send_task_success(*, token: str, output: dict[str, Any]) -> bool:
-    """Wake the state that waits with `token`; False if nobody waits any more."""
+    """Wake the state that waits with `token`; False if it no longer waits."""
     return _answer(
         lambda: client("stepfunctions").send_task_success(taskToken=token, output=json.dumps(output))
     )
@@ -25,7 +25,7 @@ def send_task_success(*, token: str, output: dict[str, Any]) -> bool:
 def send_task_failure(*, token: str, error: str, cause: str) -> bool:
     """Fail the state that waits with `token`; `error` is the name that Retry and Catch see.
 
-    The cause has the shape of a failed Lambda's, so that each Catch reads one shape only.
+    The cause has the same shape as that of a failed Lambda function, so a Catch sees only one shape.
     """
     document = json.dumps({"errorType": error, "errorMessage": cause})
     return _answer(
@@ -34,7 +34,7 @@ def send_task_failure(*, token: str, error: str, cause: str) -> bool:
 
 
 def start_execution(*, machine: str, name: str, document: Mapping[str, Any]) -> bool:
-    """Start an execution; False if one of that name (at most 80 characters) has been there already."""
+    """Start an execution; False if the name (at most 80 characters) was used before."""
     try:
         client("stepfunctions").start_execution(stateMachineArn=machine, name=name, input=json.dumps(document))
     except AwsRefusedError as error:
@@ -45,12 +45,12 @@ def start_execution(*, machine: str, name: str, document: Mapping[str, Any]) -> 
 
 
 def execution_of(*, machine: str, name: str) -> str:
-    """The ARN that an execution of that name has once it is started."""
+    """The ARN of an execution of that name."""
     return f"{machine.replace(':stateMachine:', ':execution:', 1)}:{name}"
 
 
 def ending(execution: str) -> Ending | None:
-    """How an execution ended, None while it goes on. One that is not known (any more) ended long ago."""
+    """How an execution ended, None while it runs. An unknown execution counts as ended long ago."""
     try:
         answer = client("stepfunctions").describe_execution(executionArn=execution)
     except AwsRefusedError as error:
@@ -64,9 +64,9 @@ def ending(execution: str) -> Ending | None:
 
 
 def history(execution: str) -> "list[HistoryEventTypeDef] | None":
-    """What has happened in an execution, oldest first, without its data; None if it is not known (any more).
+    """The events of an execution, oldest first, without their data; None if it does not exist (any more).
 
-    A thousand events at most: one of ours has a hundred, unless its app takes minutes to answer.
+    At most a thousand events: one of our executions has a hundred, unless its app takes minutes to answer.
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html
     """
     try:

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: the table that has everything. What its items are, `deployer.aws.ledger` says."""
+"""Amazon DynamoDB: the name of the ledger's table. `deployer.aws.ledger` explains its items."""
 
 from deployer.settings import settings
 
@@ -6,11 +6,11 @@ _given = ""
 
 
 def use(name: str) -> None:
-    """From now on this is the table: the command line chooses an install."""
+    """Use this table from now on: the command line chooses an install."""
     global _given
     _given = name
 
 
 def name() -> str:
-    """The name of the table: the stack's, unless another was given."""
+    """The table's name: the stack's, unless `use` set another."""
     return _given or settings().ledger

@@ -1,6 +1,6 @@
 """Amazon DynamoDB: the state of each task, and the token of the step that waits for it.
 
-The item `task#<taskArn>` / `state` of the ledger's table; `expires_at` is in UNIX seconds, a day ahead.
+It is the item `task#<taskArn>` / `state` of the ledger's table; `expires_at` is in UNIX seconds, a day ahead.
 """
 
 import time
@@ -22,7 +22,7 @@ RETENTION_SECONDS = 24 * 60 * 60
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """What the item of one task holds: its last state, the waiting step's token, or both."""
+    """The record of one task: its last state, the waiting step's token, or both."""
 
     task: Task | None
     token: str
@@ -36,7 +36,8 @@ def store_token(*, task: str, token: str) -> TaskRecord:
 def store_task(*, task: Task) -> TaskRecord | None:
     """Store the state of a task; return the whole record, or None if a newer state is stored already.
 
-    Events come in any order and more than once. The same version is stored again: the first call may have
+    Events come in any order and more than once. The same version is stored again, because the first call may
+    have
     failed before it answered the waiting step.
     """
     news = {name: value for name, value in vars(task).items() if name != "arn"}

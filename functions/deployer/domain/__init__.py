@@ -1,1 +1,1 @@
-"""Questions answered and requests built without AWS, clock, environment or log."""
+"""The rules: plain functions that decide and build requests, without AWS, clock, environment or log."""

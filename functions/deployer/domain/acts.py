@@ -14,12 +14,12 @@ class EndApp:
 
 @dataclass(frozen=True)
 class FreeSlot:
-    """Give back the slot of an app that is not there, or that is down and no preview."""
+    """Free the slot of an app that does not exist, or that is down and not a preview."""
 
 
 @dataclass(frozen=True)
 class MoveSlot:
-    """Count the app's slot as that of a preview, or of an app that lasts, whichever the app is now."""
+    """Move the app's slot to the previews or to the other apps, whichever the app is now."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ListApp:
 
 @dataclass(frozen=True)
 class UnlistApp:
-    """Nothing is left of the app but its history."""
+    """Remove the app from the list: only its history is left."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class FinishDeployment:
 
 @dataclass(frozen=True)
 class NotifyEnded:
-    """Mail that the app has ended, which has not gone out."""
+    """Mail that the app has ended; that mail was not sent."""
 
     deployment: str
 
@@ -62,7 +62,7 @@ class CloseDeployments:
 
 @dataclass(frozen=True)
 class ReportSuperseded:
-    """Mail that pushes were superseded by what is not live either, if no mail named them."""
+    """Mail that pushes were superseded by one that is not live either, if no mail named them."""
 
     deployments: tuple[str, ...]
 
@@ -76,21 +76,21 @@ class CloseSuperseded:
 
 @dataclass(frozen=True)
 class StopTask:
-    """Stop a task of ours that no deployment owns."""
+    """Stop a task of this stack that no deployment owns."""
 
     task: str
 
 
 @dataclass(frozen=True)
 class NotifyAgain:
-    """Mail that the app is down, if that mail has not gone out."""
+    """Mail that the app is down, if that mail was not sent."""
 
 
 @dataclass(frozen=True)
 class RestartApp:
-    """The current task died without an event, or its restart failed; `refused` says that AWS's side did.
+    """Restart the app: its current task stopped without an event, or its restart failed.
 
-    `stop` names the stop that is dealt with.
+    `stop` names the stop that is handled; `refused` says that the restart failed on AWS's side.
     """
 
     stop: str
@@ -99,22 +99,22 @@ class RestartApp:
 
 @dataclass(frozen=True)
 class ReportUnwatched:
-    """Mail that the app runs on, though no push of it is deployed any more."""
+    """Mail that the app keeps running although its pushes are no longer deployed."""
 
 
 @dataclass(frozen=True)
 class MarkWatched:
-    """Note that it is watched again."""
+    """Record that it is watched again."""
 
 
 @dataclass(frozen=True)
 class PointStableUrl:
-    """The stable URL does not point where the ledger says: correct it."""
+    """Point the stable URL where the ledger says."""
 
 
 @dataclass(frozen=True)
 class DeleteStableUrl:
-    """Delete a stable URL that no deployment uses, and none can be about to use."""
+    """Delete a stable URL that no deployment uses or is about to use."""
 
     api: str
 
@@ -133,7 +133,7 @@ class DeployPush:
 
 @dataclass(frozen=True)
 class RecordTag:
-    """Record where a tag points, '' for nowhere, without a deployment."""
+    """Record the digest to which a tag points, '' if the tag is gone, without a deployment."""
 
     tag: str
     digest: str

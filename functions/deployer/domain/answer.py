@@ -1,4 +1,4 @@
-"""What an app's answer may mean to the person who pushed it, where that is not simply that all is well."""
+"""Notes for the mail about an answer of the app that is not a plain success."""
 
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -20,22 +20,22 @@ MEANINGS = {
 
 
 def note(status: int | None, path: str, location: str) -> str:
-    """One line for the mail about a status that is not a success, '' for one that is, and for TCP (None).
+    """One line for the mail about the status, '' for a success or for TCP (None).
 
-    `path` was asked; `location` is where a redirect leads, '' for none. Both are the app's own words.
+    `path` was requested; `location` is the target of a redirect, '' for none. The app wrote both.
     """
     if status is None or 200 <= status < 300:
         return ""
     asked = printable(path, LOCATION_LIMIT)
     if 300 <= status < 400 and location:
-        # A link to a login may have a token in it.
+        # A link to a login may contain a token.
         to = discreet(printable(location, LOCATION_LIMIT))
         return f"It answered {status} on {asked} and redirects to {to}"
     return MEANINGS.get(status, f"It answered {status} on {{path}}.").replace("{path}", asked)
 
 
 def redirect_port(location: str, host: str, ports: Collection[int]) -> int | None:
-    """Which of the app's ports a redirect leads to, None where it leads elsewhere."""
+    """The port of the app that a redirect points to, None if it points elsewhere."""
     try:
         parts = urlsplit(location)
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)

@@ -1,4 +1,4 @@
-"""How an app is, read from what the ledger has of it: what serves, and what became of the last push."""
+"""The state of an app, from the ledger: what serves, and how the last push ended."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -21,11 +21,11 @@ from deployer.domain.deployment import (
 from deployer.domain.text import plain
 
 LIVE, DEPLOYING, DOWN, STOPPED = "live", "deploying", "down", "stopped"
-# The order in which people look at apps; the first two need somebody.
+# The order in which apps are shown; the first two need attention.
 TROUBLE_FIRST = (DOWN, FAILED, DEPLOYING, LIVE, STOPPED, ENDED)
-# As healing notes it on what serves.
+# The reason that `restarts` writes to the current deployment if the app crashed.
 BY_HAND = "It was stopped by hand."
-# These say nothing of how the app is.
+# Outcomes that say nothing about the state of the app.
 OF_NO_CONSEQUENCE = {SUPERSEDED, DUPLICATE, IGNORED, SAME_IMAGE}
 AGAIN = "It is started again within minutes."
 
@@ -34,8 +34,9 @@ AGAIN = "It is started again within minutes."
 class AppStatus:
     """`state` is one of `live`, `deploying`, `failed`, `down`, `stopped`, `ended`.
 
-    `serving` is what answers, None if nothing does; `latest` the last push that counts, None if
-    none is kept any more. `since` is in UNIX seconds, 0 if that is not known. `note` says what else is to know.
+    `serving` is the deployment that answers, None if none does. `latest` is the last push that counts, None if
+    the
+    ledger has none any more. `since` is in UNIX seconds, 0 if unknown. `note` is one more line for the reader.
     """
 
     app: str
@@ -44,18 +45,18 @@ class AppStatus:
     latest: Deployment | None
     since: int
     note: str = ""
-    # What somebody asked for.
+    # What an operator asked for.
     pin: Pin | None = None
     stop: Stop | None = None
 
     @property
     def needs_a_look(self) -> bool:
-        """Whether somebody should look at it."""
+        """Whether the app needs attention."""
         return self.state in TROUBLE_FIRST[:2]
 
     @property
     def shown(self) -> Current | Deployment | None:
-        """What its state is about: the last push if that is under way or failed, else what serves."""
+        """The deployment that the state is about: the last push if in progress or failed, else `serving`."""
         return self.latest if self.state in (DEPLOYING, FAILED) or not self.serving else self.serving
 
     @property
@@ -65,7 +66,7 @@ class AppStatus:
 
 
 def status_of(app: str, current: Current | None, deployments: Iterable[Deployment]) -> AppStatus | None:
-    """What the ledger says of an app; None where nothing was ever to run, as of a repository of charts."""
+    """The state of an app; None if nothing was ever meant to run, e.g. for a repository of charts."""
     status = _status_of(app, current, deployments)
     pin = current.pin if current else None
     if status is None or pin is None:
@@ -113,19 +114,19 @@ def _without(app: str, latest: Deployment | None) -> AppStatus | None:
     if latest.to_come:
         return AppStatus(app, DEPLOYING, None, latest, latest.began_at, "It is the first version.")
     if latest.outcome in (ENDED, DEPLOYED):
-        # What was live and is no more has ended, also where the record of that is not there yet.
+        # An app that was live and is not any more has ended, even if the record of its end is missing yet.
         return AppStatus(app, ENDED, None, latest, latest.ended_at, _sentence(latest.reason))
     note = f"{_sentence(latest.reason)} Nothing serves.".strip()
     return AppStatus(app, FAILED, None, latest, latest.ended_at, note)
 
 
 def answers(current: Current) -> bool:
-    """Whether what is current runs, as far as the ledger knows."""
+    """Whether the current deployment runs, as far as the ledger knows."""
     return not (current.last_stop or current.gave_up_reason or current.ended)
 
 
 def _is_newer(latest: Deployment, current: Current) -> bool:
-    """Whether a deployment was pushed after what is current: the order of the workflow, else that of time."""
+    """Whether a deployment was pushed after the current one, by sequence number or else by time."""
     if latest.deployment == current.deployment:
         return False
     if latest.sequence and current.sequence:
@@ -134,7 +135,7 @@ def _is_newer(latest: Deployment, current: Current) -> bool:
 
 
 def why_down(current: Current) -> str:
-    """Why what was current does not answer."""
+    """Why the current deployment does not answer."""
     if current.gave_up_reason == BY_HAND:
         return BY_HAND
     return " ".join(filter(None, [_sentence(current.reason), current.gave_up_reason or AGAIN]))
@@ -146,7 +147,7 @@ def version(tag: str, digest: str) -> str:
 
 
 def seconds_of(time: str) -> int:
-    """UNIX seconds of an ISO 8601 time, 0 if it is none."""
+    """The UNIX seconds of an ISO 8601 time, 0 if the text is not one."""
     try:
         return int(datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp())
     except ValueError:
@@ -154,6 +155,6 @@ def seconds_of(time: str) -> int:
 
 
 def _sentence(text: str) -> str:
-    # An escape that has no end would take what comes after it along.
+    # An escape sequence without an end would swallow the text after it.
     line = plain(text.strip().partition("\n")[0])
     return line if not line or line.endswith((".", "!", "?")) else f"{line}."

@@ -1,4 +1,4 @@
-"""Why AWS could not start a task, or took it away, by its own reason.
+"""Rules for AWS's reasons: why it could not start a task, or took it away.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 """
@@ -7,7 +7,7 @@ from deployer.domain.stop_rules import Rule
 
 SECRET = r"secrets? from (?:asm|ssm)|fetch secret|secrets ?manager:|ssm:"  # noqa: S105 - a pattern
 PULL = r"cannotpull|pull [\w ]*registry auth"
-# A number stands by itself: the hexadecimal digits of a digest are none.
+# A number by itself, not part of the hexadecimal digits of a digest.
 GONE = r"not found|manifest unknown|unknown blob|blob unknown|\b404\b|does not exist"
 DENIED = r"\b403\b|access ?denied|not authorized|kms"
 

@@ -1,4 +1,4 @@
-"""What ECS says when it has no room for a task: in `failures`, in an error, in the reason of a stop.
+"""How ECS says that it has no capacity for a task: in `failures`, in an error, or as the reason of a stop.
 
 Sources: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html and
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html
@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messag
 
 import re
 
-# "You've reached ..." comes with a typographic apostrophe or a plain one, so the match begins after it.
-# A capacity provider that is not associated with the cluster is no shortage.
+# "You've reached ..." has a typographic or a plain apostrophe, so the match begins after it.
+# An error about a capacity provider that is not associated with the cluster is not a shortage.
 SHORTAGE = re.compile(
     r"""
     capacity\ is\ unavailable
@@ -20,5 +20,5 @@ SHORTAGE = re.compile(
 
 
 def is_shortage(reason: str) -> bool:
-    """Whether AWS has no room for a task now, or the account's quota is used up: later there may be."""
+    """Whether AWS has no capacity for a task now, or the account's quota is used up: both may pass."""
     return bool(SHORTAGE.search(reason))

@@ -1,14 +1,14 @@
-"""Whom an app could not reach, as its log says it: databases, caches and other services.
+"""Rules for log lines about a server that the app could not reach: databases, caches and other services.
 
-`server` is the name or address, with the port where the log has it.
+`server` is the name or address, with the port if the log has it.
 """
 
 from deployer.domain.stop_rules import AS_A_SETTING, Rule
 
-# A name without a dot is none of the DNS: most often it is a service of a compose file.
+# A name without a dot is not a DNS name; most often it is a service of a compose file.
 SHORT = r"(?P<server>(?<![\w.-])(?!localhost\b)[a-z0-9_][\w-]{0,62})(?![\w.-])"
 LONG = r"(?P<server>(?<![\w.-])[\w-]{1,63}(?:\.[\w-]{1,63})+)"
-# With its port, which the number of a line in a source file is not.
+# A file name with a line number must not match as a host with a port.
 WITH_PORT = (
     r"(?P<server>(?<![\w./-])(?:[a-z][\w-]{0,62}(?:\.[\w-]{1,63}){0,9}|\d{1,3}(?:\.\d{1,3}){3})(?<!\.py)(?<!\.[jt]s)(?<!\.[cm]js)(?<!\.rb)"
     r"(?<!\.go)(?<!\.java)(?<!\.php)(?<!\.rs):\d{2,5}(?!\d))"
@@ -18,7 +18,7 @@ UNKNOWN = r"(?:name or service not known|temporary failure|no address|nodename n
 
 
 def _unknown(name: str) -> tuple[str, ...]:
-    """How programs say that they do not find a host."""
+    """The words with which programs say that they cannot resolve a host."""
     return (
         rf"(?:ENOTFOUND|EAI_AGAIN) {name}",
         rf"could not translate host name [\"']{name}",
@@ -37,7 +37,7 @@ def _unknown(name: str) -> tuple[str, ...]:
     )
 
 
-# What an app must reach before it can work; the last of them has no name in its log.
+# Servers that an app must reach before it can work; the log does not name the last of them.
 RULES = (
     Rule(
         "crashed: it looks for host.docker.internal",

@@ -1,8 +1,8 @@
-"""Why an app ended soon after it had been started, as languages, frameworks and servers say it."""
+"""Rules for the log lines with which languages, frameworks and servers explain a crash after the start."""
 
 from deployer.domain.stop_rules import AS_A_SETTING, Rule
 
-# Variables are written in capitals; anything else may be a key of a mapping.
+# Variables are in capitals; anything else may be a key of a mapping.
 VARIABLE = r"(?P<variable>(?-i:[A-Z][A-Z0-9_]{2,63}))"
 FILE = r"(?P<file>[^'\"\r\n:()]{1,200})"
 MODULE = r"(?P<module>[\w@][\w.@/$-]{0,100})"

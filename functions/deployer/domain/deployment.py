@@ -1,4 +1,4 @@
-"""What the ledger knows of an app's deployments, and Step Functions of their executions."""
+"""An app's deployments, as the ledger records them, and the end of their executions."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,19 +7,19 @@ from typing import Any, Final, Literal
 from deployer.domain.document import Image
 from deployer.domain.endpoint import NOWHERE, StableUrl
 
-# What becomes of a push.
+# The outcomes of a push.
 DEPLOYED: Final = "deployed"
 FAILED: Final = "failed"
 SUPERSEDED: Final = "superseded"
 IGNORED: Final = "ignored"
 ENDED: Final = "ended"
-# AWS's side failed, and the push is deployed once more; the next attempt has an outcome of its own.
+# AWS's side failed, and the push is deployed again; the next attempt has its own outcome.
 RETRIED: Final = "retried"
-# Another deployment deals with this very push.
+# Another deployment handles the same push.
 DUPLICATE: Final = "duplicate"
-# Another deployment deals with this image, which was pushed under another tag: what comes of it comes of both.
+# Another deployment handles this image, which was pushed under another tag; its outcome counts for both.
 SAME_IMAGE: Final = "same image"
-# It is the newest push, and not deployed: the app is stopped, or this version was rolled back.
+# The newest push, but not deployed: the app is stopped, or this version was rolled back.
 RECORDED: Final = "recorded"
 Outcome = Literal[
     "deployed", "failed", "superseded", "ignored", "ended", "retried", "duplicate", "same image", "recorded"
@@ -28,10 +28,11 @@ Outcome = Literal[
 
 @dataclass(frozen=True)
 class Pin:
-    """A rollback's: the version that stays until a new one is live; `at` is in UNIX seconds.
+    """A rollback pins the app to a version until a new one is live; `at` is in UNIX seconds.
 
-    `bad` are the digests that are not deployed when they are pushed again. `by` is who asked for it, as they
-    said themselves, '' if they did not.
+    `bad` are the digests that are not deployed if they are pushed again. `by` is the name that the operator
+    gave,
+    '' if none.
     """
 
     digest: str
@@ -43,7 +44,7 @@ class Pin:
 
 @dataclass(frozen=True)
 class Stop:
-    """Somebody stopped the app: it is down, and no push of it is deployed, until somebody starts it."""
+    """An operator stopped the app: it is down, and pushes are only recorded, until an operator starts it."""
 
     reason: str = ""
     by: str = ""
@@ -52,15 +53,16 @@ class Stop:
 
 @dataclass(frozen=True)
 class Current:
-    """The deployment of an app that serves. Numbers of times are UNIX seconds, 0 for never."""
+    """The deployment that is current. Times that are numbers are UNIX seconds, 0 for never."""
 
     deployment: str
     # Orders an app's deployments: a larger number was pushed later.
     sequence: int
     task: str
-    # The URL in the mails: that of `last_stable_url`, or else `direct_url`.
+    # The URL in the mails: the stable one if there is one, else `direct_url`.
     url: str
-    # The image, its tag, the revision of the task definition, and since when it is current (ISO 8601).
+    # The image, its tag, the revision of the task definition, and since when this deployment is current (ISO
+    # 8601).
     digest: str
     tag: str
     revision: str
@@ -69,13 +71,13 @@ class Current:
     origin: str = ""
     # The task's own URL.
     direct_url: str = ""
-    # The last stable URL. If `url` is another one, the app has lost it, and the sweep deletes it.
+    # The last stable URL. If `url` is different, the app has lost its stable URL, and the sweep deletes it.
     last_stable_url: StableUrl | None = None
-    # What ReadImage found in the image, from which a restart starts.
+    # What ReadImage found; a restart uses it.
     image: Image = field(default_factory=Image)
-    # The digest that ran before it.
+    # The digest that was current before.
     previous: str = ""
-    # The tasks of earlier deployments that have yet to be stopped.
+    # Tasks of earlier deployments that are not stopped yet.
     previous_tasks: list[str] = field(default_factory=list)
     # The last stop that was handled, its reason, and when its restart was started (ISO 8601).
     last_stop: str = ""
@@ -84,29 +86,28 @@ class Current:
     # The tasks whose stops were handled, and when the app crashed recently.
     handled_stops: list[str] = field(default_factory=list)
     crashes: list[int] = field(default_factory=list)
-    # Restarts since the task stopped, and how many of them failed on AWS's side.
+    # Restarts since the last stop, and how many of them failed on AWS's side.
     attempts: int = 0
     refusals: int = 0
-    # Why it is not started again, since when, since when somebody has been about to mail that once more, and
-    # when it was mailed.
+    # Why Portcall gave up on the app, when, when a function last began to mail that, and when it was mailed.
     gave_up_reason: str = ""
     gave_up_at: int = 0
     mailing_since: int = 0
     notified_at: int = 0
-    # When the app ends, and that it does.
+    # When the app will end, and whether it is being ended.
     until: int = 0
     ended: bool = False
-    # What somebody asked for that pushes respect.
+    # An operator's rollback or stop, which holds pushes back.
     pin: Pin | None = None
     stop: Stop | None = None
-    # When it was mailed that the app is not watched any more.
+    # When it was mailed that the app is no longer watched.
     unwatched_at: int = 0
-    # Counts the changes of the item.
+    # The number of changes of the item.
     version: int = 0
 
     @property
     def ports(self) -> frozenset[int]:
-        """Those that its image names."""
+        """The ports that its image names."""
         return frozenset(self.image.get("ports", ()))
 
     @property
@@ -121,11 +122,11 @@ class Current:
 
     @property
     def target(self) -> str:
-        """Where its stable URL has to point: to its task, or to nothing if that has stopped."""
+        """Where its stable URL must point: to its task, or to nothing if the task has stopped."""
         return NOWHERE if self.stopped else self.direct_url
 
     def runs(self, deployment: str) -> bool:
-        """Whether it is that deployment, or a restart of it."""
+        """Whether this is the given deployment or a restart of it."""
         return deployment in (self.deployment, self.origin)
 
 
@@ -133,13 +134,12 @@ class Current:
 class Deployment:
     """One push or restart, as the ledger has it; `outcome` is '' while there is none.
 
-    `retry` is, for a further attempt, `{"of": the deployment before, "attempt": number, "reason": why that
-    failed}`. `began_at` and `ended_at` are in UNIX seconds, 0 if that is not known; `phases` are
-    name -> seconds, in no order. `summary` and `hint` are those of the mail of a failure, `log` is the end of
-    the app's log.
-    `same_as` is, for another tag of an image, the deployment that deals with that. `asked` is, where it is no
-    push, what somebody asked for: `{"action", "by", "reason", "at"}`, of a rollback also the digest `from`
-    which it goes back.
+    For a retry, `retry` is `{"of": the deployment before, "attempt": number, "reason": why that failed}`.
+    `began_at` and `ended_at` are in UNIX seconds, 0 if unknown; `phases` are name -> seconds, in no order.
+    `summary` and `hint` are those of the failure's mail, `log` is the end of the app's log.
+    `same_as` is the deployment that handles the image, if this is another tag of it. `asked` is an operator's
+    request, {} for a push: `{"action", "by", "reason", "at"}`, for a rollback also the digest `from` which it
+    goes back.
     """
 
     deployment: str
@@ -173,15 +173,15 @@ class Deployment:
 
     @property
     def to_come(self) -> bool:
-        """Whether it is under way, or about to be tried again."""
+        """Whether it is in progress, or about to be retried."""
         return not self.outcome or (self.outcome == RETRIED and not self.notified_at)
 
 
 @dataclass(frozen=True)
 class KnownTag:
-    """To which digest a tag pointed at `as_of` (UNIX seconds), and which deployment deals with that push.
+    """The digest to which a tag pointed at `as_of` (UNIX seconds), and the deployment that handles that push.
 
-    The digest is '' if there was no such tag.
+    The digest is '' if the tag did not exist.
     """
 
     digest: str
@@ -191,7 +191,7 @@ class KnownTag:
 
 @dataclass(frozen=True)
 class Ending:
-    """How an execution ended: e.g. `ABORTED`, what was said of it, and when, in UNIX seconds."""
+    """How an execution ended: its status, e.g. `ABORTED`, the cause, and when, in UNIX seconds."""
 
     status: str
     error: str = ""

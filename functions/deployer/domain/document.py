@@ -1,7 +1,7 @@
-"""The workflow's document: the event that starts it, and for each state a key with what that state returned.
+"""The workflow's document: the event that starts it, and a key for each state with what that state returned.
 
-A test holds it against `ResultPath`, `Parameters` and the choices of statemachine/deploy.asl.yaml, and each
-handler against the type of its key. `at` is when a step ended, in UNIX seconds; `notes` are sentences for the
+A test compares it with `ResultPath`, `Parameters` and the choices of statemachine/deploy.asl.yaml, and each
+handler with the type of its key. `at` is when a step ended, in UNIX seconds; `notes` are sentences for the
 mail.
 """
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict
 if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import HealthCheckTypeDef
 
-# ── What the workflow is started with: an event of ECR's, or what `Push.event` makes of a push, with a reason.
+# ── The input of the workflow: ECR's event, or what `Push.event` builds for a push, with one of these keys.
 
 Detail = TypedDict(
     "Detail",
@@ -20,7 +20,7 @@ Detail = TypedDict(
 
 
 class Restart(TypedDict):
-    """What a restart runs again: a revision of a deployment, with its number. The document has its `image`."""
+    """The deployment that a restart runs again, with its revision and number. The document has its `image`."""
 
     deployment: str
     sequence: int
@@ -28,12 +28,12 @@ class Restart(TypedDict):
     reason: str
     # How often AWS refused to start it.
     refusals: int
-    # Somebody asked for it: the task before runs until the new one answers.
+    # An operator asked for it: the old task runs until the new one answers.
     asked: NotRequired[bool]
 
 
 class Retry(TypedDict):
-    """A further attempt: of which deployment, the how-manieth, and why the one before failed."""
+    """A retry: of which deployment, the number of the attempt, and why the one before failed."""
 
     of: str
     attempt: int
@@ -41,7 +41,7 @@ class Retry(TypedDict):
 
 
 class Found(TypedDict):
-    """When a tag was seen to point to the push."""
+    """When the sweep saw the tag point to this push."""
 
     at: int
 
@@ -52,20 +52,20 @@ class Start(TypedDict, total=False):
     id: Required[str]
     time: Required[str]
     detail: Required[Detail]
-    # The app, where no event of ECR's starts the workflow.
+    # The app, if the workflow was not started by ECR's event.
     app: str
     restart: Restart
     retry: Retry
-    # What the ledger has of the request for a deployment: `action`, `by`, `reason`, `at` and more.
+    # The operator's request, as the ledger has it: `action`, `by`, `reason`, `at` and more.
     asked: dict[str, Any]
     found: Found
 
 
-# ── What each state returns
+# ── The result of each state
 
 
 class Admitted(TypedDict):
-    """`sequence` is the number of the push."""
+    """`sequence` is the push's sequence number."""
 
     result: Literal["admitted", "duplicate", "same image", "superseded", "held"]
     sequence: int
@@ -73,13 +73,13 @@ class Admitted(TypedDict):
 
 
 class Admission(Admitted):
-    """The app is named here, once for all steps."""
+    """AdmitPush's result, which names the app for all later steps."""
 
     app: str
 
 
 class Image(TypedDict, total=False):
-    """The fields of ImageSpec, where it is an app; `gated` says that CheckFindings comes next."""
+    """The fields of ImageSpec, if the image is an app; `gated` says that CheckFindings comes next."""
 
     result: Literal["app", "ignored"]
     reason: str
@@ -100,14 +100,14 @@ class Image(TypedDict, total=False):
 
 
 class Findings(TypedDict):
-    """A note says that the image was deployed without a scan."""
+    """If the image is deployed without a scan, a note says so."""
 
     notes: list[str]
     at: float
 
 
 class Ended(TypedDict):
-    """When a step without any other result ended."""
+    """When a step ended that has no other result."""
 
     at: float
 
@@ -121,7 +121,7 @@ class TaskDefinition(TypedDict):
 
 
 class StartedTask(TypedDict):
-    """`arn` is the task's, `securityGroup` the id of the group that it is in."""
+    """`arn` is the task's, `securityGroup` the id of its group."""
 
     arn: str
     securityGroup: str
@@ -130,7 +130,7 @@ class StartedTask(TypedDict):
 
 
 class Running(TypedDict):
-    """The task's network interface, and the digest that ECS says it runs, '' if it does not say."""
+    """The task's network interface, and the digest that ECS reports for it, '' if ECS reports none."""
 
     interface: str
     digest: str
@@ -146,9 +146,9 @@ class Endpoint(TypedDict):
 
 
 class Health(TypedDict):
-    """Where the app answered, and with which status, None over TCP; or what was `seen` instead.
+    """Where the app answered, and with which status (None for TCP), or what was `seen` instead.
 
-    A worker has '' for a URL, and no port. `also` has the port that a redirect of the app leads to.
+    A worker has the URL '' and no port. `also` has the port that a redirect of the app points to.
     """
 
     result: Literal["answered", "no answer yet"]
@@ -168,9 +168,9 @@ class Log(TypedDict):
 
 
 class Switch(TypedDict):
-    """`url` is the one in the mail, `previous` the digest that served before, or ''.
+    """`url` is the one in the mail, `previous` is the digest that was current before, or ''.
 
-    `takesOver` says that the stable URL pointed to another version until now.
+    `takesOver` says that the stable URL pointed to another version before.
     """
 
     result: Literal["current", "moved", "superseded", "held"]
@@ -181,20 +181,20 @@ class Switch(TypedDict):
 
 
 class StableUrlCheck(TypedDict):
-    """The status with which the app answered at its stable URL."""
+    """The HTTP status of the app's answer at its stable URL."""
 
     status: int | None
     at: float
 
 
 class Stopped(TypedDict):
-    """What the mail is to say of the previous version's tasks."""
+    """Notes for the mail about the previous version's tasks."""
 
     notes: list[str]
 
 
 class Recorded(TypedDict):
-    """`retried` is a push that the sweep deploys, since nothing holds it any more."""
+    """`retried` means that nothing holds the push any more, so the sweep deploys it."""
 
     result: Literal["recorded", "retried"]
     at: float
@@ -208,17 +208,17 @@ class Outcome(TypedDict):
 
 
 class Caught(TypedDict, total=False):
-    """What a Catch leaves: the error's name, and its message or a JSON with that."""
+    """What a Catch stores: the error's name, and its message or a JSON text that contains it."""
 
     Error: str
     Cause: str
 
 
 class Document(Start, total=False):
-    """What a state gets, and what RollBack reads, however far the workflow came."""
+    """The document that states get. RollBack may get it with only the first keys."""
 
     admission: Admission
-    # Of a restart, it is there from the start.
+    # A restart's input already has it.
     image: Image
     findings: Findings
     ignored: Ended
@@ -238,24 +238,24 @@ class Document(Start, total=False):
     rollBackError: Caught
 
 
-# ── What states get that are not given the document itself
+# ── The input of states that do not get the document itself
 
 
 class Execution(TypedDict):
-    """AdmitPush: which execution it is, and the document."""
+    """AdmitPush: the execution's ARN, and the document."""
 
     execution: str
     push: Document
 
 
 class Attempt(TypedDict):
-    """RunTask, PublishUrl: how many times the state was tried before, and the document."""
+    """RunTask, PublishUrl: how often the state was tried before, and the document."""
 
     attempt: int
     deployment: Document
 
 
 class Waiting(Attempt):
-    """WaitForRunning: what wakes the state, too."""
+    """WaitForRunning: also the task token that wakes the state."""
 
     token: str

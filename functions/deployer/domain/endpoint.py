@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 TCP = "tcp"
-# Instead of a path or `tcp`: a worker, which listens on no port and has no URL.
+# The health setting of a worker, which listens on no port and has no URL.
 NONE = "none"
 USUAL = {("http", 80), ("https", 443)}
-# The target of the stable URL of a stopped app: the IP of its task may belong to somebody else soon.
+# The target of a stopped app's stable URL, because somebody else may soon get its task's IP address.
 # Names below example.com are reserved for ever (RFC 2606) and none but www is in the DNS. API Gateway refuses
 # names outside public top-level domains, such as .invalid (https://github.com/aws/aws-cdk/issues/24017).
 NOWHERE = "http://stopped.example.com/"
@@ -22,7 +22,7 @@ class StableUrl:
 
 
 def no_stable_url(url: str) -> str:
-    """Why an app that answers at a URL of its own can have no stable one, '' if it can.
+    """Why an app that answers at its own URL cannot have a stable URL, '' if it can.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/setup-http-integrations.html (ports)
     """
@@ -42,7 +42,7 @@ def no_stable_url(url: str) -> str:
 def url(address: str, port: int, scheme: str) -> str:
     """What a person opens: `http://203.0.113.7:3000/`, `https://203.0.113.7/` or `tcp://203.0.113.7:6379`.
 
-    Port 80 of `http` and port 443 of `https` go without saying.
+    Port 80 of `http` and port 443 of `https` are left out.
     """
     if scheme == TCP:
         return f"tcp://{address}:{port}"
@@ -50,5 +50,5 @@ def url(address: str, port: int, scheme: str) -> str:
 
 
 def probe_url(address: str, port: int, health: str) -> str:
-    """What the health check asks: the same with the path that `health` is."""
+    """The URL of the health check: the same with the path of `health`."""
     return f"tcp://{address}:{port}" if health == TCP else f"http://{address}:{port}{health}"

@@ -1,29 +1,29 @@
 """Every way in which a deployment fails; a class's name is what Retry and Catch match on.
 
 DeployError
- ├─ PermanentError            trying again would not help
+ ├─ PermanentError            a retry would not help
  │   ├─ BadEventError         the event does not describe an image push that can be deployed
  │   ├─ UnsupportedImageError what was pushed cannot run on Fargate
- │   ├─ BadLabelError         a label of the image asks for what is not possible
- │   ├─ FindingsError         the scan of the image found what this installation refuses
- │   ├─ NotScannedError       nobody knows what the image holds, and this installation wants to know
+ │   ├─ BadLabelError         a label of the image has a value that is not possible
+ │   ├─ FindingsError         the scan of the image found vulnerabilities that this install rejects
+ │   ├─ NotScannedError       there is no scan result, and this install requires one
  │   ├─ AccessDeniedError     AWS refused a call for lack of a permission
  │   ├─ AwsRefusedError       AWS refused a call for another reason
- │   ├─ TaskStoppedError      the task stopped before it was of use
+ │   ├─ TaskStoppedError      the task stopped before the app was live
  │   ├─ WrongImageError       ECS runs another image than the one that was pushed
- │   ├─ PreviewLimitError     as many previews run as the installation allows
- │   ├─ AppLimitError         as many apps run as the installation allows
- │   ├─ DeploymentLimitError  as many deployments of one repository run at once as are allowed
+ │   ├─ PreviewLimitError     the install's limit of previews is reached
+ │   ├─ AppLimitError         the install's limit of apps is reached
+ │   ├─ DeploymentLimitError  the limit of simultaneous deployments of one repository is reached
  │   └─ NoAnswerError         the task runs, but the app never answered
- └─ TransientError            the workflow tries again
-     ├─ TagNotSeenError       ECR does not show yet that the tag points to what was pushed this moment
-     ├─ MailLimitError        as many mails as SNS allows went out this second
+ └─ TransientError            the workflow retries
+     ├─ TagNotSeenError       ECR does not show yet that the tag points to the new push
+     ├─ MailLimitError        SNS's limit of mails per second is reached
      ├─ ScanPendingError      the scan of the image has not ended yet
      ├─ NewerPushError        a newer push of the app is being deployed
      ├─ ContendedError        another execution changed the same thing at the same moment
      ├─ ThrottledError        AWS asked for fewer calls
-     ├─ AwsUnavailableError   AWS did not answer, or answered that it cannot now
-     ├─ NoCapacityError       AWS has no room for the task at the moment
+     ├─ AwsUnavailableError   AWS did not answer, or reported an error of its own
+     ├─ NoCapacityError       AWS has no capacity for the task at the moment
      └─ AddressNotReadyError  the network interface has no public IP yet
 """
 
@@ -33,11 +33,11 @@ class DeployError(Exception):
 
 
 class PermanentError(DeployError):
-    """Trying again would not help."""
+    """A retry would not help."""
 
 
 class TransientError(DeployError):
-    """Trying again may help; the workflow decides how often and how long."""
+    """A retry may help; the workflow decides how often and how long."""
 
 
 class BadEventError(PermanentError):
@@ -49,15 +49,15 @@ class UnsupportedImageError(PermanentError):
 
 
 class BadLabelError(PermanentError):
-    """A label of the image asks for what is not possible."""
+    """A label of the image has a value that is not possible."""
 
 
 class FindingsError(PermanentError):
-    """The scan of the image found what this installation refuses: a sentence, then a line for each finding."""
+    """The scan found vulnerabilities that this install rejects: a sentence, then a line for each finding."""
 
 
 class NotScannedError(PermanentError):
-    """Nobody knows what the image holds, and this installation wants to know."""
+    """There is no scan result, and this install requires one."""
 
 
 class AccessDeniedError(PermanentError):
@@ -69,7 +69,7 @@ class AwsRefusedError(PermanentError):
 
 
 class TaskStoppedError(PermanentError):
-    """The task stopped before it was of use."""
+    """The task stopped before the app was live."""
 
 
 class WrongImageError(PermanentError):
@@ -77,15 +77,15 @@ class WrongImageError(PermanentError):
 
 
 class PreviewLimitError(PermanentError):
-    """As many previews run as the installation allows."""
+    """The install's limit of previews is reached."""
 
 
 class AppLimitError(PermanentError):
-    """As many apps run as the installation allows."""
+    """The install's limit of apps is reached."""
 
 
 class DeploymentLimitError(PermanentError):
-    """As many deployments of one repository run at once as are allowed."""
+    """The limit of simultaneous deployments of one repository is reached."""
 
 
 class NoAnswerError(PermanentError):
@@ -93,11 +93,11 @@ class NoAnswerError(PermanentError):
 
 
 class TagNotSeenError(TransientError):
-    """ECR does not show yet that the tag points to what was pushed this moment."""
+    """ECR does not show yet that the tag points to the new push."""
 
 
 class MailLimitError(TransientError):
-    """As many mails as SNS allows went out this second."""
+    """SNS's limit of mails per second is reached."""
 
 
 class ScanPendingError(TransientError):
@@ -105,7 +105,7 @@ class ScanPendingError(TransientError):
 
 
 class NewerPushError(TransientError):
-    """A newer push of the app is being deployed, so the URL of this one may be dead in a moment."""
+    """A newer push of the app is being deployed, so this one's URL may stop working in a moment."""
 
 
 class ContendedError(TransientError):
@@ -117,11 +117,11 @@ class ThrottledError(TransientError):
 
 
 class AwsUnavailableError(TransientError):
-    """AWS did not answer, or answered that it cannot at the moment."""
+    """AWS did not answer, or reported an error of its own."""
 
 
 class NoCapacityError(TransientError):
-    """AWS has no room for the task at the moment."""
+    """AWS has no capacity for the task at the moment."""
 
 
 class AddressNotReadyError(TransientError):

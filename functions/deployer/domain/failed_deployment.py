@@ -1,50 +1,50 @@
-"""What follows from a failed deployment: whether it is tried again, and what its mail says of that."""
+"""What follows from a failed deployment: whether it is retried, and what its mail says about that."""
 
 from deployer.domain.deployment import Current
 from deployer.domain.document import Document, Restart
 from deployer.domain.failure import Failure
 from deployer.domain.task import Task
 
-# Deployments of a push in all, if AWS's side fails, or if somebody aborts the execution.
+# The most deployments of one push, if AWS's side fails, or if somebody aborts the execution.
 MAX_ATTEMPTS, MAX_ATTEMPTS_AFTER_ABORT = 3, 2
 
 
 def attempt(document: Document) -> int:
-    """Which of the deployments of its push it is, from 1."""
+    """The number of this attempt to deploy the push, from 1."""
     return int(document.get("retry", {}).get("attempt", 1))
 
 
 def may_be_tried_again(document: Document, why: Failure) -> bool:
-    """Whether the push is deployed once more: what failed may pass, and there are attempts left.
+    """Whether the push is deployed again: the failure may pass, and there are attempts left.
 
-    A restart is tried again by the sweep, in its own way.
+    The sweep retries restarts in another way.
     """
     attempts = MAX_ATTEMPTS_AFTER_ABORT if why.error == "AbortedError" else MAX_ATTEMPTS
     return why.passing and "restart" not in document and attempt(document) < attempts
 
 
 def own_restart(document: Document) -> Restart | None:
-    """The restart that this deployment is, of an app that had stopped by itself: of nothing before it serves.
+    """The restart that this deployment is, None if it is not the restart of a stopped app.
 
-    What somebody asked for has a version before that serves, and is not tried again.
+    An operator's restart is not retried, because the old task still serves.
     """
     restart = document.get("restart")
     return None if restart is None or restart.get("asked") else restart
 
 
 def is_refused(document: Document, why: Failure) -> bool:
-    """Whether AWS could not start a restart: it is no attempt of the app's."""
+    """Whether AWS could not start a restart; this does not count as an attempt of the app."""
     return own_restart(document) is not None and why.passing and why.error != "AbortedError"
 
 
 def notes(document: Document, push_time: str) -> list[str]:
-    """What the mail says of attempts before this one."""
+    """What the mail says about earlier attempts."""
     number = attempt(document)
     return [f"Portcall tried {number} times since {push_time}."] if number > 1 else []
 
 
 def next_try(current: Current | None, task: Task | None, *, refused: bool) -> str:
-    """What comes after a restart that failed."""
+    """What happens after a failed restart."""
     if current and current.gave_up_reason:
         return f"Portcall will not restart it again: {current.gave_up_reason}"
     if task and task.stopped_by_hand:

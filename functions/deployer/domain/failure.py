@@ -1,4 +1,4 @@
-"""Why a deployment failed, in plain words, and the one hint that fits."""
+"""Why a deployment failed, in plain words, with one hint."""
 
 import json
 import re
@@ -18,9 +18,11 @@ CONSOLE_WORDS = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 class Failure:
     """`summary` ends the mail's subject, `reason` is one sentence, `hint` says what to do.
 
-    `details` are lines for those who want to know more, of which the last says where to read all. `again` says
-    that the same image may well be deployed again, `passing` that what failed was on AWS's side, and may pass,
-    `is_gone` that the image is not in the repository any more.
+    `details` are more lines; the last one says where to read everything. `again` says that deploying the same
+    image
+    again may work, `passing` that AWS's side failed and this may pass, `is_gone` that the image is no longer in
+    the
+    repository.
     """
 
     error: str
@@ -33,7 +35,7 @@ class Failure:
     is_gone: bool = False
 
     def of_a_restart(self) -> "Failure":
-        """The same for what had been live before: without its image, nothing but a push brings it back."""
+        """The same for a version that was live before: if its image is gone, only a push brings it back."""
         if not self.is_gone:
             return self
         hint = (
@@ -46,12 +48,12 @@ class Failure:
 def explain(
     *, error: str, message: str, task: Task | None, log: list[str], port: int, memory: str, architecture: str
 ) -> Failure:
-    """Find the summary and the hint; an unforeseen error is reported as it is.
+    """Find the summary and the hint. An unknown error is reported as it is.
 
     `log` are the last lines as the app wrote them.
     """
     log = [discreet(ESCAPES.sub("", line)) for line in log]
-    # One that we stopped ourselves says nothing about the reason.
+    # The stop reason of a task that we stopped ourselves says nothing.
     stopped = (
         task if task and not task.stopped_by_us and (task.stop_code or task.exit_code is not None) else None
     )

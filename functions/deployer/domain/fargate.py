@@ -1,4 +1,4 @@
-"""What sizes of tasks Fargate sells.
+"""The task sizes that Fargate offers.
 
 Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deployer.domain.errors import BadLabelError
 
-# CPU units (1024 = one vCPU): MiB that are sold with them, ascending.
+# CPU units (1024 = one vCPU): the MiB that Fargate offers with them, ascending.
 MEMORY: dict[int, Sequence[int]] = {
     256: (512, 1024, 2048),
     512: range(1024, 4096 + 1, 1024),
@@ -30,11 +30,11 @@ class Size:
 
 
 def size(cpu: int | None, memory: int | None, *, default: Size, limit: Size) -> Size:
-    """The size of a task for what the labels portcall.cpu and portcall.memory ask for, either of them None.
+    """The size of a task for the labels portcall.cpu and portcall.memory, each None if it is not set.
 
-    Where one is given, the other is the smallest that is sold with it and not below the default.
-    Raises BadLabelError for what is not sold, or is above the installation's limit. The default itself is the
-    installation's own business.
+    If only one is set, the other is the smallest possible one that is not below the default. Raises
+    BadLabelError for
+    a size that Fargate does not offer, or that is above the install's limit. The default itself is not checked.
     """
     if cpu is not None and cpu > limit.cpu:
         raise _above("cpu", cpu, limit.cpu, "MaxCpu")
@@ -83,7 +83,7 @@ def _cpu_for(memory: int, wanted: int, limit: int) -> int:
 
 
 def _nearest(allowed: Sequence[int], wanted: int) -> int:
-    """The smallest that is not below what is wanted; where all are, the largest."""
+    """The smallest allowed value that is not below the wanted one, or the largest if all are below."""
     return next((each for each in allowed if each >= wanted), allowed[-1])
 
 

@@ -1,4 +1,4 @@
-"""What the scan of an image found, and which of that keeps the image out.
+"""The findings of an image scan, and which of them reject the image.
 
 Source: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImageScanFindings.html
 """
@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# The severities that each choice refuses, the worst first.
+# The severities that each choice rejects, the worst first.
 REFUSES = {"none": (), "critical": ("CRITICAL",), "high": ("CRITICAL", "HIGH")}
-# ACTIVE is continuous scanning, which never ends, once it has scanned the image for the first time.
+# ACTIVE is continuous scanning after its first scan of the image; it never ends.
 FINISHED = ("COMPLETE", "ACTIVE")
 UNDER_WAY = ("", "PENDING", "IN_PROGRESS")
 # The cause of a failed state holds 32 KiB.
@@ -54,9 +54,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Scan:
-    """`status` is ECR's, '' where it knows of no scan; `description` says more of that.
+    """`status` is ECR's, '' if there is no scan; `description` is ECR's explanation.
 
-    `dated` says that ECR reports when the scan ended. Of enhanced scanning it may show the status COMPLETE or
+    `dated` says that ECR reports when the scan ended. With enhanced scanning, ECR may show the status COMPLETE
+    or
     ACTIVE some seconds before that date and the findings: https://github.com/aws/aws-sdk/issues/289
     """
 
@@ -67,7 +68,7 @@ class Scan:
 
     @classmethod
     def from_ecr(cls, pages: Sequence[Mapping[str, Any]]) -> "Scan":
-        """Read the pages of an answer, without what a rule of Inspector's suppresses and what is closed."""
+        """Read the pages of an answer, without findings that are suppressed in Inspector or closed."""
         status = pages[0].get("imageScanStatus") or {}
         shown = [page.get("imageScanFindings") or {} for page in pages]
         found = [
@@ -87,11 +88,11 @@ class Scan:
 
     @property
     def under_way(self) -> bool:
-        """Whether more may be known in a while."""
+        """Whether the scan may still finish."""
         return self.status in UNDER_WAY or (self.finished and not self.dated)
 
     def why_not_finished(self, *, repository: str, minutes: int) -> str:
-        """A sentence; `minutes` is how long it was waited for."""
+        """A sentence; `minutes` is how long Portcall waited."""
         if not self.status:
             return (
                 f"ECR did not start a scan of the image within {minutes} minutes. Turn on scan on "
@@ -104,14 +105,14 @@ class Scan:
 
 
 def blocking(findings: Sequence[Finding], refuses: str) -> list[Finding]:
-    """Those that keep an image out, the worst first."""
+    """The findings that reject an image, the worst first."""
     order = REFUSES[refuses]
     blocks = [each for each in findings if each.severity in order]
     return sorted(blocks, key=lambda each: (order.index(each.severity), each.name))
 
 
 def refusal(blocks: Sequence[Finding], refuses: str, *, repository: str, digest: str, region: str) -> str:
-    """A sentence, then a line for each finding but no more than 100, then the command that shows all."""
+    """A sentence, then a line for each of at most 100 findings, then the command that shows all."""
     counts = Counter(each.severity for each in blocks)
     found = " and ".join(f"{counts[each]} {each.lower()}" for each in REFUSES[refuses] if counts[each])
     noun = "vulnerability" if len(blocks) == 1 else "vulnerabilities"

@@ -1,4 +1,4 @@
-"""What an image's HEALTHCHECK says: to ECS, and of where the app answers.
+"""An image's HEALTHCHECK: as ECS's health check, and as a hint on which port the app answers.
 
 Sources: https://github.com/moby/docker-image-spec/blob/main/spec.md (Healthcheck) and
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
@@ -15,13 +15,13 @@ from deployer.domain.quote import is_plain
 if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import HealthCheckTypeDef
 
-# A task definition has 64 KB in all, of which this is not to take more.
+# The longest command that is used: a task definition has 64 KB in all.
 COMMAND_LIMIT = 4096
 NANOSECONDS = 10**9
-# A worker has no port to ask: it counts as live once it has run for so long.
+# A worker has no port to check. It counts as live once it has run for this long.
 WORKER_SECONDS = 30.0
 
-# What comes after an address must end it: where the path goes on with a variable, it is not known.
+# The address must end here: if the path goes on with a variable, it is unknown.
 ADDRESS = re.compile(
     r"""
     (?: (?P<scheme> http:// ) | (?<! [\w./:@-] ) )
@@ -34,23 +34,24 @@ ADDRESS = re.compile(
 )
 
 UNIX_SOCKET = re.compile(r"(?<!\S)--(?:abstract-)?unix-socket(?!\S)|(?<!\S)--unix-socket=")
-# The address belongs to the last command before it.
+# An address belongs to the last command before it.
 HTTP_CLIENT = re.compile(r"\b(?:curl|wget|http)\b[^;&|]*$")
 
 
 @dataclass(frozen=True)
 class HealthTarget:
-    """Where a health check asks; `port` is None where only the running container knows it."""
+    """The target of a health check; `port` is None if only the running container knows it."""
 
     port: int | None
     path: str
 
 
 def container_health(check: object) -> "HealthCheckTypeDef | None":
-    """The `healthCheck` of an ECS container definition; None where the image has none, or none that ECS takes.
+    """The `healthCheck` of an ECS container definition; None if the image has none that ECS accepts.
 
-    ECS itself ignores what is in the image. It counts in seconds, Docker in nanoseconds; what the image leaves
-    out is Docker's default, not ECS's.
+    ECS ignores the HEALTHCHECK in the image. ECS uses seconds, Docker nanoseconds. For values that the image
+    leaves
+    out, Docker's defaults are used, not ECS's.
     """
     match check:
         case {"Test": list(test), **rest} if _is_command(test):
@@ -65,7 +66,7 @@ def container_health(check: object) -> "HealthCheckTypeDef | None":
 
 
 def target(check: object) -> HealthTarget | None:
-    """The first http address of the container itself that the check's command asks; None if there is none."""
+    """The first HTTP address of the container itself in the check's command, None if there is none."""
     match check:
         case {"Test": list(test)} if _is_command(test):
             return next(_addresses(" ".join(test[1:])), None)
@@ -82,10 +83,11 @@ def _is_command(test: list[Any]) -> bool:
 
 
 def _addresses(command: str) -> Iterator[HealthTarget]:
-    # Where a Unix socket is asked, the URL's port is none that anything listens on.
+    # If curl uses a Unix socket, nothing listens on the URL's port.
     over_tcp = not UNIX_SOCKET.search(command)
     for found in ADDRESS.finditer(command):
-        # `localhost/healthz` is one, as is what curl and wget are given; `localhost:5432` may be a database.
+        # `localhost/healthz` is an HTTP address, and so are arguments of curl and wget; `localhost:5432` may
+        # be a database.
         if found["scheme"] or found["path"] or HTTP_CLIENT.search(command[: found.start()]):
             port = int(found["port"] or 0) if found["colon"] else 80
             yield HealthTarget(port if over_tcp and 0 < port < 65536 else None, found["path"] or "/")

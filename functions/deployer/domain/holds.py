@@ -1,4 +1,4 @@
-"""What people asked of an app and pushes have to respect: that it is stopped, or pinned to a version."""
+"""What holds an app's pushes back: the app is stopped, or pinned to a version."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,15 +8,15 @@ from deployer.domain.deployment import Current, Deployment, Pin, Stop
 from deployer.domain.operation import RESUME, ROLLBACK
 from deployer.domain.text import printable
 
-# Why an app is down that was to be started, and has not come up yet; why one has ended.
+# The reasons of an app that is being started and not up yet, and of one that has ended.
 STARTED = "It was stopped, and the deployment that was started since is not live."
 ENDED = "It was ended"
 
 
 def pin_of(seen: Current | None, digest: str, asked: dict[str, Any], *, restart: bool = False) -> Pin | None:
-    """The pin once a deployment of this digest has taken over from what is `seen`; None if there is none then.
+    """The pin after a deployment of this digest has replaced `seen`, None if there is none then.
 
-    `asked` is what somebody asked for, {} for a push. A push of another version that may go live ends the pin.
+    `asked` is the operator's request, {} for a push. A push of another version that may go live ends the pin.
     """
     before = seen.pin if seen else None
     if asked.get("action") == ROLLBACK:
@@ -36,9 +36,9 @@ def pin_of(seen: Current | None, digest: str, asked: dict[str, Any], *, restart:
 def why_not(
     digest: str, current: Current | None, open_ones: Sequence[Deployment], asked: dict[str, Any]
 ) -> str:
-    """Why a push of this digest is not deployed though it is the newest, '' if it is.
+    """Why the newest push, with this digest, is not deployed, '' if it is.
 
-    `open_ones` are the app's deployments under way: a rollback counts from when it was asked for.
+    `open_ones` are the app's deployments in progress: a rollback counts from the moment of the request.
     """
     if current is None or current.ended:
         return ""
@@ -56,7 +56,7 @@ def why_not(
 
 
 def said_by(hold: Pin | Stop) -> str:
-    """Who asked for it, when, and why, to follow what was done."""
+    """Who asked for it, when, and why; the end of a sentence."""
     return _said(hold.by, hold.at, hold.reason)
 
 
@@ -70,12 +70,12 @@ def _said(by: str, at: int, reason: str) -> str:
 
 
 def who_asked(by: str) -> str:
-    """The name that somebody gave for himself, which nobody has checked."""
+    """The name that the operator gave, which nobody has checked."""
     return f"{printable(by)} (claimed)"
 
 
 def note(current: Current | None) -> list[str]:
-    """What every mail about the app says of its pin."""
+    """The line about the pin in every mail about the app."""
     if current is None or current.pin is None or current.ended:
         return []
     digest = current.pin.digest

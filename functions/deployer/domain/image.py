@@ -1,4 +1,4 @@
-"""The image says it all: how an app is to run, from its manifest and its configuration.
+"""How to run an image, from its manifest and its configuration.
 
 Source: https://github.com/opencontainers/image-spec/blob/main/config.md
 """
@@ -33,7 +33,7 @@ __all__ = [
 def spec(config: dict[str, Any], *, digests: Sequence[str], defaults: Defaults, limits: Limits) -> ImageSpec:
     """Read an image's configuration, the blob that its manifest names.
 
-    Raises UnsupportedImageError for what cannot run, and BadLabelError.
+    Raises UnsupportedImageError if it cannot run, and BadLabelError.
     """
     architecture = _architecture(config, defaults.architecture)
     settings = config.get("config")
@@ -69,7 +69,7 @@ def spec(config: dict[str, Any], *, digests: Sequence[str], defaults: Defaults, 
 
 
 def _architecture(config: dict[str, Any], default: platforms.Architecture) -> platforms.Architecture:
-    """An image made by hand may leave out its platform; then it is taken for what this installation runs."""
+    """The image's architecture. If an image made by hand names none, it is the install's default."""
     os, cpu, _ = platforms.parts(config)
     if not cpu and os in ("", "linux"):
         return default
@@ -88,7 +88,7 @@ def _candidates(
     said: labels.Labels, settings: dict[str, Any], asked: HealthTarget | None, defaults: Defaults
 ) -> list[Candidate]:
     if said.health == NONE:
-        # What a base image EXPOSEs is not the worker's.
+        # A worker listens on no port: EXPOSE comes from its base image.
         if said.port:
             raise BadLabelError(
                 "The label portcall.port names a port, but portcall.health=none says that the app "
@@ -105,5 +105,5 @@ def _candidates(
 
 
 def _path(asked: HealthTarget | None, ports: list[int]) -> str:
-    """The path of the health check, unless it asks another port: what answers there may not know it here."""
+    """The path of the health check, unless it is for another port, where another server may answer."""
     return asked.path if asked and asked.port in (None, *ports[:1]) else ""

@@ -1,4 +1,4 @@
-"""What an installation gives an image that does not say, and the most that it gives."""
+"""The install's defaults for images, and the most that an image may ask for."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What an app gets whose image does not say otherwise; `timeout` in seconds, `health` a path or `tcp`."""
+    """The settings of an app whose image does not set them; `timeout` in seconds, `health` a path or `tcp`."""
 
     port: int
     cpu: str

@@ -1,4 +1,4 @@
-"""How to run an image: what the steps after ReadImage know of it, and what is kept with what is current."""
+"""How to run an image: ReadImage's result, which later steps use and the current deployment keeps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """How to run an image, as ECS words it.
+    """How to run an image, in ECS's terms.
 
-    `digests` are the pushed one and, where that is an index, the one of the image that was chosen. `ports` are
-    the candidates, the likeliest first, a single one where it is certain, none for a worker; `named_by` says
-    for each what names it. `health` is `tcp`, `none` or a path; `timeout` are the seconds until it must answer.
-    `container_health` is the container definition's `healthCheck`. `expires` are seconds, 0 for never and None
-    where the image does not say.
+    `digests` are the pushed digest and, if that is an index, the digest of the chosen image. `ports` are the
+    candidates, the likeliest first: a single one if it is certain, none for a worker. `named_by` says for each
+    port
+    what in the image names it. `health` is `tcp`, `none` or a path; `timeout` is in seconds. `container_health`
+    is the
+    container definition's `healthCheck`. `expires` is in seconds, 0 for never, None if the image does not say.
     """
 
     digests: list[str]
@@ -39,11 +40,11 @@ class ImageSpec:
 
     @property
     def runs(self) -> str:
-        """The digest of the image that was read, and so runs: an index may hold others, which nobody read."""
+        """The digest of the image that was read, and runs. An index may have others, which were not read."""
         return self.digests[-1]
 
     def document(self) -> Image:
-        """What travels in the workflow's document."""
+        """The form in the workflow's document."""
         return cast(Image, asdict(self))
 
     @property
@@ -52,11 +53,11 @@ class ImageSpec:
         return [Candidate(port, by) for port, by in zip(self.ports, self.named_by, strict=False)]
 
     def answering_on(self, ports: Sequence[int]) -> "ImageSpec":
-        """The same with these ports only, now that it is known on which of them the app answers."""
+        """The same with only these ports, on which the app answers."""
         by = {each.port: each.named_by for each in self.candidates}
         return replace(self, ports=list(ports), named_by=[by[port] for port in ports if port in by])
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "ImageSpec":
-        """Read what `document` wrote; what else is there is left alone."""
+        """Read what `document` wrote; other keys are ignored."""
         return cls(**{each.name: document[each.name] for each in fields(cls) if each.name in document})

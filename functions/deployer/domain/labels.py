@@ -1,4 +1,4 @@
-"""What an image asks for in its labels: `LABEL portcall.port=8080`."""
+"""The settings in an image's labels: `LABEL portcall.port=8080`."""
 
 import json
 import re
@@ -12,13 +12,13 @@ from deployer.domain.errors import BadLabelError
 from deployer.domain.quote import LIMIT, is_plain, quote
 
 PREFIX = "portcall."
-# A task definition may have 64 KB in all.
+# A task definition may have at most 64 KB in all.
 ENVIRONMENT_LIMIT = 32 * 1024
 
 
 @dataclass(frozen=True)
 class Labels:
-    """None for what no label says.
+    """The values of the labels, None for labels that are not set.
 
     `cpu` is in CPU units, `memory` in MiB, `timeout` and `expires` in seconds, the latter 0 for never;
     `health` is `tcp`, `none` or a path.
@@ -35,9 +35,9 @@ class Labels:
 
 
 def read(labels: object) -> Labels:
-    """Read `config.Labels` of an image; other people's labels are theirs.
+    """Read `config.Labels` of an image; labels without our prefix are ignored.
 
-    Raises BadLabelError with one sentence that names the label and says what is possible.
+    Raises BadLabelError with one sentence that names the label and the possible values.
     """
     said: dict[str, Any] = {}
     environment: dict[str, str] = {}
@@ -87,7 +87,7 @@ def _variable(name: str) -> str:
 
 
 def _plain(name: str, value: str) -> str:
-    """The value itself never appears in an error: it may be a secret, against all advice."""
+    """Check a value for `env.NAME`. No error shows it, because it may be a secret, against all advice."""
     if not is_plain(value):
         raise BadLabelError(
             f"The label {_named(name)} has a value with characters that an environment variable cannot contain."
@@ -96,13 +96,13 @@ def _plain(name: str, value: str) -> str:
 
 
 def _named(name: str) -> str:
-    """The label's full name, bare where it is an ordinary one."""
+    """The label's full name, quoted if it has unusual characters."""
     label = PREFIX + name
     return label if re.fullmatch(r"[\w.-]+", label, re.ASCII) and len(label) <= LIMIT else quote(label)
 
 
 def _meant(written: str, possible: list[str], prefix: str = "") -> str:
-    # Imported here: hardly any image has a label that is wrong.
+    # Imported here: hardly any image has a wrong label.
     from difflib import get_close_matches
 
     near = get_close_matches(written.lower(), possible, n=1)
@@ -121,7 +121,7 @@ def _cpu(text: str) -> int | None:
     if not found:
         return None
     number = float(found[1])
-    # The largest task has 16 vCPU, the smallest 256 units: no number is both.
+    # The largest task has 16 vCPU, the smallest 256 units, so a number is never both.
     units = number * 1024 if found[2] or number <= 16 else number
     return int(units) if units in fargate.MEMORY else None
 
@@ -159,7 +159,7 @@ CAPACITIES = {
 }
 SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 
-# name: how to read it (None for the impossible), what is possible, and words that may have been meant
+# name: how to read it (None if impossible), the possible values, and words that the user may have meant
 READERS: dict[str, tuple[Callable[[str], int | str | None], str, list[str]]] = {
     "port": (_whole(1, 65535), "a number from 1 to 65535", []),
     "cpu": (_cpu, f"one of {', '.join(map(str, fargate.MEMORY))}, or 0.25 to 16 vCPU", []),

@@ -1,20 +1,21 @@
-"""How much one repository may have, so that nobody takes what belongs to all. A team meets none of it."""
+"""Limits per repository, so that one team cannot use up what all share. Normal use stays far below."""
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from deployer.domain.errors import AppLimitError, PreviewLimitError
 
-# Of one repository: deployments that may run at once, restarts aside, and mails in an hour of the clock.
+# Of one repository: deployments at once, not counting restarts, and mails in an hour of the clock.
 MAX_DEPLOYMENTS = 20
 MAX_MAILS_PER_HOUR = 60
 # Of the whole install: test emails that an operator asks for.
 MAX_TEST_MAILS_PER_HOUR = 10
 HOUR_SECONDS = 3600
-# The sets of apps that have a slot. That of a repository's previews begins with a word that no other set has.
+# The sets of apps that have a slot. The prefix of a repository's set of previews cannot be mistaken for
+# another.
 PREVIEWS, LASTING = "apps", "lasting"
 MAX_NAMED = 20
-# Errors that say that a limit is reached. A repository's first in an hour is mailed, and says so.
+# Errors for a limit that is reached. Only a repository's first one in an hour is mailed; the mail says so.
 REFUSALS = ("AppLimitError", "PreviewLimitError", "DeploymentLimitError")
 FIRST_OF_THE_HOUR = (
     "Portcall sends this email at most once an hour for each repository. Further refusals for the "
@@ -30,14 +31,14 @@ def previews_of(repository: str) -> str:
 def slots(
     repository: str, *, preview: bool, max_apps: int, max_previews: int, max_previews_per_repository: int
 ) -> dict[str, int]:
-    """The sets in which an app needs a slot, and how many each may hold."""
+    """The sets in which an app needs a slot, and the limit of each."""
     if not preview:
         return {LASTING: max_apps}
     return {PREVIEWS: max_previews, previews_of(repository): max_previews_per_repository}
 
 
 def is_full(taken: Mapping[str, Collection[str]], most: Mapping[str, int], app: str) -> bool:
-    """Whether an app without a slot finds none, as sets of limited size report it."""
+    """Whether there is no free slot for an app that has none."""
     first = next(iter(most))
     if app in taken.get(first, ()):
         return False
@@ -45,11 +46,11 @@ def is_full(taken: Mapping[str, Collection[str]], most: Mapping[str, int], app: 
 
 
 def refusal(taken: Mapping[str, Collection[str]], most: Mapping[str, int]) -> AppLimitError | PreviewLimitError:
-    """What to say to an app that found no slot; `taken` has the apps of each set, `most` is that of `slots`."""
+    """The error for an app that got no slot; `taken` has the apps of each set, `most` the limits."""
     full = next(name for name, limit in most.items() if len(taken.get(name, ())) >= limit)
     apps = sorted(taken[full])
     named = ", ".join(apps[:MAX_NAMED]) + (", ..." if len(apps) > MAX_NAMED else "")
-    # A preview that is down keeps its slot, and so does an app that somebody stopped.
+    # A preview that is down keeps its slot, and so does an app that an operator stopped.
     these = f"{most[full]}). These count, running or not: {named}."
     if full == LASTING:
         return AppLimitError(f"The limit on apps is reached (MaxApps: {these}")

@@ -1,4 +1,4 @@
-"""What a registry holds under a digest: an image, an index of images, or something else altogether.
+"""Reads manifests: an image, an index of images, or another artifact.
 
 Sources: https://github.com/opencontainers/image-spec (manifest.md, image-index.md) and
 https://distribution.github.io/distribution/spec/manifest-v2-2/
@@ -25,13 +25,13 @@ CONFIG_TYPES = (
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
 )
-# However they are compressed, and wherever they may be distributed.
+# For every compression, and for non-distributable layers.
 LAYER_TYPES = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
 SIZE_LIMIT = 4 * 1024 * 1024
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Read a manifest or a configuration; UnsupportedImageError for whatever is neither."""
+    """Read a manifest or a configuration. Raises UnsupportedImageError if it is neither."""
     if len(text) > SIZE_LIMIT:
         raise UnsupportedImageError(
             f"The image's manifest or configuration has {len(text)} characters; the limit is 4 MiB."
@@ -48,7 +48,7 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def is_index(manifest: dict[str, Any]) -> bool:
-    """Whether it only lists images; OCI leaves it open whether a manifest names its own media type."""
+    """Whether it is an index. OCI does not require a manifest to name its own media type."""
     media_type = manifest.get("mediaType")
     return media_type in INDEX_TYPES if media_type else "manifests" in manifest
 
@@ -56,9 +56,11 @@ def is_index(manifest: dict[str, Any]) -> bool:
 def is_app(manifest: dict[str, Any]) -> bool:
     """Whether an image's manifest is that of a container image.
 
-    All else that registries hold comes in the same form: signatures, attestations, SBOMs, SOCI indexes,
-    Helm charts, WASM modules. Most name a type of their own; the older ones pose as images, but have no
-    layer of a file system. An image without any layer is still one.
+    Other artifacts have manifests too: signatures, attestations, SBOMs, SOCI indexes, Helm charts, WASM
+    modules.
+    Most have a type of their own. Older ones look like images, but none of their layers is a file system. An
+    image
+    without any layer is still an image.
     """
     match manifest:
         case {"schemaVersion": 1}:
@@ -85,7 +87,7 @@ def _is_file_system(layer: object) -> bool:
 
 
 def config_digest(manifest: dict[str, Any]) -> str:
-    """The digest of the image's configuration, which is a blob of its own."""
+    """The digest of the image's configuration, which is a separate blob."""
     if manifest.get("schemaVersion") == 1:
         raise UnsupportedImageError(
             "The image has the format that Docker used until 2016 (schema 1). Build and push it "
@@ -96,14 +98,15 @@ def config_digest(manifest: dict[str, Any]) -> str:
 
 
 def choose(index: dict[str, Any], *, preferred: platforms.Architecture) -> str | None:
-    """The digest of the image to run: for the CPU `preferred` (`X86_64` or `ARM64`), else for the other.
+    """The digest of the image to run: for the `preferred` CPU (`X86_64` or `ARM64`), else for the other one.
 
-    None where the index holds nothing but artifacts. A child that names no platform is the last resort;
-    its configuration says it. Raises UnsupportedImageError where there are images, but none to run.
+    None if the index holds only artifacts. A child without a platform is the last choice; its configuration
+    names
+    the platform. Raises UnsupportedImageError if there are images, but none that Fargate can run.
     """
     children = [child for child in _children(index) if not _is_artifact(child)]
     images = [child for child in children if child.get("mediaType") not in INDEX_TYPES]
-    # Of two for the same CPU the first counts, as it does in containerd.
+    # Of two images for the same CPU the first counts, as in containerd.
     offers = {platforms.architecture(_platform(image)): image for image in reversed(images)}
     silent = [image for image in images if not any(platforms.parts(_platform(image)))]
     for chosen in (offers.get(preferred), offers.get("X86_64"), offers.get("ARM64"), *silent):
@@ -126,7 +129,7 @@ def _children(index: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _is_artifact(child: dict[str, Any]) -> bool:
-    """Whether it is listed beside the images: buildx does so with attestations, SOCI with its own indexes."""
+    """Whether a child is not an image: buildx adds attestations to an index, and SOCI its own indexes."""
     match child:
         case {"mediaType": str(media_type)} if media_type not in MEDIA_TYPES:
             return True

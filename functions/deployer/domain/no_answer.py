@@ -1,4 +1,4 @@
-"""Why an app that runs never answered: what was seen when it was asked, and what its log says."""
+"""Why an app that runs never answered: from what the probe saw, and from the app's log."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -13,7 +13,7 @@ SERVES = r"(?:listen|serv|start|running|bound|local:|network:|ready on|available
 PORT = re.compile(SERVES + r"(?:port[ =:]+|localhost:|\.\d+:|[\]\s*]:)(?P<port>[1-9]\d{1,4})\b", re.IGNORECASE)
 LOOPBACK = re.compile(SERVES + r"(?:127\.0\.0\.1|localhost|\[::1\])", re.IGNORECASE)
 EVERYWHERE = re.compile(r"0\.0\.0\.0|\[::\]|\*:\d")
-# Such a line names a port on which something else answers than the app, or one of another server.
+# Words that mark a line about another port than the app's, or about another server.
 NOT_THE_APP = re.compile(
     "metric|prometheus|debug|inspect|profil|pprof|admin|management|actuator|grpc|statsd|connect|database|"
     "upstream|proxy|livereload",
@@ -23,7 +23,7 @@ WAITS = re.compile(
     r"\bwait(?:s|ing)? (?:up to )?(?:\d+ ?s\w{0,6} )?(?:for|on|until) (?:the |\w{1,12}://)?(?P<server>[a-z][\w.-]{1,60})",
     re.IGNORECASE,
 )
-# For what a server, a worker or a debugger waits once it is ready.
+# What a server, a worker or a debugger waits for once it is ready.
 ITS_WORK = re.compile(
     r"^(?:connections?|requests?|clients?|messages?|jobs?|tasks?|events?|work|changes|file|files|debugger|"
     r"incoming|new|input|signals?|a|an|all|it)\b",
@@ -32,7 +32,7 @@ ITS_WORK = re.compile(
 FASTCGI = re.compile(r"fpm is running|ready to handle connections|uwsgi socket \d", re.IGNORECASE)
 ERROR = re.compile(r"answered (?P<status>5\d\d)")
 SEEN_ON = re.compile(r"port (\d+)")
-# How many lines may follow the one with which a server says that it listens: a farewell to the reader, say.
+# How many lines may follow the line that says that a server listens, e.g. "Press CTRL+C to quit".
 LINES_AFTER = 5
 QUOTED = 160
 
@@ -44,7 +44,7 @@ TIME = "add `LABEL portcall.timeout=800` (seconds) to the Dockerfile."
 
 
 def recognize(seen: str, log: Sequence[str], port: int) -> Words:
-    """What is said of it; `seen` is the probe's message, `port` the likeliest of those that were asked."""
+    """The words for the mail; `seen` is the probe's message, `port` the likeliest of the tried ports."""
     what = _kinds(seen)
     if error := ERROR.search(seen):
         words = Words(
@@ -104,10 +104,11 @@ def recognize(seen: str, log: Sequence[str], port: int) -> Words:
 
 
 def is_certain(seen: str, log: Sequence[str]) -> bool:
-    """Whether no answer will come however long one waits: it says itself that it listens elsewhere.
+    """Whether no answer will come: the app's log says that it listens on another port or address.
 
-    `log` are the last lines as the app wrote them. That must be about the last thing that it said: a program
-    may open one port long before another.
+    `log` are the last lines as the app wrote them. The line must be among the very last ones, because a program
+    may
+    open one port long before another.
     """
     if not all(REFUSED in each for each in seen.split("; ")):
         return False
@@ -122,7 +123,7 @@ def is_certain(seen: str, log: Sequence[str]) -> bool:
 
 
 def _kinds(seen: str) -> dict[str, int]:
-    """The first port of which each kind of words was said; of metrics and debuggers only if of no other."""
+    """The first port for each kind of log line; ports of metrics and debuggers only if there is no other."""
     found = [
         (kind, int(on[1]))
         for words in seen.split("; ")
@@ -154,7 +155,7 @@ def _listens_elsewhere(log: Sequence[str], asked: Collection[int]) -> Words | No
 
 
 def _port_in(log: Sequence[str], asked: Collection[int]) -> int | None:
-    """The port on which the app itself says it listens, as nearly all servers do when they start."""
+    """The port on which the app listens according to its log; nearly all servers log it when they start."""
     lines = [line[:LINE_LIMIT] for line in log]
     named = {int(found["port"]) for line in lines for found in PORT.finditer(line)}
     if named & set(asked):
@@ -166,7 +167,7 @@ def _port_in(log: Sequence[str], asked: Collection[int]) -> int | None:
 
 
 def _lacks(log: Sequence[str]) -> Words | None:
-    """What it waits for, or could not reach; None if it said afterwards that it listens, or nothing of it."""
+    """The server that the app could not reach; None if the log names none, or says later that it listens."""
     for line in reversed(log):
         line = line[:LINE_LIMIT]
         if PORT.search(line) and not NOT_THE_APP.search(line):
@@ -189,7 +190,7 @@ def _lacks(log: Sequence[str]) -> Words | None:
 
 
 def _with_what_it_lacks(words: Words, log: Sequence[str]) -> Words:
-    """With what may be the cause, where the log names something that could not be reached."""
+    """The same words with a possible cause, if the log names a server that could not be reached."""
     lacks = _lacks(log)
     return Words(words.summary, f"{words.hint}\nThis may be the cause. {lacks.hint}") if lacks else words
 

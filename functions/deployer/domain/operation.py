@@ -1,4 +1,4 @@
-"""What an operator may ask for, and the command that asks for it."""
+"""An operator's request, and the AWS CLI command that sends it."""
 
 import json
 import re
@@ -13,7 +13,7 @@ STOP: Final = "stop"
 START: Final = "start"
 END: Final = "end"
 FOLLOW: Final = "follow"
-# Of no app: a test email to all who are subscribed.
+# Not about an app: a test email to all subscribers.
 NOTIFY: Final = "notify"
 Action = Literal["deploy", "rollback", "resume", "restart", "stop", "start", "end", "follow", "notify"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -24,11 +24,11 @@ MAX_REASON, MAX_NAME = 500, 500
 
 
 class NotPossible(ValueError):
-    """What is asked for cannot be done; the message says why, to the caller."""
+    """The request cannot be carried out; the message says why, for the caller."""
 
 
 class NoSuchThing(NotPossible):
-    """What is asked for is of an app, a deployment or an image that there is not."""
+    """The request names an app, a deployment or an image that does not exist."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +41,23 @@ class Operation:
     action: Action
     app: str
     tag: str
-    # The app as it was named, which is its name where it is older than a change of Environments.
+    # The app as the caller named it: an app keeps its old name after a change of Environments.
     named: str = ""
-    # A rollback's version, the deployment to follow; '' for none.
+    # The version for a rollback, or the deployment to follow; '' for none.
     to: str = ""
-    # Why, and who says that they ask; nobody checks that name.
+    # Why, and the name that the caller gave, which nobody has checked.
     reason: str = ""
     by: str = ""
-    # One request's own, so that it may come twice; '' for one that comes once.
+    # The request's id, so that it may be sent twice; '' if it is sent once.
     id: str = ""
-    # The app's name once more, without which no app that lasts is ended.
+    # The app's name again, as a confirmation to end an app that is not a preview.
     confirm: str = ""
-    # Say what would be done, and do nothing.
+    # Report what would be done, and do nothing.
     dry_run: bool = False
 
     @classmethod
     def from_event(cls, event: Any, *, by_tag: bool) -> "Operation":
-        """Read `{"action": "deploy", "app": "flask-app", "tag": "latest"}`; the tag may stand in the app too.
+        """Read `{"action": "deploy", "app": "flask-app", "tag": "latest"}`; `app` may include the tag.
 
         Raises NotPossible.
         """
@@ -89,7 +89,7 @@ class Operation:
         )
 
     def named_anew(self, request: str) -> "Operation":
-        """The same, under an id of its own where it has none."""
+        """The same, with a new id if it has none."""
         return self if self.id else replace(self, id=request)
 
 
@@ -107,7 +107,7 @@ def _named(event: dict[str, str], *, by_tag: bool) -> tuple[str, str]:
 
 
 def command(action: Action, *, function: str, region: str, app: str, tag: str = "") -> str:
-    """The command that asks for an action; no name holds what a shell would read."""
+    """The command that requests an action. Names contain no characters that are special to a shell."""
     words = {"action": action, "app": app, **({"tag": tag} if tag else {})}
     payload = json.dumps(words, separators=(",", ":"))
     return (

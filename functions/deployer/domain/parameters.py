@@ -2,9 +2,9 @@
 
 
 def paths(repository: str, *, is_preview: bool, previews_read_production: bool) -> list[str]:
-    """The paths that an app's parameters lie right below; of two with one name the later path's counts.
+    """The paths directly above an app's parameters. Of two with the same name, the later path's is used.
 
-    Previews have a tree beside the other, not below it, where a repository's own name could lead to it.
+    The tree of previews is beside the other one, not below it, where it could be a repository's own path.
     """
     production, previews = f"/portcall/{repository}/", f"/portcall-previews/{repository}/"
     if not is_preview:

@@ -5,5 +5,5 @@ from fnmatch import fnmatchcase
 
 
 def match(name: str, patterns: Iterable[str]) -> bool:
-    """Whether one of the patterns matches the whole name; their parameters allow no other wildcard."""
+    """Whether one of the patterns matches the whole name; the parameters allow no wildcard but `*`."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)

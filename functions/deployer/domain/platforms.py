@@ -1,4 +1,4 @@
-"""Which CPU an image is built for: the platforms of OCI, and the two of them that Fargate runs.
+"""The CPU that an image is built for: OCI's platforms, and the two that Fargate runs.
 
 A platform is `{"os", "architecture", "variant"}`, in an index and in an image's configuration alike.
 Names are normalized as containerd does: https://github.com/containerd/platforms
@@ -16,9 +16,9 @@ MAX_NAMED = 4
 
 
 def architecture(platform: dict[str, Any]) -> Architecture | None:
-    """`X86_64` or `ARM64`, as ECS calls them; None for what Fargate does not run."""
+    """`X86_64` or `ARM64`, as ECS calls them; None for platforms that Fargate does not run."""
     match parts(platform):
-        # amd64/v2 and up need a CPU that containerd does not take for granted.
+        # amd64/v2 and higher need a newer CPU, so containerd does not choose them.
         case ("linux", "amd64" | "x86_64" | "x86-64", "" | "v1"):
             return "X86_64"
         case ("linux", "arm64" | "aarch64", "" | "v8" | "8"):
@@ -27,7 +27,7 @@ def architecture(platform: dict[str, Any]) -> Architecture | None:
 
 
 def parts(platform: dict[str, Any]) -> tuple[str, str, str]:
-    """Operating system, architecture and variant in lower case; '' for each that it does not name."""
+    """Operating system, architecture and variant in lower case, '' if missing."""
     os, cpu, variant = (
         value.strip().lower() if isinstance(value, str) else ""
         for value in map(platform.get, ("os", "architecture", "variant"))
@@ -36,7 +36,7 @@ def parts(platform: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def refusal(offered: Iterable[dict[str, Any]]) -> UnsupportedImageError:
-    """The error for an image that is built for these platforms only."""
+    """The error for an image that is built only for these platforms."""
     names = list(dict.fromkeys("/".join(filter(None, parts(platform))) for platform in offered))
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return UnsupportedImageError(

@@ -1,4 +1,4 @@
-"""On which ports an app may answer: what its image names, the likeliest first, each with its reason.
+"""The ports on which an app may answer, from its image, the likeliest first, each with its reason.
 
 Sources: https://github.com/opencontainers/image-spec/blob/main/config.md (ExposedPorts) and
 https://docs.docker.com/reference/dockerfile/#expose (ranges).
@@ -14,7 +14,7 @@ LIMIT = 20
 LABEL, HEALTHCHECK, EXPOSE, DEFAULT = "LABEL portcall.port", "HEALTHCHECK", "EXPOSE", "ContainerPort"
 
 EXPOSED = re.compile("([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
-# The variables by which servers and frameworks get their port; ASP.NET's may hold several, and URLs.
+# The variables that set the port of servers and frameworks; ASP.NET's may hold several ports, or URLs.
 VARIABLES = (
     "PORT",
     "HTTP_PORT",
@@ -27,8 +27,8 @@ VARIABLES = (
     "ASPNETCORE_URLS",
 )
 PORT_IN_VALUE = re.compile(r"(?:^|;)\s*(?:http://[^\s/;:]*:|http://\[[^\]]*\]:)?([0-9]{1,5})/?\s*(?=;|$)")
-# Ports by convention of metrics (Prometheus and its exporters, OpenTelemetry, StatsD) and of debuggers (JVM,
-# Node, Go, Python): they often answer before the app itself does.
+# The usual ports of metrics (Prometheus and its exporters, OpenTelemetry, StatsD) and of debuggers (JVM, Node,
+# Go, Python). They often answer before the app does.
 AUXILIARY = frozenset(
     {2345, 5005, 5678, 6060, 8125, 9090, 9091, 9100, 9102, 9113, 9187, 9229, 9404, 9464, 40000}
 )
@@ -43,18 +43,19 @@ class Candidate:
 
     @property
     def is_auxiliary(self) -> bool:
-        """Whether metrics or a debugger usually answer there, and nothing says that the app itself does."""
+        """Whether metrics or a debugger usually use this port, and only EXPOSE or the HEALTHCHECK names it."""
         return self.named_by in (EXPOSE, HEALTHCHECK) and self.port in AUXILIARY
 
 
 def candidates(
     *, label: int | None, exposed: object, asked: int | None, environment: object, default: int
 ) -> list[Candidate]:
-    """The ports to try, the likeliest first; a single one where it is certain.
+    """The ports to try, the likeliest first; a single one if it is certain.
 
-    `label` is that of portcall.port, `exposed` and `environment` are the configuration's `ExposedPorts` and
-    `Env`, `asked` is the port that the HEALTHCHECK asks. Raises UnsupportedImageError where the image exposes
-    no TCP port, or more than can be tried.
+    `label` is the label portcall.port, `exposed` and `environment` are the configuration's `ExposedPorts` and
+    `Env`, `asked` is the port in the HEALTHCHECK. Raises UnsupportedImageError if the image exposes only UDP
+    ports, or
+    more ports than can be tried.
     """
     if label:
         return [Candidate(label, LABEL)]
@@ -64,7 +65,7 @@ def candidates(
     variables = list(_variables(environment))
     found = [
         *([Candidate(asked, HEALTHCHECK)] if asked else []),
-        # A variable that a base image left behind is no better than EXPOSE.
+        # A variable from a base image is no better evidence than EXPOSE.
         *variables,
         *(Candidate(port, EXPOSE) for port in tcp),
     ]
@@ -85,9 +86,9 @@ def candidates(
 
 
 def note(candidates: Sequence[Candidate], chosen: Sequence[int]) -> str:
-    """Which of several ports was chosen, for the mail; '' where there was no choice.
+    """Which of several ports was chosen, for the mail; '' if there was only one.
 
-    `chosen` are the port that answered and those that stay open beside it.
+    `chosen` are the port that answered and the other ports that stay open.
     """
     if len(candidates) < 2:
         return ""

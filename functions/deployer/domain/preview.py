@@ -1,4 +1,4 @@
-"""How long an app lives."""
+"""The lifetime of apps."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -9,9 +9,9 @@ CUT = "Its label portcall.expires is longer than this installation allows for a 
 
 
 def is_preview(app: str, lasting_tags: Iterable[str]) -> bool:
-    """Whether an app, `<repository>:<tag>` where its tag is an app of its own, is not for ever.
+    """Whether an app is a preview: its name is `<repository>:<tag>`, and the tag is not in LastingTags.
 
-    An app stays what it is where tags are no apps of their own any more.
+    This also holds for an app from before a change to Environments=repository.
     """
     _, _, tag = app.partition(":")
     return bool(tag) and not patterns.match(tag, lasting_tags)
@@ -20,9 +20,10 @@ def is_preview(app: str, lasting_tags: Iterable[str]) -> bool:
 def until(now: float, *, asked: int | None, preview: bool, hours: int, most_hours: int) -> int:
     """When an app that goes live `now` ends, both in UNIX seconds; 0 is never.
 
-    `asked` is what its image says, in seconds: 0 for never, None where it says nothing. Then previews end
-    after `hours`, 0 for never, and other apps do not. `most_hours` is the most that a preview may ask for, 0
-    for any time.
+    `asked` is the label of its image, in seconds: 0 for never, None if it is not set. Without it, previews end
+    after `hours` (0 for never), and other apps never. `most_hours` is the most that a preview may ask for, 0
+    for no
+    limit.
     """
     seconds = hours * 3600 if asked is None and preview else asked or 0
     if preview and is_cut(asked, hours=hours, most_hours=most_hours):
@@ -31,7 +32,7 @@ def until(now: float, *, asked: int | None, preview: bool, hours: int, most_hour
 
 
 def is_cut(asked: int | None, *, hours: int, most_hours: int) -> bool:
-    """Whether a preview asks for more than it may have; `hours`, which all get, it may have in any case."""
+    """Whether a preview asks for more time than allowed; the default `hours` are always allowed."""
     if asked is None or not hours or not most_hours:
         return False
     return asked == 0 or asked > max(hours, most_hours) * 3600
@@ -43,7 +44,7 @@ def moment(at: int) -> str:
 
 
 def note(until: int, *, preview: bool, cut: bool = False) -> list[str]:
-    """What the mail of an app says of its end; `cut` says that its image asked for more."""
+    """The line in an app's mail about its end; `cut` says that its image asked for more time."""
     tag = "its tag is deleted" if preview else ""
     time = f"at {moment(until)}" if until else ""
     if preview:

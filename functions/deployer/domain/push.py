@@ -12,12 +12,12 @@ from deployer.domain.errors import BadEventError
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 FAMILY_LIMIT = 255
-# How a family spells what its name may not hold; `_` comes first, so that the rest can be read back.
+# How a family's name spells characters that it may not contain; `_` is first, so that it can be decoded.
 SPELLINGS = {"_": "__", ".": "_d", "/": "_s", ":": "_t"}
 
 
 def app_name(repository: str, tag: str, *, by_tag: bool) -> str:
-    """The app of a push; `by_tag` says that each tag is an app of its own."""
+    """The app of a push; `by_tag` says that each tag is a separate app."""
     return f"{repository}:{tag}" if by_tag else repository
 
 
@@ -25,8 +25,9 @@ def app_name(repository: str, tag: str, *, by_tag: bool) -> str:
 class Push:
     """One *ECR Image Action* event, reduced to what a deployment needs.
 
-    `deployment` is the event's id: correlation id, idempotency key and `startedBy` at once. `time` is ISO 8601.
-    `app` is the repository or, where each tag is an app of its own, `<repository>:<tag>`.
+    `deployment` is the event's id, which is also the correlation id, idempotency key and `startedBy`. `time`
+    is
+    ISO 8601. `app` is the repository, or `<repository>:<tag>` if each tag is a separate app.
     """
 
     deployment: str
@@ -37,10 +38,10 @@ class Push:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any], *, by_tag: bool) -> "Push":
-        """Read the workflow's document, which begins as the event itself.
+        """Read the workflow's document, which is the event plus one key per step.
 
-        The app is the one that the document names or, if it names none yet, the one that `by_tag` gives.
-        Raises BadEventError for whatever the rule should have kept out.
+        The app is the one that the document names or, if it names none yet, the one that follows from `by_tag`.
+        Raises BadEventError for events that the EventBridge rule should not have let through.
         """
         detail = event.get("detail") or {}
         repository, tag = str(detail.get("repository-name") or ""), str(detail.get("image-tag") or "")
@@ -63,11 +64,11 @@ class Push:
 
     @staticmethod
     def app_in(event: Mapping[str, Any]) -> str:
-        """The app that a document names, since AdmitPush or who started the workflow has; else ''."""
+        """The app that AdmitPush, or the caller that started the workflow, put into the document; else ''."""
         return str((event.get("admission") or {}).get("app") or event.get("app") or "")
 
     def event(self) -> Document:
-        """The event that `from_event` reads: what starts the workflow when no event of AWS does."""
+        """An event for `from_event`, to start the workflow without an event of ECR."""
         return {
             "id": self.deployment,
             "time": self.time,
@@ -88,13 +89,13 @@ class Push:
 
     @property
     def repository(self) -> str:
-        """The ECR repository; its name holds no `:`."""
+        """The ECR repository; its name contains no `:`."""
         return self.app.partition(":")[0]
 
     def family(self, stack: str) -> str:
         """The task definition family of the app: `<stack>_<app>`, in the characters that ECS allows.
 
-        No stack's name holds `_`, so no stack's prefix begins another's.
+        A stack's name contains no `_`, so one stack's prefix never matches another stack's family.
         """
         spelled = "".join(SPELLINGS.get(character, character) for character in self.app)
         family = f"{stack}_{spelled}"
@@ -105,7 +106,7 @@ class Push:
 
 
 def app_of(task_definition: str, *, stack: str) -> str:
-    """The app of a revision's ARN, '' if it is none of this stack's; the way back from `Push.family`."""
+    """The app of a revision's ARN, '' if it belongs to another stack; the inverse of `Push.family`."""
     family = task_definition.rpartition("/")[2].rpartition(":")[0]
     if not family.startswith(f"{stack}_"):
         return ""

@@ -1,9 +1,9 @@
-"""What others wrote, made fit to be repeated in a sentence."""
+"""Quotes text of other people in a sentence."""
 
 import re
 
 LIMIT = 40
-# Half characters (lone surrogates) can be written in JSON, but are none.
+# Lone surrogates can be written in JSON, but are not characters.
 UNSPEAKABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -14,5 +14,5 @@ def quote(text: str) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Whether the text can be an argument or a variable of a process."""
+    """Whether the text can be an argument or an environment variable of a process."""
     return not UNSPEAKABLE.search(text)

@@ -1,4 +1,4 @@
-"""Several tags of one image are one version: which deployment deals with an image, and for which tags."""
+"""Several tags of one image are one version: which deployment handles an image, and for which tags."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from deployer.domain.deployment import Current, Deployment
 from deployer.domain.push import Push
 
-# Tags that are pushed that soon after each other are one push of one version, whatever became of it.
+# Tags that are pushed within this time are one push of one version, whatever its outcome.
 BURST_SECONDS = 60
-# How many tags of an image are remembered; beyond that it begins anew.
+# How many tags of an image are kept; after that the list starts again.
 MAX_TAGS = 100
 MAX_NAMED = 10
 
 
 @dataclass(frozen=True)
 class KnownImage:
-    """An image of an app, and the deployment that deals with it, pushed at `time` (ISO 8601).
+    """An image of an app, and the deployment that handles it, pushed at `time` (ISO 8601).
 
-    `tags` says by which deployment each tag of it was brought last, `also` which tags were only noted since
-    this one deals with it. `version` counts the changes of the item.
+    `tags` has the last deployment for each of its tags. `also` has the tags that were only recorded since this
+    deployment handles it. `version` counts the changes of the item.
     """
 
     deployment: str
@@ -31,10 +31,10 @@ class KnownImage:
 def dealt_with_by(
     push: Push, known: KnownImage | None, first: Deployment | None, current: Current | None, before: str = ""
 ) -> str:
-    """The deployment that deals with the image of this push under another tag; '' if this push is to.
+    """The deployment that handles this push's image under another tag; '' if this push must handle it.
 
-    `first` is the deployment that `known` names, `before` the attempt before this one, '' if there was none.
-    The same tag of the same image once more is a wish to have it deployed once more.
+    `first` is the deployment that `known` names, `before` is the previous attempt, '' if there was none.
+    A second push of the same tag with the same image is a request to deploy it again.
     """
     ours = {push.deployment, before} - {""}
     if known:
@@ -52,16 +52,16 @@ def dealt_with_by(
 
 
 def led_by(push: Push, known: KnownImage | None) -> KnownImage:
-    """What is to be noted of the image when this push deals with it."""
+    """The new record of the image if this push handles it."""
     tags = _with(push, known)
-    # An attempt of the same push goes on for the tags of the one before.
+    # A retry of the same push keeps the tags of the attempt before.
     goes_on = known and known.tags.get(push.tag) and known.time == push.time
     also = known.also if known and goes_on else []
     return KnownImage(push.deployment, push.time, tags, also, known.version if known else 0)
 
 
 def noted_for(push: Push, known: KnownImage) -> KnownImage:
-    """What is to be noted of the image when this push is but another tag of it."""
+    """The new record of the image if this push is only another tag of it."""
     also = known.also if push.tag in known.also else [*known.also, push.tag]
     return dataclasses.replace(known, tags=_with(push, known), also=also[:MAX_TAGS])
 
@@ -72,7 +72,7 @@ def _with(push: Push, known: KnownImage | None) -> dict[str, str]:
 
 
 def note(also: list[str]) -> list[str]:
-    """What a mail says of the further tags."""
+    """The mail's lines about further tags."""
     if not also:
         return []
     named = sorted(also)[:MAX_NAMED]

@@ -7,7 +7,7 @@ OUTCOME = "test"
 
 
 def sample(*, stack: str, region: str, by: str) -> Mail:
-    """Of the caller's words it has the name that they claim, and nothing else."""
+    """The test email. Its only variable part is the name that the caller gave."""
     asked = f"Asked for by: {printable(by)} (claimed)\n" if by else ""
     return Mail(
         subject="Portcall test email",

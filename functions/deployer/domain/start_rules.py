@@ -1,6 +1,6 @@
-"""Why a program could not even be started, as Linux, runc and the shells say it.
+"""Rules for why a program could not be started, in the words of Linux, runc and the shells.
 
-What they say was tried with dash, bash, busybox and coreutils; runc's own words:
+Tried with dash, bash, busybox and coreutils; runc's messages:
 https://github.com/opencontainers/runc/blob/main/libcontainer/standard_init_linux.go
 """
 
@@ -8,7 +8,7 @@ from deployer.domain.stop_rules import PROGRAM, SCRIPT, Rule
 
 SHELL_SAYS = rf"^[\w./-]+: (?:exec: )?(?:line )?(?:\d+: )?(?:exec: )?{PROGRAM}: (?:cannot execute: )?"
 TINI_SAYS = rf"^\[\w+ +tini \(\d+\)\] exec {PROGRAM} failed: "
-# A carriage return at the end of a name: as it is, or as `\r`, where the shell or Python shows it.
+# A carriage return at the end of a name, as it is or as `\r`, the way shells and Python show it.
 RETURN = r"(?:\\r|\r)"
 
 RULES = (
@@ -30,7 +30,8 @@ RULES = (
         "line. Save the script as UTF-8 without BOM.",
         log=(r"(?:\ufeff|\\ufeff|\xef\xbb\xbf|\\xef\\xbb\\xbf)#!",),
     ),
-    # Linux says the same of a script without its first line and of one whose shell is another CPU's.
+    # Linux reports the same error for a script without a first line and for one whose shell is for another
+    # CPU.
     Rule(
         "failed to start: {script} cannot be run",
         "{script} is in the image, but Linux cannot execute it. If it does not start with a line "

@@ -1,4 +1,4 @@
-"""Why a task stopped: AWS's own reason, or else the last words in the app's log, or else the exit code."""
+"""Why a task stopped: from AWS's reason, or else the last line of the app's log, or else the exit code."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from deployer.domain import aws_reasons, connection_rules, crash_rules, start_ru
 from deployer.domain.stop_rules import Rule, Words
 from deployer.domain.text import printable
 
-# The first that fits counts, so what is certain comes before what is likely.
+# The first rule that matches counts, so certain causes come before likely ones.
 RULES = (*start_rules.RULES, *aws_reasons.RULES, *crash_rules.RULES, *connection_rules.RULES)
 
 EXIT_CODES = {
@@ -50,10 +50,10 @@ EXIT_CODES = {
         "start script. Start the server with `exec` in the last line of the script.",
     ),
 }
-# These say so much by themselves that a line further up adds nothing.
+# These causes are so clear that an earlier line adds nothing.
 TELLING = EXIT_CODES.keys() - {126, 127}
 
-# What is written after an error: stack traces, what follows a message over several lines, farewells.
+# Lines that follow an error: stack traces, further lines of a message, goodbyes.
 AFTER_AN_ERROR = re.compile(
     r"^\s|^$|^[\W_]+$|^at |^from |^created by |^goroutine |^main\.|^\[signal |"
     r"^\w+ \w+ \(most recent call last\):|^Node\.js v|^Require stack|^- /|^npm |^ELIFECYCLE|"
@@ -72,10 +72,11 @@ NO_WORDS = (
 
 
 def recognize(*, reason: str, log: Sequence[str], code: int | None, platform: str, memory: str) -> Words:
-    """What is said of a task that stopped: as a fact only what AWS's reason, the last words or the code say.
+    """The words for the mail about a stopped task. Facts are AWS's reason, the last line and the exit code.
 
-    `log` are the last lines, without colours and the like. What a line further up says is
-    given with that line, as what may have been.
+    `log` are the last lines, without colours and other escape sequences. A cause from an earlier line is given
+    as a
+    possible cause, together with that line.
     """
     given = {"platform": platform, "memory": memory, "code": str(code)}
     for rule in RULES:
@@ -108,7 +109,7 @@ def _last_found(lines: Sequence[str], code: int | None) -> tuple[int, Rule, dict
 
 
 def _first_of_the_last_words(lines: Sequence[str]) -> int:
-    """The index of the last line that only an error, or anything else that matters, can be."""
+    """The index of the last line that is not part of a stack trace or the like."""
     for at in range(len(lines) - 1, -1, -1):
         if not AFTER_AN_ERROR.search(lines[at]):
             return at

@@ -1,14 +1,14 @@
-"""What gives the cause of a stop away, and what is said of it."""
+"""Rules that recognize the cause of a stop, with the words for the mail."""
 
 import re
 from dataclasses import dataclass
 
-# A line of a log that is longer is data, not an error message.
+# A longer line of a log is data, not an error message.
 LINE_LIMIT = 1000
 
 SCRIPT = r"(?P<script>/?[\w./-]{1,100}\.(?:sh|bash|py|js|rb|pl))"
 PROGRAM = r"(?P<program>/?[\w./-]{1,100})"
-# How an app is given a value: the end of a sentence.
+# How to give an app a value: the end of a sentence.
 AS_A_SETTING = (
     "with `LABEL portcall.env.NAME=...` in the Dockerfile. A secret belongs in Parameter Store instead, as "
     "/portcall/<repository>/NAME (for previews /portcall-previews/<repository>/NAME)."
@@ -17,10 +17,10 @@ AS_A_SETTING = (
 
 @dataclass(frozen=True)
 class Words:
-    """What the mail says: `summary` ends its subject, `hint` says what to do.
+    """The words for the mail: `summary` ends its subject, `hint` says what to do.
 
-    `again` says that the same image may be deployed again, `passing` that AWS's side failed, which may pass;
-    `is_gone` that the image is not in the repository any more, so no restart can succeed.
+    `again` says that deploying the same image again may work, `passing` that AWS's side failed, which may pass;
+    `is_gone` that the image is no longer in the repository, so no restart can succeed.
     """
 
     summary: str
@@ -32,12 +32,13 @@ class Words:
 
 @dataclass(frozen=True)
 class Rule:
-    """A cause, and what gives it away.
+    """A cause, and how to recognize it.
 
-    `reason` are patterns which AWS's reason must all match; of `log` one line of the app's log must match any.
-    Where `codes` are given, a line counts only with one of these exit codes.
+    `reason`: patterns that AWS's reason must all match. `log`: patterns of which one must match a line of the
+    app's
+    log. If `codes` are given, the line counts only with one of these exit codes.
 
-    `summary` and `hint` may name what the patterns' groups found, `{platform}`, `{memory}` and `{code}`.
+    `summary` and `hint` may contain the patterns' groups, `{platform}`, `{memory}` and `{code}`.
     """
 
     summary: str
@@ -50,14 +51,14 @@ class Rule:
     is_gone: bool = False
 
     def in_reason(self, reason: str) -> dict[str, str] | None:
-        """What the groups found in AWS's reason; None if it is not this cause."""
+        """The matched groups in AWS's reason, None if it is not this cause."""
         found = [re.search(pattern, reason, re.IGNORECASE) for pattern in self.reason]
         if not found or not all(found):
             return None
         return {name: text for each in found if each for name, text in each.groupdict().items()}
 
     def in_line(self, line: str, code: int | None) -> dict[str, str] | None:
-        """What the groups found in a line of the log; None if it does not name this cause."""
+        """The matched groups in a line of the log, None if it does not name this cause."""
         if self.codes and code not in self.codes:
             return None
         for pattern in self.log:
@@ -66,6 +67,6 @@ class Rule:
         return None
 
     def words(self, names: dict[str, str]) -> Words:
-        """What the mail says of it."""
+        """The words for the mail about it."""
         summary, hint = self.summary.format(**names), self.hint.format(**names)
         return Words(summary, hint, self.again, self.passing, self.is_gone)

@@ -1,4 +1,4 @@
-"""Pushes that were superseded before they were live: which mail speaks of them, and in which words."""
+"""Pushes that were superseded before they were live: which mail names them, and in which words."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,29 +6,29 @@ from deployer.domain.deployment import SAME_IMAGE, SUPERSEDED, Current, Deployme
 from deployer.domain.push import Push
 
 MAX_NAMED = 10
-# Of a push whose tag is not there any more. Often it was not deleted by the person who waits for the URL.
+# For a push whose tag is gone. Often it was not deleted by the person who waits for the URL.
 TAG_WAS_DELETED = "Its tag was deleted before it was live."
 
 
 def mailed_with(unmailed: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:
-    """Those of which the mail about a push with this number speaks; the newest first.
+    """The pushes that the mail about a push with this number names, the newest first.
 
-    What was superseded by a still newer push is left to the mail about that.
+    The mail about a still newer push names the pushes that that one superseded.
     """
     return [
         each
         for each in reversed(unmailed)
-        if each.digest != push.digest and (each.outcome == SAME_IMAGE or _was_overtaken(each, push, sequence))
+        if each.digest != push.digest and (each.outcome == SAME_IMAGE or _was_superseded(each, push, sequence))
     ]
 
 
-def _was_overtaken(each: Deployment, push: Push, sequence: int) -> bool:
+def _was_superseded(each: Deployment, push: Push, sequence: int) -> bool:
     # The tag itself shows the order of its pushes.
     return each.outcome == SUPERSEDED and (each.sequence < sequence or each.tag == push.tag)
 
 
 def will_be_superseded(open_ones: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:
-    """The pushes under way that cannot go live any more, once the push with this number is live."""
+    """The pushes in progress that cannot go live any more once the push with this number is live."""
     return [
         each
         for each in reversed(open_ones)
@@ -36,19 +36,19 @@ def will_be_superseded(open_ones: Sequence[Deployment], push: Push, sequence: in
     ]
 
 
-def deserves_a_mail(each: Deployment, current: Current | None, tags: Mapping[str, KnownTag]) -> bool:
-    """Whether somebody has to hear of a push of which no mail spoke: nothing newer is live."""
+def needs_a_mail(each: Deployment, current: Current | None, tags: Mapping[str, KnownTag]) -> bool:
+    """Whether a push that no mail named must be mailed: nothing newer is live."""
     if each.outcome != SUPERSEDED:
         return False
     if current is None:
         return True
     points_to = tags.get(each.tag)
-    leads_to_what_is_live = points_to is not None and points_to.digest == current.digest
-    return not (current.sequence > each.sequence or current.digest == each.digest or leads_to_what_is_live)
+    tag_points_to_current = points_to is not None and points_to.digest == current.digest
+    return not (current.sequence > each.sequence or current.digest == each.digest or tag_points_to_current)
 
 
 def note(others: Sequence[Deployment]) -> list[str]:
-    """What the mail about the newer push says; `others` are from `mailed_with` and `will_be_superseded`."""
+    """The lines in the mail about the newer push; `others` are from `mailed_with` and `will_be_superseded`."""
     noted = [each for each in others if each.outcome == SAME_IMAGE]
     earlier = [each for each in others if each not in noted]
     said = []
@@ -63,7 +63,7 @@ def note(others: Sequence[Deployment]) -> list[str]:
 
 
 def named(pushes: Sequence[Deployment], *, why: bool = False) -> list[str]:
-    """A line for each push, but not for too many; on request with the reason."""
+    """A line for each push, up to a limit, with the reason if wanted."""
     lines = [
         f"    {each.tag} ({each.digest}), pushed at {each.time}" + (f": {each.reason}" if why else "")
         for each in pushes[:MAX_NAMED]

@@ -1,4 +1,4 @@
-"""What the sweep does for an app: decides which acts are due, from the facts and the clock."""
+"""The sweep's rules: which acts are due for an app, from the facts and the clock."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ from deployer.domain.task import Task, TaskState
 
 TAG_DELETED = "Its tag was deleted."
 REPLACED = "It was replaced by "
-# Seconds: an event that has not come by then will not come; a sweep that has not found it in a day is not to.
+# An event that has not arrived after this delay is lost. The sweep makes up for lost events of at most a day.
 MAX_EVENT_DELAY_SECONDS = 120
 NOTIFY_TIMEOUT_SECONDS = 60
 MAX_EVENT_AGE_SECONDS = 24 * 60 * 60
@@ -55,8 +55,9 @@ class Image:
 class Facts:
     """What is known of one app.
 
-    The order in which they are gathered matters, and is that of the fields: a deployment that is not open any
-    more has left its task current before that is read, or never will.
+    The facts are gathered in the order of the fields, and that order matters: open deployments are read before
+    the
+    current one. So a deployment that is no longer open has made its task current by then, or never will.
     """
 
     app: str
@@ -69,38 +70,43 @@ class Facts:
     tasks: Mapping[str, str] | None = field(default_factory=dict)
     # Its images, as the registry listed them.
     images: Sequence[Image] = ()
-    # The HTTP APIs that are its stable URL, or once were: id -> where it leads. None if that is not known.
+    # The HTTP APIs that are or were its stable URL: id -> target. None if unknown.
     stable_urls: Mapping[str, str] | None = field(default_factory=dict)
     has_slot: bool = False
-    # Whether it counts as a preview and is an app that lasts, or the other way round: LastingTags was changed.
+    # Whether its slot is that of a preview although it is not one, or the other way round: LastingTags was
+    # changed.
     slot_of_other_kind: bool = False
-    # How many deployments of it the ledger has noted.
+    # How many deployments of it the ledger has recorded.
     noted: int = 0
-    # Deployments without an outcome, or whose outcome may not have been mailed; the oldest first.
+    # Deployments without an outcome, or whose outcome may not have been mailed, the oldest first.
     open: Sequence[Deployment] = ()
-    # How the execution of an open deployment ended; those that go on are missing.
+    # How the executions of open deployments ended; those that still run are missing.
     endings: Mapping[str, Ending] = field(default_factory=dict)
     # Superseded pushes that no mail has named; the oldest first.
     unmailed: Sequence[Deployment] = ()
     current: Current | None = None
-    # For a preview: whether its tag is gone, looked at after `current`.
+    # For a preview: whether its tag is gone, read after `current`.
     tag_deleted: bool = False
-    # What ECS knows of the current task, where it is not among `tasks`.
+    # The current task as ECS describes it, if it is not in `tasks`.
     task: Task | None = None
-    # Whether a restart is under way, and what the ledger has of the one that is to make up for the last stop;
-    # both looked at after `current`.
+    # Whether a restart is in progress, and the ledger's record of the restart after the last stop; both read
+    # after
+    # `current`.
     restarting: bool = False
     restart: Deployment | None = None
-    # Since when what is watched now is watched, when its images were listed, and when the sweep before this one
+    # Since when the current parameters have been in force, when the images were listed, and when the previous
+    # sweep
     # began (UNIX seconds).
     since: int = 0
     listed_at: int = 0
     previous: int = 0
-    # Whether its repository is one whose pushes ECR announces. Nobody announces what comes by a pull-through
-    # cache or by replication, and nobody pushed it to have it deployed.
-    heard_of: bool = True
-    # Whether pushes of it are deployed as things are watched now, and whether it may be started again; of which
-    # app a push of its tag would be instead, and what serves of that.
+    # Whether ECR sends events for pushes to its repository. It sends none for replication and pull-through
+    # caches,
+    # whose images nobody pushed to have them deployed.
+    is_announced: bool = True
+    # Whether the current parameters watch its pushes, and its repository, so that it may be restarted; the app
+    # that a
+    # push of its tag would deploy instead, and that app's current deployment.
     watched: bool = True
     can_restart: bool = True
     replaced_by: str = ""
@@ -115,21 +121,21 @@ class Facts:
 
     @property
     def to_come(self) -> bool:
-        """Whether a deployment is under way, or about to be tried again."""
+        """Whether a deployment is in progress, or about to be retried."""
         return any(each.to_come for each in self.open)
 
 
 def decide(facts: Facts) -> list[Act]:
-    """The acts that are due, in the order in which they are to be carried out.
+    """The acts that are due, in the order in which to carry them out.
 
-    An app that is over is ended, and nothing else is done for it.
+    If the app's time is over, the only act is to end it.
     """
     over = list(_end_finished(facts))
     return over or [act for rule in RULES for act in rule(facts)]
 
 
 def is_old_news(deployment: Deployment, current: Current | None) -> bool:
-    """Whether another deployment is current, so that this one needs no mail, unless it failed."""
+    """Whether a deployment needs no mail, because another one is current. A failure is always mailed."""
     if current is None or current.runs(deployment.deployment):
         return deployment.outcome == SUPERSEDED
     refused = deployment.outcome == RETRIED and deployment.restart
@@ -155,7 +161,7 @@ def _end_finished(facts: Facts) -> Iterator[Act]:
 
 
 def _takes_the_place(successor: Current, current: Current) -> bool:
-    """Whether a push of the same tag has gone live since, as an app of another name."""
+    """Whether a later push of the same tag is live as an app of another name."""
     newer = successor.tag == current.tag and successor.sequence > current.sequence
     return newer and not successor.stopped
 
@@ -163,18 +169,18 @@ def _takes_the_place(successor: Current, current: Current) -> bool:
 def _finish_aborted(facts: Facts) -> Iterator[Act]:
     for each in facts.open:
         if each.outcome == ENDED and not each.notified_at:
-            # The function that ended it may be about to mail that.
+            # The function that ended it may still be about to send the mail.
             if each.ended_at + NOTIFY_TIMEOUT_SECONDS <= facts.now:
                 yield NotifyEnded(each.deployment)
         elif not each.notified_at and each.deployment in facts.endings:
             retried = each.outcome == RETRIED and not each.restart
             yield RetryDeployment(each.deployment) if retried else FinishDeployment(each.deployment)
-    told = tuple(each.deployment for each in facts.open if each.notified_at)
-    if told:
-        yield CloseDeployments(told)
+    notified = tuple(each.deployment for each in facts.open if each.notified_at)
+    if notified:
+        yield CloseDeployments(notified)
 
 
-def _stop_orphans(facts: Facts) -> Iterator[Act]:
+def _stop_unowned_tasks(facts: Facts) -> Iterator[Act]:
     current = facts.current
     for arn, deployment in (facts.tasks or {}).items():
         if deployment in facts.under_way or (current and current.task == arn and not current.stop):
@@ -184,9 +190,9 @@ def _stop_orphans(facts: Facts) -> Iterator[Act]:
 
 
 def _may_serve(facts: Facts, current: Current) -> bool:
-    """Whether visitors may still reach the versions before: the hand-over goes on, or came to no end.
+    """Whether requests may still reach the previous versions: the switch-over goes on or was interrupted.
 
-    What this sweep moves or closes takes API Gateway a moment, so that the next one stops them.
+    API Gateway needs a moment for a change of this sweep, so the next sweep stops the tasks.
     """
     if current.deployment in facts.under_way:
         return True
@@ -200,8 +206,8 @@ def _point_stable_url(facts: Facts) -> Iterator[Act]:
     """Repeat a change of the target that failed or came too late."""
     current = facts.current
     if current and current.stable_url and current.deployment not in facts.under_way:
-        leads_to = (facts.stable_urls or {}).get(current.stable_url.api, current.target)
-        if leads_to != current.target:
+        target = (facts.stable_urls or {}).get(current.stable_url.api, current.target)
+        if target != current.target:
             yield PointStableUrl()
 
 
@@ -213,16 +219,16 @@ def _restart_stopped(facts: Facts) -> Iterator[Act]:
         yield NotifyAgain()
     elif not facts.restarting and not (facts.task and facts.task.state is not TaskState.STOPPED):
         if facts.restart is None:
-            # One that is noted and did not begin is begun, which makes it no further attempt.
+            # If a recorded restart was not started, this starts it, which does not count as another attempt.
             yield RestartApp(current.last_stop or current.task)
         else:
-            # A restart that came to nothing is dealt with as a stop of its own, or it would count as known.
+            # A failed restart is handled as a new stop; under the old name it would count as handled.
             refused = facts.restart.outcome == RETRIED
             yield RestartApp(f"{current.task}#{current.attempts}", refused=refused)
 
 
 def _report_unwatched(facts: Facts) -> Iterator[Act]:
-    """An app that runs for ever and is nobody's is named; one that ends by itself has said so."""
+    """Report an unwatched app that would run for ever. For an app that expires, its mail has named the end."""
     current = facts.current
     if current is None or current.gave_up_reason:
         return
@@ -250,23 +256,23 @@ def _delete_stable_urls(facts: Facts) -> Iterator[Act]:
 
 
 def _report_superseded(facts: Facts) -> Iterator[Act]:
-    """Once nothing is on its way any more whose mail could speak of them, that of a lost event included."""
+    """Report them once no deployment is in progress or about to start whose mail could name them."""
     if facts.to_come or any(isinstance(act, DeployPush) for act in _deploy_missed(facts)):
         return
-    ripe = [each for each in facts.unmailed if each.ended_at <= facts.now - MAX_EVENT_DELAY_SECONDS]
-    news = {
-        each.deployment for each in ripe if superseded.deserves_a_mail(each, facts.current, facts.tags or {})
+    settled = [each for each in facts.unmailed if each.ended_at <= facts.now - MAX_EVENT_DELAY_SECONDS]
+    to_mail = {
+        each.deployment for each in settled if superseded.needs_a_mail(each, facts.current, facts.tags or {})
     }
-    told = tuple(each.deployment for each in ripe if each.deployment in news)
-    over = tuple(each.deployment for each in ripe if each.deployment not in news)
-    if told:
-        yield ReportSuperseded(told)
-    if over:
-        yield CloseSuperseded(over)
+    to_report = tuple(each.deployment for each in settled if each.deployment in to_mail)
+    to_close = tuple(each.deployment for each in settled if each.deployment not in to_mail)
+    if to_report:
+        yield ReportSuperseded(to_report)
+    if to_close:
+        yield CloseSuperseded(to_close)
 
 
 def _keeps_slot(facts: Facts) -> bool:
-    """Whether the app has a slot, and needs it: a preview that is down, or what somebody stopped, keeps it."""
+    """Whether the app has a slot and needs it. Previews that are down and stopped apps keep their slots."""
     current = facts.current
     runs = current and (facts.is_preview or not current.gave_up_reason or current.stop)
     return facts.has_slot and bool(runs or facts.to_come)
@@ -288,16 +294,16 @@ def _list_or_unlist(facts: Facts) -> Iterator[Act]:
 
 
 def _deploy_missed(facts: Facts) -> Iterator[Act]:
-    """Of the tags that moved without the ledger knowing, the newest is deployed; it supersedes the rest."""
-    if facts.tags is None or not facts.heard_of:
+    """Deploy the newest of the tags whose move is missing in the ledger; it supersedes the others."""
+    if facts.tags is None or not facts.is_announced:
         return
     tags, lost = facts.tags, []
     for image in facts.images:
         known = tags.get(image.tag)
         if known and known.digest == image.digest and known.as_of < facts.since:
-            # From now on it counts if it points elsewhere.
+            # From now on, a later move of this tag counts.
             yield RecordTag(image.tag, image.digest)
-        if _may_be_heard_of_yet(image, known, facts):
+        if _is_known_or_on_its_way(image, known, facts):
             continue
         serves = facts.current and (facts.current.digest, facts.current.tag) == (image.digest, image.tag)
         if _was_pushed_while_watched(image, known, facts) and not serves:
@@ -314,28 +320,30 @@ def _deploy_missed(facts: Facts) -> Iterator[Act]:
         yield DeployPush(_push(facts, newest, tags.get(newest.tag)))
 
 
-def _may_be_heard_of_yet(image: Image, known: KnownTag | None, facts: Facts) -> bool:
-    """Whether nothing is missing: the push is known, or its event is on its way."""
+def _is_known_or_on_its_way(image: Image, known: KnownTag | None, facts: Facts) -> bool:
+    """Whether the push is known, or its event may still arrive."""
     if known and (known.digest == image.digest or known.as_of > facts.listed_at):
         return True
     return image.pushed_at > facts.now - MAX_EVENT_DELAY_SECONDS
 
 
 def _was_pushed_while_watched(image: Image, known: KnownTag | None, facts: Facts) -> bool:
-    """Whether its event would have been heard as things are watched now.
+    """Whether the current parameters were in force when it was pushed, so that its event should have arrived.
 
-    A tag that was moved back to an older image shows no time: it was, if it pointed elsewhere since then.
+    A tag that was moved back to an older image has no time of that move. It counts if the ledger saw the tag
+    point
+    elsewhere since then.
     """
     if known and known.as_of >= facts.since:
         return True
-    # The ledger forgets after 90 days; what it has forgotten was not missed.
+    # The ledger keeps tags for 90 days. A push that it has forgotten was not lost.
     return image.pushed_at >= max(facts.since, facts.now - MAX_EVENT_AGE_SECONDS)
 
 
 def _push(facts: Facts, image: Image, known: KnownTag | None) -> Push:
-    """The push, at the time of its image or, of an older image, at the earliest that it can have been made."""
-    led_back = known is not None and image.pushed_at <= known.as_of
-    pushed_at = max(image.pushed_at, facts.previous) if led_back else image.pushed_at
+    """The push, at its image's time or, if the tag was moved back to an older image, the earliest possible."""
+    moved_back = known is not None and image.pushed_at <= known.as_of
+    pushed_at = max(image.pushed_at, facts.previous) if moved_back else image.pushed_at
     key = f"{facts.app}:{image.tag}@{image.digest}#{pushed_at}"
     at = datetime.fromtimestamp(pushed_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     name = "sweep-" + hashlib.sha256(key.encode()).hexdigest()[:40]
@@ -345,7 +353,7 @@ def _push(facts: Facts, image: Image, known: KnownTag | None) -> Push:
 RULES: tuple[Callable[[Facts], Iterator[Act]], ...] = (
     _finish_aborted,
     _point_stable_url,
-    _stop_orphans,
+    _stop_unowned_tasks,
     _restart_stopped,
     _report_unwatched,
     _delete_stable_urls,

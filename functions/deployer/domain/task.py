@@ -1,4 +1,4 @@
-"""A Fargate task as ECS describes it, in events and in answers alike."""
+"""A Fargate task as ECS describes it, in events and in responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ class TaskState(Enum):
 class Task:
     """`version` grows with each change.
 
-    `interface` is the network interface's id and `digest` the running image's, '' until they are known."""
+    `interface` is the network interface's id, and `digest` the running image's, '' until known.
+    """
 
     arn: str
     last_status: str
@@ -38,8 +39,8 @@ class Task:
     def from_ecs(cls, source: Mapping[str, Any]) -> "Task":
         """Read the `detail` of a *ECS Task State Change* event, or one task of RunTask or DescribeTasks.
 
-        Attachments are of type `eni` in events and `ElasticNetworkInterface` in answers. `containers` is
-        empty, and there is no exit code, where the task never started.
+        Attachments have the type `eni` in events and `ElasticNetworkInterface` in responses. If the task never
+        started, `containers` is empty, and there is no exit code.
         """
         interfaces = [
             detail["value"]
@@ -66,7 +67,7 @@ class Task:
 
     @property
     def state(self) -> TaskState:
-        """A stop shows first as a desired status, seconds before the last status follows."""
+        """A stop first changes the desired status, and the last status seconds later."""
         if self.desired_status == "STOPPED" or self.last_status in ("DEPROVISIONING", "STOPPED", "DELETED"):
             return TaskState.STOPPED
         if self.last_status == "RUNNING" and self.interface:
@@ -75,17 +76,17 @@ class Task:
 
     @property
     def stopped_by_hand(self) -> bool:
-        """Somebody else called StopTask, which is to be respected."""
+        """Whether somebody other than Portcall called StopTask; such a stop is respected."""
         return self.stop_code == "UserInitiated" and not self.stopped_by_us
 
     @property
     def stopped_by_us(self) -> bool:
-        """Each of our own stops says so."""
+        """Whether Portcall stopped it: our stop reasons begin with its name."""
         return self.stopped_reason.startswith("Portcall:")
 
     @property
     def crashed(self) -> bool:
-        """The app ended by itself; else it never ran, or AWS took it away (Spot, retirement, a fault)."""
+        """Whether the app ended by itself. If not, it never ran, or AWS took the task away (e.g. Spot)."""
         return self.stop_code == "EssentialContainerExited"
 
     def why_stopped(self) -> str:
@@ -95,6 +96,6 @@ class Task:
             self.container_reason,
             self.stopped_reason,
         ]
-        # A dict keeps the order and drops what the container and the task say alike.
+        # A dict keeps the order and drops a reason that the container and the task both have.
         said = dict.fromkeys(part.strip().rstrip(".") for part in parts if part.strip())
         return ". ".join(said) or "AWS gave no reason"

@@ -1,4 +1,4 @@
-"""What RegisterTaskDefinition is asked for."""
+"""Builds the RegisterTaskDefinition request."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ def request(
 ) -> "RegisterTaskDefinitionRequestTypeDef":
     """The RegisterTaskDefinition request for exactly this image.
 
-    `secrets` are ARNs of parameters by the name of the environment variable that each becomes.
+    `secrets` maps environment variables to the ARNs of their parameters.
     """
     container: ContainerDefinitionTypeDef = {
         "name": CONTAINER,
@@ -39,7 +39,7 @@ def request(
         "environment": [
             {"name": name, "value": value}
             for name, value in sorted(_environment(image).items())
-            # ECS takes no name twice; what the installation keeps wins over what the image says.
+            # ECS accepts each name once. A parameter of the install wins over a label of the image.
             if name not in secrets
         ],
         "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(secrets.items())],
@@ -68,13 +68,13 @@ def request(
 
 
 def _environment(image: ImageSpec) -> dict[str, str]:
-    """Many servers listen where PORT says, as they do on other platforms."""
+    """The environment. Many servers listen on PORT, as on other platforms."""
     port = {"PORT": str(image.ports[0])} if len(image.ports) == 1 else {}
     return port | image.environment
 
 
 def tags(push: Push) -> "list[TagTypeDef]":
-    """The tags of a revision and of its task; with them the bill can be split by app."""
+    """The tags of a revision and of its task, by which the bill can be split."""
     named = app_tags.tags(push.app) | {"portcall:tag": push.tag, "portcall:deployment": push.deployment}
     return [{"key": key, "value": value} for key, value in named.items()]
 
@@ -85,5 +85,5 @@ def log_stream(app: str, task_arn: str) -> str:
 
 
 def _log_prefix(app: str) -> str:
-    # The name of a log stream holds no `:`.
+    # The name of a log stream cannot contain `:`.
     return app.replace(":", "/")

@@ -1,13 +1,13 @@
-"""What others wrote, made fit for a mail."""
+"""Makes text of other people safe for a mail."""
 
 import re
 from collections.abc import Iterable
 
 LIMIT = 2000
-# What terminals take for colours, titles and cursor movements.
+# Terminal escape sequences for colours, titles and cursor movements.
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _NAME = r"[\w.-]{0,64}(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private)[_-]?key)[\w.-]{0,64}"
-# What is replaced by ***. In prose, as in `unexpected token: x` or `Bearer authentication`, there is no secret.
+# Values that are replaced by ***. Prose such as `unexpected token: x` or `Bearer authentication` has no secret.
 SECRETS = [
     # `DB_PASSWORD=...`, `"token": "..."`
     re.compile(rf"(?P<kept>(?<![\w.-]){_NAME}(?:=|[\"']\s*:\s*)[\"']?)[^\s\"',;&]+", re.IGNORECASE),
@@ -43,21 +43,21 @@ def printable(text: str, limit: int = LIMIT) -> str:
 
 
 def plain(text: str) -> str:
-    """The text without what a terminal would obey; lines and tabs stay."""
+    """The text without control characters; newlines and tabs stay."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in ESCAPES.sub("", text))
 
 
 def discreet(line: str) -> str:
-    """The line without the values of what is named, or looks, like a secret."""
+    """The line with *** for values that are named, or look, like secrets."""
     for secret in SECRETS:
         line = secret.sub(r"\g<kept>***", line)
     return line
 
 
 def without_keys(lines: Iterable[str]) -> list[str]:
-    """The lines without those of private keys (PEM); where one began or ended is still to be seen."""
+    """The lines without the contents of private keys (PEM); their first and last lines stay."""
     kept: list[str] = []
     inside = False
     for line in lines:

@@ -1,4 +1,4 @@
-"""How long each phase took, from the times that the steps left in the workflow's document."""
+"""How long each phase took, from the times in the workflow's document."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -30,16 +30,16 @@ def phases(document: Mapping[str, Any], until: float | None = None) -> list[tupl
     if until is not None and came < len(passed):
         ends[came] = until
     before = datetime.fromisoformat(str(document["time"]).replace("Z", "+00:00")).timestamp()
-    told = []
+    ended = []
     for (name, _), at in zip(passed, ends, strict=True):
         if at is not None:
-            told.append((name, max(0.0, at - before)))
+            ended.append((name, max(0.0, at - before)))
             before = at
-    return told
+    return ended
 
 
 def _left_out(document: Mapping[str, Any]) -> set[str]:
-    """The steps that this deployment does not go through."""
+    """The steps that this deployment skips."""
     restarts = "restart" in document
     gated = (document.get("image") or {}).get("gated") and not restarts
     moves = (document.get("switch") or {}).get("result") == "moved"
@@ -48,7 +48,7 @@ def _left_out(document: Mapping[str, Any]) -> set[str]:
 
 
 def span(seconds: float) -> str:
-    """`12 s`, `5 min`, `2 h` or `3 d`; two of a unit at least."""
+    """`12 s`, `5 min`, `2 h` or `3 d`; a unit is used from 2 on."""
     whole = max(0, int(seconds))
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if whole >= 2 * size:

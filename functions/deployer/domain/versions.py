@@ -1,4 +1,4 @@
-"""To which version of an app a rollback goes."""
+"""The versions that a rollback can go back to."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ MAX_LISTED = 10
 
 @dataclass(frozen=True)
 class Version:
-    """An image that was live, the tag under which it was pushed then, and the deployment of it (or '')."""
+    """An image that was live, its tag at that time, and its deployment (or '')."""
 
     digest: str
     tag: str
@@ -22,14 +22,14 @@ class Version:
     time: str = ""
 
     def document(self) -> dict[str, str]:
-        """For the caller."""
+        """The version in the answer to the caller."""
         return {"digest": self.digest, "tag": self.tag, "deployment": self.deployment, "time": self.time}
 
 
 def that_were_live(current: Current, deployments: Sequence[Deployment]) -> list[Version]:
-    """Each version that was live but the current one, the last first.
+    """Each earlier version that was live, the last one first.
 
-    The ledger forgets deployments after 90 days; which version was live before the current one stays.
+    The ledger keeps deployments for 90 days, but it always knows the version before the current one.
     """
     lived = [each for each in deployments if each.outcome == DEPLOYED and not each.restart]
     found = {
@@ -45,9 +45,9 @@ def that_were_live(current: Current, deployments: Sequence[Deployment]) -> list[
 
 
 def choose(to: str, app: str, current: Current, deployments: Sequence[Deployment]) -> Version:
-    """The version that somebody named by the beginning of a digest or deployment; '' is the last other one.
+    """The version whose digest or deployment begins with `name`; '' means the last other version.
 
-    Versions that were rolled back are chosen by name only. Raises NotPossible or NoSuchThing.
+    A version that was rolled back can only be chosen by name. Raises NotPossible or NoSuchThing.
     """
     versions = that_were_live(current, deployments)
     if to in ("", PREVIOUS):
@@ -83,7 +83,7 @@ def _names(to: str, digest: str, deployment: str) -> bool:
 
 
 def listed(versions: Sequence[Version]) -> str:
-    """What can be had, in a sentence."""
+    """The possible versions, in a sentence."""
     if not versions:
         return "None of the versions that were live is still in ECR. Push one."
     names = ", ".join(f"{each.tag} @{each.digest.removeprefix('sha256:')[:12]}" for each in versions)

@@ -1,6 +1,6 @@
-"""What the dashboard's widgets show: HTML without script, in which everything that others wrote is text.
+"""The HTML of the dashboard's widgets: no scripts, and text of other people is escaped.
 
-CloudWatch adds its own style, and removes what could run:
+CloudWatch adds its own style and removes scripts:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_about.html
 """
 
@@ -19,7 +19,7 @@ from deployer.domain.text import plain
 APPS, DEPLOYMENTS, PHASES, APP = "apps", "deployments", "phases", "app"
 MAX_FAILURES = 10
 MARKS = {"live": "●", "deployed": "●", "deploying": "◐", "failed": "✗", "down": "○"}
-# Each with a contrast of 4.5 or more on CloudWatch's white and on its dark blue.
+# Colours with a contrast of at least 4.5 on CloudWatch's white and dark blue.
 COLOURS = {
     "light": {"good": "#1a7f37", "busy": "#9a6700", "bad": "#c62828", "calm": "#5a6472"},
     "dark": {"good": "#56d364", "busy": "#e3b341", "bad": "#ff8a80", "calm": "#a0a9b6"},
@@ -43,8 +43,9 @@ widget: {APPS}
 
 @dataclass(frozen=True)
 class Look:
-    """How a widget is drawn: CloudWatch's `theme`, `light` or `dark`, the time in UNIX seconds, and the ARN of
-    the function to call for the history of an app, '' for none.
+    """How to draw a widget: CloudWatch's `theme` (`light` or `dark`) and the time in UNIX seconds.
+
+    `endpoint` is the ARN of the function that shows an app's history, '' for none.
     """
 
     theme: str
@@ -52,7 +53,7 @@ class Look:
     endpoint: str = ""
 
     def state(self, word: str) -> str:
-        """A state with its mark."""
+        """A state with its coloured mark."""
         colour = COLOURS.get(self.theme, COLOURS["light"])[MOODS.get(word, "calm")]
         return f'<span style="color:{colour};white-space:nowrap">{MARKS.get(word, "○")} {_text(word)}</span>'
 
@@ -63,7 +64,7 @@ class Look:
         return f'<span style="white-space:nowrap">{timing.span(self.now - seconds)} ago</span>'
 
     def app(self, name: str) -> str:
-        """An app's name, which opens its history where there is a function to call."""
+        """An app's name. If there is a function to call, a click on it opens the app's history."""
         if not self.endpoint:
             return _text(name)
         call = escape(json.dumps({"widget": APP, "app": name}), quote=False)
@@ -74,7 +75,7 @@ class Look:
 
 
 def apps(statuses: Iterable[AppStatus], look: Look) -> str:
-    """Every app, those in trouble first."""
+    """All apps; those that need attention come first."""
     known = sorted(statuses, key=lambda each: (TROUBLE_FIRST.index(each.state), each.app))
     if not known:
         return "<p>No apps yet. Push an image, and it is here.</p>"
@@ -96,7 +97,7 @@ def apps(statuses: Iterable[AppStatus], look: Look) -> str:
 
 
 def deployments(known: Iterable[tuple[str, Deployment]], look: Look) -> str:
-    """Of (app, deployment): those under way, and the last failures, the newest first."""
+    """For (app, deployment) pairs: those in progress, and the last failures, the newest first."""
     newest = sorted(known, key=lambda pair: pair[1].time, reverse=True)
     going = [(look.app(app), _version(each), look.since(each.began_at)) for app, each in newest if each.to_come]
     failed = [
@@ -114,7 +115,7 @@ def deployments(known: Iterable[tuple[str, Deployment]], look: Look) -> str:
 
 
 def phases(known: Iterable[tuple[str, Deployment]], look: Look) -> str:
-    """Of (app, deployment): how long each phase took, in the last deployment of each app that went live."""
+    """For (app, deployment) pairs: the seconds of each phase, in each app's last deployment that went live."""
     oldest_first = sorted(known, key=lambda pair: pair[1].time)
     last = {app: each.phases for app, each in oldest_first if each.outcome == DEPLOYED and each.phases}
     live = list(last.values())
@@ -151,7 +152,7 @@ def history(app: str, known: Sequence[Deployment], look: Look) -> str:
 
 
 def trouble(reason: str) -> str:
-    """Why there is nothing to show."""
+    """The error that is shown instead of a widget."""
     return f"<p>The ledger could not be read: {_text(reason)} Refresh the dashboard to try again.</p>"
 
 

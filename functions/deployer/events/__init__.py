@@ -1,1 +1,1 @@
-"""Handlers of AWS's events, of the schedule and of people."""
+"""Lambda handlers of AWS's events, of the schedule, and of operators' requests."""

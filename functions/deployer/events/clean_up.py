@@ -14,24 +14,25 @@ from deployer.settings import settings
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# This function lives for 890 seconds, and is called up to three times; CloudFormation waits for all of them.
+# This function runs for at most 890 seconds, and is called up to three times, for which CloudFormation waits.
 MAX_WORK_SECONDS = 840.0
 POLL_SECONDS = 2.0
 RETRY_PAUSE_SECONDS = 1.0
-# As many as DeleteTaskDefinitions takes.
+# The most that DeleteTaskDefinitions accepts.
 MAX_BATCH = 10
 
 
 class UnfinishedError(Exception):
-    """There is more to do than one call has time for."""
+    """There is more to remove than one call has time for."""
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: object) -> None:
     """Answer a custom resource's request; creating and updating it does nothing.
 
-    Raises UnfinishedError instead when its time is up. CloudFormation calls asynchronously, so Lambda calls
-    again, twice, and each call goes on where the one before stopped.
+    Raises UnfinishedError if its time is up. CloudFormation calls asynchronously, so Lambda repeats the call
+    twice,
+    and each call continues where the one before stopped.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
     """
     status, reason = "SUCCESS", ""
@@ -41,7 +42,7 @@ def handler(event: dict[str, Any], context: object) -> None:
     except UnfinishedError:
         raise
     except Exception as error:
-        # Any error: without an answer the deletion of the stack hangs for an hour.
+        # Any error: without an answer, the deletion of the stack hangs for an hour.
         logger.exception("Cleaning up failed")
         status, reason = "FAILED", f"{type(error).__name__}: {error}"[:1000]
     _answer(event, status, reason)
@@ -54,7 +55,7 @@ def _remove_everything(deadline: float) -> None:
     while _stop_tasks(deadline):
         _in_time(deadline)
         time.sleep(POLL_SECONDS)
-    # A deployment that was under way when the stack's deletion began may have registered one more.
+    # A deployment that was in progress when the deletion began may have registered another revision.
     _remove_revisions(deadline)
     _remove_what_apps_were_given(deadline)
 
@@ -69,9 +70,9 @@ def _stop_tasks(deadline: float) -> int:
 
 
 def _remove_revisions(deadline: float) -> None:
-    """Deregister and delete ten by ten, so that a call that comes after this one has that much less to do."""
+    """Deregister and delete revisions ten at a time, so that a repeated call has less to do."""
     prefix = f"{settings().stack}_"
-    # The inactive ones are what a call before this one left.
+    # Inactive revisions were left by an earlier call.
     for status in ("INACTIVE", "ACTIVE"):
         revisions = _patiently(deadline, ecs.revisions_of, family_prefix=prefix, status=status)
         for batch in (revisions[begin : begin + MAX_BATCH] for begin in range(0, len(revisions), MAX_BATCH)):
@@ -79,7 +80,7 @@ def _remove_revisions(deadline: float) -> None:
                 _patiently(deadline, ecs.deregister_task_definition, revision)
             refused = _patiently(deadline, ecs.delete_task_definitions, batch)
             if refused:
-                # They are inactive, cost nothing, and are no reason to keep the stack.
+                # Inactive revisions cost nothing and are no reason to keep the stack.
                 logger.error("AWS does not delete revisions", extra={"refused": refused})
         logger.info("Removed revisions", extra={"revisions": len(revisions), "were": status})
 
@@ -88,7 +89,7 @@ def _remove_what_apps_were_given(deadline: float) -> None:
     """Delete security groups, stable URLs, and the repositories that ECR created on their first push."""
     stack = settings().stack
     for group in _patiently(deadline, ec2.groups_of, stack=stack):
-        # Its interfaces go a moment after their tasks.
+        # Network interfaces are deleted a moment after their tasks.
         while not _patiently(deadline, ec2.delete_group, group.id):
             _in_time(deadline)
             time.sleep(POLL_SECONDS)
@@ -99,7 +100,7 @@ def _remove_what_apps_were_given(deadline: float) -> None:
 
 
 def _patiently(deadline: float, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call until it succeeds: AWS allows one call a second of those that change revisions."""
+    """Repeat the call until it succeeds: AWS allows one change of revisions per second."""
     while True:
         try:
             return call(*args, **kwargs)

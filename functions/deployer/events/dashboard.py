@@ -12,7 +12,7 @@ from deployer.observe import logger
 
 @logger.inject_lambda_context
 def handler(event: Any, context: Any) -> str:
-    """Take a widget's parameters, and answer with its HTML; with `describe`, or without sense, how to call it.
+    """Take a widget's parameters and return its HTML; for others, such as `describe`, the documentation.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_about.html
     """

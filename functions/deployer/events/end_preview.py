@@ -12,9 +12,9 @@ from deployer.settings import settings
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> None:
-    """Take the event as it is: it may be late, and the tag may be there again.
+    """Take the event. It may be late, and the tag may exist again.
 
-    What the ledger knows is read before the tag is looked at: what a push of the tag brings later is not ended.
+    The ledger is read before the tag, so a later push of the tag is not ended.
     """
     config, detail = settings(), event["detail"]
     repository, tag = detail["repository-name"], detail.get("image-tag") or ""
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], context: object) -> None:
     known = ledger.tag(app=app, tag=tag)
     if ecr.digest_of(repository=repository, tag=tag):
         return
-    # The same image may be pushed again, which is a push then.
+    # If the same image is pushed again, that counts as a new push.
     if known and known.digest:
         as_of = max(known.as_of, int(time.time()))
         ledger.record_tag(app=app, tag=tag, digest="", as_of=as_of, seen=known)

@@ -1,4 +1,4 @@
-"""Operate: does what an operator asks for, such as going back to the version before."""
+"""Operate: does what an operator asks for, such as a rollback."""
 
 import uuid
 from datetime import UTC, datetime
@@ -25,10 +25,11 @@ DEPLOYMENTS = {
 def handler(event: Any, context: object) -> dict[str, Any]:
     """Take what `Operation.from_event` reads.
 
-    Returns `{"status": "started", "deployment", "app", "tag", "digest"}`, `{"status": "stopped"}` or `ended`,
-    of a dry run `possible`, of a test email what `sample_mails.send` says; or `{"status": "refused", "reason"}`
-    for the caller, with `kind` where that is more than a no. The outcome of a deployment is mailed, as
-    of any other, and to who asks to `follow` it. The same request, by its `id`, may come twice.
+    Returns `{"status": "started", "deployment", "app", "tag", "digest"}`, or the status `stopped`, `ended`, or
+    `possible` for a dry run, or for a test email what `sample_mails.send` returns. If the request is refused:
+    `{"status": "refused", "reason"}`, in some cases with a `kind`. The outcome of a deployment is mailed like
+    any
+    other; the action `follow` returns it. A request with the same `id` may come twice.
     """
     try:
         asked = Operation.from_event(event, by_tag=settings().by_tag).named_anew(uuid.uuid4().hex)
@@ -60,7 +61,7 @@ def _answer(asked: Operation, app: str) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if asked.dry_run:
         return _carry_out(asked, app, now, repeated=False)
-    # A request that comes twice is at the same moment, or it would be another deployment.
+    # A repeated request must keep its time, or it would be another deployment.
     token = uuid.uuid4().hex
     noted = ledger.note_operation(
         app=app,

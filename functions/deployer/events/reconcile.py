@@ -14,12 +14,12 @@ from deployer.settings import settings
 
 # A metric: sweeps that did not finish.
 UNFINISHED = "SweepUnfinished"
-# The function's time-out in seconds; the next sweep comes later than that.
+# The function's time-out; the next sweep begins after it.
 MAX_SWEEP_SECONDS = 240
-# Seconds after which the rest of the apps is left to the next sweep, and between two notes of how far this is.
+# After how long the rest of the apps is left to the next sweep, and how often the progress is recorded.
 MAX_APPS_SECONDS = 180
 PROGRESS_SECONDS = 5
-# Passes over an app in one sweep: an act may make another one due.
+# Passes over an app in one sweep: an act may lead to another one.
 MAX_ROUNDS = 3
 # Lost pushes to deploy in one sweep: this limits the damage of a mistake.
 MAX_MISSED_PUSHES = 3
@@ -27,11 +27,11 @@ MAX_MISSED_PUSHES = 3
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Return what was done, by app; `{}` is what should come of it nearly always.
+    """Return what was done, by app; nearly always `{}`.
 
-    One sweep at a time: one that begins meanwhile only says so. One app's trouble does not keep the others
-    from being looked after, nor does one that takes so long that the function dies: the next sweep begins
-    after it.
+    Only one sweep runs at a time; a second one returns at once. An error of one app does not stop the sweep. If
+    one
+    app takes so long that the function times out, the next sweep begins after that app.
     """
     now, name = int(time.time()), uuid.uuid4().hex
     sweep = ledger.begin_sweep(
@@ -58,7 +58,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _look_after_all(account: Account, after: str, sweep: str, done: dict[str, Any]) -> str:
-    """Look after each app, beginning with the one after `after`; return the last where time was up, else ''."""
+    """Sweep each app, beginning with the one after `after`; return the last one if time was up, else ''."""
     apps = account.apps()
     begin = noted = time.monotonic()
     for app in [*(app for app in apps if app > after), *(app for app in apps if app <= after)]:
@@ -75,7 +75,7 @@ def _look_after_all(account: Account, after: str, sweep: str, done: dict[str, An
 
 
 def _look_after(app: str, account: Account, sweep: str) -> list[str]:
-    """Gather, decide, act, until nothing is due; return what was done. No act is tried twice in a sweep."""
+    """Gather, decide, act, until nothing is due; return what was done. No act runs twice in a sweep."""
     said: list[str] = []
     tried: set[Act] = set()
     for _ in range(MAX_ROUNDS):
@@ -88,7 +88,7 @@ def _look_after(app: str, account: Account, sweep: str) -> list[str]:
             said.append(_failed(app, error))
             break
         if due and not tried:
-            # What takes long is acting: should the function die of it, the next sweep begins after this app.
+            # Acts take long. If the function times out in one, the next sweep begins after this app.
             ledger.note_sweep(sweep=sweep, app=app)
         tried.update(due)
         for act in due:
@@ -100,8 +100,8 @@ def _look_after(app: str, account: Account, sweep: str) -> list[str]:
                 said += filter(None, [sweep_acts.carry_out(act, facts)])
             except Exception as error:
                 said.append(_failed(app, error))
-        # What has ended is over for this sweep: a push that brings it back soon has its URL again. And what has
-        # just begun to be deployed has other tasks than were listed.
+        # An app that has ended is done for this sweep, so a push that brings it back soon gets its URL again.
+        # A deployment that has just begun has tasks that are not in the listing.
         if len(said) == before or any(isinstance(act, EndApp | DeployPush) for act in due):
             break
     if said:
@@ -115,7 +115,7 @@ def _failed(app: str, error: Exception) -> str:
 
 
 def _let_in_whom_the_parameters_name() -> None:
-    """Security groups are open to the callers of now, not to those of the time when they were made."""
+    """Open the security groups to the callers that the parameters name now; these may have changed."""
     config = settings()
     changed = ec2.hold_rules(stack=config.stack, cidr=config.cidr, probe_group=config.probe_group)
     if changed:

@@ -10,7 +10,7 @@ from deployer.observe import logger
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> None:
-    """Take the event as it is: at least once, in any order, maybe before anyone waits."""
+    """Take the event. It comes at least once, in any order, and maybe before any state waits."""
     task = Task.from_ecs(event["detail"])
     record = task_states.store_task(task=task)
     if record is None:

@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: object) -> None:
     if current is None or not (task.arn == current.task or is_restart):
         return
     if task.arn != current.task and not (task.crashed or task.stopped_by_hand):
-        # RollBack stopped a restart, or AWS's side failed: the sweep tries again, less eagerly.
+        # RollBack stopped a restart, or AWS's side failed: the sweep retries, at its slower pace.
         return
     try:
         outcome = restarts.restart(app=app, current=current, task=task, stop=task.arn)

@@ -1,1 +1,1 @@
-"""Lambda handlers: one module per state of the workflow, and one per event or schedule."""
+"""Lambda handlers, one module per state of the workflow."""

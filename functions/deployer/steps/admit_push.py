@@ -1,4 +1,4 @@
-"""AdmitPush: each push is deployed once, and not at all if a newer one has superseded it."""
+"""AdmitPush: makes sure that each push is deployed only once, and not if a newer push superseded it."""
 
 import time
 from typing import Literal
@@ -11,7 +11,7 @@ from deployer.domain.push import Push
 from deployer.domain.superseded import TAG_WAS_DELETED
 from deployer.observe import logger
 
-# ECR may not show a push for so long: its reads are eventually consistent.
+# ECR's reads are eventually consistent: it may take this long to show a push.
 ECR_DELAY_SECONDS = 30
 
 
@@ -19,11 +19,12 @@ ECR_DELAY_SECONDS = 30
 def handler(event: Execution, context: object) -> Admission:
     """Take `{"execution": ARN, "push": the event}`; return `{"result": ..., "sequence": number, "app": name}`.
 
-    The result is `admitted`, `duplicate`, `same image`, `superseded` or `held`: the app is stopped, or this
-    version was rolled back. The number is drawn before the tag is
-    looked at: so one that has a larger number, and found the tag pointing to it, was pushed later. A further
-    attempt keeps the number of the first. Raises TagNotSeenError where ECR may not show the push yet, and
-    ContendedError where another push of the image is admitted at the same moment.
+    The result is `admitted`, `duplicate`, `same image`, `superseded`, or `held` if the app is stopped or this
+    version was rolled back. The number is drawn before the tag is read. So a push with a larger number, whose
+    tag
+    points to it, was pushed later. A retry keeps the number of the first attempt. Raises TagNotSeenError if ECR
+    may
+    not show the push yet, and ContendedError if another push of the image is admitted at the same moment.
     """
     push = app_names.push_of(event["push"])
     return {**_admit(event, push), "app": push.app}
@@ -76,7 +77,7 @@ def _admit(event: Execution, push: Push) -> Admitted:
 
 
 def _noted(push: Push) -> ledger.Deployment:
-    """What the person who asked for a deployment noted, {} if nobody asked."""
+    """The recorded request of the operator who asked for this deployment, {} for a push."""
     noted = ledger.deployment(app=push.app, time=push.time, name=push.deployment)
     is_of_this = noted and (noted.tag, noted.digest) == (push.tag, push.digest)
     return noted if noted and is_of_this else ledger.Deployment(push.deployment, push.time, "", "")
@@ -85,7 +86,7 @@ def _noted(push: Push) -> ledger.Deployment:
 def _look_at_the_tag(
     push: Push, document: Document, before: ledger.Deployment | None
 ) -> Literal["superseded", "duplicate", ""]:
-    """Claim the push of its tag; the result if nothing is left to do, else ''."""
+    """Claim the push of its tag; return the result if there is nothing left to do, else ''."""
     now = ecr.digest_of(repository=push.repository, tag=push.tag)
     if now != push.digest:
         _wait_for_ecr(push, now)
@@ -95,7 +96,7 @@ def _look_at_the_tag(
     as_of = int(document.get("found", {}).get("at", 0))
     instead_of = before.deployment if before else ""
     if document.get("asked") and (known := ledger.tag(app=push.app, tag=push.tag)):
-        # Somebody asked for it to be deployed again, whatever happened before.
+        # An operator asked for it again, whatever happened before.
         instead_of = known.deployment
     other = ledger.claim_tag(push=push, as_of=as_of, instead_of=instead_of)
     if other:
@@ -105,7 +106,7 @@ def _look_at_the_tag(
 
 
 def _wait_for_ecr(push: Push, now: str) -> None:
-    """Raise TagNotSeenError if ECR may still show where the tag pointed before this push."""
+    """Raise TagNotSeenError if ECR may still show the tag's previous digest."""
     if time.time() - push.pushed_at > ECR_DELAY_SECONDS:
         return
     known = ledger.tag(app=push.app, tag=push.tag)
@@ -133,7 +134,7 @@ def _hold_against_the_ledger(push: Push, document: Document) -> None:
 
 
 def _admit_restart(push: Push, restart: Restart) -> Admitted:
-    """A restart keeps the number of what it restarts, so any push under way supersedes it."""
+    """A restart keeps the number of the deployment that it restarts, so any push in progress supersedes it."""
     current = ledger.current(app=push.app)
     if current is None or current.gave_up_reason or current.deployment != restart["deployment"]:
         reason = "Another version is current now, or the app must stay down."

@@ -10,7 +10,7 @@ from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import scan_gate, settings
 
-# As long as the SDK's own waiter for scans. The state's retries last longer.
+# The time-out of the SDK's waiter for scans. The state's retries last longer.
 SCAN_TIMEOUT_SECONDS = 300
 
 
@@ -18,8 +18,9 @@ SCAN_TIMEOUT_SECONDS = 300
 def handler(event: Document, context: object) -> Findings:
     """Return `{"notes": [...], "at": UNIX seconds}`; a note says that an image was deployed unscanned.
 
-    Raises ScanPendingError while there is time to wait, for the state to try again; then FindingsError or
-    NotScannedError. ECR scans images and no indexes: the last digest is that of the image that would run.
+    Raises ScanPendingError while there is time to wait, so that the state retries; then FindingsError or
+    NotScannedError. ECR does not scan indexes, so the last digest is used, which is that of the image that
+    would run.
     """
     push, refuses = Push.from_event(event, by_tag=settings().by_tag), scan_gate().refuses
     where = {"repository": push.repository, "digest": event["image"]["digests"][-1]}

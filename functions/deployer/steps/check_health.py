@@ -15,12 +15,12 @@ from deployer.domain.task import TaskState
 from deployer.observe import logger
 from deployer.settings import settings
 
-# A new account may run ten functions at once, of all kinds: an app that does not answer is asked for so long
-# by one call, and the workflow calls again while it has time left.
+# A new account may run ten functions at once. So one call waits only this long for an answer, and the workflow
+# calls again while time is left.
 MAX_CALL_SECONDS = 30.0
-# Each call asks for at least so long, however late it starts.
+# Each call waits at least this long, however late it starts.
 MIN_CALL_SECONDS = 5.0
-# Less than one call takes: the next one knows nothing of what answered before.
+# Shorter than a call: the next call does not know what answered before.
 AUXILIARY_SECONDS = 15.0
 
 
@@ -28,13 +28,16 @@ AUXILIARY_SECONDS = 15.0
 def handler(event: Document, context: object) -> Health:
     """Return `{"result": "answered", "url", "port", "also": [ports], "status", "notes", "at": UNIX seconds}`.
 
-    The status is null for TCP. `also` is the port that a redirect of the app leads to. After half a minute
-    without an answer it is `{"result": "no answer yet", "seen": message}`, as long as there is time left.
-    A worker has no port, and "" for a URL.
+    The status is null for TCP. `also` is the port that a redirect of the app points to. After half a minute
+    without
+    an answer, and if there is time left, it returns `{"result": "no answer yet", "seen": message}`.
+    A worker has no port, and its URL is "".
 
-    Raises WrongImageError where ECS runs another image than was pushed, TaskStoppedError as soon as there is
-    news of a stop, and NoAnswerError once the time-out is over, which counts from when the address was found.
-    Where AllowedCidr keeps it out it runs inside the VPC, and asks at the private address.
+    Raises WrongImageError if ECS runs another image than the pushed one, TaskStoppedError if the task has
+    stopped,
+    and NoAnswerError after the time-out, which counts from when the address was found. If AllowedCidr would
+    block
+    it, this function runs inside the VPC and uses the private address.
     """
     config, image = settings(), event["image"]
     runs = event["running"]["digest"]
@@ -64,7 +67,7 @@ def handler(event: Document, context: object) -> Health:
             patience=_patience(urls, ImageSpec.from_document(image)),
         )
     except NoAnswerError as error:
-        # If it has stopped, the reason of that says more.
+        # If the task has stopped, the reason of the stop says more.
         raise_if_stopped()
         if left > MAX_CALL_SECONDS:
             return {"result": "no answer yet", "seen": str(error)}
@@ -87,7 +90,7 @@ def handler(event: Document, context: object) -> Health:
 
 
 def _worker(since: float, raise_if_stopped: Callable[[], None]) -> Health:
-    """A worker, which listens on no port, is live once it has run for a while."""
+    """A worker, which listens on no port, is live once it has run for WORKER_SECONDS."""
     while (left := since + WORKER_SECONDS - time.time()) > 0:
         raise_if_stopped()
         time.sleep(min(left, 3.0))
@@ -105,6 +108,6 @@ def _worker(since: float, raise_if_stopped: Callable[[], None]) -> Health:
 
 
 def _patience(urls: list[str], image: ImageSpec) -> dict[str, float]:
-    """How long the others may still take once metrics or a debugger answer, which start before the app does."""
+    """How long other ports may take once a metrics or debugger port answers; these often open early."""
     named = zip(urls, image.candidates, strict=False)
     return {url: AUXILIARY_SECONDS for url, candidate in named if candidate.is_auxiliary}

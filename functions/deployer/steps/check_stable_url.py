@@ -16,8 +16,9 @@ TIMEOUT_SECONDS = 60.0
 def handler(event: Document, context: object) -> StableUrlCheck:
     """Return `{"status": of the answer, "at": UNIX seconds}`; raise NoAnswerError after a minute.
 
-    If the URL pointed to another version until now, this waits for the change first. Like CheckHealth, this
-    function talks to other people's code and has no permissions in AWS.
+    If the URL pointed to another version before, this first waits for the change. Like CheckHealth, this
+    function
+    talks to other people's code; it has no permissions in AWS.
     """
     url = event["switch"]["url"]
     if event["switch"]["takesOver"]:

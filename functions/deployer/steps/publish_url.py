@@ -1,4 +1,4 @@
-"""PublishUrl: the mail with the URL."""
+"""PublishUrl: sends the mail with the URL."""
 
 import time
 
@@ -11,7 +11,7 @@ from deployer.domain.push import Push
 from deployer.observe import logger, seconds
 from deployer.settings import settings
 
-# While a newer push is being deployed, the mail waits for at most so many retries of the state.
+# While a newer push is being deployed, the mail waits for at most this many retries of the state.
 MAX_WAITS = 12
 
 
@@ -19,8 +19,10 @@ MAX_WAITS = 12
 def handler(event: Attempt, context: object) -> Ended:
     """Take `{"attempt", "deployment": the document}`; return `{"at": UNIX seconds}`.
 
-    A repeat sends no second mail. The ledger is asked once more: the app may have stopped, or have been
-    replaced, since it took over. Raises NewerPushError while a newer push is being deployed: what is replaced
+    A repeated call sends no second mail. The ledger is read again, because the app may have stopped or been
+    replaced
+    since the switch-over. Raises NewerPushError while a newer push is being deployed; a version that is
+    replaced
     meanwhile is not mailed.
     """
     attempt, document = event["attempt"], event["deployment"]
@@ -35,7 +37,7 @@ def handler(event: Attempt, context: object) -> Ended:
 
 
 def _wait_for_newer(push: Push, sequence: int, attempt: int) -> None:
-    """Raise NewerPushError in a burst of pushes: this version would be live for seconds only."""
+    """Raise NewerPushError in a burst of pushes, because this version would be live only for seconds."""
     if attempt >= MAX_WAITS:
         return
     open_ones = ledger.open_deployments(app=push.app)

@@ -18,9 +18,10 @@ IGNORED: Image = {
 def handler(event: Document, context: object) -> Image:
     """Return `{"result": "app", "gated": bool, "at": UNIX seconds}` and the fields of ImageSpec.
 
-    For an artifact that is not an app it is `{"result": "ignored", "reason"}`.
-    Raises UnsupportedImageError or BadLabelError. Images are other people's code: this step may read the
-    watched repositories, and nothing else.
+    For an artifact that is not an app it returns `{"result": "ignored", "reason"}`.
+    Raises UnsupportedImageError or BadLabelError. Images are other people's code, so this step may only read
+    the
+    watched repositories.
     """
     push = Push.from_event(event, by_tag=settings().by_tag)
     config = image_settings()

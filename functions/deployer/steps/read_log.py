@@ -13,7 +13,8 @@ from deployer.settings import settings
 def handler(event: Document, context: object) -> Log:
     """Return `{"lines": number}`. Raises NoAnswerError, as CheckHealth does in the end, if no answer will come.
 
-    CheckHealth itself may not read logs: it talks to other people's code, and may run where it has no way out.
+    CheckHealth itself may not read logs: it talks to other people's code, and inside a VPC it cannot reach
+    them.
     """
     config, seen = settings(), event["health"]["seen"]
     push = Push.from_event(event, by_tag=config.by_tag)
@@ -21,7 +22,7 @@ def handler(event: Document, context: object) -> Log:
     try:
         log = logs.tail(group=config.log_group, stream=stream, lines=mail.LOG_LINES)
     except PermanentError as refused:
-        # CheckHealth then waits until its time-out.
+        # CheckHealth then waits until the time-out.
         logger.warning("The log could not be read", extra={"app": push.app, "reason": str(refused)})
         return {"lines": 0}
     if no_answer.is_certain(seen, log):

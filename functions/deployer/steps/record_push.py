@@ -1,4 +1,4 @@
-"""RecordPush: records a push that is not deployed: the app is stopped, or this version was rolled back."""
+"""RecordPush: records a push that is not deployed, since the app is stopped or this version was rolled back."""
 
 import time
 from typing import Literal
@@ -14,7 +14,8 @@ from deployer.settings import settings
 def handler(event: Document, context: object) -> Recorded:
     """Return `{"result": "recorded", "at": UNIX seconds}`, or the result `retried`.
 
-    That is where somebody has just started the app, or lifted the pin: the sweep deploys the push then.
+    `retried` means that an operator has just started the app or ended the pin, and the sweep will deploy the
+    push.
     """
     push = Push.from_event(event, by_tag=settings().by_tag)
     is_recorded = recorded_pushes.record(push, event.get("asked") or {})

@@ -16,9 +16,10 @@ from deployer.settings import Settings, previews_read_production, settings
 def handler(event: Document, context: object) -> TaskDefinition:
     """Return `{"result": "registered", "arn": revision, "at": UNIX seconds}`, or the result `superseded`.
 
-    Registering has the lowest quota of all calls, so in a burst it is what pushes wait for; one that is
-    superseded meanwhile ends here. A repeat makes one more revision, which harms nobody. A restart uses
-    the revision that it restarts.
+    RegisterTaskDefinition has the lowest quota of all calls, so in a burst pushes wait here, and one that is
+    superseded meanwhile ends here. A repeated call registers one more revision, which does no harm. A restart
+    uses the
+    existing revision.
     """
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)

@@ -13,8 +13,9 @@ from deployer.observe import logger
 def handler(event: Document, context: object) -> Endpoint:
     """Return `{"public": IP, "private": IP, "at": UNIX seconds}`.
 
-    An address that is not there yet raises, and the state retries; one that will never be there, since the
-    task has stopped meanwhile, fails at once.
+    Raises AddressNotReadyError if there is no address yet, so that the state retries. If the task has stopped,
+    there
+    will never be one, so this fails at once.
     """
     try:
         public, private = ec2.addresses(interface=event["running"]["interface"])

@@ -26,7 +26,7 @@ def handler(event: Attempt, context: object) -> StartedTask:
     config, document = settings(), event["deployment"]
     push = Push.from_event(document, by_tag=config.by_tag)
     group = _security_group(config, push, document["image"]["ports"])
-    # The answer to an earlier attempt may have been lost; its task is used then.
+    # The answer to an earlier attempt may have been lost; then its task is used.
     running = event["attempt"] and ecs.tasks_started_by(cluster=config.cluster, started_by=push.deployment)
     task, notes = (running[0], []) if running else _start(event, push, config, group)
     logger.info("Started a task", extra={"app": push.app, "task": task})
@@ -34,12 +34,12 @@ def handler(event: Attempt, context: object) -> StartedTask:
 
 
 def _start(event: Attempt, push: Push, config: Settings, group: str) -> tuple[str, list[str]]:
-    """The task's ARN, and what the mail is to say of where it runs. Raises NoCapacityError."""
+    """The task's ARN, and notes for the mail about where it runs. Raises NoCapacityError."""
     document = event["deployment"]
     wanted = document["image"]["capacity"]
     asks = [(wanted, token) for token in _tokens(push.deployment, event["attempt"])]
     if wanted == SPOT:
-        # It may have no room for hours: an app that costs more for a while is better than one that is down.
+        # Spot may have no capacity for hours. A higher price for a while is better than an app that is down.
         asks += [(ON_DEMAND, token) for token in _tokens(f"{push.deployment}-fargate", event["attempt"])]
     refusals = []
     for capacity, token in asks:
@@ -62,22 +62,23 @@ def _start(event: Attempt, push: Push, config: Settings, group: str) -> tuple[st
 
 
 def _tokens(token: str, attempt: int) -> list[str]:
-    """The client tokens to ask with: the first gives the task that it gave before.
+    """The client tokens to try. With the first one, ECS returns the task that it returned before.
 
-    ECS may repeat a refusal for the token that it refused, so a later attempt has one of its own as well.
+    ECS may repeat a refusal for the same token, so a later attempt also has a token of its own.
     """
     return [token, f"{token}-{attempt}"] if attempt else [token]
 
 
 def _security_group(config: Settings, push: Push, ports: list[int]) -> str:
-    """The group that opens these ports and no other.
+    """The security group that opens these ports and no others.
 
-    Apps on the same port share one. Where the image names several, which of them it uses shows later: the
-    deployment gets a group of its own, and SwitchOver closes the rest. So does one that names none.
+    Apps on the same port share a group. If the image names several ports, or none, the deployment gets a group
+    of its
+    own: only later is it known which ports the app uses, and SwitchOver closes the rest.
     """
     owner = push.deployment if len(ports) != 1 else ""
     return ec2.open_ports(
-        # A name must not begin with `sg-`, as a stack's may.
+        # A group's name must not begin with `sg-`, but a stack's name may.
         name=f"Portcall {config.stack} {owner or f'tcp {ports[0]}'}",
         ports=ports,
         vpc=config.vpc,

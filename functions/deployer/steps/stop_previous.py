@@ -10,7 +10,7 @@ from deployer.settings import settings
 
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> Stopped:
-    """Return `{"notes": [...]}`. A newer deployment that is current by now stops the previous ones."""
+    """Return `{"notes": [...]}`. If a newer deployment is current by now, that one stops the previous tasks."""
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)
     current = ledger.current(app=push.app)

@@ -24,11 +24,15 @@ REFUSED = "API Gateway refused to create one. The next push tries again."
 def handler(event: Document, context: object) -> Switch:
     """Return `{"result", "takesOver", "url": the one in the mail, "previous": digest or "", "notes": [...]}`.
 
-    The result is `current`, or `superseded`, or `held` if the app is to be down or its version was rolled back
-    since, or `moved`: then the app has a stable URL, which points
-    to the new version as soon as API Gateway has taken that in. `takesOver` says that it led to another version
-    until now, which is not stopped before that.
-    Raises TaskStoppedError if the new version has died since it answered, and ContendedError where another
+    The result is one of
+    - `current`,
+    - `superseded`,
+    - `held`: an operator has stopped the app or rolled back this version,
+    - `moved`: the app has a stable URL, and API Gateway is about to point it to the new version. `takesOver`
+    says that
+      it pointed to another version before, which is stopped only after that.
+
+    Raises TaskStoppedError if the new version has stopped since it answered, and ContendedError if another
     execution changed the app's current deployment at the same moment.
     """
     config = settings()
@@ -53,17 +57,17 @@ def handler(event: Document, context: object) -> Switch:
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason=f"Portcall: {why}"[:255])
         return {"result": "held", "takesOver": False, "url": "", "previous": "", "notes": []}
     if seen is None or not is_current:
-        # It answered, but may have stopped since: then the previous version stays.
+        # It answered, but it may have stopped since. Then the previous version stays.
         task_states.raise_if_stopped(task=event["task"]["arn"])
         seen = _switch(event, push, config, seen)
     _close_unused_ports(event)
     logger.info("Switched over", extra={"app": push.app, "task": seen.task})
-    # What a restart makes up for has stopped; one that somebody asked for takes over from what runs.
+    # A restart's predecessor has stopped, unless an operator asked for the restart.
     replaces = "restart" not in event or bool(event["restart"].get("asked"))
     is_preview = config.is_preview(push.app)
     cut = is_preview and preview.is_cut(event["image"]["expires"], **_hours(config))
     notes = preview.note(seen.until, preview=is_preview, cut=cut)
-    told: Switch = {
+    result: Switch = {
         "result": "current",
         "takesOver": bool(seen.previous_tasks) and replaces,
         "url": seen.url,
@@ -71,16 +75,17 @@ def handler(event: Document, context: object) -> Switch:
         "notes": notes,
     }
     if seen.stable_url:
-        return _point_stable_url(push, seen, told)
+        return _point_stable_url(push, seen, result)
     if config.stable_url:
         notes.append(NO_ADDRESS + (endpoint.no_stable_url(event["health"]["url"]) or REFUSED))
     if not seen.last_stable_url:
         notes = [*previous_tasks.stop(push, seen), *notes]
-    # Otherwise the stable URL that it loses may point to the previous version: the sweep deletes that first.
-    return {**told, "notes": notes}
+    # An app that is losing its stable URL keeps the previous version, to which the URL may point, until the
+    # sweep has deleted the URL.
+    return {**result, "notes": notes}
 
 
-def _point_stable_url(push: Push, seen: ledger.Current, told: Switch) -> Switch:
+def _point_stable_url(push: Push, seen: ledger.Current, result: Switch) -> Switch:
     """Point the stable URL at the new version. If AWS refuses, the version is live at its own URL."""
     try:
         stable_url.point_at_current(push.app)
@@ -90,12 +95,12 @@ def _point_stable_url(push: Push, seen: ledger.Current, told: Switch) -> Switch:
             f"The stable URL {seen.url} does not point to it yet: {refused} Portcall tries again "
             "within minutes."
         )
-        return {**told, "url": seen.direct_url, "notes": [why, *told["notes"]]}
-    return {**told, "result": "moved"}
+        return {**result, "url": seen.direct_url, "notes": [why, *result["notes"]]}
+    return {**result, "result": "moved"}
 
 
 def _is_superseded(seen: ledger.Current | None, event: Document) -> bool:
-    """Whether what serves was pushed later. A restart replaces what it restarts, unless that is to be down."""
+    """Whether the current version was pushed later. A restart replaces its own deployment if not stopped."""
     if "restart" in event:
         return (
             seen is None or bool(seen.gave_up_reason) or bool(seen.deployment != event["restart"]["deployment"])
@@ -104,12 +109,12 @@ def _is_superseded(seen: ledger.Current | None, event: Document) -> bool:
 
 
 def _why_held(push: Push, seen: ledger.Current | None, event: Document) -> str:
-    """Why the newest version is not to serve; the switch is on condition that this has not changed."""
+    """Why the newest version must not become current. If this changes before the switch, the switch fails."""
     return "" if "restart" in event else holds.why_not(push.digest, seen, (), event.get("asked") or {})
 
 
 def _tag_is_gone(push: Push, config: Settings) -> bool:
-    """Whether a preview's tag was deleted while this push of it was under way; a later push notes it again."""
+    """Whether a preview's tag was deleted during this deployment; a later push records the tag again."""
     if not config.is_preview(push.app):
         return False
     known = ledger.tag(app=push.app, tag=push.tag)
@@ -131,9 +136,9 @@ def _switch(event: Document, push: Push, config: Settings, seen: ledger.Current 
         until=_until(event, push, config, seen),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
         direct_url=event["health"]["url"],
-        # A stable URL that the app has lost is kept here until the sweep has deleted it.
+        # A stable URL that the app has lost stays here until the sweep has deleted it.
         last_stable_url=stays or (seen.last_stable_url if seen else None),
-        # The port on which it answers: a restart need not find it again.
+        # The port on which it answers, so that a restart need not find it again.
         image=image.answering_on(_used_ports(event)).document(),
         origin=(seen.origin or seen.deployment) if seen and "restart" in event else "",
         previous=(seen.previous if "restart" in event else seen.digest) if seen else "",
@@ -150,7 +155,7 @@ def _switch(event: Document, push: Push, config: Settings, seen: ledger.Current 
 
 
 def _until(event: Document, push: Push, config: Settings, seen: ledger.Current | None) -> int:
-    """When the app ends. A push starts its lifetime anew, a restart does not."""
+    """When the app ends. A push restarts the lifetime, a restart does not."""
     if seen and "restart" in event:
         return seen.until
     is_preview = config.is_preview(push.app)
@@ -158,12 +163,12 @@ def _until(event: Document, push: Push, config: Settings, seen: ledger.Current |
 
 
 def _hours(config: Settings) -> dict[str, int]:
-    """How long previews live, and how long they may."""
+    """The default and the maximum lifetime of previews, in hours."""
     return {"hours": config.preview_hours, "most_hours": config.max_preview_hours}
 
 
 def _address(event: Document, push: Push, config: Settings, seen: ledger.Current | None) -> StableUrl | None:
-    """The app's stable URL, created if needed; None if it is to have none, or cannot have one."""
+    """The app's stable URL, created if needed; None if it must not or cannot have one."""
     if not config.stable_url or endpoint.no_stable_url(event["health"]["url"]):
         return None
     try:
@@ -174,12 +179,12 @@ def _address(event: Document, push: Push, config: Settings, seen: ledger.Current
 
 
 def _close_unused_ports(event: Document) -> None:
-    """The task's own security group opened every port that the image named; close the unused ones."""
+    """Close unused ports: the task's own security group opened every port that the image named."""
     unused = [port for port in event["image"]["ports"] if port not in _used_ports(event)]
     if unused:
         ec2.close_ports(group=event["task"]["securityGroup"], ports=unused)
 
 
 def _used_ports(event: Document) -> list[int]:
-    """The port that answered, and the one that it leads to; none for a worker."""
+    """The port that answered, and the one that it redirects to; none for a worker."""
     return [port for port in (event["health"]["port"], *event["health"].get("also", [])) if port]

@@ -12,7 +12,7 @@ from deployer.settings import settings
 def handler(event: Waiting, context: object) -> None:
     """Take `{"token", "attempt", "deployment": the document}`; the answer is sent with the token.
 
-    From the second attempt on an event may have been lost, so ECS itself is asked as well.
+    From the second attempt on, ECS is asked as well, because an event may have been lost.
     """
     config = settings()
     arn = event["deployment"]["task"]["arn"]

@@ -27,7 +27,7 @@ def _refuse_known_rules(original: Function, params: dict[str, Any]) -> Any:
                 message = f"The security group '{source['GroupId']}' does not exist"
                 return ec2._error("InvalidGroup.NotFound", message, 400)
         if _is_in(group, rule):
-            message = f"the specified rule {_told(rule)} already exists"
+            message = f"the specified rule {_described(rule)} already exists"
             return ec2._error("InvalidPermission.Duplicate", message, 400)
     return original(params)
 
@@ -79,7 +79,7 @@ def _is_in(group: dict[str, Any], rule: dict[str, Any]) -> bool:
     return any(ec2._rules_match(rule, known) for known in group.get("IpPermissions", []))
 
 
-def _told(rule: dict[str, Any]) -> str:
+def _described(rule: dict[str, Any]) -> str:
     peers = [each.get("CidrIp") for each in rule.get("IpRanges", [])]
     peers += [each["GroupId"] for each in rule.get("UserIdGroupPairs", [])]
     ports = f"from port: {rule.get('FromPort')}, to port: {rule.get('ToPort')}"

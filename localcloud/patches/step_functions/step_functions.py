@@ -131,7 +131,7 @@ def _refusal(token: str) -> Any:
 
 
 @patch(sfn, "_find_matching_retrier")
-def _delay_as_told(original: Function, retriers: Any, error: str, counts: dict[int, int]) -> Any:
+def _delay_as_requested(original: Function, retriers: Any, error: str, counts: dict[int, int]) -> Any:
     """MaxDelaySeconds and JitterStrategy, by handing out a retrier with the delay already worked out.
 
     Nothing is tried again once the execution has ended from outside.

@@ -5,8 +5,8 @@
                                               the last app's; `open`: those the sweep still looks at;
                                               `unmailed`: superseded pushes that no mail named yet; stays, and
                                               is `listed` while there is anything of the app
-`app#<app>` / `deployment#<time>#<event id>`  one push or restart and what became of it; kept for 90 days
-`app#<app>` / `operation#<id>`                what somebody asked for: `action`, `by` (as they say),
+`app#<app>` / `deployment#<time>#<event id>`  one push or restart with its outcome; kept for 90 days
+`app#<app>` / `operation#<id>`                an operator's request: `action`, `by` (unchecked),
                                               `reason`, `at`, and the `answer` once it was done; for 90 days
 `app#<app>` / `tag#<tag>`                     the `digest` to which the tag pointed `as_of`, and which
                                               `deployment` deals with that; kept for 90 days

@@ -10,7 +10,7 @@ from deployer.aws.ledger.calls import try_update
 
 
 def apps() -> set[str]:
-    """Every app that exists or may exist. It is read from an index, so the last moment may be missing."""
+    """Every app that exists or may exist. It is read from an index, so the latest changes may be missing."""
     return {keys.app_of(str(item["pk"])) for item in listed()}
 
 
@@ -40,7 +40,7 @@ def list_app(*, app: str) -> None:
 
 
 def unlist_app(*, app: str) -> bool:
-    """Remove an app from `apps`; False if a deployment of it has been noted."""
+    """Remove an app from `apps`; False if a deployment of it was recorded meanwhile."""
     return try_update(
         TableName=table.name(),
         Key=wire(keys.order(app)),

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: the pushes of an app for which something is still to be done, in one read of its order."""
+"""Amazon DynamoDB: the unfinished pushes of an app, from one read of its item `order`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,11 @@ from deployer.domain.deployment import Deployment
 
 @dataclass(frozen=True)
 class AppPushes:
-    """`noted` counts the deployments of an app that were begun, including failed ones.
+    """`noted` counts the deployments of an app that were started, including failed ones.
 
-    `open` are those without an outcome, or whose mail may not have been sent; `unmailed` are those that a mail
-    has to name and that have an outcome. Both begin with the oldest.
+    `open` are those without an outcome, or whose mail may not have been sent; `unmailed` are those that have an
+    outcome
+    and that a mail still has to name. Both begin with the oldest.
     """
 
     noted: int
@@ -23,7 +24,7 @@ class AppPushes:
 
 
 def app_pushes(*, app: str) -> AppPushes:
-    """What is still to be done for an app's pushes."""
+    """The unfinished pushes of an app."""
     order = get(keys.order(app))
     return AppPushes(
         noted=int(order.get("admitted", 0)),
@@ -44,5 +45,5 @@ def unmailed(*, app: str) -> list[Deployment]:
 
 def _deployments(app: str, order: dict[str, Any], names: str) -> list[Deployment]:
     items = [get(keys.deployment(app, name)) for name in sorted(order.get(names, set()))]
-    # One that was noted but not claimed (yet) has no item.
+    # A push that was not claimed (yet) has no item.
     return [known(item) for item in items if item]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def add_member(key: keys.Key, member: str, most: Mapping[str, int], expires_at: int = 0) -> dict[str, set[str]]:
     """Add a member to sets of an item, all or none, in one conditional write; `most` is the limit of each set.
 
-    A member that is in keeps its place. Returns {} or, if a set is full, the members of each.
+    An existing member keeps its place. Returns {} or, if a set is full, the members of each.
     """
     names = {f"#{number}": name for number, name in enumerate(most)}
     limits = {f":most{number}": limit for number, limit in enumerate(most.values())}
@@ -57,7 +57,7 @@ def remove_member(key: keys.Key, member: str, sets: Sequence[str]) -> None:
 
 
 def move_member(key: keys.Key, member: str, *, to: Sequence[str], away_from: Sequence[str]) -> None:
-    """Have a member in some sets of an item, whatever their limits are, and not in others."""
+    """Put a member into some sets of an item, regardless of their limits, and remove it from others."""
     names = {f"#{number}": name for number, name in enumerate((*to, *away_from))}
     places = [f"{name} :these" for name in names]
     client("dynamodb").update_item(

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: the calls that several subjects of the ledger make."""
+"""Amazon DynamoDB: the calls that several modules of the ledger make."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, Unpack
@@ -22,7 +22,7 @@ RETENTION_SECONDS = 90 * 24 * 60 * 60
 
 
 class Condition(TypedDict):
-    """A condition of a write, with what it may bring along."""
+    """A condition of a write, with its names and values."""
 
     ConditionExpression: str
     ExpressionAttributeNames: NotRequired[dict[str, str]]

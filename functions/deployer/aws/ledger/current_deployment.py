@@ -31,8 +31,9 @@ def current(*, app: str) -> Current | None:
 def make_current(*, push: Push, new: Current, seen: Current | None, while_tagged: bool = False) -> bool:
     """Replace the current deployment `seen` by `new`, which is of `push`.
 
-    False if somebody else has changed the item since it was seen, or the push was given up, or its tag is known
-    to be gone, which only `while_tagged` asks.
+    False if the item has changed since it was read, or the push was abandoned, or, with `while_tagged`, if its
+    tag was
+    deleted.
     """
     alive: ConditionCheckTypeDef = {
         "TableName": table.name(),
@@ -57,10 +58,11 @@ def change_current(*, app: str, new: Current, seen: Current) -> bool:
 
 
 def end_current(*, push: Push, seen: Current, **facts: Any) -> bool:
-    """Remove the current deployment, and record the outcome of its end, `push`; its mail is sent afterwards.
+    """Remove the current deployment, and record its end under `push`; its mail is sent afterwards.
 
-    False if somebody else has changed what is current since it was seen, or taken it away: so of several who
-    end an app one has ended it.
+    False if the current deployment has changed since it was read, or is gone: if several callers end an app,
+    only one
+    succeeds.
     """
     values = {
         "tag": push.tag,
@@ -97,7 +99,7 @@ def _replacement(app: str, new: Current, seen: Current | None) -> "PutTypeDef":
 
 
 def unchanged(seen: Current | None) -> Condition:
-    """The condition that the item is still as it was seen."""
+    """The condition that the item has not changed since it was read."""
     if seen is None:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
     values = wire({":seen": seen.version})

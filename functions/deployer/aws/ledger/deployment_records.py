@@ -43,7 +43,7 @@ def claim(
 ) -> int | None:
     """Record that `execution` handles this push and return its number; None if another one does already.
 
-    The same execution may claim a push again, since any step may run twice: it keeps the number that it had.
+    The same execution may claim a push again, since any step may run twice; it keeps its number.
     """
     now = int(time.time())
     values = {
@@ -69,11 +69,11 @@ def claim(
 def record(*, push: Push, outcome: Outcome, **facts: Any) -> bool:
     """Record the outcome of a push; return whether its mail is still to be sent.
 
-    A push that has another outcome already keeps that, and this one is not to be mailed.
+    If the push already has another outcome, it keeps that one, and no mail is to be sent.
     """
     now = int(time.time())
     values = {
-        # If the push could not even be claimed, the ledger has nothing else of it.
+        # If the push was not claimed, the ledger has nothing else about it.
         "tag": push.tag,
         "digest": push.digest,
         "expires_at": now + RETENTION_SECONDS,
@@ -87,15 +87,15 @@ def record(*, push: Push, outcome: Outcome, **facts: Any) -> bool:
         if code_of(error) != CONDITION_FAILED:
             raise
         item = None
-    # Afterwards: a later owner of the place sees the outcome, and gives it back.
+    # After the outcome is written: a step that takes the place later sees the outcome and frees the place.
     note_ended(push=push)
     return item is not None and "notified_at" not in item
 
 
 def record_push(*, push: Push, seen: Current, reason: str) -> bool:
-    """Write down that a push is recorded and not deployed, which is still to be mailed.
+    """Set the outcome *recorded, not deployed* for a push; its mail is still to be sent.
 
-    False if what is current has changed since it was seen, or the push has another outcome.
+    False if the current deployment has changed since it was read, or the push has another outcome.
     """
     now = int(time.time())
     note_ended(push=push)
@@ -126,20 +126,20 @@ def record_push(*, push: Push, seen: Current, reason: str) -> bool:
 
 
 def mark_notified(*, push: Push) -> None:
-    """Note that the mail about the outcome of a push was sent."""
+    """Record that the mail about a push's outcome was sent."""
     _update(push, {"notified_at": int(time.time())})
 
 
 def abandon(*, push: Push) -> None:
-    """Make sure that this deployment cannot become current any more, even if a step of it still runs."""
-    # It may never have been admitted; the sweep has to see it all the same.
+    """Make sure that this deployment can no longer become current, even if one of its steps still runs."""
+    # It may not have been admitted, but the sweep must see it.
     note_open(push)
     _update(push, {"abandoned_at": int(time.time()), "tag": push.tag, "digest": push.digest})
 
 
 def deployments(*, app: str, most: int = 50) -> list[Deployment]:
     """The last deployments of an app, newest first."""
-    # A page has a megabyte, which may be less than `most`.
+    # A page has at most a megabyte, which may hold fewer than `most`.
     pages = (
         client("dynamodb")
         .get_paginator("query")
@@ -156,7 +156,7 @@ def deployments(*, app: str, most: int = 50) -> list[Deployment]:
 
 
 def deployment(*, app: str, time: str, name: str) -> Deployment | None:
-    """One deployment of an app, whose push was at `time`."""
+    """One deployment of an app, None if there is none; `time` is its push's."""
     item = get(keys.deployment(app, keys.name_of(time, name)))
     return known(item) if item else None
 
@@ -164,8 +164,9 @@ def deployment(*, app: str, time: str, name: str) -> Deployment | None:
 def find(*, name: str) -> list[tuple[str, Deployment]]:
     """The deployments whose ids begin with `name`, each with its app.
 
-    Of the id it takes four characters or more, behind `restart-` or the like where it begins so. It is read
-    from an index, so the last moment may be missing.
+    `name` needs at least four characters of the id, after `restart-` or a similar prefix if there is one. It
+    is read
+    from an index, so the latest changes may be missing.
     """
     pages = (
         client("dynamodb")
@@ -198,7 +199,7 @@ def close(*, app: str, deployments: Sequence[Deployment]) -> None:
 def _update(
     push: Push, values: dict[str, Any], condition: str = "", keep: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Set values, of those to `keep` only what is not there yet; return the whole item."""
+    """Set values, but those in `keep` only if they are missing; return the whole item."""
     values = {**values, "listed": keys.listed_by_id(push.deployment)}
     new = {name: f"if_not_exists(#{name}, :{name})" if name in keep else f":{name}" for name in values}
     request: UpdateItemInputTypeDef = {
@@ -218,6 +219,6 @@ def _update(
 def known(item: dict[str, Any]) -> Deployment:
     """The deployment that an item describes."""
     at, deployment = keys.time_and_deployment(item["sk"])
-    # A push that AdmitPush could not claim has an outcome, but no more than that.
+    # A push that AdmitPush could not claim has an outcome and nothing else.
     facts = {each.name: item[each.name] for each in fields(Deployment) if each.name in item}
     return Deployment(deployment=deployment, time=at, **facts)

@@ -12,13 +12,13 @@ from deployer.domain.same_image import KnownImage
 
 
 def image(*, app: str, digest: str) -> KnownImage | None:
-    """What is known of an image, None if it is new."""
+    """The record of an image, None if it is new."""
     item = get(keys.image(app, digest))
     return KnownImage(**{each.name: item[each.name] for each in fields(KnownImage)}) if item else None
 
 
 def put_image(*, push: Push, new: KnownImage, seen: KnownImage | None) -> bool:
-    """Note `new` of the image of the push, in place of `seen`; False if that has changed."""
+    """Replace the image's record `seen` by `new`; False if it has changed."""
     values = asdict(new) | {"version": new.version + 1, "expires_at": int(time.time()) + RETENTION_SECONDS}
     return try_update(
         TableName=table.name(),

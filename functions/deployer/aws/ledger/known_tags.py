@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: where an app's tags pointed, and which deployment handles that."""
+"""Amazon DynamoDB: the digests of an app's tags, and which deployment handles each."""
 
 import time
 from typing import Any
@@ -14,7 +14,7 @@ from deployer.domain.push import Push
 
 
 def tags(*, app: str) -> dict[str, KnownTag]:
-    """What is known of an app's tags."""
+    """The records of an app's tags."""
     pages = (
         client("dynamodb")
         .get_paginator("query")
@@ -30,17 +30,18 @@ def tags(*, app: str) -> dict[str, KnownTag]:
 
 
 def tag(*, app: str, tag: str) -> KnownTag | None:
-    """What is known of one tag."""
+    """The record of one tag."""
     item = get(keys.tag(app, tag))
     return _known_tag(item) if item else None
 
 
 def claim_tag(*, push: Push, as_of: int = 0, instead_of: str = "", seen: bool = True) -> str:
-    """Record that the tag points to what was pushed, and that this deployment handles it.
+    """Record that the tag points to the pushed digest, and that this deployment handles it.
 
-    `as_of` is when that was `seen` (UNIX seconds), or the push's own time. What was not seen to be so counts
-    only where nothing later is known. Returns '', or the deployment that deals with this very push already; in
-    place of `instead_of`, an attempt before it, or of nobody, this one may.
+    `as_of` is when the tag was `seen` to point there (UNIX seconds), or the push's own time. If it was not
+    seen, this
+    counts only if the record has nothing later. Returns '', or the deployment that already handles this push.
+    `instead_of` is an earlier attempt, which this deployment may replace.
     """
     now = int(time.time())
     pushed_at = min(push.pushed_at, now)
@@ -77,7 +78,7 @@ def claim_tag(*, push: Push, as_of: int = 0, instead_of: str = "", seen: bool = 
 def record_tag(*, app: str, tag: str, digest: str, as_of: int, seen: KnownTag | None) -> bool:
     """Record where a tag points ('' for nowhere), without a deployment.
 
-    False if a push of it has been noted since it was `seen`. Which deployment deals with a digest stays.
+    False if a push of it was recorded since it was `seen`. The deployment of a digest is kept.
     """
     values = {":digest": digest, ":as_of": as_of, ":expires": int(time.time()) + RETENTION_SECONDS}
     change = "SET digest = :digest, as_of = :as_of, expires_at = :expires"

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: how many mails went out."""
+"""Amazon DynamoDB: the counts of sent mails."""
 
 import time
 
@@ -13,22 +13,22 @@ RETENTION_SECONDS = 24 * 60 * 60
 
 
 def note_mail(*, push: Push, hour: int, kind: str, most: int) -> bool:
-    """Count the mail about a push among those of its repository in an hour; False if `most` were counted.
+    """Count the mail about a push for its repository and hour; False if `most` is reached.
 
-    `kind` is `mails`, or one that comes less often. The mail of the same push is counted once.
+    `kind` is `mails`, or a kind with a lower limit. A second mail about the same push is not counted.
     """
     key = keys.mails_of_hour(push.repository, hour)
     return not add_member(key, push.deployment, {kind: most}, expires_at=int(time.time()) + RETENTION_SECONDS)
 
 
 def note_test_mail(*, name: str, hour: int, most: int) -> bool:
-    """Count a test email by the id of its request; False if `most` were counted in this hour."""
+    """Count a test email by the id of its request; False if `most` is reached in this hour."""
     expires = int(time.time()) + RETENTION_SECONDS
     return not add_member(keys.test_mails_of_hour(hour), name, {"mails": most}, expires_at=expires)
 
 
 def mails_this_second() -> int:
-    """Count a mail, and return how many that makes in this second, of all apps."""
+    """Count a mail, and return the number of mails in this second, of all apps."""
     now = int(time.time())
     answer = client("dynamodb").update_item(
         TableName=table.name(),

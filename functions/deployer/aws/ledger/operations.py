@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: what people asked of an app, and when."""
+"""Amazon DynamoDB: the requests of operators."""
 
 import time
 from typing import Any
@@ -11,7 +11,7 @@ from deployer.aws.ledger.calls import RETENTION_SECONDS
 
 
 def note_operation(*, app: str, name: str, **facts: Any) -> dict[str, Any]:
-    """Note what somebody asks for; return what was noted first of a request that comes a second time."""
+    """Record a request. If it comes a second time, return the first record."""
     values = {**facts, "expires_at": int(time.time()) + RETENTION_SECONDS}
     answer = client("dynamodb").update_item(
         TableName=table.name(),
@@ -25,7 +25,7 @@ def note_operation(*, app: str, name: str, **facts: Any) -> dict[str, Any]:
 
 
 def answer_operation(*, app: str, name: str, answer: dict[str, str]) -> None:
-    """Note what was answered, for a request that comes a second time."""
+    """Record the answer, for a request that comes a second time."""
     client("dynamodb").update_item(
         TableName=table.name(),
         Key=wire(keys.operation(app, name)),
@@ -35,7 +35,7 @@ def answer_operation(*, app: str, name: str, answer: dict[str, str]) -> None:
 
 
 def operations(*, app: str) -> list[dict[str, Any]]:
-    """What people asked for in the last 90 days, the last first: `action`, `by`, `reason`, `at` (ISO 8601)."""
+    """The requests of the last 90 days, the last first: `action`, `by`, `reason`, `at` (ISO 8601)."""
     pages = (
         client("dynamodb")
         .get_paginator("query")

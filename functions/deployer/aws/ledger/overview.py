@@ -25,7 +25,7 @@ MAX_DEPLOYMENTS = 10
 
 @dataclass(frozen=True)
 class AppRecords:
-    """What serves of an app, and its deployments that may be its last one, in no order.
+    """The current deployment of an app, and candidates for its last deployment, in no order.
 
     `order` is the item of that name, which each push changes.
     """
@@ -37,13 +37,14 @@ class AppRecords:
 
 
 def overview(*, before: Iterable[AppRecords] = ()) -> list[AppRecords]:
-    """All apps, by name: a query of the index, and a read of a hundred items for each fifty apps or so.
+    """All apps, by name: one query of the index, and one read of a hundred items for every fifty apps or so.
 
-    Of each app the last admitted push and those that are open. An app of which these are not known, or that has
-    nothing that serves, has its last ten.
+    For each app: its last admitted push and its open ones. If these are unknown, or nothing is current, its
+    last ten.
 
-    What was read `before` is taken again of apps that were not pushed since and have nothing open: what else
-    may have happened to them, such as a stop, is not seen then.
+    The result of an earlier call, `before`, is reused for apps that had no push since and have nothing open.
+    Other
+    changes of these apps, such as a stop, are then not seen.
     """
     orders = {keys.app_of(str(item["pk"])): item for item in listed()}
     same = {
@@ -73,7 +74,7 @@ def _records(app: str, order: dict[str, Any], items: list[dict[str, Any]]) -> Ap
 
 
 def _items(wanted: list[keys.Key]) -> Iterator[dict[str, Any]]:
-    """The items that there are of those keys. Raises ThrottledError where DynamoDB keeps leaving some out."""
+    """The items of these keys that exist. Raises ThrottledError if DynamoDB repeatedly leaves some out."""
     for begin in range(0, len(wanted), MAX_KEYS_PER_CALL):
         some = [wire(key) for key in wanted[begin : begin + MAX_KEYS_PER_CALL]]
         request: Mapping[str, KeysAndAttributesUnionTypeDef] = {

@@ -17,15 +17,15 @@ from deployer.domain.push import Push
 def take_slot(*, app: str, most: Mapping[str, int]) -> dict[str, set[str]]:
     """Take a slot for the app in each of these sets, or keep the slots it has.
 
-    `most` says how many apps each set may hold. Returns {} or, where one of them is full, who is in them.
+    `most` is the limit of each set. Returns {} or, if one of them is full, the apps in each.
     """
     return add_member(keys.SLOTS, app, most)
 
 
 def free_slot(*, app: str, noted: int, seen: Current | None) -> bool:
-    """Free the app's slots; False if a deployment of it has begun, or gone live, since `seen` was read.
+    """Free the app's slots; False if a deployment of it has begun or gone live since `seen` was read.
 
-    `noted` is how many there had been, and `seen` what was current, looked at in this order.
+    `noted` is the number of its deployments and `seen` the current one, read in this order.
     """
     sets = (PREVIEWS, LASTING, previews_of(app.partition(":")[0]))
     return try_transaction(
@@ -48,20 +48,20 @@ def free_slot(*, app: str, noted: int, seen: Current | None) -> bool:
 
 
 def move_slot(*, app: str, preview: bool) -> None:
-    """Have the app's slot count as that of a preview, or of an app that lasts, though there may be no room."""
+    """Move the app's slot to the previews or to the other apps, even beyond the limit."""
     as_preview = (PREVIEWS, previews_of(app.partition(":")[0]))
     right, wrong = (as_preview, (LASTING,)) if preview else ((LASTING,), as_preview)
     move_member(keys.SLOTS, app, to=right, away_from=wrong)
 
 
 def slots() -> set[str]:
-    """The apps that have a slot."""
+    """The apps that have a slot, by kind."""
     found = taken_slots()
     return {*found.get(PREVIEWS, ()), *found.get(LASTING, ())}
 
 
 def taken_slots() -> dict[str, set[str]]:
-    """The sets of slots with the apps that have one in each."""
+    """The sets of slots with their apps."""
     item = get(keys.SLOTS)
     return {name: set(apps) for name, apps in item.items() if name not in keys.SLOTS}
 

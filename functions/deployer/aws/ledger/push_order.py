@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: the sequence numbers of an app's pushes, and which of them are open."""
+"""Amazon DynamoDB: the sequence numbers of an app's pushes, and the list of open ones."""
 
 from typing import Any
 
@@ -11,12 +11,15 @@ from deployer.domain.push import Push
 
 
 def next_in_order(*, push: Push, now: float, after_all: bool = False) -> int:
-    """Draw the sequence number of a push of an app, and note that it is open.
+    """Draw the sequence number of a push, and record the push as open.
 
-    A push of a later second has a larger number, in whatever order their events come. Within a second, and
-    among pushes of one tag, whose order the tag itself shows, it is the order of drawing. One that is dated
-    ahead of `now` (UNIX seconds) counts as pushed now, or it would supersede all that are pushed until then.
-    What somebody asks for comes `after_all` that was admitted, whatever the clocks say.
+    A push of a later second gets a larger number, in whatever order the events arrive. Within a second, and
+    among
+    pushes of one tag (whose order the tag itself shows), it is the order of drawing. A push with a time after
+    `now`
+    (UNIX seconds) counts as pushed now; otherwise it would supersede all pushes until then. An operator's
+    request
+    comes `after_all` admitted pushes, whatever the clocks say.
     """
     order = note_open(push)
     number = min(push.pushed_at, int(now)) * 1_000_000 + int(order["admitted"])
@@ -26,12 +29,13 @@ def next_in_order(*, push: Push, now: float, after_all: bool = False) -> int:
 
 
 def note_in_order(*, push: Push, sequence: int, of_tag: bool = True) -> None:
-    """Note that the tag pointed to the push with this number: a later push of the tag gets a larger one.
+    """Record that the tag pointed to the push with this number. A later push of the tag gets a larger number.
 
-    What goes back to an image, whatever the tag points to, is not `of_tag`: of a push of the tag that is heard
-    of only afterwards, its time says whether it was later.
+    A rollback is not `of_tag`, because it ignores where the tag points. If the event of a push of the tag
+    arrives
+    later, the push's time decides which was first.
 
-    A further attempt has the number of the first, and takes its place as the last deployment.
+    A retry has the number of the first attempt and replaces it as the last deployment.
     """
     try_update(
         TableName=table.name(),
@@ -45,9 +49,9 @@ def note_in_order(*, push: Push, sequence: int, of_tag: bool = True) -> None:
 
 
 def is_newest(*, push: Push, sequence: int) -> bool:
-    """Note that the push with this number is of an app; False if one with a larger number was noted.
+    """Record that the push with this number is an app; False if a push with a larger number was recorded.
 
-    Late pushes, and pushes of other artifacts, get a sequence number too, but never get here.
+    Late pushes, and pushes of other artifacts, get a sequence number too, but never reach this.
     """
     return try_update(
         TableName=table.name(),
@@ -59,12 +63,12 @@ def is_newest(*, push: Push, sequence: int) -> bool:
 
 
 def newest(*, app: str) -> int:
-    """The largest number of a push that `is_newest` noted to be of the app; 0 if there is none."""
+    """The largest number that `is_newest` recorded for the app, 0 if there is none."""
     return int(get(keys.order(app)).get("last_admitted", 0))
 
 
 def no_more_than(noted: int) -> Condition:
-    """The condition on an app's order that no deployment of it has begun since so many were noted."""
+    """The condition on the item `order` that the app has no more deployments than this number."""
     if not noted:
         return {"ConditionExpression": "attribute_not_exists(admitted)"}
     values = wire({":noted": noted})
@@ -72,7 +76,7 @@ def no_more_than(noted: int) -> Condition:
 
 
 def note_open(push: Push) -> dict[str, Any]:
-    """Add a push to its app's open ones, draw a number, and return the item."""
+    """Add a push to the app's open ones, draw a number, and return the item."""
     answer = client("dynamodb").update_item(
         TableName=table.name(),
         Key=wire(keys.order(push.app)),

@@ -12,11 +12,13 @@ from deployer.domain.errors import AwsRefusedError
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep that may begin.
+    """A sweep that has the lock.
 
-    `since` is since when what is watched now is watched, `previous` when the sweep before this one began (UNIX
-    seconds, 0 if there was none), `after` the app that the last one came to, '' if it came
-    to the end; `died` says that it did not even get round to saying so.
+    `since` is since when the current parameters have been in force, and `previous` when the last sweep began
+    (UNIX
+    seconds, 0 if there was none). `after` is the last app that the last sweep handled, '' if it handled all;
+    `died`
+    says that it did not finish.
     """
 
     since: int
@@ -26,10 +28,12 @@ class Sweep:
 
 
 def begin_sweep(*, sweep: str, now: int, until: int, watching: str = "") -> Sweep | None:
-    """Begin; None while another one is at it.
+    """Take the lock; None if another sweep has it.
 
-    `sweep` is a name of its own, so that it may begin twice; it has until `until`. `watching` names what is
-    watched: where that is not what the last sweep watched, `since` is now. Times are in UNIX seconds.
+    `sweep` is a unique name, so that the call may be repeated; the lock expires at `until`. `watching` are the
+    parameters that decide what is watched: if they have changed since the last sweep, `since` is now. Times are
+    in UNIX
+    seconds.
     """
     try:
         answer = client("dynamodb").update_item(
@@ -64,7 +68,7 @@ def begin_sweep(*, sweep: str, now: int, until: int, watching: str = "") -> Swee
 
 
 def note_sweep(*, sweep: str, app: str) -> None:
-    """Note the progress of a sweep: if it dies, the next one begins with the app after this one."""
+    """Record the progress of a sweep. If it times out, the next one begins with the app after this one."""
     try_update(
         TableName=table.name(),
         Key=wire(keys.SWEEP),
@@ -75,7 +79,7 @@ def note_sweep(*, sweep: str, app: str) -> None:
 
 
 def end_sweep(*, sweep: str, after: str) -> None:
-    """Release the lock; the next sweep begins after that app. Does nothing once another sweep has begun."""
+    """Release the lock; the next sweep begins after that app. Does nothing if another sweep has the lock."""
     try_update(
         TableName=table.name(),
         Key=wire(keys.SWEEP),

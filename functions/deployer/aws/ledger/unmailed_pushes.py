@@ -11,12 +11,12 @@ from deployer.domain.push import Push
 
 
 def add_unmailed(*, push: Push) -> None:
-    """Note that a mail has to name a push; its outcome is recorded afterwards."""
+    """Record that a mail has to name a push; the push's outcome is recorded afterwards."""
     _change(push.app, "ADD", {keys.name_of_push(push)})
 
 
 def remove_unmailed(*, app: str, deployments: Sequence[Deployment]) -> None:
-    """Remove pushes that a mail has named, or that none needs to name."""
+    """Remove pushes that a mail has named, or that no mail needs to name."""
     if deployments:
         _change(app, "DELETE", {keys.name_of(each.time, each.deployment) for each in deployments})
 

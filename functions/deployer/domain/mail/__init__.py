@@ -1,4 +1,4 @@
-"""The news of a deployment: a mail that people read and a document that machines do."""
+"""The mails about deployments, each as text for people and as a JSON document for machines."""
 
 from deployer.domain.mail.ending import FIX_IT as FIX_IT
 from deployer.domain.mail.ending import WATCH_IT as WATCH_IT

@@ -1,4 +1,4 @@
-"""Mails about an app that does not run any more."""
+"""Mails about an app that has stopped, has ended, or is no longer watched."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ def given_up(
     *,
     advice: str = FIX_IT,
 ) -> Mail:
-    """The app is down, and is not started again until somebody pushes; `summary` ends the subject.
+    """The app is down, and Portcall will not restart it; `summary` ends the subject.
 
     `advice` comes before the command that starts it again.
     """
@@ -54,9 +54,9 @@ def given_up(
 
 
 def ended(push: Push, url: str, reason: str, deploy_command: str = "", *, replaced: bool = False) -> Mail:
-    """The app was stopped for good; `deploy_command` brings it back, without one a push of its tag does.
+    """The app was stopped for good. `deploy_command` brings it back; without one, a push of its tag does.
 
-    `replaced` says that it is there, as an app of another name.
+    `replaced` says that it runs as an app of another name.
     """
     back = ["", "To start it again:", "", f"    {deploy_command}"] if deploy_command else []
     body = "\n".join(
@@ -88,9 +88,9 @@ def ended(push: Push, url: str, reason: str, deploy_command: str = "", *, replac
 
 
 def unwatched(push: Push, url: str, *, replaced_by: str, can_restart: bool, stop_command: str) -> Mail:
-    """The app runs, but parameters have changed, and no push of it is deployed any more.
+    """The app runs, but parameters have changed, and its pushes are no longer deployed.
 
-    `replaced_by` is the app of which a push of its tag is instead, `can_restart` says that its repository is
+    `replaced_by` is the app that pushes of its tag now deploy; `can_restart` says that its repository is
     watched.
     """
     if not can_restart:

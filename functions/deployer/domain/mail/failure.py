@@ -29,7 +29,7 @@ def failed(
 ) -> Mail:
     """The deployment failed.
 
-    `standing` is what serves nevertheless; `notes` say what else is to know; `log` is the app's last output.
+    `standing` is what serves now; `notes` are more lines; `log` is the app's last output.
     """
     body = "\n".join(
         [
@@ -66,14 +66,14 @@ def failed(
 
 
 def _again(failure: Failure, context: Context) -> list[str]:
-    """How to deploy the same image again, where that may help: a push of it would start nothing."""
+    """How to deploy the same image again, if that may help: a push of it would start nothing."""
     if not (context.deploy_command and (failure.again or failure.passing)):
         return []
     return ["", "To deploy the same image again:", "", f"    {context.deploy_command}"]
 
 
 def _details(failure: Failure) -> list[str]:
-    """The first of many, and the last; the document has them all."""
+    """The first lines and the last one; the document has all of them."""
     lines = failure.details
     shown = lines if len(lines) <= DETAIL_LINES + 1 else [*lines[:DETAIL_LINES], "...", lines[-1]]
     return ["", *(f"    {printable(line)}" for line in shown)] if shown else []

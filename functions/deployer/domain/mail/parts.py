@@ -1,4 +1,4 @@
-"""What mails are made of: who reads a mail reads the same facts in the same place."""
+"""The parts of the mails, so that each mail has the same facts in the same place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ LOG_LINE_LIMIT = 500
 
 @dataclass(frozen=True)
 class Mail:
-    """`document` is the same news as JSON, for sqs, https and lambda subscribers."""
+    """`document` has the same facts as JSON, for sqs, https and lambda subscribers."""
 
     subject: str
     text: str
@@ -24,7 +24,7 @@ class Mail:
 
 @dataclass(frozen=True)
 class Standing:
-    """What serves though a deployment failed: `url` is '' if nothing does, and for a worker, which has none."""
+    """What serves after a failed deployment; `url` is '' if nothing serves, and for a worker."""
 
     url: str
     is_newer: bool = False
@@ -33,10 +33,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class Context:
-    """Where a deployment happened; `phases` are (name, seconds) in order.
+    """The details of a deployment; `phases` are (name, seconds) in order.
 
-    `direct_url` is the task's own, at which the app answers until the next deployment. `deploy_command` deploys
-    the same image again.
+    `direct_url` is the task's own URL, which works until the next deployment. `deploy_command` deploys the same
+    image again.
     """
 
     revision: str
@@ -61,7 +61,7 @@ def serving_line(standing: Standing) -> str:
 
 
 def log_excerpt(log: Sequence[str]) -> list[str]:
-    """The last lines of a log, fit for a mail: no secrets, nothing that could break it, and none too long."""
+    """The last lines of a log for a mail: without secrets and control characters, and cut to length."""
     return [discreet(printable(line, LOG_LINE_LIMIT)) for line in without_keys(log)[-LOG_LINES:]]
 
 
@@ -100,7 +100,7 @@ def document_of(push: Push, context: Context, outcome: str) -> dict[str, object]
 
 
 def subject_of(app: str, summary: str) -> str:
-    """What SNS takes: fewer than 100 characters, all of them ASCII. A long name leaves room for the summary."""
+    """A subject that SNS accepts: fewer than 100 ASCII characters. Long names are cut to fit the summary."""
     name = app if len(app) <= NAME_LIMIT else "..." + app[3 - NAME_LIMIT :]
     plain = printable(f"{name} {summary}").strip().encode("ascii", "replace").decode()
     return plain if len(plain) <= SUBJECT_LIMIT else plain[: SUBJECT_LIMIT - 3] + "..."

@@ -12,9 +12,9 @@ WORKER = "it runs, and listens on no port"
 def live(
     push: Push, url: str, previous: str, notes: Sequence[str], context: Context, *, resume_command: str = ""
 ) -> Mail:
-    """The app answered at `url`, '' for a worker; `previous` the digest that it replaced, '' for the first.
+    """The app answered at `url`, '' for a worker; `previous` is the replaced digest, '' for the first version.
 
-    `resume_command` deploys the newest push after a rollback, '' if it was none.
+    `resume_command` ends a rollback and deploys the newest push, '' if this was not a rollback.
     """
     before = (
         f"It replaced {previous}. To go back: portcall rollback {push.app}"
@@ -33,7 +33,7 @@ def live(
 def live_again(
     push: Push, url: str, reason: str, notes: Sequence[str], context: Context, *, asked: bool = False
 ) -> Mail:
-    """The app stopped by itself, or somebody `asked` for it; it was started again, and answered at `url`."""
+    """The app was restarted, because it stopped or an operator `asked` for it, and answered at `url`."""
     where = ", at this address" if context.direct_url in ("", url) else ", at the same address"
     said = [
         f"{push.app} {'was restarted' if asked else 'had stopped'}, and is live again{where if url else ''}.",
@@ -44,7 +44,7 @@ def live_again(
 
 
 def stopped(push: Push, reason: str, gave_up_reason: str, context: Context) -> Mail:
-    """The app was switched over and stopped before its mail; `gave_up_reason` says why it is not restarted."""
+    """The app was switched over and stopped before its mail. `gave_up_reason` says why it is not restarted."""
     what_next = ["It is being restarted. Another email will say how that went."]
     if gave_up_reason:
         command = ["", "Start it again with:", "", f"    {context.deploy_command}"]
@@ -80,5 +80,5 @@ def _good_news(
 
 
 def _direct(url: str, context: Context) -> list[str]:
-    """Where the app answers itself, if the URL is the stable one."""
+    """The line with the task's own URL, if the mail's URL is the stable one."""
     return [f"Direct:     {context.direct_url}"] if context.direct_url not in ("", url) else []

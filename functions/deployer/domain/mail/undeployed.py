@@ -1,4 +1,4 @@
-"""Mails about pushes that are not deployed, and about what is added to a mail later."""
+"""Mails about pushes that are not deployed, and notes that are added to other mails."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from deployer.domain.text import printable
 
 
 def recorded(push: Push, why: str, serving: str, command: str, *, resumes: bool) -> Mail:
-    """A push is recorded and not deployed; `command` starts the app, or lifts the pin if it `resumes`."""
+    """A push is recorded and not deployed. `command` starts the app, or ends the pin if `resumes`."""
     body = [
         printable(why),
         "",
@@ -49,7 +49,7 @@ def _in_short(resumes: bool) -> str:
 
 
 def with_notes(news: Mail, notes: Sequence[str]) -> Mail:
-    """The same mail, which says at its end what holds for the app."""
+    """The same mail with these notes at its end."""
     if not notes:
         return news
     text = "\n".join([news.text.rstrip("\n"), "", *map(printable, notes)]) + "\n"
@@ -94,7 +94,7 @@ def not_deployed(push: Push, others: Sequence[Deployment], standing: Standing, d
 
 
 def held_back(push: Push, mails: int, until: str, ledger: str) -> Mail:
-    """There were as many mails about a repository as there may be in an hour; `until` is when it is over."""
+    """The limit of mails about a repository in an hour is reached; `until` is when the hour ends."""
     text = [
         f"There were {mails} emails about {push.repository} in this hour, which is the limit.",
         "",
