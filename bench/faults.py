@@ -1,145 +1,34 @@
 """Campaigns: many deployments while calls fail, functions die and executions are aborted; every report is true.
 
 `python -m bench.faults --pushes 1000 --share 0.05 --seed 7`: microburst stands between the functions and the
-embedded cloud, and throttles, fails, delays or resets that share of their calls, or loses the answer. Prints
-each promise of tests/promises.py that does not hold, and exits with 1 then. bench/results/ keeps the result.
+embedded cloud, and throttles, fails, delays or resets that share of their calls, or loses the answer. Meanwhile
+events are lost, executions aborted, processes of functions and containers killed. After each round everything
+must settle, and each promise of tests/promises.py that does not hold is printed; the command exits with 1 then.
+bench/results/ keeps the result of the rounds so far.
 """
 
 import argparse
-import contextlib
 import json
-import random
 import re
-import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from bench import results
+from bench.campaign import Campaign, campaign, say
 from localcloud.inbox import read
-from localcloud.machine.docker_engine import ensure_engine
-from localcloud.settings import PROJECT
-from localcloud.stack import install
-from tests.chaos import Chaos
-from tests.local.conftest import eventually, forget_images, free_port, start_cloud
-from tests.local.installed import Installed
+from tests.chaos import Settled
 
-APPS = 8
-PUSHES_OF_EACH = 4
-# EventBridge as it is: late, out of order, and twice.
-SWITCHES = "late-events targets-twice"
-# How each service throttles, by microburst's name for it.
-THROTTLED = {
-    "apigateway": ("TooManyRequestsException", 429),
-    "dynamodb": ("ProvisionedThroughputExceededException", 400),
-    "ec2": ("RequestLimitExceeded", 503),
-    "ecr": ("ThrottlingException", 400),
-    "ecs": ("ThrottlingException", 400),
-    "events": ("ThrottlingException", 400),
-    "logs": ("ThrottlingException", 400),
-    "sns": ("Throttling", 400),
-    "ssm": ("ThrottlingException", 400),
-    "stepfunctions": ("ThrottlingException", 400),
-}
-# AWS knows no token for these: a mail or an event whose answer is lost goes out twice.
-SENT_TWICE = ("events", "sns")
-
-
-def rules(share: float) -> list[dict[str, Any]]:
-    """Of microburst, which takes the first rule that fires: each of five kinds has a fifth of the share."""
-    chances = [share / 5 / (1 - number * share / 5) for number in range(5)]
-    failed = {"error": {"code": "InternalFailure", "status": 500}}
-    slow = {"latency": {"min": 500, "max": 2500}}
-    lost = {"response": {"abort_bytes": 0}}
-    return [
-        *(
-            {"service": service, "probability": chances[0], "error": {"code": code, "status": status}}
-            for service, (code, status) in THROTTLED.items()
-        ),
-        {"service": "*", "probability": chances[1], **failed},
-        {"service": "*", "probability": chances[2], **slow},
-        {"service": "*", "probability": chances[3], "reset": True},
-        *(
-            {"service": service, "probability": chances[4], **lost}
-            for service in THROTTLED
-            if service not in SENT_TWICE
-        ),
-    ]
-
-
-class Proxy:
-    """microburst in front of a port."""
-
-    def __init__(self, upstream: int, port: int, seed: int, log: Path) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        # It has no option for a seed.
-        code = f"import random; random.seed({seed}); from microburst.cli import main; main()"
-        command = [
-            sys.executable,
-            "-c",
-            code,
-            "--upstream",
-            f"http://127.0.0.1:{upstream}",
-            "--port",
-            str(port),
-        ]
-        with log.open("wb") as output:
-            self._process = subprocess.Popen([*command, "--no-resign"], stdout=output, stderr=output)
-        eventually(self._answers, within=60)
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(OSError):
-            return bool(self.ask("GET", "health"))
-        return False
-
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/_microburst/{path}", data, method=method)  # noqa: S310 - its own
-        request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - its own
-            return json.loads(answer.read() or b"null")
-
-    def faults(self, share: float) -> None:
-        self.ask("POST", "rules", rules(share) if share else [])
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait()
-
-
-@contextlib.contextmanager
-def campaign(seed: int) -> Iterator[tuple[Chaos, Proxy]]:
-    """A stack whose functions call AWS through microburst."""
-    folder = Path(tempfile.mkdtemp(prefix="portcall-faults-"))
-    ensure_engine(folder, _say)
-    port = free_port()
-    cloud = start_cloud(
-        folder,
-        module="bench.behind_proxy",
-        PYTHONPATH=str(PROJECT),
-        PROXY_HOST=f"127.0.0.1:{port}",
-        PORTCALL_SWITCHES=SWITCHES,
-    )
-    proxy = Proxy(cloud.port, port, seed, folder / "microburst.log")
-    try:
-        stack = Installed(cloud)
-        install(stack.settings, _say, {"RepositoryPattern": "chaos-*", "HealthTimeout": "20"})
-        awslambda = cloud.client("lambda")
-        for function in awslambda.list_functions()["Functions"]:
-            variables = function["Environment"]["Variables"] | {"AWS_ENDPOINT_URL": proxy.url}
-            awslambda.update_function_configuration(
-                FunctionName=function["FunctionName"], Environment={"Variables": variables}
-            )
-        yield Chaos(stack, proxy.faults, random.Random(seed)), proxy  # noqa: S311 - a campaign is played again by its seed
-    finally:
-        proxy.stop()
-        cloud.stop()
-        forget_images(cloud.port)
+APPS = 40
+PUSHES_OF_EACH = 5
+MOST_AT_ONCE = 16
+# So many of the images that never go live never answer, which takes as long as HealthTimeout.
+SILENT = 0.15
+SIGNATURES = 0.05
+SETTLES_WITHIN = 900.0
+# A sweep takes a push whose event has not come after 120 s for lost.
+EVENTS_WITHIN = 125.0
 
 
 def main() -> None:
@@ -147,49 +36,76 @@ def main() -> None:
     parser.add_argument("--pushes", type=int, default=100)
     parser.add_argument("--share", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--apps", type=int, default=APPS)
+    parser.add_argument("--minutes", type=float, default=1000, help="begin no round after so many")
     asked = parser.parse_args()
-    apps = [f"chaos-{number}" for number in range(APPS)]
-    broken: list[str] = []
-    sweeps = []
+    apps = [f"chaos-{number}" for number in range(asked.apps)]
+    rounds: list[Settled] = []
     began = time.monotonic()
-    with campaign(asked.seed) as (chaos, proxy):
+    with campaign(asked.seed) as made:
+        chaos = made.chaos
+        chaos.silent, chaos.signatures, chaos.most_at_once = SILENT, SIGNATURES, MOST_AT_ONCE
+        chaos.settles_within, chaos.events_within = SETTLES_WITHIN, EVENTS_WITHIN
         for app in apps:
-            chaos.stack.cloud.client("ecr").create_repository(repositoryName=app)
-        while sum(map(len, chaos.pushed.values())) < asked.pushes:
-            sweeps.append(chaos.play(apps, PUSHES_OF_EACH, asked.share))
-            broken += [each for app in apps for each in chaos.broken(app)]
-            _say(f"{sum(map(len, chaos.pushed.values()))} pushes, {len(broken)} broken promises")
-        fired = Counter(
-            # Of a delay, the milliseconds do not matter.
-            f"{each['service']} {re.sub(':[0-9]+ms', '', each['action'])}"
-            for each in proxy.ask("GET", "fired?limit=1000000")
-        )
-        outcomes = Counter(
-            item.get("outcome", "none")
-            for app in apps
-            for name, item in chaos.ledger(app).items()
-            if name.startswith("deployment#")
-        )
-        result = {
-            "pushes": sum(map(len, chaos.pushed.values())),
-            "share": asked.share,
-            "seed": asked.seed,
-            "seconds": round(time.monotonic() - began),
-            "calls": proxy.ask("GET", "stats")["requests"],
-            "faults": dict(sorted(fired.items())),
-            "outcomes": dict(sorted(outcomes.items())),
-            "mails": len(list(read(chaos.stack.settings.inbox))),
-            "aborted": len(chaos.aborted),
-            "most sweeps with something to do": max(sweeps),
-            "broken": sorted(set(broken)),
-        }
+            scan = {"scanOnPush": True}
+            chaos.stack.cloud.client("ecr").create_repository(
+                repositoryName=app, imageScanningConfiguration=scan
+            )
+        broken: list[str] = []
+        while _pushes(made) < asked.pushes and time.monotonic() < began + 60 * asked.minutes:
+            left = asked.pushes - _pushes(made)
+            rounds.append(chaos.play(apps, min(PUSHES_OF_EACH, -(-left // len(apps))), asked.share))
+            result = _result(made, apps, rounds)
+            broken = result["broken"]
+            conditions = {"share": asked.share, "seed": asked.seed, "seconds": round(time.monotonic() - began)}
+            kept = results.keep(f"faults-{asked.share}", {**conditions, **result})
+            say(f"{result['pushes']} pushes, {result['outcomes']}, {len(broken)} broken promises: {kept}")
+            if len(rounds) == 1 and (live := [app for app in apps if "current" in chaos.ledger(app)]):
+                # From now on its pushes are recorded only, which is a state of its own.
+                chaos.stop(live[0])
     print(json.dumps(result, indent=1))
-    _say(f"Kept in {results.keep(f'faults-{asked.share}', result)}")
     sys.exit(1 if broken else 0)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _pushes(made: Campaign) -> int:
+    return sum(map(len, made.chaos.pushed.values()))
+
+
+def _result(made: Campaign, apps: list[str], rounds: list[Settled]) -> dict[str, Any]:
+    """What came of all rounds so far."""
+    chaos, inside = made.chaos, made.happened()
+    ledgers = {app: chaos.ledger(app) for app in apps}
+    deployments = [
+        item for items in ledgers.values() for name, item in items.items() if name.startswith("deployment#")
+    ]
+    found = [chaos.broken(app) for app in apps]
+    return {
+        "pushes": _pushes(made),
+        "apps": len(apps),
+        "calls": made.proxy.ask("GET", "stats")["requests"],
+        "faults": made.spoiled(),
+        "events lost": dict(
+            sorted(Counter(f"{each['event']} {each['status']}".strip() for each in inside["lost"]).items())
+        ),
+        "executions aborted in": dict(sorted(Counter(state for _, state in inside["aborted"]).items())),
+        "processes of functions killed": dict(sorted(_by_step(inside["killed"]).items())),
+        "containers killed": len(chaos.killed),
+        "outcomes": dict(sorted(Counter(item.get("outcome", "none") for item in deployments).items())),
+        "deployments that ran a task": sum(1 for item in deployments if item.get("task")),
+        "tasks started": sum(len(chaos.started(app)) for app in apps),
+        "mails": len(list(read(chaos.stack.settings.inbox))),
+        "rounds": [
+            {"sweeps with something to do": len(each.sweeps), "seconds to reconcile": each.seconds}
+            for each in rounds
+        ],
+        "cpu": made.cpu(),
+        "broken": sorted({each for broken in found for each in broken}),
+    }
+
+
+def _by_step(killed: dict[str, int]) -> dict[str, int]:
+    """`portcall-RunTaskFunction-5D0A` is RunTask."""
+    return {re.sub(r"^.*?-(\w+)Function-.*$", r"\1", name): times for name, times in killed.items()}
 
 
 if __name__ == "__main__":

@@ -15,15 +15,23 @@ import psutil
 from botocore.exceptions import ClientError
 from deployer.aws import ledger_keys
 from deployer.aws.items import plain, wire
-from deployer.domain.deployment import SUPERSEDED, Current, Deployment
+from deployer.domain.deployment import FAILED, SUPERSEDED, Current, Deployment
 
 from localcloud.inbox import Received, read
 from tests.local.conftest import eventually
-from tests.local.installed import FAILS, SERVES, Installed, containers
-from tests.promises import DIGEST, GIVEN_UP, Mailed, Pushed, Ran, World, broken
+from tests.local.installed import FAILS, SERVES, SILENT, Installed, containers
+from tests.promises import DIGEST, GIVEN_UP, Asked, Mailed, Pushed, Ran, World, broken
 
 # What the process of a function runs.
 BOOTSTRAP = "lambda_bootstrap"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the sweeps did once nothing failed any more, and the seconds until there was nothing left to do."""
+
+    sweeps: list[dict[str, Any]]
+    seconds: float
 
 
 @dataclass
@@ -35,18 +43,48 @@ class Chaos:
     faults: Callable[[float], None]
     dice: random.Random
     pushed: dict[str, list[Pushed]] = field(default_factory=lambda: defaultdict(list))
+    # Execution -> the digest that it was to deploy.
     aborted: dict[str, str] = field(default_factory=dict)
+    # The digests of pushes whose event was lost, and of containers that were killed.
+    lost: set[str] = field(default_factory=set)
+    killed: set[str] = field(default_factory=set)
+    asked: list[Asked] = field(default_factory=list)
+    # Of the images that never go live, those that never answer; the others crash at once.
+    silent: float = 0.0
+    # How many pushes of what is no app come with each push.
+    signatures: float = 0.0
+    signed: dict[str, list[Pushed]] = field(default_factory=lambda: defaultdict(list))
+    # How many executions run at most while more is pushed.
+    most_at_once: int = 1000
+    # Seconds in which everything is to have an outcome.
+    settles_within: float = 240.0
+    # Seconds after the last push before which no sweep takes an event for lost; 0 does not wait for that.
+    events_within: float = 0.0
 
     def upload(self, app: str, good: bool) -> dict[str, Any]:
         """An image with all that belongs to it, but the tag that starts its deployment."""
         cloud = self.stack.cloud
-        command = ["sh", "-c", f": {uuid.uuid4()}; {SERVES if good else FAILS}"]
+        bad = SILENT if self.silent and self.dice.random() < self.silent else FAILS
+        command = ["sh", "-c", f": {uuid.uuid4()}; {SERVES if good else bad}"]
         return cloud.manifest(app, cloud.push(app, command))
 
     def push(self, app: str, manifest: dict[str, Any], good: bool) -> None:
         digest = self.stack.cloud.put_manifest(app, manifest, "latest")
         # Only the digest says which deployment is of which push.
         self.pushed[app].append(Pushed("", app, "latest", digest, good, second=len(self.pushed[app])))
+
+    def sign(self, app: str) -> None:
+        """Push what is no app, under a tag of its own."""
+        kinds = [f"application/vnd.dev.cosign.{each}.v1+json" for each in ("artifact.sig", "simplesigning")]
+        digest = self.stack.cloud.push_artifact(app, *kinds, "signature")
+        self.signed[app].append(Pushed("", app, "signature", digest, good=False, is_app=False))
+
+    def stop(self, app: str) -> None:
+        """Ask for an app to be stopped: pushes of it are recorded from now on."""
+        asked = {"action": "stop", "app": app, "id": uuid.uuid4().hex}
+        function = self.stack.resources["OperateFunction"]
+        said = self.stack.cloud.client("lambda").invoke(FunctionName=function, Payload=json.dumps(asked))
+        self.asked.append(Asked(app, "stop", json.loads(said["Payload"].read())["status"]))
 
     def abort_one(self) -> None:
         workflow = self.stack.cloud.client("stepfunctions")
@@ -61,7 +99,10 @@ class Chaos:
     def kill_one(self) -> None:
         running = containers(self.stack.cloud.port)
         if running:
-            subprocess.run(["docker", "kill", self.dice.choice(running)], capture_output=True)
+            container = self.dice.choice(running)
+            image = ["docker", "inspect", "--format", "{{.Config.Image}}", container]
+            self.killed |= set(DIGEST.findall(subprocess.run(image, capture_output=True, text=True).stdout))
+            subprocess.run(["docker", "kill", container], capture_output=True)
 
     def sweep(self) -> dict[str, Any]:
         """What the sweep did; `{"sweep": ...}` if it failed itself."""
@@ -80,36 +121,40 @@ class Chaos:
             ]
             self.dice.choice(workers).kill()
 
-    def play(self, apps: list[str], pushes: int, share: float) -> int:
-        """Push each app some times while calls fail, things crash and executions are aborted, then settle.
-
-        Returns how many sweeps found something to do once nothing failed any more.
-        """
+    def play(self, apps: list[str], pushes: int, share: float) -> "Settled":
+        """Push each app some times while calls fail, things crash and executions are aborted, then settle."""
         self.faults(0.0)
         plan = [(app, self.dice.random() < 0.7) for app in apps * pushes]
         uploads = [(app, self.upload(app, good), good) for app, good in plan]
         self.faults(share)
         for turn, (app, manifest, good) in enumerate(uploads):
+            eventually(lambda: len(self.running()) < self.most_at_once, within=self.settles_within, every=0.3)
             self.push(app, manifest, good)
+            if self.dice.random() < self.signatures:
+                self.sign(app)
             time.sleep(self.dice.uniform(0, 0.5))
             if turn % 3 == 2:
                 self.dice.choice([self.abort_one, self.kill_one, self.kill_function, self.sweep])()
         return self.settle()
 
-    def settle(self) -> int:
+    def settle(self) -> "Settled":
         """Until nothing is under way, and the sweep, of whose calls none fails, finds nothing more to do."""
-        sweeps = 0
+        pushed = time.monotonic()
+        eventually(lambda: not self.running(), within=self.settles_within, every=0.2)
+        self.faults(0.0)
+        time.sleep(max(0.0, pushed + self.events_within - time.monotonic()))
+        began, did = time.monotonic(), []
 
         def swept() -> bool:
-            nonlocal sweeps
+            if self.running():
+                return False
             done = self.sweep()
-            sweeps += done != {} and "skipped" not in done
+            if done and "skipped" not in done:
+                did.append(done)
             return done == {} and not self.running()
 
-        eventually(lambda: not self.running(), within=240, every=0.2)
-        self.faults(0.0)
-        eventually(swept, within=240, every=0.2)
-        return sweeps
+        eventually(swept, within=self.settles_within, every=0.2)
+        return Settled(did, round(time.monotonic() - began, 1))
 
     # What it came to
 
@@ -137,8 +182,11 @@ class Chaos:
             for push in self.pushed[app]
             if push.digest not in {item.get("digest") for item in items.values()}
         ]
-        # One that was aborted before it began is deployed by a sweep two minutes later.
-        lost = [f"{digest} is not in the ledger" for digest in unknown if digest not in self.aborted.values()]
+        # Whose event was lost, or that was aborted before it began: a sweep finds the newest, two minutes later.
+        spared = {*self.aborted.values(), *self.lost}
+        if self.events_within:
+            spared.discard(self.pushed[app][-1].digest)
+        lost = [f"{digest} is not in the ledger" for digest in unknown if digest not in spared]
         return [*lost, *broken(self.world(app, items))]
 
     def world(self, app: str, items: dict[str, dict[str, Any]]) -> World:
@@ -147,13 +195,17 @@ class Chaos:
             _deployment(item) for name, item in items.items() if name.startswith(ledger_keys.DEPLOYMENT)
         ]
         current = {app: _current(items["current"])} if "current" in items else {}
-        tasks = {each.task: each for each in deployments if each.task}
+        started = self.started(app) | {each.task: each.deployment for each in deployments if each.task}
+        digests = {each.deployment: each.digest for each in deployments}
         good = {push.digest: push.good for push in self.pushed[app]}
         live = self.live(app)
+        failed = {each.digest for each in deployments if each.outcome == FAILED}
+        # What was killed before it answered is no good push's fault.
+        spoiled = {*self.aborted.values(), *(self.killed & failed)}
         return World(
             pushes=[
-                replace(push, good=push.good and push.digest not in self.aborted.values())
-                for push in self.pushed[app]
+                *self.signed[app],
+                *(replace(push, good=push.good and push.digest not in spoiled) for push in self.pushed[app]),
             ],
             mails=[
                 _mailed(mail, deployments)
@@ -161,20 +213,30 @@ class Chaos:
                 if mail.attributes["app"] == app
             ],
             tasks=[
-                Ran(arn, app, each.deployment, each.digest, arn in live, answered=good[each.digest])
-                for arn, each in tasks.items()
-            ]
-            + [Ran(arn, app, "", "", lives=True, answered=False) for arn in live if arn not in tasks],
+                Ran(arn, app, name, digest, arn in live, answered=good.get(digest, False))
+                for arn, name in started.items()
+                for digest in [digests.get(name, "")]
+            ],
             current=current,
             deployments={app: deployments},
-            tags={(app, "latest"): self.pushed[app][-1].digest},
+            tags={(each.app, each.tag): each.digest for each in (*self.signed[app], *self.pushed[app])},
             open={app: items.get("order", {}).get("open", set())},
+            asked=[each for each in self.asked if each.app == app],
         )
 
-    def live(self, app: str) -> list[str]:
+    def live(self, app: str, status: str = "RUNNING") -> list[str]:
         ecs, cluster = self.stack.cloud.client("ecs"), self.stack.outputs["ClusterArn"]
-        arns: list[str] = ecs.list_tasks(cluster=cluster, family=f"portcall_{app}")["taskArns"]
+        listed = ecs.list_tasks(cluster=cluster, family=f"portcall_{app}", desiredStatus=status)
+        arns: list[str] = listed["taskArns"]
         return arns
+
+    def started(self, app: str) -> dict[str, str]:
+        """Every task of an app that ECS knows -> the deployment that started it."""
+        arns = [*self.live(app), *self.live(app, "STOPPED")]
+        ecs, cluster = self.stack.cloud.client("ecs"), self.stack.outputs["ClusterArn"]
+        parts = [arns[begin : begin + 100] for begin in range(0, len(arns), 100)]
+        answers = [ecs.describe_tasks(cluster=cluster, tasks=part)["tasks"] for part in parts]
+        return {each["taskArn"]: each["startedBy"] for answer in answers for each in answer}
 
 
 def _deployment(item: dict[str, Any]) -> Deployment:
