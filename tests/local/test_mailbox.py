@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.local.conftest import Cloud, eventually, free_port, start_cloud
 
@@ -47,6 +48,22 @@ def test_a_publish_becomes_a_mail_with_its_attributes_as_headers(cloud: Cloud) -
     assert mail["Message-ID"].endswith("@sns.amazonaws.com>")
     assert mail["Date"].datetime.tzinfo is not None
     assert mail.get_content().rstrip("\n") == text
+
+
+def test_a_mail_that_cannot_be_written_fails_the_publish_as_sns_does(cloud: Cloud) -> None:
+    """Else whoever publishes believes that it was sent, as on a full disk."""
+    topic, address = topic_for(cloud)
+    sns, folder = cloud.client("sns"), cloud.state_dir / "inbox" / "tmp"
+    away = folder.rename(folder.with_name("away"))
+    try:
+        folder.write_text("no folder")
+        with pytest.raises(ClientError, match="InternalError"):
+            sns.publish(TopicArn=topic, Subject="s", Message="lost")
+    finally:
+        folder.unlink()
+        away.rename(folder)
+    sns.publish(TopicArn=topic, Subject="s", Message="found")
+    assert [mail.get_content().strip() for mail in mails(cloud, address)] == ["found"]
 
 
 def test_the_name_of_the_topic_is_the_name_of_the_sender(cloud: Cloud) -> None:

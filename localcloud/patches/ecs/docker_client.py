@@ -14,6 +14,9 @@ import logging
 import re
 from typing import Any
 
+import requests
+import urllib3
+from docker.errors import DockerException
 from ministack.services import ecr, ecs
 
 from localcloud.options import Settings
@@ -22,6 +25,10 @@ from localcloud.patches.patch import Function, patch
 _ECR_IMAGE = re.compile(
     r"^(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<path>.+)$"
 )
+
+
+# What the Docker SDK raises where the engine refuses and, the connection's own errors, where it goes away.
+ENGINE_ERRORS = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
 
 
 class ForeignRegistry(Exception):

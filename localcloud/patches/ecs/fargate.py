@@ -22,7 +22,13 @@ from ministack.services import ecr, ecs
 from localcloud.machine.emulation import runs
 from localcloud.options import Settings
 from localcloud.patches.ecr.zstd_layers import load_decompressed
-from localcloud.patches.ecs.docker_client import ForeignRegistry, images_of, local_name, manifest_of
+from localcloud.patches.ecs.docker_client import (
+    ENGINE_ERRORS,
+    ForeignRegistry,
+    images_of,
+    local_name,
+    manifest_of,
+)
 from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.fargate")
@@ -115,12 +121,12 @@ def _start(
         container = client.containers.create(image, **options)
         if program:
             _put_unexecutable(container, program)
-    except DockerException as error:
+    except ENGINE_ERRORS as error:
         _remove(container)
         raise StartError(f"CannotCreateContainerError: {_explained(error)}") from error
     try:
         container.start()
-    except DockerException as error:
+    except ENGINE_ERRORS as error:
         _remove(container)
         raise StartError(f"CannotStartContainerError: {_explained(error)}") from error
     return container
@@ -138,7 +144,7 @@ def _pull(client: Any, image: str, wanted: str, settings: Settings) -> tuple[str
         raise ecs._ImagePullError(
             f"pull image manifest has been retried 1 time(s): failed to resolve ref {image}: {image}: not found"
         ) from error
-    except DockerException as error:
+    except ENGINE_ERRORS as error:
         failed, text = "pull image manifest", _explained(error)
         if "no matching manifest" in text or "no match for platform" in text:
             text = f"image Manifest does not contain descriptor matching platform '{wanted}'"
@@ -217,7 +223,7 @@ def _remove(container: Any) -> None:
     if container is not None:
         try:
             container.remove(force=True, v=True)
-        except DockerException as error:
+        except ENGINE_ERRORS as error:
             log.warning("could not remove a container that did not start: %s", error)
 
 

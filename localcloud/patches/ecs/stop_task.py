@@ -16,11 +16,11 @@ import contextlib
 import contextvars
 from typing import Any
 
-from docker.errors import DockerException
 from ministack.core.concurrency import resource_lock, spawn_background
 from ministack.core.responses import json_response
 from ministack.services import ecs
 
+from localcloud.patches.ecs.docker_client import ENGINE_ERRORS
 from localcloud.patches.ecs.ecs_events import announce
 from localcloud.patches.ecs.task_exit import await_logs, note_exit
 from localcloud.patches.patch import Function, patch
@@ -66,7 +66,7 @@ def _end(task: dict[str, Any], client: Any) -> None:
     for index, docker_id in enumerate(docker_ids):
         timeout = timeouts[index] if index < len(timeouts) else DEFAULT_STOP_TIMEOUT_SECONDS
         # Gone already, or else removed by force below.
-        with contextlib.suppress(DockerException):
+        with contextlib.suppress(*ENGINE_ERRORS):
             client.containers.get(docker_id).stop(timeout=timeout)
         note_exit(client, task, index, docker_id)
     await_logs(docker_ids)

@@ -15,10 +15,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from docker.errors import DockerException, NotFound
+from docker.errors import NotFound
 from ministack.core.concurrency import resource_lock
 from ministack.services import ecs
 
+from localcloud.patches.ecs.docker_client import ENGINE_ERRORS
 from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.task_exit")
@@ -69,7 +70,7 @@ def note_exit(client: Any, task: dict[str, Any], index: int, docker_id: str) -> 
     except NotFound:
         # Only this is proof that it is gone; any other failure may be the daemon's.
         exit_code, reason = KILLED, "DockerStateError: the container was removed"
-    except DockerException as error:
+    except ENGINE_ERRORS as error:
         log.warning("could not look at container %s: %s", docker_id[:12], error)
         return False
     with resource_lock("ecs-task", task["taskArn"]):
@@ -88,7 +89,7 @@ def _lacked_memory(client: Any, docker_id: str) -> bool:
         try:
             if client.containers.get(docker_id).attrs["State"].get("OOMKilled"):
                 return True
-        except DockerException:
+        except ENGINE_ERRORS:
             return False
         time.sleep(_LOOK_AGAIN_SECONDS)
     return False

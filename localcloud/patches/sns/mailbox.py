@@ -38,6 +38,10 @@ DEFAULT_SUBJECT = "AWS Notification Message"
 _inbox: mailbox.Maildir
 
 
+class MailNotWritten(Exception):
+    """The inbox took no mail; the message is the machine's reason."""
+
+
 def prepare(settings: Settings) -> None:
     global _inbox
     _inbox = mailbox.Maildir(settings.state_dir / "inbox", create=True)
@@ -77,7 +81,11 @@ def _mail(
                 attributes=attributes,
             )
             _inbox.add(mail.as_bytes(policy=policy.SMTP.clone(linesep="\n")))
-        except (OSError, ValueError):
+        except OSError as error:
+            # As on a full disk. Who publishes must not believe that it was sent.
+            log.exception("could not write a mail to %s", subscription["endpoint"])
+            raise MailNotWritten(str(error)) from error
+        except ValueError:
             log.exception("could not write a mail to %s", subscription["endpoint"])
             continue
         if settings.smtp_host:
@@ -111,7 +119,10 @@ def _refuse_bad_messages(original: Function, params: dict[str, Any]) -> Any:
             "Invalid parameter: Message Structure - No default entry in JSON message body",
             400,
         )
-    return original(params)
+    try:
+        return original(params)
+    except MailNotWritten as error:
+        return sns._error("InternalError", f"The mail could not be written: {error}", 500)
 
 
 def _has_default(message: str) -> bool:

@@ -1,0 +1,55 @@
+"""The Docker engine goes away for a while: what watches a task goes on, and sees how its container ended."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import urllib3
+from docker.errors import APIError
+
+from localcloud.patches.ecs import task_exit
+
+ROOT = Path(__file__).parents[2]
+AWAY = [
+    APIError("the engine is busy"),
+    requests.ConnectionError("refused"),
+    requests.ReadTimeout("silent"),
+    urllib3.exceptions.ProtocolError("cut off"),
+]
+
+
+class Engine:
+    """Fails once, and then says that the container has ended."""
+
+    def __init__(self, error: Exception) -> None:
+        self.containers, self.errors = self, [error]
+
+    def get(self, _name: str) -> Any:
+        if self.errors:
+            raise self.errors.pop()
+        self.attrs = {"State": {"Status": "exited", "ExitCode": 143}}
+        return self
+
+
+@pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
+def test_a_container_is_looked_at_again_once_the_engine_is_back(error: Exception) -> None:
+    engine, task = Engine(error), {"taskArn": "arn:task", "containers": [{"lastStatus": "RUNNING"}]}
+    assert not task_exit.note_exit(engine, task, 0, "container")
+    assert task["containers"] == [{"lastStatus": "RUNNING"}]
+    assert task_exit.note_exit(engine, task, 0, "container")
+    assert task["containers"] == [{"lastStatus": "STOPPED", "exitCode": 143}]
+
+
+def test_who_asks_the_engine_expects_that_it_is_away() -> None:
+    """`DockerException` is what it says itself, not what the connection says of it."""
+    patches = sorted((ROOT / "localcloud/patches").rglob("*.py"))
+    handlers = [
+        (path.name, node.lineno)
+        for path in patches
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.ExceptHandler) and node.type and "DockerException" in ast.unparse(node.type))
+        or (isinstance(node, ast.Call) and ast.unparse(node).endswith("suppress(DockerException)"))
+    ]
+    assert handlers == []
