@@ -1,4 +1,4 @@
-"""The Docker engine goes away for a while: what watches a task goes on, and sees how its container ended."""
+"""The Docker engine goes away for a while, or its disk is full: what is said of tasks stays true."""
 
 import ast
 from pathlib import Path
@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import requests
 import urllib3
+from deployer.domain.failure import explain
+from deployer.domain.task import Task
 from docker.errors import APIError
 
-from localcloud.patches.ecs import task_exit
+from localcloud.patches.ecs import fargate, task_exit
 
 ROOT = Path(__file__).parents[2]
 AWAY = [
@@ -53,3 +55,28 @@ def test_who_asks_the_engine_expects_that_it_is_away() -> None:
         or (isinstance(node, ast.Call) and ast.unparse(node).endswith("suppress(DockerException)"))
     ]
     assert handlers == []
+
+
+def test_a_full_disk_of_the_engine_is_not_blamed_on_the_image() -> None:
+    """On Fargate each task has a disk of its own, and what does not fit is too large."""
+    said = fargate._explained(APIError("write /var/lib/docker/overlay2/x: no space left on device"))
+    assert "the disk of this machine that Docker keeps its images on is full" in said
+    stopped = Task(
+        "arn",
+        "STOPPED",
+        "STOPPED",
+        5,
+        stop_code="TaskFailedToStart",
+        stopped_reason=f"CannotPullContainerError: {said}",
+    )
+    found = explain(
+        error="TaskStoppedError",
+        message=stopped.why_stopped(),
+        task=stopped,
+        log=[],
+        port=3000,
+        memory="512",
+        architecture="X86_64",
+    )
+    assert found.summary == "failed to start: the image could not be pulled"
+    assert found.passing

@@ -36,6 +36,7 @@ log = logging.getLogger("portcall.fargate")
 # What MiniStack lends every container. On AWS only a task with a role finds credentials.
 _LENT = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_ENDPOINT_URL")
 _PLATFORMS = {"": "linux/amd64", "X86_64": "linux/amd64", "ARM64": "linux/arm64"}
+NO_SPACE = "no space left on device"
 _REPORTED_BY_MINISTACK = "ResourceInitializationError: unable to pull image or start container: "
 
 
@@ -229,6 +230,8 @@ def _remove(container: Any) -> None:
 
 def _explained(error: Exception) -> str:
     text = (error.explanation if isinstance(error, APIError) else None) or str(error)
+    # On Fargate each task has a disk of its own, so there only an image that is too large meets the end of it.
+    text = text.replace(NO_SPACE, "the disk of this machine that Docker keeps its images on is full")
     return f"Error response from daemon: {text}"
 
 
