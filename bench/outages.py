@@ -22,10 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bench import results
 from bench.campaign import say
 from localcloud.inbox import read
-from localcloud.machine.docker_engine import start_daemon, stop_engine
+from localcloud.machine.docker_engine import start_daemon
 from localcloud.settings import PROJECT
 from localcloud.stack import install
 from tests.chaos import Chaos
@@ -79,10 +81,10 @@ def machine(seed: int) -> Iterator[Machine]:
             try:
                 yield made
             finally:
-                made.cloud.process.kill()
+                made.cloud.process.terminate()
                 made.cloud.process.wait()
         finally:
-            stop_engine(folder, say)
+            end_daemon(folder, signal.SIGTERM)
 
 
 def _cloud(state: Path, seed: int, port: int = 0) -> Cloud:
@@ -101,6 +103,12 @@ def daemon(folder: Path) -> None:
     options = [f"--data-root={folder}/docker/data", f"--exec-root={folder}/exec", f"--bridge={BRIDGE}"]
     options += ["--iptables=false", "--ip6tables=false", "--ip-masq=false"]
     start_daemon(folder, say, host=os.environ["DOCKER_HOST"], options=options)
+
+
+def end_daemon(folder: Path, how: signal.Signals) -> None:
+    process = psutil.Process(int((folder / "dockerd.pid").read_text()))
+    process.send_signal(how)
+    psutil.wait_procs([process], timeout=60)
 
 
 @contextlib.contextmanager
@@ -147,8 +155,9 @@ def pushes(made: Machine, *, good: bool = True) -> None:
 def daemon_killed(made: Machine) -> None:
     """The Docker daemon is killed while four deployments are under way, and comes back ten seconds later."""
     pushes(made)
-    time.sleep(2)
-    os.kill(int((made.folder / "dockerd.pid").read_text()), signal.SIGKILL)
+    # A deployment takes some three seconds.
+    time.sleep(made.chaos.dice.uniform(0, 2))
+    end_daemon(made.folder, signal.SIGKILL)
     time.sleep(10)
     daemon(made.folder)
 
@@ -170,7 +179,8 @@ def cloud_disk_full(made: Machine) -> None:
 def cloud_stands_still(made: Machine) -> None:
     """The cloud is stopped for half a minute while four deployments are under way: every call hangs."""
     pushes(made)
-    time.sleep(2)
+    # A deployment takes some three seconds.
+    time.sleep(made.chaos.dice.uniform(0, 2))
     made.cloud.process.send_signal(signal.SIGSTOP)
     time.sleep(30)
     made.cloud.process.send_signal(signal.SIGCONT)
@@ -182,7 +192,8 @@ def cloud_killed(made: Machine) -> None:
     All executions that ran have failed then, all tasks have stopped, and no event says so: AWS is not so cruel.
     """
     pushes(made)
-    time.sleep(2)
+    # A deployment takes some three seconds.
+    time.sleep(made.chaos.dice.uniform(0, 2))
     made.cloud.request("PUT", "/_faults/kill")
     made.cloud.process.wait(timeout=60)
     made.cloud = _cloud(made.state, made.seed, made.cloud.port)
