@@ -40,9 +40,10 @@ def road(kept: dict[str, Any]) -> Any:
 
 
 def faults(kept: dict[str, Any]) -> Any:
-    """What became of the pushes of a campaign, by how many calls failed."""
+    """What became of the deployments of each campaign, and how soon nothing was left to do."""
     campaigns = [kept[name] for name in sorted(kept)]
-    figure, axes = plt.subplots(figsize=(9, 0.6 * len(campaigns) + 1.6))
+    size = (9, 0.6 * len(campaigns) + 1.6)
+    figure, (axes, seconds) = plt.subplots(1, 2, figsize=size, sharey=True, width_ratios=(3, 1))
     outcomes = sorted({outcome for each in campaigns for outcome in each["outcomes"]})
     for row, each in enumerate(campaigns):
         left = 0
@@ -51,13 +52,16 @@ def faults(kept: dict[str, Any]) -> Any:
             label = outcome if row == 0 else None
             axes.barh(row, count, left=left, color=COLORS[number], label=label, edgecolor="white")
             left += count
-        said = f" {len(each['broken'])} false reports"
-        axes.text(left, row, said, va="center", fontsize=8)
+        axes.text(left, row, f" {len(each['broken'])} broken\n promises", va="center", fontsize=8)
+        took = [one["seconds to reconcile"] for one in each["rounds"]]
+        seconds.plot(took, [row] * len(took), "o", color=COLORS[0], alpha=0.6)
     labels = [f"{each['share']:.0%} of calls\n({each['calls']['faulted']:,} faults)" for each in campaigns]
     axes.set_yticks(range(len(campaigns)), labels, fontsize=8)
     axes.set_xlabel("deployments, by outcome")
     axes.margins(x=0.15)
-    axes.legend(ncols=len(outcomes), fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
+    seconds.set_xlim(left=0)
+    seconds.set_xlabel("seconds to reconcile,\neach round")
+    axes.legend(ncols=len(outcomes), fontsize=8, loc="lower center", bbox_to_anchor=(0.6, 1), frameon=False)
     return figure
 
 
