@@ -33,6 +33,7 @@ from localcloud.patches.ecs import (
     task_families,
     task_record,
     task_secrets,
+    task_times,
 )
 from localcloud.patches.eventbridge import events
 from localcloud.patches.iam import iam_decisions, iam_requests, oidc_providers, service_roles
@@ -52,6 +53,7 @@ PATCHES = (
     repository_templates,
     layer_urls,
     docker_client,
+    task_times,
     fargate,
     capacity_providers,
     ecs_role,

@@ -58,8 +58,8 @@ def _find(target: Target, name: str) -> tuple[AppHistory, Deployment]:
 
 def phases_of(deployment: Deployment) -> list[tuple[str, float]]:
     """(name, seconds) in the order of the workflow."""
-    names = [name for name, _ in timing.PHASES]
-    return [(name, float(deployment.phases[name])) for name in names if name in deployment.phases]
+    known = deployment.phases
+    return [(name, float(known[name])) for name in timing.NAMES if name in known]
 
 
 def _details(deployment: Deployment) -> dict[str, Any]:

@@ -246,7 +246,7 @@ def _summary(found: Verdict) -> str:
     word = github.word
     lines = [f"### {word(found.app)}: {word(found.outcome)}", "", word(found.said), ""]
     lines += [part for each in (found.reason, found.hint) if each for part in (word(each), "")]
-    names = [name for name, _ in timing.PHASES if name in found.phases]
+    names = [name for name in timing.NAMES if name in found.phases]
     facts = [("URL", found.url), ("Digest", found.digest), ("Deployment", found.deployment)]
     rows = [(name, value) for name, value in facts if value]
     rows += [(name, f"{float(found.phases[name]):.1f} s") for name in names]

@@ -166,7 +166,7 @@ class DeploymentPage:
 def phases(deployment: Deployment) -> list[tuple[str, float]]:
     """(name, seconds) in the order of the workflow."""
     known = deployment.phases
-    return [(name, float(known[name])) for name, _ in timing.PHASES if name in known]
+    return [(name, float(known[name])) for name in timing.NAMES if name in known]
 
 
 def took(deployment: Deployment) -> int:

@@ -28,6 +28,8 @@ ACCOUNT = "111122223333"
 # Seconds: from RunTask to RUNNING, from a stop to STOPPED, until an event arrives, and until API Gateway has
 # taken in where an API points.
 STARTS, STOPS, EVENTS, DEPLOYS = 2.0, 1.0, 0.3, 4.0
+# Of the seconds until RUNNING, those before and those after the pull; a large image takes so many more to pull.
+BEFORE_PULL, AFTER_PULL, LARGE_PULLS = 0.5, 0.3, 30.0
 # Seconds that ECS's answers about tasks may lag behind its events, and after which it forgets a stopped one.
 ECS_LAGS, ECS_FORGETS = 1.0, 3600.0
 # When Lambda calls a function again that failed with an event.
@@ -41,7 +43,8 @@ FUNCTIONS: dict[str, Callable[[Any, Any], object]] = {
 # Of these a task gets the first that is free.
 IPS, MORE_IPS = ip_network("203.0.113.0/24"), ip_network("198.18.0.0/15")
 # How images behave.
-GOOD, SILENT, CRASHES, NO_APP = "good", "silent", "crashes", "no app"
+GOOD, LARGE, SILENT, CRASHES, NO_APP = "good", "large", "silent", "crashes", "no app"
+LARGE_BYTES = 412_000_000
 
 
 @dataclass(eq=False)
@@ -93,6 +96,7 @@ class Task:
             "version": self.version,
             "stopCode": self.stop_code,
             "stoppedReason": self.reason,
+            **(self._times() if self.runs_since else {}),
             "attachments": [{"type": "eni", "details": details}] if self.runs_since else [],
             "containers": [
                 {"name": "app", "imageDigest": self.digest if self.runs_since else ""}
@@ -100,6 +104,15 @@ class Task:
             ],
             "tags": [{"key": key, "value": value} for key, value in self.tags.items()],
         }
+
+    def _times(self) -> Answer:
+        times = {
+            "createdAt": self.began,
+            "pullStartedAt": self.began + BEFORE_PULL,
+            "pullStoppedAt": self.runs_since - AFTER_PULL,
+            "startedAt": self.runs_since,
+        }
+        return {name: datetime.fromtimestamp(at, UTC).isoformat() for name, at in times.items()}
 
 
 @dataclass
@@ -313,7 +326,7 @@ class Cloud:
         if task is None:
             # Somebody else's task has the IP by now.
             return self.stale and any(f"/{each.ip}:" in url for each in self.tasks.values())
-        return bool(task.alive and task.runs_since and self.images[task.digest] == GOOD)
+        return bool(task.alive and task.runs_since and self.images[task.digest] in (GOOD, LARGE))
 
     def wait_until_answers(
         self, urls: list[str], *, timeout: float, raise_if_stopped: Callable[[], None], **_: Any
@@ -361,7 +374,8 @@ class Cloud:
             task.address = next(each for each in range(1, MORE_IPS.num_addresses) if each not in held)
             task.history.append((self.clock.now, task.described()))
             self._run_tokens[token], self.tasks[arn] = arn, task
-            self.clock.at(STARTS, lambda: self._starts(task))
+            starts = STARTS + (LARGE_PULLS if self.images[digest] == LARGE else 0.0)
+            self.clock.at(starts, lambda: self._starts(task))
         return {"tasks": [self.tasks[self._run_tokens[token]].described()]}
 
     def ecs_stop_task(self, *, task: str, reason: str, **_: Any) -> Answer:
@@ -419,7 +433,8 @@ class Cloud:
         }
 
     def ecr_batch_get_image(self, *, imageIds: list[dict[str, str]], **_: Any) -> Answer:
-        is_app = self.images[imageIds[0]["imageDigest"]] != NO_APP
+        image = self.images[imageIds[0]["imageDigest"]]
+        is_app = image != NO_APP
         config = {
             "mediaType": "application/vnd.docker.container.image.v1+json"
             if is_app
@@ -429,7 +444,7 @@ class Cloud:
         }
         layer = {
             "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
-            "size": 1,
+            "size": LARGE_BYTES if image == LARGE else 1,
             "digest": f"sha256:{'d' * 64}",
         }
         kind = "application/vnd.docker.distribution.manifest.v2+json"

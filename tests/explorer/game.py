@@ -24,7 +24,7 @@ from deployer.domain.deployment import Current
 from deployer.events import operate, reconcile
 
 from tests.conftest import LambdaContext
-from tests.explorer.aws import CRASHES, FUNCTIONS, GOOD, NO_APP, SILENT, Client, Cloud, Task
+from tests.explorer.aws import CRASHES, FUNCTIONS, GOOD, LARGE, NO_APP, SILENT, Client, Cloud, Task
 from tests.explorer.clock import Clock, Died, Process
 from tests.explorer.machine import Machine
 from tests.promises import DIGEST, Asked, Mailed, Pushed, Ran, World
@@ -129,7 +129,7 @@ class Game:
         heard = heard and watched
         app = f"{repository}:{tag}" if self.by_tag else repository
         push = Pushed(
-            f"push-{number}" if heard else "", app, tag, digest, image == GOOD, is_app=image != NO_APP
+            f"push-{number}" if heard else "", app, tag, digest, image in (GOOD, LARGE), is_app=image != NO_APP
         )
         self.made.append(Made(push, image, self.clock.now, watched))
         if heard:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.explorer.aws import CRASHES, NO_APP, SILENT
+from tests.explorer.aws import CRASHES, LARGE, NO_APP, SILENT
 from tests.explorer.game import DAY, OTHER_REPOSITORY, Game
 
 Act = Callable[[Game], object]
@@ -24,6 +24,10 @@ class Scenario:
 
 def push(game: Game) -> None:
     game.push()
+
+
+def large_push(game: Game) -> None:
+    game.push(LARGE)
 
 
 def bad_push(game: Game) -> None:

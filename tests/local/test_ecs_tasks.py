@@ -87,6 +87,30 @@ def test_a_task_answers_at_its_public_ip_and_sends_an_event_for_each_state(cloud
     assert asked_to_stop["stopCode"] == "UserInitiated"
 
 
+def test_the_pull_has_ended_before_the_container_is_made(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    cloud.push(repository, ["sleep", "3600"], tag="latest")
+    definition = cloud.define(cloud.image(repository, ":latest"), stopTimeout=2)
+    arn = cloud.run(definition)["taskArn"]
+    task = cloud.await_task(arn, "RUNNING")
+    cloud.client("ecs").stop_task(cluster="default", task=arn)
+    assert task["createdAt"] <= task["pullStartedAt"] <= task["pullStoppedAt"] < task["startedAt"]
+
+
+def test_a_container_that_cannot_be_started_has_been_pulled(cloud: Cloud) -> None:
+    repository = cloud.repository()
+    cloud.push(repository, ["nonsense"], tag="latest")
+    task = cloud.await_task(cloud.run(cloud.define(cloud.image(repository, ":latest")))["taskArn"], "STOPPED")
+    assert task["pullStartedAt"] <= task["pullStoppedAt"] < task["stoppingAt"]
+    assert "startedAt" not in task
+
+
+def test_a_pull_that_fails_does_not_end(cloud: Cloud) -> None:
+    image = cloud.image(cloud.repository(), ":nothing")
+    task = cloud.await_task(cloud.run(cloud.define(image))["taskArn"], "STOPPED")
+    assert "pullStoppedAt" not in task
+
+
 def answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(f"http://{address}:3000/", timeout=2) as answer:

@@ -148,3 +148,36 @@ def test_what_is_not_a_json_object_is_refused(text):
 def test_what_is_too_large_is_not_read():
     with pytest.raises(UnsupportedImageError, match="4 MiB"):
         manifest.parse('{"a": "' + "x" * manifest.SIZE_LIMIT + '"}')
+
+
+def test_the_size_of_an_image_is_what_a_pull_loads():
+    layers = [{"size": 300_000_000}, {"size": 112_000_000}]
+    assert manifest.size(DOCKER | {"layers": layers}) == 412_000_000
+    assert manifest.size(DOCKER) == 1463
+
+
+@pytest.mark.parametrize(
+    "layers", [None, "x", [], [None], [{}], [{"size": "9"}], [{"size": -9}], [{"size": True}]]
+)
+def test_a_size_that_is_none_is_not_known(layers):
+    assert manifest.size(DOCKER | {"layers": layers}) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "packing"),
+    [
+        ("docker", "gzip"),
+        ("oci", "gzip"),
+        ("zstd", "zstd"),
+        ("indexed by SOCI", "soci"),
+        ("no layers at all", "gzip"),
+        ("schema 1", "gzip"),
+    ],
+)
+def test_how_an_image_is_packed_is_read_from_its_layers(name, packing):
+    assert manifest.packing(APPS[name]) == packing
+
+
+def test_of_layers_that_are_packed_differently_the_slowest_counts():
+    layers = [*APPS["zstd"]["layers"], *APPS["oci"]["layers"]]
+    assert manifest.packing(OCI | {"layers": layers}) == "gzip"

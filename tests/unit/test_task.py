@@ -1,5 +1,7 @@
 """A task is read the same from events and from answers."""
 
+from datetime import UTC, datetime
+
 import pytest
 from deployer.domain.task import Task, TaskState
 
@@ -48,3 +50,27 @@ def test_running_without_an_interface_is_still_starting():
 
 def test_exit_code_zero_is_reported():
     assert Task("arn", "STOPPED", "STOPPED", 5, exit_code=0).why_stopped() == "exit code 0"
+
+
+TIMES = {
+    "pullStartedAt": datetime(2026, 11, 20, 9, 15, 44, 100_000, UTC),
+    "pullStoppedAt": datetime(2026, 11, 20, 9, 15, 53, 400_000, UTC),
+    "startedAt": datetime(2026, 11, 20, 9, 15, 54, 200_000, UTC),
+}
+
+
+def test_its_times_are_the_same_in_events_and_answers(event):
+    detail = event("ecs-task-running")["detail"]
+    of_the_event, of_an_answer = Task.from_ecs(detail), Task.from_ecs(detail | TIMES)
+    assert of_the_event == of_an_answer
+    assert of_the_event.launch() == {
+        "pullStartedAt": 1_795_166_144.1,
+        "pullStoppedAt": 1_795_166_153.4,
+        "startedAt": 1_795_166_154.2,
+    }
+
+
+def test_times_that_ecs_does_not_give_are_left_out(event):
+    assert Task.from_ecs({"taskArn": "arn", "pullStartedAt": None}).launch() == {}
+    never_ran = Task.from_ecs(event("ecs-task-failed-to-start")["detail"])
+    assert list(never_ran.launch()) == ["pullStartedAt"]

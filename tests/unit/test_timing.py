@@ -1,5 +1,6 @@
 """Phases are read from what the steps left."""
 
+import pytest
 from deployer.domain.timing import phases
 
 
@@ -17,6 +18,16 @@ def test_a_clock_that_went_back_counts_as_nothing():
     assert phases({"time": "1970-01-01T00:01:40Z", "taskDefinition": {"at": 99.0}}) == [("register", 0.0)]
 
 
+def test_clocks_that_differ_make_nothing_longer():
+    document = {
+        "time": "1970-01-01T00:01:40Z",
+        "task": {"at": 101.0},
+        "running": {"at": 99.0},
+        "endpoint": {"at": 103.0},
+    }
+    assert phases(document) == [("run", 1.0), ("start", 0.0), ("address", 2.0)]
+
+
 def test_a_deployment_that_failed_says_how_long_it_took_until_then():
     document = {"time": "1970-01-01T00:01:40Z", "admission": {"at": 101.0}, "taskDefinition": {"at": 102.0}}
     assert phases(document, until=112.0) == [("admit", 1.0), ("register", 1.0), ("run", 10.0)]
@@ -32,3 +43,32 @@ def test_only_where_there_is_a_gate_somebody_may_have_failed_at_it():
     assert phases(document, until=112.0) == [("read", 1.0), ("scan", 11.0)]
     document["image"] |= {"gated": False}
     assert phases(document, until=112.0) == [("read", 1.0), ("register", 11.0)]
+
+
+STARTED = {"pullStartedAt": 111.0, "pullStoppedAt": 120.0, "at": 121.0}
+
+
+def test_the_start_of_a_task_is_split_by_its_own_times():
+    document = {
+        "time": "1970-01-01T00:01:40Z",
+        "task": {"at": 101.0},
+        "running": STARTED,
+        "endpoint": {"at": 121.5},
+    }
+    assert phases(document)[1:] == [("schedule", 10.0), ("pull", 9.0), ("start", 1.0), ("address", 0.5)]
+
+
+@pytest.mark.parametrize("missing", ["pullStartedAt", "pullStoppedAt"])
+def test_without_all_of_its_times_the_start_is_one_phase(missing):
+    times = {name: at for name, at in STARTED.items() if name != missing}
+    document = {"time": "1970-01-01T00:01:40Z", "task": {"at": 101.0}, "running": times}
+    assert phases(document)[1:] == [("start", 20.0)]
+
+
+def test_a_task_that_never_ran_failed_in_the_phase_that_it_had_reached():
+    begins = {"time": "1970-01-01T00:01:40Z", "task": {"at": 101.0}}
+    assert phases(begins, until=131.0)[1:] == [("start", 30.0)]
+    begins["running"] = {"pullStartedAt": 111.0}
+    assert phases(begins, until=131.0)[1:] == [("schedule", 10.0), ("pull", 20.0)]
+    begins["running"] = {"pullStartedAt": 111.0, "pullStoppedAt": 120.0}
+    assert phases(begins, until=131.0)[1:] == [("schedule", 10.0), ("pull", 9.0), ("start", 11.0)]

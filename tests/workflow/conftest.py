@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -269,7 +270,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
             "stoppedReason": task.stopped_reason,
             "attachments": [interface] if task.interface else [],
             "containers": [container],
-        }
+        } | {name: datetime.fromtimestamp(at, UTC).isoformat() for name, at in task.launch().items()}
         record_task_state.handler({"id": "news", "detail": detail}, LambdaContext())
 
     def tasks_started_by(*, cluster: str, started_by: str) -> list[str]:

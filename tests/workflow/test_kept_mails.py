@@ -12,6 +12,7 @@ from tests.explorer.game import Game, Setting, game, stage
 from tests.explorer.scenarios import (
     a_day,
     bad_push,
+    large_push,
     one_slot,
     other_tag,
     push,
@@ -30,6 +31,7 @@ def together(*acts):
 # What happens before, of which the mails are not kept, and what happens then.
 KEPT = {
     "the first version": (APP, [], [push]),
+    "a slow pull": (APP, [], [large_push]),
     "another version": (APP, [push], [push]),
     "a stable URL": (STABLE, [push], [push]),
     "further tags of one image": (APP, [], [together(push, same_image)]),

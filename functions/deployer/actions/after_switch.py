@@ -5,7 +5,7 @@ from typing import Any
 
 from deployer.actions import further_tags, mail_limit, outcomes, superseded
 from deployer.aws import ledger
-from deployer.domain import mail, operation, ports, task_definition, timing
+from deployer.domain import mail, operation, ports, slow_start, task_definition, timing
 from deployer.domain.deployment import Current
 from deployer.domain.document import Document
 from deployer.domain.image_spec import ImageSpec
@@ -103,7 +103,8 @@ def _notes(document: Document) -> list[str]:
         attempt = document["retry"]["attempt"]
         before = document["retry"].get("reason", "")
         notes.append(f"This was attempt {attempt}." + (f" The one before failed: {before}" if before else ""))
-    return [*_port_note(document), *notes]
+    slow = slow_start.notes(timing.phases(document), document.get("image", {}))
+    return [*_port_note(document), *notes, *slow]
 
 
 def _port_note(document: Document) -> list[str]:

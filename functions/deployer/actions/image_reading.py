@@ -1,5 +1,6 @@
 """Reads from ECR how an image is to run."""
 
+from dataclasses import replace
 from typing import Any
 
 from deployer.aws import ecr
@@ -23,7 +24,8 @@ def read(repository: str, digest: str, *, defaults: Defaults, limits: Limits) ->
     if not image.is_app(manifest):
         return None
     blob = ecr.blob(repository=repository, digest=image.config_digest(manifest))
-    return image.spec(image.parse(blob), digests=digests, defaults=defaults, limits=limits)
+    spec = image.spec(image.parse(blob), digests=digests, defaults=defaults, limits=limits)
+    return replace(spec, size=image.size(manifest), packing=image.packing(manifest))
 
 
 def _manifest(repository: str, digest: str) -> dict[str, Any]:

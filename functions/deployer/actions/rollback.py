@@ -7,7 +7,7 @@ from typing import Any
 from deployer.actions import after_switch, failure_facts, mail_limit, outcomes, slots, superseded
 from deployer.actions.failure_facts import Known
 from deployer.aws import ecs, ledger
-from deployer.domain import failed_deployment, failure, limits, mail
+from deployer.domain import failed_deployment, failure, limits, mail, slow_start, timing
 from deployer.domain.deployment import Outcome
 from deployer.domain.document import Document, Restart
 from deployer.domain.errors import AccessDeniedError, PermanentError
@@ -36,6 +36,7 @@ def roll_back(document: Document, *, error: str, message: str, until: float | No
         return failure.Failure(error, "took over", note, "")
     task = _stop(document, push)
     words = failure_facts.last_words(push, task.value)
+    document = failed_deployment.with_launch(document, words.value.task)
     why = _why(document, error, message, words.value)
     log = mail.log_excerpt(words.value.log)
     if failed_deployment.may_be_tried_again(document, why) and _try_again(document, push, why, log, until):
@@ -43,6 +44,8 @@ def roll_back(document: Document, *, error: str, message: str, until: float | No
     others = failure_facts.superseded_pushes(document, push)
     notes = [*version.notes, *task.notes, *words.notes, *others.notes]
     notes += failed_deployment.notes(document, push.time)
+    if why.error == "States.Timeout":
+        notes += slow_start.notes(timing.phases(document, until), document.get("image", {}))
     refused = failed_deployment.is_refused(document, why)
     restart = failed_deployment.own_restart(document)
     if restart:

@@ -12,7 +12,9 @@ from deployer.observe import logger
 def send(*, token: str, task: Task) -> None:
     """Wake the state that waits with `token`, or fail it; do nothing while the task is still starting."""
     if task.state is TaskState.RUNNING:
-        output = {"interface": task.interface, "digest": task.digest, "at": time.time()}
+        times = task.launch()
+        output = {"interface": task.interface, "digest": task.digest, "at": times.pop("startedAt", time.time())}
+        output |= times
         heard = step_functions.send_task_success(token=token, output=output)
     elif task.state is TaskState.STOPPED:
         # Fargate may accept a task and only then find no capacity for it.

@@ -97,6 +97,8 @@ class Image(TypedDict, total=False):
     container_health: "HealthCheckTypeDef | None"
     expires: int | None
     named_by: list[str]
+    size: int
+    packing: Literal["gzip", "zstd", "soci"]
 
 
 class Findings(TypedDict):
@@ -130,10 +132,15 @@ class StartedTask(TypedDict):
 
 
 class Running(TypedDict):
-    """The task's network interface, and the digest that ECS reports for it, '' if ECS reports none."""
+    """The task's network interface, and the digest that ECS reports for it, '' if ECS reports none.
+
+    The times are ECS's, if it reports them.
+    """
 
     interface: str
     digest: str
+    pullStartedAt: NotRequired[float]
+    pullStoppedAt: NotRequired[float]
     at: float
 
 

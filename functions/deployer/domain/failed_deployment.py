@@ -1,5 +1,7 @@
 """What follows from a failed deployment: whether it is retried, and what its mail says about that."""
 
+from typing import cast
+
 from deployer.domain.deployment import Current
 from deployer.domain.document import Document, Restart
 from deployer.domain.failure import Failure
@@ -21,6 +23,13 @@ def may_be_tried_again(document: Document, why: Failure) -> bool:
     """
     attempts = MAX_ATTEMPTS_AFTER_ABORT if why.error == "AbortedError" else MAX_ATTEMPTS
     return why.passing and "restart" not in document and attempt(document) < attempts
+
+
+def with_launch(document: Document, task: Task | None) -> Document:
+    """The document with how far Fargate had come with a task that never ran, as far as ECS says."""
+    times = task.launch() if task and "running" not in document else {}
+    times.pop("startedAt", None)
+    return cast(Document, {**document, "running": times}) if times else document
 
 
 def own_restart(document: Document) -> Restart | None:

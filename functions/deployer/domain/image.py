@@ -13,7 +13,16 @@ from deployer.domain.errors import BadLabelError, UnsupportedImageError
 from deployer.domain.health_check import HealthTarget
 from deployer.domain.image_defaults import Defaults, Limits
 from deployer.domain.image_spec import ImageSpec
-from deployer.domain.manifest import MEDIA_TYPES, choose, config_digest, is_app, is_index, parse
+from deployer.domain.manifest import (
+    MEDIA_TYPES,
+    choose,
+    config_digest,
+    is_app,
+    is_index,
+    packing,
+    parse,
+    size,
+)
 from deployer.domain.ports import Candidate
 
 __all__ = [
@@ -25,7 +34,9 @@ __all__ = [
     "config_digest",
     "is_app",
     "is_index",
+    "packing",
     "parse",
+    "size",
     "spec",
 ]
 

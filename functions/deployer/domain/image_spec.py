@@ -10,6 +10,7 @@ from deployer.domain.ports import Candidate
 if TYPE_CHECKING:
     from mypy_boto3_ecs.type_defs import HealthCheckTypeDef
 
+    from deployer.domain.manifest import Packing
     from deployer.domain.platforms import Architecture
 
 
@@ -19,10 +20,9 @@ class ImageSpec:
 
     `digests` are the pushed digest and, if that is an index, the digest of the chosen image. `ports` are the
     candidates, the likeliest first: a single one if it is certain, none for a worker. `named_by` says for each
-    port
-    what in the image names it. `health` is `tcp`, `none` or a path; `timeout` is in seconds. `container_health`
-    is the
-    container definition's `healthCheck`. `expires` is in seconds, 0 for never, None if the image does not say.
+    port what in the image names it. `health` is `tcp`, `none` or a path; `timeout` is in seconds.
+    `container_health` is the container definition's `healthCheck`. `expires` is in seconds, 0 for never, None
+    if the image does not say. `size` is the number of bytes that a pull loads, 0 if unknown.
     """
 
     digests: list[str]
@@ -37,6 +37,8 @@ class ImageSpec:
     container_health: "HealthCheckTypeDef | None"
     expires: int | None
     named_by: list[str] = field(default_factory=list)
+    size: int = 0
+    packing: "Packing" = "gzip"
 
     @property
     def runs(self) -> str:

@@ -5,7 +5,7 @@ https://distribution.github.io/distribution/spec/manifest-v2-2/
 """
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from deployer.domain import platforms
 from deployer.domain.errors import UnsupportedImageError
@@ -28,6 +28,9 @@ CONFIG_TYPES = (
 # For every compression, and for non-distributable layers.
 LAYER_TYPES = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
 SIZE_LIMIT = 4 * 1024 * 1024
+# How an image is packed: with gzip or not at all, with zstd, or with gzip and an index to load it lazily by.
+Packing = Literal["gzip", "zstd", "soci"]
+SOCI_INDEX = "com.amazon.soci.index-digest"
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -84,6 +87,30 @@ def _is_file_system(layer: object) -> bool:
         case {"mediaType": str(media_type)}:
             return media_type.startswith(LAYER_TYPES)
     return False
+
+
+def size(manifest: dict[str, Any]) -> int:
+    """How many bytes of layers, as they are compressed, a pull of the image loads; 0 if that is not known."""
+    sizes = [layer.get("size") for layer in _layers(manifest)]
+    return sum(each for each in sizes if type(each) is int and each > 0)
+
+
+def packing(manifest: dict[str, Any]) -> Packing:
+    """How an image is packed. Of layers that are packed differently, the slowest counts: gzip.
+
+    https://github.com/awslabs/soci-snapshotter/blob/main/docs/soci-index-manifest-v2.md
+    """
+    annotations = manifest.get("annotations")
+    if isinstance(annotations, dict) and SOCI_INDEX in annotations:
+        return "soci"
+    layers = _layers(manifest)
+    zstd = bool(layers) and all(str(layer.get("mediaType")).endswith(("+zstd", ".zstd")) for layer in layers)
+    return "zstd" if zstd else "gzip"
+
+
+def _layers(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    layers = manifest.get("layers")
+    return [each for each in layers if isinstance(each, dict)] if isinstance(layers, list) else []
 
 
 def config_digest(manifest: dict[str, Any]) -> str:

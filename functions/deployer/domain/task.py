@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -21,7 +22,8 @@ class TaskState(Enum):
 class Task:
     """`version` grows with each change.
 
-    `interface` is the network interface's id, and `digest` the running image's, '' until known.
+    `interface` is the network interface's id, and `digest` the running image's, '' until known. Times are in
+    UNIX milliseconds, 0 until known.
     """
 
     arn: str
@@ -34,6 +36,9 @@ class Task:
     exit_code: int | None = None
     container_reason: str = ""
     digest: str = ""
+    pull_started: int = 0
+    pull_stopped: int = 0
+    started: int = 0
 
     @classmethod
     def from_ecs(cls, source: Mapping[str, Any]) -> "Task":
@@ -63,7 +68,19 @@ class Task:
             exit_code=container.get("exitCode"),
             container_reason=container.get("reason") or "",
             digest=container.get("imageDigest") or "",
+            pull_started=_milliseconds(source.get("pullStartedAt")),
+            pull_stopped=_milliseconds(source.get("pullStoppedAt")),
+            started=_milliseconds(source.get("startedAt")),
         )
+
+    def launch(self) -> dict[str, float]:
+        """When its pull began and ended, and since when it runs, in UNIX seconds, as far as ECS says."""
+        times = {
+            "pullStartedAt": self.pull_started,
+            "pullStoppedAt": self.pull_stopped,
+            "startedAt": self.started,
+        }
+        return {name: at / 1000 for name, at in times.items() if at}
 
     @property
     def state(self) -> TaskState:
@@ -99,3 +116,11 @@ class Task:
         # A dict keeps the order and drops a reason that the container and the task both have.
         said = dict.fromkeys(part.strip().rstrip(".") for part in parts if part.strip())
         return ". ".join(said) or "AWS gave no reason"
+
+
+def _milliseconds(time: str | datetime | None) -> int:
+    """Events have ISO 8601, answers a datetime; 0 for none."""
+    if not time:
+        return 0
+    at = datetime.fromisoformat(time) if isinstance(time, str) else time
+    return round(at.timestamp() * 1000)

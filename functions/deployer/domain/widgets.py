@@ -122,9 +122,7 @@ def phases(known: Iterable[tuple[str, Deployment]], look: Look) -> str:
     if not live:
         return "<p>No app went live yet.</p>"
     took = {
-        name: found
-        for name, _ in timing.PHASES
-        if (found := [float(each[name]) for each in live if name in each])
+        name: found for name in timing.NAMES if (found := [float(each[name]) for each in live if name in each])
     }
     longest = max(max(map(median, took.values())), 0.001)
     rows = [

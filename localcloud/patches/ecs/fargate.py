@@ -29,6 +29,7 @@ from localcloud.patches.ecs.docker_client import (
     local_name,
     manifest_of,
 )
+from localcloud.patches.ecs.task_times import pulling
 from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.fargate")
@@ -99,7 +100,8 @@ def _start(
 ) -> Any:
     """Pull, create and start; the original falls back to whatever the host can run."""
     wanted = kwargs["platform"]
-    image, platform = _pull(client, cdef["image"], wanted, settings)
+    with pulling(kwargs["labels"]["com.amazonaws.ecs.task-arn"]):
+        image, platform = _pull(client, cdef["image"], wanted, settings)
     options = {**kwargs, "platform": platform}
     if platform == wanted and not runs(platform.partition("/")[2]):
         # On AWS it would run.
