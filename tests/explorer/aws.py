@@ -204,7 +204,7 @@ class Cloud:
         number = len(self.calls)
         self.calls.append(name)
         if name == "sns.publish":
-            process.looked = self.clock.now, self._all_current(), {*self.tags, *self._known_tags()}
+            process.looked = self.clock.now, self._current_items(), {*self.tags, *self._known_tags()}
         twice = self.before(number, name)
         if name.startswith("start "):
             process.parameters = self.parameters
@@ -267,9 +267,8 @@ class Cloud:
         noted = [(pk, sk, item) for (pk, sk), item in self.table.items.items() if sk.startswith("tag#")]
         return {(pk[4:].partition(":")[0], sk[4:]) for pk, sk, item in noted if item["digest"]}
 
-    def _all_current(self) -> dict[str, Current]:
-        apps = [pk.removeprefix("app#") for pk, sk in self.table.items if sk == "current"]
-        return {app: current for app in apps if (current := self.current(app))}
+    def _current_items(self) -> dict[str, Answer]:
+        return {pk.removeprefix("app#"): item for (pk, sk), item in self.table.items.items() if sk == "current"}
 
     def end_task(self, task: Task, code: str, reason: str, exit_code: int | None) -> None:
         """A task ends, by itself or because it is asked to."""
@@ -545,8 +544,9 @@ class Cloud:
         parts = json.loads(Message)
         document = json.loads(parts["default"])
         assert self.clock.at_work
-        at, current, tags = self.clock.at_work.looked
-        mail = Mail(at, Subject, parts["email"], document, current.get(document["app"]), tags)
+        at, items, tags = self.clock.at_work.looked
+        current = current_of(items[document["app"]]) if document["app"] in items else None
+        mail = Mail(at, Subject, parts["email"], document, current, tags)
         self.mails.append(mail)
         return {"MessageId": "message"}
 

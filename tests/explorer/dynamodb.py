@@ -16,6 +16,8 @@ Term = Callable[[Item, Names, Item], Any]
 # Seconds after which everybody sees what was written.
 LAGS = 1.0
 
+# The condition of a query of the table itself begins with it.
+PARTITION = re.compile(r"pk = (:\w+)")
 TOKEN = re.compile(r"\s*([#:]?[A-Za-z_0-9.]+|<>|<=|>=|[=<>(),+-])")
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda one, other: bool(one == other),
@@ -70,7 +72,10 @@ class Table:
     def query(self, *, KeyConditionExpression: str, ConsistentRead: bool = False, **request: Any) -> Item:
         holds = _condition(KeyConditionExpression)
         names, values = request.get("ExpressionAttributeNames", {}), _values(request)
-        there = [self._seen(key, ConsistentRead) for key in sorted({*self.items, *self._written})]
+        keys = {*self.items, *self._written}
+        if partition := PARTITION.match(KeyConditionExpression):
+            keys = {key for key in keys if key[0] == values[partition[1]]}
+        there = [self._seen(key, ConsistentRead) for key in sorted(keys)]
         found = [item for item in there if item and holds(item, names, values)]
         if not request.get("ScanIndexForward", True):
             found.reverse()

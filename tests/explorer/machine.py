@@ -71,6 +71,8 @@ class Machine:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.executions: dict[str, Execution] = {}
+        # What a retrier's full jitter makes of a wait (seconds): the longest there is.
+        self.jitter: Callable[[float], float] = lambda wait: wait
         cloud.start, cloud.describe, cloud.answer_token = self.start, self.describe, self.answer
 
     def start(self, name: str, document: Document, *, after: float = 0.1) -> None:
@@ -170,7 +172,9 @@ class Machine:
                     return name
                 again = _retrier(state, failure.error, execution.tried)
                 if again is not None:
-                    self._wait(execution, again)
+                    retrier, wait = again
+                    jittered = retrier.get("JitterStrategy") == "FULL"
+                    self._wait(execution, self.jitter(wait) if jittered else wait)
                     if execution.status != "RUNNING":
                         return name
                     continue
@@ -245,8 +249,8 @@ def _choose(state: Document, document: Document) -> str:
     return str(state["Default"])
 
 
-def _retrier(state: Document, error: str, tried: dict[int, int]) -> float | None:
-    """After how many seconds it is tried again, None if it is not."""
+def _retrier(state: Document, error: str, tried: dict[int, int]) -> tuple[Document, float] | None:
+    """The retrier, and after how many seconds at most it tries again; None if it does not."""
     for number, retrier in enumerate(state["Retry"]):
         if error in retrier["ErrorEquals"]:
             before = tried.get(number, 0)
@@ -254,7 +258,7 @@ def _retrier(state: Document, error: str, tried: dict[int, int]) -> float | None
                 return None
             tried[number] = before + 1
             wait = retrier["IntervalSeconds"] * retrier["BackoffRate"] ** before
-            return float(min(wait, retrier.get("MaxDelaySeconds", wait)))
+            return retrier, float(min(wait, retrier.get("MaxDelaySeconds", wait)))
     return None
 
 

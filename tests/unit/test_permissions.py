@@ -97,6 +97,7 @@ NEEDS = {
     "ledger.answer_operation": {"dynamodb:UpdateItem"},
     "ledger.operations": {"dynamodb:Query"},
     "ledger.mails_this_second": {"dynamodb:UpdateItem"},
+    "ledger.close_push": {"dynamodb:UpdateItem"},
     "ledger.mark_notified": {"dynamodb:UpdateItem"},
     "ledger.find": {"dynamodb:Query"},
     "ledger.deployments": {"dynamodb:Query"},

@@ -50,6 +50,7 @@ from deployer.aws.ledger.current_deployment import make_current as make_current
 from deployer.aws.ledger.deployment_records import abandon as abandon
 from deployer.aws.ledger.deployment_records import claim as claim
 from deployer.aws.ledger.deployment_records import close as close
+from deployer.aws.ledger.deployment_records import close_push as close_push
 from deployer.aws.ledger.deployment_records import deployment as deployment
 from deployer.aws.ledger.deployment_records import deployments as deployments
 from deployer.aws.ledger.deployment_records import find as find

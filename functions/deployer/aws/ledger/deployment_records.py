@@ -185,14 +185,21 @@ def find(*, name: str) -> list[tuple[str, Deployment]]:
 
 def close(*, app: str, deployments: Sequence[Deployment]) -> None:
     """Remove deployments whose mails were sent from the list of open ones."""
+    _close(app, {keys.name_of(each.time, each.deployment) for each in deployments})
+
+
+def close_push(*, push: Push) -> None:
+    """Remove a push that has its outcome, and gets no mail, from the list of open ones."""
+    _close(push.app, {keys.name_of_push(push)})
+
+
+def _close(app: str, names: set[str]) -> None:
     client("dynamodb").update_item(
         TableName=table.name(),
         Key=wire(keys.order(app)),
         UpdateExpression="DELETE #open :these",
         ExpressionAttributeNames={"#open": "open"},
-        ExpressionAttributeValues=wire(
-            {":these": {keys.name_of(each.time, each.deployment) for each in deployments}}
-        ),
+        ExpressionAttributeValues=wire({":these": names}),
     )
 
 
