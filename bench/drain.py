@@ -1,15 +1,16 @@
 """Bursts of pushes within AWS's documented rates, in simulated time: `python -m bench.drain --pushes 1000`.
 
-The real workflow and the real handlers on the explorer's AWS, with bench/quotas.py in front of it. Prints a table,
-and each promise of tests/promises.py that does not hold; exits with 1 then. bench/results/ keeps the result.
+The real workflow and the real handlers on the explorer's AWS, with bench/quotas.py in front of it. Prints a
+table, and each promise of tests/promises.py that does not hold; exits with 1 then. bench/results/ keeps the
+result.
 """
 
 import argparse
 import json
+import math
 import sys
-import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bench import quotas, results
@@ -19,11 +20,12 @@ from tests.explorer import aws
 from tests.explorer.game import SWEEP_EVERY, Game, Setting, game, stage
 from tests.promises import broken, first_attempt
 
-SIZES = (1, 10, 50, 100, 1000)
 # Seconds that a call takes, the functions' own share of it included, and from RunTask to RUNNING.
 A_CALL, STARTS = 0.01, 30.0
 # A burst is to be drained within so many times of what the tightest quota allows.
 ALLOWED = 1.2
+# Points of a curve that are kept.
+POINTS = 80
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,23 @@ class Burst:
     apps: int
     seed: int = 1
     new_account: bool = False
+    # Of Fargate; each app's two versions run at once for a moment.
+    vcpus: float = 0.0
+
+    def vcpus_allowed(self) -> float:
+        """Fargate's vCPUs: an account for so many apps has asked for them."""
+        return self.vcpus or max(quotas.VCPUS, 2 * self.apps * quotas.APP_VCPUS)
 
     def arrivals(self) -> list[tuple[float, str]]:
-        """When each push comes, in seconds, as fast as ECR takes them: every app's first, then every app's second."""
-        late = max(0.0, 1 / quotas.PUT_IMAGE.per_second)
+        """When which app is pushed, in seconds, as fast as ECR takes it: first each app once, then again."""
+        burst, rate = quotas.PUT_IMAGE.burst, quotas.PUT_IMAGE.per_second
         return [
-            (max(0.0, (number + 1 - quotas.PUT_IMAGE.burst) * late), f"app-{number % self.apps:04}")
+            (max(0.0, (number + 1 - burst) / rate), f"app-{number % self.apps:04}")
             for number in range(self.pushes)
         ]
 
     def quota_seconds(self) -> float:
-        """The earliest time at which AWS could have registered each app's newest push, if it did nothing else."""
+        """The earliest time at which AWS could have registered each app's newest push, and nothing else."""
         newest = {app: at for at, app in self.arrivals()}
         now, tokens = 0.0, Tokens(quotas.REGISTER, 0.0)
         for at in sorted(newest.values()):
@@ -56,14 +64,28 @@ class Burst:
         return now
 
 
-def play(burst: Burst) -> tuple[Game, Account, ThrottledMachine]:
-    """Push all of it, with a sweep every five minutes, and let the dust settle."""
+BURSTS = (
+    Burst(1000, 1),
+    Burst(1000, 10),
+    Burst(1000, 10, vcpus=30),
+    Burst(1000, 100),
+    Burst(1000, 1000),
+    Burst(100, 100),
+    Burst(50, 50),
+    Burst(200, 50),
+    Burst(200, 50, new_account=True),
+)
+
+
+def play(burst: Burst) -> dict[str, Any]:
+    """Push all of it, with a sweep every five minutes, let the dust settle, and say what it came to."""
     with game(Setting()) as played:
         concurrency = quotas.NEW_CONCURRENCY if burst.new_account else quotas.CONCURRENCY
-        # An account for so many apps has asked for the vCPUs: each app's two versions run at once for a moment.
-        vcpus = max(quotas.VCPUS, 2 * burst.apps * quotas.APP_VCPUS)
         played.allow("MAX_APPS", max(100, burst.apps))
-        with throttled(played, concurrency=concurrency, vcpus=vcpus, seed=burst.seed) as (account, machine):
+        with throttled(played, concurrency=concurrency, vcpus=burst.vcpus_allowed(), seed=burst.seed) as (
+            account,
+            machine,
+        ):
             for at, app in burst.arrivals():
                 played.clock.at(at, lambda app=app: played.push(repository=app))  # type: ignore[misc]
 
@@ -74,73 +96,104 @@ def play(burst: Burst) -> tuple[Game, Account, ThrottledMachine]:
 
             played.clock.at(SWEEP_EVERY, sweep)
             played.clock.run()
-            _say(f"{burst}: drained, {played.clock.now:.0f}")
             played.settle()
-            measured = measure(burst, played, account, machine)
-            measured["broken"] = broken(played.world())
-        RESULTS.append(measured)
-        return played, account, machine
-
-
-RESULTS: list[dict[str, Any]] = []
+            return measure(burst, played, account, machine)
 
 
 def measure(burst: Burst, played: Game, account: Account, machine: ThrottledMachine) -> dict[str, Any]:
+    """What a burst came to, in seconds since its first push."""
     began = played.made[0].at
     ended: dict[str, float] = {}
     for each in machine.executions.values():
         name = first_attempt(each.name)
-        ended[name] = max(ended.get(name, 0.0), each.ended)
-    spans = [(made.at - began, ended[made.push.deployment] - began) for made in played.made]
+        ended[name] = max(ended.get(name, 0.0), each.ended - began)
     mailed = {first_attempt(each.document["deployment"]): each.at - began for each in played.cloud.mails}
     outcomes = Counter(
-        item.get("outcome", "none") for (_, sk), item in played.cloud.table.items.items() if sk.startswith("deployment#")
+        item.get("outcome", "none")
+        for (_, sk), item in played.cloud.table.items.items()
+        if sk.startswith("deployment#")
     )
+    took = sorted(
+        mailed[made.push.deployment] - (made.at - began)
+        for made in played.made
+        if made.push.deployment in mailed
+    )
+    alive, mails = sum(task.alive for task in played.cloud.tasks.values()), played.cloud.mails
+    in_a_second = most_within(sorted(each.at for each in mails), 1.0)
+    found = broken(played.world())
+    if alive != burst.apps:
+        found.append(f"{alive} tasks of {burst.apps} apps")
+    if in_a_second > quotas.MAILS_PER_SECOND:
+        found.append(f"{in_a_second} mails in a second")
     return {
-        "pushes": burst.pushes,
-        "apps": burst.apps,
-        "new account": burst.new_account,
-        "seed": burst.seed,
-        "drained": round(max(end for _, end in spans), 1),
-        "quota allows": round(burst.quota_seconds(), 1),
-        "spans": [[round(at, 1), round(end, 1)] for at, end in spans],
-        "mailed after": sorted(
-            round(mailed[made.push.deployment] - (made.at - began), 1)
-            for made in played.made
-            if made.push.deployment in mailed
-        ),
+        "burst": asdict(burst),
+        "drained": round(max(ended.values()), 1),
+        "quota": round(burst.quota_seconds(), 1),
+        "open": _curve([made.at - began for made in played.made], sorted(ended.values())),
+        "mailed after": [round(each, 1) for each in took],
         "outcomes": dict(sorted(outcomes.items())),
-        "mails": len(played.cloud.mails),
-        "mails in a second": most_within(sorted(each.at for each in played.cloud.mails), 1.0),
-        "transitions of tasks": machine.transitions,
-        "transitions": machine.transitions + sum(len(each.states) for each in machine.executions.values()),
+        "mails in a second": in_a_second,
+        "transitions": machine.transitions + machine.further_states(),
         "retries": dict(sorted((+machine.retries).items())),
         "throttled": dict(sorted(account.throttled.items())),
         "revisions": account.tokens[quotas.REGISTER.name].taken,
-        "invocations": account.invocations,
-        "cold starts": account.cold_starts,
-        "functions at once": account.most_running,
         "tasks": len(played.cloud.tasks),
-        "alive": sum(task.alive for task in played.cloud.tasks.values()),
+        "invocations": account.invocations,
+        "functions at once": account.most_running,
+        "broken": found,
     }
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _curve(begun: list[float], ended: list[float]) -> dict[str, Any]:
+    """How many pushes have come and have no outcome yet, every so many seconds."""
+    step = max(1, math.ceil(ended[-1] / POINTS))
+    times = range(0, math.ceil(ended[-1]) + step, step)
+    return {"every": step, "pushes": [sum(b <= t for b in begun) - sum(e <= t for e in ended) for t in times]}
+
+
+def table(played: list[dict[str, Any]], alone: float) -> str:
+    """A row for each burst, in Markdown."""
+    lines = [
+        "| pushes over apps | drained | the quota allows | times that | outcomes | transitions a push |",
+        "|---|---|---|---|---|---|",
+    ]
+    for each in played:
+        burst, times = each["burst"], each["drained"] / (each["quota"] + alone)
+        outcomes = ", ".join(f"{count:,} {name}" for name, count in each["outcomes"].items())
+        lines.append(
+            f"| {burst['pushes']:,} over {burst['apps']:,}{', ten functions at once' * burst['new_account']}"
+            f"{f', {burst['vcpus']:g} vCPU' if burst['vcpus'] else ''} "
+            f"| {each['drained']:.0f} s | {each['quota']:.0f} + {alone:.0f} s | {times:.2f} | {outcomes} "
+            f"| {each['transitions'] / burst['pushes']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pushes", type=int, help="with --apps: this burst only, and nothing is kept")
+    parser.add_argument("--apps", type=int)
+    parser.add_argument("--new-account", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    bursts = [replace(each, seed=asked.seed) for each in BURSTS]
+    if asked.pushes and asked.apps:
+        bursts = [Burst(asked.pushes, asked.apps, asked.seed, asked.new_account)]
+    aws.A_CALL, aws.STARTS = A_CALL, STARTS  # type: ignore[attr-defined]
+    played: list[dict[str, Any]] = []
+    with stage():
+        alone = play(Burst(1, 1))["drained"]
+        for burst in bursts:
+            played.append(play(burst))
+            print(json.dumps(played[-1] | {"open": "", "mailed after": ""}), file=sys.stderr, flush=True)
+    print(table(played, alone))
+    for each in played:
+        for what in each["broken"]:
+            print(f"BROKEN in {each['burst']}: {what}")
+    if not asked.pushes:
+        print(f"Kept in {results.keep('drain', {'alone': alone, 'bursts': played})}", file=sys.stderr)
+    sys.exit(any(each["broken"] for each in played))
 
 
 if __name__ == "__main__":
-    aws.A_CALL, aws.STARTS = A_CALL, STARTS
-    a = argparse.ArgumentParser()
-    a.add_argument("--pushes", type=int, default=200)
-    a.add_argument("--apps", type=int, default=50)
-    a.add_argument("--new", action="store_true")
-    x = a.parse_args()
-    t = time.process_time()
-    with stage():
-        play(Burst(x.pushes, x.apps, new_account=x.new))
-    r = RESULTS[0]
-    r.pop("spans")
-    r["mailed after"] = r["mailed after"][:3] + r["mailed after"][-3:]
-    r["broken"] = r["broken"][:10]
-    print(json.dumps(r, indent=1), time.process_time() - t)
+    main()

@@ -1,8 +1,8 @@
 """AWS's documented rates, of a new account in a region that is not one of the three largest: data, no code.
 
-Read in November 2026 from copies of the pages that `source` names; no account was at hand. Where a page gives one
-number a second and no size of the bucket, the bucket holds one second's worth. Not documented, and so without
-limits here: ECR's DescribeImages, DescribeRepositories, Parameter Store's DescribeParameters.
+Read in November 2026 from copies of the pages that `source` names; no account was at hand. Where a page gives
+one number a second and no size of the bucket, that holds one second's worth. Not documented, and so without
+limits here: ECR's DescribeImages and DescribeRepositories, Parameter Store's DescribeParameters.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Puts AWS's rates in front of the explorer's AWS: calls are throttled, functions are started cold, or not at all."""
+"""Puts AWS's rates in front of the explorer's AWS: calls are throttled, functions start cold, or not at all."""
 
 import random
 from collections import Counter
@@ -14,11 +14,13 @@ from tests.explorer import aws
 from tests.explorer.aws import Cloud, refuse
 from tests.explorer.clock import Process
 from tests.explorer.game import Game
-from tests.explorer.machine import Document, Execution, Failed, Machine
+from tests.explorer.machine import Document, Execution, Failed, Machine, definition
 
-# botocore's standard mode, as the functions configure it: so many attempts of a call, with pauses between them of
-# up to one second, then two.
+# botocore's standard mode, as the functions configure it: so many attempts of a call, with pauses between them
+# of up to one second, then two.
 ATTEMPTS = 3
+# Seconds until a call that is throttled is answered.
+RETURNS = 0.01
 # Seconds that a cold start takes at 1,024 MB: see docs/performance.md.
 COLD_START = 0.5
 # Seconds after which what a service of AWS itself could not do at once is tried again.
@@ -71,14 +73,14 @@ class Account:
                 each.take()
         return not empty
 
-    def _before(self, number: int, name: str) -> bool:
+    def _before(self, _number: int, name: str) -> bool:
         call = name.partition(" ")[0]
         for attempt in range(ATTEMPTS):
             if self.take(call):
                 break
             if attempt == ATTEMPTS - 1:
                 raise refuse(call, "ThrottlingException", "Rate exceeded")
-            self.cloud.clock.pass_time(aws.A_CALL + self.dice.random() * 2**attempt)
+            self.cloud.clock.pass_time(RETURNS + self.dice.random() * 2**attempt)
         if call == "ecs.run_task" and self._vcpus_in_use() + quotas.APP_VCPUS > self.vcpus:
             raise refuse("RunTask", "ClientException", NO_ROOM)
         return False
@@ -107,7 +109,7 @@ class Account:
 
 
 class ThrottledMachine(Machine):
-    """Step Functions within an account's rates. `transitions` are those that are billed, but for choices and ends."""
+    """Step Functions within an account's rates. `transitions` are those of tasks, retries included."""
 
     def __init__(self, cloud: Cloud, account: Account) -> None:
         super().__init__(cloud)
@@ -115,11 +117,17 @@ class ThrottledMachine(Machine):
         self.retries: Counter[str] = Counter()
         self.jitter = lambda wait: account.dice.uniform(0, wait)
 
+    def further_states(self) -> int:
+        """The transitions besides: into choices and ends."""
+        states = definition()["States"]
+        entered = (name for each in self.executions.values() for name in each.states)
+        return sum(states[name]["Type"] != "Task" for name in entered)
+
     def _once(self, execution: Execution, name: str, state: Document, retries: int) -> Any:
         self.transitions += 1
         self.retries[name] += retries > 0
         while not self.account.take("stepfunctions.transition"):
-            self.cloud.clock.pass_time(aws.A_CALL)
+            self.cloud.clock.pass_time(RETURNS)
         return super()._once(execution, name, state, retries)
 
     def _call(self, process: Process, name: str, event: Any) -> Any:

@@ -27,6 +27,7 @@ OUTCOMES = {
 }
 DIGEST = re.compile("sha256:[0-9a-f]{64}")
 GIVEN_UP, UNWATCHED = "given up", "unwatched"
+TOO_MANY_DEPLOYMENTS = "DeploymentLimitError"
 BY_HAND = "It was stopped by hand."
 
 
@@ -556,8 +557,26 @@ def a_push_is_refused_only_where_all_slots_are_taken(world: World) -> Iterator[s
             for other in _of_the_kind_of(app, world) - {app}
             if world.deployments[other] and not _is_named_otherwise(app, other)
         }
-        if each.error in limits.REFUSALS and len(others) < world.fewest[app in world.previews]:
+        is_for_slots = each.error in limits.REFUSALS and each.error != TOO_MANY_DEPLOYMENTS
+        if is_for_slots and len(others) < world.fewest[app in world.previews]:
             yield f"{each.deployment} of {app} was refused, and there are only {sorted(others)}"
+
+
+@promise
+def a_push_is_refused_for_others_under_way_only_where_there_are_so_many(world: World) -> Iterator[str]:
+    for app, each in _all(world):
+        if each.error != TOO_MANY_DEPLOYMENTS:
+            continue
+        beside = [
+            other
+            for name, other in _all(world)
+            if name.partition(":")[0] == app.partition(":")[0]
+            and other.began_at <= each.ended_at
+            and each.began_at <= other.ended_at
+            and other is not each
+        ]
+        if len(beside) < limits.MAX_DEPLOYMENTS:
+            yield f"{each.deployment} of {app} was refused beside {len(beside)} others"
 
 
 @promise

@@ -4,6 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench import drain, quotas
+from bench.drain import Burst
+from bench.quotas import Bucket
+from bench.throttling import Tokens
 from tests.explorer.game import REPOSITORY, Setting, game, stage
 
 
@@ -28,3 +32,57 @@ def test_a_push_that_was_superseded_is_closed_at_once():
         open_ones = {name.rpartition("#")[2] for name in order["open"]}
     assert len(superseded) > 1
     assert not open_ones & superseded
+
+
+def test_a_bucket_gives_its_burst_at_once_and_then_so_many_a_second():
+    tokens = Tokens(Bucket("a bucket", ("a.call",), burst=3, per_second=2, source=""), now=100.0)
+    given = []
+    for tenth in range(31):
+        now = 100 + tenth / 10
+        while not tokens.is_empty(now):
+            tokens.take()
+            given.append(tenth)
+    assert given == [0, 0, 0, 5, 10, 15, 20, 25, 30]
+
+
+def test_each_bucket_says_where_its_rate_is_documented():
+    assert all(each.source.startswith("https://docs.aws.amazon.com/") for each in quotas.BUCKETS)
+    assert all(each.burst >= each.per_second for each in quotas.BUCKETS)
+
+
+@pytest.mark.parametrize(
+    ("pushes", "apps", "seconds"),
+    [
+        (1, 1, 0),
+        (20, 20, 1),
+        # ECR takes ten at once and then ten a second; ECS registers 20 at once and then one a second.
+        (50, 50, 30),
+        (1000, 1000, 980),
+        # The last version of each comes from second 14 on: no token is left over from before.
+        (200, 50, 44.1),
+        (1000, 1, 99),
+    ],
+)
+def test_what_the_quotas_allow(pushes, apps, seconds):
+    assert Burst(pushes, apps).quota_seconds() == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(("pushes", "apps", "new_account"), [(40, 40, False), (90, 3, False), (60, 30, True)])
+def test_within_the_quotas_each_promise_holds_and_the_quota_is_used(monkeypatch, pushes, apps, new_account):
+    monkeypatch.setattr("tests.explorer.aws.A_CALL", drain.A_CALL)
+    monkeypatch.setattr("tests.explorer.aws.STARTS", drain.STARTS)
+    alone = drain.play(Burst(1, 1))["drained"]
+    found = drain.play(Burst(pushes, apps, new_account=new_account))
+    assert found["broken"] == []
+    assert sum(found["outcomes"].values()) == pushes
+    assert found["functions at once"] <= (10 if new_account else 1000)
+    if pushes == apps:
+        assert found["throttled"]["ECS task definitions"]
+        assert found["drained"] < drain.ALLOWED * (found["quota"] + alone)
+
+
+def test_a_step_that_takes_longer_than_its_function_may_is_seen(monkeypatch):
+    """Otherwise a burst that no function could deal with in time would look well."""
+    monkeypatch.setattr("tests.explorer.aws.A_CALL", 4.0)
+    found = drain.play(Burst(1, 1))
+    assert found["retries"]["AdmitPush"]
