@@ -159,10 +159,11 @@ def table(played: list[dict[str, Any]], alone: float) -> str:
     ]
     for each in played:
         burst, times = each["burst"], each["drained"] / (each["quota"] + alone)
+        vcpus = f", {burst['vcpus']:g} vCPU" if burst["vcpus"] else ""
         outcomes = ", ".join(f"{count:,} {name}" for name, count in each["outcomes"].items())
         lines.append(
             f"| {burst['pushes']:,} over {burst['apps']:,}{', ten functions at once' * burst['new_account']}"
-            f"{f', {burst['vcpus']:g} vCPU' if burst['vcpus'] else ''} "
+            f"{vcpus} "
             f"| {each['drained']:.0f} s | {each['quota']:.0f} + {alone:.0f} s | {times:.2f} | {outcomes} "
             f"| {each['transitions'] / burst['pushes']:.1f} |"
         )
