@@ -50,12 +50,6 @@ EXPLAINED = (
         for last, admitted in ((1, 0), (-1, 0), (0, 1), (0, -1))
     ),
     Explained(
-        "deployer.actions.sweep_facts",
-        "+ restart = restarts.latest_restart(app, current) if current.last_stop else None\n"
-        "- restart = restarts.latest_restart(app, current) if current.last_stop else None",
-        "A restart that begins between the two looks is seen by one of them, whichever comes first.",
-    ),
-    Explained(
         "deployer.domain.sweep",
         "- if known and (known.digest == image.digest or known.as_of > facts.listed_at):\n"
         "+ if known and (known.digest == image.digest or known.as_of >= facts.listed_at):",
@@ -117,13 +111,23 @@ EXPLAINED = (
     ),
     *(
         Explained(
-            module,
+            f"deployer.actions.{module}",
             '- sequence = document.get("admission", {}).get("sequence", 0)\n'
             f'+ sequence = document.get("admission", {{}}).get("sequence", {zero})',
             "No push has so small a number, by which another would be the older one.",
         )
-        for module in ("deployer.actions.rollback", "deployer.actions.failure_facts")
-        for zero in (1, -1)
+        for module, zero in (("rollback", -1), ("failure_facts", 1), ("failure_facts", -1))
+    ),
+    Explained(
+        "deployer.actions.rollback",
+        "+ where = failure_facts.context(document, push, task.value, words.value.task, until)\n"
+        "- where = failure_facts.context(document, push, task.value, words.value.task, until)",
+        "It asks nobody: it says the same whenever it is called.",
+    ),
+    Explained(
+        "deployer.actions.failure_facts",
+        "+ log = _tail(stream)\n- log = _tail(stream)",
+        "The log of an app that has ended by itself is read again after both; the others end later than both, or have no log.",
     ),
     Explained(
         "deployer.actions.rollback",

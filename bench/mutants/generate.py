@@ -8,7 +8,7 @@ from typing import Any
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 
-from bench.mutants.mutant import Mutant
+from bench.mutants.mutant import Mutant, first_change
 from bench.mutants.operators import operators
 
 
@@ -32,7 +32,10 @@ def mutants(path: Path, module: str, namespace: Mapping[str, Any]) -> Iterator[M
                 if after in seen or after == before or not _compiles(after):
                     continue
                 seen.add(after)
-                yield Mutant(module, type(operator).__name__, begins, _lines(statement, line), before, after)
+                lines = _lines(statement, line)
+                # What was moved earlier is run by tests that never come to where it was.
+                lines = range(min(lines.start, begins + first_change(before, after)), lines.stop)
+                yield Mutant(module, type(operator).__name__, begins, lines, before, after)
 
 
 def _is_code(statement: ast.stmt) -> bool:

@@ -12,7 +12,8 @@ TIME_OUT = "a time-out"
 class Mutant:
     """`before` and `after` are a whole statement at the top of the module, which begins in `begins`.
 
-    `lines` are those that a test has to run to notice: the statement inside it that was changed.
+    `lines` are those of which a test has to run one to notice: the statement inside it that was changed, and
+    what it was moved before.
     """
 
     module: str
@@ -34,6 +35,12 @@ class Mutant:
         """The lines that went and came, by which a mutant is known though others move it down the file."""
         lines = difflib.ndiff(self.before.splitlines(), self.after.splitlines())
         return "\n".join(f"{line[0]} {line[2:].strip()}" for line in lines if line[0] in "-+")
+
+
+def first_change(before: str, after: str) -> int:
+    """The first line that differs, from 0; the number of lines that both have if none of these does."""
+    pairs = list(zip(before.splitlines(), after.splitlines(), strict=False))
+    return next((number for number, (one, other) in enumerate(pairs) if one != other), len(pairs))
 
 
 @dataclass(frozen=True)

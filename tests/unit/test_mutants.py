@@ -7,7 +7,7 @@ import pytest
 
 from bench.mutants import patch
 from bench.mutants.explained import EXPLAINED, Explained
-from bench.mutants.mutant import TIME_OUT, Mutant, Result
+from bench.mutants.mutant import TIME_OUT, Mutant, Result, first_change
 from bench.mutants.report import report
 from bench.mutants.targets import files, module_of
 
@@ -82,6 +82,13 @@ def test_who_imported_a_constant_sees_the_change_and_who_has_one_of_the_same_nam
         others.append(other)
     patch.apply(module, "LIMIT = 4\n")
     assert [each.LIMIT for each in (module, *others)] == [4, 4, 3]
+
+
+@pytest.mark.parametrize(
+    ("after", "first"), [("a\nc\nb\n", 1), ("c\na\nb\n", 0), ("a\nb\nd\n", 2), ("a\nb\nc\nd\n", 3)]
+)
+def test_what_a_statement_was_moved_before_is_among_the_lines_that_a_test_has_to_run(after, first):
+    assert first_change("a\nb\nc\n", after) == first
 
 
 def mutant(module="deployer.actions.restarts", after="    b = 3"):

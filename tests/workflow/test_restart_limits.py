@@ -366,3 +366,18 @@ def test_that_an_app_is_down_is_noted_in_the_first_request_after_the_mail(world,
     assert notified == "given up"
     assert current().notified_at
     assert writes_after_mail == [1]
+
+
+def test_while_the_mail_of_an_app_that_is_down_is_on_its_way_nobody_else_mails_it(world, started, clock):
+    change(gave_up_reason="It crashed.", gave_up_at=NOW)
+    clock.now = NOW + 3600
+    meanwhile = []
+
+    def another_sweep():
+        clock.now += 59
+        meanwhile.append(restarts.notify_again(APP, current()))
+
+    world.faults["publish"] = [another_sweep]
+    assert restarts.notify_again(APP, current()) == "given up"
+    assert meanwhile == ["known"]
+    assert len(world.mails) == 2

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import time
+from types import SimpleNamespace
 
 import pytest
 from deployer.actions import failure_facts, slots, superseded
@@ -197,6 +198,24 @@ def test_how_far_it_came_is_written_down(world, document, monkeypatch):
     assert (known.task, known.revision) == (event["task"]["arn"], event["taskDefinition"]["arn"])
 
 
+def test_a_task_whose_answer_was_lost_is_written_down_too(world, document):
+    arn = document()["task"]["arn"]
+    roll(document("task"))
+    (known,) = [each for each in ledger.deployments(app=APP) if each.deployment == "push-2"]
+    assert known.task == arn
+    assert arn.rpartition("/")[2] in told(world)
+
+
+def test_the_phase_in_which_it_failed_is_reported_with_what_it_took(world, document, monkeypatch):
+    event = document("health")
+    now = event["endpoint"]["at"] + 12.25
+    monkeypatch.setattr(roll_back, "time", SimpleNamespace(time=lambda: now))
+    roll(event)
+    (known,) = [each for each in ledger.deployments(app=APP) if each.deployment == "push-2"]
+    assert known.phases["answer"] == "12.25"
+    assert "answer 12.2 s" in told(world)
+
+
 # The log of an app that has ended arrives a moment later.
 
 
@@ -328,6 +347,14 @@ def test_what_costs_money_is_reported_before_what_was_superseded(world, document
     assert ledger.unmailed(app=APP) == []
 
 
+def test_a_push_that_it_superseded_while_its_task_was_being_stopped_is_reported_too(world, document, push):
+    other = Push("push-0", push(1)["time"], APP, "edge", f"sha256:{'9' * 64}")
+    ledger.claim(push=other, execution="arn", sequence=1)
+    world.faults["stop_task"] = [lambda: superseded.supersede(other, reason="The tag is gone.")]
+    roll(document())
+    assert other.digest in told(world)
+
+
 # What was live, and what is to be tried again.
 
 
@@ -360,6 +387,18 @@ def test_a_push_that_never_got_a_number_is_tried_again_though_another_has_one(wo
     assert len(world.mails) == 1
 
 
+@pytest.mark.parametrize(("newest", "outcome"), [(0, "retried"), (1, "superseded")])
+def test_what_failed_on_awss_side_is_tried_again_unless_a_newer_push_is_known(world, document, newest, outcome):
+    event = document() | {"error": FAULT}
+    of = Push.from_event(event, by_tag=False)
+    assert ledger.is_newest(push=of, sequence=event["admission"]["sequence"] + newest)
+    roll(event)
+    assert outcome_of("push-2") == outcome
+    # The mail about the newer push names what it superseded.
+    assert [each.deployment for each in ledger.unmailed(app=APP)] == ["push-2"] * newest
+    assert len(world.mails) == 1
+
+
 @pytest.mark.parametrize(("attempt", "again"), [(2, True), (3, False)])
 def test_the_third_attempt_is_the_last(world, document, attempt, again):
     roll(document() | {"error": FAULT, "retry": {"of": "push-1", "attempt": attempt}})
@@ -374,6 +413,15 @@ def test_a_push_that_was_not_admitted_does_not_take_its_tag_from_a_later_one(dep
     deploy(push(3))
     roll(event)
     assert ledger.tag(app=APP, tag="latest").deployment == "push-3"
+
+
+@pytest.mark.parametrize(("admitted", "known"), [(False, "push-2"), (True, "")])
+def test_the_tag_of_a_push_that_was_never_admitted_is_known_to_the_sweep(world, document, admitted, known):
+    """Or the sweep would take it for a push whose event was lost, and deploy it once more."""
+    tag = ledger.tag(app=APP, tag="latest")
+    assert tag.deployment == "push-1"
+    roll(document(*([] if admitted else ["admission", "task", "taskDefinition"])))
+    assert ledger.tag(app=APP, tag="latest").deployment == (known or tag.deployment)
 
 
 # What the mail says.

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from deployer.actions import rollback, sweep_acts, sweep_facts
-from deployer.aws import ledger, step_functions
+from deployer.aws import ec2, ledger, step_functions
 from deployer.domain.acts import (
     CloseDeployments,
     CloseSuperseded,
@@ -490,6 +490,66 @@ def test_a_push_that_is_left_to_the_next_sweep_holds_up_nothing_else(world, deci
     assert sweep() == {APP: [f"stopped {ARN}orphan"]}
 
 
+def test_a_sweep_deploys_three_lost_pushes_and_the_next_one_goes_on(world, monkeypatch):
+    """A mistake of the sweep's deploys no whole account again."""
+    deployed = []
+    for name in ("a", "b", "c", "d"):
+        world.started[name] = f"{ARN}{name}"
+        world.apps[f"{ARN}{name}"] = name
+
+    def due(facts):
+        lost = DeployPush(Push(f"sweep-{facts.app}", "", facts.app, "latest", ""))
+        return [] if facts.app in deployed else [lost]
+
+    monkeypatch.setattr(reconcile, "decide", due)
+    monkeypatch.setattr(sweep_acts, "carry_out", lambda act, facts: deployed.append(facts.app) or "did it")
+    assert list(sweep()) == ["a", "b", "c"]
+    assert list(sweep()) == ["d"]
+
+
+@pytest.fixture
+def warned(monkeypatch):
+    """The warnings that a sweep logs, which a saved query of template.yaml reads."""
+    lines = []
+    monkeypatch.setattr(reconcile.logger, "warning", lambda message, extra: lines.append((message, extra)))
+    return lines
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_a_sweep_logs_what_it_did_and_nothing_else(decided, warned, found):
+    decided([StopTask(f"{ARN}orphan")] if found else [], [])
+    sweep()
+    acts = {"app": APP, "acts": [f"stopped {ARN}orphan"]}
+    assert warned == ([("The sweep found something", acts)] if found else [])
+
+
+@pytest.mark.parametrize("changed", [["sg-1"], []])
+def test_a_sweep_logs_the_security_groups_that_it_changed(world, warned, monkeypatch, changed):
+    monkeypatch.setattr(ec2, "hold_rules", lambda **_: changed)
+    assert sweep() == {}
+    said = [("Security groups allowed other addresses than AllowedCidr", {"groups": changed})]
+    assert warned == (said if changed else [])
+
+
+def test_security_groups_that_ec2_does_not_show_keep_no_app_from_being_looked_after(world, decided, monkeypatch):
+    def refuse(**_):
+        raise AccessDeniedError("DescribeSecurityGroups: not authorized")
+
+    monkeypatch.setattr(ec2, "hold_rules", refuse)
+    decided([StopTask(f"{ARN}orphan")], [])
+    with pytest.raises(AccessDeniedError):
+        sweep()
+    assert world.stopped == [f"{ARN}orphan"]
+
+
+def test_since_when_something_is_watched_is_known_from_the_first_sweep_on(world, monkeypatch):
+    """A push counts as lost only if it is later."""
+    sweep_at(monkeypatch, NOW)
+    later = {"now": NOW + 1000, "until": NOW + 1240}
+    assert ledger.begin_sweep(sweep="later", watching=sweep_facts.watching(), **later).since == NOW
+    assert ledger.begin_sweep(sweep="later", watching="other", **later).since == NOW + 1000
+
+
 @pytest.fixture
 def noted(monkeypatch):
     """The apps of which a sweep notes that it has come so far."""
@@ -545,6 +605,19 @@ def test_that_a_sweep_died_is_counted(world, monkeypatch):
     assert counted == [reconcile.UNFINISHED]
     sweep_at(monkeypatch, NOW + 600)
     assert counted == [reconcile.UNFINISHED]
+
+
+def test_a_sweep_that_could_not_list_everything_or_ran_out_of_time_is_counted(world, monkeypatch):
+    counted = []
+    monkeypatch.setattr(reconcile, "count", counted.append)
+    sweep_at(monkeypatch, NOW)
+    assert counted == []
+    world.faults["running_tasks"] = [AccessDeniedError("ListTasks: not authorized")]
+    sweep_at(monkeypatch, NOW + 300)
+    assert counted == [reconcile.UNFINISHED]
+    monkeypatch.setattr(reconcile, "_look_after_all", lambda *_: "the last app")
+    sweep_at(monkeypatch, NOW + 600)
+    assert counted == [reconcile.UNFINISHED] * 2
 
 
 def test_each_fact_is_looked_at_before_what_it_might_be_mistaken_for(deploy, world, push, monkeypatch):
