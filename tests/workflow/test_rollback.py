@@ -203,7 +203,7 @@ def test_a_task_whose_answer_was_lost_is_written_down_too(world, document):
     roll(document("task"))
     (known,) = [each for each in ledger.deployments(app=APP) if each.deployment == "push-2"]
     assert known.task == arn
-    assert arn.rpartition("/")[2] in told(world)
+    assert arn.rpartition("/")[2] in last_mail(world)
 
 
 def test_the_phase_in_which_it_failed_is_reported_with_what_it_took(world, document, monkeypatch):
@@ -213,7 +213,7 @@ def test_the_phase_in_which_it_failed_is_reported_with_what_it_took(world, docum
     roll(event)
     (known,) = [each for each in ledger.deployments(app=APP) if each.deployment == "push-2"]
     assert known.phases["answer"] == "12.25"
-    assert "answer 12.2 s" in told(world)
+    assert "answer 12.2 s" in last_mail(world)
 
 
 # The log of an app that has ended arrives a moment later.
@@ -352,7 +352,7 @@ def test_a_push_that_it_superseded_while_its_task_was_being_stopped_is_reported_
     ledger.claim(push=other, execution="arn", sequence=1)
     world.faults["stop_task"] = [lambda: superseded.supersede(other, reason="The tag is gone.")]
     roll(document())
-    assert other.digest in told(world)
+    assert other.digest in last_mail(world)
 
 
 # What was live, and what is to be tried again.

@@ -531,7 +531,9 @@ def test_a_sweep_logs_the_security_groups_that_it_changed(world, warned, monkeyp
     assert warned == (said if changed else [])
 
 
-def test_security_groups_that_ec2_does_not_show_keep_no_app_from_being_looked_after(world, decided, monkeypatch):
+def test_security_groups_that_ec2_does_not_show_keep_no_app_from_being_looked_after(
+    world, decided, monkeypatch
+):
     def refuse(**_):
         raise AccessDeniedError("DescribeSecurityGroups: not authorized")
 
