@@ -68,6 +68,15 @@ def test_a_push_is_live_with_no_more_than_the_steps_own_permissions(stack: Insta
     assert event["detail"]["url"] == mail.text.splitlines()[0]
 
 
+def test_a_step_that_is_woken_loads_and_does_nothing(stack: Installed) -> None:
+    functions = stack.cloud.client("lambda")
+    for name, function in stack.resources.items():
+        if name in ("RunTaskFunction", "SwitchOverFunction", "CheckHealthFunction"):
+            answer = functions.invoke(FunctionName=function, Payload=b'{"wake": true}')
+            assert "FunctionError" not in answer, name
+            assert json.loads(answer["Payload"].read()) is None
+
+
 @pytest.fixture(scope="module")
 def viewer(stack: Installed, tmp_path_factory: pytest.TempPathFactory) -> Caller:
     """Somebody who holds ViewerPolicy and nothing else."""

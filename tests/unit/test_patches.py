@@ -2,17 +2,20 @@
 
 import ast
 import importlib
+import inspect
 import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from ministack.services import stepfunctions
 from ministack.services.cloudformation import provisioners
 
 from localcloud.options import Settings
 from localcloud.patches import __main__ as overview
 from localcloud.patches import patch
 from localcloud.patches.install import PATCHES, PINNED
+from localcloud.patches.step_functions import step_functions
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "localcloud/patches"
@@ -168,3 +171,15 @@ def test_the_overview_has_every_patch(capsys: pytest.CaptureFixture[str]) -> Non
     overview.main([])
     printed = capsys.readouterr().out
     assert all(change.function.__name__ in printed for _path, change in CHANGES)
+
+
+def test_an_execution_begins_at_once_and_its_later_pauses_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "time.sleep(0.15)" in inspect.getsource(stepfunctions._run_execution)
+    slept: list[float] = []
+    monkeypatch.setattr(step_functions.time, "sleep", slept.append)
+    step_functions._is_starting.set(True)
+    clock = step_functions._Time("time")
+    clock.sleep(0.15)
+    clock.sleep(7)
+    assert slept == [7]
+    assert clock.monotonic is step_functions.time.monotonic

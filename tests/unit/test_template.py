@@ -1,5 +1,6 @@
 """The template keeps its promises: safe defaults, words for people, least privilege."""
 
+import importlib
 import json
 import os
 import re
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deployer import ready
 from deployer.domain import operation
 from deployer.settings import WatchSettings
 
+from scan.transformed import transformed
 from tests.conftest import FUNCTION_ENVIRONMENT
 from tests.templates import resolved, template
 
@@ -171,7 +174,7 @@ def test_the_sweep_watches_every_pattern_and_an_empty_one_matches_nothing():
 def test_every_pattern_for_tags_is_one_that_eventbridge_matches_and_the_sweep_watches(patterns, matchers):
     found = resolved(template(), {"TagPattern": patterns, "Environments": "tag"})
     rules = [each["EventPattern"]["detail"] for kind, each in found.values() if kind == "AWS::Events::Rule" and "image-tag" in str(each)]  # fmt: skip
-    assert [rule["image-tag"] for rule in rules] == [matchers, matchers]
+    assert [rule["image-tag"] for rule in rules] == [matchers] * 3  # pushes, twice, and deletions
     watched = [each["Environment"]["Variables"].get("TAG_PATTERNS") for kind, each in found.values() if kind == "AWS::Lambda::Function"]  # fmt: skip
     assert [each for each in watched if each is not None] == [patterns] * 3
 
@@ -285,3 +288,56 @@ def test_a_parameter_takes_what_can_be_used_and_refuses_in_words_what_cannot(nam
     assert [value for value in good if not takes(name, value)] == []
     assert [value for value in bad if takes(name, value)] == []
     assert TEMPLATE["Parameters"][name]["ConstraintDescription"].startswith("must be ")
+
+
+# ── Waking steps ahead of their turn
+
+WOKEN = {
+    target["Id"]: target
+    for rule in ("WakeOnPush", "WakeOnTaskStart")
+    for target in RESOURCES[rule]["Properties"]["Targets"]
+}
+# What every deployment that succeeds passes, restarts and gates aside; AdmitPush has no time to be woken.
+ROAD = {"ReadImage", "RegisterTaskDefinition", "RunTask", "WaitForRunning", "RecordTaskState", "ResolvePublicIp", "CheckHealth", "SwitchOver", "PublishUrl"}  # fmt: skip
+
+
+def test_each_step_of_a_deployment_is_woken_and_knows_the_call():
+    assert set(WOKEN) == ROAD
+    for name, target in WOKEN.items():
+        function = f"{name}Function"
+        assert target["Arn"] == {"Fn::GetAtt": [function, "Arn"]}
+        assert json.loads(target["Input"]) == ready.WAKE
+        module = importlib.import_module(RESOURCES[function]["Properties"]["Handler"].removesuffix(".handler"))
+        # Without an event's keys it would raise.
+        assert module.handler(dict(ready.WAKE), None) is None
+
+
+def test_no_more_steps_are_woken_at_a_time_than_a_new_account_may_run():
+    """Ten functions; the push is admitted, or the task's first event recorded, at the same time."""
+    for rule in ("WakeOnPush", "WakeOnTaskStart"):
+        assert len(RESOURCES[rule]["Properties"]["Targets"]) <= 5
+
+
+def test_a_call_to_wake_a_step_is_not_repeated_for_hours():
+    assert all(target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0} for target in WOKEN.values())  # fmt: skip
+
+
+def test_eventbridge_may_call_each_function_that_a_rule_names():
+    found = transformed(ROOT / "template.yaml")["Resources"]
+    allowed = {
+        (str(each["Properties"]["FunctionName"]), str(each["Properties"].get("SourceArn")))
+        for each in found.values()
+        if each["Type"] == "AWS::Lambda::Permission"
+    }
+    # SAM names a function by Ref, a connector by its ARN.
+    allowed |= {
+        (function.replace("'Ref': ", "'Fn::GetAtt': [").replace("}", ", 'Arn']}"), source)
+        for function, source in allowed
+    }
+    for name, rule in found.items():
+        if rule["Type"] == "AWS::Events::Rule":
+            source = str({"Fn::GetAtt": [name, "Arn"]})
+            functions = [
+                each["Arn"] for each in rule["Properties"]["Targets"] if "Function" in str(each["Arn"])
+            ]
+            assert all((str(function), source) in allowed for function in functions), name

@@ -6,8 +6,10 @@ from deployer.actions import task_callbacks
 from deployer.aws import task_states
 from deployer.domain.task import Task
 from deployer.observe import logger
+from deployer.ready import ready
 
 
+@ready("dynamodb", "stepfunctions")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> None:
     """Take the event. It comes at least once, in any order, and maybe before any state waits."""

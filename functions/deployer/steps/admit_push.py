@@ -10,11 +10,13 @@ from deployer.domain.errors import BadEventError, TagNotSeenError
 from deployer.domain.push import Push
 from deployer.domain.superseded import TAG_WAS_DELETED
 from deployer.observe import logger
+from deployer.ready import ready
 
 # ECR's reads are eventually consistent: it may take this long to show a push.
 ECR_DELAY_SECONDS = 30
 
 
+@ready("dynamodb", "ecr", "events")
 @logger.inject_lambda_context(correlation_id_path="push.id")
 def handler(event: Execution, context: object) -> Admission:
     """Take `{"execution": ARN, "push": the event}`; return `{"result": ..., "sequence": number, "app": name}`.

@@ -13,6 +13,7 @@ from deployer.domain.health_check import WORKER_SECONDS
 from deployer.domain.image_spec import ImageSpec
 from deployer.domain.task import TaskState
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import settings
 
 # A new account may run ten functions at once. So one call waits only this long for an answer, and the workflow
@@ -24,6 +25,7 @@ MIN_CALL_SECONDS = 5.0
 AUXILIARY_SECONDS = 15.0
 
 
+@ready()
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> Health:
     """Return `{"result": "answered", "url", "port", "also": [ports], "status", "notes", "at": UNIX seconds}`.

@@ -9,12 +9,14 @@ from deployer.domain.document import Attempt, Ended
 from deployer.domain.errors import NewerPushError
 from deployer.domain.push import Push
 from deployer.observe import logger, seconds
+from deployer.ready import ready
 from deployer.settings import settings
 
 # While a newer push is being deployed, the mail waits for at most this many retries of the state.
 MAX_WAITS = 12
 
 
+@ready("dynamodb", "events", "sns")
 @logger.inject_lambda_context(correlation_id_path="deployment.id")
 def handler(event: Attempt, context: object) -> Ended:
     """Take `{"attempt", "deployment": the document}`; return `{"at": UNIX seconds}`.

@@ -6,6 +6,7 @@ from deployer.actions import image_reading
 from deployer.domain.document import Document, Image
 from deployer.domain.push import Push
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import image_settings, settings
 
 IGNORED: Image = {
@@ -14,6 +15,7 @@ IGNORED: Image = {
 }
 
 
+@ready("ecr")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> Image:
     """Return `{"result": "app", "gated": bool, "at": UNIX seconds}` and the fields of ImageSpec.

@@ -9,9 +9,11 @@ from deployer.domain.document import Document, TaskDefinition
 from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import Settings, previews_read_production, settings
 
 
+@ready("dynamodb", "ecs", "ssm")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> TaskDefinition:
     """Return `{"result": "registered", "arn": revision, "at": UNIX seconds}`, or the result `superseded`.

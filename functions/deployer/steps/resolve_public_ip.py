@@ -7,8 +7,10 @@ from deployer.domain.document import Document, Endpoint
 from deployer.domain.errors import AddressNotReadyError, TaskStoppedError
 from deployer.domain.task import TaskState
 from deployer.observe import logger
+from deployer.ready import ready
 
 
+@ready("ec2")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> Endpoint:
     """Return `{"public": IP, "private": IP, "at": UNIX seconds}`.

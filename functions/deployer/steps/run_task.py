@@ -8,6 +8,7 @@ from deployer.domain.document import Attempt, StartedTask
 from deployer.domain.errors import NoCapacityError
 from deployer.domain.push import Push
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import Settings, settings
 
 ON_DEMAND, SPOT = "FARGATE", "FARGATE_SPOT"
@@ -17,6 +18,7 @@ DEARER = (
 )
 
 
+@ready("ec2", "ecs")
 @logger.inject_lambda_context(correlation_id_path="deployment.id")
 def handler(event: Attempt, context: object) -> StartedTask:
     """Take `{"attempt", "deployment": the document}`.

@@ -14,12 +14,14 @@ from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
 from deployer.domain.superseded import TAG_WAS_DELETED
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import Settings, settings
 
 NO_ADDRESS = "It has no stable URL: "
 REFUSED = "API Gateway refused to create one. The next push tries again."
 
 
+@ready("dynamodb", "ecs")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> Switch:
     """Return `{"result", "takesOver", "url": the one in the mail, "previous": digest or "", "notes": [...]}`.

@@ -5,9 +5,11 @@ from deployer.aws import ecs, task_states
 from deployer.domain.document import Waiting
 from deployer.domain.task import TaskState
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import settings
 
 
+@ready("dynamodb")
 @logger.inject_lambda_context(correlation_id_path="deployment.id")
 def handler(event: Waiting, context: object) -> None:
     """Take `{"token", "attempt", "deployment": the document}`; the answer is sent with the token.

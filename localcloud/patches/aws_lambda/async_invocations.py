@@ -29,6 +29,11 @@ LONGEST_PAUSE_SECONDS = 5.0
 _asynchronous: contextvars.ContextVar[bool] = contextvars.ContextVar("asynchronous", default=False)
 
 
+def is_asynchronous() -> bool:
+    """Whether the invocation that this thread deals with is asynchronous."""
+    return _asynchronous.get()
+
+
 @patch(lambda_svc, "_execute_function")
 def _wait_for_a_slot(original: Function, func: dict[str, Any], event: Any) -> Any:
     """Throttling is not an attempt: it does not count towards MaximumRetryAttempts."""

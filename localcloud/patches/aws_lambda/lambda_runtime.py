@@ -32,6 +32,8 @@ from ministack.services import cloudwatch_logs, lambda_svc, sts
 
 from localcloud.options import Settings
 from localcloud.patches.aws_lambda import lambda_bootstrap
+from localcloud.patches.aws_lambda.async_invocations import is_asynchronous
+from localcloud.patches.aws_lambda.loading import Loading
 from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.lambda_runtime")
@@ -40,13 +42,8 @@ log = logging.getLogger("portcall.lambda_runtime")
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
 INIT_SECONDS = 10.0
 LOG_SECONDS = 1.0
-# Loading is CPU and nothing else. AWS loads each environment on CPU of its own; here a hundred at once would
-# all take longer than INIT_SECONDS, so those that find no processor wait for one, or for a process to be free.
-LOADING_AT_ONCE = os.cpu_count() or 1
-LOOK_AGAIN_SECONDS = 0.05
-
 _unpack_lock = threading.Lock()
-_loading = threading.BoundedSemaphore(LOADING_AT_ONCE)
+_loading = Loading()
 
 
 class Failed(Exception):
@@ -289,21 +286,6 @@ def environment(config: dict[str, Any], code: Path, settings: Settings) -> dict[
     return variables
 
 
-def _worker(config: dict[str, Any], code: bytes) -> tuple[Any, bool]:
-    """A process that is free, or one that may load now: the caller releases `_loading` then."""
-    while True:
-        worker, _how = runtime.acquire_worker(
-            config["FunctionName"], config, code, qualifier=config.get("Version", "$LATEST")
-        )
-        if worker.is_loaded:
-            return worker, False
-        if _loading.acquire(blocking=False):
-            return worker, True
-        # Back into the pool, behind those that are busy now.
-        runtime.release_worker(worker)
-        time.sleep(LOOK_AGAIN_SECONDS)
-
-
 @patch(lambda_svc, "_execute_function_warm")
 def _answer_as_aws(original: Function, func: dict[str, Any], event: Any, request_id: str) -> Any:
     """MiniStack calls every exception Runtime.HandlerError and ends the process with it; AWS does neither."""
@@ -312,17 +294,20 @@ def _answer_as_aws(original: Function, func: dict[str, Any], event: Any, request
     if not code or not str(config.get("Runtime", "")).startswith("python"):
         return original(func, event, request_id)
     lambda_svc._ensure_reaper_thread()
-    worker, loads = _worker(config, code)
-    try:
+    name, version = config["FunctionName"], config.get("Version", "$LATEST")
+    with _loading.lease(
+        config.get("FunctionArn", name),
+        lambda: runtime.acquire_worker(name, config, code, qualifier=version)[0],
+        runtime.release_worker,
+        asynchronous=is_asynchronous(),
+    ) as (worker, loaded):
         answer = worker.invoke(
             event,
             request_id,
-            loaded=_loading.release if loads else None,
+            loaded=loaded,
             trace_id=lambda_svc._xray_trace_id_for_invocation(config),
             invoked_function_arn=config.get("FunctionArn", ""),
         )
-    finally:
-        runtime.release_worker(worker)
     if answer["status"] == "ok":
         return {"body": answer["result"], "log": answer["log"]}
     body = answer["error"]

@@ -1,6 +1,6 @@
-"""Step Functions' failures and callbacks.
+"""Step Functions' failures and callbacks, and executions that begin at once.
 
-MiniStack: loses error names and failed callbacks.
+MiniStack: loses error names and failed callbacks, and waits 0.15 s before each execution.
 AWS: hands a function's or a callback's error name to Retry and Catch.
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 Upstream: none known, ready to send:
@@ -16,14 +16,18 @@ import contextvars
 import json
 import random
 import threading
+import time
+import types
 from typing import Any
 
 from ministack.core.responses import error_response_json, json_response, new_uuid, now_iso
 from ministack.services import stepfunctions as sfn
 
+from localcloud.options import Settings
 from localcloud.patches.patch import Function, patch
 
 _execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("execution", default=None)
+_is_starting: contextvars.ContextVar[bool] = contextvars.ContextVar("is_starting", default=False)
 _callback: contextvars.ContextVar[str] = contextvars.ContextVar("callback_token", default="")
 
 # Every token that was ever given out, with its execution; one that is no longer waited for has timed out.
@@ -147,6 +151,24 @@ def _delay_as_requested(original: Function, retriers: Any, error: str, counts: d
     return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1.0}, index
 
 
+class _Time(types.ModuleType):
+    """MiniStack's `time`, without the pause of 0.15 s with which it begins each execution."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        if _is_starting.get():
+            _is_starting.set(False)
+        else:
+            time.sleep(seconds)
+
+
+def prepare(_settings: Settings) -> None:
+    sfn.time = _Time("time")
+
+
 @patch(sfn, "_run_execution")
 def _time_out(original: Function, execution_arn: str) -> None:
     """TimeoutSeconds of the state machine: the execution ends as TIMED_OUT, whatever its states catch."""
@@ -167,6 +189,7 @@ def _time_out(original: Function, execution_arn: str) -> None:
         timer.daemon = True
         timer.start()
     reset = _execution.set(execution)
+    _is_starting.set(True)
     try:
         original(execution_arn)
     finally:

@@ -1,0 +1,36 @@
+"""Functions that are ready before they are needed; see `WakeOnPush` and `WakeOnTaskStart` in the template."""
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+Event = TypeVar("Event")
+Result = TypeVar("Result")
+Handler = Callable[[Event, object], Result]
+
+# The input of the two rules. No event of AWS looks like it, nor does a document of the workflow.
+WAKE = {"wake": True}
+
+
+def ready(*services: str) -> Callable[[Handler[Event, Result]], Handler[Any, Result | None]]:
+    """A handler that makes its clients of these APIs of AWS while Lambda loads it, and lets WAKE be.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html: "Initialize SDK clients [...] outside of
+    the function handler". Elsewhere, in a test say, the first call makes them.
+    """
+    if services and "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+        # Imported here: the health check needs no client where the app answers.
+        from deployer.aws.client import client
+
+        for service in services:
+            client(service)
+
+    def decorate(handler: Handler[Event, Result]) -> Handler[Any, Result | None]:
+        @wraps(handler)
+        def unless_woken(event: Any, context: object) -> Result | None:
+            return None if event == WAKE else handler(event, context)
+
+        return unless_woken
+
+    return decorate

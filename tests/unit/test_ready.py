@@ -1,0 +1,56 @@
+"""A function that is woken loads, and does nothing else."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from deployer import ready
+from deployer.aws import client as clients
+
+from tests.conftest import FUNCTION_ENVIRONMENT
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found: list[str] = []
+    monkeypatch.setattr(clients, "client", found.append)
+    return found
+
+
+def test_what_wakes_a_function_does_not_reach_its_handler():
+    calls: list[Any] = []
+    handler = ready.ready()(lambda event, context: calls.append((event, context)))
+    assert handler({"wake": True}, None) is None
+    assert not calls
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"wake": True, "id": "1"}, {"wake": 2}, {"id": "1", "detail": {"wake": True}}]
+)
+def test_all_else_does(event):
+    handler = ready.ready()(lambda event, context: (event, context))
+    assert handler(event, "context") == (event, "context")
+
+
+def test_clients_are_made_while_lambda_loads_the_function(made, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+    ready.ready("ecs", "ec2")
+    assert made == ["ecs", "ec2"]
+
+
+def test_elsewhere_the_first_call_makes_them(made):
+    ready.ready("ecs")
+    assert not made
+
+
+def test_the_health_check_loads_without_boto3_in_lambda_too():
+    code = "import sys, deployer.steps.check_health; print('botocore.session' in sys.modules)"
+    environment = FUNCTION_ENVIRONMENT | {
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "PYTHONPATH": "functions",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
