@@ -1,5 +1,9 @@
-"""Functions that are ready before they are needed; see `WakeOnPush` and `WakeOnTaskStart` in the template."""
+"""What each function does as it loads, and how it is loaded before it is needed.
 
+See `WakeOnPush` and `WakeOnTaskStart` in the template.
+"""
+
+import gc
 import os
 from collections.abc import Callable
 from functools import wraps
@@ -19,12 +23,8 @@ def ready(*services: str) -> Callable[[Handler[Event, Result]], Handler[Any, Res
     https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html: "Initialize SDK clients [...] outside of
     the function handler". Elsewhere, in a test say, the first call makes them.
     """
-    if services and "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
-        # Imported here: the health check needs no client where the app answers.
-        from deployer.aws.client import client
-
-        for service in services:
-            client(service)
+    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+        _load(services)
 
     def decorate(handler: Handler[Event, Result]) -> Handler[Any, Result | None]:
         @wraps(handler)
@@ -34,3 +34,14 @@ def ready(*services: str) -> Callable[[Handler[Event, Result]], Handler[Any, Res
         return unless_woken
 
     return decorate
+
+
+def _load(services: tuple[str, ...]) -> None:
+    if services:
+        # Imported here: the health check needs no client where the app answers.
+        from deployer.aws.client import client
+
+        for service in services:
+            client(service)
+    gc.freeze()
+    gc.enable()

@@ -1,14 +1,20 @@
 """A function that is woken loads, and does nothing else."""
 
+import ast
+import gc
+import importlib
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+import deployer
 import pytest
 from deployer import ready
 from deployer.aws import client as clients
 
 from tests.conftest import FUNCTION_ENVIRONMENT
+from tests.templates import template
 
 
 @pytest.fixture
@@ -37,6 +43,34 @@ def test_clients_are_made_while_lambda_loads_the_function(made, monkeypatch):
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
     ready.ready("ecs", "ec2")
     assert made == ["ecs", "ec2"]
+
+
+def test_garbage_is_not_looked_for_while_lambda_loads_a_function_and_again_after(made, monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+    try:
+        importlib.reload(deployer)
+        assert not gc.isenabled()
+        ready.ready("ecs")
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    "handler",
+    sorted(
+        {
+            each["Properties"]["Handler"]
+            for each in template()["Resources"].values()
+            if "Handler" in each.get("Properties", {})
+        }
+    ),
+)
+def test_each_function_is_made_ready(handler):
+    path = Path("functions", *handler.split(".")[:-1]).with_suffix(".py")
+    (found,) = [node for node in ast.parse(path.read_text()).body if getattr(node, "name", "") == "handler"]
+    assert ast.unparse(found.decorator_list[0]).startswith("ready(")
 
 
 def test_elsewhere_the_first_call_makes_them(made):

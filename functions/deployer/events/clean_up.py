@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 from deployer.aws import apigateway, ec2, ecr, ecs
 from deployer.domain.errors import TransientError
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import settings
 
 P = ParamSpec("P")
@@ -26,6 +27,7 @@ class UnfinishedError(Exception):
     """There is more to remove than one call has time for."""
 
 
+@ready()
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: object) -> None:
     """Answer a custom resource's request; creating and updating it does nothing.

@@ -8,8 +8,10 @@ from deployer.domain import app_status, widgets
 from deployer.domain.errors import DeployError
 from deployer.domain.widgets import Look
 from deployer.observe import logger
+from deployer.ready import ready
 
 
+@ready("dynamodb")
 @logger.inject_lambda_context
 def handler(event: Any, context: Any) -> str:
     """Take a widget's parameters and return its HTML; for others, such as `describe`, the documentation.

@@ -7,9 +7,11 @@ from deployer.actions import previews
 from deployer.aws import ecr, ledger
 from deployer.domain.sweep import TAG_DELETED
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import settings
 
 
+@ready("dynamodb")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> None:
     """Take the event. It may be late, and the tag may exist again.

@@ -10,6 +10,7 @@ from deployer.domain import operation
 from deployer.domain.errors import DeployError, TransientError
 from deployer.domain.operation import NoSuchThing, NotPossible, Operation
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import settings
 
 DEPLOYMENTS = {
@@ -21,6 +22,7 @@ DEPLOYMENTS = {
 }
 
 
+@ready("dynamodb")
 @logger.inject_lambda_context
 def handler(event: Any, context: object) -> dict[str, Any]:
     """Take what `Operation.from_event` reads.

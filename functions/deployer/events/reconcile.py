@@ -10,6 +10,7 @@ from deployer.aws import ec2, ledger
 from deployer.domain.acts import Act, DeployPush, EndApp
 from deployer.domain.sweep import decide
 from deployer.observe import count, logger
+from deployer.ready import ready
 from deployer.settings import settings
 
 # A metric: sweeps that did not finish.
@@ -25,6 +26,7 @@ MAX_ROUNDS = 3
 MAX_MISSED_PUSHES = 3
 
 
+@ready("dynamodb", "ecs")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return what was done, by app; nearly always `{}`.

@@ -7,9 +7,11 @@ from deployer.aws import ledger
 from deployer.domain.push import app_of
 from deployer.domain.task import Task
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import settings
 
 
+@ready("dynamodb")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: dict[str, Any], context: object) -> None:
     """Take a *ECS Task State Change* with desired status STOPPED; most need no action.

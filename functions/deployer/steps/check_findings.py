@@ -8,12 +8,14 @@ from deployer.domain.document import Document, Findings
 from deployer.domain.errors import FindingsError, NotScannedError, ScanPendingError
 from deployer.domain.push import Push
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import scan_gate, settings
 
 # The time-out of the SDK's waiter for scans. The state's retries last longer.
 SCAN_TIMEOUT_SECONDS = 300
 
 
+@ready("ecr")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> Findings:
     """Return `{"notes": [...], "at": UNIX seconds}`; a note says that an image was deployed unscanned.

@@ -6,12 +6,14 @@ from deployer.actions import probe
 from deployer.domain.document import Document, StableUrlCheck
 from deployer.domain.errors import NoAnswerError
 from deployer.observe import logger
+from deployer.ready import ready
 
 # API Gateway deploys a change within seconds; until then the previous version may answer.
 SETTLE_SECONDS = 10.0
 TIMEOUT_SECONDS = 60.0
 
 
+@ready()
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> StableUrlCheck:
     """Return `{"status": of the answer, "at": UNIX seconds}`; raise NoAnswerError after a minute.

@@ -6,9 +6,11 @@ from deployer.domain.document import Document, Log
 from deployer.domain.errors import NoAnswerError, PermanentError
 from deployer.domain.push import Push
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import settings
 
 
+@ready("logs")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> Log:
     """Return `{"lines": number}`. Raises NoAnswerError, as CheckHealth does in the end, if no answer will come.

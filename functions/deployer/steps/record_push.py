@@ -7,9 +7,11 @@ from deployer.actions import recorded_pushes
 from deployer.domain.document import Document, Recorded
 from deployer.domain.push import Push
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import settings
 
 
+@ready("dynamodb")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> Recorded:
     """Return `{"result": "recorded", "at": UNIX seconds}`, or the result `retried`.

@@ -6,8 +6,10 @@ from deployer.actions import rollback
 from deployer.domain import failure
 from deployer.domain.document import Document, Outcome
 from deployer.observe import logger
+from deployer.ready import ready
 
 
+@ready("dynamodb", "ecs", "events", "logs", "sns")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> Outcome:
     """Return `{"error", "reason"}`, which end the execution."""

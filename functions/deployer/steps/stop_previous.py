@@ -5,9 +5,11 @@ from deployer.aws import ledger
 from deployer.domain.document import Document, Stopped
 from deployer.domain.push import Push
 from deployer.observe import logger
+from deployer.ready import ready
 from deployer.settings import settings
 
 
+@ready("dynamodb", "ecs")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> Stopped:
     """Return `{"notes": [...]}`. If a newer deployment is current by now, that one stops the previous tasks."""
