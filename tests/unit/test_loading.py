@@ -55,7 +55,7 @@ class Pools:
 
 
 class Calls:
-    """Calls on threads of their own; `load` and `work` of each end when told."""
+    """Calls on threads of their own; `load` and `work` of each end when the test says so."""
 
     def __init__(self, pools: Pools) -> None:
         self.pools = pools

@@ -324,6 +324,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         "app_pushes",
         "open_deployments",
         "close",
+        "close_push",
         "note_sweep",
         "end_sweep",
     ):

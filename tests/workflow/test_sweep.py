@@ -257,7 +257,13 @@ def test_a_bug_that_one_apps_records_bring_out_does_not_keep_the_others_waiting(
     assert done["flask-app"] == [f"stopped {ARN}orphan"]
 
 
+def test_a_deployment_whose_email_is_out_is_not_open_any_more(deploy, world, push):
+    deploy(push(1))
+    assert ledger.open_deployments(app="flask-app") == []
+
+
 def test_what_the_sweep_has_ended_it_looks_at_no_more(deploy, world, push, sweep):
+    world.faults["close_push"] = [AccessDeniedError("not allowed")] * 3
     for number in range(1, 4):
         deploy(push(number))
     assert len(ledger.open_deployments(app="flask-app")) == 3

@@ -303,7 +303,8 @@ def test_that_an_app_has_ended_is_mailed_by_the_sweep_where_it_was_not(world, pu
     assert "It expired at 12:00." in mail["text"]
 
 
-def test_deployments_whose_mails_are_sent_are_closed_and_others_stay(deploy, push):
+def test_deployments_whose_mails_are_sent_are_closed_and_others_stay(deploy, push, world):
+    world.faults["close_push"] = [AccessDeniedError("not allowed")] * 3
     for number in (1, 2, 3):
         deploy(push(number))
     open_ones = ledger.open_deployments(app=APP)

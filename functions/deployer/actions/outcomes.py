@@ -49,12 +49,11 @@ def record_outcome(push: Push, outcome: Outcome, publish: Callable[[], object] |
         publish()
     try:
         retries.retry(lambda: ledger.mark_notified(push=push))
-        if not publish:
-            # Others are left to the sweep. A burst makes hundreds of these, and later steps read all open ones.
-            retries.retry(lambda: ledger.close_push(push=push))
         count(outcome.title().replace(" ", ""))
         detail = {"app": push.app, "tag": push.tag, "digest": push.digest, "deployment": push.deployment}
         events.put_event(detail_type=DETAIL_TYPES[outcome], detail={"outcome": outcome, **detail, **facts})
+        # Where this fails, the sweep does it. A burst makes hundreds, and later steps read all open ones.
+        retries.retry(lambda: ledger.close_push(push=push))
     except DeployError as error:
         logger.warning("Not everybody was notified", extra={"app": push.app, "reason": str(error)})
     _log(push, outcome, facts)

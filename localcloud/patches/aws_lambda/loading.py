@@ -2,7 +2,8 @@
 
 AWS loads each environment on CPU of its own. Here a hundred at once would all take longer than a function may
 take to load. So as many load at once as there are processors. What somebody waits for comes before what is
-only woken or told of an event, and nothing loads twice at a time: the second finds the first's process free.
+only woken or has an event to handle. Nothing loads twice at a time: the second call finds the process of the
+first free.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ def close(*, app: str, deployments: Sequence[Deployment]) -> None:
 
 
 def close_push(*, push: Push) -> None:
-    """Remove a push that has its outcome, and gets no mail, from the list of open ones."""
+    """Remove a push that has its outcome, and whose mail is out, from the list of open ones."""
     _close(push.app, {keys.name_of_push(push)})
 
 
