@@ -125,7 +125,7 @@ class Campaign:
         self.cloud.request("PUT", f"/_faults/{share}")
 
     def happened(self) -> dict[str, Any]:
-        """What went wrong inside the cloud so far; the promises are told of it."""
+        """What went wrong inside the cloud so far, which the promises take into account."""
         said: dict[str, Any] = json.loads(self.cloud.request("GET", "/_faults/")[1])
         self.chaos.lost = {each["digest"] for each in said["lost"] if each["digest"]}
         workflow = self.cloud.client("stepfunctions")

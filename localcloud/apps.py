@@ -1,4 +1,4 @@
-"""What runs in the cluster, asked of ECS itself; the ledger adds where the current one answers."""
+"""The running apps, from ECS, with the URL of the current ones from the ledger."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ class App:
 
 
 def running(settings: CloudSettings) -> list[App]:
-    """The apps, by name and then by age. Raises CloudError where there is no cloud."""
+    """The apps, by name and then by age. Raises CloudError if no cloud runs."""
     stack = outputs(settings)
     cluster = stack["ClusterArn"]
     ecs = client(settings, "ecs")
@@ -39,7 +39,7 @@ def running(settings: CloudSettings) -> list[App]:
 
 def _app(settings: CloudSettings, ledger: str, task: dict[str, Any]) -> App:
     tags = {tag["key"]: tag["value"] for tag in task.get("tags", [])}
-    # A tag has 256 characters, and the name of an app up to 385.
+    # A tag's value has at most 256 characters, an app's name up to 385.
     app = tags.get("portcall:app", "") + tags.get("portcall:app-continued", "")
     container = task["containers"][0] if task["containers"] else {}
     image = container.get("image", "")
@@ -57,12 +57,12 @@ def _app(settings: CloudSettings, ledger: str, task: dict[str, Any]) -> App:
 
 
 def _url(settings: CloudSettings, ledger: str, app: str, task: str) -> str:
-    """Where the app answers, '' if this task is not the one that serves."""
+    """The app's URL, '' if this task is not the current one."""
     key = {name: {"S": value} for name, value in key_of_current(app).items()}
     item = client(settings, "dynamodb").get_item(TableName=ledger, Key=key).get("Item") or {}
     return str(item["url"]["S"]) if item.get("task", {}).get("S") == task else ""
 
 
 def key_of_current(app: str) -> dict[str, str]:
-    """As `deployer.aws.ledger_keys` has it, which is packed with the functions and not with this."""
+    """The same key as in `deployer.aws.ledger_keys`, which is packed with the functions and not with this."""
     return {"pk": f"app#{app}", "sk": "current"}

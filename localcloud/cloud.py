@@ -1,4 +1,4 @@
-"""The embedded cloud as a process: started, asked how it is, stopped."""
+"""Starts, checks and stops the embedded cloud's process."""
 
 import contextlib
 import http.client
@@ -27,14 +27,14 @@ END_TIMEOUT = 5.0
 
 
 def is_up(settings: CloudSettings) -> bool:
-    """Whether our process lives and answers."""
+    """Whether the cloud's process runs and answers."""
     return _pid(settings) is not None and _answers(settings)
 
 
 def start(settings: CloudSettings, progress: Callable[[str], None]) -> None:
     """Start the cloud in the background and wait until it answers. Raises CloudError."""
     if _pid(settings) is not None:
-        # It lives but does not answer: it would only be in the way.
+        # It runs but does not answer: stop it first.
         stop(settings)
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", settings.port)) == 0:
@@ -79,7 +79,7 @@ def start(settings: CloudSettings, progress: Callable[[str], None]) -> None:
 
 
 def stop(settings: CloudSettings) -> bool:
-    """Stop the cloud with its Lambda processes and containers; False if there was none."""
+    """Stop the cloud with its Lambda processes and containers; False if none ran."""
     pid = _pid(settings)
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
@@ -97,7 +97,7 @@ def stop(settings: CloudSettings) -> bool:
 
 
 def _end_group(leader: int) -> None:
-    """End what the cloud has started and left behind, a function in the middle of its work, say."""
+    """End processes that the cloud left behind, e.g. a running function."""
     deadline = time.monotonic() + END_TIMEOUT
     with contextlib.suppress(ProcessLookupError):
         while time.monotonic() < deadline:
@@ -106,7 +106,7 @@ def _end_group(leader: int) -> None:
 
 
 def _remove_containers(settings: CloudSettings) -> None:
-    """Remove containers of ours that the cloud did not: those that it was making when it ended."""
+    """Remove containers that the cloud could not remove, because it was creating them when it ended."""
     label = f"ministack.instance={os.uname().nodename}:{settings.port}"
     with contextlib.suppress(DockerException), contextlib.closing(docker.from_env()) as engine:
         for container in engine.containers.list(all=True, filters={"label": label}):
@@ -115,11 +115,11 @@ def _remove_containers(settings: CloudSettings) -> None:
 
 
 def _remove_pulled_images(settings: CloudSettings) -> None:
-    """Remove what tasks have pulled: images of our registry by digest. What was built here has a tag."""
+    """Remove images that tasks pulled from the cloud's registry by digest. Images built here have a tag."""
     pulled = re.compile(r"([^:@]+)(@sha256:|:sha256-)[0-9a-f]{64}")
     with contextlib.suppress(DockerException), contextlib.closing(docker.from_env()) as engine:
         for image in engine.api.images():
-            # The same image may have names of other registries and repositories, which stay.
+            # The same image may have names in other registries and repositories, which stay.
             named = [*(image["RepoTags"] or []), *(image["RepoDigests"] or [])]
             ours = [name for name in named if name.startswith(f"{settings.registry}/")]
             built = {name.rpartition(":")[0] for name in ours if not pulled.search(name)}
@@ -145,13 +145,13 @@ def _pid_file(settings: CloudSettings) -> Path:
 
 
 def _pid(settings: CloudSettings) -> int | None:
-    """The process id of our cloud, None if it is gone.
+    """The process id of the cloud, None if it is gone.
 
-    The system uses ids again, so the command line is looked at.
+    The system reuses ids, so the process's command line is checked.
     """
     try:
         process = psutil.Process(int(_pid_file(settings).read_text()))
-        # Where we started it ourselves, an ended child stays in the process table.
+        # If this process started it, an ended child stays in the process table.
         ended = process.status() == psutil.STATUS_ZOMBIE
         return None if ended or "localcloud.server" not in process.cmdline() else process.pid
     except (OSError, ValueError, psutil.Error):
@@ -159,7 +159,7 @@ def _pid(settings: CloudSettings) -> int | None:
 
 
 def _lambda_python(settings: CloudSettings, progress: Callable[[str], None]) -> Path:
-    """A Python that has what Lambda's has, boto3, and nothing else, so that a missing requirement shows."""
+    """A Python with only boto3, like Lambda's, so that a missing requirement shows."""
     wanted = f"boto3=={version('boto3')}"
     home = settings.state_dir / "lambda-python"
     marker = home / "portcall-has"
@@ -169,7 +169,7 @@ def _lambda_python(settings: CloudSettings, progress: Callable[[str], None]) -> 
     progress("Making a Python for the Lambda functions")
     shutil.rmtree(home, ignore_errors=True)
     uv = str(Path(sys.executable).with_name("uv"))
-    # With the hashes of the lock file, as everything else that is installed.
+    # With the hashes of the lock file, like all installed packages.
     locked = str(home / "requirements.txt")
     export = ["--quiet", "--frozen", "--only-group", "lambda-runtime", "--output-file", locked]
     install = ["--quiet", "--compile-bytecode", "--require-hashes", "--requirement", locked]

@@ -1,5 +1,5 @@
-"""What the embedded cloud cannot do, in words for a person."""
+"""The embedded cloud's error for users."""
 
 
 class CloudError(Exception):
-    """Something that a person has to know and can act on; the message says both."""
+    """A problem that the user can fix; the message says what and how."""

@@ -1,4 +1,4 @@
-"""Follows a deployment through its workflow, as it happens."""
+"""Follows the states of a deployment's execution, live."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ LOOK_EVERY = 0.1
 
 @dataclass(frozen=True)
 class State:
-    """A state that was left, or that the execution ended in; `ok` is False for a state that failed."""
+    """A finished state, or the one in which the execution ended; `ok` is False if it failed."""
 
     name: str
     seconds: float
@@ -23,9 +23,9 @@ class State:
 
 
 def follow(settings: CloudSettings, *, since: float) -> Iterator[State]:
-    """The states of the first execution that began after `since` (UNIX seconds), each as it is left.
+    """The states of the first execution that began after `since` (UNIX seconds), each when it ends.
 
-    Raises CloudError where none begins.
+    Raises CloudError if none begins.
     """
     workflow = client(settings, "stepfunctions")
     execution = _execution(settings, workflow, since)
@@ -38,7 +38,7 @@ def follow(settings: CloudSettings, *, since: float) -> Iterator[State]:
         for event in events[seen:]:
             at = event["timestamp"].timestamp()
             if event["type"] == "ChoiceStateEntered":
-                # Nothing happens there that a person would want to see.
+                # These states do nothing that a user wants to see.
                 entered = None
             elif "stateEnteredEventDetails" in event:
                 entered = (event["stateEnteredEventDetails"]["name"], at)

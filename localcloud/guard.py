@@ -1,7 +1,7 @@
-"""Keeps web pages out: no request that a browser sends reaches the embedded cloud.
+"""Refuses all requests that a browser sends to the embedded cloud.
 
-A page of any image that was pushed here opens in the browser of the person whose machine this is. What it sends
-to this machine looks like that person's own requests, except for what browsers add and pages cannot take away.
+The pages of pushed apps open in the browser of this machine's user. Their requests to this machine look like
+the user's own, except for headers that browsers add and pages cannot remove.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# Any other name may be one of a page's own domain that now resolves to this machine (DNS rebinding).
+# Any other name may belong to a page's own domain that now resolves to this machine (DNS rebinding).
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-# Sent with what a page causes, and by no client of AWS or of a registry.
+# Headers of requests that a page causes; no client of AWS or of a registry sends them.
 OF_PAGES = ("origin", "referer", "access-control-request-method")
 
 
 def refusal(method: str, headers: list[tuple[bytes, bytes]]) -> str | None:
-    """Why a request is not served, None if it is."""
+    """Why a request is refused, None if it is not."""
     fields = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
     given = dict(fields)
     hosts = [value.lower() for name, value in fields if name == "host"]
@@ -31,7 +31,7 @@ def refusal(method: str, headers: list[tuple[bytes, bytes]]) -> str | None:
     if (
         method == "OPTIONS"
         or any(name in given for name in OF_PAGES)
-        # Old browsers send none of these for what they call simple, but all of them call themselves so.
+        # For "simple" requests, old browsers send none of these, but all have Mozilla in their User-Agent.
         or given.get("user-agent", "").startswith("Mozilla/")
         or given.get("sec-fetch-site", "none") != "none"
     ):
@@ -45,14 +45,14 @@ def _without_port(host: str) -> str:
 
 
 class NoWebPages:
-    """An ASGI application that hands on to another what no browser has sent."""
+    """An ASGI application that forwards only requests that do not come from a browser."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            # Nothing here needs one, and to a page it is open whatever its origin.
+            # Nothing here needs WebSockets, which pages of any origin may open.
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] == "http" and (reason := refusal(scope["method"], scope["headers"])):
@@ -62,16 +62,16 @@ class NoWebPages:
 
 
 async def answer(send: Send, status: int, content_type: str, body: bytes) -> None:
-    """Answer a request that goes no further."""
+    """Answer a refused request."""
     headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
-    # What is left of the request's body is not read.
+    # The rest of the request's body is not read.
     headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 def _without_cors(send: Send) -> Send:
-    """MiniStack lets the pages of every origin read what it answers."""
+    """Remove the CORS headers, with which MiniStack lets every page read its responses."""
 
     async def send_without(message: Any) -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""The mails of the embedded cloud, as a person's mail program would show them."""
+"""Reads the embedded cloud's mails, as a mail program shows them."""
 
 import email.policy
 import mailbox
@@ -54,5 +54,5 @@ def _received(key: str, message: Message) -> Received:
 
 
 def _whole(header: object) -> str:
-    """A header's value; one that was too long for the header's own line begins on the next, after a space."""
+    """A header's value without folding: a long value begins on the next line, after a space."""
     return str(header).strip()

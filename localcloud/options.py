@@ -23,12 +23,12 @@ class Settings:
     root_secret: str
     smtp_host: str = ""
     switches: Switches = field(default_factory=Switches)
-    # Where the calls that IAM let through are written, None for nowhere.
+    # The folder for the calls that IAM allowed, None for none.
     decisions: Path | None = None
 
     @property
     def registry(self) -> str:
-        """Where this cloud's images are, as the Docker daemon names it (loopback needs no TLS)."""
+        """The registry's host, as the Docker daemon names it (loopback needs no TLS)."""
         return f"localhost:{self.port}"
 
     @property

@@ -1,4 +1,4 @@
-"""Programs that we start: what they say goes to a log, and their failure becomes a sentence."""
+"""Runs programs: their output goes to a log, and a failure becomes a sentence."""
 
 import subprocess
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
-"""What the embedded cloud refused because AWS would: a line of JSON each, in its state folder.
+"""Records what the embedded cloud refused, as lines of JSON in its state folder.
 
-So that no refusal goes unnoticed: a client may try again, or swallow it.
+So no refusal goes unnoticed, even if a client retries or ignores it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def keep_in(state_dir: Path) -> None:
 
 
 def note(call: str, refused: Sequence[Refusal]) -> None:
-    """Add what was refused of a call (`ecs:RunTask`), or of a resource (`AWS::SNS::Topic Topic`)."""
+    """Add the refused values of a call (`ecs:RunTask`) or of a resource (`AWS::SNS::Topic Topic`)."""
     for each in refused:
         log.warning("AWS would refuse %s: %s", call, each)
     if _file is not None:
@@ -35,7 +35,7 @@ def note(call: str, refused: Sequence[Refusal]) -> None:
 
 
 def unexpected(state_dir: Path, expected: Sequence[object]) -> list[dict[str, object]]:
-    """What was refused beyond what is expected, each of which excuses one refusal."""
+    """The refusals that were not expected; each expected text excuses one refusal."""
     left = list(expected)
     found = []
     for each in noted(state_dir):
@@ -47,6 +47,6 @@ def unexpected(state_dir: Path, expected: Sequence[object]) -> list[dict[str, ob
 
 
 def noted(state_dir: Path) -> list[dict[str, object]]:
-    """What was refused since the cloud started."""
+    """The refusals since the cloud started."""
     file = state_dir / FILE
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []

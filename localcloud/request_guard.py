@@ -1,4 +1,4 @@
-"""Refuses the calls that AWS would refuse, before MiniStack, which takes nearly anything, sees them."""
+"""Refuses the calls that AWS would refuse, before they reach MiniStack, which accepts nearly anything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localcloud.guard import App, Receive, Scope, Send
 
 
 class NothingThatAwsRefuses:
-    """An ASGI application that hands on to another what AWS would accept, or what it has no rule for."""
+    """An ASGI application that forwards requests that AWS would accept, or for which there is no rule."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -39,7 +39,7 @@ class NothingThatAwsRefuses:
 
 
 async def _read(receive: Receive) -> tuple[bytes, Receive]:
-    """The whole body, and a way to receive the same once more."""
+    """The whole body, and a `receive` function that returns it again."""
     messages: list[Any] = []
     while not messages or (messages[-1]["type"] == "http.request" and messages[-1].get("more_body")):
         messages.append(await receive())

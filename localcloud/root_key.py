@@ -1,4 +1,4 @@
-"""The secret of the account's root user: made anew at each start, readable by its owner alone."""
+"""The secret of the account's root user: new at each start, and readable only by its owner."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ def make(state_dir: Path) -> str:
     make_private(state_dir)
     secret = secrets.token_urlsafe(30)
     file = state_dir / FILE
-    # Not opened but created: an existing one may be another user's, or a link.
+    # Created, not opened: an existing file may be another user's, or a link.
     with contextlib.suppress(FileNotFoundError):
         file.unlink()
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as output:
@@ -23,7 +23,7 @@ def make(state_dir: Path) -> str:
 
 
 def read(state_dir: Path) -> str:
-    """The secret of the cloud that runs, '' if none has been started."""
+    """The secret of the running cloud, '' if none was started."""
     try:
         return (state_dir / FILE).read_text()
     except FileNotFoundError:
@@ -31,12 +31,12 @@ def read(state_dir: Path) -> str:
 
 
 def forget(state_dir: Path) -> None:
-    """Delete the secret: its cloud has ended."""
+    """Delete the secret, after its cloud has ended."""
     (state_dir / FILE).unlink(missing_ok=True)
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, and keep other users out of it. A shared one, as /tmp is, stays as it is."""
+    """Create a folder that other users cannot read. A shared folder, such as /tmp, is not changed."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.stat()
     if found.st_uid == os.geteuid() and not found.st_mode & stat.S_ISVTX:

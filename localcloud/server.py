@@ -1,4 +1,4 @@
-"""Serves MiniStack, with what it lacks, on loopback: ``python -m localcloud.server --port 4566 ...``."""
+"""Serves MiniStack, with our patches, on loopback: ``python -m localcloud.server --port 4566 ...``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from localcloud.options import Settings
 
 SHUTDOWN_SECONDS = 30.0
 
-# All that is kept of the environment of the user who starts the cloud; functions get none of it.
+# The only environment variables of the user that the cloud keeps; functions get none of them.
 _KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "LOG_LEVEL", "SMTP_HOST")
 _KEPT_OF_DOCKER = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG")
 
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
         taken = error.errno == errno.EADDRINUSE
         reason = "is taken by another program" if taken else f"cannot be used: {error.strerror}"
         sys.exit(f"portcall: port {given.port} of 127.0.0.1 {reason}.")
-    # Only now: the key in the folder may be that of the cloud that has the port.
+    # Only now: the key in the folder may belong to a cloud that has the port.
     settings = dataclasses.replace(given, root_secret=root_key.make(given.state_dir))
     prepare_environment(settings)
     # Only now: MiniStack reads its environment when it is imported.
@@ -75,7 +75,7 @@ def parse(arguments: list[str] | None) -> Settings:
         account=given.account,
         region=given.region,
         state_dir=state_dir,
-        # Not resolved: the link is what makes it the Python of its virtual environment.
+        # Not resolved: the symbolic link makes it the Python of its virtual environment.
         lambda_python=given.lambda_python.absolute(),
         root_secret="",
         smtp_host=os.environ.get("SMTP_HOST", ""),
@@ -98,7 +98,7 @@ def _account(text: str) -> str:
 
 
 def listen(port: int) -> socket.socket:
-    """Hold the port before anything else happens: who has it, owns the containers labelled with it."""
+    """Bind the port first: the process that has it owns the containers labelled with it."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -108,7 +108,7 @@ def listen(port: int) -> socket.socket:
 
 
 def prepare_environment(settings: Settings) -> None:
-    """Leave nothing of the user's environment but what the cloud itself needs."""
+    """Remove all environment variables that the cloud does not need."""
     kept = {name: os.environ[name] for name in (*_KEPT, *_KEPT_OF_DOCKER) if name in os.environ}
     os.environ.clear()
     os.environ.update(kept)
@@ -119,7 +119,7 @@ def prepare_environment(settings: Settings) -> None:
         MINISTACK_HOST="localhost",
         MINISTACK_ACCOUNT_ID=settings.account,
         MINISTACK_REGION=settings.region,
-        # Where MiniStack itself looks for it, e.g. to check the presigned URLs of S3.
+        # MiniStack reads it here, e.g. to check the presigned URLs of S3.
         AWS_SECRET_ACCESS_KEY=settings.root_secret,
         **(
             {"LAMBDA_ACCOUNT_CONCURRENCY": str(limit)}
@@ -138,7 +138,7 @@ def prepare_environment(settings: Settings) -> None:
 
 
 def raise_file_limit() -> None:
-    """Each Lambda process takes three descriptors and each request one: 1024 are soon gone."""
+    """Raise the limit of open files: each Lambda process needs three and each request one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         try:
@@ -164,7 +164,7 @@ async def serve(listener: socket.socket, settings: Settings) -> None:
     def stop() -> None:
         if not asked.is_set():
             asked.set()
-            # Whatever hangs, the port and the process do not outlive this.
+            # Even if something hangs, the port and the process are gone after this.
             watchdog = threading.Timer(SHUTDOWN_SECONDS, os._exit, (1,))
             watchdog.daemon = True
             watchdog.start()
@@ -181,7 +181,7 @@ async def serve(listener: socket.socket, settings: Settings) -> None:
     async def until_asked() -> None:
         await asked.wait()
         events.stop()
-        # First, so that no request is left waiting for a function.
+        # First, so that no request waits for a function.
         await asyncio.to_thread(lambda_runtime.reset)
 
     guarded = NoWebPages(
@@ -191,12 +191,12 @@ async def serve(listener: socket.socket, settings: Settings) -> None:
     await hypercorn_serve(guarded, config, shutdown_trigger=until_asked)
     lambda_runtime.reset()
     logging.shutdown()
-    # Threads of executions that wait for a token would keep the process for as long as they wait.
+    # Threads of executions that wait for a token would keep the process alive.
     os._exit(0)
 
 
 def _spare_the_ownerless(container_reaper: Any) -> None:
-    """At start MiniStack also removes containers that bear no instance's label: another one's, maybe."""
+    """Keep containers without an instance's label; MiniStack removes them, but they may be another cloud's."""
     reap_all = container_reaper.reap_all
 
     def reap_own(client: Any, stop_timeout: int = 2, include_unlabelled: bool = False) -> Any:

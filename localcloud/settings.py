@@ -1,4 +1,4 @@
-"""Where the embedded cloud lives: its address, its account, its folder."""
+"""The embedded cloud's address, account and state folder."""
 
 import json
 import os
@@ -14,7 +14,7 @@ INBOX_OWNER = "you@example.com"
 
 
 def require_repository() -> None:
-    """Raise CloudError where this was installed without the repository: there is nothing to build then."""
+    """Raise CloudError if the repository is missing, because then there is nothing to build."""
     if not (PROJECT / "template.yaml").exists():
         raise CloudError(
             "This needs Portcall's repository, which has the template and the functions. "
@@ -38,7 +38,7 @@ class CloudSettings:
 
     @property
     def registry(self) -> str:
-        """What image names begin with. Docker takes `localhost` for a registry that needs no TLS."""
+        """The beginning of image names. Docker uses no TLS for `localhost`."""
         return f"localhost:{self.port}"
 
     @property
@@ -48,16 +48,16 @@ class CloudSettings:
 
     @property
     def logs(self) -> Path:
-        """Where the cloud and the tools it calls write what they say."""
+        """The folder for the logs of the cloud and of the tools that it calls."""
         return self.state_dir / "logs"
 
     @property
     def secret(self) -> str:
-        """The secret of the account's root user, another one each time the cloud starts; '' if none runs."""
+        """The secret of the account's root user, new at each start; '' if no cloud runs."""
         return root_key.read(self.state_dir)
 
     def environment(self) -> dict[str, str]:
-        """What points boto3, the AWS CLI and SAM at the cloud. The key id of its root user is the account."""
+        """The environment variables for boto3, the AWS CLI and SAM. The root user's key id is the account."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.account,
@@ -67,18 +67,18 @@ class CloudSettings:
         }
 
     def process_environment(self) -> dict[str, str]:
-        """The environment for a tool that we start: ours, with nothing of AWS in it but `environment()`."""
+        """The environment for a tool that we start: ours, but of AWS's variables only `environment()`."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return {**inherited, **self.environment(), "SAM_CLI_TELEMETRY": "0", "AWS_PAGER": ""}
 
     def save(self) -> None:
-        """Note the address for the other commands."""
+        """Store the address for other commands."""
         root_key.make_private(self.state_dir)
         document = {"port": self.port, "account": self.account, "region": self.region}
         self._file.write_text(json.dumps(document) + "\n")
 
     def forget(self) -> None:
-        """There is no cloud any more."""
+        """Remove the stored address after the cloud has ended."""
         self._file.unlink(missing_ok=True)
         root_key.forget(self.state_dir)
 
@@ -90,7 +90,7 @@ class CloudSettings:
     def load(cls) -> "CloudSettings":
         """The settings of the cloud that was started last, else the defaults.
 
-        `PORTCALL_STATE_DIR` moves the folder, so that several clouds can live side by side.
+        `PORTCALL_STATE_DIR` sets the folder, so that several clouds can run side by side.
         """
         state_dir = Path(os.environ.get("PORTCALL_STATE_DIR") or cls.state_dir).resolve()
         try:

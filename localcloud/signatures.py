@@ -1,6 +1,7 @@
-"""Lets through requests that are signed with a known key.
+"""Accepts only requests that are signed with a known key.
 
-MiniStack itself takes anyone who names the account for its root user."""
+MiniStack itself accepts any request that names the account as one of its root user.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from ministack.core import iam_actions, iam_evaluator, router, sigv4
 
 from localcloud.guard import App, Receive, Scope, Send
 
-# What names a caller in a query, whatever its case: of a presigned URL, and of the signatures before SigV4.
+# Query parameters that name a caller, in any case: of presigned URLs, and of signatures before SigV4.
 _QUERY_CREDENTIALS = ("x-amz-algorithm", "x-amz-credential", "x-amz-signature", "awsaccesskeyid", "signature")
 _LONGEST_PRESIGNED = 7 * 24 * 3600
 
@@ -25,9 +26,9 @@ _REGISTRY = re.compile(
     r"(manifests/[\w.:+-]+|blobs/uploads/[\w.=-]*|blobs/[\w+.-]+:[\da-fA-F]+|tags/list|referrers/[\w.:+-]+)"
 )
 _REGISTRY_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-# What forms can send. No client of a registry does, and some old browsers add no Origin to them.
+# Content types that forms can send. No client of a registry does, and some old browsers add no Origin to them.
 _OF_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
-# Where a custom resource answers CloudFormation; the token in it is the permission, as in AWS's presigned URL.
+# The path of custom resources' answers; its token is the permission, as in AWS's presigned URL.
 _RESPONSE_URL = re.compile(r"/_ministack/cfn-response/[\w-]{20,}")
 _HEALTH = "/_ministack/health"
 
@@ -36,10 +37,11 @@ Failure = tuple[str, str]
 
 
 class SignedOnly:
-    """An ASGI application that hands on to MiniStack what is signed, and what needs no signature.
+    """An ASGI application that forwards signed requests to MiniStack, and those that need no signature.
 
-    The key of the root user is the account's id, its secret `root_secret`. Every other key is one that
-    MiniStack has given to a user or a session.
+    The root user's key is the account's id, with the secret `root_secret`. All other keys are those that
+    MiniStack
+    has issued to a user or a session.
     """
 
     def __init__(self, app: App, *, account: str, root_secret: str) -> None:
@@ -85,7 +87,7 @@ class SignedOnly:
         *,
         presigned: bool,
     ) -> Failure | None:
-        """What is wrong with a signature: an error code of AWS and its message."""
+        """The problem of a signature: AWS's error code and message."""
         if not presigned and not headers["authorization"].startswith("AWS4-HMAC-SHA256 "):
             return "IncompleteSignature", "The embedded cloud knows Signature Version 4 only."
         read = sigv4.parse_query_signature(query) if presigned else sigv4.parse_header_signature(headers)
@@ -96,7 +98,7 @@ class SignedOnly:
                 "IncompleteSignature",
                 "The embedded cloud knows Signature Version 4 only, with a signed Host.",
             )
-        # MiniStack must take it for the same caller's.
+        # MiniStack must see the same caller.
         if router.extract_access_key_id(headers, query) != read.access_key_id:
             return "IncompleteSignature", "The request names two callers."
         late = _expired(read, query) if presigned else sigv4.request_time_failure(read)
@@ -129,7 +131,7 @@ class SignedOnly:
 
 
 def is_open(method: str, path: str, headers: dict[str, str]) -> bool:
-    """Whether a request needs no signature: docker push and pull, custom resources' answers, the health."""
+    """Whether a request needs no signature: docker push and pull, custom resources, the health check."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in _OF_FORMS:
         return False
@@ -139,7 +141,7 @@ def is_open(method: str, path: str, headers: dict[str, str]) -> bool:
 
 
 def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Header fields by name; SigV4 signs those that come more than once as one, with a comma between."""
+    """Header fields by name. SigV4 signs repeated fields as one, joined with commas."""
     joined: dict[str, str] = {}
     for raw_name, raw_value in raw:
         name, value = raw_name.decode("latin-1").lower(), str(sigv4.decode_header_value(raw_value))
@@ -158,7 +160,7 @@ def _expired(read: Any, query: dict[str, list[str]]) -> Failure | None:
 
 
 def _other_body(headers: dict[str, str], body: bytes, *, service: str, presigned: bool) -> Failure | None:
-    """The signature covers a hash of the body; whether it is this body's, MiniStack does not ask."""
+    """The failure if the body does not match the signed hash, which MiniStack does not check."""
     stated = headers.get("x-amz-content-sha256", "")
     if presigned or not stated or (service == "s3" and not re.fullmatch(r"[0-9a-f]{64}", stated)):
         return None
@@ -168,7 +170,7 @@ def _other_body(headers: dict[str, str], body: bytes, *, service: str, presigned
 
 
 async def _whole(receive: Receive) -> bytes | None:
-    """The whole body, None if the client has gone before its end."""
+    """The whole body, None if the client disconnected before its end."""
     parts = []
     while True:
         message = await receive()
@@ -196,7 +198,7 @@ async def _refuse(
     query: dict[str, list[str]],
     body: bytes,
 ) -> None:
-    """Answer in the protocol of the service that was asked, so that SDKs can read why."""
+    """Answer in the protocol of the service, so that SDKs can read the reason."""
     code, message = failure
     form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     parameters = {**parse_qs(body.decode("utf-8", "replace")), **query} if form else query

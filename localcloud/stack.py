@@ -1,4 +1,4 @@
-"""The stack in the embedded cloud, installed with the real `sam build` and `sam deploy`."""
+"""Installs the stack in the embedded cloud with the real `sam build` and `sam deploy`."""
 
 import fcntl
 import sys
@@ -60,7 +60,7 @@ def install(
 
 @contextmanager
 def _one_build() -> Iterator[None]:
-    """One `sam build` of this checkout at a time: each deletes what it does not know in `.aws-sam/deps`."""
+    """Allow one `sam build` of this checkout at a time: each deletes unknown folders in `.aws-sam/deps`."""
     folder = PROJECT / ".aws-sam"
     folder.mkdir(exist_ok=True)
     with (folder / "build.lock").open("w") as lock:
@@ -69,7 +69,7 @@ def _one_build() -> Iterator[None]:
 
 
 def is_broken(settings: CloudSettings) -> bool:
-    """Whether an earlier install ended in a state that no update gets out of."""
+    """Whether an earlier install ended in a state that CloudFormation cannot update."""
     try:
         stacks = client(settings, "cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     except (BotoCoreError, ClientError):
@@ -78,7 +78,7 @@ def is_broken(settings: CloudSettings) -> bool:
 
 
 def outputs(settings: CloudSettings) -> dict[str, str]:
-    """The stack's outputs by name. Raises CloudError where there is no stack, or no cloud."""
+    """The stack's outputs by name. Raises CloudError if there is no stack, or no cloud."""
     try:
         stacks = client(settings, "cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     except (BotoCoreError, ClientError) as error:
@@ -87,14 +87,14 @@ def outputs(settings: CloudSettings) -> dict[str, str]:
 
 
 def _architecture() -> str:
-    """The CPU of this machine, for images that are built for several: the embedded Fargate has no other."""
+    """The CPU of this machine, the only one of the embedded Fargate, for images that are built for several."""
     return "ARM64" if host() == "arm64" else "X86_64"
 
 
 def _sam(settings: CloudSettings, command: str, *arguments: str) -> None:
     sam = Path(sys.executable).with_name("sam")
     environment = settings.process_environment()
-    # `sam build` looks for uv on the PATH; ours is the one of the lock file.
+    # `sam build` looks for uv on the PATH; it must find the one of the lock file.
     environment["PATH"] = f"{sam.parent}:{environment.get('PATH', '')}"
     environment["SAM_CLI_CONTAINER_CONNECTION_TIMEOUT"] = "1"
     run(

@@ -1,4 +1,4 @@
-"""What Step Functions refuses in a definition: statelint's grammar, and the rules that it does not hold.
+"""Finds what Step Functions refuses in a definition: statelint's grammar, and rules that it lacks.
 
 https://states-language.net and https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html
 """
@@ -81,7 +81,7 @@ State = dict[str, Any]
 
 
 def problems(definition: Any) -> list[str]:
-    """A sentence for each thing that is wrong with a definition, none if Step Functions would take it."""
+    """A sentence for each problem of a definition, none if Step Functions would accept it."""
     if not isinstance(definition, dict):
         return ["A definition must be an object."]
     found: list[str] = Linter.validate(_with_floats(definition))
@@ -100,7 +100,7 @@ def problems(definition: Any) -> list[str]:
 
 
 def _with_floats(value: Any, name: str = "") -> Any:
-    """AWS takes 2 for a rate where statelint wants 2.0."""
+    """The definition with floats for rates: AWS accepts 2, but statelint requires 2.0."""
     if isinstance(value, dict):
         return {key: _with_floats(each, key) for key, each in value.items()}
     if isinstance(value, list):
@@ -186,7 +186,7 @@ def _resource(state: State) -> Iterator[str]:
 
 
 def _expressions(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """What is evaluated in a payload: the values of keys that end in `.$`, and JSONata."""
+    """The expressions in a payload: the values of keys that end in `.$`, and JSONata."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield from _expressions(each, str(name))
@@ -220,7 +220,7 @@ def _payloads(state: State) -> Iterator[str]:
 
 
 def _function(key: str, text: str) -> Iterator[str]:
-    """Intrinsic functions, those inside others too: their names and how many arguments they take."""
+    """The intrinsic functions in an expression, nested ones too, with their numbers of arguments."""
     matched = re.fullmatch(r"\s*States\.(\w+)\((.*)\)\s*", text, re.DOTALL)
     arguments = _split(matched[2]) if matched else None
     if matched is None or arguments is None:

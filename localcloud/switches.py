@@ -1,8 +1,8 @@
-"""What AWS does at times, or in some accounts: the embedded cloud does it where it is switched on.
+"""Switches for what AWS does only sometimes, or only in some accounts.
 
     PORTCALL_SWITCHES="late-events vcpus=2 lambda-concurrency=10" portcall up
 
-What AWS does always is no switch; it is simply so.
+What AWS always does has no switch; the embedded cloud always does it, too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ VARIABLE = "PORTCALL_SWITCHES"
 
 
 class UnknownSwitch(ValueError):
-    """A word that names no switch, or gives one no number or one that it does not take."""
+    """A word that names no switch, or has a missing or invalid number."""
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,23 @@ class Switches:
     late_events: bool = False
     # EventBridge calls each target twice for one event.
     targets_twice: bool = False
-    # For so many seconds EC2 does not know a new network interface or security group.
+    # For this many seconds, EC2 does not know a new network interface or security group.
     ec2_behind: float = 0.0
-    # For so many seconds DescribeTasks and ListTasks do not know a new task, and then show it as it was before.
+    # DescribeTasks and ListTasks show tasks as they were this many seconds ago, and no newer ones.
     tasks_behind: float = 0.0
     # The account's Fargate quota: RunTask above it answers 200, with a failure. 0 is no quota.
     vcpus: float = 0.0
-    # How many functions run at once in the account; 0 is what the machine can bear.
+    # How many functions run at once in the account; 0 is as many as the machine can run.
     lambda_concurrency: int = 0
-    # In an account that never used ECS, its service-linked role comes so many seconds after the first cluster.
+    # In an account that never used ECS, its service-linked role is available this many seconds after the first
+    # cluster.
     ecs_role_late: float = 0.0
-    # The first call of a function in a VPC finds it inactive, as after some idle weeks, for so many seconds.
+    # The first call of a function in a VPC finds it inactive for this many seconds, as after idle weeks.
     idle_functions: float = 0.0
 
 
 def parse(text: str) -> Switches:
-    """Read `name` and `name=number` words. Raises UnknownSwitch, whose message names those that there are."""
+    """Read `name` and `name=number` words. Raises UnknownSwitch, whose message lists the switches."""
     known = {each.name.replace("_", "-"): each for each in fields(Switches)}
     given: dict[str, bool | int | float] = {}
     for word in text.split():

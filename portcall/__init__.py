@@ -1,1 +1,1 @@
-"""What a user of Portcall runs: the command line, and the checks of a real account."""
+"""The command line and the page that users of Portcall run."""

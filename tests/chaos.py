@@ -51,7 +51,7 @@ class Chaos:
     asked: list[Asked] = field(default_factory=list)
     # Of the images that never go live, those that never answer; the others crash at once.
     silent: float = 0.0
-    # How many pushes of what is no app come with each push.
+    # How many pushes of signatures come with each push.
     signatures: float = 0.0
     signed: dict[str, list[Pushed]] = field(default_factory=lambda: defaultdict(list))
     # How many executions run at most while more is pushed.
@@ -74,7 +74,7 @@ class Chaos:
         self.pushed[app].append(Pushed("", app, "latest", digest, good, second=len(self.pushed[app])))
 
     def sign(self, app: str) -> None:
-        """Push what is no app, under a tag of its own."""
+        """Push a signature, under a separate tag."""
         kinds = [f"application/vnd.dev.cosign.{each}.v1+json" for each in ("artifact.sig", "simplesigning")]
         digest = self.stack.cloud.push_artifact(app, *kinds, "signature")
         self.signed[app].append(Pushed("", app, "signature", digest, good=False, is_app=False))

@@ -18,11 +18,9 @@ class Settings:
     """Settings of all functions, from `Globals.Function.Environment` in template.yaml.
 
     `port` is the port of apps whose image names none. Security groups are created in `vpc`, open to `cidr` and,
-    if that
-    is not the whole internet, to `probe_group`, the health check's group. `by_tag` says that each tag is a
-    separate
-    app; tags that match no pattern in `lasting_tags` are previews. `stable_url` says that apps get a stable
-    URL.
+    if that is not the whole internet, to `probe_group`, the health check's group. `by_tag` says that each tag
+    is a separate app; tags that match no pattern in `lasting_tags` are previews. `stable_url` says that apps
+    get a stable URL.
     """
 
     stack: str

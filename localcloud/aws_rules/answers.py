@@ -1,4 +1,4 @@
-"""What AWS answers to a call that it refuses, in the protocol of each service."""
+"""AWS's error responses to refused calls, in the protocol of each service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localcloud.aws_rules import models
 from localcloud.aws_rules.limits import Refusal
 from localcloud.aws_rules.wire import Call
 
-# A service's code for a value that it does not take; the others say ValidationException.
+# A service's error code for an invalid value; the others use ValidationException.
 _CODES = {
     "apigatewayv2": "BadRequestException",
     "cloudformation": "ValidationError",
@@ -24,7 +24,7 @@ _CODES = {
     "sqs": "InvalidParameterValue",
     "sts": "ValidationError",
 }
-# Where an operation has a code of its own for a member.
+# Operations with a special error code for a member.
 _CODES_OF_MEMBERS = {
     "StartExecution.name": "InvalidName",
     "CreateStateMachine.name": "InvalidName",
@@ -35,7 +35,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def refusal_of(call: Call, refused: Sequence[Refusal]) -> Answer:
-    """Status, headers and body of AWS's answer to a call of which it refuses these values."""
+    """Status, headers and body of AWS's response to a call with these invalid values."""
     code, message = _code(call, refused[0]), refused[0].says or _message(refused)
     match models.service(call.service).metadata["protocol"]:
         case "json":

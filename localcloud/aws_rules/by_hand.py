@@ -1,4 +1,4 @@
-"""What neither a model nor its documentation says in a form that a program can read, written by hand.
+"""Rules written by hand, which no model and no documentation states in a machine-readable form.
 
 `MEMBERS` are limits of a member of a structure, by (service, structure, member); a whole structure has '' for
 its member. `PROPERTIES` are those of a CloudFormation property, by (type, path with * for a list's entries).
@@ -33,7 +33,7 @@ _PORT = (at_least(-1), at_most(65535))
 
 
 def _json(why_not: Callable[[Any], str], asks: str) -> Limit:
-    """A document, as text or already read, of which `why_not` says what is wrong with it, '' for nothing."""
+    """A limit for a JSON document, as text or parsed; `why_not` returns the problem, '' if there is none."""
 
     def holds(value: Any) -> bool:
         try:
@@ -88,7 +88,7 @@ _RESERVED_VARIABLES = {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", 
 }
 
 MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
-    # The documentation says UTF-8 today, and said ASCII for years: what both allow is safe.
+    # The documentation says UTF-8 today, but said ASCII for years; ASCII is always safe.
     # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     ("sns", "PublishInput", "Subject"): (
         Limit(

@@ -1,7 +1,7 @@
-"""Limits that stand only in the documentation of botocore's models, read from its sentences.
+"""Limits that only the documentation in botocore's models states, read from its sentences.
 
-EC2 and ECS keep their models free of patterns and lengths, and write "Constraints: Up to 255 characters in
-length" instead. Characters count only if each word about them is understood: half of a set is no limit.
+The models of EC2 and ECS have no patterns and lengths. Instead, the documentation says e.g. "Constraints: Up to
+255 characters in length". A set of characters is used only if the whole sentence is understood.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from localcloud.aws_rules.limits import Limit, at_least, at_most, begins_not, ma
 
 _TAG = re.compile(r"<[^>]+>")
 _SENTENCE = re.compile(r"(?<=[.:;])\s+(?=[A-Z])|(?<=length)\s+(?=Valid characters)")
-# Such a sentence speaks of some values only.
+# A sentence with these words is about some values only.
 _CONDITIONAL = re.compile(r"^(If|For|When|With|By default|In addition)\b|\bby default\b|\bor a full\b")
 
 _NUMBER = r"([\d,]*\d)"
@@ -93,7 +93,7 @@ _LETTER_FIRST = re.compile(
 
 
 def limits_in(documentation: str, kind: str) -> tuple[Limit, ...]:
-    """The limits that a member's documentation states; `kind` is its shape's type, e.g. `string`, `list`."""
+    """The limits in a member's documentation; `kind` is its shape's type, e.g. `string`, `list`."""
     plain = " ".join(html.unescape(_TAG.sub(" ", documentation)).split())
     sentences = [each for each in _SENTENCE.split(plain) if not _CONDITIONAL.search(each)]
     of_kind = {"string": _of_string, "list": _of_list, "integer": _of_number, "long": _of_number}
@@ -135,7 +135,7 @@ def _of_number(sentence: str) -> Iterator[Limit]:
 
 
 def _characters(sentence: str) -> str:
-    """The inside of a character class, '' where the sentence names no set or is not understood whole."""
+    """The inside of a character class, '' if the sentence names no set or is not fully understood."""
     if _ASCII_RANGE.search(sentence):
         return "!-~"
     for allowed in _ALLOWED:
@@ -151,7 +151,7 @@ def _character_class(words: str) -> str:
         return ""
     ranges = [each for each in known if each in _RANGES]
     single = {each for each in known if each and each not in _RANGES}
-    # A mark between commas and brackets is named itself; so is each of a longer run of them.
+    # A punctuation mark between commas and brackets stands for itself, and so does each mark in a longer run.
     for run in rest.split():
         marks = run.strip(",") if len(run) < 8 else run
         single |= set(re.sub(r"^\((.+)\)$", r"\1", marks)) - set("," if len(run) < 8 else "")

@@ -1,4 +1,4 @@
-"""Values that have a grammar of their own: what is wrong in one, '' for nothing. Pure."""
+"""Checks of values with their own grammar: each returns what is wrong, '' for nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATTERN_OPERATORS = {
     "anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix", "wildcard",
 }  # fmt: skip
 
-# CPU units: the least and the most memory in MiB, and the step between.
+# CPU units: the smallest and the largest memory in MiB, and the step.
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size
 _FARGATE = {
     "512": (1024, 4096, 1024),
@@ -200,7 +200,7 @@ def wrong_in_cidr(block: Any, widest: int = 0, narrowest: int = 32) -> str:
 
 
 def wrong_in_policy(policy: Any) -> str:
-    """The grammar of a policy, not whether its actions exist.
+    """Check the grammar of a policy, not whether its actions exist.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
     """
@@ -244,12 +244,12 @@ def _wrong_in_statement(statement: Any) -> str:
 
 
 def wrong_in_identity_policy(policy: Any) -> str:
-    """A policy of a role or a user: what it may do, and not who it is."""
+    """Check a policy of a role or a user, which has no principal."""
     return wrong_in_policy(policy) or _wrong_about(policy, "Resource", "Principal")
 
 
 def wrong_in_trust_policy(policy: Any) -> str:
-    """Who may take a role on."""
+    """Check a role's trust policy."""
     return wrong_in_policy(policy) or _wrong_about(policy, "Principal", "Resource")
 
 
@@ -334,6 +334,6 @@ def wrong_in_route(route: dict[str, Any]) -> str:
 
 
 def wrong_in_workflow(definition: Any) -> str:
-    """The least that a definition has; `state_language` knows the rest."""
+    """Check the basics of a definition; `state_language` checks the rest."""
     whole = isinstance(definition, dict) and {"StartAt", "States"} <= set(definition)
     return "" if whole else "it has StartAt and States"

@@ -1,16 +1,15 @@
-"""Members of which botocore's model, or its documentation, says something that is not so.
+"""Members about which botocore's model or its documentation is wrong.
 
-Each stands here by name, (service, structure, member), with what is wrong. What AWS does ask of it may stand in
-`by_hand` instead.
+Each is listed as (service, structure, member), with the reason. AWS's real rule may be in `by_hand`.
 """
 
 WRONG = {
-    # The documentation's characters leave `$default` out, the stage that each HTTP API may have.
+    # The documented characters exclude `$default`, a valid stage of an HTTP API.
     ("apigatewayv2", "DeleteAccessLogSettingsRequest", "StageName"): "leaves $default out",
     ("apigatewayv2", "DeleteRouteSettingsRequest", "StageName"): "leaves $default out",
     ("apigatewayv2", "DeleteStageRequest", "StageName"): "leaves $default out",
     ("apigatewayv2", "GetStageRequest", "StageName"): "leaves $default out",
-    # The documentation's characters leave the `.fifo` of FIFO queues out, though it says that they end so.
+    # The documented characters exclude the `.` of FIFO queues, whose names must end with `.fifo`.
     ("sqs", "CreateQueueRequest", "QueueName"): "leaves .fifo out; see by_hand",
     ("sqs", "GetQueueUrlRequest", "QueueName"): "leaves .fifo out; see by_hand",
     ("sns", "CreateTopicInput", "Name"): "leaves .fifo out; see by_hand",

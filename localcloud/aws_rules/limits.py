@@ -1,4 +1,4 @@
-"""What AWS asks of one value, and what it says when the value is not so."""
+"""A rule for one value, and the message if the value breaks it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import regex
 
 @dataclass(frozen=True)
 class Limit:
-    """One thing that AWS asks of a value, in words that end the sentence "it must ..."
+    """One rule for a value, in words that end the sentence "it must ..."
 
-    `says` are AWS's own words where they are known, and differ from those of most.
+    `says` is AWS's own message, if it is known and unusual.
     """
 
     asks: str
@@ -23,7 +23,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A value that AWS refuses: where it stands, and what it must be."""
+    """An invalid value: its path, and what it must be."""
 
     path: str
     value: Any
@@ -37,7 +37,7 @@ class Refusal:
 
 
 def at_most(number: int, of: str = "") -> Limit:
-    """At most so many `of` something (characters, entries), or a number of at most that."""
+    """At most this many `of` something (characters, entries), or a number of at most this."""
     return Limit(_counted("at most", number, of), lambda value: _size(value) <= number)
 
 
@@ -50,7 +50,7 @@ def bytes_at_most(number: int) -> Limit:
 
 
 def matches(pattern: str, asks: str = "") -> Limit:
-    """The whole value matches a pattern. Raises regex.error for one that is none."""
+    """The whole value matches a pattern. Raises regex.error for an invalid pattern."""
     compiled = regex.compile(pattern)
     return Limit(asks or f"match {pattern}", lambda value: compiled.fullmatch(str(value)) is not None)
 

@@ -1,6 +1,6 @@
-"""AWS's APIs as botocore's models describe them, and the limits of each member.
+"""AWS's APIs in botocore's models, and the limits of each member.
 
-botocore itself checks types, required members and minima before it sends, and nothing else of these.
+botocore itself checks only types, required members and minima before it sends a call.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from localcloud.aws_rules.limits import Limit, at_least, at_most, matches, one_o
 
 COUNTED = {"string": "characters", "blob": "bytes", "list": "entries", "map": "entries"}
 NUMBERS = ("integer", "long", "float", "double")
-# API Gateway's model has no minima and maxima; the names of its shapes have them.
+# API Gateway's model has no minima and maxima, but the names of its shapes contain them.
 _LENGTH_IN_NAME = re.compile(r"[Bb]etween(\d+)And(\d+)$")
 
 
 @cache
 def service(name: str) -> ServiceModel:
-    """The model of a service by botocore's name of it, `stepfunctions` say."""
+    """The model of a service, by botocore's name, e.g. `stepfunctions`."""
     model: ServiceModel = _session().get_service_model(name)
     return model
 
@@ -46,7 +46,7 @@ _limits: dict[tuple[str, str, str, str], tuple[Limit, ...]] = {}
 
 
 def limits_of(service_name: str, owner: str, member: str, shape: Shape) -> tuple[Limit, ...]:
-    """What AWS asks of a member of a structure, or of a list's entry, whose `member` is ''."""
+    """The limits of a member of a structure, or of a list's entries with `member` ''."""
     key = (service_name, owner, member, shape.name)
     if key not in _limits:
         _limits[key] = tuple(_find_limits(service_name, owner, member, shape))
@@ -60,7 +60,7 @@ def _find_limits(service_name: str, owner: str, member: str, shape: Shape) -> li
     modelled = _modelled(shape)
     documented = limits_in(shape.documentation or "", shape.type_name)
     if "pattern" in shape.metadata or "enum" in shape.metadata:
-        # Words about characters are a summary of the pattern, and leave some out.
+        # A sentence about characters only summarizes the pattern, and may omit some.
         documented = tuple(limit for limit in documented if " at " in limit.asks)
     return list({limit.asks: limit for limit in (*modelled, *documented, *by_us)}.values())
 
@@ -79,7 +79,7 @@ def _modelled(shape: Shape) -> list[Limit]:
     if kind == "string" and metadata.get("enum"):
         found.append(one_of(metadata["enum"]))
     if kind == "string" and metadata.get("pattern"):
-        # One of Java's does not compile, with halves of surrogate pairs; what it means is all of Unicode.
+        # A Java pattern with halves of surrogate pairs does not compile; it means all of Unicode.
         with contextlib.suppress(regex.error):
             found.append(matches(metadata["pattern"]))
     return found

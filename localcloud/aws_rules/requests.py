@@ -1,4 +1,4 @@
-"""Whether AWS takes a call: its parameters against the model, its documentation, and the rules by hand."""
+"""Checks the parameters of a call against the model, its documentation, and the rules by hand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def refusals(service_name: str, operation_name: str, parameters: Mapping[str, Any]) -> list[Refusal]:
-    """What AWS refuses of a call, as botocore's clients take it; empty where it takes all of it."""
+    """The invalid values of a call with botocore's parameters, empty if AWS would accept it."""
     shape = operation(service_name, operation_name).input_shape
     if shape is None:
         return []
@@ -45,7 +45,7 @@ def _walk(service: str, shape: Shape, value: Any, path: str, where: tuple[str, s
             if value.get(name) is None:
                 yield Refusal(f"{path}.{name}", None, "be there")
         if where != (shape.name, ""):
-            # What is asked of the structure itself, wherever it is used.
+            # Limits of the structure itself, wherever it is used.
             for limit in limits_of(service, shape.name, "", shape):
                 if not limit.holds(value):
                     yield Refusal(path, value, limit.asks, limit.says)

@@ -1,8 +1,8 @@
-"""Whether CloudFormation takes a resource: its properties against its schema and against the calls behind it.
+"""Checks a resource's properties against its CloudFormation schema and against the calls behind it.
 
-The schemas are those of cfn-lint's wheel. Each names the calls that create and update the resource, so a
-property has the limits of these calls' members of its name. A value is refused where its schema refuses it, and
-where each member that limits it does: a name such as `Description` has more than one.
+The schemas are in cfn-lint's wheel. Each names the calls that create and update the resource, and a property
+has the limits of these calls' members of the same name. A value is refused if its schema refuses it, or if all
+of these members refuse it: several members may be called e.g. `Description`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from localcloud.aws_rules.limits import Limit, Refusal
 from localcloud.aws_rules.models import limits_of, service
 
 REGION = "us-east-1"
-# The prefix of an IAM action, where botocore calls the service something else.
+# The prefix of IAM actions, if botocore has another name for the service.
 _SERVICES = {"states": "stepfunctions", "apigateway": "apigatewayv2"}
 _CUSTOM = ("AWS::CloudFormation::CustomResource", "Custom::")
 
@@ -28,7 +28,7 @@ Members = tuple[tuple[Limit, ...], ...]
 
 
 def refusals(kind: str, properties: Mapping[str, Any]) -> list[Refusal]:
-    """What CloudFormation, or the API behind it, refuses of a resource whose properties are resolved."""
+    """The invalid values of a resource with resolved properties."""
     name = _CUSTOM[0] if kind.startswith(_CUSTOM) else kind
     found = list(_of_hand(name, properties))
     if name != _CUSTOM[0]:
@@ -42,7 +42,7 @@ def refusals(kind: str, properties: Mapping[str, Any]) -> list[Refusal]:
 
 @cache
 def _schema(kind: str) -> dict[str, Any] | None:
-    # Imported late: it takes most of a second, and only stacks need it.
+    # Imported late: it takes most of a second, and only stacks use it.
     from cfnlint.schema import ResourceNotFoundError
     from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
@@ -74,7 +74,7 @@ def _of_hand(kind: str, properties: Mapping[str, Any]) -> Iterator[Refusal]:
 
 
 def _at(value: Any, path: list[str], where: str) -> Iterator[tuple[str, Any]]:
-    """The values at a path, which may not be there."""
+    """The values at a path, empty if there are none."""
     if not path:
         yield where, value
     elif path[0] == "*" and isinstance(value, list):
@@ -140,7 +140,7 @@ def _wrong_type(schema: Mapping[str, Any], value: Any) -> str:
 
 
 def _is(kind: str, value: Any) -> bool:
-    """CloudFormation turns numbers and booleans into text, and text into them."""
+    """Whether a value has the type, after CloudFormation's conversions between text, numbers and booleans."""
     if kind in ("object", "array"):
         return isinstance(value, Mapping if kind == "object" else list) or (
             kind == "object" and isinstance(value, str)
@@ -212,7 +212,7 @@ def _broken(limits: tuple[Limit, ...], kind: str, value: Any) -> str:
 
 @cache
 def _members(kind: str) -> dict[str, tuple[tuple[str, tuple[Limit, ...]], ...]]:
-    """The limits of each member of the calls that make a resource, by its name in small letters."""
+    """The limits of the members of the calls that create a resource, by lower-case name."""
     handlers = (_schema(kind) or {}).get("handlers") or {}
     actions = [
         action
@@ -221,13 +221,13 @@ def _members(kind: str) -> dict[str, tuple[tuple[str, tuple[Limit, ...]], ...]]:
     ]
     own = kind.split("::")[1].lower()
     if own == "apigatewayv2":
-        # Its permissions are methods of HTTP, not operations.
+        # Its permissions are HTTP methods, not operations.
         actions = [f"{own}:{verb}{kind.split('::')[2]}" for verb in ("Create", "Update")]
     found: dict[str, dict[Any, tuple[str, tuple[Limit, ...]]]] = {}
     for action in dict.fromkeys(actions):
         prefix, _, call = action.partition(":")
         name = _SERVICES.get(prefix, prefix)
-        # Others, such as kms:CreateGrant, are what the resource uses, not what it is.
+        # Other permissions, such as kms:CreateGrant, are for things that the resource uses.
         if (
             prefix not in (own, _SERVICES.get(own))
             and name != own

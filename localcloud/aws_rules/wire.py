@@ -1,4 +1,4 @@
-"""Calls of AWS's APIs as they come over the wire, read back into what botocore's clients were given.
+"""Parses HTTP requests to AWS's APIs back into botocore's parameters.
 
 The protocols `json`, `query`, `ec2` and `rest-json`: https://smithy.io/2.0/aws/protocols/index.html
 """
@@ -19,7 +19,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 
 from localcloud.aws_rules import models
 
-# The services whose calls are read, by the name that requests are signed with. S3's rest-xml is not.
+# The services whose calls are parsed, by signing name. S3's rest-xml is not supported.
 _OWN_NAMES = (
     "cloudformation dynamodb ec2 ecr ecs events iam inspector2 kms lambda logs scheduler secretsmanager"
     " sns sqs ssm sts"
@@ -33,7 +33,7 @@ _SIGNED = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/([a-z0-9-]+)/aws4_request")
 
 @dataclass(frozen=True)
 class Call:
-    """A call: botocore's names of the service and the operation, and the parameters."""
+    """A call: botocore's names of service and operation, and the parameters."""
 
     service: str
     operation: str
@@ -41,13 +41,13 @@ class Call:
 
 
 def service_of(headers: Mapping[str, str]) -> str:
-    """botocore's name of the service that a request is signed for, '' for one that is not read."""
+    """botocore's name of the service that a request is signed for, '' if it is not parsed."""
     found = _SIGNED.search(headers.get("authorization", ""))
     return SERVICES.get(found[1], "") if found else ""
 
 
 def read(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Call | None:
-    """The call that a request is, None for one that is not read, or not of an operation that there is."""
+    """The call in a request, None if it is not parsed or the operation does not exist."""
     service = service_of(headers)
     if not service:
         return None
@@ -60,7 +60,7 @@ def read(method: str, path: str, query: str, headers: Mapping[str, str], body: b
             case "rest-json":
                 return _rest(service, method, path, query, headers, body)
     except ValueError:
-        # What cannot be read is for the service itself to refuse.
+        # The service itself refuses a request that cannot be parsed.
         return None
     return None
 
@@ -82,7 +82,7 @@ def _members(operation: OperationModel, document: Any) -> dict[str, Any]:
 
 
 def _plain(shape: Shape, value: Any) -> Any:
-    """A JSON value under botocore's names of the members, with blobs as bytes. A null is not there."""
+    """A JSON value with botocore's member names, and blobs as bytes. Nulls are left out."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         names = {member.serialization.get("name", name): name for name, member in shape.members.items()}
         return {
@@ -118,7 +118,7 @@ def _query(service: str, protocol: str, text: str) -> Call | None:
 
 
 def _from_pairs(shape: Shape, given: Mapping[str, str], prefix: str, protocol: str) -> Any:
-    """The value under a prefix of the names, None where there is none."""
+    """The value under a prefix of the names, None if there is none."""
     if isinstance(shape, StructureShape):
         parts = {
             name: _from_pairs(member, given, _joined(prefix, _query_name(member, name, protocol)), protocol)
@@ -224,7 +224,7 @@ def _from_request(
 
 @cache
 def _routes(service: str) -> tuple[tuple[OperationModel, re.Pattern[str], set[str]], ...]:
-    """The operations with their paths and the words of the query that they need, the narrowest first."""
+    """The operations with their paths and required query parameters, the most specific first."""
     model = models.service(service)
     routes = []
     for name in model.operation_names:

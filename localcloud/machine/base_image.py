@@ -1,4 +1,4 @@
-"""The image that a Dockerfile builds from: there already, pulled, or made from Debian packages."""
+"""Gets the base image of a Dockerfile: from Docker, by a pull, or built from Debian packages."""
 
 import configparser
 import os
@@ -22,7 +22,7 @@ from localcloud.processes import CloudError, run
 Progress = Callable[[str], None]
 
 STAND_IN_LABEL = "stand-in-for"
-# Seconds without a word from the engine, not of the whole pull: a slow line may take its time.
+# Seconds without output from the engine, not for the whole pull, which may be slow.
 PULL_PATIENCE = 20
 IMPORT_TIMEOUT = 120
 
@@ -32,8 +32,8 @@ _BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 _HOOKS = Path("/usr/share/mmdebstrap/hooks")
 _unpullable: set[str] = set()
 
-# Runs on this machine: $1 is the folder of the image's file system, $2 that of our files. pip comes from its
-# wheel, which leaves out setuptools as the official image does.
+# Runs on this machine: $1 is the folder of the image's file system, $2 that of our files. pip is installed from
+# its wheel, without setuptools, as in the official image.
 _FINISH = r"""
 set -eu
 cd "$1"
@@ -57,18 +57,18 @@ rm -rf usr/share/python-wheels usr/share/doc usr/share/man usr/share/locale usr/
 
 
 class BaseImageUnavailable(CloudError):
-    """The base image is not here, cannot be pulled and cannot be made; the message says what to do."""
+    """The base image is missing and cannot be pulled or built; the message says what to do."""
 
 
 def ensure_base_image(reference: str, state_dir: Path, progress: Progress) -> None:
     """Make sure that the image `reference` is in the Docker engine, e.g. "python:3.13-slim".
 
-    Where it cannot be pulled, a Python image is made from Debian packages under the same name: with Debian's
-    Python, whatever version the tag says; it has the label stand-in-for.
-    Raises BaseImageUnavailable, or CloudError with the end of what apt-get or mmdebstrap said.
+    If it cannot be pulled, a Python image is built from Debian packages under the same name, with Debian's
+    Python whatever version the tag says, and with the label stand-in-for. Raises BaseImageUnavailable, or
+    CloudError with the end of the output of apt-get or mmdebstrap.
     """
     try:
-        # The timeout is between two words of an answer; requests has no other.
+        # requests' time-out is between two parts of a response; it has no other.
         client = docker.from_env(timeout=PULL_PATIENCE)
     except DockerException as error:
         raise BaseImageUnavailable("No Docker engine answers. Start Docker, then run this again.") from error
@@ -85,9 +85,10 @@ def ensure_base_image(reference: str, state_dir: Path, progress: Progress) -> No
 
 
 def build_arguments(state_dir: Path) -> list[str]:
-    """What `docker build` needs on this machine besides what a newcomer would type; mostly nothing.
+    """Extra arguments that `docker build` needs on this machine; usually none.
 
-    A proxy is named without its value: the command takes it from its environment, and no image keeps it.
+    A proxy is named without its value: docker takes the value from its environment, and it is not stored in the
+    image.
     """
     arguments = [word for name in _PROXIES if os.environ.get(name) for word in ("--build-arg", name)]
     proxies = [urlsplit(os.environ.get(name, "")).hostname for name in _PROXIES if "no" not in name.lower()]
@@ -108,7 +109,7 @@ def _present(client: docker.DockerClient, reference: str, progress: Progress) ->
 
 
 def _pull(client: docker.DockerClient, reference: str, progress: Progress) -> str | None:
-    """Pull; None when it is here, otherwise why not. What failed once is not tried again by this process."""
+    """Pull the image; None if it is here, otherwise why not. This process does not retry a failed pull."""
     if reference in _unpullable:
         return "it could not be pulled before"
     progress(f"Pulling {reference}")
@@ -134,7 +135,7 @@ def _pull(client: docker.DockerClient, reference: str, progress: Progress) -> st
 
 
 def _split(reference: str) -> tuple[str, str]:
-    """Repository and tag (or digest), which the API wants apart."""
+    """Repository and tag (or digest), which the API takes separately."""
     repository, at, digest = reference.partition("@")
     if at:
         return repository.rsplit(":", 1)[0] if ":" in repository.rsplit("/", 1)[-1] else repository, digest
@@ -198,13 +199,13 @@ def _make(client: docker.DockerClient, reference: str, state_dir: Path, progress
 
 
 def _mmdebstrap(suite: str, folder: Path, made: Path) -> list[str]:
-    """The command that makes the file system, and what it needs, in `folder`."""
+    """The command that builds the file system, with its files in `folder`."""
     (folder / "finish").write_text(_FINISH)
     (folder / "pip.conf").write_text(_pip_configuration())
     bundle = _certificates()
     if bundle is not None:
         (folder / "ca-certificates.crt").write_bytes(bundle.read_bytes())
-    # Else the package usrmerge comes in, and 55 MB of Perl with it.
+    # Otherwise the package usrmerge would be installed, with 55 MB of Perl.
     merged = ["usr-is-merged"] if debian.known("usr-is-merged") else []
     packages = ",".join(["python3", "python3-pip-whl", "ca-certificates", "passwd", *merged])
     hooks = [f"--hook-dir={_HOOKS / 'merged-usr'}"] if merged and (_HOOKS / "merged-usr").is_dir() else []
@@ -224,7 +225,7 @@ def _mmdebstrap(suite: str, folder: Path, made: Path) -> list[str]:
 
 
 def _sources(suite: str, folder: Path = Path("/etc/apt")) -> list[Path]:
-    """This machine's own apt sources for the release, without those of third parties."""
+    """This machine's apt sources for the release, without third parties."""
     files = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
     own = re.compile(rf"(^|\s){re.escape(suite)}(-\w+)?(\s.*)?\smain(\s|$)", re.DOTALL)
     return [
@@ -235,7 +236,7 @@ def _sources(suite: str, folder: Path = Path("/etc/apt")) -> list[Path]:
 
 
 def _apt_options() -> Iterator[str]:
-    """How this machine's apt gets through to its mirrors: mmdebstrap does not look at its configuration."""
+    """This machine's apt options for its mirrors, because mmdebstrap does not read apt's configuration."""
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True).stdout
     for line in dump.splitlines():
         if re.match(r'Acquire::(https?::(Proxy|CaInfo)|Check-)\S* "[^"]+";$', line, re.IGNORECASE):
@@ -243,13 +244,13 @@ def _apt_options() -> Iterator[str]:
 
 
 def _certificates() -> Path | None:
-    """The bundle that programs on this machine trust: it may know a proxy that nobody else does."""
+    """This machine's CA bundle, which may contain the certificate of a proxy."""
     paths = [Path(value) for name in _BUNDLE_VARIABLES if (value := os.environ.get(name))]
     return next((path for path in [*paths, Path(_BUNDLE)] if path.is_file()), None)
 
 
 def _pip_configuration() -> str:
-    """Where this machine's pip looks, less folders of this machine and whatever holds credentials."""
+    """This machine's pip configuration, without local folders and credentials."""
     lines = ["[global]", f"cert = {_BUNDLE}"]
     settings = _pip_settings()
     for name in ("index-url", "extra-index-url"):

@@ -1,4 +1,4 @@
-"""Debian and Ubuntu: whether this is one, whether we may install packages, and installing them."""
+"""Installs packages on Debian and Ubuntu, if that is possible."""
 
 import getpass
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from localcloud.processes import run
 
-# A user's PATH often lacks where Debian keeps dockerd and iptables.
+# A user's PATH often lacks the folders of dockerd and iptables.
 PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 
 def is_debian() -> bool:
-    """Debian, Ubuntu, or anything else that installs with apt-get."""
+    """Whether this is Debian, Ubuntu, or another system with apt-get."""
     return platform.system() == "Linux" and which("apt-get") is not None
 
 
@@ -32,7 +32,7 @@ def which(program: str) -> str | None:
 
 
 def as_root() -> list[str] | None:
-    """What to put before a command that needs root: nothing, `sudo -n`, or None if there is no way."""
+    """The prefix of a command that needs root: nothing or `sudo -n`; None if root is not available."""
     if is_root():
         return []
     if which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
@@ -45,22 +45,22 @@ def environment() -> dict[str, str]:
 
 
 def known(package: str) -> bool:
-    """Whether apt has such a package, by the lists that it has now."""
+    """Whether apt's present lists have this package."""
     found = subprocess.run(["apt-cache", "show", package], capture_output=True, env=environment())
     return found.returncode == 0
 
 
 def install(packages: Sequence[str], *, log: Path, progress: Callable[[str], None]) -> None:
-    """Install the first package, and of the others those that this release has. Root rights are a must.
+    """Install the first package, and those of the others that this release has. Needs root.
 
-    Raises CloudError, with the end of apt-get's output; all of it is appended to `log`.
+    Raises CloudError with the end of apt-get's output; all of it is appended to `log`.
     """
     apt_get = [*(as_root() or []), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
     apt_get += ["-o", "DPkg::Lock::Timeout=120"]
     progress("Updating apt's package lists (apt-get update)")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        # Not checked: a broken third-party source must not stop the install of what the others offer.
+        # Not checked: a broken third-party source must not stop the install.
         subprocess.run([*apt_get, "update"], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     wanted = [packages[0], *filter(known, packages[1:])]
     progress(f"Installing {wanted[0]} (apt-get install {' '.join(wanted)})")

@@ -1,4 +1,4 @@
-"""The Docker engine: found, or installed and started where that can be done without asking."""
+"""Finds the Docker engine, or installs and starts it if that is possible without asking."""
 
 import contextlib
 import grp
@@ -25,7 +25,7 @@ Progress = Callable[[str], None]
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 SYSTEM_PID_FILE = Path("/var/run/docker.pid")
-# How the processes of embedded clouds are called.
+# The command line of an embedded cloud's process.
 SERVER = "localcloud.server"
 NO_NAT = "--iptables=false"
 ANSWER_TIMEOUT = 5
@@ -33,10 +33,11 @@ START_TIMEOUT = 60.0
 BUSY_TIMEOUT = 15.0
 STOP_TIMEOUT = 40.0
 
-# A newer Debian has the command line apart; without systemd nobody else mounts the control groups.
+# Newer Debian releases have the command line in a package of its own. Without systemd, cgroupfs-mount is
+# needed.
 _PACKAGES = ("docker.io", "docker-cli", "iptables", "ca-certificates", "cgroupfs-mount")
 
-# What dockerd says when it cannot start, and the options with which it can.
+# dockerd's messages when it cannot start, and the options with which it can.
 _REMEDIES = (
     (("iptables", "ip6tables", "nat chain"), (NO_NAT, "--ip6tables=false"), "without its own firewall rules"),
     (("overlay", "graphdriver", "storage-driver"), ("--storage-driver=vfs",), "with a slower storage driver"),
@@ -61,8 +62,8 @@ class Engine:
 def ensure_engine(state_dir: Path, progress: Progress) -> Engine:
     """Find a Docker engine; on Debian and Ubuntu, with root rights, install and start one if there is none.
 
-    When it is elsewhere than at the default socket, DOCKER_HOST of this process says so afterwards: for the
-    Docker SDK and for the programs that we start. Raises EngineUnavailable.
+    If it is not at the default socket, DOCKER_HOST of this process is set, for the Docker SDK and for programs
+    that we start. Raises EngineUnavailable.
     """
     hosts = _hosts()
     for host in hosts:
@@ -83,9 +84,9 @@ def ensure_engine(state_dir: Path, progress: Progress) -> Engine:
 
 
 def stop_engine(state_dir: Path, progress: Progress) -> None:
-    """Stop the dockerd that ensure_engine started, with its containerd, unless somebody else uses it by now.
+    """Stop the dockerd that ensure_engine started, with its containerd, unless another program uses it.
 
-    Any other engine is left alone.
+    Any other engine is not touched.
     """
     daemon = _our_daemon(state_dir)
     if daemon is not None:
@@ -119,7 +120,7 @@ def _other_user(state_dir: Path) -> str | None:
 
 
 def containers_reach_out(state_dir: Path) -> bool:
-    """Whether containers on the default network have a way to the outside."""
+    """Whether containers on the default network can reach the internet."""
     daemon = _our_daemon(state_dir)
     return daemon is None or NO_NAT not in daemon.cmdline()
 
@@ -127,7 +128,7 @@ def containers_reach_out(state_dir: Path) -> bool:
 def start_daemon(
     state_dir: Path, progress: Progress, *, host: str = DEFAULT_HOST, options: Sequence[str] = ()
 ) -> Engine:
-    """Start dockerd, detached, and wait until it answers. Raises EngineUnavailable with its last words."""
+    """Start dockerd, detached, and wait until it answers. Raises EngineUnavailable with its last output."""
     log = _log(state_dir)
     log.parent.mkdir(parents=True, exist_ok=True)
     used = [*options]
@@ -145,7 +146,7 @@ def start_daemon(
 
 
 def _hosts() -> list[str]:
-    """Where an engine may be, in the order of asking; never empty."""
+    """The hosts at which an engine may be, in the order to try; never empty."""
     if named := os.environ.get("DOCKER_HOST"):
         return [named]
     home = Path.home()
@@ -175,7 +176,7 @@ def _context_host() -> str | None:
 
 def _answer(host: str) -> str | None:
     """The version of the engine at `host`, or None if nothing there answers."""
-    # The SDK leaves a socket open that it could not connect.
+    # The SDK does not close a socket that it could not connect.
     if host.startswith("unix://") and _finding(host) != "mute":
         return None
     environment = {**os.environ, "DOCKER_HOST": host}
@@ -191,7 +192,7 @@ def _answer(host: str) -> str | None:
 
 
 def _finding(host: str) -> str:
-    """What may be wrong with a local socket: absent, forbidden, deserted (nobody listens) or mute."""
+    """What is wrong with a local socket: missing, no permission, nothing listens, or no answer."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(ANSWER_TIMEOUT)
         try:
@@ -257,7 +258,7 @@ def _wait_for_running(pid: int, progress: Progress) -> Engine:
 
 
 def _tidy(root: list[str], progress: Progress) -> None:
-    """Take away what a daemon that was killed left behind: a new one would stumble over it."""
+    """Remove files that a killed daemon left behind, because a new one would fail on them."""
     if SYSTEM_PID_FILE.exists():
         progress(f"Removing {SYSTEM_PID_FILE}: the dockerd that it names is gone")
         subprocess.run([*root, "rm", "-f", str(SYSTEM_PID_FILE)], capture_output=True)
@@ -266,7 +267,7 @@ def _tidy(root: list[str], progress: Progress) -> None:
 
 
 def _ensure_cgroups(root: list[str]) -> None:
-    """Without systemd nobody may have mounted the control groups, and dockerd does not start without."""
+    """Mount the control groups if they are not mounted (without systemd), because dockerd needs them."""
     groups = Path("/sys/fs/cgroup")
     mounted = any(groups.glob("cgroup.procs")) or any(groups.glob("*/cgroup.procs"))
     if not mounted and debian.which("cgroupfs-mount"):
@@ -296,7 +297,7 @@ def _start_service(root: list[str], state_dir: Path, progress: Progress) -> Engi
 
 
 def _try_to_start(state_dir: Path, host: str, options: Sequence[str], log: Path) -> str | None:
-    """Start dockerd once. None when it answers, otherwise what it said before it ended or was given up."""
+    """Start dockerd once. None if it answers, otherwise its output until it ended or the time was up."""
     root = debian.as_root() or []
     pid_file = _pid_file(state_dir)
     pid_file.unlink(missing_ok=True)
@@ -328,9 +329,9 @@ def _try_to_start(state_dir: Path, host: str, options: Sequence[str], log: Path)
 
 
 def _own(host: str, root: Sequence[str]) -> None:
-    """Give the daemon's socket to this user, who is root at will with `sudo`.
+    """Give the daemon's socket to this user, who has root rights anyway through `sudo`.
 
-    Not to a group: this user's may be everybody's.
+    Not to a group: everybody may be in this user's group.
     """
     path = Path(host.removeprefix("unix://"))
     if root and path.is_socket() and path.stat().st_uid != os.getuid():
@@ -346,7 +347,7 @@ def _remedy(said: str, used: Sequence[str]) -> tuple[tuple[str, ...], str] | Non
 
 
 def _gist(said: str) -> str:
-    """Why it failed, as a sentence: its output from the last "failed to" on, else the last line."""
+    """The reason of the failure: the output from the last "failed to" on, else the last line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     begins = [number for number, line in enumerate(lines) if line.startswith(("failed to", "Failed to"))]
     gist = " ".join(lines[begins[-1] if begins else -1 :])[:400] or "it says nothing."
@@ -354,7 +355,7 @@ def _gist(said: str) -> str:
 
 
 def _ensure_cli(state_dir: Path, progress: Progress) -> None:
-    """`docker build` and `docker push` are the way in, so an engine without the command is half of it."""
+    """Install the command `docker` if it is missing: `docker build` and `docker push` need it."""
     if debian.which("docker"):
         return
     if debian.is_debian() and debian.as_root() is not None:
@@ -367,7 +368,7 @@ def _ensure_cli(state_dir: Path, progress: Progress) -> None:
 
 
 def _our_daemon(state_dir: Path) -> psutil.Process | None:
-    """The dockerd that the pid file names, if it still is the one that we started with this very file."""
+    """The process in the pid file, if it still is the dockerd that we started with this file."""
     pid_file = _pid_file(state_dir)
     pid = _read_pid(pid_file)
     if pid is None or not _is_dockerd(pid):

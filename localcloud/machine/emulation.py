@@ -1,4 +1,4 @@
-"""Which CPUs' programs run on this machine: its own, and those that its kernel has an emulator for."""
+"""The CPU architectures that this machine can run: its own, and those with an emulator in the kernel."""
 
 import platform
 import struct
@@ -10,7 +10,7 @@ MACHINES = {"amd64": 62, "arm64": 183}
 
 
 def host() -> str:
-    """The CPU of this machine, as images name it."""
+    """The CPU architecture of this machine, in the words of images."""
     return "arm64" if platform.machine() in ("aarch64", "arm64") else "amd64"
 
 

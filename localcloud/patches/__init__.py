@@ -1,1 +1,1 @@
-"""What MiniStack lacks of AWS: a file for each thing, by service; `install` has the list of them."""
+"""Patches of MiniStack, by service, one file for each difference to AWS; `install` lists them."""

@@ -1,7 +1,7 @@
 """Lists the patches by the function of MiniStack that they change: ``python -m localcloud.patches [RunTask]``.
 
-With an action it lists those that a call of it may come to. Before, each call passes ``request_guard.py`` and
-``iam/iam_requests.py``. What other services do after the call is not listed.
+With an action it lists the patches that a call of it may reach. Before them, each call passes
+``request_guard.py`` and ``iam/iam_requests.py``. What other services do after the call is not listed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import FunctionType, ModuleType
 from localcloud.patches.install import PATCHES
 from localcloud.patches.patch import Change, changes_of
 
-Place = tuple[str, str]  # owner and name, as a Change has them
+Place = tuple[str, str]  # owner and name, as in a Change
 
 
 OURS = {module.__name__ for module in PATCHES}
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def patches_by_place() -> dict[Place, list[tuple[ModuleType, Change]]]:
-    """The patches of each function of MiniStack, the outermost first: it is called first."""
+    """The patches of each function of MiniStack; the outermost, which is called first, comes first."""
     found: dict[Place, list[tuple[ModuleType, Change]]] = {}
     for module in PATCHES:
         for change in changes_of(module):
@@ -53,14 +53,14 @@ def patches_by_place() -> dict[Place, list[tuple[ModuleType, Change]]]:
 
 
 def functions_of(action: str) -> list[Place]:
-    """MiniStack's functions for an action, of the services that are patched: ``_run_task`` for RunTask."""
+    """MiniStack's functions for an action of the patched services, e.g. ``_run_task`` for RunTask."""
     name = "_" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", action).lower()
     owners = {change.owner for module in PATCHES for change in changes_of(module)} - {"CloudFormation"}
     return [(owner, name) for owner in sorted(owners) if hasattr(importlib.import_module(owner), name)]
 
 
 def reached(start: Iterable[Place], by_place: dict[Place, list[tuple[ModuleType, Change]]]) -> list[Place]:
-    """Those of ``by_place`` that a call of ``start`` may come to, in the order in which sources name them."""
+    """The entries of ``by_place`` that a call of ``start`` may reach, in the order of the source."""
     left = list(dict.fromkeys(start))
     for place in left:  # grows meanwhile
         owner, name = place
@@ -74,7 +74,7 @@ def reached(start: Iterable[Place], by_place: dict[Place, list[tuple[ModuleType,
 
 
 def named_in(function: FunctionType) -> Iterator[Place]:
-    """The functions of MiniStack, and ours, that a function's source names."""
+    """The functions, of MiniStack and ours, that a function's source names."""
     known = dict(function.__globals__)
     for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ministack"):

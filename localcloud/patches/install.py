@@ -1,4 +1,4 @@
-"""Every patch of MiniStack, in the order in which they are made."""
+"""All patches of MiniStack, in the order in which they are applied."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from localcloud.patches.sns import mailbox
 from localcloud.patches.ssm import parameter_paths
 from localcloud.patches.step_functions import definition_checks, step_functions, yaml_definition
 
-# A later patch goes around an earlier one of the same function: events report what the others have written.
+# A later patch wraps an earlier one of the same function: events report what the others have written.
 PATCHES = (
     events,
     image_ids,
@@ -91,7 +91,7 @@ PINNED = "1.5.33"
 
 
 class WrongVersion(Exception):
-    """Another MiniStack than the one that the patches were made for."""
+    """The installed MiniStack has another version than the patches were written for."""
 
 
 def check_version() -> None:

@@ -1,10 +1,11 @@
-"""Decorators for changes of MiniStack, and what makes the changes.
+"""Decorators for patches of MiniStack, and the function that applies them.
 
     @patch(ecs, "_run_task")
     def _answer_once(original: Function, data: dict[str, Any], *, settings: Settings) -> Any: ...
 
-Once `apply` has run, MiniStack calls ``_answer_once`` for ``ecs._run_task``. ``original`` is what was there
-before: its own function, or an earlier patch. ``settings`` is given to functions that have such a parameter.
+Once `apply` has run, MiniStack calls ``_answer_once`` for ``ecs._run_task``. ``original`` is the previous
+function: MiniStack's own, or an earlier patch. ``settings`` is passed to functions
+that have such a parameter.
 """
 
 from __future__ import annotations
@@ -26,24 +27,24 @@ Condition = Callable[[Settings], Any]
 
 
 class PatchError(RuntimeError):
-    """MiniStack no longer has what a patch holds on to."""
+    """MiniStack no longer has the function that a patch replaces."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One function of ours, and which of MiniStack's it goes around or is added to."""
+    """One of our functions, and the function of MiniStack that it wraps, or where it is added."""
 
     # A module of MiniStack, or "CloudFormation".
     owner: str
     # A function of the module, an action of the service, or a resource type with create, update or delete.
     name: str
     function: Function
-    # Made in the embedded clouds for which this is true.
+    # Applied only if this is true for the embedded cloud.
     when: Condition
     make: Callable[[Function], None]
 
 
-# By module of ours, in the order in which they are written there.
+# By our module, in the order of the source.
 _changes: dict[str, list[Change]] = {}
 
 
@@ -52,7 +53,7 @@ def changes_of(module: ModuleType) -> list[Change]:
 
 
 def apply(module: ModuleType, settings: Settings) -> None:
-    """Make the changes of one module of patches; its function ``prepare``, if it has one, comes first."""
+    """Apply the patches of one module; its function ``prepare``, if it has one, is called first."""
     if prepare := getattr(module, "prepare", None):
         prepare(settings)
     for change in changes_of(module):
@@ -107,7 +108,7 @@ def patch_resource(kind: str, operation: str, *, when: Condition = _always) -> C
 
 
 def _provisioners() -> Any:
-    # Imported when it is needed: it imports every service of MiniStack.
+    # Imported late: it imports every service of MiniStack.
     return importlib.import_module("ministack.services.cloudformation.provisioners")
 
 

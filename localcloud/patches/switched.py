@@ -1,4 +1,4 @@
-"""What `localcloud.switches` switches on.
+"""The behaviour that `localcloud.switches` turns on.
 
 MiniStack: answers at once and consistently, and has no quotas.
 AWS: is eventually consistent, delivers events late and twice, and has quotas.
@@ -25,7 +25,7 @@ from localcloud.patches.eventbridge import events
 from localcloud.patches.patch import Function, patch
 
 LATE_SECONDS = 3.0
-# As ECS writes it, with a typographic apostrophe.
+# ECS's text, with a typographic apostrophe.
 QUOTA_REACHED = (
     "You\N{RIGHT SINGLE QUOTATION MARK}ve reached the limit on the number of vCPUs you can run concurrently"
 )
@@ -45,7 +45,7 @@ def _invoke_twice(original: Function, target: Any, event: dict[str, Any], *rest:
     return original(target, event, *rest)
 
 
-# When a network interface or a security group was made.
+# When a network interface or a security group was created.
 _made_at: AccountScopedDict = AccountScopedDict()
 
 
@@ -92,7 +92,7 @@ def _hide_group(original: Function, params: dict[str, Any], *, settings: Setting
     return original(params)
 
 
-# With `tasks_behind` tasks are shown as they were that many seconds ago; a task is known by its events.
+# With `tasks_behind`, tasks are shown as they were that many seconds ago, from their events.
 _history: dict[str, list[tuple[float, dict[str, Any]]]] = {}
 
 
@@ -148,7 +148,7 @@ def _vcpus(units: Any) -> float:
     return float(units or 0) / 1024
 
 
-# By the ARN of a function in a VPC: when it is ready after its first call.
+# ARN of a function in a VPC -> when it is ready after its first call.
 _ready_at: dict[str, float] = {}
 
 

@@ -1,4 +1,4 @@
-"""What the commands that change something share: their options, the question, and following what they began."""
+"""Shared by the commands that change something: options, the confirmation, and following the deployment."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ from portcall.desk.operating import follow, operate
 from portcall.desk.target import Target
 from portcall.desk.trouble import Exit, Trouble
 
-# The fields of `--json`, the same whatever is asked for; what a command has nothing of is ''.
+# The fields of `--json`, the same for all of these commands; '' if a command has no such value.
 FIELDS = (
     "action",
     "app",
@@ -35,7 +35,7 @@ FIELDS = (
     "reason",
     "hint",
 )
-# Seconds between two lines where there is no terminal.
+# Seconds between two lines of output without a terminal.
 SPEAK_SECONDS = 10.0
 
 
@@ -64,20 +64,20 @@ def waiting_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def target_to_change(options: dict[str, Any], reason: str = "") -> Target:
-    """The target, which is always printed before anything is changed, and if it is of another version."""
+    """The target. Before anything is changed, it is printed, with a warning if its version is different."""
     if len(reason) > MAX_REASON:
         raise Trouble(f"--reason may have {MAX_REASON} characters, and has {len(reason)}.", Exit.USAGE)
     target = target_of(options)
     own = version("portcall")
     found = install.version(target.version(own), own)
     if found.result != Result.OK:
-        # An action that the stack does not know is refused by the stack.
+        # The stack refuses an action that it does not know.
         say(f"{found.said} {found.do}", style="yellow")
     return target
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask on a terminal; elsewhere only who says so beforehand goes on. Raises Trouble."""
+    """Ask on a terminal; without one, `--yes` is required. Raises Trouble."""
     if yes:
         return
     _must_be_a_terminal("--yes")
@@ -86,7 +86,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def confirm_by_name(app: str, question: str, typed: str) -> None:
-    """Have the app's name typed: what lasts is not ended by a slip. Raises Trouble."""
+    """Ask for the app's name, so that no production app is ended by mistake. Raises Trouble."""
     if not typed:
         _must_be_a_terminal(f"--confirm {app}")
         say(question)
@@ -103,7 +103,7 @@ def _must_be_a_terminal(option: str) -> None:
 def carry_through(
     target: Target, words: dict[str, str], *, said: str, no_wait: bool, timeout: int, as_json: bool
 ) -> None:
-    """Ask for a deployment, follow it unless nobody waits, and end with the exit code that it comes to."""
+    """Request a deployment, follow it unless `--no-wait`, and exit with the code of its outcome."""
     answer = operate(target, **words)
     say(f"{said} Deployment: {answer['deployment']}")
     document = {"action": words["action"], **{key: value for key, value in answer.items() if key != "status"}}
@@ -121,7 +121,7 @@ def carry_through(
 
 
 def finish(document: dict[str, Any], *, as_json: bool) -> None:
-    """The result on standard output, what is to be said of it on standard error, and the exit code."""
+    """Print the result on standard output and notes on standard error, and exit with the code."""
     code = Exit(int(document["exit_code"]))
     app, outcome = str(document["app"]), str(document["outcome"])
     if as_json:
@@ -143,7 +143,7 @@ def finish(document: dict[str, Any], *, as_json: bool) -> None:
 
 
 class _Speaking:
-    """How to show meanwhile that it goes on: on a terminal it turns, elsewhere it is a line now and then."""
+    """Shows the progress: a spinner on a terminal, elsewhere a line now and then."""
 
     def __init__(self) -> None:
         self._console = Terminal(stderr=True)

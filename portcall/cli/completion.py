@@ -1,4 +1,4 @@
-"""`portcall completion`: what makes a shell complete commands, options and the names of apps."""
+"""`portcall completion`: a script that completes commands, options and app names in a shell."""
 
 import click
 
@@ -14,7 +14,7 @@ SHELLS = {
 def completion(shell: str) -> None:
     """Print the script that completes commands, options and apps.
 
-    The apps are those that were there when they were listed last: completion asks no network.
+    The apps are those of the last `portcall status`: completion needs no network.
     """
     # Imported here: no other command needs it.
     from click.shell_completion import get_completion_class

@@ -18,7 +18,7 @@ from portcall.desk.trouble import Exit, Trouble
 @click.option("--read-only", is_flag=True, help="Show, and do nothing.")
 @target_options
 def console(port: int, no_open: bool, read_only: bool, **options: Any) -> None:
-    """A page that shows the apps live, why one failed, and takes back what you pushed; until Ctrl-C."""
+    """Serve a page that shows all apps live, explains failures, and can roll back; until Ctrl-C."""
     source = Source(options)
     source.ask(lambda target: target)
     say(source.name, style="dim")

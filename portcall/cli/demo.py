@@ -1,4 +1,4 @@
-"""`portcall demo`: the whole road, once, before your eyes."""
+"""`portcall demo`: everything from the push to the mail, once, on this machine."""
 
 import time
 import urllib.error

@@ -16,7 +16,7 @@ def deploy(
     app: str, reason: str, yes: bool, no_wait: bool, timeout: int, as_json: bool, **options: Any
 ) -> None:
     """Deploy the image of a tag again: pushing the same image again starts nothing."""
-    del yes  # it asks nothing
+    del yes  # it never asks, so `--yes` has no effect
     target = target_to_change(options, reason)
     name, _, tag = app.partition(":")
     carry_through(

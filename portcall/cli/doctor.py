@@ -27,7 +27,7 @@ MARKS = {
 @click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
 @target_options
 def doctor(name: str | None, as_json: bool, **options: Any) -> None:
-    """What is wrong, and what to do: this machine, your account, the install, and an app or an image to push.
+    """Say what is wrong and what to do: this machine, your account, the install, and an app or image.
 
     Nothing is changed. Exit code 1: something is wrong (✗). What you may not see is marked with ?.
     """

@@ -1,4 +1,4 @@
-"""`portcall down`: nothing is left, no process and no container."""
+"""`portcall down`: stops the embedded cloud with all its processes and containers."""
 
 import click
 

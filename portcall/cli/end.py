@@ -14,7 +14,7 @@ from portcall.desk.operating import operate
 @click.option("--confirm", "typed", metavar="APP", default="", help="The name once more, of no preview.")
 @acting_options
 def end(app: str, typed: str, reason: str, yes: bool, as_json: bool, **options: Any) -> None:
-    """End an app: its task, its URL and its place go, until the next push. Of no preview the name is asked."""
+    """End an app: remove its task, URL and slot until the next push. Unless a preview, asks for the name."""
     target = target_to_change(options, reason)
     plan = operate(target, action="end", app=app, dry_run="yes", by="")
     what = f"End {app}, which answers at {plan['url'] or 'no URL'}?"

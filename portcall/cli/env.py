@@ -13,9 +13,9 @@ def env() -> None:
     """Print `export` lines; use it as: eval "$(portcall env)"."""
     settings = CloudSettings.load()
     if not settings.secret:
-        # The key is made when the cloud starts.
+        # The cloud creates the key when it starts.
         raise CloudError("The embedded cloud is not running. Start it: portcall up")
     for name, value in settings.environment().items():
         click.echo(f"export {name}={shlex.quote(value)}")
-    # A profile or a session of the user's own would win over the key.
+    # A profile or a session token in the user's environment would override the key.
     click.echo("unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN")

@@ -56,7 +56,7 @@ def _serves(found: AppHistory) -> bool:
 
 
 def _rows(found: AppHistory, stops: list[dict[str, str]]) -> list[Row]:
-    """The deployments, and between them the stops that somebody asked for."""
+    """The deployments, and between them the stops by operators."""
     oldest = found.deployments[-1].time if found.deployments else ""
     rows = [(each["at"], _stop(each)) for each in stops if each["at"] >= oldest]
     rows += [(each.time, row) for each, row in zip(found.deployments, _deployments(found), strict=True)]

@@ -1,4 +1,4 @@
-"""`portcall install`: the stack in an account, with nothing but credentials."""
+"""`portcall install`: installs the stack in an account; needs only credentials."""
 
 import sys
 import time
@@ -25,7 +25,7 @@ from portcall.installer.packaged import Packaged
 
 CONFIRMED_WITHIN = 600.0
 COSTS = "Idle it costs ten cents a month; an app costs what Fargate takes for it, the smallest 13 USD a month."
-# States out of which no update leads.
+# States from which CloudFormation allows no update.
 BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 
 
@@ -62,7 +62,7 @@ def install(email: str | None, given: tuple[Parameter, ...], bucket: str, yes: b
 
 
 def _require_none(target: Target) -> None:
-    """Raise Trouble if a stack of that name is there, or what is left of one."""
+    """Raise Trouble if a stack of that name exists, or its remains."""
     with asking(target):
         found = changes.describe(target, target.stack)
     status = found["StackStatus"] if found else "REVIEW_IN_PROGRESS"
@@ -96,7 +96,7 @@ def _tell_what_is_next(outputs: dict[str, str], email: str) -> None:
 
 
 def _await_confirmation(target: Target, topic: str) -> None:
-    """Look for the click on the link, until it comes or the person goes on."""
+    """Wait until the subscription is confirmed or the user continues."""
     console, deadline = Terminal(stderr=True), time.monotonic() + CONFIRMED_WITHIN
     try:
         with console.status("Waiting for your click on the link; Ctrl-C goes on without ..."):

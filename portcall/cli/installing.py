@@ -1,4 +1,4 @@
-"""What `install` and `upgrade` share: parameters, the change set, and the table while it is executed."""
+"""Shared by `install` and `upgrade`: parameters, the change set, and the table of its progress."""
 
 import sys
 from collections.abc import Callable
@@ -19,7 +19,7 @@ ENDED_WELL = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
 class Parameter(NamedTuple):
-    """One of the template's, with the value that somebody gave it."""
+    """A parameter of the template, with the value from the command line."""
 
     name: str
     value: str
@@ -31,7 +31,7 @@ class ParameterType(click.ParamType):
     name = "parameter"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Parameter:
-        """Fails for what has no name."""
+        """Fail if the name is missing."""
         if isinstance(value, Parameter):
             return value
         name, equals, text = str(value).partition("=")
@@ -61,14 +61,14 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def account_line(target: Target, account: str) -> str:
-    """Which stack a command is about, whether it is there or not."""
+    """The line that names the stack and the account, whether the stack exists or not."""
     profile = f" (profile {target.profile})" if target.profile else ""
     where = f"the embedded cloud at {target.endpoint.removeprefix('http://')}" if target.embedded else ""
     return where or f"{target.stack} in {target.region}, account {account}{profile}"
 
 
 def parameters_of(stack: dict[str, Any]) -> dict[str, str]:
-    """Of a stack that is there."""
+    """The parameters of an existing stack."""
     return {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
 
 
@@ -84,7 +84,7 @@ def values_of(packaged: Packaged, given: tuple[Parameter, ...]) -> dict[str, str
 
 
 def ask_to_go_on(question: str, *, yes: bool) -> None:
-    """Ask, unless `--yes` has answered. Raises Trouble where nobody can be asked, Exit after a no."""
+    """Ask, unless `--yes` is given. Raises Trouble without a terminal, Exit after a no."""
     if yes:
         return
     if not sys.stdin.isatty():
@@ -103,9 +103,9 @@ def run_change(
     *,
     yes: bool,
 ) -> dict[str, str] | None:
-    """Upload, show the change set, ask, and do it: the stack's outputs, None if there was nothing to do.
+    """Upload, show the change set, ask, and execute it; return the outputs, None if there was no change.
 
-    Raises Trouble, and leaves nothing that was uploaded for a stack that there is not.
+    Raises Trouble. If no stack was created, the uploads are removed.
     """
     with asking(target):
         bucket.prepare()
@@ -130,7 +130,7 @@ def run_change(
             raise
         outputs = _execute(target, change_set, len(found), kind)
     except BaseException:
-        # What was there before belongs to what is installed.
+        # Earlier uploads belong to the installed version.
         if kind == "CREATE":
             with asking(target):
                 bucket.remove(target.stack, keep=before)

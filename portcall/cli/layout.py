@@ -1,4 +1,4 @@
-"""How apps and deployments look in a terminal: columns where they fit, never a URL that is cut."""
+"""Tables in a terminal: columns if they fit, and URLs are never cut."""
 
 import time
 from collections.abc import Sequence
@@ -24,27 +24,27 @@ GAP = "  "
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: the cells, the last of which is a URL or the like, and what is said below it."""
+    """A row of a table: the cells, of which the last is e.g. a URL, and a note below the row."""
 
     cells: Sequence[Text]
     below: str = ""
 
 
 def cell(text: str, style: str = "") -> Text:
-    """What others wrote, on one line."""
+    """Text of other people, on one line."""
     return Text(plain(text).replace("\n", " ").replace("\t", " "), style=style)
 
 
 def state(word: str) -> Text:
-    """A state with its mark; the word says it all."""
+    """A state with its mark, which adds nothing to the word."""
     mark, style = MARKS.get(word, ("·", "dim"))
     return Text(f"{mark} ", style=style) + cell(word)
 
 
 def show_table(console: Terminal, heading: Sequence[str], rows: Sequence[Row]) -> None:
-    """In columns if every line fits; else the last cell of each row has a line to itself.
+    """Print columns if every line fits, else the last cell of each row on a line of its own.
 
-    In a file or a pipe there is no edge, so everything fits.
+    A file or a pipe has no width, so everything fits.
     """
     titles = [Text(title, style="dim") for title in heading]
     lines = [titles, *(row.cells for row in rows)]

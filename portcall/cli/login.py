@@ -1,4 +1,4 @@
-"""`portcall login`: has Docker log in to the registry, so that it may push for twelve hours."""
+"""`portcall login`: logs Docker in to the registry for twelve hours."""
 
 import base64
 import subprocess
@@ -18,9 +18,9 @@ WITHIN_SECONDS = 60
 )
 @target_options
 def login(program: str, **options: Any) -> None:
-    """Have Docker log in to your registry: docker push is let in for twelve hours.
+    """Log Docker in to your registry, for twelve hours.
 
-    The password goes from AWS to Docker's standard input; it is on no command line.
+    The password goes from AWS to Docker's standard input, so it is on no command line.
     """
     target = target_of(options)
     if target.embedded:

@@ -1,4 +1,4 @@
-"""`portcall logs`: what an app writes."""
+"""`portcall logs`: shows an app's log."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from portcall.cli.terminal import Terminal
 from portcall.desk import reading
 from portcall.desk.trouble import Exit, Trouble
 
-# Seconds between two looks at the log, and looks between two at which version it is of.
+# Seconds between two reads of the log, and reads between two checks for a newer version.
 LOOK_EVERY = 2.0
 LOOKS_A_VERSION = 3
 
@@ -27,7 +27,7 @@ LOOKS_A_VERSION = 3
 @click.option("--json", "as_json", is_flag=True, help="A document for each line.")
 @target_options
 def logs(app: str, follow: bool, lines: int, as_json: bool, **options: Any) -> None:
-    """What an app writes: its last push if that failed, else what serves. The first line says which."""
+    """Show an app's log: that of its last push if it failed, else of what serves. The first line says which."""
     target = target_of(options, quiet=as_json)
     status = reading.app_status(target, app)
     task, name = reading.log_source(status)
@@ -47,13 +47,13 @@ def logs(app: str, follow: bool, lines: int, as_json: bool, **options: Any) -> N
                 if look % LOOKS_A_VERSION == 0:
                     newest = reading.log_source(reading.app_status(target, app))
                     if newest[0] not in ("", task):
-                        # What the one before had still to say.
+                        # The last lines of the version before.
                         _show(reading.newer_lines(target, app, task, token, lines)[0], name, as_json=as_json)
                         (task, name), token = newest, ""
                         _head(name)
                 busy = False
             except Trouble as trouble:
-                # Throttled, or the line is down: nothing is lost, for the token says where to go on.
+                # Throttled, or no connection: nothing is lost, because the token says where to continue.
                 if trouble.exit_code != Exit.NOT_KNOWN:
                     raise
                 if not busy:

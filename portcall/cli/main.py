@@ -1,4 +1,4 @@
-"""`portcall`: the embedded cloud on a laptop, and what happens in it."""
+"""`portcall`: the command line's entry point."""
 
 import sys
 from importlib import import_module
@@ -12,56 +12,56 @@ from localcloud.errors import CloudError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-# In the order of the help; the module and the function of each have its name. What the help says of them stands
-# here, so that neither it nor completion imports any.
+# In the order of the help. Each command's module and function have its name. The help texts are here, so that
+# the help and completion import no command.
 COMMANDS = {
-    "status": "how the apps are, and where they answer",
-    "history": "an app's deployments, newest first",
+    "status": "the state and the URL of each app",
+    "history": "the deployments of an app, newest first",
     "show": "one deployment: why it failed, its phases, its log",
     "wait": "wait until a pushed image is live, or is known not to be",
-    "watch": "the deployments on their way, live",
-    "logs": "what an app writes",
-    "open": "an app in the browser",
+    "watch": "the deployments in progress, live",
+    "logs": "the log of an app",
+    "open": "open an app in the browser",
     "plan": "what a push of an image would do, and what it would cost",
-    "deploy": "deploy once more what a tag points to",
+    "deploy": "deploy the image of a tag again",
     "rollback": "go back to a version that was live, and pin the app to it",
     "resume": "end a rollback, and deploy the newest push",
     "restart": "run the same version as a new task",
     "stop": "stop an app",
     "start": "start an app with its newest push",
     "end": "end a preview, or an app, for good",
-    "secrets": "an app's variables in Parameter Store: list, set, unset, import",
+    "secrets": "the variables of an app in Parameter Store: list, set, unset, import",
     "notify": "send a test email: notify test",
-    "console": "a page with the apps, live",
+    "console": "a web page with all apps, live",
     "doctor": "what is wrong, and what to do",
     "install": "install the stack in your AWS account",
     "upgrade": "bring the stack to the version of this command line",
     "uninstall": "delete the stack and all that it runs",
-    "login": "have Docker log in to the registry",
+    "login": "log Docker in to the registry",
     "completion": "a script that completes commands and apps in your shell",
     "up": "start the embedded cloud and install the stack",
     "down": "stop the embedded cloud",
     "env": "point the AWS CLI, boto3 and SAM at the embedded cloud",
     "inbox": "the mails that the embedded cloud has sent",
-    "demo": "the whole road, once, on this machine",
+    "demo": "everything from push to mail, once, on this machine",
     "verify-aws": "try everything in your AWS account, and delete it again",
 }
-# Said in a sentence to who tries it, and not in the help.
+# Not in the help; they only explain what to use instead.
 HIDDEN = ("scale",)
-# What is there with the extra `local` alone, and what needs it.
+# A package that only the extra `local` installs, and the commands that need the extra.
 EXTRA_HAS = "ministack"
 NEEDS_EXTRA = {"up", "down", "demo", "verify-aws"}
 EXTRA_MISSING = "(needs the extra portcall[local])"
-# From the repository, for that has what is installed in the cloud, too.
+# From the repository, because the embedded cloud installs the stack from there.
 EXTRA = "pip install --editable '.[local]'"
 
 
-# As a shell has it of a program that Ctrl-C ends: 128 and the number of the signal.
+# As shells report a program that Ctrl-C ended: 128 plus the number of the signal.
 INTERRUPTED = 130
 
 
 class Commands(click.Group):
-    """Imports a command when it is asked for: the command line alone comes without the embedded cloud."""
+    """Imports a command when it is used: without the extra, the embedded cloud is not installed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -79,7 +79,7 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Ctrl-C, also at a question, is an exit code of its own."""
+        """Give Ctrl-C, also at a question, its own exit code."""
         try:
             return super().invoke(ctx)
         except (KeyboardInterrupt, EOFError, click.Abort):
@@ -91,7 +91,7 @@ class Commands(click.Group):
             formatter.write_dl(list(_texts().items()))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
-        # Imported here: nobody else needs it.
+        # Imported here: nothing else needs it.
         from click.shell_completion import CompletionItem
 
         found = [
@@ -113,7 +113,7 @@ def _has_extra() -> bool:
 
 
 def _not_installed(name: str) -> click.Command:
-    """A command in the place of one that needs packages of the extra `local`."""
+    """A substitute for a command whose packages of the extra `local` are missing."""
     anything = {"ignore_unknown_options": True, "allow_extra_args": True}
 
     @click.command(name, help=EXTRA_MISSING, short_help=EXTRA_MISSING, context_settings=anything)
@@ -132,25 +132,25 @@ def cli() -> None:
     """
 
 
-# botocore imports this, and with it pyOpenSSL, only to ask whether urllib3 was switched to that. It is not.
+# botocore imports this, and with it pyOpenSSL, only to check whether urllib3 uses pyOpenSSL. It does not.
 UNUSED = "urllib3.contrib.pyopenssl"
 
 
 def main() -> None:
-    """Run the command line; what a person can fix is reported in a sentence, not in a traceback."""
+    """Run the command line. Errors that a user can fix are reported as a sentence, not as a traceback."""
     sys.modules.setdefault(UNUSED, None)  # type: ignore[arg-type]
     try:
         cli(standalone_mode=True)
     except CloudError as error:
         _fail(str(error))
     except OSError as error:
-        # A full disk, a folder that may not be written: whatever the file system says.
+        # A full disk, a read-only folder, and so on.
         place = f" ({error.filename})" if error.filename else ""
         _fail(f"{error.strerror or error}{place}. Fix that, then run the command again.")
 
 
 def _fail(message: str) -> None:
-    # Imported here: the terminal's colours take longer than the help.
+    # Imported here: rich takes longer to import than the help to print.
     from portcall.cli.terminal import fail
 
     fail(message)

@@ -16,7 +16,7 @@ LINK = "the first email from AWS has a link for that."
 
 @click.group()
 def notify() -> None:
-    """The emails about deployments."""
+    """Check the emails about deployments."""
 
 
 @notify.command()
@@ -25,7 +25,7 @@ def notify() -> None:
 def test(as_json: bool, **options: Any) -> None:
     """Send a test email to everybody who gets the emails about deployments.
 
-    Exit code 1: nobody is subscribed, or has confirmed it.
+    Exit code 1: nobody is subscribed, or nobody has confirmed.
     """
     target = target_to_change(options)
     answer = operate(target, action="notify")

@@ -1,4 +1,4 @@
-"""`portcall open`: an app in the browser."""
+"""`portcall open`: opens an app in the browser."""
 
 from typing import Any
 
@@ -21,6 +21,6 @@ def open(app: str, path: str, only_print: bool, **options: Any) -> None:
         raise Trouble(f"{app} is {status.state}: {status.note} More: portcall show {app}", Exit.NO)
     url = status.url + path.lstrip("/")
     click.echo(url)
-    # Of plain TCP no browser makes anything.
+    # A browser cannot open plain TCP.
     if not only_print and url.startswith(("http://", "https://")) and click.launch(url) != 0:
         say("No browser could be opened.")

@@ -1,4 +1,4 @@
-"""The options that every command for an account has, and what is said first: the target."""
+"""The options that name the target, and the line that prints it first."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ SCHEMA = {"schema": 1}
 
 
 def complete_app(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """The apps that begin like that, of those that were listed last."""
+    """The apps of the last listing whose names begin with this text."""
     return [each for each in known_apps() if each.startswith(incomplete)]
 
 
@@ -41,6 +41,6 @@ def target_of(options: dict[str, Any], *, quiet: bool = False) -> Target:
 
 
 def say(text: str | Text, style: str = "") -> None:
-    """On standard error, where everything goes that is not the result."""
+    """Print to standard error, like everything that is not the result."""
     console = Terminal(stderr=True)
     console.print(Text(plain(text)) if isinstance(text, str) else text, style=style, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`portcall plan`: what a push of an image would do."""
+"""`portcall plan`: says what a push of an image would do."""
 
 import json
 from typing import Any
@@ -29,9 +29,9 @@ SAID = {
 @click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
 @target_options
 def plan(image: str, as_json: bool, **options: Any) -> None:
-    """What a push of IMAGE would do: app, port, CPU, size, price, health check. Nothing is changed.
+    """Say what a push of IMAGE would do: app, port, CPU, size, price, health check. Changes nothing.
 
-    IMAGE is one of this machine's Docker or, if that has none of the name, one in ECR. Exit code 1: it would
+    IMAGE is an image in this machine's Docker or, if there is none of that name, in ECR. Exit code 1: it would
     not be deployed.
     """
     target = target_of(options, quiet=as_json)
@@ -61,7 +61,7 @@ def _found(made: Plan) -> str:
 
 
 def facts(made: Plan) -> list[tuple[str, str]]:
-    """What is to be said of it, by name."""
+    """The lines of the output: name -> text."""
     if not made.spec:
         return []
     return [
@@ -78,14 +78,14 @@ def facts(made: Plan) -> list[tuple[str, str]]:
 
 
 def port(spec: ImageSpec) -> str:
-    """The port that is tried first, and those after it, with what names each."""
+    """The ports in the order in which they are tried, with what names each."""
     if not spec.candidates:
         return "none: a worker"
     return ", then ".join(f"{each.port} ({each.named_by})" for each in spec.candidates)
 
 
 def health(spec: ImageSpec) -> str:
-    """What has to happen for the app to be live."""
+    """What the app must do to be live."""
     if spec.health == NONE:
         return f"none: it is live once it has run for {WORKER_SECONDS:.0f} s"
     how = "a TCP connection" if spec.health == TCP else f"GET {spec.health}"

@@ -1,4 +1,4 @@
-"""Shows what is being done, and for how long: nobody looks at a silent terminal for more than two seconds."""
+"""Shows each phase and how long it takes, so that the terminal is never silent for long."""
 
 import time
 from types import TracebackType
@@ -10,9 +10,10 @@ from portcall.cli.terminal import Terminal, done, plain
 
 
 class Progress:
-    """Call it with each phase's name, in a `with`; the phase before has then ended.
+    """Use it in a `with`, and call it with each phase's name; this ends the phase before.
 
-    On a terminal the phase turns; elsewhere its name is written when it begins and its time when it ends.
+    On a terminal there is a spinner. Elsewhere the name is written when a phase begins, and its time when it
+    ends.
     """
 
     def __init__(self, console: Terminal) -> None:
@@ -23,7 +24,7 @@ class Progress:
 
     def __call__(self, phase: str) -> None:
         if self._phase and phase.partition(" (")[0] == self._phase.partition(" (")[0]:
-            # The same phase, further on: "Pulling python:3.13-slim (12 of 48 MB)".
+            # More detail of the same phase: "Pulling python:3.13-slim (12 of 48 MB)".
             self._phase = phase
             if self._status:
                 self._status.update(Text(plain(f"{phase} …")))

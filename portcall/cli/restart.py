@@ -1,4 +1,4 @@
-"""`portcall restart`: the same version as a new task."""
+"""`portcall restart`: runs the same version as a new task."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from portcall.cli.options import complete_app
 def restart(
     app: str, reason: str, yes: bool, no_wait: bool, timeout: int, as_json: bool, **options: Any
 ) -> None:
-    """Run the same revision as a new task; the one before is stopped once the new one answers."""
-    del yes  # it asks nothing
+    """Run the same revision as a new task; the old one is stopped once the new one answers."""
+    del yes  # it never asks, so `--yes` has no effect
     target = target_to_change(options, reason)
     carry_through(
         target,

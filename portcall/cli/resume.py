@@ -1,4 +1,4 @@
-"""`portcall resume`: lifts the pin of a rollback and deploys the newest push."""
+"""`portcall resume`: ends a rollback and deploys the newest push."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from portcall.desk.states import version
 def resume(
     app: str, reason: str, yes: bool, no_wait: bool, timeout: int, as_json: bool, **options: Any
 ) -> None:
-    """Lift the pin of a rollback, and deploy what the tag of the newest push points to."""
+    """End a rollback, and deploy what the tag of the newest push points to."""
     target = target_to_change(options, reason)
     plan = operate(target, action="resume", app=app, dry_run="yes", by="")
     what = version(plan["tag"], plan["digest"])

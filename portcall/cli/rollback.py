@@ -1,4 +1,4 @@
-"""`portcall rollback`: goes back to a version that was live, and stays there until a new one is pushed."""
+"""`portcall rollback`: goes back to a version that was live, and pins the app to it."""
 
 from typing import Any
 
@@ -27,8 +27,8 @@ def rollback(
 ) -> None:
     """Go back to the last other version that was live, and stay there until a new image is pushed.
 
-    DEPLOYMENT is the beginning of a deployment's id, or @ and the beginning of a digest. What is rolled back
-    does not come back when it is pushed again; `portcall resume` deploys it all the same.
+    DEPLOYMENT is the beginning of a deployment's id, or @ and the beginning of a digest. If the version that
+    was left is pushed again, it is not deployed; `portcall resume` deploys it anyway.
     """
     target = target_to_change(options, reason)
     plan = operate(target, action="rollback", app=app, to=deployment, dry_run="yes", by="")

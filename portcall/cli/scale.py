@@ -1,4 +1,4 @@
-"""`portcall scale`: there is none, and this says what there is."""
+"""`portcall scale`: explains that there is no scaling, and what to use instead."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`portcall secrets`: the variables that an app gets from Parameter Store. Values are only ever written."""
+"""`portcall secrets`: an app's variables in Parameter Store. Values are written, never read."""
 
 import json
 import sys
@@ -23,21 +23,21 @@ STAGED = "* changed after the running version was started: it takes effect with 
 
 
 def of_app(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The argument APP and the options of each of these commands."""
+    """The argument APP and the options that these commands share."""
     previews = click.option("--previews", is_flag=True, help="Those that the repository's previews share.")
     return click.argument("app", shell_complete=complete_app)(previews(target_options(command)))
 
 
 @click.group()
 def secrets() -> None:
-    """An app's variables in Parameter Store: names are listed, values only ever written."""
+    """Manage an app's variables in Parameter Store. Values are written, never read."""
 
 
 @secrets.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
 @of_app
 def list_(app: str, previews: bool, as_json: bool, **options: Any) -> None:
-    """The names, and when each was changed; * says that the running version has an older value."""
+    """List the names and when each was changed; * means that the running version has an older value."""
     target = target_of(options, quiet=as_json)
     found = target.ask(lambda _: kept.kept(_folder(app, previews)))
     since = _since(target, app)
@@ -65,7 +65,7 @@ def list_(app: str, previews: bool, as_json: bool, **options: Any) -> None:
 @of_app
 @click.argument("name")
 def set_(app: str, name: str, previews: bool, **options: Any) -> None:
-    """Set one; its value is asked for, or comes on standard input."""
+    """Set one variable; its value is asked for, or read from standard input."""
     if "=" in name:
         raise click.UsageError(
             "Give the name alone: a value on the command line is in your shell's history, and every process "
@@ -78,7 +78,7 @@ def set_(app: str, name: str, previews: bool, **options: Any) -> None:
 @secrets.command("import")
 @of_app
 def import_(app: str, previews: bool, **options: Any) -> None:
-    """Set all of a .env file: portcall secrets import APP < .env"""
+    """Set all variables of a .env file: portcall secrets import APP < .env"""
     if sys.stdin.isatty():
         raise click.UsageError(f"Pipe the file in: portcall secrets import {app} < .env")
     try:
@@ -96,7 +96,7 @@ def import_(app: str, previews: bool, **options: Any) -> None:
 @of_app
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def unset(app: str, names: tuple[str, ...], previews: bool, **options: Any) -> None:
-    """Remove some."""
+    """Remove variables."""
     target = target_of(options)
     folder = _folder(app, previews)
     for name in names:
@@ -126,7 +126,7 @@ def _value(name: str) -> str:
 
 
 def _put(target: Target, folder: str, values: dict[str, str], app: str) -> None:
-    # All or none: nothing is written where one of them cannot be.
+    # All or none: if one of them is invalid, nothing is written.
     for name, value in values.items():
         if trouble := kept.problem(name, value):
             raise click.UsageError(trouble)
@@ -141,11 +141,11 @@ def _say_when(app: str) -> None:
 
 
 def _since(target: Target, app: str) -> int:
-    """Since when the running version runs, in UNIX seconds, 0 if none does."""
+    """When the running version was started, in UNIX seconds, 0 if none runs."""
     try:
         serving = reading.app_status(target, app).serving
     except Trouble as trouble:
-        # Secrets may be there before the app; who sets them need not be allowed to see it.
+        # Secrets may exist before the app, and a user who sets them may not be allowed to see the app.
         if trouble.exit_code in (Exit.NO_SUCH_THING, Exit.NOT_ALLOWED):
             return 0
         raise

@@ -1,4 +1,4 @@
-"""`portcall show`: one deployment, with why it failed and the end of its log."""
+"""`portcall show`: shows one deployment, with the reason of a failure and the end of its log."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ BAR = 32
 @click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
 @target_options
 def show(name: str, as_json: bool, **options: Any) -> None:
-    """The last deployment of an app, or the one whose id begins like that."""
+    """Show the last deployment of an app, or the one whose id begins with this text."""
     target = target_of(options, quiet=as_json)
     found, deployment = _find(target, name)
     status = states.status_of(found.app, found.current, found.deployments)
@@ -45,7 +45,7 @@ def show(name: str, as_json: bool, **options: Any) -> None:
 def _find(target: Target, name: str) -> tuple[AppHistory, Deployment]:
     found = reading.known(target, name)
     if found is None:
-        # The id of a deployment holds neither of these; the name of an app may.
+        # A deployment's id has neither of these characters; an app's name may.
         if "/" in name or ":" in name:
             reading.refuse_unknown(target, name)
         return reading.find_deployment(target, name)

@@ -1,4 +1,4 @@
-"""What CloudFormation does, as it does it: on a terminal a table that moves, elsewhere a line a resource."""
+"""Shows CloudFormation's progress: a live table on a terminal, elsewhere a line per resource."""
 
 import time
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ VERBS = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}
 
 
 class StackTable:
-    """Call it with each event, in a `with`."""
+    """Use it in a `with`, and call it with each event."""
 
     def __init__(self, what: str, expected: int = 0) -> None:
         self._console = Terminal(stderr=True)
@@ -70,7 +70,7 @@ class StackTable:
 
 
 def show_changes(changes: Sequence[Change]) -> None:
-    """What is created by its kind; what is changed, replaced and removed by its name."""
+    """Print created resources by type; changed, replaced and removed ones by name."""
     created: dict[str, int] = {}
     for each in changes:
         if each.action == "Add":

@@ -14,7 +14,7 @@ from portcall.cli.options import complete_app
 @acting_options
 def start(app: str, reason: str, yes: bool, no_wait: bool, timeout: int, as_json: bool, **options: Any) -> None:
     """Start an app that is stopped or down, with its newest push."""
-    del yes  # it asks nothing
+    del yes  # it never asks, so `--yes` has no effect
     target = target_to_change(options, reason)
     carry_through(
         target,

@@ -1,4 +1,4 @@
-"""`portcall status`: how the apps are, and where they answer."""
+"""`portcall status`: shows the state and the URL of each app."""
 
 import json
 import time
@@ -32,7 +32,7 @@ from portcall.desk.trouble import Exit, Trouble
 @click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
 @target_options
 def status(app: str | None, exit_code: bool, watch: float | None, as_json: bool, **options: Any) -> None:
-    """How the apps are, or one of them, and where they answer."""
+    """Show the state and the URL of all apps, or of one."""
     target = target_of(options, quiet=as_json)
     if watch:
         _watch(target, app, watch, as_json=as_json)
@@ -51,7 +51,7 @@ def _apps(target: Target, app: str | None) -> list[AppStatus]:
 
 
 def _watch(target: Target, app: str | None, seconds: float, *, as_json: bool) -> NoReturn:
-    """On a terminal the table is drawn anew each time, elsewhere it is written where something has changed."""
+    """On a terminal, redraw the table each time; elsewhere, print it if something has changed."""
     before: object = None
     try:
         while True:
@@ -68,7 +68,7 @@ def _watch(target: Target, app: str | None, seconds: float, *, as_json: bool) ->
                     _show(apps, app, as_json=False)
                 before = document
             except Trouble as trouble:
-                # Throttled, or the line is down: the next look may succeed.
+                # Throttled, or no connection: the next read may succeed.
                 if trouble.exit_code != Exit.NOT_KNOWN:
                     raise
                 say(trouble.message, style="dim")

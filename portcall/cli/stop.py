@@ -1,4 +1,4 @@
-"""`portcall stop`: takes an app's task away until it is started again."""
+"""`portcall stop`: stops an app's task until the app is started again."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from portcall.desk.operating import operate
 @click.argument("app", shell_complete=complete_app)
 @acting_options
 def stop(app: str, reason: str, yes: bool, as_json: bool, **options: Any) -> None:
-    """Stop an app: its task ends, its place stays, and pushes are recorded but not deployed until `start`."""
+    """Stop an app. It keeps its slot, and pushes are recorded but not deployed until `start`."""
     target = target_to_change(options, reason)
     plan = operate(target, action="stop", app=app, dry_run="yes", by="")
     confirm(f"Stop {app}, which answers at {plan['url'] or 'no URL'}?", yes=yes)

@@ -1,4 +1,4 @@
-"""The terminal: whatever others wrote is text on it, and never markup or a command to the terminal."""
+"""Prints to the terminal. Text of other people is never interpreted as markup or as an escape sequence."""
 
 from typing import Any
 
@@ -8,26 +8,26 @@ from rich.text import Text
 
 
 class Terminal(Console):
-    """A console on which a string has no markup, no emoji codes and no control characters.
+    """A console that prints strings without markup, emoji codes and control characters.
 
-    What is ours to style is a `Text`, or printed with a `style`.
+    Our own styled output is a `Text`, or printed with a `style`.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Every string comes by here, those in the cells of tables too."""
+        """rich calls this for every string, also in the cells of tables."""
         return super().render_str(
             plain(text), **{**options, "markup": False, "emoji": False, "highlight": False}
         )
 
 
 def done(ok: bool = True) -> Text:
-    """The mark of something that has ended well, or not."""
+    """The mark of success or failure."""
     return Text("✓", style="green") if ok else Text("✗", style="red")
 
 
 def fail(message: str) -> None:
-    """Say on standard error why the command ends."""
+    """Print to standard error why the command ends."""
     Terminal(stderr=True).print(Text("portcall:", style="red bold"), message, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`portcall uninstall`: removes the stack and all that it made, and looks whether anything is left."""
+"""`portcall uninstall`: removes the stack and all that it created, and checks whether anything is left."""
 
 import sys
 from typing import Any
@@ -22,9 +22,9 @@ from portcall.installer.bucket import Bucket
 @click.option("--bucket", default="", metavar="NAME", help="The bucket that was given to `install`.")
 @target_options
 def uninstall(confirm: str, bucket: str, **options: Any) -> None:
-    """Remove Portcall from an account: its apps with their images and logs, its repository, itself.
+    """Remove Portcall from an account, with its apps, their images and logs, and its repository.
 
-    It asks for the stack's name to be typed. Then it looks for anything that is left.
+    It asks for the stack's name as a confirmation. At the end it checks whether anything is left.
     """
     target = choose(**options)
     account = account_of(target)

@@ -1,4 +1,4 @@
-"""`portcall up`: the cloud on loopback, with the stack in it."""
+"""`portcall up`: starts the embedded cloud on loopback and installs the stack into it."""
 
 import dataclasses
 import signal
@@ -42,7 +42,7 @@ def up(detach: bool, port: int | None, account: str | None) -> None:
 
 
 def bring_up(console: Terminal, *, port: int | None = None, account: str | None = None) -> CloudSettings:
-    """Everything that `up` does before it says so; used by `demo` as well."""
+    """Start the cloud and install the stack; used by `up` and `demo`."""
     require_repository()
     noted = CloudSettings.load()
     wanted = dataclasses.replace(noted, port=port or noted.port, account=account or noted.account)
@@ -65,7 +65,7 @@ def bring_up(console: Terminal, *, port: int | None = None, account: str | None 
 
 
 def _stay(console: Terminal, settings: CloudSettings) -> None:
-    """Print each mail's subject until Ctrl-C, then take everything down."""
+    """Print each mail's subject until Ctrl-C, then stop everything."""
     console.print("It stays up until you press Ctrl-C.")
 
     def leave(number: int, frame: FrameType | None) -> None:

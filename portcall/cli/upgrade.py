@@ -1,4 +1,4 @@
-"""`portcall upgrade`: an installed stack becomes this version, or gets other parameters."""
+"""`portcall upgrade`: updates an installed stack to this version, or changes its parameters."""
 
 import re
 from typing import Any
@@ -31,7 +31,7 @@ MAY_BE_CHANGED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLET
 def upgrade(
     given: tuple[Parameter, ...], bucket: str, yes: bool, allow_downgrade: bool, **options: Any
 ) -> None:
-    """Bring an installed Portcall to the version of this command, or change parameters of it.
+    """Update an installed Portcall to the version of this command, or change its parameters.
 
     Parameters that are not named keep their values. It shows what it will change and replace, and asks.
     """
@@ -58,7 +58,7 @@ def upgrade(
 
 
 def order(version: str) -> tuple[int, ...]:
-    """What a later version has more of."""
+    """A version as a tuple that can be compared."""
     return tuple(int(each) for each in re.findall(r"\d+", version))
 
 

@@ -1,4 +1,4 @@
-"""`portcall verify-aws`: what is documented nowhere, tried in AWS itself."""
+"""`portcall verify-aws`: checks in AWS itself what AWS does not document."""
 
 import os
 import secrets
@@ -32,7 +32,7 @@ MARKS = {
     state.FAILED: Text("✗", style="red"),
     state.NOT_RUN: Text("-", style="dim"),
 }
-# What sam prints, and how it asks, is not for us.
+# sam must not ask questions or send telemetry.
 TOOLS_ENVIRONMENT = {"SAM_CLI_TELEMETRY": "0", "AWS_PAGER": "", "NO_COLOR": "1"}
 
 
@@ -64,9 +64,9 @@ def verify_aws(
     path: Path,
     listed: bool,
 ) -> None:
-    """Install Portcall in your AWS account under a name of its own, try everything, delete it, and report.
+    """Install Portcall in your AWS account under a separate name, test everything, delete it, and report.
 
-    Takes some 25 minutes and a few cents. Exit code 0: all as expected. 1: something differs or failed. 2: it
+    Takes about 25 minutes and a few cents. Exit code 0: all as expected. 1: something differs or failed. 2: it
     did not begin.
     """
     console = Terminal()
@@ -88,7 +88,7 @@ def _run(
     path: Path,
     listed: bool,
 ) -> bool:
-    """Whether all is as expected. Raises CannotStartError before anything is created."""
+    """Run all; return whether everything is as expected. Raises CannotStartError before anything is created."""
     if listed:
         for each in CHECKS.values():
             console.print(f"{each.name:<28} {each.expected}", soft_wrap=True)
@@ -156,7 +156,7 @@ def _tools(account: Account, noted: state.State) -> Tools:
     quick = (
         {"SAM_CLI_POLL_DELAY": "0.5", "SAM_CLI_CONTAINER_CONNECTION_TIMEOUT": "1"} if account.embedded else {}
     )
-    # sam looks for uv on the PATH; ours is the one of the lock file.
+    # sam looks for uv on the PATH; it must find the one of the lock file.
     found = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
     environment = {
         **os.environ,
@@ -209,7 +209,7 @@ def _confirm() -> None:
 
 
 def _verify(console: Terminal, run: Run, wanted: set[str], path: Path, *, keep: bool) -> bool:
-    """Make the checks, clean up, write the report; whether all is as expected."""
+    """Run the checks, clean up, write the report; return whether everything is as expected."""
     noted, display, left = run.state, Display(console), list[str]()
     run.say = display.say
     noted.save()
@@ -248,7 +248,7 @@ def _clean(console: Terminal, account: Account, folder: Path, name: str) -> bool
 
 
 def _cleaned(console: Terminal, account: Account, noted: state.State, tools: Tools, folder: Path) -> list[str]:
-    """Clean up, whatever a person presses; Ctrl-C twice ends it nevertheless."""
+    """Clean up, even after a Ctrl-C; a second Ctrl-C ends it."""
     display = Display(console)
     with _needs_two_interrupts(console, noted.name):
         left = leftovers.clean_up(account, noted, tools, folder, display.say)
@@ -300,7 +300,7 @@ def _needs_two_interrupts(console: Terminal, name: str) -> Iterator[None]:
 
 
 class Display:
-    """A line for each check: it turns on a terminal, and is written when it ends."""
+    """One line per check: a spinner on a terminal, and the result when it ends."""
 
     def __init__(self, console: Terminal) -> None:
         self._console = console
@@ -313,7 +313,7 @@ class Display:
         self.say("")
 
     def say(self, phase: str) -> None:
-        """What is being done, for as long as it takes."""
+        """Show what is being done."""
         words = ": ".join(filter(None, (self._check, phase)))
         if not self._console.is_terminal:
             return
@@ -323,14 +323,14 @@ class Display:
         self._status.update(Text(f"{words} …"))
 
     def end(self, check: Check, result: state.Result) -> None:
-        """A check has come to its end."""
+        """A check ends."""
         self.pause()
         first = result.observed.strip().partition("\n")[0]
         took = Text(f"{check.name:<28} {result.seconds:5.0f} s  {result.verdict}", style="bold")
         self._console.print(MARKS[result.verdict], took, "", first, soft_wrap=True)
 
     def pause(self) -> None:
-        """Nothing turns any more."""
+        """Stop the spinner."""
         if self._status:
             self._status.stop()
             self._status = None

@@ -1,4 +1,4 @@
-"""`portcall wait`: the exit code is the verdict on a pushed image, read from the ledger alone."""
+"""`portcall wait`: waits for the outcome of a pushed image; reads only the ledger."""
 
 import json
 import time
@@ -18,7 +18,7 @@ from portcall.desk.target import Target
 from portcall.desk.trouble import Exit, Trouble
 from portcall.desk.waiting import Image, Verdict, last_of, verdict
 
-# In seconds. What was pushed earlier than `EARLIER` before the command is not waited for.
+# In seconds. A push that is older than `EARLIER` when the command starts is not waited for.
 EARLIER = 15 * 60
 LOOK_EVERY = 2.0
 SPEAK_EVERY = 30.0
@@ -35,7 +35,7 @@ class ImageType(click.ParamType):
     name = "image"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Image:
-        """Fails for what names no image."""
+        """Fail if the text does not name an image."""
         try:
             return value if isinstance(value, Image) else Image.parse(value)
         except ValueError as error:
@@ -48,7 +48,7 @@ class Duration(click.ParamType):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Fails for anything but a span of time."""
+        """Fail if the text is not a duration."""
         try:
             return value if isinstance(value, int) else duration.seconds(value)
         except ValueError as error:
@@ -78,8 +78,8 @@ def wait(
 ) -> None:
     """Wait until a pushed image is live, or is known not to be: flask-app:latest@sha256:...
 
-    Exit code 0: it is live, and its URL is on standard output. 1: it failed. 3: a newer push took its place.
-    4: not known within the time. 5: no such image, or none of an app. 6: not allowed.
+    Exit code 0: it is live, and its URL is on standard output. 1: it failed. 3: superseded by a newer push.
+    4: not known within the time-out. 5: no such image, or not an app. 6: not allowed.
     """
     in_github = github.is_here() if actions is None else actions
     began = time.time()
@@ -109,7 +109,7 @@ def _with_digest(target: Target, image: Image) -> Image:
 
 @dataclass
 class _Wait:
-    """Looks into the ledger until there is a verdict or the time is up."""
+    """Reads the ledger until there is a verdict or the time is up."""
 
     target: Target
     image: Image
@@ -130,7 +130,7 @@ class _Wait:
                     if found:
                         return found
                 except Trouble as error:
-                    # Throttled, or the line is down: what becomes of the deployment does not hang on that.
+                    # Throttled, or no connection: this does not affect the deployment.
                     if error.exit_code != Exit.NOT_KNOWN:
                         raise
                     trouble, on_its_way = error.message, ""
@@ -146,7 +146,7 @@ class _Wait:
                 time.sleep(min(LOOK_EVERY, max(0.0, self.timeout - passed)))
 
     def _look(self, *, patient: bool) -> tuple[Verdict | None, str]:
-        """The verdict if there is one, and the id of a deployment that is on its way, '' if there is none."""
+        """The verdict, if there is one, and the id of a deployment in progress, '' if there is none."""
         on_its_way = ""
         for found in reading.histories_of(self.target, self.image.repository, self.image.tag):
             known = verdict(
@@ -176,7 +176,7 @@ class _Wait:
 
 
 def _spinner(said: str) -> AbstractContextManager[Callable[..., None]]:
-    """How to speak meanwhile: on a terminal what goes on turns, elsewhere it is a line now and then."""
+    """Shows the progress: a spinner on a terminal, elsewhere a line now and then."""
     console = Terminal(stderr=True)
     if not console.is_terminal:
         say(f"{said} ...")
@@ -206,7 +206,7 @@ def _spinner(said: str) -> AbstractContextManager[Callable[..., None]]:
 
 def _tell(found: Verdict, code: Exit, *, as_json: bool, in_github: bool) -> None:
     if as_json:
-        # GitHub would read a command in `##[`; to JSON the two are the same.
+        # GitHub would read `##[` as a command; as JSON the escaped form means the same.
         click.echo(json.dumps({**SCHEMA, **found.document()}).replace("##[", "\\u0023#["))
     elif code == Exit.YES and found.url:
         click.echo(found.url)
@@ -238,7 +238,7 @@ def _tell_github(found: Verdict, code: Exit) -> None:
 
 
 def _annotate(title: str, message: str) -> None:
-    # Not by the console, which would break the line or leave out what it takes for a command to the terminal.
+    # Not with the console, which would wrap the line and remove control characters.
     click.echo(github.annotation(plain(title), plain(message)), err=True)
 
 

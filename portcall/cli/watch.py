@@ -1,4 +1,4 @@
-"""`portcall watch`: the deployments on their way, live."""
+"""`portcall watch`: shows the deployments in progress, live."""
 
 import json
 import time
@@ -17,7 +17,7 @@ from portcall.desk.states import version
 from portcall.desk.trouble import Exit, Trouble
 
 LOOK_EVERY = 2.0
-# Seconds between two looks if AWS is too busy to answer.
+# Seconds between two reads if AWS throttles.
 PAUSE = 10.0
 
 
@@ -25,7 +25,7 @@ PAUSE = 10.0
 @click.option("--json", "as_json", is_flag=True, help="A document for each change.")
 @target_options
 def watch(as_json: bool, **options: Any) -> None:
-    """The deployments on their way, live, till Ctrl-C: what each does, and what becomes of it.
+    """Show the deployments in progress, live, until Ctrl-C: each step, and the outcome.
 
     In a file or a pipe it is a line for each change.
     """
@@ -50,7 +50,7 @@ def _follow(follower: Follower, show: Any) -> None:
             show(*follower.look())
             busy = False
         except Trouble as trouble:
-            # Throttled, or the line is down: the deployments go on.
+            # Throttled, or no connection: the deployments continue.
             if trouble.exit_code != Exit.NOT_KNOWN:
                 raise
             if not busy:
@@ -86,7 +86,7 @@ def _row(sight: Sight) -> Text:
 
 
 def _line(sight: Sight) -> Text:
-    """What has changed, in a line with the time."""
+    """A change, as a line with the time."""
     known = sight.deployment
     said = [Text(time.strftime("%H:%M:%S"), style="dim"), cell(sight.app, "bold"), state(sight.state)]
     said.append(cell(version(known.tag, known.digest)))

@@ -1,1 +1,1 @@
-"""`portcall console`: a page on loopback that shows the apps as they are, with the user's own credentials."""
+"""`portcall console`: a page on loopback that shows the apps, with the user's own credentials."""

@@ -1,4 +1,4 @@
-"""What can be done about an app from the page, why not, and what exactly it would do."""
+"""The page's actions on an app: which are possible, why not, and what each would do."""
 
 import re
 import secrets
@@ -26,7 +26,7 @@ LABELS = {
     STOP: "Stop",
     START: "Start",
 }
-# As the function takes them.
+# As the function accepts them.
 REQUEST = re.compile(r"[0-9a-f]{32}")
 MAX_REASON = 500
 ASK_AGAIN_SECONDS = 10.0
@@ -36,14 +36,14 @@ UNKNOWN = "This install does not know it yet: upgrade the stack."
 
 @dataclass(frozen=True)
 class Offer:
-    """The actions that the install knows, and why there are none, '' if there are."""
+    """The actions that the install supports, or why there are none."""
 
     actions: frozenset[str] = frozenset()
     why_none: str = ""
 
 
 class Operator:
-    """Asks the install to act, in the name of whose credentials these are."""
+    """Requests actions of the install, with the user's credentials."""
 
     def __init__(self, source: Source, *, read_only: bool) -> None:
         self._source, self.read_only = source, read_only
@@ -53,9 +53,9 @@ class Operator:
         self._ask_again_at = 0.0
 
     def offer(self) -> Offer:
-        """What can be asked for, as far as that is known by now: the first one to ask does not wait for it."""
+        """The actions, as far as they are known by now; the first call does not wait for them."""
         with self._lock:
-            # Who may not act now may be allowed to in a moment.
+            # A user without the permission may get it at any time.
             old = self._offer is not None and self._offer.why_none and time.monotonic() >= self._ask_again_at
             if (self._offer is None or old) and not self._asking and not self.read_only:
                 self._asking = True
@@ -72,19 +72,19 @@ class Operator:
             self._ask_again_at = time.monotonic() + ASK_AGAIN_SECONDS
 
     def try_out(self, action: str, app: str, to: str) -> dict[str, Any]:
-        """What an action would do, by the install itself. Raises Trouble, with the reason, where it cannot."""
+        """What an action would do, from a dry run. Raises Trouble with the reason if it is refused."""
         words = {"action": action, "app": app, "to": to, "dry_run": "yes", "by": ""}
         return self._source.ask(lambda target: operating.operate(target, **words))
 
     def act(self, action: str, app: str, *, to: str, reason: str, request: str) -> dict[str, Any]:
-        """Do it. The same request may be sent twice, and is done once. Raises Trouble."""
+        """Carry out the action. A request that is sent twice is carried out once. Raises Trouble."""
         words = {"action": action, "app": app, "to": to, "reason": reason, "id": request}
         return self._source.ask(lambda target: operating.operate(target, **words))
 
 
 @dataclass(frozen=True)
 class Button:
-    """An action, and why it cannot be had, '' if it can."""
+    """An action, and why it is not possible, '' if it is."""
 
     action: str
     why_not: str = ""
@@ -98,7 +98,7 @@ class Button:
 def buttons(
     offer: Offer, status: AppStatus, current: Current | None, deployments: Sequence[Deployment]
 ) -> list[Button]:
-    """Those of an app."""
+    """The buttons of an app."""
     return [
         Button(action, _not_offered(offer, action) or _why_not(action, status, current, deployments))
         for action in LABELS
@@ -129,7 +129,7 @@ def _why_not(action: str, status: AppStatus, current: Current | None, deployment
 
 
 def go_back_to(current: Current | None, deployments: Sequence[Deployment]) -> set[str]:
-    """The digests that a rollback may go back to."""
+    """The digests to which a rollback can go back."""
     if current is None or current.ended:
         return set()
     return {each.digest for each in versions.that_were_live(current, deployments)}
@@ -137,9 +137,9 @@ def go_back_to(current: Current | None, deployments: Sequence[Deployment]) -> se
 
 @dataclass(frozen=True)
 class Plan:
-    """What an action would do, in words, before it is done; `refused` is why it cannot be.
+    """What an action would do, in words; `refused` is why it is not possible.
 
-    `begins` and `ends` are (tag, digest) of the version that serves and of the one that is to, or None.
+    `begins` and `ends` are (tag, digest) of the version that serves and of the one that would serve, or None.
     """
 
     action: str
@@ -158,12 +158,12 @@ class Plan:
 
     @property
     def request(self) -> str:
-        """One of its own, so that a form that is sent twice is one request."""
+        """A unique id, so that a form that is sent twice counts as one request."""
         return secrets.token_hex(16)
 
 
 def plan(source: Source, operator: Operator, action: str, app: str, to: str) -> Plan:
-    """Of now. Raises Trouble where the app is not to be found."""
+    """The plan for the present state. Raises Trouble if the app does not exist."""
     page = source.ask(lambda target: reading.app_status(target, app))
     serving = page.serving
     begins = (serving.tag, serving.digest) if serving else None
@@ -178,7 +178,7 @@ def _ends(
     source: Source, operator: Operator, action: str, app: str, to: str, status: AppStatus
 ) -> tuple[str, str] | None:
     if action == DEPLOY:
-        # An older install would not know that it is to be tried out only, and do it.
+        # An older install does not know dry runs, and would carry the action out.
         tag = app.partition(":")[2] or (status.serving or status.latest or _Latest).tag
         return tag, source.ask(lambda target: _digest(target, app.partition(":")[0], tag))
     offer = operator.offer()

@@ -22,7 +22,7 @@ SENTENCES = {
 
 
 def create_app(source: Source, door: Door, poller: Poller, *, read_only: bool = False) -> Flask:
-    """The page about an install, behind its door."""
+    """The page about an install, with its access checks."""
     app = Flask(__name__, static_url_path=f"{door.prefix}/static")
     security.guard(app, door, read_only=read_only)
     rendering.prepare(app, source, read_only=read_only)
@@ -34,7 +34,7 @@ def create_app(source: Source, door: Door, poller: Poller, *, read_only: bool = 
     def enter() -> Response | str:
         if request.method != "GET" or not door.enter(request.args.get("token", "")):
             abort(401, "This link was used already, or is of an earlier run.")
-        # Not a redirect: a cookie that is strict is not sent after one that another page has led to.
+        # Not a redirect: browsers do not send a strict cookie after a redirect from another site.
         response = Response(render_template("enter.html"))
         door.give_cookie(response)
         return response

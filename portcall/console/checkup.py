@@ -1,4 +1,4 @@
-"""What `portcall doctor` finds, on a page."""
+"""The findings of `portcall doctor`, as a page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ WORDS = {Result.OK: "ok", Result.WARNING: "to look at", Result.FAILED: "wrong", 
 
 @dataclass(frozen=True)
 class CheckupPage:
-    """What was found, by group; in each, what is wrong first."""
+    """The findings by group; in each group, problems come first."""
 
     findings: Sequence[Finding]
 
@@ -35,7 +35,7 @@ class CheckupPage:
 
 
 def checkup_page(source: Source, app: str = "") -> CheckupPage:
-    """Look now, which takes some seconds. Raises Trouble if there is no such app."""
+    """Run the checks, which takes some seconds. Raises Trouble if there is no such app."""
     try:
         return CheckupPage(source.ask(lambda target: checkup.examine(target, app)))
     except Trouble as trouble:

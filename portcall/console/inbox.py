@@ -18,6 +18,6 @@ class InboxPage:
 
 
 def inbox_page() -> InboxPage:
-    """Of now."""
+    """Read the inbox."""
     mails = read(CloudSettings.load().inbox)
     return InboxPage(mails[::-1][:MOST_MAILS], len(mails) > MOST_MAILS)

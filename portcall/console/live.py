@@ -1,4 +1,4 @@
-"""What the open pages show, read by one thread for all of them, and only while somebody looks."""
+"""Reads the data of open pages, in one thread for all of them, and only while a page is open."""
 
 import threading
 import time
@@ -10,28 +10,28 @@ from typing import Protocol
 
 from portcall.desk.trouble import Exit, Trouble
 
-# Seconds between two looks at the list of apps, and at what seems to be quiet.
+# Seconds between two reads of the list of apps, and of pages without activity.
 LOOK_EVERY = 1.0
 QUIET_EVERY = 5.0
-# So often something is written to each browser: that shows which of them have gone.
+# How often something is sent to each browser, which shows whether it is still there.
 HEARTBEAT = 2.0
 FAULT = "This page has a fault of its own; the terminal in which `portcall console` runs says more."
 
 
 class Page(Protocol):
-    """What a page shows."""
+    """The data of a page."""
 
     @property
     def busy(self) -> bool:
-        """Whether it is bound to change soon."""
+        """Whether it will change soon."""
         ...
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A page as it was at `at` (UNIX seconds), None if it could not be read yet; and why it cannot be read now.
+    """A page as it was `at` that time (UNIX seconds), None if it was not read yet, and the present error.
 
-    `missing` is a page about what is not there.
+    `missing` says that the app or deployment does not exist.
     """
 
     page: Page | None
@@ -41,13 +41,13 @@ class Reading:
 
 
 def read_once(read: Callable[[], Page], before: Reading | None = None) -> Reading:
-    """A reading of now, or what was read before and what is wrong now."""
+    """A new reading, or the last one together with the present error."""
     try:
         return Reading(read(), at=time.time())
     except Trouble as trouble:
         return _not_read(before, trouble.message, missing=trouble.exit_code == Exit.NO_SUCH_THING)
     except Exception:
-        # One page that has a fault must not be the end of all.
+        # An error in one page must not end the thread.
         traceback.print_exc()
         return _not_read(before, FAULT)
 
@@ -67,16 +67,16 @@ class _Watched:
     pulse: object = None
 
     def is_due(self, pulse: object, now: float) -> bool:
-        """Whether it may have changed since it was read."""
+        """Whether it must be read again."""
         if self.reading is None or now - self.read_at >= QUIET_EVERY:
             return True
         return pulse != self.pulse or bool(self.reading.page and self.reading.page.busy)
 
 
 class Poller:
-    """One thread that reads each page that is looked at: at once, then as often as it may change.
+    """One thread that reads each open page: at once, and then as often as it may change.
 
-    `pulse` is a cheap question whose answer changes with every push. Where nobody looks, nothing is asked.
+    `pulse` is a cheap call whose result changes with every push. While no page is open, nothing is read.
     """
 
     def __init__(self, pulse: Callable[[], object]) -> None:
@@ -87,7 +87,7 @@ class Poller:
         self._closed = False
 
     def close(self) -> None:
-        """Ask nothing any more."""
+        """Stop reading."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -96,15 +96,15 @@ class Poller:
 
     @property
     def watchers(self) -> int:
-        """How many look."""
+        """The number of open pages."""
         with self._changed:
             return sum(each.watchers for each in self._pages.values())
 
     @contextmanager
     def watching(self, key: Hashable, read: Callable[[], Page]) -> Iterator[Callable[[], Reading | None]]:
-        """What waits for the next reading of a page, of which the first is its state now.
+        """A function that waits for the next reading of a page; the first one is the present state.
 
-        It returns None now and then where nothing has changed.
+        If nothing changes, it returns None now and then.
         """
         with self._changed:
             watched = self._pages.setdefault(key, _Watched(read))
@@ -137,7 +137,7 @@ class Poller:
             if not self._closed:
                 self._look()
             with self._changed:
-                # Not for the first visitor of a page: that is read at once.
+                # Not for the first visitor of a page, for whom it is read at once.
                 self._changed.wait_for(self._is_needed, timeout=LOOK_EVERY)
 
     def _is_needed(self) -> bool:
@@ -147,7 +147,7 @@ class Poller:
         try:
             pulse = self._pulse()
         except Exception:
-            # The pages meet it too, and say it.
+            # The pages get the same error, and show it.
             pulse = None
         with self._changed:
             pages = list(self._pages.values())

@@ -1,4 +1,4 @@
-"""An app's log as it is written, from one version to the next."""
+"""An app's log, live, across versions."""
 
 import json
 import time
@@ -11,20 +11,20 @@ from portcall.console.source import Source
 from portcall.desk import reading
 from portcall.desk.trouble import Trouble
 
-# As many are on the page, and in a message.
+# Lines on the page, and in a message.
 MOST_LINES = 1000
 FIRST_LINES = 300
 DOWNLOAD_LINES = 10_000
-# Names of spans of time, and their seconds.
+# Names of time spans, and their seconds.
 SPANS = {"15 min": 900, "1 h": 3600, "1 day": 86400}
-# Seconds between two looks at the log, and looks between two at which version it is of.
+# Seconds between two reads of the log, and reads between two checks for a newer version.
 LOOK_EVERY = 1.0
 LOOKS_A_VERSION = 3
 
 
 @dataclass(frozen=True)
 class LogPage:
-    """The last lines of an app, oldest first, and of which version; no task, no log."""
+    """An app's last lines, oldest first, and their version. Without a task there is no log."""
 
     app: str
     task: str
@@ -34,7 +34,7 @@ class LogPage:
 
 
 def log_page(source: Source, app: str, lines: int, since: int = 0) -> LogPage:
-    """Raises Trouble. `since` is in UNIX seconds, 0 for as many lines as there are."""
+    """Read the log; `since` is in UNIX seconds, 0 for no limit. Raises Trouble."""
 
     def ask(target: Any) -> LogPage:
         task, version = reading.log_source(reading.app_status(target, app))
@@ -45,10 +45,10 @@ def log_page(source: Source, app: str, lines: int, since: int = 0) -> LogPage:
 
 
 def follow(source: Source, app: str, lines: int, since: int = 0) -> Iterator[dict[str, Any]]:
-    """What is to be shown: first all that there is, then what is new; {} where nothing is.
+    """The changes of the log: first all lines, then new ones; {} if there are none.
 
-    `reset` says that it is all, `version` that what follows is of another one, `trouble` what is wrong, '' for
-    what was and is no more.
+    `reset` says that these are all lines, `version` that the following lines are of another version, `trouble`
+    is an error, or '' once it has passed.
     """
     task, token, look, first, wrong = "", "", 0, True, False
     while True:
@@ -79,7 +79,7 @@ def _newer(source: Source, app: str, task: str, token: str, lines: int, since: i
 
 
 def message(said: dict[str, Any]) -> str:
-    """A server-sent event; what others wrote in it is text, without what a terminal would obey."""
+    """A server-sent event with the text of other people, without control characters."""
     for name in ("before", "lines"):
         if name in said:
             said = {**said, name: [plain(line) for line in said[name]]}

@@ -1,4 +1,4 @@
-"""What each page shows, read from the ledger and the workflow; a page that is equal looks the same."""
+"""The data of each page, from the ledger and the workflow. Equal data give the same HTML."""
 
 import time
 from collections import Counter
@@ -20,14 +20,14 @@ from portcall.desk.price import AS_OF, REGION, of_current
 from portcall.desk.states import AppStatus
 from portcall.desk.target import Target
 
-# Of those under way, how many are asked for the step that they are at: each is a call a second.
+# For how many deployments in progress the current step is read: each costs a call a second.
 STEPS_OF = 10
 HISTORY = 30
 
 
 @dataclass(frozen=True)
 class UnderWay:
-    """A deployment on its way, and the step that it is at, None if that is not known."""
+    """A deployment in progress, and its current step, None if unknown."""
 
     app: str
     deployment: Deployment
@@ -36,41 +36,41 @@ class UnderWay:
 
 @dataclass(frozen=True)
 class AppsPage:
-    """All apps, those in trouble first."""
+    """All apps; those that need attention come first."""
 
     apps: list[AppStatus]
     under_way: list[UnderWay]
 
     @property
     def busy(self) -> bool:
-        """Whether anything is under way."""
+        """Whether a deployment is in progress."""
         return bool(self.under_way) or any(each.state == states.DEPLOYING for each in self.apps)
 
     @property
     def counts(self) -> list[tuple[str, int]]:
-        """(state, how many), trouble first."""
+        """(state, number of apps), problems first."""
         found = Counter(each.state for each in self.apps)
         return sorted(found.items(), key=lambda pair: TROUBLE_FIRST.index(pair[0]))
 
     @property
     def usd_a_month(self) -> float:
-        """What all that runs costs, as far as its size is known."""
+        """The price per month of all running apps whose size is known."""
         return sum(price.total for each in self.apps if (price := of_current(each.serving)))
 
     @property
     def price_list(self) -> str:
-        """Where these prices are from."""
+        """The source of these prices."""
         return f"Fargate and public IPv4 addresses, list prices of {REGION}, {AS_OF}"
 
     @property
     def in_trouble(self) -> list[AppStatus]:
-        """Those that somebody should look at."""
+        """The apps that need attention."""
         return [each for each in self.apps if each.needs_a_look]
 
 
 @dataclass(frozen=True)
 class AppPage:
-    """One app: how it is, what its last push is doing, and its deployments, newest first."""
+    """One app: its state, the progress of its last push, and its deployments, newest first."""
 
     status: AppStatus
     current: Current | None
@@ -81,24 +81,24 @@ class AppPage:
 
     @property
     def busy(self) -> bool:
-        """Whether anything is under way."""
+        """Whether a deployment is in progress."""
         if any(each.why_not == acting.ASKING for each in self.buttons):
             return True
         return self.status.state == states.DEPLOYING or any(each.to_come for each in self.deployments)
 
     @cached_property
     def may_go_back_to(self) -> set[str]:
-        """The digests that were live, but for that of now."""
+        """The digests that were live, except for the current one."""
         return acting.go_back_to(self.current, self.deployments)
 
     @property
     def why_no_action(self) -> str:
-        """The one reason why nothing at all can be done, '' if something can, or each has its own."""
+        """The reason why no action is possible, '' if one is, or if each has a different reason."""
         reasons = {each.why_not for each in self.buttons}
         return reasons.pop() if len(reasons) == 1 else ""
 
     def why_not_back_to(self, deployment: Deployment) -> str:
-        """Why there is no rollback to a deployment, '' if there is."""
+        """Why a rollback to a deployment is not possible, '' if it is."""
         if self.current and deployment.digest == self.current.digest:
             return "Serves now"
         if deployment.digest not in self.may_go_back_to:
@@ -107,7 +107,7 @@ class AppPage:
 
     @property
     def serving_phases(self) -> list[tuple[str, float]]:
-        """How long each phase of what serves took, as far as that is known."""
+        """The seconds of each phase of the current deployment, as far as known."""
         serving = self.status.serving
         return next(
             (phases(each) for each in self.deployments if serving and each.deployment == serving.deployment), []
@@ -115,25 +115,25 @@ class AppPage:
 
     @property
     def longest(self) -> int:
-        """Seconds of the deployment that took longest, 1 at least."""
+        """The seconds of the longest deployment, at least 1."""
         return max([1, *map(took, self.deployments)])
 
     @property
     def price(self) -> str:
-        """What the app costs a month while it runs, '' if that is not known."""
+        """The app's price per month while it runs, '' if unknown."""
         price = of_current(self.status.serving)
         return price.said if price else ""
 
     @property
     def latest(self) -> Deployment | None:
-        """The last push, where that is not what serves."""
+        """The last push, if it is not what serves."""
         latest, serving = self.status.latest, self.status.serving
         return None if latest and serving and serving.runs(latest.deployment) else latest
 
 
 @dataclass(frozen=True)
 class DeploymentPage:
-    """One deployment: its steps, None if their history is gone or may not be seen, and what came of it."""
+    """One deployment: its outcome, and its steps, None if their history is gone or not allowed."""
 
     app: str
     deployment: Deployment
@@ -144,12 +144,12 @@ class DeploymentPage:
 
     @property
     def busy(self) -> bool:
-        """Whether it is under way."""
+        """Whether it is in progress."""
         return self.deployment.to_come
 
     @property
     def serves(self) -> str:
-        """What serves instead of it."""
+        """The deployment that serves instead."""
         serving = self.status.serving if self.status else None
         if serving is None:
             return "Nothing serves."
@@ -159,7 +159,7 @@ class DeploymentPage:
 
     @property
     def to_come(self) -> list[Step]:
-        """The steps ahead of it."""
+        """The remaining steps."""
         return execution.to_come(self.steps) if self.busy and self.steps is not None else []
 
 
@@ -170,13 +170,13 @@ def phases(deployment: Deployment) -> list[tuple[str, float]]:
 
 
 def took(deployment: Deployment) -> int:
-    """How many seconds a deployment took, 0 if that is not known."""
+    """The seconds that a deployment took, 0 if unknown."""
     known = deployment.began_at and deployment.ended_at
     return max(0, deployment.ended_at - deployment.began_at) if known else 0
 
 
 def pulse(source: Source) -> object:
-    """What changes with every push, and with most ends of one."""
+    """A value that changes with every push, and with most outcomes."""
     return source.ask(lambda target: target.ask(lambda _: app_listing.listed()))
 
 
@@ -189,21 +189,21 @@ class AppsReader:
         self._whole_at = 0.0
 
     def whole(self) -> AppsPage:
-        """As everything is now. Raises Trouble."""
+        """Read everything. Raises Trouble."""
         began = time.monotonic()
         page = self._read([])
         self._whole_at = began
         return page
 
     def changed(self) -> AppsPage:
-        """What was pushed or goes on is as it is now, the rest at most as old as a page that is quiet."""
+        """Read apps with a new push or a deployment in progress; the others only as often as quiet pages."""
         if time.monotonic() - self._whole_at >= QUIET_EVERY:
             return self.whole()
         return self._read(self._records)
 
     def _read(self, before: list[AppRecords]) -> AppsPage:
         def ask(target: Target) -> AppsPage:
-            # After trouble it may be another install.
+            # After an error it may be another install.
             self._records = []
             self._records = reading.records(target, before)
             return _apps(target, self._records)
@@ -232,7 +232,7 @@ def app_page(source: Source, operator: Operator, app: str) -> AppPage:
         found = reading.history(target, app, HISTORY + 1)
         status = states.status_of(app, found.current, found.deployments)
         if status is None:
-            # Nothing was ever to run of it; what was pushed is there to be seen all the same.
+            # It is not an app, but its pushes are shown.
             status = AppStatus(app, "ended", None, None, 0, "Nothing of it was ever to run.")
         going = next((each for each in found.deployments if each.to_come and each.execution), None)
         steps = execution.steps(target, going.execution) if going else None
@@ -248,7 +248,7 @@ def app_page(source: Source, operator: Operator, app: str) -> AppPage:
 
 
 def console_link(region: str, execution: str) -> str:
-    """The execution in AWS's console, '' where there is none or it is elsewhere."""
+    """The URL of the execution in the AWS console, '' if there is none, or in the embedded cloud."""
     if not execution.startswith("arn:aws:"):
         return ""
     where = f"https://{region}.console.aws.amazon.com/states/home?region={region}"

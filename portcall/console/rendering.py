@@ -1,4 +1,4 @@
-"""How the page writes things: foreign text as text, times as times, spans of time as bars."""
+"""Filters and functions of the templates: escaped text, times, durations."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +16,10 @@ MARKS = {"live": "●", "deployed": "●", "deploying": "◐", "failed": "✗", 
 
 
 def prepare(app: Flask, source: Source, *, read_only: bool) -> None:
-    """Give the templates what they need."""
+    """Add the filters and functions to the templates."""
     jinja = app.jinja_env
     jinja.trim_blocks = jinja.lstrip_blocks = True
-    # Each expression passes here, after which Jinja escapes it: no name or log line is ever more than text.
+    # Each expression passes here, and then Jinja escapes it, so a name or log line is always plain text.
     jinja.finalize = _text
     jinja.filters.update(
         time=moment,
@@ -54,17 +54,17 @@ def deployment_url(app: str, deployment: str) -> str:
 
 
 def unix(time: str | float) -> float:
-    """UNIX seconds of those, or of an ISO 8601 time; 0 if it is none."""
+    """UNIX seconds, from such or from an ISO 8601 time; 0 if it is neither."""
     return seconds_of(time) if isinstance(time, str) else time
 
 
 def moment(time: str | float) -> Markup:
-    """A time of day, which the browser shows as its own; '' if there is none."""
+    """A time, which the browser shows in its own zone; '' if there is none."""
     return _time(unix(time), "moment")
 
 
 def age(time: str | float) -> Markup:
-    """How long ago a time was, which the browser keeps right; '' if there is none."""
+    """How long ago a time was, which the browser keeps up to date; '' if there is none."""
     return _time(unix(time), "age")
 
 
@@ -81,12 +81,12 @@ def _time(seconds: float, kind: str) -> Markup:
 
 
 def web_address(url: str) -> str:
-    """The URL where a browser can open it, else ''."""
+    """The URL if a browser can open it, else ''."""
     return url if url.startswith(("http://", "https://")) else ""
 
 
 def mark(state: str) -> str:
-    """What stands before a state: decoration, for the word says it all."""
+    """The symbol before a state: decoration, because the word says the same."""
     return MARKS.get(state, "○" if state in ("stopped", "ended") else "·")
 
 

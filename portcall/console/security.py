@@ -1,7 +1,7 @@
-"""Who may see the page: the browser that came by the link, and no page of anybody else's.
+"""Who may use the page: the browser that opened the link, and no other site.
 
-The link has a token that is good for once; the browser gets a cookie for it. Cookies do not know ports, so the
-cookie's path is a secret of this run: a server on another port of this machine never gets to see it.
+The link has a token that works once; the browser gets a cookie for it. Browsers send a cookie to all ports of a
+host, so the cookie's path is a secret of this run, and a server on another port of this machine never gets it.
 """
 
 import hmac
@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from flask import Flask, Response, abort, request
 
-# 127.0.0.1 and localhost alone: a name of an attacker's that leads here is refused (DNS rebinding).
+# Only 127.0.0.1 and localhost: an attacker's host name that resolves to this machine is refused (DNS
+# rebinding).
 HOSTS = ["127.0.0.1", "localhost"]
 BODY_BYTES = 64 * 1024
 POLICY = (
@@ -21,7 +22,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Nobody else learns its addresses; with no-referrer its own forms would come from the origin `null`.
+    # Other sites do not get its URLs. With no-referrer, its own forms would have the origin `null`.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -29,7 +30,7 @@ HEADERS = {
 
 
 class Door:
-    """The secrets of one run of the page. `let_in` is called with the next link once one was used."""
+    """The secrets of one run of the page. `let_in` is called with the next link when one was used."""
 
     def __init__(self, port: int, let_in: Callable[[str], None] = lambda link: None) -> None:
         self.port = port
@@ -41,11 +42,11 @@ class Door:
 
     @property
     def link(self) -> str:
-        """What opens the page, once."""
+        """The link that opens the page, once."""
         return f"http://127.0.0.1:{self.port}/enter?token={self._token}"
 
     def enter(self, token: str) -> bool:
-        """Whether the token is good; it is not again."""
+        """Whether the token is valid; each works once."""
         good = _same(token, self._token)
         if good:
             self._token = secrets.token_urlsafe(32)
@@ -53,11 +54,11 @@ class Door:
         return good
 
     def knows(self, cookie: str) -> bool:
-        """Whether it is the cookie of a browser that was let in."""
+        """Whether it is a cookie that this run issued."""
         return _same(cookie, self._session)
 
     def give_cookie(self, response: Response) -> None:
-        """To the browser that came by the link."""
+        """Set the cookie in the browser that opened the link."""
         response.set_cookie(self.cookie, self._session, path=self.prefix, httponly=True, samesite="Strict")
 
 
@@ -66,7 +67,7 @@ def _same(given: str, known: str) -> bool:
 
 
 def guard(app: Flask, door: Door, *, read_only: bool) -> None:
-    """Have each request pass the guard, and each answer carry the headers."""
+    """Check each request, and add the security headers to each response."""
     app.config.update(
         TRUSTED_HOSTS=HOSTS,
         MAX_CONTENT_LENGTH=BODY_BYTES,
@@ -76,7 +77,7 @@ def guard(app: Flask, door: Door, *, read_only: bool) -> None:
 
     @app.before_request
     def _check() -> None:
-        # Asking for it is what makes Flask hold it to the list.
+        # Flask checks the host against the list when the host is read.
         _ = request.host
         if request.method not in ("GET", "HEAD"):
             if not _is_own_page():
@@ -89,14 +90,14 @@ def guard(app: Flask, door: Door, *, read_only: bool) -> None:
     @app.after_request
     def _finish(response: Response) -> Response:
         response.headers.update(HEADERS)
-        # What is of this page alone may be kept; all else is of this moment.
+        # Static files may be cached; nothing else.
         kept = request.endpoint == "static" and response.status_code == 200
         response.headers["Cache-Control"] = "private, max-age=3600" if kept else "no-store"
         return response
 
 
 def _is_own_page() -> bool:
-    """Whether the browser says that a page of this very origin has sent the request; what says nothing has not.
+    """Whether the browser says that a page of this origin sent the request. A request without this is refused.
 
     https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
     """

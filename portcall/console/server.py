@@ -1,4 +1,4 @@
-"""Serves the page on loopback, a thread for each request."""
+"""Serves the page on loopback, with a thread per request."""
 
 import socket
 import threading
@@ -16,13 +16,13 @@ from portcall.console.source import Source
 
 
 class _Quiet(WSGIRequestHandler):
-    """The terminal has the link, and no line for each request."""
+    """Logs no requests to the terminal."""
 
     def log_request(self, *_: Any, **__: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def version_string(self) -> str:
-        """Nobody's business."""
+        """Send no version."""
         return "portcall"
 
 
@@ -34,7 +34,7 @@ def serving(
     read_only: bool = False,
     next_link: Callable[[str], None] = lambda link: None,
 ) -> Iterator[Door]:
-    """The page, until the block ends; 0 is any free port. Raises OSError where the port is taken."""
+    """Serve the page until the block ends; port 0 is any free port. Raises OSError if the port is taken."""
     with socket.create_server(("127.0.0.1", port)) as listening:
         door = Door(listening.getsockname()[1], next_link)
         poller = Poller(lambda: pulse(source))
@@ -48,7 +48,7 @@ def serving(
         yield door
     finally:
         server.shutdown()
-        # Streams end by themselves once their browsers have gone, and with the process.
+        # Streams end when their browsers are gone, and with the process.
         server.server_close()
         thread.join()
         poller.close()

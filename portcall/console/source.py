@@ -1,4 +1,4 @@
-"""The install that the page is about, chosen anew where its credentials or its cloud have changed."""
+"""The install that the page is about; it is chosen again if credentials or the embedded cloud have changed."""
 
 import threading
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from portcall.desk.target import Target, choose
 from portcall.desk.trouble import Exit, Trouble
 
 Answer = TypeVar("Answer")
-# Made before they are needed: a session of botocore makes its clients for one thread at a time.
+# Created in advance: a botocore session may create clients only in one thread at a time.
 SERVICES = ("dynamodb", "ecr", "lambda", "logs", "stepfunctions", "sts")
 
 
 class Source:
-    """Asks the target that the command line's options name. Any thread may ask."""
+    """Calls the target that the command line's options name. It may be used from any thread."""
 
     def __init__(self, options: dict[str, Any], choose: Callable[..., Target] = choose) -> None:
         self._options, self._choose = dict(options), choose
@@ -24,12 +24,12 @@ class Source:
         self.name, self.embedded, self.region = "", False, ""
 
     def ask(self, question: Callable[[Target], Answer]) -> Answer:
-        """Raises Trouble. After that the next question goes to a target that is chosen anew."""
+        """Call with the target. Raises Trouble; then the next call chooses the target again."""
         target = self._chosen()
         try:
             return question(target)
         except Trouble as trouble:
-            # Nothing of that sort is wrong with the target.
+            # These errors do not mean that the target has changed.
             if trouble.exit_code != Exit.NO_SUCH_THING:
                 with self._lock:
                     self._target = None
@@ -41,7 +41,7 @@ class Source:
                 target = self._choose(**self._options)
                 self.name, self.embedded, self.region = target.name, target.embedded, target.region
                 if target.embedded:
-                    # It may end; what it must not do then is turn into an account.
+                    # The embedded cloud may end, but the page must not switch to an account then.
                     self._options = {**self._options, "profile": "", "region": "", "local": True}
                 for service in SERVICES:
                     client(service)

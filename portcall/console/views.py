@@ -1,4 +1,4 @@
-"""The pages' addresses."""
+"""The URLs of the pages."""
 
 import threading
 import time
@@ -26,18 +26,18 @@ from portcall.console.live import Page, Poller, read_once
 from portcall.console.source import Source
 from portcall.desk.trouble import Trouble
 
-# Each stream has a thread; browsers allow six to a host.
+# Each stream has a thread; browsers allow six connections per host.
 MOST_STREAMS = 50
 
 
 def _here(**more: str) -> str:
-    """The address of this page with more arguments, quoted again: Flask's own `full_path` is unquoted."""
+    """The URL of this page with more arguments, quoted: Flask's `full_path` is unquoted."""
     asked = {name: values for name, values in request.args.lists() if not name.startswith("_")}
     return url_for(request.endpoint or "page.apps", **asked | (request.view_args or {}) | more)
 
 
 def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
-    """All of them."""
+    """The blueprint with all routes."""
     page = Blueprint("page", __name__)
 
     apps_reader = pages.AppsReader(source)
@@ -49,7 +49,7 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
         read_again: Callable[[], Page] | None = None,
         **more: str,
     ) -> tuple[str, int] | Response:
-        """A page, or with `live` its state now and at each change: what is live begins with all there is."""
+        """A page, or with `live` a stream of its changes, which begins with the whole page."""
         if "live" in request.args:
             return _stream(poller, template, key, read_again or read, more)
         reading = read_once(read)
@@ -74,7 +74,7 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
     @page.get("/logs/<path:app>")
     def log(app: str) -> tuple[str, int] | Response:
         span = _span()
-        # As many as there are since then, as far as the page has room.
+        # All lines since then, up to the page's limit.
         wanted = logs.MOST_LINES if span else request.args.get("lines", logs.FIRST_LINES, int)
         lines, since = min(max(1, wanted), logs.MOST_LINES), _since(span)
         if "live" in request.args:
@@ -128,7 +128,7 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
             answer = operator.act(action, app, to=form.get("to", ""), reason=reason, request=asked)
         except Trouble as trouble:
             return _plan(action, form, trouble.message), 409
-        # The function knows the app by the name that it has now.
+        # The function needs the app's present name.
         app = str(answer.get("app", app))
         if name := answer.get("deployment"):
             return redirect(url_for("page.deployment", name=name, app=app, asked="yes"), 303)
@@ -147,13 +147,13 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
 
 
 def _span() -> str:
-    """The span of time that is asked about, '' for none."""
+    """The requested time span, '' for none."""
     asked = request.args.get("since", "")
     return asked if asked in logs.SPANS else ""
 
 
 def _since(span: str) -> int:
-    """When a span of time began, in UNIX seconds; 0 for none."""
+    """The start of a time span in UNIX seconds; 0 for none."""
     return int(time.time()) - logs.SPANS[span] if span else 0
 
 
@@ -179,7 +179,7 @@ _open = threading.BoundedSemaphore(MOST_STREAMS)
 
 
 def _events(messages: Iterator[str]) -> Response:
-    """A stream of them; there is room for so many."""
+    """A stream of server-sent events; their number is limited."""
 
     def streamed() -> Iterator[str]:
         if not _open.acquire(blocking=False):

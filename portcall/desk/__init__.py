@@ -1,1 +1,1 @@
-"""What the commands for an account and for the embedded cloud share: target, reading, states, verdicts."""
+"""Shared by the commands and the page: the target, reading the ledger, states, verdicts."""

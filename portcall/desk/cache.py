@@ -1,4 +1,4 @@
-"""What commands keep from one to the next: names, in the user's cache folder. Whatever is there may be old."""
+"""Caches names between commands, in the user's cache folder. The contents may be out of date."""
 
 import json
 import os
@@ -10,12 +10,12 @@ APPS = ".apps.json"
 
 
 def folder() -> Path:
-    """Where it is kept: `~/.cache/portcall`, or as XDG_CACHE_HOME says."""
+    """The folder: `~/.cache/portcall`, or below XDG_CACHE_HOME."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "portcall"
 
 
 def write(path: Path, document: Any) -> None:
-    """Keep a document; where nothing can be written the next command asks again."""
+    """Store a document. If the folder is not writable, the next command reads from AWS again."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = path.with_name(f"{path.name}.{os.getpid()}")
@@ -24,7 +24,7 @@ def write(path: Path, document: Any) -> None:
 
 
 def known_apps() -> list[str]:
-    """The apps of the install that was listed last; for completion, which asks no network."""
+    """The apps of the last listed install, for completion without a network."""
     with suppress(OSError, ValueError):
         newest = max(folder().glob(f"*{APPS}"), key=lambda path: path.stat().st_mtime)
         names = json.loads(newest.read_text())

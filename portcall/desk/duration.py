@@ -1,4 +1,4 @@
-"""Spans of time as people type them: `90s`, `15m`, `1h30m`, `2d`; a bare number is seconds."""
+"""Reads durations such as `90s`, `15m`, `1h30m`, `2d`; a bare number is seconds."""
 
 import re
 
@@ -6,7 +6,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def seconds(text: str) -> int:
-    """Raises ValueError for anything but a span of time."""
+    """The seconds of a duration. Raises ValueError for anything else."""
     if text.isdecimal() and len(text) < 10:
         return int(text)
     if not re.fullmatch(r"(?:[0-9]{1,9}[smhd])+", text):

@@ -1,4 +1,4 @@
-"""The workflow as it runs: an execution's steps, from its history."""
+"""The steps of an execution, from its history."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from deployer.domain.errors import AccessDeniedError
 
 from portcall.desk.target import Target
 
-# What each step is for. Choices, and the ends, are nothing that one waits for.
+# What each step does. Choices and end states are left out: they take no time.
 SAID = {
     "AdmitPush": "Take the push",
     "ReadImage": "Read the image",
@@ -28,7 +28,7 @@ SAID = {
     "PublishUrl": "Mail the URL",
     "RollBack": "Roll back",
 }
-# Those that a push goes through when all goes well, in this order.
+# The steps of a successful push, in order.
 ROAD = (
     "AdmitPush",
     "ReadImage",
@@ -46,7 +46,7 @@ ROAD = (
 class Step:
     """A step of the workflow; times are in UNIX seconds, `ended` is 0 while it runs.
 
-    A step that comes round again, as CheckHealth may, is one with more `attempts`.
+    A step that runs again, as CheckHealth may, is one step with more `attempts`.
     """
 
     name: str
@@ -57,12 +57,12 @@ class Step:
 
     @property
     def said(self) -> str:
-        """In words."""
+        """What it does, in words."""
         return SAID.get(self.name, self.name)
 
     @property
     def running(self) -> bool:
-        """Whether the deployment is at this step."""
+        """Whether this step is running."""
         return bool(self.began and not self.ended)
 
     @property
@@ -72,7 +72,7 @@ class Step:
 
 
 def steps(target: Target, execution: str) -> list[Step] | None:
-    """The steps so far, in order; None where the history is gone, or may not be seen. Raises Trouble."""
+    """The steps so far, in order; None if the history is gone or not allowed. Raises Trouble."""
 
     def ask(_: dict[str, str]) -> list[Step] | None:
         try:
@@ -110,7 +110,7 @@ def steps_of(events: Iterable[Mapping[str, Any]]) -> list[Step]:
 
 
 def to_come(known: list[Step]) -> list[Step]:
-    """The steps that are still ahead of a deployment under way, if all goes well."""
+    """The remaining steps of a deployment in progress, if it succeeds."""
     names = [each.name for each in known]
     if "RollBack" in names:
         return []

@@ -1,4 +1,4 @@
-"""The deployments on their way, and what changes from one look to the next."""
+"""Follows the deployments in progress and reports changes."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from portcall.desk import execution, reading, states
 from portcall.desk.target import Target
 from portcall.desk.trouble import Exit, Trouble
 
-# Of so many at once the step is asked for: Step Functions answers some twenty such questions a second.
+# For how many at once the step is read: Step Functions allows some twenty such calls a second.
 STEPS_AT_ONCE = 10
 
 
 @dataclass(frozen=True)
 class Sight:
-    """A deployment as it was seen; `step` is the state of the workflow, '' if that is not known or over."""
+    """A deployment at one moment; `step` is the workflow's state, '' if unknown or ended."""
 
     app: str
     deployment: Deployment
@@ -23,7 +23,7 @@ class Sight:
 
     @property
     def state(self) -> str:
-        """`deploying`, or what became of it."""
+        """`deploying`, or the outcome."""
         return states.DEPLOYING if self.deployment.to_come else self.deployment.outcome
 
     def document(self, now: float) -> dict[str, object]:
@@ -45,14 +45,14 @@ class Sight:
 
 
 class Follower:
-    """Looks again and again; each look says what is on its way, and what is new."""
+    """Reads repeatedly; each read returns the deployments in progress and the changes."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._seen: dict[str, Sight] = {}
 
     def look(self) -> tuple[list[Sight], list[Sight]]:
-        """What is on its way, and what has changed: what began, is at another step, or has ended."""
+        """The deployments in progress, and those that began, are at another step, or have ended."""
         everything = reading.everything(self._target)
         records = {one.deployment: one for _, deployments in everything for one in deployments}
         now: dict[str, Sight] = {}
@@ -73,7 +73,7 @@ class Follower:
         return next((each.name for each in steps or () if each.running), "")
 
     def _ended(self, before: Sight) -> Deployment | None:
-        """The record of what is not among an app's last ones any more."""
+        """The record of a deployment that is no longer among the app's last ones."""
         try:
             found = reading.history(self._target, before.app).deployments
         except Trouble as trouble:

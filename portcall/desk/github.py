@@ -1,4 +1,4 @@
-"""What GitHub Actions reads of a command: annotations, outputs, the summary. Foreign text stays inside of them.
+"""Writes annotations, outputs and summaries for GitHub Actions; text of other people is escaped.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -10,20 +10,20 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-# The runner reads `##[error]` anywhere in a line of a step's output, and `::error::` where one begins with it,
-# on standard error too: https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+# The runner reads `##[error]` anywhere in a line of output, and `::error::` at its beginning, also on standard
+# error: https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
 _OLD_COMMAND = "##["
 _FENCE = re.compile("`+")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>@:/])")
 
 
 def is_here() -> bool:
-    """Whether this is a step of a workflow."""
+    """Whether this runs in a step of GitHub Actions."""
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def harmless(line: str) -> str:
-    """The line, so that the runner reads no command in it."""
+    """The line, changed so that the runner finds no command in it."""
     begins = line.lstrip()
     return ("| " + begins if begins.startswith("::") else line).replace(_OLD_COMMAND, "## [")
 
@@ -48,7 +48,7 @@ def write_outputs(values: Mapping[str, str]) -> None:
 
 
 def _output(name: str, value: str) -> str:
-    # A delimiter that the value cannot know.
+    # A random delimiter, which the value cannot contain.
     end = f"end_{secrets.token_hex(16)}"
     return f"{name}<<{end}\n{value}\n{end}\n"
 
@@ -66,12 +66,12 @@ def _append(variable: str, text: str) -> None:
 
 
 def word(text: str) -> str:
-    """Text in a line or a cell of Markdown: all that it is, and nothing but text."""
+    """Escaped text for a line or a cell of Markdown."""
     return _MARKDOWN.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 
 def fenced(text: str) -> str:
-    """Lines as they are, in a fence longer than any in them."""
+    """The lines in a code fence that is longer than any fence in them."""
     longest = max((len(found) for found in _FENCE.findall(text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}\n"

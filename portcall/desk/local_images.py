@@ -18,7 +18,7 @@ class LocalImage:
 
 
 def find(name: str) -> tuple[LocalImage | None, str]:
-    """The image of that name, or None and why there is none."""
+    """The image of that name, or None and the reason."""
     command = ["docker", "image", "inspect", "--", name]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=ANSWERS_WITHIN_SECONDS)

@@ -1,4 +1,4 @@
-"""Acting, through the one function of the stack: what may be asked of it, and asking."""
+"""Calls the stack's function Operate: the supported actions, and requests."""
 
 import json
 import re
@@ -13,11 +13,11 @@ from deployer.domain.deployment import DEPLOYED, ENDED, FAILED, RECORDED, SUPERS
 from portcall.desk.target import Target
 from portcall.desk.trouble import Exit, Trouble
 
-# What it answers to an action that it does not know names those that it does.
+# Its answer to an unknown action lists the known ones.
 KNOWN = re.compile(r"must be one of: (.+)\.$")
 POLL_SECONDS = 2.0
 KINDS = {"no such thing": Exit.NO_SUCH_THING, "not known": Exit.NOT_KNOWN}
-# What a deployment that was asked for came to, in the words of `status`.
+# The outcome of a requested deployment, in the words of `status`.
 OUTCOMES = {
     DEPLOYED: ("live", Exit.YES),
     FAILED: ("failed", Exit.NO),
@@ -28,9 +28,9 @@ OUTCOMES = {
 
 
 def operate(target: Target, **words: str) -> dict[str, Any]:
-    """Ask for an action; what the function answers. Raises Trouble where it refuses, with its reason.
+    """Request an action; return the function's answer. Raises Trouble with the reason if it refuses.
 
-    It is asked in the caller's name, which nobody checks, and under an id, so that it may be asked twice.
+    The request has the caller's name, which nobody checks, and an id, so that it may be sent twice.
     """
     asked = {"id": uuid.uuid4().hex, **words}
     if "by" not in asked:
@@ -50,13 +50,13 @@ def operate(target: Target, **words: str) -> dict[str, Any]:
 
 
 def offered(target: Target) -> frozenset[str]:
-    """The actions that this stack knows; an older one knows fewer. Raises Trouble for who may not act."""
+    """The actions that this stack supports. Raises Trouble if the caller may not act."""
     found = KNOWN.search(str(invoke(target, {"action": "none"}).get("reason", "")))
     return frozenset(found[1].split(", ")) if found else frozenset()
 
 
 def claimed_name(target: Target) -> str:
-    """The ARN of the caller, as AWS names the credentials; any user may ask for that."""
+    """The caller's ARN; this call needs no permission."""
     arn = target.ask(lambda _: client("sts").get_caller_identity()["Arn"])
     return str(arn)[:500]
 
@@ -64,10 +64,9 @@ def claimed_name(target: Target) -> str:
 def follow(
     target: Target, app: str, deployment: str, *, timeout: float, speak: Callable[[str], object]
 ) -> dict[str, Any]:
-    """Ask what became of a deployment until that is known, or the time is up.
+    """Wait for the outcome of a deployment, until the time is up.
 
-    The answer has `outcome`, in the words of `status`, and the `exit_code`. What AWS cannot say at the moment
-    says nothing of the deployment.
+    The answer has `outcome`, in the words of `status`, and the `exit_code`. AWS's transient errors are retried.
     """
     began = time.monotonic()
     trouble = ""
@@ -99,7 +98,7 @@ def follow(
 
 
 def invoke(target: Target, words: Mapping[str, str]) -> dict[str, Any]:
-    """The function's answer, whatever it is."""
+    """Call the function and return its answer."""
     payload = json.dumps(words).encode()
 
     def ask(outputs: dict[str, str]) -> dict[str, Any]:

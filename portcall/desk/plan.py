@@ -1,4 +1,4 @@
-"""What a push of an image would do, by the same rules as the workflow; nothing here changes anything."""
+"""What a push of an image would do, by the workflow's rules. Nothing is changed."""
 
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -30,8 +30,9 @@ FREE, TAKEN, UNKNOWN = "free", "taken", "unknown"
 class Plan:
     """`would` is `deploy`, `record`, `nothing`, `ignore` or `refuse`, with its `reason` and what to do.
 
-    `found` is where the image is, `size` its bytes there; what was not reached is None or ''. `slot` is `free`,
-    `taken` or `unknown`; `until_hours` how long a preview runs, 0 for no end.
+    `found` is where the image is, `size` its bytes there. Values that were not reached are None or ''. `slot`
+    is
+    `free`, `taken` or `unknown`; `until_hours` is how long a preview runs, 0 for no end.
     """
 
     image: str
@@ -78,13 +79,13 @@ class Plan:
         }
 
     def but(self, would: str, reason: str, do: str = "") -> "Plan":
-        """The same, which would not be deployed."""
+        """The same plan, but not deployed, with this reason."""
         return replace(self, would=would, reason=reason, do=do)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """An image, here or in ECR; `digest` is what the registry calls it, '' if it does not have it."""
+    """An image in Docker or ECR; `digest` is its digest in the registry, '' if it is not there."""
 
     name: Image
     local: LocalImage | None
@@ -93,7 +94,7 @@ class _Found:
 
 
 def plan(target: Target, text: str) -> Plan:
-    """What a push of the image would do. Raises Trouble where there is no such image, here or in ECR."""
+    """What a push of the image would do. Raises Trouble if there is no such image in Docker or ECR."""
     return target.ask(lambda _: _Planning(target).of(text))
 
 
@@ -103,7 +104,7 @@ class _Planning:
         self._rules = StackRules.of(stack.parameters)
         self._registries = [stack.outputs["RepositoryUri"].partition("/")[0]]
         if port := urlsplit(target.endpoint).port:
-            # As Docker knows that of the embedded cloud.
+            # Docker's name for an image in the embedded cloud's registry.
             self._registries.append(f"localhost:{port}")
 
     def of(self, text: str) -> Plan:
@@ -136,7 +137,7 @@ class _Planning:
         if not name.tag:
             raise Trouble(f"Name the tag, too: {name.repository}:latest@{name.digest}", Exit.USAGE)
         unwatched = self._rules.why_not_watched(name.repository, name.tag)
-        # Nobody need be allowed to look into other repositories.
+        # The caller may not be allowed to read other repositories.
         digest = "" if unwatched else ecr.digest_of(repository=name.repository, tag=name.tag)
         at_home = [f"{registry}/{name.repository}:{name.tag}" for registry in self._registries]
         looked = [local_images.find(each) for each in (named, *at_home)]
@@ -194,7 +195,7 @@ class _Planning:
         )
 
     def _held(self, made: Plan, found: _Found, current: Current | None) -> Plan:
-        """Whether somebody keeps pushes from being deployed, and what is in ECR already."""
+        """Whether a stop or a pin holds the push, or the same image is in ECR already."""
         if made.would != DEPLOY:
             return made
         open_ones = ledger.open_deployments(app=made.app)

@@ -1,4 +1,4 @@
-"""What an app costs a month while it runs: arithmetic on AWS's list prices."""
+"""An app's price per month while it runs, from AWS's list prices."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ PER_HOUR = {"X86_64": (0.04048, 0.004445), "ARM64": (0.03238, 0.00356)}
 # https://aws.amazon.com/vpc/pricing/ (public IPv4 address)
 ADDRESS_PER_HOUR = 0.005
 HOURS = 730
-# Spot's price moves; AWS says "up to 70% off".
+# Spot's price varies; AWS says "up to 70% off".
 SPOT = "FARGATE_SPOT"
 SPOT_SHARE = 0.3
 REGION, AS_OF = "us-east-1", "November 2026"
@@ -32,7 +32,7 @@ class Price:
 
     @property
     def said(self) -> str:
-        """In words, with what it is made of."""
+        """The price in words, with its parts."""
         spot = " Spot, whose price moves," if self.spot else ""
         return (
             f"about {self.total:.2f} USD a month while it runs: Fargate{spot} {self.task:.2f}, "
@@ -49,9 +49,9 @@ def a_month(size: Size, *, architecture: str, capacity: str) -> Price:
 
 
 def of_current(serving: Current | None) -> Price | None:
-    """The price of what runs; None where nothing does, or it went live before its size was recorded.
+    """The price of the current deployment; None if there is none, or if its size was not recorded.
 
-    An app for which there was no Spot capacity runs on FARGATE, which the ledger does not say.
+    If there was no Spot capacity, the app runs on FARGATE, which the ledger does not record.
     """
     image = serving.image if serving else {}
     if image.get("architecture") not in PER_HOUR or not {"cpu", "memory", "capacity"} <= image.keys():

@@ -1,4 +1,4 @@
-"""What the commands ask the ledger, through the functions' own modules; nothing here writes."""
+"""Reads the ledger, with the functions' own modules. Nothing is written."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from portcall.desk.states import AppStatus
 from portcall.desk.target import Target
 from portcall.desk.trouble import Exit, Trouble
 
-# Of an app's deployments, where nobody asks for more.
+# The default number of an app's deployments.
 RECENT = 50
 ALL = 1_000_000
 
 
 @dataclass(frozen=True)
 class AppHistory:
-    """What serves of an app, and its deployments, the newest first."""
+    """An app's current deployment, and its deployments, newest first."""
 
     app: str
     current: Current | None
@@ -30,48 +30,46 @@ class AppHistory:
 
 
 def all_apps(target: Target) -> list[AppStatus]:
-    """How every app is, by name."""
+    """The state of every app, by name."""
     return [status for status, _ in everything(target)]
 
 
 def everything(target: Target) -> list[tuple[AppStatus, list[Deployment]]]:
-    """How every app is, by name, and of its deployments those that go on, or were last."""
+    """The state of every app, by name, with its deployments that are in progress or were last."""
     return statuses(records(target))
 
 
 def records(target: Target, before: Iterable[AppRecords] = ()) -> list[AppRecords]:
-    """What the ledger has of every app; `before` is what it had then, of which that is taken again that was not
-    pushed since.
-    """
+    """The ledger's records of every app. Records in `before` are reused for apps without a push since."""
     return target.ask(lambda _: ledger.overview(before=before))
 
 
 def statuses(records: Iterable[AppRecords]) -> list[tuple[AppStatus, list[Deployment]]]:
-    """How every app is, and its deployments."""
+    """The state of every app, with its deployments."""
     found = ((states.status_of(each.app, each.current, each.deployments), each) for each in records)
     return [(status, each.deployments) for status, each in found if status]
 
 
 def app_status(target: Target, app: str) -> AppStatus:
-    """How one app is. Raises Trouble if there is none of that name."""
+    """The state of one app. Raises Trouble if there is none of that name."""
     found = history(target, app)
     status = states.status_of(app, found.current, found.deployments)
     return status or refuse_unknown(target, app)
 
 
 def history(target: Target, app: str, most: int = RECENT) -> AppHistory:
-    """Raises Trouble if nothing is known of an app of that name."""
+    """An app's history. Raises Trouble if there is none of that name."""
     return known(target, app, most) or refuse_unknown(target, app)
 
 
 def _history(app: str, most: int) -> AppHistory:
-    # In this order: what serves is written before the outcome of its deployment.
+    # In this order: the workflow writes the current deployment before the outcome.
     deployments = ledger.deployments(app=app, most=most)
     return AppHistory(app, ledger.current(app=app), deployments)
 
 
 def stops(target: Target, app: str) -> list[dict[str, str]]:
-    """The stops that somebody asked for, the last first: `action`, `by`, `reason`, `at` (ISO 8601)."""
+    """The stops by operators, the last first: `action`, `by`, `reason`, `at` (ISO 8601)."""
     found = target.ask(lambda _: ledger.operations(app=app))
     names = ("action", "by", "reason", "at")
     return [
@@ -82,13 +80,13 @@ def stops(target: Target, app: str) -> list[dict[str, str]]:
 
 
 def known(target: Target, app: str, most: int = RECENT) -> AppHistory | None:
-    """What is known of an app of that name, None if nothing is."""
+    """The history of an app of that name, None if there is none."""
     found = target.ask(lambda _: _history(app, most))
     return found if found.current or found.deployments else None
 
 
 def find_deployment(target: Target, name: str) -> tuple[AppHistory, Deployment]:
-    """The deployment whose id begins like that. Raises Trouble if there is none, or several."""
+    """The deployment whose id begins with this text. Raises Trouble if there is none, or several."""
     matches = target.ask(lambda _: ledger.find(name=name))
     if not matches:
         raise Trouble(
@@ -103,7 +101,7 @@ def find_deployment(target: Target, name: str) -> tuple[AppHistory, Deployment]:
 
 
 def deployment_of(target: Target, app: str, name: str) -> tuple[AppHistory, Deployment]:
-    """A deployment of an app by its whole id, among the last or of all. Raises Trouble if there is none."""
+    """A deployment of an app by its whole id. Raises Trouble if there is none."""
     for most in (RECENT, ALL):
         found = history(target, app, most)
         one = next((each for each in found.deployments if each.deployment == name), None)
@@ -115,7 +113,7 @@ def deployment_of(target: Target, app: str, name: str) -> tuple[AppHistory, Depl
 
 
 def refuse_unknown(target: Target, app: str) -> Never:
-    """Raise Trouble that there is no such app, and name those that there are."""
+    """Raise Trouble that there is no such app, and list the existing ones."""
     names = sorted(target.ask(lambda _: ledger.apps()))
     like = [each for each in names if each.partition(":")[0] == app.partition(":")[0]]
     there = ", ".join((like or names)[:10])
@@ -124,7 +122,7 @@ def refuse_unknown(target: Target, app: str) -> Never:
 
 
 def digest_of(target: Target, repository: str, tag: str) -> str:
-    """What a tag points to in ECR, '' if there is no such tag."""
+    """The digest that a tag points to in ECR, '' if there is no such tag."""
     return target.ask(lambda _: ecr.digest_of(repository=repository, tag=tag))
 
 
@@ -134,7 +132,7 @@ def has_image(target: Target, repository: str, digest: str) -> bool:
 
 
 def histories_of(target: Target, repository: str, tag: str) -> list[AppHistory]:
-    """Of the apps that a push of a repository, or of a tag of it, may be of, known or not."""
+    """The histories of the apps to which a push of a repository or tag may belong."""
 
     def ask(_: dict[str, str]) -> list[AppHistory]:
         apps = [repository, f"{repository}:{tag}"]
@@ -174,7 +172,7 @@ def last_lines(target: Target, app: str, task: str, lines: int, since: int = 0) 
 def newer_lines(
     target: Target, app: str, task: str, token: str, lines: int, since: int = 0
 ) -> tuple[list[str], str]:
-    """What a task wrote after what the token stands for, and the next token; without one its last lines."""
+    """A task's lines after the token, and the next token; without a token, its last lines."""
     stream = log_stream(app, task)
     return target.ask(
         lambda outputs: logs.newer(

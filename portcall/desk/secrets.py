@@ -1,4 +1,4 @@
-"""What Parameter Store keeps for an app: names, never values. Values go there, and are never read."""
+"""An app's variables in Parameter Store. Values are written, never read."""
 
 import re
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ LIMIT_BYTES = 4096
 NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)", re.DOTALL)
 
-# In double quotes.
+# Escapes in double quotes.
 ESCAPES = re.compile(r'\\([\\n"])')
 MEANT = {"\\": "\\", "n": "\n", '"': '"'}
 
 
 @dataclass(frozen=True)
 class Secret:
-    """A parameter: the variable that it becomes, when it was changed (UNIX seconds), and its key."""
+    """A parameter: its variable, when it was changed (UNIX seconds), and its key."""
 
     name: str
     changed_at: float
@@ -30,7 +30,7 @@ class Secret:
 
 
 def folder(repository: str, *, previews: bool) -> str:
-    """The path below which the parameters of a repository's app, or of its previews, lie."""
+    """The path of the parameters of a repository's app or previews."""
     (path,) = parameters.paths(repository, is_preview=previews, previews_read_production=False)
     return path.rstrip("/")
 
@@ -48,7 +48,7 @@ def kept(folder: str) -> list[Secret]:
 
 
 def put(folder: str, name: str, value: str) -> None:
-    """Keep a value, encrypted, in the place of the one before."""
+    """Store a value, encrypted; it replaces the old one."""
     client("ssm").put_parameter(Name=f"{folder}/{name}", Value=value, Type="SecureString", Overwrite=True)
 
 
@@ -58,7 +58,7 @@ def remove(folder: str, name: str) -> None:
 
 
 def problem(name: str, value: str) -> str:
-    """Why a value cannot be kept under a name, '' if it can. What is said never holds the value."""
+    """Why a value cannot be stored under a name, '' if it can. The text never contains the value."""
     if not NAME.fullmatch(name):
         return f"{name} is no name of an environment variable: letters, digits and _, with no digit first."
     if not value:
@@ -72,7 +72,7 @@ def problem(name: str, value: str) -> str:
 def parse(text: str) -> dict[str, str]:
     """The variables of a `.env` file: `NAME=value`, perhaps in quotes or after `export`; `#` is a comment.
 
-    Raises ValueError with the number of a line that is none of these; it never names a value.
+    Raises ValueError with the number of an invalid line; the message never contains a value.
     """
     found = {}
     for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):

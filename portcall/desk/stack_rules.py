@@ -1,4 +1,4 @@
-"""What a stack's parameters say of pushes, as its functions get them."""
+"""The rules about pushes in a stack's parameters, as its functions read them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StackRules:
-    """The stack's parameters, read; patterns may hold `*`."""
+    """The stack's parameters; patterns may contain `*`."""
 
     defaults: Defaults
     limits: Limits
@@ -34,7 +34,7 @@ class StackRules:
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> "StackRules":
-        """Read the parameters. Raises Trouble for a stack that does not have all of them."""
+        """Read the parameters. Raises Trouble if the stack lacks some of them."""
         try:
             return cls._read(parameters)
         except KeyError as missing:
@@ -72,15 +72,15 @@ class StackRules:
         )
 
     def app(self, repository: str, tag: str) -> str:
-        """The app of which a push of the tag is."""
+        """The app of a push of the tag."""
         return app_name(repository, tag, by_tag=self.by_tag)
 
     def is_preview(self, app: str) -> bool:
-        """Whether an app is not for ever."""
+        """Whether an app is a preview."""
         return preview.is_preview(app, self.lasting_tags)
 
     def slots(self, app: str) -> dict[str, int]:
-        """The sets in which an app needs a slot, and how many each may hold."""
+        """The sets in which an app needs a slot, and their limits."""
         return limits.slots(
             app.partition(":")[0],
             preview=self.is_preview(app),

@@ -1,4 +1,4 @@
-"""How an app is, as `deployer.domain.app_status` has it, and in the documents of `--json`."""
+"""The state of an app, from `deployer.domain.app_status`, and the documents of `--json`."""
 
 from dataclasses import asdict
 from typing import Any
@@ -55,7 +55,7 @@ def serving_document(current: Current) -> dict[str, Any]:
 
 
 def deployment_document(deployment: Deployment) -> dict[str, Any]:
-    """A deployment, for `--json`; `outcome` is null while it is under way."""
+    """A deployment, for `--json`; `outcome` is null while it is in progress."""
     return {
         "deployment": deployment.deployment,
         "time": deployment.time,
@@ -75,12 +75,12 @@ def deployment_document(deployment: Deployment) -> dict[str, Any]:
 
 
 def asked_document(asked: dict[str, Any]) -> dict[str, Any]:
-    """What somebody asked for, for `--json`; nobody has checked who `by` is."""
+    """An operator's request, for `--json`; nobody has checked `by`."""
     return {name: asked.get(name, "") for name in ("action", "by", "reason", "at")}
 
 
 def who_asked(asked: dict[str, Any]) -> str:
-    """`Rollback, as asked for by ... (claimed): reason`, '' of a push."""
+    """`Rollback, as asked for by ... (claimed): reason`, '' for a push."""
     if not asked:
         return ""
     hold = Stop(str(asked.get("reason", "")), str(asked.get("by", "")))

@@ -1,4 +1,4 @@
-"""Which install a command is about: one in an account, or that in the embedded cloud."""
+"""The install that a command is about: in an account, or in the embedded cloud."""
 
 import hashlib
 import json
@@ -22,16 +22,16 @@ from portcall.desk import cache
 from portcall.desk.trouble import Exit, Trouble, code_of, trouble_of
 
 STACK = "portcall"
-# What says that the names of the stack's parts are not those that were kept.
+# Errors that mean that the cached names of the stack's resources are out of date.
 GONE = {"ResourceNotFoundException", "ValidationException", *DENIALS}
 Answer = TypeVar("Answer")
 
 
 class Target:
-    """An install of Portcall, and how to ask it.
+    """An install of Portcall, and its clients.
 
     `endpoint` is '' for AWS's own, `embedded` says that it is the cloud on this machine. The stack's outputs
-    are kept in a file from one command to the next.
+    are cached in a file between commands.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class Target:
         self._outputs: dict[str, str] = {}
         self._remembered = False
         self._clients: dict[tuple[str, Config], Any] = {}
-        # botocore's clients may be shared by threads, its sessions may not.
+        # Threads may share botocore's clients, but not its sessions.
         self._making = threading.Lock()
         use(session, endpoint)
 
     def client(self, service: str, config: Config = CONFIG) -> Any:
-        """A client of one of its APIs, made once with that configuration."""
+        """A client of one of its APIs, created once per configuration."""
         with self._making:
             if (service, config) not in self._clients:
                 self._clients[service, config] = self._session.create_client(
@@ -65,8 +65,8 @@ class Target:
 
     @property
     def expires_at(self) -> float:
-        """When the credentials expire, in UNIX seconds; 0 if they do not, or nothing says so."""
-        # botocore keeps it to itself; of keys in the environment `aws configure export-credentials` prints it.
+        """When the credentials expire, in UNIX seconds; 0 if they do not, or if unknown."""
+        # botocore has it only in a private attribute; for keys in the environment there is a variable.
         kept = getattr(self._session.get_credentials(), "_expiry_time", None)
         if isinstance(kept, datetime):
             return kept.timestamp()
@@ -75,12 +75,12 @@ class Target:
         return 0.0
 
     def regions(self, service: str) -> set[str]:
-        """The regions that the SDK here knows of a service."""
+        """The regions of a service that the installed SDK knows."""
         partition = self._session.get_partition_for_region(self.region)
         return set(self._session.get_available_regions(service, partition))
 
     def ask(self, question: Callable[[dict[str, str]], Answer]) -> Answer:
-        """Call with the stack's outputs; once more if those that were kept are out of date. Raises Trouble."""
+        """Call with the stack's outputs; again if the cached ones are out of date. Raises Trouble."""
         try:
             if not self._outputs:
                 self._recall()
@@ -100,7 +100,7 @@ class Target:
 
     @property
     def name(self) -> str:
-        """In words, for people; asks for the outputs."""
+        """A name for people; reads the outputs."""
         if self.embedded:
             return f"the embedded cloud at {self.endpoint.removeprefix('http://')}"
         account = self.ask(lambda outputs: outputs["StateMachineArn"].split(":")[4])
@@ -108,7 +108,7 @@ class Target:
         return f"{self.stack} in {self.region}, account {account}{profile}"
 
     def version(self, own: str) -> str:
-        """The stack's version, '' of one that does not say; asked anew if the kept one is not `own`."""
+        """The stack's version, '' if unknown. If the cached one is not `own`, it is read again."""
         found = self.ask(lambda outputs: outputs.get("Version", ""))
         if found != own and self._remembered:
             self.ask(lambda _: self._look_up())
@@ -136,7 +136,7 @@ class Target:
         cache.write(self._file, found)
 
     def remember_apps(self, names: list[str]) -> None:
-        """Keep the names of the apps, for completion."""
+        """Cache the names of the apps, for completion."""
         cache.write(self._file.with_suffix(cache.APPS), names)
 
     @property
@@ -144,17 +144,17 @@ class Target:
         credentials = self._session.get_credentials()
         if credentials is None:
             raise NoCredentialsError
-        # The keys of a profile change by the hour, those in the environment have no other name.
+        # The keys of a profile change every hour; keys in the environment have no profile name.
         whose = credentials.access_key if credentials.method in ("env", "explicit") else self.profile
         key = hashlib.sha256(f"{whose} {self.endpoint}".encode()).hexdigest()[:16]
         return cache.folder() / f"{self.stack}-{self.region}-{key}.json"
 
 
 def choose(*, stack: str = "", profile: str = "", region: str = "", local: bool = False) -> Target:
-    """The target that a person names, by options or, as for the AWS CLI, by variables of the environment.
+    """The target that the options or, as for the AWS CLI, environment variables name.
 
-    Without any it is the embedded cloud if one runs, else the account of the default profile. AWS_REGION names
-    none: many a shell has it set.
+    Without any, it is the embedded cloud if one runs, else the account of the default profile. AWS_REGION alone
+    names no target, because many shells set it.
     """
     env = os.environ
     stack = stack or env.get("PORTCALL_STACK", "")
@@ -164,7 +164,7 @@ def choose(*, stack: str = "", profile: str = "", region: str = "", local: bool 
     if local or not (stack or own or region):
         if found := _embedded(stack or STACK):
             return found
-        # Who says where its folder is means the embedded cloud.
+        # If the state folder is set, the user means the embedded cloud.
         if local or env.get("PORTCALL_STATE_DIR"):
             raise Trouble("The embedded cloud is not running. Start it: portcall up")
     return _in_account(stack or STACK, own, region)
@@ -186,7 +186,7 @@ def _in_account(stack: str, profile: str, region: str) -> Target:
 def _embedded(stack: str) -> Target | None:
     """The embedded cloud, if one runs."""
     try:
-        # Imported here: the command line works for an account without the laptop's cloud.
+        # Imported here: the command line works for an account without the embedded cloud's package.
         from localcloud.settings import CloudSettings
     except ImportError:
         return None

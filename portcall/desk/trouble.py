@@ -1,4 +1,4 @@
-"""What keeps a command from its work, as a sentence and an exit code; the table of exit codes."""
+"""Errors of commands, as a sentence and an exit code; the table of exit codes."""
 
 import re
 from enum import IntEnum
@@ -46,7 +46,7 @@ class Trouble(click.ClickException):
         self.exit_code = code
 
     def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - click's own signature
-        """On standard error, and never as markup."""
+        """Print it to standard error, without markup."""
         fail(self.message)
 
 
@@ -67,13 +67,13 @@ DENIED = re.compile(r"User: (\S+) is not authorized to perform: ([\w-]+:\w+)")
 
 
 def code_of(error: BaseException) -> str:
-    """AWS's own code of an error, of ours or of botocore's, '' if it has none."""
+    """AWS's code of an error, ours or botocore's, '' if it has none."""
     cause = error.__cause__ if isinstance(error, DeployError) else error
     return str(cause.response.get("Error", {}).get("Code", "")) if isinstance(cause, ClientError) else ""
 
 
 def denied_action(error: BaseException) -> str:
-    """The action that a refusal names, `iam:GetRole` say; '?' if it names none, '' if this is no refusal."""
+    """The action that AWS denied, e.g. `iam:GetRole`; '?' if it is not named, '' if nothing was denied."""
     if code_of(error) not in DENIALS:
         return ""
     found = DENIED.search(str(error))
@@ -81,17 +81,17 @@ def denied_action(error: BaseException) -> str:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether the same call may well be answered in a moment."""
+    """Whether a retry may succeed."""
     cause = error.__cause__ if isinstance(error, DeployError) else error
     if isinstance(cause, ClientError):
         status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        # Of ours, without an answer of AWS: DynamoDB left keys out.
+        # One of our errors without a response of AWS: DynamoDB left keys out.
         return code_of(error) in THROTTLES or status >= 500
     return cause is None or isinstance(cause, ConnectionError | HTTPClientError)
 
 
 def trouble_of(error: BaseException, *, stack: str, region: str, profile: str) -> Trouble:
-    """The sentence for an error of AWS, of botocore or of the functions' own modules."""
+    """The sentence for an error of AWS, botocore or the functions' modules."""
     cause = error.__cause__ if isinstance(error, DeployError) and error.__cause__ else error
     whose = f"profile {profile}" if profile else "the default profile"
     named = f" --profile {profile}" if profile else ""

@@ -1,4 +1,4 @@
-"""What became of a pushed image: a verdict from what the ledger has of its app, None while there is none."""
+"""The verdict on a pushed image, from the ledger's records of its app; None while there is none."""
 
 import re
 from collections.abc import Sequence
@@ -27,13 +27,13 @@ REFERENCE = re.compile(
     r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>.+))?",
     re.ASCII,
 )
-# The outcomes of a deployment that nothing came of because another one deals with the same image.
+# The outcomes of a deployment whose image another deployment handles.
 REFERS_TO_ANOTHER = {DUPLICATE, SAME_IMAGE}
 
 
 @dataclass(frozen=True)
 class Image:
-    """What was pushed; `tag` or `digest` may be ''."""
+    """A pushed image; `tag` or `digest` may be ''."""
 
     repository: str
     tag: str
@@ -101,7 +101,7 @@ class Verdict:
 
 
 def last_of(deployments: Sequence[Deployment], digest: str) -> Deployment | None:
-    """The last push of a digest; those that refer to another deployment of it, and restarts, do not count."""
+    """The last push of a digest, without restarts and pushes that refer to another deployment."""
     return next(
         (
             each
@@ -121,10 +121,10 @@ def verdict(
     since: float,
     patient: bool,
 ) -> Verdict | None:
-    """What became of a digest. The deployments are the newest first, and were read before what is current.
+    """The verdict on a digest. The deployments are the newest first, and were read before the current one.
 
-    What ended before `since` (UNIX seconds) was of an earlier push, and that of this one may be on its way: it
-    counts only where nobody is `patient` any more.
+    A deployment that ended before `since` (UNIX seconds) belongs to an earlier push, and a new one may be about
+    to begin. So it counts only if the caller is no longer `patient`.
     """
     last = last_of(deployments, digest)
     if last and last.to_come and not _is_live_before(current, last):
@@ -141,9 +141,9 @@ def verdict(
 
 
 def _is_live_before(current: Current | None, last: Deployment) -> bool:
-    """Whether the digest is live already, by an earlier deployment of it than its last.
+    """Whether the digest is live already, from an earlier deployment than its last.
 
-    Of a deployment on its way that has become the current one, the stable URL may still lead elsewhere.
+    If a deployment in progress is current already, the stable URL may still point elsewhere.
     """
     return bool(
         current
@@ -165,7 +165,7 @@ def _live(app: str, current: Current, deployments: Sequence[Deployment]) -> Verd
         url=current.url,
         phases=mine.phases if mine else {},
         began_at=mine.began_at if mine else 0,
-        # The outcome is written some moments after the version has become the current one.
+        # The outcome is written a moment after the version has become current.
         ended_at=(mine.ended_at if mine else 0) or states.seconds_of(current.since),
     )
 
@@ -186,7 +186,7 @@ def _down(app: str, current: Current) -> Verdict:
 
 
 def _ended(app: str, last: Deployment, current: Current | None, *, recent: bool) -> Verdict | None:
-    """The verdict of a deployment that has its outcome, and whose digest is not what is current."""
+    """The verdict on a deployment with an outcome whose digest is not current."""
     outcomes = {
         FAILED: ("failed", Exit.NO, f"{app} {last.summary or 'failed'}."),
         SUPERSEDED: ("superseded", Exit.SUPERSEDED, f"A newer push overtook this one of {app}."),
@@ -197,7 +197,7 @@ def _ended(app: str, last: Deployment, current: Current | None, *, recent: bool)
     if last.outcome == DEPLOYED and current is None:
         outcomes[DEPLOYED] = ("ended", Exit.NO, f"{app} went live, and has ended.")
     elif last.outcome == DEPLOYED and current and current.sequence > last.sequence and recent:
-        # Where it was live and replaced long ago, it may have been pushed anew, and not be heard of yet.
+        # It was live and replaced long ago, but a new push of it may not be recorded yet.
         outcomes[DEPLOYED] = ("superseded", Exit.SUPERSEDED, f"{app} was live, and a newer push replaced it.")
     if last.outcome not in outcomes:
         return None

@@ -1,4 +1,4 @@
-"""Errors of AWS while a stack is changed, as sentences."""
+"""Turns AWS's errors while a stack is changed into sentences."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from portcall.desk.trouble import Exit, Trouble, code_of, trouble_of
 
 @contextmanager
 def asking(target: Target) -> Iterator[None]:
-    """What AWS refuses meanwhile is raised as Trouble."""
+    """Raise AWS's errors in this block as Trouble."""
     try:
         yield
     except ClientError as error:
@@ -29,6 +29,6 @@ def asking(target: Target) -> Iterator[None]:
 
 
 def account_of(target: Target) -> str:
-    """The account's id. Raises Trouble."""
+    """The account's id. Raises Trouble if the caller has no credentials."""
     with asking(target):
         return str(target.client("sts").get_caller_identity()["Account"])

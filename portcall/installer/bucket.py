@@ -25,7 +25,7 @@ class Bucket:
 
     @classmethod
     def of(cls, target: Target, account: str, chosen: str = "") -> "Bucket":
-        """The one that was chosen, else that of Portcall's in the account and the region."""
+        """The chosen bucket, else Portcall's in the account and region."""
         return cls(target, chosen or f"portcall-{account}-{target.region}", account, not chosen)
 
     @property
@@ -34,11 +34,11 @@ class Bucket:
 
     @property
     def _mine(self) -> dict[str, str]:
-        # Bucket names are the world's: nothing is written to, or read from, somebody else's of that name.
+        # Bucket names are global: a bucket of that name in another account must not be used.
         return {"Bucket": self.name, "ExpectedBucketOwner": self.account}
 
     def is_there(self) -> bool:
-        """Raises Trouble if it is somebody else's, or in another region."""
+        """Whether it exists. Raises Trouble if it is somebody else's, or in another region."""
         try:
             where = self._s3.head_bucket(**self._mine).get("BucketRegion") or self.target.region
         except ClientError as error:
@@ -65,7 +65,7 @@ class Bucket:
         return True
 
     def prepare(self) -> None:
-        """Create it if it is ours and is not there. Raises Trouble, ClientError."""
+        """Create it if it is ours and does not exist. Raises Trouble, ClientError."""
         if self.is_there():
             return
         if not self.ours:
@@ -77,7 +77,7 @@ class Bucket:
         self._s3.get_waiter("bucket_exists").wait(**self._mine)
 
     def upload(self, key: str, content: bytes) -> None:
-        """Nothing is sent that is there already: a key is the hash of its content."""
+        """Upload files that are not there yet: a key is the hash of its content."""
         try:
             self._s3.head_object(**self._mine, Key=key)
         except ClientError as error:
@@ -86,21 +86,21 @@ class Bucket:
             self._s3.put_object(**self._mine, Key=key, Body=content)
 
     def url(self, key: str) -> str:
-        """Where CloudFormation reads it."""
+        """The URL from which CloudFormation reads it."""
         return f"{self._s3.meta.endpoint_url}/{self.name}/{key}"
 
     def keys(self, prefix: str) -> list[str]:
-        """What there is below a prefix."""
+        """The keys below a prefix."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(**self._mine, Prefix=f"{prefix}/")
         return [each["Key"] for page in pages for each in page.get("Contents", [])]
 
     def remove(self, prefix: str, keep: Iterable[str] = ()) -> None:
-        """Remove what is below a prefix, but what is to be kept."""
+        """Remove all keys below a prefix except those to keep."""
         for key in set(self.keys(prefix)) - set(keep):
             self._s3.delete_object(**self._mine, Key=key)
 
     def remove_if_empty(self) -> bool:
-        """Whether it is gone; other stacks of the region may have theirs in it."""
+        """Remove it if it is empty; return whether it is gone. Other stacks of the region may use it."""
         if not self.ours or self._s3.list_objects_v2(**self._mine, MaxKeys=1).get("KeyCount"):
             return False
         self._s3.delete_bucket(**self._mine)

@@ -1,4 +1,4 @@
-"""Change sets: what CloudFormation would do, before it does it; and what it did, as it does it."""
+"""CloudFormation's change sets, and the events while they are executed."""
 
 import time
 import uuid
@@ -13,16 +13,16 @@ from portcall.desk.target import Target
 from portcall.desk.trouble import Trouble, code_of
 
 NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
-# A change set of the stack takes CloudFormation some seconds, and is not made faster by asking twice.
+# Creating a change set takes CloudFormation some seconds.
 PATIENT = Config(read_timeout=60, retries={"mode": "standard", "max_attempts": 4})
 STACK = "AWS::CloudFormation::Stack"
-# Said of what was stopped because something else failed.
+# The reason of resources that were cancelled because another one failed.
 NOT_THE_REASON = ("Resource creation cancelled", "Resource update cancelled")
 
 
 @dataclass(frozen=True)
 class Change:
-    """Of one resource; `replaced` says that another one takes its place."""
+    """A change of one resource; `replaced` says that a new one replaces it."""
 
     action: str
     name: str
@@ -32,7 +32,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a resource, or to the stack."""
+    """An event of a resource or of the stack."""
 
     id: str
     name: str
@@ -43,12 +43,12 @@ class Event:
 
     @property
     def failed(self) -> bool:
-        """Whether it is what made the stack fail."""
+        """Whether it is a failure."""
         return self.status.endswith("_FAILED") and not self.reason.startswith(NOT_THE_REASON)
 
 
 def describe(target: Target, stack: str) -> dict[str, Any] | None:
-    """The stack by its name or its id, None if there is none; one that was deleted is found by its id."""
+    """The stack by name or id, None if there is none. A deleted stack can be found by its id."""
     try:
         return dict(target.client("cloudformation", PATIENT).describe_stacks(StackName=stack)["Stacks"][0])
     except ClientError as error:
@@ -58,9 +58,10 @@ def describe(target: Target, stack: str) -> dict[str, Any] | None:
 
 
 class ChangeSet:
-    """Of the target's stack. CloudFormation makes it, and then says what it comes to.
+    """A change set of the target's stack.
 
-    An answer may be lost, and botocore then asks again: what has the name already is the same change set.
+    If an answer is lost, botocore sends the call again. An existing change set of that name is then the same
+    one.
     """
 
     def __init__(self, target: Target, kind: str, url: str, parameters: list[dict[str, Any]]) -> None:
@@ -84,7 +85,7 @@ class ChangeSet:
         self._id, self.stack_id, self._kind = made["ChangeSetId"], str(made["StackId"]), kind
 
     def changes(self) -> list[Change]:
-        """None of them if there is nothing to do. Raises Trouble with what CloudFormation refuses."""
+        """The changes, empty if there are none. Raises Trouble with the reason if CloudFormation refuses."""
         while True:
             found = self._cloudformation.describe_change_set(ChangeSetName=self._id)
             if found["Status"] == "CREATE_COMPLETE":
@@ -108,24 +109,24 @@ class ChangeSet:
             page = self._cloudformation.describe_change_set(ChangeSetName=self._id, NextToken=page["NextToken"])
 
     def execute(self) -> None:
-        """Begin; `follow` says how it goes on."""
+        """Start the execution; `follow` reports the progress."""
         self._cloudformation.execute_change_set(ChangeSetName=self._id, ClientRequestToken=uuid.uuid4().hex)
 
     def discard(self) -> None:
-        """Forget it, and the stack that it would have created."""
+        """Delete it, and the stack in review that it would have created."""
         self._cloudformation.delete_change_set(ChangeSetName=self._id)
         if self._kind == "CREATE":
             self._cloudformation.delete_stack(StackName=self.stack_id)
 
 
 def given(values: Mapping[str, str], kept: list[str]) -> list[dict[str, Any]]:
-    """Parameters: those with a value, and those that keep theirs."""
+    """The parameters of the request: those with a new value, and those that keep theirs."""
     named = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
     return named + [{"ParameterKey": name, "UsePreviousValue": True} for name in kept if name not in values]
 
 
 def events(target: Target, stack: str) -> list[Event]:
-    """All of a stack, oldest first."""
+    """All events of a stack, oldest first."""
     pages = (
         target.client("cloudformation", PATIENT)
         .get_paginator("describe_stack_events")
@@ -149,10 +150,10 @@ def events(target: Target, stack: str) -> list[Event]:
 def follow(
     target: Target, stack: str, seen: set[str], tell: Callable[[Event], None]
 ) -> tuple[str, list[Event]]:
-    """Report each event that is not in `seen` until nothing goes on any more: the status, and the new events.
+    """Report each event that is not in `seen` until the end; return the status and the new events.
 
-    CloudFormation begins some moments after it was asked to, and deletes what it could not create some moments
-    after that: it has ended once it has begun, and two looks in a row see the same end.
+    CloudFormation starts with a delay, and deletes a failed creation with another delay. So it has ended once
+    it has started, and two reads in a row show the same final status.
     """
     known: list[Event] = []
     before = ""
@@ -171,7 +172,7 @@ def follow(
 
 
 def first_reason(known: list[Event]) -> str:
-    """Why it failed: of what failed the first, for the others were stopped because of it."""
+    """The reason of the first failure; the others were cancelled because of it."""
     return next((f"{each.name} ({each.kind}): {each.reason}" for each in known if each.failed), "")
 
 

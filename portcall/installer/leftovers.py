@@ -1,4 +1,4 @@
-"""What may be left of a stack that was deleted: what it had, and what Portcall made while it ran."""
+"""What may be left of a deleted stack: its own resources, and those that Portcall created while it ran."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,13 +12,13 @@ TAG = "portcall:stack"
 
 
 def of_stack(target: Target, stack_id: str) -> list[str]:
-    """What CloudFormation says that it has not deleted, each with why, if it says so."""
+    """The resources that CloudFormation did not delete, each with the reason, if it gives one."""
     pages = target.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack_id)
     resources = [
         each
         for page in pages
         for each in page["StackResourceSummaries"]
-        # CloudFormation leaves repositories to CleanUp; whether one is left is looked for below.
+        # CleanUp deletes repositories, not CloudFormation; `left` checks whether one remains.
         if each["ResourceType"] != "AWS::ECR::Repository"
     ]
     return [
@@ -29,7 +29,7 @@ def of_stack(target: Target, stack_id: str) -> list[str]:
 
 
 def left(target: Target, bucket: Bucket) -> list[str]:
-    """What there still is, as kind and name. A kind that may not be listed is reported as that."""
+    """The remaining resources, as kind and name. If the caller may not list a kind, this is reported."""
     kinds = {
         "task definitions": _families,
         "security group": _groups,

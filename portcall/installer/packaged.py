@@ -1,4 +1,4 @@
-"""The stack that this package carries: its template, the functions' zip, the workflow."""
+"""The stack in this package: its template, the functions' zip, the workflow."""
 
 import hashlib
 import json
@@ -9,13 +9,13 @@ from portcall.desk.trouble import Trouble
 
 FOLDER = Path(__file__).parents[1] / "_stack"
 TEMPLATE, FUNCTIONS, DEFINITION, DESCRIPTION = "packaged.yaml", "functions.zip", "deploy.asl.yaml", "stack.json"
-# What stands in the template for what is known when it is uploaded.
+# Placeholders in the template for values that are known at the upload.
 BUCKET, FUNCTIONS_KEY, DEFINITION_KEY = "PORTCALL_BUCKET", "PORTCALL_FUNCTIONS", "PORTCALL_DEFINITION"
 
 
 @dataclass(frozen=True)
 class Packaged:
-    """`parameters` are the names of those that the template has."""
+    """`parameters` are the names of the template's parameters."""
 
     version: str
     parameters: list[str]
@@ -25,7 +25,7 @@ class Packaged:
 
     @classmethod
     def load(cls, folder: Path = FOLDER) -> "Packaged":
-        """Raises Trouble where it is not there, or is not what was built."""
+        """Load it. Raises Trouble if it is missing or damaged."""
         try:
             description = json.loads((folder / DESCRIPTION).read_text())
             content = {name: (folder / name).read_bytes() for name in (FUNCTIONS, DEFINITION)}
@@ -43,14 +43,14 @@ class Packaged:
         )
 
     def uploads(self, prefix: str) -> dict[str, bytes]:
-        """What the template refers to: key -> content. The same content has the same key."""
+        """The files that the template refers to: key -> content. The same content has the same key."""
         return {
             _key(prefix, self.functions, "zip"): self.functions,
             _key(prefix, self.definition, "asl.yaml"): self.definition,
         }
 
     def template_upload(self, bucket: str, prefix: str) -> dict[str, bytes]:
-        """The same of the template itself."""
+        """The same for the template itself."""
         content = self.template_for(bucket, prefix).encode()
         return {_key(prefix, content, "template.yaml"): content}
 

@@ -1,4 +1,4 @@
-"""The account that is verified: AWS's, or the embedded cloud's where AWS_ENDPOINT_URL points there."""
+"""The account to verify: in AWS, or in the embedded cloud if AWS_ENDPOINT_URL points there."""
 
 import os
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Account:
 
     @property
     def kind(self) -> str:
-        """What a person would call it."""
+        """Its name for people."""
         return f"the embedded cloud at {self.endpoint}" if self.embedded else "AWS"
 
     def client(self, service: str) -> Any:
@@ -42,16 +42,16 @@ class Account:
         return self._clients[service]
 
     def registry(self, repository_uri: str) -> str:
-        """What docker calls a repository: AWS's name for it, or the embedded registry's."""
+        """A repository's name for docker, in ECR's or the embedded registry."""
         if not self.embedded:
             return repository_uri
         return f"localhost:{urlsplit(self.endpoint).port}/{repository_uri.partition('/')[2]}"
 
 
 def log_in() -> Account:
-    """The account that the environment's credentials are of.
+    """The account of the environment's credentials.
 
-    Raises CannotStartError with what to do where there are none, or where they are refused.
+    Raises CannotStartError with what to do if there are none, or if they are refused.
     """
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
     if endpoint and urlsplit(endpoint).hostname not in LOOPBACK:
@@ -59,7 +59,7 @@ def log_in() -> Account:
             f"AWS_ENDPOINT_URL is {endpoint}, neither AWS nor this machine. Unset it, then run this again."
         )
     try:
-        # boto3 itself reads AWS_DEFAULT_REGION only.
+        # boto3 itself reads only AWS_DEFAULT_REGION.
         session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
         if not session.region_name:
             raise CannotStartError(

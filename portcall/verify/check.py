@@ -12,9 +12,9 @@ Probe = Callable[["Run"], str]
 
 @dataclass(frozen=True)
 class Check:
-    """`expected` is what the embedded cloud does. `needs` are the checks whose push or facts this one goes by.
+    """`expected` is what the embedded cloud does. `needs` are the checks whose push or facts this one uses.
 
-    `probe` returns what was seen if that is as expected; else it raises an error of `portcall.verify.errors`.
+    `probe` returns what was seen if it is as expected, else it raises an error of `portcall.verify.errors`.
     """
 
     name: str
@@ -38,7 +38,7 @@ def check(expected: str, *, needs: tuple[str, ...] = ("install",)) -> Callable[[
 
 
 def with_needs(names: set[str], is_done: Callable[[str], bool]) -> list[Check]:
-    """The checks of these names and all that they need and that is not done, in running order."""
+    """The checks of these names and all unfinished ones that they need, in running order."""
     wanted: set[str] = set()
 
     def add(name: str) -> None:

@@ -1,17 +1,17 @@
-"""What a run costs, with the arithmetic. Prices of us-east-1, November 2026, in US dollars."""
+"""The price of a run, with the calculation. Prices of us-east-1, November 2026, in US dollars."""
 
 from dataclasses import dataclass
 
 MINUTES_A_MONTH = 730 * 60
 # 0.25 vCPU and 0.5 GB on x86, its public IPv4 included, for a month.
 TASK_A_MONTH = 12.81
-# All that a deployment uses of Step Functions, Lambda, DynamoDB and SNS.
+# One deployment's use of Step Functions, Lambda, DynamoDB and SNS.
 THOUSAND_DEPLOYMENTS = 0.20
 MILLION_API_REQUESTS = 1.00
 MILLION_QUEUE_REQUESTS = 0.40
 REGISTRY_GB_A_MONTH = 0.10
 
-# What a whole run does, rather more than less.
+# What a whole run does, estimated high.
 RUN_MINUTES = 25
 TASKS_AT_ONCE = 2
 DEPLOYMENTS = 25
@@ -22,7 +22,7 @@ REGISTRY_GB = 0.5
 
 @dataclass(frozen=True)
 class Item:
-    """One line of the bill; `dollars` is what it comes to."""
+    """One line of the bill; `dollars` is its total."""
 
     what: str
     arithmetic: str
@@ -30,7 +30,7 @@ class Item:
 
 
 def items() -> list[Item]:
-    """The bill of a whole run, rather too high than too low."""
+    """The bill of a whole run, estimated high."""
     minutes = TASKS_AT_ONCE * RUN_MINUTES
     return [
         Item(

@@ -6,12 +6,12 @@ class CannotStartError(Exception):
 
 
 class DifferentError(Exception):
-    """AWS did something else than was expected; the message says what."""
+    """AWS did something unexpected; the message says what."""
 
 
 class NotRunError(Exception):
-    """The check could not be made here; the message says why."""
+    """The check cannot run here; the message says why."""
 
 
 class CheckFailedError(Exception):
-    """The check came to no result; the message says how far it got."""
+    """The check has no result; the message says how far it came."""

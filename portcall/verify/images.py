@@ -1,4 +1,4 @@
-"""Images, built and pushed with the real docker, which is logged in for this run only."""
+"""Builds and pushes images with the real docker, with a login only for this run."""
 
 import base64
 import contextlib
@@ -16,7 +16,7 @@ from portcall.verify.tools import Tools
 
 EXAMPLE = PROJECT / "flask_app"
 PROBE = Path(__file__).parent / "app"
-# What the user's docker is configured with, but for what it is logged in to.
+# The user's Docker configuration without its logins.
 KEPT = ("currentContext", "cliPluginsExtraDirs", "proxies", "plugins", "features")
 
 
@@ -27,7 +27,7 @@ def base_of(folder: Path) -> str:
 
 
 class Images:
-    """Builds and pushes images of one repository; each name that it gives is noted in the state first."""
+    """Builds and pushes images of one repository; each image name is first recorded in the state."""
 
     def __init__(self, account: Account, state: State, tools: Tools, folder: Path) -> None:
         self._account, self._state, self._tools = account, state, tools
@@ -37,11 +37,11 @@ class Images:
 
     @property
     def repository(self) -> str:
-        """What docker calls the install's repository."""
+        """The install's repository, as docker names it."""
         return self._account.registry(self._state.outputs["RepositoryUri"])
 
     def _log_in(self) -> None:
-        """`docker login` with ECR's password, in a configuration of our own: the user's stays as it is."""
+        """Run `docker login` with ECR's password, in a separate configuration: the user's is not changed."""
         if self._logged_in:
             return
         self._logged_in = True
@@ -59,7 +59,7 @@ class Images:
         (self._docker_config / "config.json").write_text(json.dumps(kept))
         token = self._account.client("ecr").get_authorization_token()["authorizationData"][0]
         if self._account.embedded:
-            # Nobody logs in to the embedded registry.
+            # The embedded registry needs no login.
             return
         user, _, password = base64.b64decode(token["authorizationToken"]).decode().partition(":")
         registry = self.repository.partition("/")[0]
@@ -72,26 +72,26 @@ class Images:
         image = self._named(tag)
         local: list[str] = []
         if self._account.embedded:
-            # A laptop without a way to Docker Hub has a base image of its own.
+            # A laptop without access to Docker Hub has its own base image.
             ensure_base_image(base_of(folder), self._state_dir, lambda phase: None)
             local = build_arguments(self._state_dir)
         self._docker("build", *local, "--quiet", "--tag", image, *given, str(folder))
         return image
 
     def build_for(self, platform: str, tag: str, folder: Path = PROBE, **arguments: str) -> str:
-        """The same for another CPU, e.g. "linux/arm64"; with nothing to RUN, that needs no emulator."""
+        """The same for another CPU, e.g. "linux/arm64"; without RUN lines, this needs no emulator."""
         given = [word for pair in arguments.items() for word in ("--build-arg", "=".join(pair))]
         image = self._named(tag)
         self._docker("buildx", "build", "--platform", platform, "--load", "--tag", image, *given, str(folder))
         return image
 
     def push(self, image: str) -> None:
-        """`docker push`, logged in."""
+        """Run `docker push`, logged in."""
         self._log_in()
         self._docker("push", "--quiet", image)
 
     def digest(self, tag: str) -> str:
-        """What the registry says that a tag points to."""
+        """The digest of a tag in the registry."""
         found = self._account.client("ecr").describe_images(
             repositoryName=self._state.name, imageIds=[{"imageTag": tag}]
         )
@@ -117,10 +117,10 @@ class Images:
 
 
 def forget(tools: Tools, images: Sequence[str]) -> None:
-    """Remove the run's images from this machine, those too whose tag another one has taken over."""
+    """Remove the run's images from this machine, also those that have lost their tag to another image."""
     for repository in sorted({image.rpartition(":")[0] for image in images}):
         if names := _names(tools, repository):
-            # A name that goes with another one counts as an error.
+            # docker reports an error for a name that was removed together with another one.
             with contextlib.suppress(CheckFailedError):
                 tools.run("docker", "rmi", *names)
         if left := _names(tools, repository):
@@ -128,7 +128,7 @@ def forget(tools: Tools, images: Sequence[str]) -> None:
 
 
 def _names(tools: Tools, repository: str) -> list[str]:
-    """By tag and by digest, what docker has of a repository."""
+    """docker's images of a repository, by tag and by digest."""
     form = "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}"
     listed = tools.run("docker", "images", "--digests", "--filter", f"reference={repository}", "--format", form)
     return sorted({name for name in listed.split() if not name.endswith("<none>")})

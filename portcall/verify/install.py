@@ -1,4 +1,4 @@
-"""The install under a name of its own, with the commands of the README."""
+"""The install under a separate name, with the commands of the README."""
 
 import sys
 from pathlib import Path
@@ -17,16 +17,16 @@ CONFIG = ["--config-file", str(PROJECT / "samconfig.toml")]
 
 
 def build(tools: Tools, folder: Path) -> None:
-    """`sam build`, into a folder of its own."""
+    """Run `sam build` into a separate folder."""
     tools.run(
         SAM, "build", *CONFIG, "--build-dir", str(folder / "build"), "--cache-dir", str(folder / "build-cache")
     )
 
 
 def deploy(account: Account, state: State, tools: Tools, folder: Path, changes: dict[str, str]) -> None:
-    """`sam deploy` with these parameters named; then the state knows the outputs and what was created.
+    """Run `sam deploy` with these parameters; then record the outputs and resources in the state.
 
-    Raises CheckFailedError with what CloudFormation refused, DifferentError if another parameter changed.
+    Raises CheckFailedError with CloudFormation's reasons, DifferentError if another parameter changed.
     """
     state.parameters = {**state.parameters, **changes}
     state.save()
@@ -42,7 +42,7 @@ def deploy(account: Account, state: State, tools: Tools, folder: Path, changes: 
             state.name,
             "--region",
             account.region,
-            # What is uploaded lies under the name of the run, so that it can be removed.
+            # Uploads have the run's name as prefix, so that they can be removed.
             "--s3-prefix",
             state.name,
             "--no-progressbar",
@@ -58,7 +58,7 @@ def deploy(account: Account, state: State, tools: Tools, folder: Path, changes: 
 
 
 def delete(account: Account, state: State, tools: Tools) -> None:
-    """`sam delete`, as the README says."""
+    """Run `sam delete`, as the README says."""
     tools.run(SAM, "delete", "--stack-name", state.name, "--region", account.region, "--no-prompts")
 
 
@@ -74,7 +74,7 @@ def describe(account: Account, name: str) -> dict[str, Any] | None:
 
 
 def remember(account: Account, state: State) -> None:
-    """Note the stack's outputs, and its resources by logical id: they are looked for when it is gone."""
+    """Record the stack's outputs and resources, so that leftovers can be found after its deletion."""
     stack = describe(account, state.name)
     if stack is None:
         return
@@ -88,7 +88,7 @@ def remember(account: Account, state: State) -> None:
 
 
 def _compare_parameters(account: Account, state: State) -> None:
-    """Those that were not named have to keep their values."""
+    """Check that parameters that were not named keep their values."""
     stack = describe(account, state.name) or {}
     are = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
     wrong = {name: are.get(name) for name, value in state.parameters.items() if are.get(name) != value}
@@ -97,7 +97,7 @@ def _compare_parameters(account: Account, state: State) -> None:
 
 
 def refusals(account: Account, name: str) -> list[str]:
-    """What CloudFormation says of the resources that it could not make, change or delete; newest first."""
+    """CloudFormation's reasons for resources that it could not create, change or delete; newest first."""
     try:
         events = account.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
     except ClientError:

@@ -1,4 +1,4 @@
-"""What an install and a run leave behind: removed, looked for, and reported."""
+"""Removes, finds and reports what an install and a run leave behind."""
 
 import shutil
 import time
@@ -25,7 +25,7 @@ Looks = Callable[[Account, State], Iterator[str]]
 def clean_up(
     account: Account, state: State, tools: Tools, folder: Path, say: Callable[[str], None]
 ) -> list[str]:
-    """Remove all that the run created, each thing however the others went; return what is left, and why."""
+    """Remove all that the run created, continuing after errors; return what is left, and why."""
     left: list[str] = []
 
     def attempt(what: str, remove: Callable[[], object]) -> None:
@@ -47,9 +47,9 @@ def clean_up(
 
 
 def _delete_stack(account: Account, name: str) -> None:
-    """Delete the stack, whatever state it is in; a second time where the first one failed."""
+    """Delete the stack, whatever its state; try again if the first deletion failed."""
     for _ in range(DELETE_ATTEMPTS):
-        # What an interrupted `sam deploy` began goes on by itself, and a deletion might race with it.
+        # An interrupted `sam deploy` continues in CloudFormation, so first wait for its end.
         if _settled(account, name) is None:
             return
         account.client("cloudformation").delete_stack(StackName=name)
@@ -59,12 +59,12 @@ def _delete_stack(account: Account, name: str) -> None:
 
 
 def _settled(account: Account, name: str) -> str | None:
-    """The status of the stack once nothing changes it any more; None if it is gone."""
+    """Wait until the stack no longer changes; return its status, None if it is gone."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         stack = install.describe(account, name)
         status = str(stack["StackStatus"]) if stack else None
-        # In review is one that was never begun.
+        # A stack in review was never created.
         if status is None or status == "REVIEW_IN_PROGRESS" or not status.endswith("_IN_PROGRESS"):
             return status
         if time.monotonic() > deadline:
@@ -73,7 +73,7 @@ def _settled(account: Account, name: str) -> str | None:
 
 
 def delete_uploads(account: Account, name: str) -> None:
-    """Remove what `sam deploy` has put into SAM's bucket, which `sam delete` leaves there."""
+    """Remove the uploads of `sam deploy` from SAM's bucket, which `sam delete` leaves."""
     for bucket, key in _uploads(account, name):
         account.client("s3").delete_object(Bucket=bucket, Key=key)
 
@@ -87,7 +87,7 @@ def _uploads(account: Account, name: str) -> Iterator[tuple[str, str]]:
 
 
 def inventory(account: Account, state: State) -> list[str]:
-    """What there is of the install and of the run, each as a sentence's half: what, and its name."""
+    """What exists of the install and of the run: descriptions and names."""
     found: list[str] = []
     for kind, look in KINDS.items():
         try:
@@ -189,7 +189,7 @@ def _apis(account: Account, state: State) -> Iterator[str]:
 
 
 def _named(service: str, operation: str, key: str, name: str, **given: Any) -> Looks:
-    """Looks for what is called like the install, or begins so; a name is what comes last in an ARN or a URL."""
+    """Finds names that are the install's or begin with it; a name is the last part of an ARN or a URL."""
 
     def look(account: Account, state: State) -> Iterator[str]:
         for each in _pages(account, service, operation, key, **given):

@@ -1,4 +1,4 @@
-"""Asks a URL all the time, and counts what fails."""
+"""Sends requests to a URL continuously, and counts failures."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ EVERY = 0.1
 
 
 class Load:
-    """In a `with`, asks every tenth of a second. `ask` returns a status and the version that answered."""
+    """Use it in a `with`: sends ten requests a second. `ask` returns the status and the app's version."""
 
     def __init__(self, ask: Callable[[], tuple[int, str]]) -> None:
         self._ask = ask

@@ -1,4 +1,4 @@
-"""How long is waited for what: AWS takes minutes where the embedded cloud takes a second."""
+"""Time-outs: AWS takes minutes for what the embedded cloud does in a second."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Pace:
     """All in seconds.
 
-    `mail` is the longest from a push to its mail, `event` from a change to its event; `quiet` is how long
-    nothing has to come until it counts as nothing; `health` is the install's HealthTimeout.
+    `mail` is the longest time from a push to its mail, `event` from a change to its event. `quiet` is how long
+    to wait before concluding that nothing will come. `health` is the install's HealthTimeout.
     """
 
     mail: float

@@ -1,4 +1,4 @@
-"""What is looked at before anything is created."""
+"""Checks before anything is created."""
 
 import shutil
 import subprocess
@@ -11,13 +11,13 @@ from portcall.verify.account import Account
 from portcall.verify.errors import CannotStartError
 
 UNKNOWN = "unknown"
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html; no code of Service Quotas has it.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html; it is not in Service Quotas.
 HTTP_APIS = 600
 
 
 @dataclass(frozen=True)
 class Quota:
-    """What the account may have, what it has, and what the run needs of it; None is unknown."""
+    """A quota: its limit, what is in use, and what the run needs; None is unknown."""
 
     name: str
     limit: float | None
@@ -27,7 +27,7 @@ class Quota:
 
     @property
     def too_small(self) -> bool:
-        """Whether it is known that the run cannot end well."""
+        """Whether the quota is known to be too small for the run."""
         return self.limit is not None and self.limit - (self.used or 0) < self.needs
 
     def __str__(self) -> str:
@@ -37,7 +37,7 @@ class Quota:
 
 
 def quotas(account: Account) -> Iterator[Quota]:
-    """The quotas that a run may meet."""
+    """The quotas that a run may reach."""
     ec2, gateway = account.client("ec2"), account.client("apigatewayv2")
     limit, note = _limit(account, "fargate", "L-3032A538")
     yield Quota("Fargate vCPUs", limit, None, 0.5, note)
@@ -51,7 +51,7 @@ def quotas(account: Account) -> Iterator[Quota]:
 
 
 def require_docker() -> str:
-    """The version of the Docker engine. Raises CannotStartError where there is none."""
+    """The version of the Docker engine. Raises CannotStartError if there is none."""
     if shutil.which("docker") is None:
         raise CannotStartError(
             "There is no `docker` here, which the run pushes with. Install it, then run this again."
@@ -68,7 +68,7 @@ def require_docker() -> str:
 
 
 def _limit(account: Account, service: str, code: str) -> tuple[float | None, str]:
-    """A quota's value; None and why, where AWS does not say."""
+    """A quota's value, or None and the reason."""
     try:
         answer = account.client("service-quotas").get_service_quota(ServiceCode=service, QuotaCode=code)
         return float(answer["Quota"]["Value"]), ""

@@ -1,4 +1,4 @@
-"""Two queues of our own: one that the topic's mails come to, one for the events of ECR and ECS."""
+"""The run's two queues: one gets the topic's mails, one the events of ECR and ECS."""
 
 import json
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from portcall.verify.account import Account
 from portcall.verify.state import State
 
 MAILS, EVENTS = "mails", "events"
-# Of the default bus; the rules of the install see the same.
+# On the default bus, where the install's rules get the same events.
 SOURCES = ("ecr", "ecs")
 
 
 def open_queues(account: Account, state: State) -> None:
-    """Make the queues with the policies that they need, subscribe the one, aim rules at the other."""
+    """Create the queues with their policies, subscribe one to the topic, and create rules for the other."""
     topic, cluster = state.outputs["TopicArn"], state.outputs["ClusterArn"]
     mails = _queue(account, state, MAILS, "sns.amazonaws.com", topic)
     account.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=mails, ReturnSubscriptionArn=True)
@@ -32,7 +32,7 @@ def open_queues(account: Account, state: State) -> None:
 
 
 def read_mails(account: Account, state: State) -> None:
-    """Add what has come to `state.mails`: `subject`, `document`, and when it was `sent` (ms since 1970)."""
+    """Append new mails to `state.mails`: `subject`, `document`, and when it was `sent` (ms since 1970)."""
 
     def keep(body: dict[str, Any], sent: int) -> None:
         mail = {"subject": body.get("Subject", ""), "document": json.loads(body["Message"]), "sent": sent}
@@ -42,7 +42,7 @@ def read_mails(account: Account, state: State) -> None:
 
 
 def read_events(account: Account, state: State) -> None:
-    """Add what has come to `state.events`: the event as it is, and when it was `sent` to us (ms since 1970)."""
+    """Append new events to `state.events`: the event, and when it was `sent` to the queue (ms since 1970)."""
     _drain(
         account,
         f"{state.name}-{EVENTS}",
@@ -51,13 +51,13 @@ def read_events(account: Account, state: State) -> None:
 
 
 def lateness(each: dict[str, Any]) -> float:
-    """Seconds from an event's time, which is in whole seconds, until it was sent to us."""
+    """Seconds from an event's time, which is in whole seconds, until it was sent to the queue."""
     happened = datetime.fromisoformat(each["event"]["time"])
     return max(0.0, float(each["sent"]) / 1000 - happened.timestamp())
 
 
 def close_queues(account: Account, name: str) -> None:
-    """Remove rules and queues; what is gone already is fine. The subscription goes with its topic."""
+    """Remove the rules and queues, if they exist. The subscription is deleted with its topic."""
     bus, sqs = account.client("events"), account.client("sqs")
     for source in SOURCES:
         try:
@@ -73,7 +73,7 @@ def close_queues(account: Account, name: str) -> None:
 
 
 def _queue(account: Account, state: State, kind: str, service: str, source: str) -> str:
-    """The ARN of a queue that this service may send to on behalf of this source."""
+    """Create a queue to which this service may send for this source; return its ARN."""
     sqs = account.client("sqs")
     url = sqs.create_queue(QueueName=f"{state.name}-{kind}")["QueueUrl"]
     arn = str(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"])
@@ -98,7 +98,7 @@ def _drain(account: Account, name: str, keep: Callable[[dict[str, Any], int], No
             QueueUrl=url,
             MaxNumberOfMessages=10,
             MessageSystemAttributeNames=["SentTimestamp"],
-            # With a wait, however short, SQS asks all its servers.
+            # With long polling, however short, SQS asks all its servers.
             WaitTimeSeconds=0 if account.embedded else 1,
         )
         messages = answer.get("Messages", [])

@@ -1,4 +1,4 @@
-"""verify-aws.md: what was expected and what AWS did. And the evidence, as JSON."""
+"""Writes verify-aws.md (what was expected, what AWS did) and verify-aws.json (the evidence)."""
 
 import json
 import re
@@ -18,7 +18,7 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 
 
 def write(state: State, report: Path, kind: str, left: list[str]) -> Path:
-    """Write the report, and the evidence beside it; returns where that is. Both are masked."""
+    """Write the report, and the evidence beside it; return the evidence's path. Both are masked."""
     evidence = report.with_suffix(".json")
     report.write_text(masked(_report(state, kind, left, evidence.name), state.account))
     results = {name: vars(each) for name, each in state.results.items()}
@@ -28,7 +28,7 @@ def write(state: State, report: Path, kind: str, left: list[str]) -> Path:
 
 
 def masked(text: str, account: str) -> str:
-    """Without account ids and addresses of mail; digests and times stay."""
+    """The text without account ids and email addresses; digests and times stay."""
     text = text.replace(account, "<account>")
     return _EMAIL.sub("<email>", _ACCOUNT.sub("<account>", text))
 
@@ -83,7 +83,7 @@ def _cell(text: str) -> str:
 
 
 def _texts(state: State) -> list[str]:
-    """What does not fit into a cell."""
+    """The texts that do not fit into a cell."""
     lines: list[str] = []
     for name, result in state.results.items():
         if "\n" in result.observed.strip():

@@ -1,4 +1,4 @@
-"""What a check can do: deploy, push, wait for the mail, open the URL, look at what happened."""
+"""What a check can do: deploy, push, wait for the mail, open the URL, read what happened."""
 
 import json
 import time
@@ -19,13 +19,13 @@ from portcall.verify.tools import Tools
 
 T = TypeVar("T")
 GET_TIMEOUT = 10
-# Of the parameters that checks change.
+# The defaults of the parameters that checks change.
 DEFAULTS = {"Environments": "repository", "AllowedCidr": "0.0.0.0/0", "StableUrl": "off"}
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """A push: when `docker push` had ended (UNIX seconds), and how many mails there were when it began."""
+    """A push: when `docker push` ended (UNIX seconds), and how many mails there were when it began."""
 
     digest: str
     at: float
@@ -34,7 +34,7 @@ class Pushed:
 
 @dataclass
 class Run:
-    """One run, or what is left of it to do. `say` shows a person what is being done."""
+    """One run, or the rest of it. `say` shows the user what is being done."""
 
     account: Account
     state: State
@@ -48,7 +48,7 @@ class Run:
     # The install
 
     def deploy(self, **changes: str) -> None:
-        """`sam deploy` with these parameters changed; nothing if they are as they were."""
+        """Run `sam deploy` with these parameters, unless they have these values already."""
         if self.state.parameters and changes.items() <= {**DEFAULTS, **self.state.parameters}.items():
             return
         if not self.state.parameters:
@@ -63,7 +63,7 @@ class Run:
         install.deploy(self.account, self.state, self.tools, self.folder, changes)
 
     def sweep(self) -> None:
-        """Let the sweep run now, which comes every five minutes; while one runs already, wait for it first."""
+        """Run the sweep now; if one is running, first wait for its end."""
         self.say("the sweep")
         function = self.state.resources["ReconcileFunction"]
 
@@ -74,10 +74,10 @@ class Run:
         if not self.eventually(swept, self.pace.mail):
             raise CheckFailedError(f"{function} says for {self.pace.mail:.0f} s that another sweep is at it")
 
-    # Pushes and what comes of them
+    # Pushes and their outcomes
 
     def push(self, tag: str, **arguments: str) -> Pushed:
-        """Build the probe app as these build arguments say, and push it with this tag: a version of the app."""
+        """Build the probe app with these build arguments, and push it with this tag."""
         self.deploy(Environments="repository")
         self.say(f"docker build and push of {tag}")
         return self.push_image(self.images.build(tag, PROBE, **arguments), tag)
@@ -95,7 +95,7 @@ class Run:
         return self.state.mails
 
     def mail(self, pushed: Pushed, outcome: str) -> dict[str, Any]:
-        """The mail of a push, with `seconds`, how long it took.
+        """The mail about a push, with `seconds`, how long it took.
 
         Raises DifferentError if it reports another outcome, CheckFailedError if none comes.
         """
@@ -117,7 +117,7 @@ class Run:
         return {**mail, "seconds": mail["sent"] / 1000 - pushed.at}
 
     def live(self, pushed: Pushed) -> dict[str, Any]:
-        """The document of the mail that says that a push is live; the facts then know its task."""
+        """The document of the mail that says that a push is live; its task is then in the facts."""
         document: dict[str, Any] = self.mail(pushed, "deployed")["document"]
         self.state.facts["current"] = {"task": document["task"], "url": document["url"]}
         return document
@@ -133,7 +133,7 @@ class Run:
         return described
 
     def became_of(self, pushed: Pushed) -> str:
-        """What the workflow did with a push, in a sentence."""
+        """How the workflow handled a push, in a sentence."""
         of_it = [each for each in self.executions() if each["digest"] == pushed.digest]
         if not of_it:
             return "It started no execution of the workflow."
@@ -143,15 +143,15 @@ class Run:
         )
 
     def history(self, deployment: str) -> list[dict[str, Any]]:
-        """What happened in the execution of a push, by the id of its event."""
+        """The history of a push's execution, by the id of its event."""
         arn = next(each["executionArn"] for each in self.executions() if each["input"].get("id") == deployment)
         pages = self.account.client("stepfunctions").get_paginator("get_execution_history")
         return [event for page in pages.paginate(executionArn=arn) for event in page["events"]]
 
-    # The world
+    # Events and requests
 
     def events(self, source: str, since: float = 0.0) -> list[dict[str, Any]]:
-        """The events of `aws.ecr` or `aws.ecs` so far that came to us after `since` (UNIX seconds)."""
+        """The events of `aws.ecr` or `aws.ecs` that arrived after `since` (UNIX seconds)."""
         queues.read_events(self.account, self.state)
         return [
             each
@@ -160,8 +160,8 @@ class Run:
         ]
 
     def get(self, url: str) -> tuple[int, str, dict[str, str]]:
-        """Status, body and headers (by lower-case name) of what a URL answers; OSError if nothing does."""
-        # The embedded cloud is on this machine, where no proxy leads.
+        """The status, body and headers (by lower-case name) of a URL's response; OSError if there is none."""
+        # The embedded cloud is on this machine, which a proxy cannot reach.
         proxies = [urllib.request.ProxyHandler({})] if self.account.embedded else []
         try:
             with urllib.request.build_opener(*proxies).open(url, timeout=GET_TIMEOUT) as answer:
@@ -171,7 +171,7 @@ class Run:
         return status, body.decode(errors="replace"), {name.lower(): value for name, value in headers.items()}
 
     def eventually(self, look: Callable[[], T | None], within: float) -> T | None:
-        """The first true value that looking gives, None if there is none in time."""
+        """Call until the result is true; return it, or None if the time is up."""
         deadline = time.monotonic() + within
         while True:
             found = look()
@@ -180,6 +180,6 @@ class Run:
             time.sleep(self.pace.look_every)
 
     def wait_quietly(self) -> None:
-        """Wait as long as something would take that is not to come."""
+        """Wait long enough to conclude that nothing comes."""
         self.say(f"waiting {self.pace.quiet:.0f} s for what should not come")
         time.sleep(self.pace.quiet)

@@ -1,4 +1,4 @@
-"""Makes the checks one after the other, and keeps what became of each."""
+"""Runs the checks one after the other, and records their results."""
 
 import time
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from portcall.verify.errors import CheckFailedError, DifferentError, NotRunError
 from portcall.verify.run import Run
 from portcall.verify.state import DIFFERENT, FAILED, NOT_RUN, SAME, Result, State
 
-# The last two, which end the install.
+# The last two checks, which delete the install.
 ENDING = ("delete", "nothing-left")
 INTERRUPTED = "interrupted"
 
 
 class Display(Protocol):
-    """Shows a person where the run is."""
+    """Shows the progress of the run."""
 
     def begin(self, check: Check) -> None: ...
 
@@ -27,7 +27,7 @@ class Display(Protocol):
 
 
 def plan(state: State, wanted: set[str], *, installed: bool) -> list[Check]:
-    """The checks to make: those wanted that came to no result yet, and what these need of the install."""
+    """The checks to run: the wanted ones without a result, and those that they need."""
 
     def is_there(name: str) -> bool:
         result = state.results.get(name)
@@ -38,7 +38,7 @@ def plan(state: State, wanted: set[str], *, installed: bool) -> list[Check]:
 
 
 def carry_out(run: Run, checks: list[Check], display: Display) -> None:
-    """Make the checks; KeyboardInterrupt goes through, and is noted."""
+    """Run the checks. KeyboardInterrupt is recorded and raised."""
     made: dict[str, Result] = {}
     for each in checks:
         display.begin(each)
@@ -73,18 +73,18 @@ def _result(probe: Callable[[], str]) -> Result:
     except (BotoCoreError, ClientError, OSError) as error:
         return Result(FAILED, f"{type(error).__name__}: {error}")
     except Exception as error:
-        # AWS's answers are not what they were thought to be; the other checks go on.
+        # An unexpected answer of AWS; the other checks continue.
         return Result(FAILED, f"{type(error).__name__}: {error}, which was not foreseen")
 
 
 def is_installed(run: Run) -> bool:
-    """Whether there is an install of this run, whole, to go on with."""
+    """Whether this run has a complete install."""
     stack = install.describe(run.account, run.state.name)
     status = str(stack["StackStatus"]) if stack else ""
     return status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
 
 def is_as_expected(state: State, wanted: set[str]) -> bool:
-    """Whether nothing that was wanted differs or failed."""
+    """Whether none of the wanted checks differs or failed."""
     verdicts = [state.results[name].verdict for name in CHECKS if name in wanted and name in state.results]
     return len(verdicts) == len(wanted) and not {DIFFERENT, FAILED} & set(verdicts)

@@ -1,4 +1,4 @@
-"""What a run knows, in a file, so that it can be resumed, and cleaned up after whatever happened to it."""
+"""The state of a run, in a file, so that the run can be resumed and cleaned up."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ PREFIX = "verify-aws-"
 
 @dataclass
 class Result:
-    """What became of a check. `install` is the number of the install that it was made in."""
+    """The result of a check. `install` is the number of the install in which it ran."""
 
     verdict: str
     observed: str
@@ -24,7 +24,7 @@ class Result:
 
 @dataclass
 class State:
-    """`install` counts the installs of this run; `facts` are what checks leave for others."""
+    """`install` counts the installs of this run; `facts` are values that checks store for others."""
 
     name: str
     account: str
@@ -43,7 +43,7 @@ class State:
     events: list[dict[str, Any]] = field(default_factory=list)
 
     def save(self) -> None:
-        """Write the file anew, as a whole or not at all."""
+        """Write the file, completely or not at all."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         document = {**dataclasses.asdict(self), "path": str(self.path)}
         draft = self.path.with_suffix(".draft")
@@ -51,19 +51,19 @@ class State:
         draft.replace(self.path)
 
     def forget_install(self) -> None:
-        """Nothing of the install is there any more; what it has shown stays."""
+        """The install is deleted; its results are kept."""
         self.outputs, self.resources, self.parameters = {}, {}, {}
 
     @classmethod
     def load(cls, path: Path) -> "State":
-        """Raises OSError or ValueError where there is no such file, or it is no such thing."""
+        """Load a state. Raises OSError or ValueError if the file is missing or invalid."""
         document = json.loads(path.read_text())
         results = {name: Result(**each) for name, each in document.pop("results").items()}
         return cls(**{**document, "path": path, "results": results})
 
 
 def path_of(folder: Path, name: str) -> Path:
-    """Where the state of the run of that name is."""
+    """The file of the run of that name."""
     return folder / f"{PREFIX}{name}.json"
 
 

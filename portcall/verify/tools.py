@@ -1,4 +1,4 @@
-"""Programs that a person would type: sam and docker. All that they say is kept in a log."""
+"""Runs sam and docker. Their output goes to a log."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,16 @@ LAST_LINES = 15
 
 @dataclass
 class Tools:
-    """Runs programs with one environment and one log."""
+    """Runs programs with the same environment and log."""
 
     log: Path
     folder: Path
     environment: Mapping[str, str]
 
     def run(self, *command: str, given: str = "", more: Mapping[str, str] | None = None) -> str:
-        """Run a program to its end and return what it said.
+        """Run a program and return its output.
 
-        `given` is its input. Raises CheckFailedError with the end of what it said.
+        `given` is its input. Raises CheckFailedError with the end of its output.
         """
         ended = subprocess.run(
             command,
@@ -32,7 +32,7 @@ class Tools:
             errors="replace",
             env={**self.environment, **(more or {})},
             cwd=self.folder,
-            # Ctrl-C is for us, who decide what to stop.
+            # Ctrl-C goes only to this process, which decides what to stop.
             start_new_session=True,
         )
         said = ended.stdout.strip()

@@ -51,7 +51,7 @@ def test_a_publish_becomes_a_mail_with_its_attributes_as_headers(cloud: Cloud) -
 
 
 def test_a_mail_that_cannot_be_written_fails_the_publish_as_sns_does(cloud: Cloud) -> None:
-    """Else whoever publishes believes that it was sent, as on a full disk."""
+    """Otherwise the publisher would think that it was sent, e.g. with a full disk."""
     topic, address = topic_for(cloud)
     sns, folder = cloud.client("sns"), cloud.state_dir / "inbox" / "tmp"
     away = folder.rename(folder.with_name("away"))

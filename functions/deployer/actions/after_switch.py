@@ -20,10 +20,8 @@ def record_outcome(document: Document, push: Push, current: Current | None, *, n
     """Record the outcome and send the mail that fits; return whether the app is live.
 
     `document` is the workflow's document so far. `current` is the ledger's record, read after the switch-over.
-    The
-    mail does not call a version live that has stopped since. A version that was replaced gets no mail. `note`
-    is one
-    more line for the mail.
+    The mail does not call a version live that has stopped since. A version that was replaced gets no mail.
+    `note` is one more line for the mail.
     """
     if current is None or not _is_there(push, current):
         _supersede(document, push, current)

@@ -11,9 +11,8 @@ def dealt_with_by(push: Push, *, before: str, asked: bool) -> str:
     """The deployment that handles the image under another tag; '' if this push handles it from now on.
 
     `before` is the attempt before this one. A deployment that an operator `asked` for is deployed in any case.
-    The
-    result is recorded in one conditional write, so if several tags come at once, only one of them handles the
-    image.
+    The result is recorded in one conditional write, so if several tags come at once, only one of them handles
+    the image.
     """
     known = ledger.image(app=push.app, digest=push.digest)
     first = None if asked else _first(push, known, before)

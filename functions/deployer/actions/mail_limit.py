@@ -19,10 +19,8 @@ def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: s
     """Publish a mail about a push. At the limit, drop it; a notice replaces the first dropped mail.
 
     `message` is the mail, or a function that is called as late as possible and returns the mail, or None if it
-    is
-    no longer needed. `refusal` names the limit for which the push was refused, '' for other mails: only the
-    first
-    refusal of a repository in an hour is mailed. Raises MailLimitError if the mail has to wait.
+    is no longer needed. `refusal` names the limit for which the push was refused, '' for other mails: only the
+    first refusal of a repository in an hour is mailed. Raises MailLimitError if the mail has to wait.
     """
     config, now = settings(), time.time()
     hour = limits.hour(now)

@@ -1,8 +1,7 @@
 """Sends requests to an app until it answers. It is other people's code: only status and headers are read.
 
 Each request has a deadline, and so have all requests together, whatever the server does. The time-outs of
-sockets
-and of http.client would start again with each byte.
+sockets and of http.client would start again with each byte.
 """
 
 import re
@@ -55,14 +54,10 @@ def wait_until_answers(
     """Request all URLs in parallel until one answers twice in a row; return the first in the list that did.
 
     For `http` and `https` it sends a GET, and a status from 200 to 499 is an answer. For `tcp` a connection is
-    an
-    answer. Once a URL answers, URLs before it in the list have GRACE_SECONDS left, or the seconds that
-    `patience`
-    gives. `raise_if_stopped` is called every few seconds and raises if the task has stopped. Raises
-    NoAnswerError
-    after `timeout` seconds. Its message says what was seen last and for how long, including `asked_for` seconds
-    of
-    earlier calls.
+    an answer. Once a URL answers, URLs before it in the list have GRACE_SECONDS left, or the seconds that
+    `patience` gives. `raise_if_stopped` is called every few seconds and raises if the task has stopped. Raises
+    NoAnswerError after `timeout` seconds. Its message says what was seen last and for how long, including
+    `asked_for` seconds of earlier calls.
     """
     deadline = time.monotonic() + timeout
     look_again = time.monotonic() + 1

@@ -16,9 +16,8 @@ def record(push: Push, asked: dict[str, Any]) -> bool:
     """Record a push that is not to be deployed; False if it may be deployed by now.
 
     The outcome is written on condition that the current deployment has not changed. So an operator's command
-    that
-    starts the app or ends the pin either finds the push recorded, or this write fails and the sweep deploys the
-    push.
+    that starts the app or ends the pin either finds the push recorded, or this write fails and the sweep
+    deploys the push.
     """
     for _ in range(MAX_ATTEMPTS):
         current = ledger.current(app=push.app)

@@ -35,12 +35,10 @@ def restart(
     """Handle the stop of the app's current task, or of a restart of it; return what was done.
 
     `task` is the stopped task as ECS still knows it. `stop` is its ARN, with `#<number>` if the same stop is
-    handled
-    again because a restart failed; `refused` says that it failed on AWS's side.
-    Returns `restarted`, `given up`, or `known` if this stop was handled before. The ledger is written first, so
-    a
-    second call changes nothing, and only starts the recorded restart if it was not started. If Step Functions
-    refuses that, `when_not_begun` is called with the input of the workflow and the error.
+    handled again because a restart failed; `refused` says that it failed on AWS's side. Returns `restarted`,
+    `given up`, or `known` if this stop was handled before. The ledger is written first, so a second call
+    changes nothing, and only starts the recorded restart if it was not started. If Step Functions refuses that,
+    `when_not_begun` is called with the input of the workflow and the error.
     """
     if current.gave_up_reason:
         return notify_again(app, current)

@@ -22,10 +22,8 @@ def roll_back(document: Document, *, error: str, message: str, until: float | No
     """Roll back a deployment, given the `document` of its workflow so far; return why it failed.
 
     `error` and `message` are what the workflow caught, and `until` is when, in UNIX seconds. If the deployment
-    has
-    become the current one, nothing is undone, and the mail says what happened to it. If AWS refuses a call
-    here, the
-    mail says so.
+    has become the current one, nothing is undone, and the mail says what happened to it. If AWS refuses a call
+    here, the mail says so.
     """
     push = failure_facts.push_of(document)
     version = failure_facts.current_version(document, push)

@@ -28,8 +28,7 @@ def point_at_current_with_retries(app: str) -> None:
     """Point the app's stable URL away from a task that has stopped, after its restart was started.
 
     Transient errors are retried a few times at once. A refusal is raised, so that Lambda calls the function
-    again;
-    the sweep repeats the change as well.
+    again; the sweep repeats the change as well.
     """
     for _ in range(MAX_ATTEMPTS - 1):
         try:

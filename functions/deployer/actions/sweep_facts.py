@@ -27,12 +27,10 @@ class Account:
 
     `read` are the watched repositories whose images could be listed, and `listed_at` is when (UNIX seconds).
     `missed` counts the pushes that were deployed because their events were lost. `started` has the `startedBy`
-    of every running task; it and `tasks` are None if ECS could not list them.
-    `listed` are the apps of the ledger. `incomplete` says that something could not be listed. `ports` are the
-    ports
-    of the current deployments of the apps handled so far, and `to_come` says that one of these apps has a
-    deployment
-    in progress.
+    of every running task; it and `tasks` are None if ECS could not list them. `listed` are the apps of the
+    ledger. `incomplete` says that something could not be listed. `ports` are the ports of the current
+    deployments of the apps handled so far, and `to_come` says that one of these apps has a deployment in
+    progress.
     """
 
     since: int

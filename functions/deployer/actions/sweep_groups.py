@@ -10,10 +10,8 @@ def remove_unneeded(account: Account, *, looked_at_all: bool) -> None:
     """Call this after the apps were handled.
 
     A group of a single deployment is removed when its task is gone. A shared group is removed when no app uses
-    its
-    port any more, but only if this sweep has seen every app, and if no deployment is in progress, because it
-    might be
-    about to use the group. If one begins at this moment, RunTask creates the group again.
+    its port any more, but only if this sweep has seen every app, and if no deployment is in progress, because
+    it might be about to use the group. If one begins at this moment, RunTask creates the group again.
     """
     if account.started is None:
         return

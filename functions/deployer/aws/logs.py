@@ -45,8 +45,7 @@ def newer(
     """The lines of a log stream after `token`, and the next token; without a token, the last lines.
 
     `since` is in UNIX seconds, 0 for the beginning; a token is valid with and without it. Returns `([], "")` if
-    the
-    stream does not exist yet. A page has at most a megabyte; the next token continues after it.
+    the stream does not exist yet. A page has at most a megabyte; the next token continues after it.
     """
     page: GetLogEventsRequestTypeDef = {
         "logGroupName": group,

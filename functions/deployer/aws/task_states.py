@@ -37,8 +37,7 @@ def store_task(*, task: Task) -> TaskRecord | None:
     """Store the state of a task; return the whole record, or None if a newer state is stored already.
 
     Events come in any order and more than once. The same version is stored again, because the first call may
-    have
-    failed before it answered the waiting step.
+    have failed before it answered the waiting step.
     """
     news = {name: value for name, value in vars(task).items() if name != "arn"}
     try:

@@ -35,8 +35,8 @@ class AppStatus:
     """`state` is one of `live`, `deploying`, `failed`, `down`, `stopped`, `ended`.
 
     `serving` is the deployment that answers, None if none does. `latest` is the last push that counts, None if
-    the
-    ledger has none any more. `since` is in UNIX seconds, 0 if unknown. `note` is one more line for the reader.
+    the ledger has none any more. `since` is in UNIX seconds, 0 if unknown. `note` is one more line for the
+    reader.
     """
 
     app: str

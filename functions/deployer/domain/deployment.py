@@ -31,8 +31,7 @@ class Pin:
     """A rollback pins the app to a version until a new one is live; `at` is in UNIX seconds.
 
     `bad` are the digests that are not deployed if they are pushed again. `by` is the name that the operator
-    gave,
-    '' if none.
+    gave, '' if none.
     """
 
     digest: str

@@ -19,10 +19,8 @@ class Failure:
     """`summary` ends the mail's subject, `reason` is one sentence, `hint` says what to do.
 
     `details` are more lines; the last one says where to read everything. `again` says that deploying the same
-    image
-    again may work, `passing` that AWS's side failed and this may pass, `is_gone` that the image is no longer in
-    the
-    repository.
+    image again may work, `passing` that AWS's side failed and this may pass, `is_gone` that the image is no
+    longer in the repository.
     """
 
     error: str

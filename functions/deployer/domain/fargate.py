@@ -33,8 +33,8 @@ def size(cpu: int | None, memory: int | None, *, default: Size, limit: Size) -> 
     """The size of a task for the labels portcall.cpu and portcall.memory, each None if it is not set.
 
     If only one is set, the other is the smallest possible one that is not below the default. Raises
-    BadLabelError for
-    a size that Fargate does not offer, or that is above the install's limit. The default itself is not checked.
+    BadLabelError for a size that Fargate does not offer, or that is above the install's limit. The default
+    itself is not checked.
     """
     if cpu is not None and cpu > limit.cpu:
         raise _above("cpu", cpu, limit.cpu, "MaxCpu")

@@ -57,8 +57,7 @@ class Scan:
     """`status` is ECR's, '' if there is no scan; `description` is ECR's explanation.
 
     `dated` says that ECR reports when the scan ended. With enhanced scanning, ECR may show the status COMPLETE
-    or
-    ACTIVE some seconds before that date and the findings: https://github.com/aws/aws-sdk/issues/289
+    or ACTIVE some seconds before that date and the findings: https://github.com/aws/aws-sdk/issues/289
     """
 
     status: str = ""

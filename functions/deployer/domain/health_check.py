@@ -50,8 +50,7 @@ def container_health(check: object) -> "HealthCheckTypeDef | None":
     """The `healthCheck` of an ECS container definition; None if the image has none that ECS accepts.
 
     ECS ignores the HEALTHCHECK in the image. ECS uses seconds, Docker nanoseconds. For values that the image
-    leaves
-    out, Docker's defaults are used, not ECS's.
+    leaves out, Docker's defaults are used, not ECS's.
     """
     match check:
         case {"Test": list(test), **rest} if _is_command(test):

@@ -60,10 +60,8 @@ def is_app(manifest: dict[str, Any]) -> bool:
     """Whether an image's manifest is that of a container image.
 
     Other artifacts have manifests too: signatures, attestations, SBOMs, SOCI indexes, Helm charts, WASM
-    modules.
-    Most have a type of their own. Older ones look like images, but none of their layers is a file system. An
-    image
-    without any layer is still an image.
+    modules. Most have a type of their own. Older ones look like images, but none of their layers is a file
+    system. An image without any layer is still an image.
     """
     match manifest:
         case {"schemaVersion": 1}:
@@ -128,8 +126,7 @@ def choose(index: dict[str, Any], *, preferred: platforms.Architecture) -> str |
     """The digest of the image to run: for the `preferred` CPU (`X86_64` or `ARM64`), else for the other one.
 
     None if the index holds only artifacts. A child without a platform is the last choice; its configuration
-    names
-    the platform. Raises UnsupportedImageError if there are images, but none that Fargate can run.
+    names the platform. Raises UnsupportedImageError if there are images, but none that Fargate can run.
     """
     children = [child for child in _children(index) if not _is_artifact(child)]
     images = [child for child in children if child.get("mediaType") not in INDEX_TYPES]

@@ -107,8 +107,7 @@ def is_certain(seen: str, log: Sequence[str]) -> bool:
     """Whether no answer will come: the app's log says that it listens on another port or address.
 
     `log` are the last lines as the app wrote them. The line must be among the very last ones, because a program
-    may
-    open one port long before another.
+    may open one port long before another.
     """
     if not all(REFUSED in each for each in seen.split("; ")):
         return False

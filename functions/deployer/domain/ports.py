@@ -54,8 +54,7 @@ def candidates(
 
     `label` is the label portcall.port, `exposed` and `environment` are the configuration's `ExposedPorts` and
     `Env`, `asked` is the port in the HEALTHCHECK. Raises UnsupportedImageError if the image exposes only UDP
-    ports, or
-    more ports than can be tried.
+    ports, or more ports than can be tried.
     """
     if label:
         return [Candidate(label, LABEL)]

@@ -22,8 +22,7 @@ def until(now: float, *, asked: int | None, preview: bool, hours: int, most_hour
 
     `asked` is the label of its image, in seconds: 0 for never, None if it is not set. Without it, previews end
     after `hours` (0 for never), and other apps never. `most_hours` is the most that a preview may ask for, 0
-    for no
-    limit.
+    for no limit.
     """
     seconds = hours * 3600 if asked is None and preview else asked or 0
     if preview and is_cut(asked, hours=hours, most_hours=most_hours):

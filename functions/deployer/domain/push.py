@@ -25,8 +25,7 @@ def app_name(repository: str, tag: str, *, by_tag: bool) -> str:
 class Push:
     """One *ECR Image Action* event, reduced to what a deployment needs.
 
-    `deployment` is the event's id, which is also the correlation id, idempotency key and `startedBy`. `time`
-    is
+    `deployment` is the event's id, which is also the correlation id, idempotency key and `startedBy`. `time` is
     ISO 8601. `app` is the repository, or `<repository>:<tag>` if each tag is a separate app.
     """
 

@@ -75,8 +75,7 @@ def recognize(*, reason: str, log: Sequence[str], code: int | None, platform: st
     """The words for the mail about a stopped task. Facts are AWS's reason, the last line and the exit code.
 
     `log` are the last lines, without colours and other escape sequences. A cause from an earlier line is given
-    as a
-    possible cause, together with that line.
+    as a possible cause, together with that line.
     """
     given = {"platform": platform, "memory": memory, "code": str(code)}
     for rule in RULES:

@@ -35,8 +35,7 @@ class Rule:
     """A cause, and how to recognize it.
 
     `reason`: patterns that AWS's reason must all match. `log`: patterns of which one must match a line of the
-    app's
-    log. If `codes` are given, the line counts only with one of these exit codes.
+    app's log. If `codes` are given, the line counts only with one of these exit codes.
 
     `summary` and `hint` may contain the patterns' groups, `{platform}`, `{memory}` and `{code}`.
     """

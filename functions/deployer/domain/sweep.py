@@ -56,8 +56,7 @@ class Facts:
     """What is known of one app.
 
     The facts are gathered in the order of the fields, and that order matters: open deployments are read before
-    the
-    current one. So a deployment that is no longer open has made its task current by then, or never will.
+    the current one. So a deployment that is no longer open has made its task current by then, or never will.
     """
 
     app: str
@@ -90,23 +89,19 @@ class Facts:
     # The current task as ECS describes it, if it is not in `tasks`.
     task: Task | None = None
     # Whether a restart is in progress, and the ledger's record of the restart after the last stop; both read
-    # after
-    # `current`.
+    # after `current`.
     restarting: bool = False
     restart: Deployment | None = None
     # Since when the current parameters have been in force, when the images were listed, and when the previous
-    # sweep
-    # began (UNIX seconds).
+    # sweep began (UNIX seconds).
     since: int = 0
     listed_at: int = 0
     previous: int = 0
     # Whether ECR sends events for pushes to its repository. It sends none for replication and pull-through
-    # caches,
-    # whose images nobody pushed to have them deployed.
+    # caches, whose images nobody pushed to have them deployed.
     is_announced: bool = True
     # Whether the current parameters watch its pushes, and its repository, so that it may be restarted; the app
-    # that a
-    # push of its tag would deploy instead, and that app's current deployment.
+    # that a push of its tag would deploy instead, and that app's current deployment.
     watched: bool = True
     can_restart: bool = True
     replaced_by: str = ""
@@ -331,8 +326,7 @@ def _was_pushed_while_watched(image: Image, known: KnownTag | None, facts: Facts
     """Whether the current parameters were in force when it was pushed, so that its event should have arrived.
 
     A tag that was moved back to an older image has no time of that move. It counts if the ledger saw the tag
-    point
-    elsewhere since then.
+    point elsewhere since then.
     """
     if known and known.as_of >= facts.since:
         return True

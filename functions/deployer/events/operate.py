@@ -30,8 +30,7 @@ def handler(event: Any, context: object) -> dict[str, Any]:
     Returns `{"status": "started", "deployment", "app", "tag", "digest"}`, or the status `stopped`, `ended`, or
     `possible` for a dry run, or for a test email what `sample_mails.send` returns. If the request is refused:
     `{"status": "refused", "reason"}`, in some cases with a `kind`. The outcome of a deployment is mailed like
-    any
-    other; the action `follow` returns it. A request with the same `id` may come twice.
+    any other; the action `follow` returns it. A request with the same `id` may come twice.
     """
     try:
         asked = Operation.from_event(event, by_tag=settings().by_tag).named_anew(uuid.uuid4().hex)

@@ -32,8 +32,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Return what was done, by app; nearly always `{}`.
 
     Only one sweep runs at a time; a second one returns at once. An error of one app does not stop the sweep. If
-    one
-    app takes so long that the function times out, the next sweep begins after that app.
+    one app takes so long that the function times out, the next sweep begins after that app.
     """
     now, name = int(time.time()), uuid.uuid4().hex
     sweep = ledger.begin_sweep(

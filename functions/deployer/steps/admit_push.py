@@ -23,10 +23,9 @@ def handler(event: Execution, context: object) -> Admission:
 
     The result is `admitted`, `duplicate`, `same image`, `superseded`, or `held` if the app is stopped or this
     version was rolled back. The number is drawn before the tag is read. So a push with a larger number, whose
-    tag
-    points to it, was pushed later. A retry keeps the number of the first attempt. Raises TagNotSeenError if ECR
-    may
-    not show the push yet, and ContendedError if another push of the image is admitted at the same moment.
+    tag points to it, was pushed later. A retry keeps the number of the first attempt. Raises TagNotSeenError if
+    ECR may not show the push yet, and ContendedError if another push of the image is admitted at the same
+    moment.
     """
     push = app_names.push_of(event["push"])
     return {**_admit(event, push), "app": push.app}

@@ -31,15 +31,12 @@ def handler(event: Document, context: object) -> Health:
     """Return `{"result": "answered", "url", "port", "also": [ports], "status", "notes", "at": UNIX seconds}`.
 
     The status is null for TCP. `also` is the port that a redirect of the app points to. After half a minute
-    without
-    an answer, and if there is time left, it returns `{"result": "no answer yet", "seen": message}`.
-    A worker has no port, and its URL is "".
+    without an answer, and if there is time left, it returns `{"result": "no answer yet", "seen": message}`. A
+    worker has no port, and its URL is "".
 
     Raises WrongImageError if ECS runs another image than the pushed one, TaskStoppedError if the task has
-    stopped,
-    and NoAnswerError after the time-out, which counts from when the address was found. If AllowedCidr would
-    block
-    it, this function runs inside the VPC and uses the private address.
+    stopped, and NoAnswerError after the time-out, which counts from when the address was found. If AllowedCidr
+    would block it, this function runs inside the VPC and uses the private address.
     """
     config, image = settings(), event["image"]
     runs = event["running"]["digest"]

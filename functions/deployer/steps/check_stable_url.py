@@ -19,8 +19,7 @@ def handler(event: Document, context: object) -> StableUrlCheck:
     """Return `{"status": of the answer, "at": UNIX seconds}`; raise NoAnswerError after a minute.
 
     If the URL pointed to another version before, this first waits for the change. Like CheckHealth, this
-    function
-    talks to other people's code; it has no permissions in AWS.
+    function talks to other people's code; it has no permissions in AWS.
     """
     url = event["switch"]["url"]
     if event["switch"]["takesOver"]:

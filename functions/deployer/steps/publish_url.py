@@ -22,10 +22,8 @@ def handler(event: Attempt, context: object) -> Ended:
     """Take `{"attempt", "deployment": the document}`; return `{"at": UNIX seconds}`.
 
     A repeated call sends no second mail. The ledger is read again, because the app may have stopped or been
-    replaced
-    since the switch-over. Raises NewerPushError while a newer push is being deployed; a version that is
-    replaced
-    meanwhile is not mailed.
+    replaced since the switch-over. Raises NewerPushError while a newer push is being deployed; a version that
+    is replaced meanwhile is not mailed.
     """
     attempt, document = event["attempt"], event["deployment"]
     config = settings()

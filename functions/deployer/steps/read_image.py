@@ -20,9 +20,8 @@ IGNORED: Image = {
 def handler(event: Document, context: object) -> Image:
     """Return `{"result": "app", "gated": bool, "at": UNIX seconds}` and the fields of ImageSpec.
 
-    For an artifact that is not an app it returns `{"result": "ignored", "reason"}`.
-    Raises UnsupportedImageError or BadLabelError. Images are other people's code, so this step may only read
-    the
+    For an artifact that is not an app it returns `{"result": "ignored", "reason"}`. Raises
+    UnsupportedImageError or BadLabelError. Images are other people's code, so this step may only read the
     watched repositories.
     """
     push = Push.from_event(event, by_tag=settings().by_tag)

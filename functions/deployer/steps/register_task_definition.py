@@ -20,8 +20,7 @@ def handler(event: Document, context: object) -> TaskDefinition:
 
     RegisterTaskDefinition has the lowest quota of all calls, so in a burst pushes wait here, and one that is
     superseded meanwhile ends here. A repeated call registers one more revision, which does no harm. A restart
-    uses the
-    existing revision.
+    uses the existing revision.
     """
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)

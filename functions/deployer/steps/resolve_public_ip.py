@@ -16,8 +16,7 @@ def handler(event: Document, context: object) -> Endpoint:
     """Return `{"public": IP, "private": IP, "at": UNIX seconds}`.
 
     Raises AddressNotReadyError if there is no address yet, so that the state retries. If the task has stopped,
-    there
-    will never be one, so this fails at once.
+    there will never be one, so this fails at once.
     """
     try:
         public, private = ec2.addresses(interface=event["running"]["interface"])

@@ -75,8 +75,7 @@ def _security_group(config: Settings, push: Push, ports: list[int]) -> str:
     """The security group that opens these ports and no others.
 
     Apps on the same port share a group. If the image names several ports, or none, the deployment gets a group
-    of its
-    own: only later is it known which ports the app uses, and SwitchOver closes the rest.
+    of its own: only later is it known which ports the app uses, and SwitchOver closes the rest.
     """
     owner = push.deployment if len(ports) != 1 else ""
     return ec2.open_ports(

@@ -1,7 +1,7 @@
 """Targets of HTTP APIs: quick create.
 
-MiniStack: makes no integration, route and stage for an API with a target, and UpdateApi moves none.
-AWS: makes all three, and keeps them at the API's target.
+MiniStack: creates no integration, route and stage for an API with a target, and UpdateApi changes none.
+AWS: creates all three, and UpdateApi changes their target.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop.html
 Upstream: none known, ready to send:
     docs/upstream/apigateway-quick-create.md

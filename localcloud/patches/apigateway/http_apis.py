@@ -1,11 +1,12 @@
-"""HTTP APIs at an address that opens, and whole answers.
+"""HTTP APIs at an address that can be opened, with complete responses.
 
-Each API gets an address of its own in 127.0.0.0/8, all of which is this machine on Linux, and the cloud's port.
-So its paths are the app's own (no prefix, nothing of the cloud's), and its cookies are no other app's.
+Each API gets its own address in 127.0.0.0/8, which on Linux is this machine, and the cloud's port. So its paths
+are the app's own, without a prefix, and its cookies are not shared with other apps.
 
-MiniStack: serves APIs at names that only browsers and curl resolve, follows redirects itself, and keeps nothing
-    of an answer's headers but the content type.
-AWS: gives each API a name that resolves, and passes on what the app answers.
+MiniStack: serves APIs at names that only browsers and curl resolve, follows redirects itself, and drops all
+headers
+    of a response except the content type.
+AWS: gives each API a name that resolves, and forwards the app's response.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-http.html
 Upstream: none known
 Kind: option (StableUrl)
@@ -37,7 +38,7 @@ log = logging.getLogger("portcall.http_apis")
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 PAYLOAD_LIMIT = 10 * 1024 * 1024
 
-# Of one connection, so they are not handed on (RFC 9110, 7.6.1).
+# Headers of one connection, which are not forwarded (RFC 9110, 7.6.1).
 _OF_THE_CONNECTION = {
     "connection",
     "expect",
@@ -56,7 +57,7 @@ _UNAVAILABLE = 503, {"Content-Type": "application/json"}, b'{"message":"Service 
 
 _listening: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
 
-# The query as it came, which MiniStack would sort and encode anew, and who sent it (RFC 7239).
+# The original query, which MiniStack would sort and encode again, and the client (RFC 7239).
 _query: contextvars.ContextVar[str | None] = contextvars.ContextVar("query", default=None)
 _forwarded: contextvars.ContextVar[str] = contextvars.ContextVar("forwarded", default="")
 
@@ -126,9 +127,9 @@ async def _answer(api_id: str, scope: Any, receive: Any) -> tuple[int, list[tupl
     _forwarded.set(f"by={scope['server'][0]};for={scope['client'][0]};host={host};proto={scope['scheme']}")
     method = scope["method"]
     if method == "OPTIONS" and not (apigateway._apis.get(api_id) or {}).get("corsConfiguration"):
-        # Without CORS it is the app's to answer, and MiniStack takes it for a request like any other.
+        # Without CORS settings, the app answers it, like any other request.
         method = "options"
-    # Escapes are decoded on the way, so that `%2F` arrives as `/`; what no path may hold is escaped once more.
+    # Escapes are decoded, so `%2F` arrives as `/`; characters that a path may not contain are escaped again.
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
     decoded = apigateway.decode_http_api_path(scope["raw_path"].decode("latin-1"))
     path = quote(decoded, safe="/%:@!$&'()*+,;=~")
@@ -138,7 +139,7 @@ async def _answer(api_id: str, scope: Any, receive: Any) -> tuple[int, list[tupl
 
 
 def _joined(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Header fields by name; those that came more than once in one line."""
+    """Header fields by name; repeated ones are joined."""
     joined: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -155,7 +156,7 @@ def _raw(
         for name, values in headers.items()
         for value in ([values] if isinstance(values, str) else values)
     ]
-    # An answer to HEAD and one of 304 have the length of what they do not send.
+    # A response to HEAD and a 304 have the length of a body that they do not send.
     if body or not (status in (204, 304) or any(name == b"content-length" for name, _ in fields)):
         fields = [field for field in fields if field[0] != b"content-length"]
         fields.append((b"content-length", str(len(body)).encode()))

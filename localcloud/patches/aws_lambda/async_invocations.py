@@ -1,6 +1,6 @@
 """Asynchronous invocations that wait when Lambda is busy.
 
-MiniStack: drops an event of EventBridge for which no function is free.
+MiniStack: drops an EventBridge event if no function has free capacity.
 AWS: keeps a throttled event for up to six hours.
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 Upstream: none known
@@ -21,8 +21,8 @@ from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.async_invocations")
 
-# AWS puts a throttled event back for up to six hours, from a second up to five minutes apart. A laptop frees
-# a slot within the time of one invocation, so the longest pause is shorter here.
+# AWS retries a throttled event for up to six hours, with pauses of a second to five minutes. Here a slot is
+# free after one invocation, so the longest pause is shorter.
 GIVE_UP_SECONDS = 6 * 3600
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -36,7 +36,7 @@ def is_asynchronous() -> bool:
 
 @patch(lambda_svc, "_execute_function")
 def _wait_for_a_slot(original: Function, func: dict[str, Any], event: Any) -> Any:
-    """Throttling is not an attempt: it does not count towards MaximumRetryAttempts."""
+    """Wait for free capacity. Throttling does not count towards MaximumRetryAttempts."""
     result = original(func, event)
     started, pause = time.monotonic(), 0.1
     while result.get("throttle") and _asynchronous.get() and time.monotonic() - started < GIVE_UP_SECONDS:

@@ -1,6 +1,6 @@
-"""Runs one Lambda function as AWS's Python runtime does; started by lambda_runtime.py on a Python of its own.
+"""Runs one Lambda function as AWS's Python runtime does; lambda_runtime.py starts it in a separate Python.
 
-Reads one JSON line for each invocation and writes one for each outcome. What the function prints is its log.
+Reads one JSON line for each invocation and writes one for each result. The function's output is its log.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 Handler = Callable[[Any, "Context"], Any]
 
-# Ends the log of an invocation, so that the reader knows that no more comes.
+# Marks the end of an invocation's log.
 END_OF_LOG = "\x00end of log\x00"
 
 
@@ -81,7 +81,7 @@ class JsonFormatter(TextFormatter):
 def main() -> None:
     outcomes = os.fdopen(os.dup(1), "w", encoding="utf-8")
     requests = os.fdopen(os.dup(0), encoding="utf-8")
-    # Whatever prints, C libraries too, prints into the log, and nothing reads our requests but us.
+    # All output, also of C libraries, goes to the log, and only this program reads the requests.
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -110,7 +110,7 @@ def main() -> None:
 
 
 def load(name: str) -> Handler:
-    """The function that ``package.module.function`` names; the errors are those of AWS's runtime."""
+    """Load the function ``package.module.function``; the errors are those of AWS's runtime."""
     module_name, _, function_name = name.replace("/", ".").rpartition(".")
     try:
         module = importlib.import_module(module_name)
@@ -138,7 +138,7 @@ def invoke(handler: Handler, request: dict[str, Any]) -> dict[str, Any]:
         _print_error(body)
         return {"error": body}
     try:
-        # Once more than needed, so that what cannot be written is the function's error and not ours.
+        # An extra conversion, so that a result that is not JSON is an error of the function.
         return {"result": json.loads(json.dumps(result, default=_plain))}
     except (TypeError, ValueError) as error:
         body = _error("Runtime.MarshalError", f"Unable to marshal response: {error}", [], request["request_id"])
@@ -157,7 +157,7 @@ def _error(kind: str, message: str, trace: list[str] | None = None, request_id: 
 
 
 def _trace(tb: TracebackType | None) -> list[str]:
-    """The function's own frames."""
+    """The stack trace, with only the function's own frames."""
     frames = [
         frame
         for frame in traceback.extract_tb(tb)

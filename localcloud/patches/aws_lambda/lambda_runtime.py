@@ -1,4 +1,4 @@
-"""Lambda functions on a Python and in an environment of their own.
+"""Lambda functions in a separate Python and environment.
 
 MiniStack: runs them on its own Python, with its own packages and environment.
 AWS: runs them on a Python that has boto3, with the function's environment and its role's credentials.
@@ -38,7 +38,7 @@ from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.lambda_runtime")
 
-# AWS gives a function this long to load, and where that is too short, its own time-out for it once more.
+# AWS gives a function this long to load. If that is too short, it loads again within the function's time-out.
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
 INIT_SECONDS = 10.0
 LOG_SECONDS = 1.0
@@ -47,7 +47,7 @@ _loading = Loading()
 
 
 class Failed(Exception):
-    """An invocation that ended with an error; ``body`` is what AWS answers."""
+    """An invocation that ended with an error; ``body`` is AWS's response."""
 
     def __init__(self, body: dict[str, Any]) -> None:
         super().__init__(body.get("errorMessage", ""))
@@ -67,7 +67,7 @@ def _ours_for_python(original: Function, config: dict[str, Any], *, settings: Se
 
 @patch(lambda_svc, "_emit_lambda_logs")
 def _not_into_a_deleted_group(original: Function, function: dict[str, Any], *rest: Any, **more: Any) -> None:
-    """Lambda makes a function's own log group; it does not make one that the configuration names."""
+    """Lambda creates a function's default log group, but not one that the configuration names."""
     config = function.get("config") or function
     own = f"/aws/lambda/{config['FunctionName']}"
     group = (config.get("LoggingConfig") or {}).get("LogGroup") or own
@@ -78,13 +78,13 @@ def _not_into_a_deleted_group(original: Function, function: dict[str, Any], *res
 @patch(runtime, "execution_credentials")
 @patch(lambda_svc, "execution_credentials")
 def _secret_credentials(_original: Function, config: dict[str, Any], *, settings: Settings) -> dict[str, str]:
-    """MiniStack derives a role's keys from names that are in mails and logs, so anyone could."""
+    """Random keys for a role: MiniStack derives them from names that are in mails and logs."""
     account, _region = runtime._account_region_from_function_config(config)
     role = config.get("Role", "").rpartition("/")[2]
     name = config.get("FunctionName", "")
 
     def derived(kind: str) -> str:
-        # The same for all processes of a function: each replaces the session of the one before.
+        # All processes of a function share them: a new session would replace the earlier one.
         text = f"{kind}:{config.get('FunctionArn', '')}:{config.get('Role', '')}"
         return hmac.new(settings.root_secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
@@ -122,7 +122,7 @@ class FunctionProcess(runtime.Worker):  # type: ignore[misc]
         trace_id: str | None = None,
         **context: Any,
     ) -> dict[str, Any]:
-        """Answers ``result`` or ``error`` (what AWS answers), and ``log``; calls `loaded` once it is loaded."""
+        """Return ``result`` or ``error`` (AWS's response), and ``log``; call `loaded` after the loading."""
         with self._lock:
             printed: list[str] = []
             timeout = float(self.config.get("Timeout", 3))
@@ -144,7 +144,7 @@ class FunctionProcess(runtime.Worker):  # type: ignore[misc]
                     self._proc.stdin.write(json.dumps(request) + "\n")
                     self._proc.stdin.flush()
                 except OSError:
-                    pass  # It died between two invocations; that shows next.
+                    pass  # It ended between two invocations; the next lines handle this.
                 outcome = self._outcome(timeout, request_id, printed)
             except Failed as failed:
                 return {"status": "error", "error": failed.body, "log": "\n".join(printed)}
@@ -157,7 +157,7 @@ class FunctionProcess(runtime.Worker):  # type: ignore[misc]
         layers = [unpacked(layer, self._settings.state_dir / "lambda") / "python" for layer in self._layers()]
         self._outcomes, self._lines = queue.SimpleQueue(), queue.SimpleQueue()
         self._proc = subprocess.Popen(
-            # -P: the bootstrap's own directory is not the function's business.
+            # -P keeps the bootstrap's own directory off the function's path.
             [str(self._settings.lambda_python), "-P", lambda_bootstrap.__file__, str(code), *map(str, layers)],
             cwd=code,
             env=environment(self.config, code, self._settings),
@@ -232,9 +232,9 @@ _SIGNALS = {9: "killed", 11: "segmentation fault", 15: "terminated", 6: "aborted
 
 
 def unpacked(archive: bytes, folder: Path) -> Path:
-    """The folder with a zip's content: unpacked once, shared by all functions that have the same code.
+    """The folder with a zip's content, unpacked once and shared by all functions with the same code.
 
-    MiniStack unpacks for each process, so each compiles every module again.
+    MiniStack unpacks it for each process, so each would compile every module again.
     """
     target = folder / hashlib.sha256(archive).hexdigest()
     with _unpack_lock:
@@ -247,7 +247,7 @@ def unpacked(archive: bytes, folder: Path) -> Path:
 
 
 def environment(config: dict[str, Any], code: Path, settings: Settings) -> dict[str, str]:
-    """The environment variables of a function: Lambda's and its own, and none of this machine's."""
+    """A function's environment variables: Lambda's and its own, but none of this machine's."""
     _account, region = runtime._account_region_from_function_config(config)
     logging_config = config.get("LoggingConfig") or {}
     own = {
@@ -259,7 +259,7 @@ def environment(config: dict[str, Any], code: Path, settings: Settings) -> dict[
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        # Nothing of the user's, such as ~/.aws/config, may be found.
+        # The user's files, such as ~/.aws/config, must not be found.
         "HOME": "/home/sbx_user1051",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": settings.endpoint,
@@ -288,7 +288,7 @@ def environment(config: dict[str, Any], code: Path, settings: Settings) -> dict[
 
 @patch(lambda_svc, "_execute_function_warm")
 def _answer_as_aws(original: Function, func: dict[str, Any], event: Any, request_id: str) -> Any:
-    """MiniStack calls every exception Runtime.HandlerError and ends the process with it; AWS does neither."""
+    """AWS's response: MiniStack reports every exception as Runtime.HandlerError and ends the process."""
     config = func.get("config") or func
     code = func.get("code_zip")
     if not code or not str(config.get("Runtime", "")).startswith("python"):

@@ -29,7 +29,7 @@ def _with_strings(original: Function, template: dict[str, Any], parameters: dict
 
 
 def _worked_out(expression: Any, values: dict[str, str]) -> Any:
-    """The expression with literals in the place of `Fn::Sub` and `Fn::Split`, from the inside out."""
+    """The expression with `Fn::Sub` and `Fn::Split` replaced by their values, from the inside out."""
     match expression:
         case {"Fn::Sub": str(text)}:
             return re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], found[0]), text)

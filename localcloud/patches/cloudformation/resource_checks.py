@@ -1,6 +1,6 @@
 """CloudFormation refuses properties that AWS would.
 
-MiniStack: makes resources by its own functions, without calls that could be checked.
+MiniStack: creates resources with its own functions, without API calls that could be checked.
 AWS: calls the services' APIs, which check.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-template-resource-type-ref.html
 Upstream: none known
@@ -19,7 +19,7 @@ from localcloud.patches.patch import Function, patch
 
 
 class PropertiesRefusedError(Exception):
-    """What CloudFormation says of a resource that it does not make."""
+    """CloudFormation's error for a resource that it refuses to create."""
 
 
 @patch(stacks, "_provision_resource")
@@ -47,7 +47,7 @@ def _check(kind: str, name: str, properties: dict[str, Any]) -> None:
 
 
 def _without_cloudformations_tags(properties: dict[str, Any]) -> dict[str, Any]:
-    """CloudFormation adds these itself; in a request they are refused."""
+    """The properties without the tags that CloudFormation adds, which a request may not contain."""
     own = "aws:cloudformation:"
     match properties.get("Tags"):
         case list() as tags:

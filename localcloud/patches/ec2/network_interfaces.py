@@ -25,7 +25,7 @@ from localcloud.patches.patch import Function, patch
 class RequestedSubnet(str):
     """The subnet of a RunTask request, with the rest of the request's awsvpcConfiguration.
 
-    MiniStack keeps nothing of the request but this string; it hands it on to the thread that starts the task.
+    MiniStack keeps only this string of the request, and passes it to the thread that starts the task.
     """
 
     security_groups: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ def _answer_with_subnet(original: Function, data: dict[str, Any]) -> Any:
 
 
 def _attachment(task: dict[str, Any]) -> dict[str, Any]:
-    """The task's attachment, which the request's thread and the task's thread may both be first to need."""
+    """The task's attachment, created by the first of the request's and the task's thread that needs it."""
     if not task["attachments"]:
         details = [{"name": "subnetId", "value": str(task["_subnet"])}] if task.get("_subnet") else []
         task["attachments"] = [
@@ -74,7 +74,7 @@ def _attach(original: Function, task: dict[str, Any], container: Any, ecs_networ
     if task.get("_network_mode") != "awsvpc":
         original(task, container, ecs_network)
         return
-    # A container that ended at once has no address any more. On AWS its interface has one all the same.
+    # A container that ended at once has no address. On AWS its interface still has one.
     address = ecs._container_ip(container, ecs_network) or address_of_nobody()
     with resource_lock("ecs-task", task["taskArn"]):
         if task.get("_container_ip"):
@@ -125,7 +125,7 @@ def _create_interface(task: dict[str, Any], attachment_id: str, address: str) ->
             for group in requested.security_groups or (ec2._DEFAULT_SG_ID,)
         ],
         "Attachment": None,
-        # On Linux the host reaches the container by its bridge address; nothing else does.
+        # On Linux the host, and only the host, can reach the container at its bridge address.
         "PublicIp": address if requested.public else None,
     }
     ec2._network_interfaces[interface["NetworkInterfaceId"]] = interface
@@ -153,7 +153,7 @@ def _show_public_ip(original: Function, eni: dict[str, Any], tag: str = "item") 
         f"<association><publicIp>{eni['PublicIp']}</publicIp><publicDnsName></publicDnsName>"
         f"<ipOwnerId>amazon</ipOwnerId></association>"
     )
-    # Once for the interface and once for its only private address.
+    # For the interface, and for its only private address.
     xml = xml.replace("<primary>true</primary>", f"<primary>true</primary>{association}")
     head, end, _ = xml.rpartition(f"</{tag}>")
     return f"{head}{association}{end}"

@@ -1,6 +1,6 @@
 """Errors of EC2 about security groups.
 
-MiniStack: deletes a group in use, takes a rule twice, and revokes one that is not there.
+MiniStack: deletes a group in use, accepts a rule twice, and revokes rules that do not exist.
 AWS: answers DependencyViolation, InvalidPermission.Duplicate and InvalidPermission.NotFound.
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 Upstream: none known, ready to send:
@@ -35,7 +35,7 @@ def _refuse_known_rules(original: Function, params: dict[str, Any]) -> Any:
 @patch(ec2, "_revoke_sg_ingress")
 def _refuse_unknown_rules(original: Function, params: dict[str, Any]) -> Any:
     group = ec2._security_groups.get(ec2._p(params, "GroupId"))
-    # In the default VPC, EC2 lets it pass.
+    # In the default VPC, EC2 accepts it.
     if group and group["VpcId"] != ec2._DEFAULT_VPC_ID:
         for rule in ec2._parse_ip_permissions(params, "IpPermissions"):
             if not _is_in(group, rule):

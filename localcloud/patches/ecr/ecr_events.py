@@ -1,7 +1,7 @@
 """*ECR Image Action* events.
 
-ECR sends none for a push that changes nothing, of a digest to which its tag points already: clients see that by
-a HEAD before they push, and PutImage refuses it.
+ECR sends none for a push that changes nothing, because the tag points to the digest already: clients detect
+this with a HEAD request before they push, and PutImage refuses it.
 
 MiniStack: sends none, neither from its registry nor from its ECR API.
 AWS: sends one for each tag that is pushed or deleted.
@@ -61,7 +61,7 @@ def _announce_api_push(original: Function, data: dict[str, Any]) -> Any:
 
 
 def _digest_under(repository: str, reference: str) -> str:
-    """The digest to which a tag points, or that is there already; '' if neither."""
+    """The digest that a tag or digest refers to, '' if it does not exist."""
     return next(
         (
             image["imageDigest"]

@@ -1,6 +1,6 @@
-"""Image ids as ECR answers them.
+"""Image ids in ECR's responses.
 
-MiniStack: keeps tags that have moved on, and deletes an image by any tag of it.
+MiniStack: keeps a tag on its old image, and deletes an image by any of its tags.
 AWS: moves a tag to the image pushed last, and deletes an image with its last tag.
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchDeleteImage.html
 Upstream: none known, ready to send:
@@ -24,12 +24,12 @@ from localcloud.patches.patch import Function, patch
 
 @patch(ecr, "_batch_get_image")
 def _name_what_was_asked(original: Function, data: dict[str, Any]) -> Any:
-    """BatchGetImage: the id of each image is its digest and the tag that was asked for, if one was."""
+    """BatchGetImage: the id of each image is its digest, and the tag if one was requested."""
     status, headers, body = original(data)
     if status != 200:
         return status, headers, body
     answer = json.loads(body)
-    # MiniStack answers in the order of the request and leaves the failures out.
+    # MiniStack answers in the order of the request, without the failures.
     failed = [failure["imageId"] for failure in answer["failures"]]
     asked = [image_id for image_id in data.get("imageIds", []) if image_id not in failed]
     for image, image_id in zip(answer["images"], asked, strict=False):
@@ -41,7 +41,7 @@ def _name_what_was_asked(original: Function, data: dict[str, Any]) -> Any:
 
 @patch(ecr, "_batch_delete_image")
 def _untag_before_deleting(original: Function, data: dict[str, Any]) -> Any:
-    """BatchDeleteImage: a tag is taken off; the image goes with its last tag, or when named by digest."""
+    """BatchDeleteImage: remove a tag; delete the image with its last tag, or by its digest."""
     repository = data.get("repositoryName", "")
     if repository not in ecr._repositories:
         return original(data)
@@ -65,7 +65,7 @@ def _untag_before_deleting(original: Function, data: dict[str, Any]) -> Any:
         deleted += [{"imageDigest": digest, "imageTag": tag} for tag in tags] or [{"imageDigest": digest}]
         if not image["imageTags"]:
             ecr._images[repository].remove(image)
-            # The registry would go on serving the manifest of a deleted image.
+            # Otherwise the registry would still serve the manifest of a deleted image.
             ecr._manifest_blobs.get(repository, {}).pop(digest, None)
     return json_response({"imageIds": deleted, "failures": failures})
 

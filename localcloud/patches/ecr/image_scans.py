@@ -1,15 +1,15 @@
-"""ECR's basic image scans, which find what a file says.
+"""ECR's basic image scans, with findings from a file.
 
-The file is `findings.json` in the state folder. It is read at each scan, and maps a digest, or a pattern
-of ``repository`` or ``repository:tag``, to the result of a scan of such an image; the first that fits counts:
+The file is `findings.json` in the state folder, and is read at each scan. It maps a digest, or a pattern
+of ``repository`` or ``repository:tag``, to the result of a scan; the first match counts:
 
     {"flask-app:old*": {"findings": [{"name": "CVE-2026-1234", "severity": "HIGH", "package_name": "zlib"}]},
      "team/*": {"status": "FAILED"}}
 
-``status`` may be any that ECR has; with IN_PROGRESS the scan never ends. Without the file nothing is found.
+``status`` may be any of ECR's; with IN_PROGRESS the scan never ends. Without the file there are no findings.
 
 MiniStack: has no scans.
-AWS: scans on push, and says so by DescribeImageScanFindings and an event.
+AWS: scans on push, and reports by DescribeImageScanFindings and an event.
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-basic.html
 Upstream: none known
 Kind: option (BlockOnFindings)
@@ -34,7 +34,7 @@ from localcloud.patches.eventbridge import events
 from localcloud.patches.patch import Function, add_action, patch
 
 SCAN_SECONDS = 0.5
-# The same image can be scanned once in this time, on push or when asked.
+# An image can be scanned once in this time, on push or on request.
 ONCE_IN_SECONDS = 24 * 3600
 DEFAULT_PAGE = 100
 
@@ -76,7 +76,7 @@ def _database(settings: Settings) -> Path:
 
 
 def _is_image(image: dict[str, Any]) -> bool:
-    """Whether it is an image's manifest, and neither an index nor an artifact such as a signature."""
+    """Whether it is the manifest of an image, not of an index or of another artifact."""
     try:
         manifest = json.loads(image["imageManifest"])
         return all(".image." in each["mediaType"] for each in (manifest["config"], *manifest["layers"]))
@@ -133,7 +133,7 @@ def _look_up(repository: str, image: dict[str, Any], database: Path) -> dict[str
     known = json.loads(database.read_text()) if database.exists() else {}
     digest, names = image["imageDigest"], [repository]
     for each in ecr._images.get(repository) or []:
-        # A tag may also reach the image by way of an index.
+        # A tag may also refer to the image through an index.
         if digest in each["imageDigest"] + each["imageManifest"]:
             names += [f"{repository}:{tag}" for tag in each["imageTags"]]
     for key, entry in known.items():
@@ -143,7 +143,7 @@ def _look_up(repository: str, image: dict[str, Any], database: Path) -> dict[str
 
 
 def _finding(entry: dict[str, str]) -> dict[str, Any]:
-    """A finding as ECR shows it, where what it has no field for is an attribute."""
+    """A finding in ECR's form; values without a field are attributes."""
     shown: dict[str, Any] = {name: entry[name] for name in _OF_A_FINDING if name in entry}
     shown.setdefault("severity", "UNDEFINED")
     attributes = [{"key": key, "value": value} for key, value in entry.items() if key not in _OF_A_FINDING]
@@ -198,7 +198,7 @@ def _describe_findings(data: dict[str, Any]) -> Any:
 
 
 def _unknown(data: dict[str, Any]) -> Any:
-    """The error answer for a repository or an image that is not there, None for one that is."""
+    """The error response for a missing repository or image, None if it exists."""
     answer = ecr._describe_images({"repositoryName": data["repositoryName"], "imageIds": [data["imageId"]]})
     return None if answer[0] == 200 else answer
 

@@ -1,7 +1,7 @@
 """GetDownloadUrlForLayer's URL.
 
-MiniStack: answers with one that points to the real ECR.
-AWS: answers with one from which the layer can be had.
+MiniStack: returns a URL of the real ECR.
+AWS: returns a URL from which the layer can be downloaded.
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html
 Upstream: none known, ready to send:
     docs/upstream/ecr-layer-download-url.md

@@ -1,9 +1,9 @@
 """Lifecycle policies of ECR.
 
-What a policy expires goes with the next push to its repository. ECR takes up to a day for that, and documents
-no event of it on EventBridge, so none is sent.
+Here, images expire with the next push to the repository. ECR takes up to a day, and documents no EventBridge
+event for it, so none is sent.
 
-MiniStack: keeps policies, and expires nothing.
+MiniStack: stores policies, and expires nothing.
 AWS: expires images within a day.
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
 Upstream: none known
@@ -41,7 +41,7 @@ def _then_expire_api(original: Function, data: dict[str, Any]) -> Any:
 
 
 def expire(repository: str) -> None:
-    """Remove what the repository's policy expires. An image of an index stays as long as the index does."""
+    """Remove the images that the repository's policy expires. A child stays as long as its index."""
     policy = ecr._lifecycle_policies.get(repository)
     images = ecr._images.get(repository) or []
     if not policy:
@@ -54,7 +54,7 @@ def expire(repository: str) -> None:
 
 
 def expired_images(rules: list[dict[str, Any]], images: list[Image], now: float) -> Iterator[Image]:
-    """Each image is the business of the first rule, by priority, that selects it, and of no other.
+    """The expired images. Only the first rule, by priority, that selects an image applies to it.
 
     `now` is in UNIX seconds.
     """

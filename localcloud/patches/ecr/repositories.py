@@ -1,7 +1,7 @@
-"""A repository that exists already.
+"""CREATE of a repository that exists already.
 
-MiniStack: lets CloudFormation take it over.
-AWS: lets CloudFormation refuse to create it.
+MiniStack: CloudFormation takes it over.
+AWS: CloudFormation refuses to create it.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ecr-repository.html
 Upstream: none known, ready to send:
     docs/upstream/cloudformation-existing-repository.md

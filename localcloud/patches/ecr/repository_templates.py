@@ -1,10 +1,10 @@
 """Repositories that ECR creates on push by a repository creation template.
 
-A push to a repository that is not there is refused as ever unless a template is for it: of those with
-CREATE_ON_PUSH the one with the longest prefix, where ROOT is the prefix of all.
+A push to a missing repository is refused, unless a template with CREATE_ON_PUSH has a matching prefix. The
+longest prefix is used; ROOT matches all.
 
-MiniStack: knows no templates, and creates no repository on push.
-AWS: creates it by the template with the longest prefix that fits.
+MiniStack: has no templates, and creates no repository on push.
+AWS: creates it by the template with the longest matching prefix.
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-creation-templates.html
 Upstream: none known
 Kind: option (CreateRepositories)
@@ -45,14 +45,14 @@ def _template_for(repository: str) -> dict[str, Any] | None:
         (len(prefix) if prefix != "ROOT" else 0, template)
         for prefix, template in _templates.items()
         if "CREATE_ON_PUSH" in template["appliedFor"]
-        # A slash is always assumed at the end of a prefix.
+        # ECR assumes a slash at the end of each prefix.
         and (prefix == "ROOT" or repository.startswith(f"{prefix.rstrip('/')}/"))
     ]
     return max(fitting, key=lambda each: each[0])[1] if fitting else None
 
 
 def _may_create(repository: str, template: dict[str, Any]) -> bool:
-    """Whether the template's role, if it has one, is allowed what ECR does with it."""
+    """Whether the template's role, if it has one, has the permissions that ECR needs."""
     role, actions = template.get("customRoleArn"), ["ecr:CreateRepository"]
     if template.get("resourceTags"):
         actions.append("ecr:TagResource")

@@ -1,4 +1,4 @@
-"""Layers compressed with zstd: Fargate unpacks them, Docker's engine from 23.0 on; Debian 12 has 20.10."""
+"""Layers compressed with zstd. Fargate supports them, and Docker's engine from 23.0 on; Debian 12 has 20.10."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zstandard import ZstdDecompressor, ZstdError
 from localcloud.options import Settings
 from localcloud.patches.ecs.docker_client import images_of, manifest_of
 
-# OCI's media types end with the one, containerd's of Docker's format with the other.
+# The endings of OCI's media types, and of containerd's for Docker's format.
 _ZSTD = ("+zstd", ".zstd")
 
 
@@ -34,7 +34,7 @@ def load_decompressed(client: Any, image: str, platform: str, settings: Settings
     config, layers = manifest["config"], manifest["layers"]
     if not any(map(_is_zstd, layers)) or any(each["digest"] not in blobs for each in [config, *layers]):
         return None
-    # A name for each digest: another image of the same tag cannot take its place meanwhile.
+    # A name for each digest, so that another image of the same tag cannot replace it meanwhile.
     name = f"{settings.registry}/{repository}:{digest.replace(':', '-')}"
     with tempfile.TemporaryFile() as file:
         contents = [(layer, blobs[layer["digest"]]) for layer in layers]
@@ -45,7 +45,7 @@ def load_decompressed(client: Any, image: str, platform: str, settings: Settings
 
 
 def _manifest_for(platform: str, image: str, settings: Settings) -> tuple[str, str, dict[str, Any]] | None:
-    """As ``manifest_of``, with the image that an index has for the platform in the index's place."""
+    """Like ``manifest_of``, but for an index the manifest of the platform's image."""
     found = manifest_of(image, settings)
     if found is None or "manifests" not in found[2]:
         return found
@@ -60,7 +60,7 @@ def _is_zstd(layer: dict[str, Any]) -> bool:
 def _write_archive(
     file: IO[bytes], name: str, config: bytes, layers: list[tuple[dict[str, Any], bytes]]
 ) -> None:
-    """Write what ``docker load`` reads; it inflates gzipped layers, and refuses too few or too many."""
+    """Write an archive for ``docker load``, which inflates gzipped layers and refuses missing or extra ones."""
     paths = [f"{number}.tar" for number in range(len(layers))]
     contents = json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": paths}])
     diff_ids = json.loads(config)["rootfs"]["diff_ids"]
@@ -79,9 +79,9 @@ def _write_archive(
 
 
 def _decompress(blob: bytes, to: io.BufferedRandom, diff_id: str) -> bool:
-    """Whether that is valid zstd, and the whole layer: the configuration names the digest of its content."""
+    """Decompress a layer; whether it is valid zstd and complete, by the digest in the configuration."""
     try:
-        # podman's zstd:chunked is many frames. Where the last is cut short, the reader just ends.
+        # podman's zstd:chunked has many frames. If the last is cut off, the reader ends without an error.
         shutil.copyfileobj(ZstdDecompressor().stream_reader(blob, read_across_frames=True), to)
     except ZstdError:
         return False

@@ -1,7 +1,7 @@
 """Capacity providers of a cluster.
 
-MiniStack: runs a task on any, and its CloudFormation has no AWS::ECS::ClusterCapacityProviderAssociations.
-AWS: refuses what is not associated with the cluster, and to remove what tasks run on.
+MiniStack: accepts any provider, and its CloudFormation has no AWS::ECS::ClusterCapacityProviderAssociations.
+AWS: refuses providers that are not associated with the cluster, and to remove providers that tasks use.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html
 Upstream: none known, ready to send:
     docs/upstream/ecs-run-task-capacity-provider.md

@@ -29,12 +29,12 @@ def _answer_once(original: Function, data: dict[str, Any]) -> Any:
     token = data.get("clientToken")
     if not token:
         return original(data)
-    # Unique per cluster, as ECS has it.
+    # Tokens are unique per cluster, as in ECS.
     cluster = str(data.get("cluster") or "default").rsplit("/", 1)[-1]
     key = (get_account_id(), get_region(), cluster, token)
     request = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
-    # Held while the task is registered (it starts on a thread of its own): two calls at once with one
-    # token must not both find it unused.
+    # Held while the task is registered (its start is on another thread), so that two simultaneous calls with
+    # one token do not both find it unused.
     with _lock:
         known = _answers.get(key)
         if known is None:

@@ -1,6 +1,6 @@
-"""Images of the account's own ECR.
+"""Images in the account's ECR.
 
-MiniStack: has Docker ask the real ECR for them.
+MiniStack: lets Docker pull them from the real ECR.
 AWS: pulls them from the account's registry.
     https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html
 Upstream: none known
@@ -27,19 +27,19 @@ _ECR_IMAGE = re.compile(
 )
 
 
-# What the Docker SDK raises where the engine refuses and, the connection's own errors, where it goes away.
+# The Docker SDK's errors: the engine refuses, or the connection is lost.
 ENGINE_ERRORS = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
 
 
 class ForeignRegistry(Exception):
-    """An image of another account or region: nothing here may ask the real AWS for it."""
+    """An image in another account or region, which must not be pulled from the real AWS."""
 
 
 _wrapped: dict[int, RegistryMappingClient] = {}
 
 
 def prepare(settings: Settings) -> None:
-    # Following the logs of more than ten containers takes more connections than the client's pool keeps.
+    # Following the logs of more than ten containers needs more connections than the client's default pool has.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
@@ -62,7 +62,7 @@ def local_name(image: str, settings: Settings) -> str:
 
 
 def manifest_of(image: str, settings: Settings) -> tuple[str, str, dict[str, Any]] | None:
-    """Repository, digest and manifest (or index) of an image in this cloud's registry; None if not in it."""
+    """Repository, digest and manifest (or index) of an image in this cloud's registry; None if missing."""
     match = _ECR_IMAGE.match(image)
     path = match["path"] if match else image.removeprefix(f"{settings.registry}/")
     if not match and path == image:
@@ -81,7 +81,7 @@ def images_of(index: dict[str, Any]) -> dict[str, str]:
 
 
 def image_digest(image: str, settings: Settings) -> str:
-    """The digest that an image reference names or, for a tag, means now; '' if unknown."""
+    """The digest of an image reference, for a tag its present one; '' if unknown."""
     _, _, digest = image.partition("@")
     if digest:
         return digest

@@ -1,7 +1,7 @@
 """*ECS Task State Change* events.
 
 MiniStack: sends none.
-AWS: sends one for each change of a task, with a version that grows.
+AWS: sends one for each change of a task, with an increasing version.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html
 Upstream: none known, ready to send:
     docs/upstream/ecs-task-state-change-events.md
@@ -66,12 +66,12 @@ _COPIED_OF_CONTAINER = (
 )
 
 
-# Called with each state of a task that is announced, as DescribeTasks would show it.
+# Called with each announced state of a task, in the form of DescribeTasks.
 watchers: list[Callable[[dict[str, Any]], None]] = []
 
 
 def announce(task: dict[str, Any], **changed: Any) -> None:
-    """Publish the state of a task as it is now, or as it was in passing (``changed``)."""
+    """Publish the present state of a task, or a transient one (``changed``)."""
     seen = json.loads(json.dumps(ecs._sanitize(task), default=str)) | changed
     for watcher in watchers:
         watcher(seen)
@@ -84,10 +84,10 @@ def announce(task: dict[str, Any], **changed: Any) -> None:
 
 
 def detail(task: dict[str, Any], *, now: str) -> dict[str, Any]:
-    """The event's ``detail``; only what AWS documents, so nothing of MiniStack's or the user's leaks."""
+    """The event's ``detail``, with only the fields that AWS documents."""
     shown = {name: task[name] for name in _COPIED if task.get(name) not in (None, "")}
     shown["updatedAt"] = now
-    # Fargate gives each task this much where its task definition says nothing.
+    # Fargate's default if the task definition does not say.
     shown.setdefault("ephemeralStorage", {"sizeInGiB": 20})
     shown["attachments"] = [
         {
@@ -128,7 +128,7 @@ def _announce_running(original: Function, task_arn: str, task: dict[str, Any]) -
 def _announce_stop(original: Function, task_arn: str, task: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
     changed = original(task_arn, task, *args, **kwargs)
     if changed:
-        # MiniStack passes through DEPROVISIONING without letting go of the task: one version below STOPPED.
+        # MiniStack does not stop at DEPROVISIONING, so its version is one below STOPPED's.
         announce(task, lastStatus="DEPROVISIONING", version=task["version"] - 1, stoppedAt=None)
         announce(task)
     return changed

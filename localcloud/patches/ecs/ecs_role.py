@@ -1,12 +1,12 @@
-"""ECS's service-linked role comes late, as in an account that never used ECS.
+"""ECS's service-linked role is available late, as in an account that never used ECS.
 
-ECS makes the role when the account's first cluster is made. Until IAM knows it everywhere, whatever needs it is
-refused: capacity providers and tasks. CloudFormation waits as long for each role that it makes itself, but not
-for this one.
+ECS creates the role with the account's first cluster. Until all of IAM knows it, ECS refuses what needs the
+role:
+capacity providers and tasks. CloudFormation waits for each role that it creates itself, but not for this one.
 https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/818
 
-MiniStack: knows no such role.
-AWS: makes it with the account's first cluster.
+MiniStack: has no such role.
+AWS: creates it with the account's first cluster.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html
 Upstream: none known
 Kind: option (switch ecs-role-late)
@@ -25,7 +25,7 @@ from localcloud.patches.patch import Function, patch, patch_resource
 
 REFUSAL = "Unable to assume the service linked role. Please verify that the ECS service linked role exists."
 
-# When the account's role is known everywhere.
+# When the account's role is available.
 _known_at = AccountScopedDict()
 
 

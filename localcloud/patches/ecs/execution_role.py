@@ -1,7 +1,7 @@
-"""What Fargate does with a task's execution role before it starts.
+"""Fargate's use of a task's execution role before the start.
 
-MiniStack: pulls and logs without a role.
-AWS: pulls and logs as the execution role, and stops a task whose role may not.
+MiniStack: pulls images and writes logs without a role.
+AWS: pulls images and writes logs with the execution role, and stops a task whose role lacks a permission.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/resource-initialization-error.html
 Upstream: none known
 Kind: fidelity

@@ -1,7 +1,7 @@
-"""Containers as Fargate starts them.
+"""How Fargate starts containers.
 
-MiniStack: sets no limits, and runs what was built for another CPU.
-AWS: gives a task its CPU and memory, and refuses an image without the platform.
+MiniStack: sets no limits, and runs images that were built for another CPU.
+AWS: limits a task's CPU and memory, and refuses an image without the task's platform.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
 Upstream: none known
 Kind: fidelity
@@ -34,7 +34,7 @@ from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.fargate")
 
-# What MiniStack lends every container. On AWS only a task with a role finds credentials.
+# Credentials that MiniStack gives every container. On AWS only a task with a role gets some.
 _LENT = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_ENDPOINT_URL")
 _PLATFORMS = {"": "linux/amd64", "X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 NO_SPACE = "no space left on device"
@@ -64,13 +64,13 @@ def _limit(
     architecture = (td.get("runtimePlatform") or {}).get("cpuArchitecture", "")
     kwargs["platform"] = _PLATFORMS.get(architecture.upper(), "linux/amd64")
     kwargs["privileged"] = False
-    # Docker lets every user have the ports below 1024; Fargate does not.
+    # Docker lets every user open ports below 1024; Fargate does not.
     # https://github.com/aws/containers-roadmap/issues/1721
     kwargs["sysctls"] = {"net.ipv4.ip_unprivileged_port_start": "1024"}
     for forbidden in ("cap_add", "volumes", "pid_mode"):
         kwargs.pop(forbidden, None)
     if not td.get("taskRoleArn"):
-        # The way to the host, which a Fargate task does not have either.
+        # The name of the host, which a Fargate task cannot reach.
         kwargs.pop("extra_hosts", None)
     if memory := _memory_mib(cdef.get("memory")) or _memory_mib(td.get("memory")):
         kwargs["mem_limit"] = kwargs["memswap_limit"] = f"{memory}m"
@@ -98,13 +98,13 @@ def _start(
     settings: Settings,
     **_: Any,
 ) -> Any:
-    """Pull, create and start; the original falls back to whatever the host can run."""
+    """Pull, create and start. The original falls back to any platform that the host can run."""
     wanted = kwargs["platform"]
     with pulling(kwargs["labels"]["com.amazonaws.ecs.task-arn"]):
         image, platform = _pull(client, cdef["image"], wanted, settings)
     options = {**kwargs, "platform": platform}
     if platform == wanted and not runs(platform.partition("/")[2]):
-        # On AWS it would run.
+        # On AWS it would run, but not here.
         raise StartError(
             f"CannotStartContainerError: the image is for {platform}, and this machine has neither "
             "such a CPU nor an emulator of one. Get one: sudo apt-get install qemu-user-static"
@@ -136,9 +136,9 @@ def _start(
 
 
 def _pull(client: Any, image: str, wanted: str, settings: Settings) -> tuple[str, str]:
-    """Pull an image; Fargate keeps none. Returns its name in the engine and the platform it is for.
+    """Pull an image, always, because Fargate caches none; return its name in the engine and its platform.
 
-    AWS picks from an index by the task definition, and takes a plain manifest whatever it is for.
+    AWS chooses from an index by the task definition, and accepts a single manifest of any platform.
     """
     platform = _platform(image, wanted, settings)
     try:
@@ -161,9 +161,9 @@ def _pull(client: Any, image: str, wanted: str, settings: Settings) -> tuple[str
 def _into_engine(client: Any, image: str, platform: str, settings: Settings) -> str:
     name = local_name(image, settings)
     if name.startswith(f"{settings.registry}/") and manifest_of(image, settings) is None:
-        # The engine would find it among those that it has pulled before.
+        # Otherwise the engine would use an image that it pulled before.
         raise NotFound(image)
-    # `images.pull` passes over what the engine says once it has begun, and then finds no image, or an old one.
+    # `images.pull` ignores errors during the pull, and then finds no image, or an old one.
     lines = client.api.pull(name, platform=platform, stream=True, decode=True)
     refusal = next((line["error"] for line in lines if "error" in line), None)
     if refusal is None:
@@ -198,10 +198,9 @@ def _program(image: Any, options: dict[str, Any]) -> str:
 
 
 def _put_unexecutable(container: Any, program: str) -> None:
-    """Give the kernel something it refuses as it would refuse another CPU's program.
+    """Replace the program by one that the kernel refuses like a program for another CPU.
 
-    A laptop may emulate the other CPU, or be that CPU itself. AWS does neither; the outcome must not
-    depend on it.
+    A laptop may emulate the other CPU, or have it. AWS does neither, and the result must not depend on that.
     """
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -232,7 +231,7 @@ def _remove(container: Any) -> None:
 
 def _explained(error: Exception) -> str:
     text = (error.explanation if isinstance(error, APIError) else None) or str(error)
-    # On Fargate each task has a disk of its own, so there only an image that is too large meets the end of it.
+    # On Fargate each task has its own disk, so only a too large image fills it.
     text = text.replace(NO_SPACE, "the disk of this machine that Docker keeps its images on is full")
     return f"Error response from daemon: {text}"
 

@@ -1,7 +1,7 @@
-"""ECS's service-linked role comes with the account's first cluster.
+"""ECS's service-linked role, created with the account's first cluster.
 
-MiniStack: makes none by itself, and calls it AWSServiceRoleForEcs if it is asked for.
-AWS: makes AWSServiceRoleForECS with the first cluster.
+MiniStack: creates none, and calls it AWSServiceRoleForEcs on request.
+AWS: creates AWSServiceRoleForECS with the first cluster.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html
 Upstream: none known, ready to send:
     docs/upstream/ecs-service-linked-role.md

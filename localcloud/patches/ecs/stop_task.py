@@ -1,7 +1,7 @@
-"""StopTask that asks and returns.
+"""StopTask without waiting for the end.
 
-AWS takes Spot capacity back when it likes. Here a caller asks for it: StopTask of a task on FARGATE_SPOT
-with the reason that AWS itself gives is an interruption, and not the user's wish.
+AWS takes Spot capacity back at any time. Here a caller can trigger it: StopTask of a task on FARGATE_SPOT with
+AWS's own reason counts as an interruption, not as a stop by the user.
 
 MiniStack: blocks until the container is gone, and reports exit code 0.
 AWS: returns at once; containers get SIGTERM, and SIGKILL after stopTimeout.
@@ -28,7 +28,7 @@ from localcloud.patches.patch import Function, patch
 DEFAULT_STOP_TIMEOUT_SECONDS = 30
 INTERRUPTED = "Your Spot Task was interrupted."
 
-# MiniStack takes a task that shall stop for one that has: only the thread that ends it may still change it.
+# MiniStack treats a stopping task as stopped; only the thread that ends it may still change it.
 _ending: contextvars.ContextVar[str] = contextvars.ContextVar("ending_task", default="")
 
 
@@ -65,7 +65,7 @@ def _end(task: dict[str, Any], client: Any) -> None:
     docker_ids = list(task["_docker_ids"])
     for index, docker_id in enumerate(docker_ids):
         timeout = timeouts[index] if index < len(timeouts) else DEFAULT_STOP_TIMEOUT_SECONDS
-        # Gone already, or else removed by force below.
+        # Already gone, or removed by force below.
         with contextlib.suppress(*ENGINE_ERRORS):
             client.containers.get(docker_id).stop(timeout=timeout)
         note_exit(client, task, index, docker_id)

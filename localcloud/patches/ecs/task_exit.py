@@ -27,7 +27,7 @@ log = logging.getLogger("portcall.task_exit")
 KILLED = 137
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
-# The receiver of the event reads the last log lines at once, so they have to be there by then.
+# The receiver of the event reads the last log lines at once, so they must be there by then.
 _LOGS_WITHIN_SECONDS = 2.0
 _LOOKS_FOR_WHY, _LOOK_AGAIN_SECONDS = 8, 0.1
 _logs_forwarded: dict[str, threading.Event] = {}
@@ -52,7 +52,7 @@ def _look(original: Function, task: dict[str, Any], client: Any = None) -> None:
     if not ended or not (all(ended) or any(e for e, needed in zip(ended, essential, strict=False) if needed)):
         return
     await_logs(docker_ids)
-    # A task may have been stopped in the meantime by another look; only the first counts.
+    # Another thread may have recorded the stop meanwhile; only the first counts.
     if ecs._mark_task_stopped(task_arn, task, "Essential container in task exited", "EssentialContainerExited"):
         ecs._cleanup_task_resources(task, client)
 
@@ -68,7 +68,7 @@ def note_exit(client: Any, task: dict[str, Any], index: int, docker_id: str) -> 
         if exit_code == KILLED and _lacked_memory(client, docker_id):
             reason = OUT_OF_MEMORY
     except NotFound:
-        # Only this is proof that it is gone; any other failure may be the daemon's.
+        # Only this proves that it is gone; any other error may be the daemon's.
         exit_code, reason = KILLED, "DockerStateError: the container was removed"
     except ENGINE_ERRORS as error:
         log.warning("could not look at container %s: %s", docker_id[:12], error)
@@ -84,7 +84,7 @@ def note_exit(client: Any, task: dict[str, Any], index: int, docker_id: str) -> 
 
 
 def _lacked_memory(client: Any, docker_id: str) -> bool:
-    """Docker may say that a container was killed a moment before it says why."""
+    """Whether the container ran out of memory, which Docker may report a moment after its end."""
     for _ in range(_LOOKS_FOR_WHY):
         try:
             if client.containers.get(docker_id).attrs["State"].get("OOMKilled"):
@@ -96,7 +96,7 @@ def _lacked_memory(client: Any, docker_id: str) -> bool:
 
 
 def await_logs(docker_ids: list[str]) -> None:
-    """Wait, within reason, until the last output of ended containers is in CloudWatch Logs."""
+    """Wait, for a limited time, until the last output of ended containers is in CloudWatch Logs."""
     for docker_id in docker_ids:
         if forwarded := _logs_forwarded.get(docker_id):
             forwarded.wait(_LOGS_WITHIN_SECONDS)
@@ -120,7 +120,7 @@ def _note_end_of_logs(original: Function, container: Any, *rest: Any) -> None:
 
 
 class WholeLog:
-    """A container whose log does not end before its last line: following it, the engine may leave that out."""
+    """A container whose log is complete: when following it, the engine may omit the last line."""
 
     def __init__(self, container: Any) -> None:
         self._container = container
@@ -130,7 +130,7 @@ class WholeLog:
         for chunk in self._container.logs(**options):
             seen += len(chunk)
             yield chunk
-        # A line without an end is written when the container has ended, and that is after its output has.
+        # A line without a newline is written when the container ends, which is after its output ends.
         self._container.wait(timeout=_LOGS_WITHIN_SECONDS)
         for chunk in self._container.logs(**{**options, "follow": False}):
             if seen < len(chunk):

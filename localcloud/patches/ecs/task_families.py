@@ -1,6 +1,6 @@
-"""One revision of a family at a time.
+"""RegisterTaskDefinition accepts one revision of a family at a time.
 
-MiniStack: registers as many at once as are asked for.
+MiniStack: registers any number at once.
 AWS: answers ClientException: Too many concurrent attempts to create a new revision.
     https://github.com/hashicorp/terraform-provider-aws/issues/9777
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
@@ -19,7 +19,7 @@ from ministack.services import ecs
 
 from localcloud.patches.patch import Function, patch
 
-# How long ECS is busy with one is not documented; here that takes no time at all.
+# How long ECS needs for one is not documented; here it takes no time.
 BUSY_SECONDS = 0.5
 
 _busy_until = AccountScopedDict()

@@ -1,4 +1,4 @@
-"""What a task says of itself.
+"""Missing fields of a task.
 
 MiniStack: leaves out its family group and its images' digests.
 AWS: has both.

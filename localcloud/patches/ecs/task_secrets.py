@@ -1,7 +1,7 @@
 """Secrets of containers from Parameter Store.
 
-MiniStack: asks no role for them, and hands out ciphertext.
-AWS: reads them as the execution role, decrypted, and stops a task whose role may not.
+MiniStack: reads them without a role, and encrypted.
+AWS: reads and decrypts them with the execution role, and stops a task whose role lacks a permission.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/resource-initialization-error.html
 Upstream: none known
 Kind: option (parameters of an app)
@@ -19,10 +19,10 @@ from ministack.services import ecs, kms, ssm
 from localcloud.patches.iam.service_roles import role_allows
 from localcloud.patches.patch import Function, patch
 
-# AWS manages this key, and lets everybody decrypt with it who may read the parameter.
+# AWS manages this key; everybody who may read the parameter may decrypt with it.
 _MANAGED_KEY = "alias/aws/ssm"
 
-# The role that Fargate starts this thread's task with.
+# The execution role of this thread's task.
 execution_role: contextvars.ContextVar[str] = contextvars.ContextVar("execution_role", default="")
 
 
@@ -44,7 +44,7 @@ def _ask_role(original: Function, container: dict[str, Any]) -> dict[str, str]:
 
 
 def _value(value_from: str) -> str:
-    """A parameter's value, decrypted. Raises what becomes the reason of a task that failed to start."""
+    """A parameter's value, decrypted. Raises an error that becomes the stop reason of the task."""
     _name, parameter = ssm._lookup_parameter(value_from, allow_arn_region=True, flexible_name=True)
     asked = value_from.partition(":parameter")[2] or value_from
     arn = parameter["ARN"] if parameter else ssm._param_arn(asked)
@@ -57,7 +57,7 @@ def _value(value_from: str) -> str:
     key = parameter["KeyId"]
     if key and key != _MANAGED_KEY:
         key_arn = (kms._resolve_key(key) or {}).get("Arn", key)
-        # As Parameter Store calls KMS in the name of the role.
+        # Parameter Store calls KMS with the role's permissions.
         keys = {"kms:viaservice": f"ssm.{get_region()}.amazonaws.com"}
         keys["kms:encryptioncontext:parameter_arn"] = arn
         decrypt = {"service": "ecs-tasks.amazonaws.com", "action": "kms:Decrypt", "resource": key_arn}

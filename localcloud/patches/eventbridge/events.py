@@ -1,7 +1,7 @@
 """Delivers events of ``aws.*`` sources.
 
-MiniStack: has no way in for them but PutEvents, which refuses them over the wire.
-AWS: refuses them over the wire as well; its services send them inside.
+MiniStack: accepts events only by PutEvents, which refuses these over the wire.
+AWS: refuses them over the wire as well; its services send them internally.
     https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 Upstream: none known
 Kind: core
@@ -23,8 +23,8 @@ from localcloud.options import Settings
 
 log = logging.getLogger("portcall.events")
 
-# One queue and one thread: events of one task or image must arrive in the order they happened, and
-# neither a push nor a container start may wait for what the rules' targets do.
+# One queue and one thread: events of one task or image must arrive in order, and no push and no container start
+# may wait for the rules' targets.
 _stopped = threading.Event()
 _pending: queue.SimpleQueue[tuple[contextvars.Context, dict[str, Any]]] = queue.SimpleQueue()
 
@@ -42,7 +42,7 @@ def prepare(settings: Settings) -> None:
 
 
 def stop() -> None:
-    """Deliver nothing more: that the cloud's own end stops its tasks is no news to anyone in it."""
+    """Deliver no more events: the tasks that stop with the cloud need no events."""
     _stopped.set()
 
 

@@ -1,10 +1,10 @@
 """Records the calls that IAM allowed, in the folder PORTCALL_IAM_DECISIONS.
 
-A line is a call with the policies that were evaluated. The file `test` in the folder, if there is one, names
-the test that made the call. Calls that differ in nothing but ids are written once.
+A line is a call with the policies that were evaluated. The file `test` in the folder, if it exists, names the
+test that made the call. Calls that differ only in ids are written once.
 
-MiniStack: forgets which statements decided.
-AWS: does not say it either; the tests need it to find out which permissions are needed.
+MiniStack: does not record which statements decided.
+AWS: does not report it either; the tests need it to find unneeded permissions.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 Upstream: none known
 Kind: option (PORTCALL_IAM_DECISIONS)

@@ -1,9 +1,9 @@
-"""What a call is about, for IAM.
+"""The resources and condition keys of a call, for IAM.
 
-Resources, condition keys and the actions that a call needs besides its own are those of the link below.
+Resources, condition keys and additional actions are those of the link below.
 
 MiniStack: checks ECS calls against their cluster, roles without their path, rules of the default bus with its
-    name; knows no log streams, no dashboards and few condition keys.
+    name; has no log streams, no dashboards and few condition keys.
 AWS: checks each call against its resource, with the service's condition keys.
     https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 Upstream: none known
@@ -25,14 +25,14 @@ from ministack.services import apigateway, ec2, ecr, ecs, iam
 
 from localcloud.patches.patch import Function, patch
 
-# Extra checks of the request that is being authorized: (action, resource, condition keys).
+# Additional checks of the request: (action, resource, condition keys).
 _also: contextvars.ContextVar[Sequence[tuple[str, str, dict[str, Any]]]] = contextvars.ContextVar(
     "also", default=()
 )
 _refused: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("refused", default=None)
 _OURS = ("apigateway", "ec2", "ecr", "ecs", "events")
 _NONE: Mapping[str, Any] = MappingProxyType({})
-# Condition keys that the request brings along.
+# Condition keys from the request.
 _keys: contextvars.ContextVar[Mapping[str, Any]] = contextvars.ContextVar("keys", default=_NONE)
 
 
@@ -57,10 +57,10 @@ def _resource(
     except ValueError:
         request = {}
     if service == "logs" and found != "*" and not found.endswith(":*"):
-        # A policy that names a group names it with `:*`, which covers its streams.
+        # A policy names a log group with `:*`, which covers its streams.
         return f"{found}:log-stream:{request.get('logStreamName') or ''}"
     if service == "monitoring" and (name := iam_actions._param(body, query, "DashboardName")):
-        # Of all regions.
+        # These ARNs have no region.
         return f"arn:aws:cloudwatch::{account}:dashboard/{name}"
     if service == "apigateway":
         return _of_http_api(method, found, body, region)
@@ -172,7 +172,7 @@ def _of_http_api(method: str, found: str, body: bytes, region: str) -> str:
     if method == "POST":
         tags = iam_actions.request_tag_context("apigateway", "apigateway:CreateApi", body, {})
         if tags:
-            # To give something tags is to POST them too; its id is not known before.
+            # Creating with tags also needs POST on the tags; the id is not known before.
             resource = f"arn:aws:apigateway:{region}::/tags/{quote(f'{found}/', safe='')}*"
             _also.set([("apigateway:POST", resource, tags)])
         requested |= tags
@@ -202,10 +202,10 @@ def _leading_keys(original: Function, body: bytes) -> dict[str, Any]:
 
 
 def _keys_of(request: dict[str, Any]) -> Iterator[str]:
-    """The partition keys that a request names. The tables of a stack of ours all have `pk`."""
+    """The partition keys in a request; our table's key is `pk`."""
     if item := request.get("Key") or request.get("Item"):
         yield item.get("pk", {}).get("S", "")
-    # Of a query, be it of an index, it is what is held equal: our sort keys are asked for by how they begin.
+    # In a query, also of an index, it is the key with `=`: our queries use sort keys only with begins_with.
     if equal := re.search(r"=\s*(:\w+)", request.get("KeyConditionExpression") or ""):
         yield request.get("ExpressionAttributeValues", {}).get(equal[1], {}).get("S", "")
     for each in request.get("TransactItems") or []:

@@ -1,6 +1,6 @@
-"""Identity providers as resources of a stack.
+"""OpenID Connect providers as CloudFormation resources.
 
-MiniStack: knows OpenID Connect providers by IAM's API alone.
+MiniStack: has them only in IAM's API.
 AWS: has them as AWS::IAM::OIDCProvider.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-oidcprovider.html
 Upstream: none known

@@ -1,7 +1,7 @@
-"""What one service may do to another.
+"""Permissions for calls from one service to another.
 
-MiniStack: lets its services reach each other without asking IAM.
-AWS: asks the role, or the resource's policy, for each such call.
+MiniStack: lets its services call each other without checking IAM.
+AWS: checks the role, or the resource's policy, for each such call.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_terms-and-concepts.html
 Upstream: none known
 Kind: fidelity
@@ -23,7 +23,7 @@ from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.service_roles")
 
-# The role of the execution that this thread works for.
+# The role of this thread's execution.
 _execution_role: contextvars.ContextVar[tuple[str, str]] = contextvars.ContextVar(
     "execution_role", default=("", "")
 )
@@ -32,7 +32,7 @@ _execution_role: contextvars.ContextVar[tuple[str, str]] = contextvars.ContextVa
 def role_allows(
     role_arn: str, *, service: str, action: str, resource: str, keys: dict[str, str] | None = None
 ) -> bool:
-    """Whether a service can assume the role, and the role may do it; condition keys in lower case."""
+    """Whether a service can assume the role and the role allows the action; condition keys in lower case."""
     role_name = role_arn.rsplit("/", 1)[-1]
     account = get_account_id()
     role = iam._roles.get_scoped(account, None, role_name)
@@ -66,7 +66,7 @@ def _policy_allows(function_arn: str, *, service: str, source_arn: str) -> bool:
     """Whether the function's resource policy lets a service invoke it for a rule."""
     found = lambda_svc.function_policy_for_arn(function_arn)
     if found is None:
-        return True  # The function is gone; that is for the delivery itself to find out.
+        return True  # The function does not exist; the delivery itself reports that.
     context = iam_evaluator.EvalContext(
         principal_arn="*",
         principal_type="Service",

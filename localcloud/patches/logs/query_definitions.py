@@ -1,7 +1,7 @@
 """Saved queries of CloudWatch Logs Insights.
 
-MiniStack: knows neither the API's calls nor the resource type.
-AWS: keeps a query by its name, with the groups that it asks.
+MiniStack: has neither the API calls nor the resource type.
+AWS: stores a query by its name, with its log groups.
     https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutQueryDefinition.html
 Upstream: none known
 Kind: core

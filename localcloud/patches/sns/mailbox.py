@@ -1,10 +1,10 @@
-"""Email of SNS.
+"""SNS email.
 
-Each message goes into a Maildir, and on to SMTP_HOST when that is set. A subscription is confirmed at once: the
-inbox is a directory of the user who runs the embedded cloud, and there is no link to follow.
+Each message goes into a Maildir, and to SMTP_HOST if that is set. A subscription is confirmed at once: the
+inbox is a folder of the user who runs the embedded cloud, so no link is needed.
 
-MiniStack: has a stub that sends nothing.
-AWS: mails a link to confirm the subscription first, and then each message.
+MiniStack: sends nothing.
+AWS: first mails a link to confirm the subscription, and then each message.
     https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html
 Upstream: none known
 Kind: core
@@ -29,7 +29,7 @@ from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.mailbox")
 
-# The topic's DisplayName is the sender's name, where it has one.
+# The sender's name is the topic's DisplayName, if it has one.
 SENDER_NAME = "AWS Notifications"
 SENDER_ADDRESS = "no-reply@sns.amazonaws.com"
 DEFAULT_SUBJECT = "AWS Notification Message"
@@ -39,7 +39,7 @@ _inbox: mailbox.Maildir
 
 
 class MailNotWritten(Exception):
-    """The inbox took no mail; the message is the machine's reason."""
+    """The mail could not be written; the message is the system's reason."""
 
 
 def prepare(settings: Settings) -> None:
@@ -82,7 +82,7 @@ def _mail(
             )
             _inbox.add(mail.as_bytes(policy=policy.SMTP.clone(linesep="\n")))
         except OSError as error:
-            # As on a full disk. Who publishes must not believe that it was sent.
+            # E.g. a full disk. The publisher must not think that the mail was sent.
             log.exception("could not write a mail to %s", subscription["endpoint"])
             raise MailNotWritten(str(error)) from error
         except ValueError:

@@ -1,7 +1,7 @@
 """DescribeParameters by Path.
 
-MiniStack: gives the levels below as well, whether Recursive or not.
-AWS: gives one level, and all with Recursive.
+MiniStack: always returns all levels below the path.
+AWS: returns one level, and all levels only with Recursive.
     https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ParameterStringFilter.html
 Upstream: none known, ready to send:
     docs/upstream/ssm-describe-parameters-path.md

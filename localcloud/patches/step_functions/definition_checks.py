@@ -1,6 +1,6 @@
-"""A definition that Step Functions would refuse is refused.
+"""CreateStateMachine refuses the definitions that Step Functions would refuse.
 
-MiniStack: takes any JSON.
+MiniStack: accepts any JSON.
 AWS: answers InvalidDefinition.
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
 Upstream: none known, ready to send:

@@ -30,7 +30,7 @@ _execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextV
 _is_starting: contextvars.ContextVar[bool] = contextvars.ContextVar("is_starting", default=False)
 _callback: contextvars.ContextVar[str] = contextvars.ContextVar("callback_token", default="")
 
-# Every token that was ever given out, with its execution; one that is no longer waited for has timed out.
+# Every issued token, with its execution; a token for which no state waits has timed out.
 _given_out: dict[str, dict[str, Any] | None] = {}
 _ended_tokens: set[str] = set()
 _tokens_lock = threading.Lock()
@@ -49,9 +49,10 @@ def _name_throttling(original: Function, function: str, event: Any) -> Any:
 
 @patch(sfn, "_call_lambda")
 def _fail_callback(original: Function, function: str, event: Any) -> Any:
-    """A function that fails fails its waitForTaskToken task, which MiniStack would leave waiting.
+    """If a function fails, fail its waitForTaskToken task, which MiniStack would leave waiting.
 
-    It runs on its own thread, for the task's time-out counts from the call and the token may be used during it.
+    The function runs on its own thread, because the task's time-out counts from the call, and the token may be
+    used while it runs.
     """
     token = _callback.get()
     if not token:
@@ -88,7 +89,7 @@ def _track_token(original: Function, resource: str, input_data: Any, token: str,
 def _new_token_for_each_attempt(
     original: Function, state: dict[str, Any], data: Any, ctx: dict[str, Any] | None = None
 ) -> Any:
-    """MiniStack makes one token for a task and all its retries: a late answer to one would end the next."""
+    """Issue a new token for each attempt. With a single one, a late answer would end the next attempt."""
     task = (ctx or {}).get("Task") or {}
     if task.get("Token") in _ended_tokens:
         task["Token"] = new_uuid()
@@ -136,9 +137,9 @@ def _refusal(token: str) -> Any:
 
 @patch(sfn, "_find_matching_retrier")
 def _delay_as_requested(original: Function, retriers: Any, error: str, counts: dict[int, int]) -> Any:
-    """MaxDelaySeconds and JitterStrategy, by handing out a retrier with the delay already worked out.
+    """Support MaxDelaySeconds and JitterStrategy, by returning a retrier with the calculated delay.
 
-    Nothing is tried again once the execution has ended from outside.
+    Nothing is retried once the execution was ended from outside.
     """
     retrier, index = original(retriers, error, counts)
     execution = _execution.get()

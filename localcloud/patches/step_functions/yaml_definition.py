@@ -1,7 +1,7 @@
 """A state machine's definition in YAML.
 
-MiniStack: reads JSON alone.
-AWS: takes YAML as well.
+MiniStack: accepts only JSON.
+AWS: accepts YAML as well.
     https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-resource-statemachine.html
 Upstream: none known
 Kind: core

@@ -1,4 +1,4 @@
-"""`portcall doctor`: what commonly goes wrong before, at and after an install.
+"""`portcall doctor`: checks for common problems before, during and after an install.
 
-A check has two halves: `facts` asks, and changes nothing; a pure function judges what was found.
+A check has two halves: `facts` reads and changes nothing; a pure function judges the result.
 """

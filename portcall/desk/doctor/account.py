@@ -1,4 +1,4 @@
-"""Your account: who asks, the region, the role of ECS, and what Fargate lets run."""
+"""Checks of the account: credentials, region, ECS's role, and Fargate's quota."""
 
 from portcall.desk.doctor.judgement import Judgement, failed, ok, warning
 
@@ -10,7 +10,7 @@ QUOTA = "L-3032A538"
 
 
 def credentials(arn: str, expires_at: float, now: float) -> Judgement:
-    """`expires_at` is in UNIX seconds, 0 where the keys do not expire, or nothing says so."""
+    """`expires_at` is in UNIX seconds, 0 if the keys do not expire, or if unknown."""
     if not expires_at:
         return ok(f"You are {arn}.")
     left = expires_at - now
@@ -22,7 +22,7 @@ def credentials(arn: str, expires_at: float, now: float) -> Judgement:
 
 
 def region(name: str, ecs: set[str], ecr: set[str]) -> Judgement:
-    """`ecs` and `ecr` are the regions that the AWS SDK here knows of each."""
+    """`ecs` and `ecr` are the regions of each service that the installed AWS SDK knows."""
     lacking = [service for service, known in (("ECS", ecs), ("ECR", ecr)) if name not in known]
     if not lacking:
         return ok(f"{name} has ECS, Fargate and ECR.")
@@ -43,7 +43,7 @@ def ecs_role(exists: bool) -> Judgement:
 
 
 def quota(allowed: float, used: float, next_one: float, *, whole_account: bool) -> Judgement:
-    """vCPUs on demand: how many Fargate lets run at once, how many run, and those of the largest app.
+    """On-demand vCPUs: the quota, how many are in use, and those of the largest app.
 
     While a version replaces another, both run.
     """

@@ -1,4 +1,4 @@
-"""An app: how it is, its image, its secrets, and whether it can be reached."""
+"""Checks of an app: its state, image and secrets, and whether it can be reached."""
 
 from collections.abc import Collection, Mapping
 
@@ -6,12 +6,12 @@ from portcall.desk.doctor.judgement import Judgement, failed, ok, warning
 from portcall.desk.states import AppStatus
 
 EVERYONE = "0.0.0.0/0"
-# What Parameter Store encrypts with where nobody names a key; no key policy has to allow anything.
+# Parameter Store's default key, which needs no key policy.
 OWN_KEYS = {"", "alias/aws/ssm"}
 
 
 def state(status: AppStatus) -> Judgement:
-    """How the app is, by the ledger."""
+    """The app's state in the ledger."""
     said = f"{status.app} is {status.state}. {status.note}".strip()
     if status.state in ("failed", "down"):
         return failed(said, f"Run: portcall show {status.app}")
@@ -21,7 +21,7 @@ def state(status: AppStatus) -> Judgement:
 
 
 def image(exists: bool, digest: str) -> Judgement:
-    """Whether what serves could be started again."""
+    """Whether the image of what serves still exists for a restart."""
     if exists:
         return ok(f"Its image {digest[:19]} is in ECR.")
     return failed(
@@ -31,7 +31,7 @@ def image(exists: bool, digest: str) -> Judgement:
 
 
 def secrets(asked: Collection[str], keys: Mapping[str, str]) -> Judgement:
-    """The names of parameters that the running version was started with, and of those there are their keys."""
+    """Whether the parameters of the running version still exist, and which keys encrypt them."""
     if not asked:
         return ok("It has no secrets.")
     missing = sorted(name for name in asked if name not in keys)
@@ -50,7 +50,7 @@ def secrets(asked: Collection[str], keys: Mapping[str, str]) -> Judgement:
 
 
 def reachable(answered: bool, place: str, cidr: str) -> Judgement:
-    """Whether a connection to `host:port` could be made from here; `cidr` says who may reach the apps."""
+    """Whether this machine can connect to `host:port`; `cidr` says who may reach the apps."""
     allowed = "everyone" if cidr == EVERYONE else f"{cidr} only (AllowedCidr)"
     if answered:
         return ok(f"{place} can be reached from here; it is open to {allowed}.")

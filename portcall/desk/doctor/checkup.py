@@ -1,4 +1,4 @@
-"""Which checks there are, what each asks, and how those that wait do so side by side."""
+"""The list of checks, what each reads, and how they run in parallel."""
 
 import time
 from collections.abc import Sequence
@@ -23,28 +23,28 @@ from portcall.desk.trouble import Exit, Trouble, denied_action, trouble_of
 
 MACHINE, ACCOUNT, INSTALL, APP, IMAGE = "this machine", "your account", "the install", "app", "image"
 AT_ONCE = 8
-# CPU units of the smallest task, for where no app runs; 1024 are a vCPU.
+# CPU units of the smallest task, used if no app runs; 1024 are a vCPU.
 SMALLEST = 256
 
 
 def without_target(trouble: Trouble) -> list[Finding]:
-    """What can be said where nobody knows which account it is about."""
+    """The checks that need no account."""
     docker = Finding(MACHINE, "Docker", machine.docker(*Facts.docker()))
     return [docker, Finding(ACCOUNT, "credentials", failed(trouble.message, "Then run portcall doctor again."))]
 
 
 def examine(target: Target, name: str = "") -> list[Finding]:
-    """All there is to say of this machine, the account, the install and, if one is named, an app or an image.
+    """All checks of this machine, the account, the install and, if one is named, an app or an image.
 
-    Without credentials, or without a stack, what hangs on them is not asked. Raises Trouble if there is no app
-    and no image of that name.
+    Checks that need missing credentials or a missing stack are left out. Raises Trouble if there is no app and
+    no image of that name.
     """
     checkup = _Checkup(target)
     who = checkup.run(Check(ACCOUNT, "credentials", checkup.credentials))
     if _is_bad(who):
         return _side_by_side(checkup, [*checkup.of_the_machine(known=False), who])
     stack = checkup.run(Check(INSTALL, "stack", checkup.stack, "cloudformation:DescribeStacks"))
-    # One that is broken may still be asked what else there is.
+    # The resources of a broken stack can still be checked.
     there = stack.judgement.result != Result.UNKNOWN and "TopicArn" in checkup.facts.stack.outputs
     return _side_by_side(
         checkup,
@@ -64,7 +64,7 @@ def _is_bad(finding: Finding) -> bool:
 
 
 def _side_by_side(checkup: "_Checkup", checks: Sequence[Check | Finding]) -> list[Finding]:
-    # These are made by a session that threads may not share.
+    # Their session must not be shared between threads.
     for service in ("dynamodb", "ecr", "ssm"):
         aws.client(service)
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -72,14 +72,14 @@ def _side_by_side(checkup: "_Checkup", checks: Sequence[Check | Finding]) -> lis
 
 
 class _Checkup:
-    """Brings what `facts` asks to the functions that judge it."""
+    """Passes what `facts` reads to the functions that judge it."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self.facts = Facts(target)
 
     def run(self, check: Check) -> Finding:
-        """Where the answer may not be read, or does not come, nothing is called well."""
+        """Run a check. If the answer is denied or does not come, the result is *not known*."""
         return Finding(check.group, check.name, self._judge(check))
 
     def _judge(self, check: Check) -> Judgement:
@@ -125,7 +125,7 @@ class _Checkup:
             Check(ACCOUNT, "region", self._region),
             Check(ACCOUNT, "role of ECS", lambda: account.ecs_role(self.facts.ecs_role()), "iam:GetRole"),
         ]
-        # What is not AWS itself has none.
+        # The embedded cloud has none.
         if known and not self.target.endpoint:
             checks.append(Check(ACCOUNT, "Fargate quota", self._quota, "servicequotas:GetServiceQuota"))
         return checks
@@ -167,7 +167,7 @@ class _Checkup:
                 "sqs:GetQueueAttributes",
             ),
             Check(INSTALL, "sweep", self._sweep),
-            # The embedded cloud has no console that could show it.
+            # The embedded cloud has no console to show it.
             *(
                 []
                 if self.target.embedded
@@ -182,7 +182,7 @@ class _Checkup:
         return install.sweep(ledger.last_sweep(), made_at, time.time())
 
     def _events(self) -> Judgement:
-        # Previews alone end with their tags.
+        # Only previews end with their tags.
         previews = self.facts.stack.parameters.get("Environments") == "tag"
         off = () if previews else ("EndPreviewFunctionTagDeleted",)
         return install.events(self.facts.rules(), off, self.facts.machine())
@@ -195,7 +195,7 @@ class _Checkup:
     # ── An app
 
     def of_what_is_named(self, name: str) -> list[Check]:
-        """An app or, if there is none of that name, an image."""
+        """The checks of an app or, if there is none of that name, of an image."""
         try:
             return self._of_the_app(reading.app_status(self.target, name))
         except Trouble as trouble:

@@ -1,4 +1,4 @@
-"""What the checks ask of AWS and of this machine. Nothing here changes anything."""
+"""The calls and commands with which the checks read from AWS and this machine. Nothing is changed."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ APP_ANSWERS_WITHIN = 3
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks; `expires_at` (UNIX seconds) is 0 if that is not known, `skew` how far this clock is ahead."""
+    """The caller; `expires_at` (UNIX seconds) is 0 if unknown, `skew` is how far this clock is ahead."""
 
     arn: str
     account: str
@@ -50,7 +50,7 @@ class Stack:
 
 
 class Facts:
-    """Asked once each, of one target."""
+    """Reads each fact once, from one target."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -59,7 +59,7 @@ class Facts:
 
     @staticmethod
     def docker() -> tuple[str, str]:
-        """The version of the engine, '' if none answers, and then why."""
+        """The engine's version, or '' and the reason if none answers."""
         command = ["docker", "version", "--format", "{{.Server.Version}}"]
         try:
             ended = subprocess.run(command, capture_output=True, text=True, timeout=DOCKER_ANSWERS_WITHIN)
@@ -72,7 +72,7 @@ class Facts:
 
     @staticmethod
     def login(registry: str) -> Login:
-        """What Docker's own file says of a registry; the password stays where it is."""
+        """What Docker's configuration says about a registry; the password is not read."""
         folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
         try:
             config = json.loads((folder / "config.json").read_text())
@@ -91,7 +91,7 @@ class Facts:
             answer = self.target.client("sts").get_caller_identity()
         except ClientError as error:
             skew = _skew(error.response)
-            # Whatever AWS says of the signature then, it is the clock.
+            # With such a clock, AWS's complaint about the signature means the clock.
             if abs(skew) >= 300:
                 return Caller("", "", 0, skew)
             raise
@@ -107,12 +107,12 @@ class Facts:
         return True
 
     def quota(self) -> float:
-        """vCPUs on demand that may run at once."""
+        """The quota of on-demand vCPUs."""
         answer = self.target.client("service-quotas").get_service_quota(ServiceCode="fargate", QuotaCode=QUOTA)
         return float(answer["Quota"]["Value"])
 
     def vcpus_in_use(self) -> float | None:
-        """What runs in the whole account, None where CloudWatch has no figure of it.
+        """The vCPUs in use in the whole account, None if CloudWatch has no value.
 
         https://docs.aws.amazon.com/AmazonECS/latest/developerguide/monitoring-fargate-usage.html
         """
@@ -150,7 +150,7 @@ class Facts:
         )
 
     def parts(self, kind: str) -> dict[str, str]:
-        """Of the stack's resources of a type, logical name -> physical id."""
+        """The stack's resources of a type: logical name -> physical id."""
         return {name: id for name, (each, id) in self._resources.items() if each == kind}
 
     @cached_property
@@ -205,7 +205,7 @@ class Facts:
 
     @staticmethod
     def answers(url: str) -> tuple[bool, str]:
-        """Whether a connection to the host of a URL comes about, and `host:port`."""
+        """Whether the host of a URL accepts a connection, and `host:port`."""
         parts = urllib.parse.urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         place = f"{parts.hostname}:{port}"
@@ -215,7 +215,7 @@ class Facts:
 
 
 def _skew(answer: Any) -> float:
-    """By how many seconds this machine's clock is ahead of the one that wrote an answer's `Date`."""
+    """By how many seconds this machine's clock is ahead of a response's `Date`."""
     said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:
         return time.time() - parsedate_to_datetime(said).timestamp()
@@ -224,7 +224,7 @@ def _skew(answer: Any) -> float:
 
 
 def _expiry(auth: str) -> int:
-    """When an ECR token expires, in UNIX seconds: the token itself says so; 0 if this is none."""
+    """When an ECR token expires (UNIX seconds), which the token says; 0 if it is not one."""
     with suppress(ValueError, TypeError, AttributeError):
         password = base64.b64decode(auth).decode().partition(":")[2]
         return int(json.loads(base64.b64decode(password))["expiration"])

@@ -1,4 +1,4 @@
-"""An image that is to be pushed: where it is, and what its push would do."""
+"""Checks of an image before it is pushed."""
 
 from deployer.domain import ports
 
@@ -7,7 +7,7 @@ from portcall.desk.plan import DEPLOY, FREE, IN_ECR, Plan
 
 
 def push(made: Plan) -> Judgement:
-    """What a push of it would do."""
+    """Whether a push would be deployed."""
     place = "in ECR" if made.found == IN_ECR else "on this machine"
     if made.would != DEPLOY:
         return failed(
@@ -17,7 +17,7 @@ def push(made: Plan) -> Judgement:
 
 
 def port(made: Plan) -> Judgement:
-    """Whether the image says where the app answers."""
+    """Whether the image names the app's port."""
     candidates = made.spec.candidates if made.spec else []
     if not candidates:
         return ok("It needs no port: it is a worker.")
@@ -32,7 +32,7 @@ def port(made: Plan) -> Judgement:
 
 
 def slot(made: Plan) -> Judgement:
-    """Whether there is room for one more app."""
+    """Whether a slot is free."""
     if made.slot == FREE:
         return ok("There is a slot for it.")
     return unknown("You may not see whether a slot is free.", "It takes the managed policy ViewerPolicyArn.")

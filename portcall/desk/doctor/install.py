@@ -1,4 +1,4 @@
-"""The install: the stack, its mails, its queues, the sweep, and what it watches."""
+"""Checks of the install: stack, mails, queues, the sweep, and watched repositories."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ RECREATE = "Delete it, and install again: sam delete && sam build && sam deploy"
 
 @dataclass(frozen=True)
 class Subscription:
-    """Who gets mails, how, and whether that was confirmed."""
+    """A subscription: the endpoint, the protocol, and whether it was confirmed."""
 
     protocol: str
     endpoint: str
@@ -50,7 +50,7 @@ def version(installed: str, own: str) -> Judgement:
 
 
 def dashboard(url: str) -> Judgement:
-    """`url` is '' where it is switched off, or the stack is older than it."""
+    """`url` is '' if it is off, or if the stack is too old to have one."""
     return ok(url) if url else ok("There is none: the parameter Dashboard is off, or the stack is an old one.")
 
 
@@ -59,7 +59,7 @@ def _parts(version: str) -> list[int]:
 
 
 def mails(subscriptions: Sequence[Subscription]) -> Judgement:
-    """Whether what Portcall says reaches anybody."""
+    """Whether anybody gets the mails."""
     pending = [each for each in subscriptions if not each.confirmed]
     if pending:
         who = ", ".join(each.endpoint for each in pending)
@@ -89,7 +89,7 @@ def dead_letters(queues: Mapping[str, int]) -> Judgement:
 
 
 def sweep(began_at: int, installed_at: float, now: float) -> Judgement:
-    """When the last sweep began and when the stack was made, in UNIX seconds; 0 if no sweep ever began."""
+    """Whether sweeps run: when the last began (0 for never) and when the stack was created (UNIX seconds)."""
     late = "Look into the log of ReconcileFunction, and whether its schedule is enabled."
     if not began_at:
         if now - installed_at < SWEEP_IS_LATE:

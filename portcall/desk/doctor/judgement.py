@@ -1,4 +1,4 @@
-"""What a check found: fine, something to look at, wrong, or not known."""
+"""The result of a check: ok, warning, failed, or unknown."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from enum import StrEnum
 
 
 class Result(StrEnum):
-    """`WARNING` keeps nothing from working, or only from this machine; `FAILED` does."""
+    """`WARNING`: nothing is broken, or only for this machine. `FAILED`: something does not work."""
 
     OK = "ok"
     WARNING = "warning"
     FAILED = "failed"
-    # It could not be read, so nothing is said about it.
+    # It could not be read.
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is the matter, in one sentence or two, and what to do, '' if nothing."""
+    """The result in one or two sentences, and what to do, '' if nothing."""
 
     result: Result
     said: str
@@ -40,13 +40,13 @@ def failed(said: str, do: str) -> Judgement:
 
 
 def unknown(said: str, do: str = "") -> Judgement:
-    """Neither good nor bad is known."""
+    """It could not be checked."""
     return Judgement(Result.UNKNOWN, said, do)
 
 
 @dataclass(frozen=True)
 class Check:
-    """`look` asks and judges; `needs` is the permission that it takes, '' if none."""
+    """`look` reads and judges; `needs` is the permission that it needs, '' if none."""
 
     group: str
     name: str

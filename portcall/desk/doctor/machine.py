@@ -1,4 +1,4 @@
-"""This machine: Docker, its login to the registry, and the clock."""
+"""Checks of this machine: Docker, its login to the registry, and the clock."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,9 @@ SOON = 15 * 60
 
 @dataclass(frozen=True)
 class Login:
-    """What Docker has noted of a registry.
+    """Docker's login to a registry.
 
-    `helper` is the program that keeps or makes the password, '' if none does; `expires_at` (UNIX seconds) is 0
-    where it is not known.
+    `helper` is the credential helper, '' if none; `expires_at` (UNIX seconds) is 0 if unknown.
     """
 
     noted: bool
@@ -32,7 +31,7 @@ def docker(version: str, trouble: str) -> Judgement:
 
 
 def login(found: Login, registry: str, now: float) -> Judgement:
-    """Whether `docker push` to the registry is let in."""
+    """Whether `docker push` to the registry has valid credentials."""
     again = "Run: portcall login"
     if found.helper == "ecr-login":
         return ok(f"Docker logs in to {registry} by itself (docker-credential-ecr-login).")

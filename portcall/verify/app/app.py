@@ -1,4 +1,4 @@
-"""An app whose image says how it behaves: it serves, ends at once, or listens where nobody asks."""
+"""An app whose image decides its behaviour: it serves, exits at once, or listens on another port."""
 
 import http.server
 import json
@@ -27,7 +27,7 @@ class Probe(http.server.BaseHTTPRequestHandler):
 
 if MODE == "exit":
     sys.exit("error: this image was built to fail")
-# Nobody asks at the next port: this app runs, and never answers.
+# The health check does not try the next port, so this app runs but never answers.
 port = PORT + 1 if MODE == "deaf" else PORT
 print(f"listening on {port}", flush=True)
 http.server.ThreadingHTTPServer(("", port), Probe).serve_forever()

@@ -1,4 +1,4 @@
-"""Images that cannot become live, and what the mail says of them; and some that can, out of the ordinary."""
+"""Images that cannot go live, with their mails, and some unusual ones that can."""
 
 import platform
 

@@ -1,4 +1,4 @@
-"""Who may reach the apps, and that a change of that comes to all of them."""
+"""Who can reach the apps, and that a change applies to all of them."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ def widen_cidr(run: Run) -> str:
 
 
 def _groups(run: Run) -> list[dict[str, Any]]:
-    """The security groups in the install's VPC: those of the stack, and those that it made for apps."""
+    """The security groups in the install's VPC: the stack's own, and those that it created for apps."""
     filters = [{"Name": "vpc-id", "Values": [run.state.resources["Vpc"]]}]
     groups: list[dict[str, Any]] = run.account.client("ec2").describe_security_groups(Filters=filters)[
         "SecurityGroups"

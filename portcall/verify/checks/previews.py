@@ -1,4 +1,4 @@
-"""Each tag an app of its own."""
+"""Each tag as a separate app."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The end: everything is gone."""
+"""Deleting the install: nothing is left."""
 
 from portcall.verify import install, leftovers, queues
 from portcall.verify.check import check

@@ -1,4 +1,4 @@
-"""Apps that stop: by themselves, and by hand."""
+"""Apps that crash, or are stopped by hand."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""A URL that stays, by API Gateway."""
+"""Stable URLs of API Gateway."""
 
 import json
 import time
@@ -58,7 +58,7 @@ def stable_url_hand_over(run: Run) -> str:
 
     with Load(ask) as load:
         document = run.live(run.push("latest", VERSION="stable-2"))
-        # The task before it is being stopped by now.
+        # The previous task is being stopped by now.
         time.sleep(min(run.pace.quiet, 15))
     run.state.facts["stable-url"] = {"url": url, "task": document["task"]}
     seen = str(load)
@@ -79,7 +79,7 @@ def stable_url_of_a_stopped_app(run: Run) -> str:
     run.say("waiting for the URL to lead nowhere")
 
     def moved() -> str | None:
-        # The event of the stop is enough; the sweep is not asked. The two answers may be of before and after.
+        # The event of the stop is enough; no sweep is needed. The two responses may differ.
         said, integrations = _targets(run)
         return said if said != target and integrations == [said] else None
 
@@ -118,9 +118,9 @@ def stable_url_off(run: Run) -> str:
 
 
 def _targets(run: Run) -> tuple[str, list[str]]:
-    """Where the app's API leads: by its description, which is what Portcall reads, and by each integration.
+    """The targets of the app's API: in its description, which Portcall reads, and in each integration.
 
-    Portcall moves both in one call, UpdateApi.
+    Portcall changes both with one call, UpdateApi.
     """
     apis = leftovers.apis_of(run.account, run.state.name)
     if not apis:

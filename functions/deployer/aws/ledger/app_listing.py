@@ -5,8 +5,8 @@ from typing import Any
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client
-from deployer.aws.items import plain, wire
-from deployer.aws.ledger.calls import try_update
+from deployer.aws.items import wire
+from deployer.aws.ledger.calls import listing, try_update
 
 
 def apps() -> set[str]:
@@ -16,17 +16,7 @@ def apps() -> set[str]:
 
 def listed() -> list[dict[str, Any]]:
     """The `order` item of every app."""
-    pages = (
-        client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=table.name(),
-            IndexName=keys.LISTING,
-            KeyConditionExpression="listed = :apps",
-            ExpressionAttributeValues=wire({":apps": keys.APPS}),
-        )
-    )
-    return [plain(item) for page in pages for item in page["Items"]]
+    return listing(keys.APPS)
 
 
 def list_app(*, app: str) -> None:

@@ -14,8 +14,7 @@ class AppPushes:
     """`noted` counts the deployments of an app that were started, including failed ones.
 
     `open` are those without an outcome, or whose mail may not have been sent; `unmailed` are those that have an
-    outcome
-    and that a mail still has to name. Both begin with the oldest.
+    outcome and that a mail still has to name. Both begin with the oldest.
     """
 
     noted: int

@@ -36,6 +36,21 @@ def get(key: keys.Key) -> dict[str, Any]:
     return plain(answer.get("Item") or {})
 
 
+def listing(partition: str) -> list[dict[str, Any]]:
+    """The items in a partition of the index `listing`, where the latest changes may be missing."""
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=table.name(),
+            IndexName=keys.LISTING,
+            KeyConditionExpression="listed = :partition",
+            ExpressionAttributeValues=wire({":partition": partition}),
+        )
+    )
+    return [plain(item) for page in pages for item in page["Items"]]
+
+
 def try_update(**request: "Unpack[UpdateItemInputTypeDef]") -> bool:
     """Update an item; False if the condition does not hold."""
     return _try(lambda: client("dynamodb").update_item(**request))

@@ -32,8 +32,7 @@ def make_current(*, push: Push, new: Current, seen: Current | None, while_tagged
     """Replace the current deployment `seen` by `new`, which is of `push`.
 
     False if the item has changed since it was read, or the push was abandoned, or, with `while_tagged`, if its
-    tag was
-    deleted.
+    tag was deleted.
     """
     alive: ConditionCheckTypeDef = {
         "TableName": table.name(),
@@ -61,8 +60,7 @@ def end_current(*, push: Push, seen: Current, **facts: Any) -> bool:
     """Remove the current deployment, and record its end under `push`; its mail is sent afterwards.
 
     False if the current deployment has changed since it was read, or is gone: if several callers end an app,
-    only one
-    succeeds.
+    only one succeeds.
     """
     values = {
         "tag": push.tag,

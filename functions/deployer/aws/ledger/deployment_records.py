@@ -9,7 +9,7 @@ from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client, code_of
 from deployer.aws.items import plain, wire
-from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, try_transaction
+from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, listing, try_transaction
 from deployer.aws.ledger.preview_slots import note_ended
 from deployer.aws.ledger.push_order import note_open
 from deployer.domain.deployment import RECORDED, Current, Deployment, Outcome
@@ -164,21 +164,10 @@ def deployment(*, app: str, time: str, name: str) -> Deployment | None:
 def find(*, name: str) -> list[tuple[str, Deployment]]:
     """The deployments whose ids begin with `name`, each with its app.
 
-    `name` needs at least four characters of the id, after `restart-` or a similar prefix if there is one. It
-    is read
-    from an index, so the latest changes may be missing.
+    `name` needs at least four characters of the id, after `restart-` or a similar prefix if there is one. It is
+    read from an index, so the latest changes may be missing.
     """
-    pages = (
-        client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=table.name(),
-            IndexName=keys.LISTING,
-            KeyConditionExpression="listed = :these",
-            ExpressionAttributeValues=wire({":these": keys.listed_by_id(name)}),
-        )
-    )
-    found = [plain(item) for page in pages for item in page["Items"]]
+    found = listing(keys.listed_by_id(name))
     deployments = ((keys.app_of(str(item["pk"])), known(item)) for item in found)
     return [(app, each) for app, each in deployments if each.deployment.startswith(name)]
 

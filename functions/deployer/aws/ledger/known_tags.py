@@ -39,9 +39,8 @@ def claim_tag(*, push: Push, as_of: int = 0, instead_of: str = "", seen: bool = 
     """Record that the tag points to the pushed digest, and that this deployment handles it.
 
     `as_of` is when the tag was `seen` to point there (UNIX seconds), or the push's own time. If it was not
-    seen, this
-    counts only if the record has nothing later. Returns '', or the deployment that already handles this push.
-    `instead_of` is an earlier attempt, which this deployment may replace.
+    seen, this counts only if the record has nothing later. Returns '', or the deployment that already handles
+    this push. `instead_of` is an earlier attempt, which this deployment may replace.
     """
     now = int(time.time())
     pushed_at = min(push.pushed_at, now)

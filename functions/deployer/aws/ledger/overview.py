@@ -43,8 +43,7 @@ def overview(*, before: Iterable[AppRecords] = ()) -> list[AppRecords]:
     last ten.
 
     The result of an earlier call, `before`, is reused for apps that had no push since and have nothing open.
-    Other
-    changes of these apps, such as a stop, are then not seen.
+    Other changes of these apps, such as a stop, are then not seen.
     """
     orders = {keys.app_of(str(item["pk"])): item for item in listed()}
     same = {

@@ -14,12 +14,9 @@ def next_in_order(*, push: Push, now: float, after_all: bool = False) -> int:
     """Draw the sequence number of a push, and record the push as open.
 
     A push of a later second gets a larger number, in whatever order the events arrive. Within a second, and
-    among
-    pushes of one tag (whose order the tag itself shows), it is the order of drawing. A push with a time after
-    `now`
-    (UNIX seconds) counts as pushed now; otherwise it would supersede all pushes until then. An operator's
-    request
-    comes `after_all` admitted pushes, whatever the clocks say.
+    among pushes of one tag (whose order the tag itself shows), it is the order of drawing. A push with a time
+    after `now` (UNIX seconds) counts as pushed now; otherwise it would supersede all pushes until then. An
+    operator's request comes `after_all` admitted pushes, whatever the clocks say.
     """
     order = note_open(push)
     number = min(push.pushed_at, int(now)) * 1_000_000 + int(order["admitted"])
@@ -32,8 +29,7 @@ def note_in_order(*, push: Push, sequence: int, of_tag: bool = True) -> None:
     """Record that the tag pointed to the push with this number. A later push of the tag gets a larger number.
 
     A rollback is not `of_tag`, because it ignores where the tag points. If the event of a push of the tag
-    arrives
-    later, the push's time decides which was first.
+    arrives later, the push's time decides which was first.
 
     A retry has the number of the first attempt and replaces it as the last deployment.
     """

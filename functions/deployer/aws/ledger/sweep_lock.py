@@ -15,10 +15,8 @@ class Sweep:
     """A sweep that has the lock.
 
     `since` is since when the current parameters have been in force, and `previous` when the last sweep began
-    (UNIX
-    seconds, 0 if there was none). `after` is the last app that the last sweep handled, '' if it handled all;
-    `died`
-    says that it did not finish.
+    (UNIX seconds, 0 if there was none). `after` is the last app that the last sweep handled, '' if it handled
+    all; `died` says that it did not finish.
     """
 
     since: int
@@ -32,8 +30,7 @@ def begin_sweep(*, sweep: str, now: int, until: int, watching: str = "") -> Swee
 
     `sweep` is a unique name, so that the call may be repeated; the lock expires at `until`. `watching` are the
     parameters that decide what is watched: if they have changed since the last sweep, `since` is now. Times are
-    in UNIX
-    seconds.
+    in UNIX seconds.
     """
     try:
         answer = client("dynamodb").update_item(
