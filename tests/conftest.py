@@ -64,6 +64,7 @@ FUNCTION_ENVIRONMENT = {
     "MAX_APPS": "100",
     "STABLE_URL": "off",
     "OPERATE_FUNCTION": "portcall-operate-1a2b3c4d",
+    "DASHBOARD_URL": "",
 }
 
 # Of the step that reads images.

@@ -45,6 +45,7 @@ class Settings:
     max_apps: int
     stable_url: bool
     operate_function: str
+    dashboard_url: str
 
     def is_preview(self, app: str) -> bool:
         """Whether an app is a preview."""
@@ -189,4 +190,5 @@ def settings() -> Settings:
         max_apps=int(env["MAX_APPS"]),
         stable_url=env["STABLE_URL"] == "on",
         operate_function=env["OPERATE_FUNCTION"],
+        dashboard_url=env["DASHBOARD_URL"],
     )

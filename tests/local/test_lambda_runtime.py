@@ -44,6 +44,20 @@ def test_a_function_sees_lambdas_variables_and_none_of_this_machines(cloud: Clou
     assert 9_000 < shown["remaining"] <= 10_000
 
 
+def test_a_link_to_the_console_of_aws_is_empty_because_there_is_no_console(cloud: Cloud) -> None:
+    links = {
+        "CHINA": "https://cn-north-1.console.amazonaws.cn/cloudwatch/home?region=cn-north-1#dashboards/dashboard/x",
+        "GOVERNMENT": "https://us-gov-west-1.console.amazonaws-us-gov.com/states/home",
+        "GLOBAL": "https://console.aws.amazon.com/iam/home",
+        "REGION": "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#dashboards/dashboard/x",
+    }
+    others = {"DOCS": "https://docs.aws.amazon.com/", "HOST": "https://console.aws.amazon.com.example.org/"}
+    _, shown = cloud.invoke(cloud.function(SHOW, Environment={"Variables": links | others}))
+    variables = shown["variables"]
+    assert {name: variables[name] for name in links} == dict.fromkeys(links, "")
+    assert {name: variables[name] for name in others} == others
+
+
 def test_functions_with_the_same_code_share_it_unpacked_and_compiled(cloud: Cloud) -> None:
     _, one = cloud.invoke(cloud.function(SHOW))
     _, two = cloud.invoke(cloud.function(SHOW, MemorySize=256))

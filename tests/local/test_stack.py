@@ -112,6 +112,8 @@ def test_a_viewer_opens_the_dashboard_whose_function_reads_the_ledger_with_its_o
         return str(json.loads(answer["Payload"].read()))
 
     cloudwatch, name = viewer.client("cloudwatch"), stack.outputs["DashboardUrl"].rpartition("/")[2]
+    # CloudWatch's console asks for both.
+    assert name in [each["DashboardName"] for each in cloudwatch.list_dashboards()["DashboardEntries"]]
     body = json.loads(cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])
     custom = [each["properties"] for each in body["widgets"] if each["type"] == "custom"]
     drawn = {each["title"]: draw(each["endpoint"], **each["params"]) for each in custom}

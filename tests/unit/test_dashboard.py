@@ -92,6 +92,35 @@ def test_it_can_be_switched_off_with_all_that_belongs_to_it():
     assert "dashboard" not in json.dumps(without["ViewerPolicy"]).lower()
 
 
+@pytest.mark.parametrize(
+    ("partition", "region", "console"),
+    [
+        ("aws", "eu-west-1", "console.aws.amazon.com"),
+        ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_mails_get_the_link_to_it_in_each_partition(partition, region, console):
+    where = {"AWS::Partition": partition, "AWS::Region": region}
+    resources = templates.resolved(templates.template(), where)
+    (_, dashboard), (_, function) = (resources[name] for name in ("DeploymentsDashboard", "PublishUrlFunction"))
+    assert function["Environment"]["Variables"]["DASHBOARD_URL"] == (
+        f"https://{region}.{console}/cloudwatch/home?region={region}"
+        f"#dashboards/dashboard/{dashboard['DashboardName']}"
+    )
+
+
+def test_the_output_and_the_mails_have_one_link():
+    template = templates.template()
+    in_mails = template["Globals"]["Function"]["Environment"]["Variables"]["DASHBOARD_URL"]
+    assert in_mails == {"Fn::If": ["HasDashboard", template["Outputs"]["DashboardUrl"]["Value"], ""]}
+
+
+def test_mails_get_no_link_where_there_is_none():
+    without = templates.resolved(templates.template(), {"Dashboard": "off"})
+    assert without["PublishUrlFunction"][1]["Environment"]["Variables"]["DASHBOARD_URL"] == ""
+
+
 # ── The function
 
 

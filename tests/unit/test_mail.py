@@ -144,3 +144,22 @@ def test_says_what_was_replaced_and_how_to_go_back():
 def test_a_failure_says_what_still_serves():
     text = mail.failed(PUSH, FAILURE, mail.Standing("http://198.51.100.2:3000/"), [], [], CONTEXT).text
     assert "still running at http://198.51.100.2:3000/" in text
+
+
+DASHBOARD = (
+    "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#dashboards/dashboard/portcall"
+)
+
+
+def test_a_mail_ends_with_the_link_to_the_dashboard():
+    news = mail.live(PUSH, "http://203.0.113.7:3000/", "", [], CONTEXT)
+    linked = mail.with_dashboard(mail.with_notes(news, ["It is pinned."]), DASHBOARD)
+    assert linked.text.endswith(f"\n\nIt is pinned.\n\nAll apps: {DASHBOARD}\n")
+    assert linked.text.startswith(news.text.rstrip("\n"))
+    assert (linked.subject, linked.attributes) == (news.subject, news.attributes)
+    assert linked.document["dashboard"] == DASHBOARD
+
+
+def test_without_a_dashboard_a_mail_is_as_it_was():
+    news = mail.live(PUSH, "http://203.0.113.7:3000/", "", [], CONTEXT)
+    assert mail.with_dashboard(news, "") == news

@@ -247,7 +247,12 @@ OF_OPERATORS = {"lambda:Invoke"}
 READS_IMAGES = {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 WRITES_SECRETS = {"ssm:DeleteParameter", "ssm:PutParameter"}
 # What CloudWatch asks in the name of who opens it; the one function that may be called only reads.
-OF_THE_DASHBOARD = {"cloudwatch:GetDashboard", "cloudwatch:GetMetricData", "lambda:InvokeFunction"}
+OF_THE_DASHBOARD = {
+    "cloudwatch:GetDashboard",
+    "cloudwatch:GetMetricData",
+    "cloudwatch:ListDashboards",
+    "lambda:InvokeFunction",
+}
 
 
 def test_a_viewer_may_do_what_the_commands_ask_and_nothing_else():

@@ -41,7 +41,8 @@ def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: s
     # `message` reads the current state last.
     latest = message() if callable(message) else message
     if latest:
-        sns.publish(topic=config.topic, mail=mail.with_notes(latest, notes))
+        noted = mail.with_notes(latest, notes)
+        sns.publish(topic=config.topic, mail=mail.with_dashboard(noted, config.dashboard_url))
 
 
 def _hold_notes(push: Push) -> list[str]:

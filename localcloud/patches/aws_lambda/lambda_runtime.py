@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import queue
+import re
 import subprocess
 import tempfile
 import threading
@@ -42,6 +43,12 @@ log = logging.getLogger("portcall.lambda_runtime")
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
 INIT_SECONDS = 10.0
 LOG_SECONDS = 1.0
+
+# There is no console here: such a link would lead to another account, or to nothing.
+_CONSOLE_LINK = re.compile(
+    r"https://([a-z0-9-]+\.)?console\.(aws\.amazon\.com|amazonaws\.cn|amazonaws-us-gov\.com)/"
+)
+
 _unpack_lock = threading.Lock()
 _loading = Loading()
 
@@ -251,7 +258,7 @@ def environment(config: dict[str, Any], code: Path, settings: Settings) -> dict[
     _account, region = runtime._account_region_from_function_config(config)
     logging_config = config.get("LoggingConfig") or {}
     own = {
-        name: value
+        name: "" if _CONSOLE_LINK.match(value) else value
         for name, value in ((config.get("Environment") or {}).get("Variables") or {}).items()
         if name not in runtime._RESERVED_RUNTIME_ENV_VARS
     }

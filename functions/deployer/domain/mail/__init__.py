@@ -22,4 +22,5 @@ from deployer.domain.mail.success import stopped as stopped
 from deployer.domain.mail.undeployed import held_back as held_back
 from deployer.domain.mail.undeployed import not_deployed as not_deployed
 from deployer.domain.mail.undeployed import recorded as recorded
+from deployer.domain.mail.undeployed import with_dashboard as with_dashboard
 from deployer.domain.mail.undeployed import with_notes as with_notes

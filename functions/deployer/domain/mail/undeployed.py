@@ -56,6 +56,14 @@ def with_notes(news: Mail, notes: Sequence[str]) -> Mail:
     return replace(news, text=text, document=news.document | {"notes": [printable(each) for each in notes]})
 
 
+def with_dashboard(news: Mail, url: str) -> Mail:
+    """The same mail, with the link to the dashboard as its last line; '' if the stack has none."""
+    if not url:
+        return news
+    text = f"{news.text.rstrip()}\n\nAll apps: {url}\n"
+    return replace(news, text=text, document=news.document | {"dashboard": url})
+
+
 def not_deployed(push: Push, others: Sequence[Deployment], standing: Standing, deploy_command: str) -> Mail:
     """Pushes that were not deployed, though nothing newer is live; `push` is the newest of them.
 
