@@ -18,7 +18,7 @@ from moto import mock_aws
 
 from portcall.cli import main as command_line
 from portcall.cli import options
-from portcall.desk.target import Target, choose
+from portcall.core.target import Target, choose
 from tests.templates import template
 from tests.unit import full_ledger
 

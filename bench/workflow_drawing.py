@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from portcall.desk.execution import ROAD
+from portcall.core.execution import ROAD
 
 ROOT = Path(__file__).parents[1]
 DEFINITION, PICTURE = ROOT / "statemachine/deploy.asl.yaml", ROOT / "docs/pictures/workflow.svg"

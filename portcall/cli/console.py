@@ -9,7 +9,7 @@ import click
 from portcall.cli.options import say, target_options
 from portcall.console.server import serving
 from portcall.console.source import Source
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.trouble import Exit, Trouble
 
 
 @click.command()

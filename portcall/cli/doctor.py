@@ -10,9 +10,9 @@ from rich.text import Text
 from portcall.cli.layout import cell
 from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
 from portcall.cli.terminal import Terminal
-from portcall.desk.doctor import checkup
-from portcall.desk.doctor.judgement import Finding, Result
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.doctor import checkup
+from portcall.core.doctor.judgement import Finding, Result
+from portcall.core.trouble import Exit, Trouble
 
 MARKS = {
     Result.OK: ("ok", "green"),

@@ -11,9 +11,9 @@ from deployer.domain.deployment import Current
 from portcall.cli.layout import Row, cell, show_table, state
 from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
 from portcall.cli.terminal import Terminal
-from portcall.desk import reading
-from portcall.desk.reading import AppHistory
-from portcall.desk.states import deployment_document, pinned, serving_document, version, who_asked
+from portcall.core import reading
+from portcall.core.reading import AppHistory
+from portcall.core.states import deployment_document, pinned, serving_document, version, who_asked
 
 
 @click.command()

@@ -16,8 +16,8 @@ from portcall.cli.installing import (
 )
 from portcall.cli.options import say, target_options
 from portcall.cli.terminal import Terminal, done
-from portcall.desk.target import Target, choose
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.target import Target, choose
+from portcall.core.trouble import Exit, Trouble
 from portcall.installer import changes
 from portcall.installer.asking import account_of, asking
 from portcall.installer.bucket import Bucket

@@ -8,8 +8,8 @@ import click
 
 from portcall.cli.options import say
 from portcall.cli.stack_table import StackTable, show_changes
-from portcall.desk.target import Target
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.target import Target
+from portcall.core.trouble import Exit, Trouble
 from portcall.installer import changes
 from portcall.installer.asking import asking
 from portcall.installer.bucket import Bucket

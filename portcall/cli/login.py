@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from portcall.cli.options import say, target_of, target_options
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.trouble import Exit, Trouble
 
 WITHIN_SECONDS = 60
 

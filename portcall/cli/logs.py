@@ -10,8 +10,8 @@ from rich.text import Text
 from portcall.cli.layout import cell
 from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
 from portcall.cli.terminal import Terminal
-from portcall.desk import reading
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core import reading
+from portcall.core.trouble import Exit, Trouble
 
 # Seconds between two reads of the log, and reads between two checks for a newer version.
 LOOK_EVERY = 2.0

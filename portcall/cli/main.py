@@ -30,7 +30,7 @@ COMMANDS = {
     "stop": "stop an app",
     "start": "start an app with its newest push",
     "end": "end a preview, or an app, for good",
-    "secrets": "the variables of an app in Parameter Store: list, set, unset, import",
+    "secrets": "an app's variables in Parameter Store: list, set, unset, import",
     "notify": "send a test email: notify test",
     "console": "a web page with all apps, live",
     "doctor": "what is wrong, and what to do",

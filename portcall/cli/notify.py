@@ -8,8 +8,8 @@ import click
 from portcall.cli.acting import target_to_change
 from portcall.cli.options import SCHEMA, say, target_options
 from portcall.cli.terminal import fail
-from portcall.desk.operating import operate
-from portcall.desk.trouble import Exit
+from portcall.core.operating import operate
+from portcall.core.trouble import Exit
 
 LINK = "the first email from AWS has a link for that."
 

@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from portcall.cli.options import complete_app, say, target_of, target_options
-from portcall.desk import reading
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core import reading
+from portcall.core.trouble import Exit, Trouble
 
 
 @click.command()

@@ -7,8 +7,8 @@ import click
 from rich.text import Text
 
 from portcall.cli.terminal import Terminal, plain
-from portcall.desk.cache import known_apps
-from portcall.desk.target import Target, choose
+from portcall.core.cache import known_apps
+from portcall.core.target import Target, choose
 
 SCHEMA = {"schema": 1}
 

@@ -12,9 +12,9 @@ from rich.text import Text
 from portcall.cli.layout import cell
 from portcall.cli.options import SCHEMA, say, target_of, target_options
 from portcall.cli.terminal import Terminal, fail
-from portcall.desk.plan import DEPLOY, IN_ECR, Plan
-from portcall.desk.plan import plan as plan_of
-from portcall.desk.trouble import Exit
+from portcall.core.plan import DEPLOY, IN_ECR, Plan
+from portcall.core.plan import plan as plan_of
+from portcall.core.trouble import Exit
 
 SAID = {
     "record": "would be recorded, and not deployed",

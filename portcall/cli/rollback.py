@@ -6,8 +6,8 @@ import click
 
 from portcall.cli.acting import acting_options, carry_through, confirm, target_to_change, waiting_options
 from portcall.cli.options import complete_app
-from portcall.desk.operating import operate
-from portcall.desk.states import version
+from portcall.core.operating import operate
+from portcall.core.states import version
 
 
 @click.command()

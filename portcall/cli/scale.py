@@ -2,7 +2,7 @@
 
 import click
 
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.trouble import Exit, Trouble
 
 
 @click.command(hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

@@ -11,10 +11,10 @@ from rich.text import Text
 from portcall.cli.layout import cell, state
 from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
 from portcall.cli.terminal import Terminal
-from portcall.desk import reading, states
-from portcall.desk.reading import AppHistory
-from portcall.desk.target import Target
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core import reading, states
+from portcall.core.reading import AppHistory
+from portcall.core.target import Target
+from portcall.core.trouble import Exit, Trouble
 
 BAR = 32
 

@@ -6,7 +6,7 @@ import click
 
 from portcall.cli.acting import acting_options, confirm, finish, target_to_change
 from portcall.cli.options import complete_app, say
-from portcall.desk.operating import operate
+from portcall.core.operating import operate
 
 
 @click.command()

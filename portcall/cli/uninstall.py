@@ -8,8 +8,8 @@ import click
 from portcall.cli.installing import account_line
 from portcall.cli.options import say, target_options
 from portcall.cli.stack_table import StackTable
-from portcall.desk.target import Target, choose
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.target import Target, choose
+from portcall.core.trouble import Exit, Trouble
 from portcall.installer import changes, leftovers
 from portcall.installer.asking import account_of, asking
 from portcall.installer.bucket import Bucket

@@ -13,10 +13,10 @@ from rich.text import Text
 
 from portcall.cli.options import SCHEMA, say, target_of, target_options
 from portcall.cli.terminal import Terminal, fail, plain
-from portcall.desk import duration, github, reading
-from portcall.desk.target import Target
-from portcall.desk.trouble import Exit, Trouble
-from portcall.desk.waiting import Image, Verdict, last_of, verdict
+from portcall.core import duration, github, reading
+from portcall.core.target import Target
+from portcall.core.trouble import Exit, Trouble
+from portcall.core.waiting import Image, Verdict, last_of, verdict
 
 # In seconds. A push that is older than `EARLIER` when the command starts is not waited for.
 EARLIER = 15 * 60

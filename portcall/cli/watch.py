@@ -11,10 +11,10 @@ from rich.text import Text
 from portcall.cli.layout import age, cell, span, state
 from portcall.cli.options import SCHEMA, say, target_of, target_options
 from portcall.cli.terminal import Terminal
-from portcall.desk.execution import SAID
-from portcall.desk.following import Follower, Sight
-from portcall.desk.states import version
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.execution import SAID
+from portcall.core.following import Follower, Sight
+from portcall.core.states import version
+from portcall.core.trouble import Exit, Trouble
 
 LOOK_EVERY = 2.0
 # Seconds between two reads if AWS throttles.

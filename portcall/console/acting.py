@@ -12,10 +12,10 @@ from deployer.domain import versions
 from deployer.domain.deployment import Current, Deployment
 
 from portcall.console.source import Source
-from portcall.desk import operating, reading, states
-from portcall.desk.states import AppStatus
-from portcall.desk.target import Target
-from portcall.desk.trouble import Trouble
+from portcall.core import operating, reading, states
+from portcall.core.states import AppStatus
+from portcall.core.target import Target
+from portcall.core.trouble import Trouble
 
 ROLLBACK, RESUME, DEPLOY, RESTART, STOP, START = "rollback", "resume", "deploy", "restart", "stop", "start"
 LABELS = {

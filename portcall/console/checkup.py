@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from portcall.console.source import Source
-from portcall.desk.doctor import checkup
-from portcall.desk.doctor.judgement import Finding, Result
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.doctor import checkup
+from portcall.core.doctor.judgement import Finding, Result
+from portcall.core.trouble import Exit, Trouble
 
 WORST_FIRST = (Result.FAILED, Result.WARNING, Result.UNKNOWN, Result.OK)
 WORDS = {Result.OK: "ok", Result.WARNING: "to look at", Result.FAILED: "wrong", Result.UNKNOWN: "not known"}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.trouble import Exit, Trouble
 
 # Seconds between two reads of the list of apps, and of pages without activity.
 LOOK_EVERY = 1.0

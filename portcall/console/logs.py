@@ -8,8 +8,8 @@ from typing import Any
 
 from portcall.cli.terminal import plain
 from portcall.console.source import Source
-from portcall.desk import reading
-from portcall.desk.trouble import Trouble
+from portcall.core import reading
+from portcall.core.trouble import Trouble
 
 # Lines on the page, and in a message.
 MOST_LINES = 1000

@@ -14,11 +14,11 @@ from portcall.console import acting
 from portcall.console.acting import Button, Operator
 from portcall.console.live import QUIET_EVERY
 from portcall.console.source import Source
-from portcall.desk import execution, reading, states
-from portcall.desk.execution import Step
-from portcall.desk.price import AS_OF, REGION, of_current
-from portcall.desk.states import AppStatus
-from portcall.desk.target import Target
+from portcall.core import execution, reading, states
+from portcall.core.execution import Step
+from portcall.core.price import AS_OF, REGION, of_current
+from portcall.core.states import AppStatus
+from portcall.core.target import Target
 
 # For how many deployments in progress the current step is read: each costs a call a second.
 STEPS_OF = 10

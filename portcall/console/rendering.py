@@ -10,7 +10,7 @@ from portcall.cli.terminal import plain
 from portcall.console.logs import SPANS
 from portcall.console.pages import phases, took
 from portcall.console.source import Source
-from portcall.desk.states import seconds_of, who_asked
+from portcall.core.states import seconds_of, who_asked
 
 MARKS = {"live": "●", "deployed": "●", "deploying": "◐", "failed": "✗", "down": "○"}
 

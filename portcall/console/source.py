@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from deployer.aws.client import client
 
-from portcall.desk.target import Target, choose
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.target import Target, choose
+from portcall.core.trouble import Exit, Trouble
 
 Answer = TypeVar("Answer")
 # Created in advance: a botocore session may create clients only in one thread at a time.

@@ -24,7 +24,7 @@ from portcall.console.checkup import WORDS, checkup_page
 from portcall.console.inbox import inbox_page
 from portcall.console.live import Page, Poller, read_once
 from portcall.console.source import Source
-from portcall.desk.trouble import Trouble
+from portcall.core.trouble import Trouble
 
 # Each stream has a thread; browsers allow six connections per host.
 MOST_STREAMS = 50

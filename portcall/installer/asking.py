@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 from deployer.aws.client import DENIALS
 
-from portcall.desk.target import Target
-from portcall.desk.trouble import Exit, Trouble, code_of, trouble_of
+from portcall.core.target import Target
+from portcall.core.trouble import Exit, Trouble, code_of, trouble_of
 
 
 @contextmanager

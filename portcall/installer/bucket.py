@@ -7,8 +7,8 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from portcall.desk.target import Target
-from portcall.desk.trouble import Exit, Trouble, code_of
+from portcall.core.target import Target
+from portcall.core.trouble import Exit, Trouble, code_of
 
 # For the upload of a megabyte.
 PATIENT = Config(read_timeout=60, retries={"mode": "standard", "max_attempts": 4})

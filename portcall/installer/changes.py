@@ -9,8 +9,8 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from portcall.desk.target import Target
-from portcall.desk.trouble import Trouble, code_of
+from portcall.core.target import Target
+from portcall.core.trouble import Trouble, code_of
 
 NOTHING_TO_DO = ("didn't contain changes", "No updates are to be performed")
 # Creating a change set takes CloudFormation some seconds.

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from portcall.desk.target import Target
+from portcall.core.target import Target
 from portcall.installer.bucket import Bucket
 
 TAG = "portcall:stack"

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from portcall.desk.trouble import Trouble
+from portcall.core.trouble import Trouble
 
 FOLDER = Path(__file__).parents[1] / "_stack"
 TEMPLATE, FUNCTIONS, DEFINITION, DESCRIPTION = "packaged.yaml", "functions.zip", "deploy.asl.yaml", "stack.json"

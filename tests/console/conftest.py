@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from portcall.console.security import Door
 from portcall.console.server import serving
 from portcall.console.source import Source
-from portcall.desk import operating, target
+from portcall.core import operating, target
 from tests.console.world import World
 from tests.e2e.browser import QUIET, chromium
 

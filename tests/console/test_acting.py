@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from portcall.console import acting
 from portcall.console.source import Source
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.trouble import Exit, Trouble
 from tests.console.conftest import Open, Serve
 from tests.console.test_security import Answer, come_in
 from tests.console.world import World
@@ -99,7 +99,7 @@ def test_who_may_not_act_reads_why(world: World, open_page: Open, monkeypatch: p
             "ann may not call lambda:InvokeFunction. Have OperatorPolicyArn attached.", Exit.NOT_ALLOWED
         )
 
-    monkeypatch.setattr("portcall.desk.operating.invoke", refuse)
+    monkeypatch.setattr("portcall.core.operating.invoke", refuse)
     page = open_page("apps/flask-app")
     # Said once, below the buttons, and for a screen reader at each.
     why = "ann may not call lambda:InvokeFunction. Have OperatorPolicyArn attached."
@@ -121,10 +121,10 @@ def test_who_is_allowed_meanwhile_may_act_without_a_new_start(
     def refuse(*_: object) -> None:
         raise Trouble("ann may not call lambda:InvokeFunction.", Exit.NOT_ALLOWED)
 
-    monkeypatch.setattr("portcall.desk.operating.invoke", refuse)
+    monkeypatch.setattr("portcall.core.operating.invoke", refuse)
     assert operator.offer().why_none == acting.ASKING
     eventually(lambda: operator.offer().why_none == "ann may not call lambda:InvokeFunction.", every=0.05)
-    monkeypatch.setattr("portcall.desk.operating.invoke", invoke)
+    monkeypatch.setattr("portcall.core.operating.invoke", invoke)
     eventually(lambda: "rollback" in operator.offer().actions, every=0.05)
 
 

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from localcloud.inbox import Received
 from portcall.console import checkup, inbox
-from portcall.desk.doctor.judgement import Finding, failed, ok, unknown, warning
+from portcall.core.doctor.judgement import Finding, failed, ok, unknown, warning
 from tests.console.conftest import Open
 from tests.console.world import World
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from portcall.console import live, pages, server
 from portcall.console.live import Poller, Reading
 from portcall.console.source import Source
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.trouble import Exit, Trouble
 from tests.console.conftest import Open
 from tests.console.world import World, event, passed
 from tests.local.conftest import eventually

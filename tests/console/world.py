@@ -10,7 +10,7 @@ from deployer.aws import ledger
 from deployer.domain.deployment import Current
 from deployer.domain.push import Push
 
-from portcall.desk.target import Target
+from portcall.core.target import Target
 
 SESSION = botocore.session.Session()
 OUTPUTS = {
@@ -71,7 +71,7 @@ class World:
     old: int = 0
 
     def choose(self, **_: Any) -> Target:
-        """In the place of `portcall.desk.target.choose`."""
+        """In the place of `portcall.core.target.choose`."""
         self.chosen += 1
         if self.trouble:
             raise self.trouble

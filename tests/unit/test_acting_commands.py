@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from portcall.cli import acting, main, options
-from portcall.desk import operating
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core import operating
+from portcall.core.trouble import Exit, Trouble
 from tests.unit.test_terminal import HOSTILE, OBEYED
 
 ANN = "arn:aws:iam::111122223333:user/ann"

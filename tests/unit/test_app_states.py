@@ -4,7 +4,7 @@ import pytest
 from deployer.domain.deployment import Current, Deployment
 
 from portcall.cli.layout import age, span
-from portcall.desk.states import BY_HAND, app_document, status_of
+from portcall.core.states import BY_HAND, app_document, status_of
 
 OLD, NEW = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 SERVES = Current("push-1", 10, "task-1", "http://203.0.113.7:3000/", OLD, "latest", "rev:1", "2026-11-25T10:00:00+00:00")  # fmt: skip

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from portcall.cli import main
-from portcall.desk import cache
+from portcall.core import cache
 
 # What takes its time to import, and what asks AWS.
-HEAVY = ("boto3", "botocore", "rich", "deployer", "portcall.desk")
+HEAVY = ("boto3", "botocore", "rich", "deployer", "portcall.core")
 
 
 def run(*words, **environment):

@@ -10,12 +10,12 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from portcall.cli import main
-from portcall.desk.doctor import account, app, checkup, facts, install, machine
-from portcall.desk.doctor.install import Subscription
-from portcall.desk.doctor.judgement import Check, Result, ok, warning
-from portcall.desk.doctor.machine import Login
-from portcall.desk.states import AppStatus
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.doctor import account, app, checkup, facts, install, machine
+from portcall.core.doctor.install import Subscription
+from portcall.core.doctor.judgement import Check, Result, ok, warning
+from portcall.core.doctor.machine import Login
+from portcall.core.states import AppStatus
+from portcall.core.trouble import Exit, Trouble
 from tests.unit.test_terminal import HOSTILE, OBEYED
 
 # The function of that name hides the module.

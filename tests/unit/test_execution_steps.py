@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from portcall.desk.execution import ROAD, SAID, steps_of, to_come
+from portcall.core.execution import ROAD, SAID, steps_of, to_come
 from tests.console.world import event, passed
 
 STATES: dict[str, Any] = yaml.safe_load(

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from portcall.cli import main
 from portcall.cli.upgrade import order
-from portcall.desk.trouble import Trouble, trouble_of
+from portcall.core.trouble import Trouble, trouble_of
 from portcall.installer import changes
 from portcall.installer.bucket import Bucket
 from portcall.installer.packaged import BUCKET, DEFINITION_KEY, FUNCTIONS_KEY, Packaged

@@ -18,8 +18,8 @@ import pytest
 from deployer.domain.deployment import Deployment
 
 from portcall.cli import acting, main, options
-from portcall.desk import operating
-from portcall.desk.following import Sight
+from portcall.core import operating
+from portcall.core.following import Sight
 
 # The function of that name hides the module.
 watch = importlib.import_module("portcall.cli.watch")

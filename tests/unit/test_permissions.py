@@ -12,7 +12,7 @@ from tests.unit.test_template import RESOURCES, actions, statements
 from tests.unit.test_workflow_contract import FUNCTIONS
 
 DEPLOYER = Path(__file__).parents[2] / "functions" / "deployer"
-DESK = Path(__file__).parents[2] / "portcall" / "desk"
+CORE = Path(__file__).parents[2] / "portcall" / "core"
 PASS_ROLE = "iam:PassRole"
 # What each function of `aws/` needs. The keys are held against the code below.
 NEEDS = {
@@ -256,7 +256,7 @@ OF_THE_DASHBOARD = {
 
 
 def test_a_viewer_may_do_what_the_commands_ask_and_nothing_else():
-    files = [*DESK.rglob("*.py")]
+    files = [*CORE.rglob("*.py")]
     asked = {action for path in files for call in calls(path) for action in NEEDS[call]}
     asked |= {action for path in files for action in asked_directly(path)}
     found = [each for each in policies.statements(Dashboard="off") if each.role == "ViewerPolicy"]
@@ -285,7 +285,7 @@ def test_who_sets_secrets_reads_none():
     statements = RESOURCES["SecretsPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     granted = {action for each in statements for action in actions(each)}
     assert granted == {"cloudformation:DescribeStacks", "ssm:DescribeParameters"} | WRITES_SECRETS
-    assert asked_directly(DESK / "secrets.py") == {"ssm:DescribeParameters"} | WRITES_SECRETS
+    assert asked_directly(CORE / "secrets.py") == {"ssm:DescribeParameters"} | WRITES_SECRETS
 
 
 def test_an_operator_may_ask_the_one_function_and_nothing_else():

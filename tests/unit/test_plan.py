@@ -12,15 +12,15 @@ from deployer.domain.deployment import Stop
 from deployer.domain.errors import AccessDeniedError
 from deployer.domain.fargate import Size
 
-from portcall.desk import local_images, plan, stack_rules
-from portcall.desk.doctor import facts, image
-from portcall.desk.doctor.judgement import Result
-from portcall.desk.price import a_month
-from portcall.desk.trouble import Trouble
+from portcall.core import local_images, plan, stack_rules
+from portcall.core.doctor import facts, image
+from portcall.core.doctor.judgement import Result
+from portcall.core.price import a_month
+from portcall.core.trouble import Trouble
 from tests.templates import template
-from tests.unit.desk import clock as clock
-from tests.unit.desk import desk as desk
-from tests.unit.desk import digest, go_live, portcall
+from tests.unit.fake_install import clock as clock
+from tests.unit.fake_install import digest, go_live, portcall
+from tests.unit.fake_install import fake_install as fake_install
 from tests.unit.test_terminal import HOSTILE, OBEYED
 
 DEFAULTS = {name: str(each.get("Default", "")) for name, each in template()["Parameters"].items()}
@@ -345,7 +345,7 @@ def test_the_doctor_judges_a_plan():
 
 
 def test_the_doctor_looks_for_an_image_where_there_is_no_app(images, monkeypatch):
-    from portcall.desk.doctor import checkup
+    from portcall.core.doctor import checkup
 
     images["flask-app:v2"] = built(ports=())
     examiner = checkup._Checkup(SimpleNamespace(stack="portcall", region="", profile="", endpoint=""))

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portcall.cli import main, options
-from portcall.desk import secrets, target
-from tests.unit.desk import OUTPUTS, SESSION, go_live
+from portcall.core import secrets, target
+from tests.unit.fake_install import OUTPUTS, SESSION, go_live
 
 NOW = datetime(2026, 11, 26, 3, tzinfo=UTC)
 SECRET = "hunter2 && $(rm)"

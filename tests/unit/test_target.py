@@ -19,8 +19,8 @@ from deployer.aws import client as aws
 
 from localcloud import root_key
 from localcloud.settings import CloudSettings
-from portcall.desk import target
-from portcall.desk.trouble import Exit, Trouble, trouble_of
+from portcall.core import target
+from portcall.core.trouble import Exit, Trouble, trouble_of
 
 OUTPUTS = {
     "LedgerTableName": "ledger",

@@ -24,9 +24,9 @@ from localcloud.settings import CloudSettings
 from portcall.cli import demo, env, history, inbox, main, show, status, up
 from portcall.cli.progress import Progress
 from portcall.cli.terminal import Terminal, plain
-from portcall.desk import reading
-from portcall.desk.reading import AppHistory
-from portcall.desk.states import AppStatus
+from portcall.core import reading
+from portcall.core.reading import AppHistory
+from portcall.core.states import AppStatus
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = {

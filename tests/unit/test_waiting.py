@@ -3,9 +3,9 @@
 import pytest
 from deployer.domain.deployment import Current, Deployment
 
-from portcall.desk import duration
-from portcall.desk.states import BY_HAND
-from portcall.desk.waiting import Image, verdict
+from portcall.core import duration
+from portcall.core.states import BY_HAND
+from portcall.core.waiting import Image, verdict
 
 MINE, OTHER = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 SINCE = 1000

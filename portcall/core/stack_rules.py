@@ -8,7 +8,7 @@ from deployer.domain import limits, patterns, preview
 from deployer.domain.image_defaults import Defaults, Limits
 from deployer.domain.push import app_name
 
-from portcall.desk.trouble import Trouble
+from portcall.core.trouble import Trouble
 
 if TYPE_CHECKING:
     from deployer.domain.platforms import Architecture

@@ -18,7 +18,7 @@ from deployer.domain.app_status import version as version
 from deployer.domain.app_status import why_down as why_down
 from deployer.domain.deployment import Current, Deployment, Stop
 
-from portcall.desk.price import of_current
+from portcall.core.price import of_current
 
 
 def app_document(status: AppStatus) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from deployer.domain import patterns
 
-from portcall.desk.doctor.judgement import Judgement, failed, ok, warning
+from portcall.core.doctor.judgement import Judgement, failed, ok, warning
 
 # In seconds: two sweeps.
 SWEEP_IS_LATE = 600

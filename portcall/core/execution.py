@@ -7,7 +7,7 @@ from typing import Any
 from deployer.aws import step_functions
 from deployer.domain.errors import AccessDeniedError
 
-from portcall.desk.target import Target
+from portcall.core.target import Target
 
 # What each step does. Choices and end states are left out: they take no time.
 SAID = {

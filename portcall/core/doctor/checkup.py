@@ -11,15 +11,15 @@ from deployer.aws import ecr, ledger
 from deployer.domain.deployment import Current
 from deployer.domain.errors import DeployError
 
-from portcall.desk import reading, secrets
-from portcall.desk.doctor import account, app, image, install, machine
-from portcall.desk.doctor.facts import Facts
-from portcall.desk.doctor.judgement import Check, Finding, Judgement, Result, failed, ok, unknown
-from portcall.desk.plan import DEPLOY, Plan
-from portcall.desk.plan import plan as plan_of
-from portcall.desk.states import AppStatus
-from portcall.desk.target import Target
-from portcall.desk.trouble import Exit, Trouble, denied_action, trouble_of
+from portcall.core import reading, secrets
+from portcall.core.doctor import account, app, image, install, machine
+from portcall.core.doctor.facts import Facts
+from portcall.core.doctor.judgement import Check, Finding, Judgement, Result, failed, ok, unknown
+from portcall.core.plan import DEPLOY, Plan
+from portcall.core.plan import plan as plan_of
+from portcall.core.states import AppStatus
+from portcall.core.target import Target
+from portcall.core.trouble import Exit, Trouble, denied_action, trouble_of
 
 MACHINE, ACCOUNT, INSTALL, APP, IMAGE = "this machine", "your account", "the install", "app", "image"
 AT_ONCE = 8

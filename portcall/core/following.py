@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from deployer.domain.deployment import Deployment
 
-from portcall.desk import execution, reading, states
-from portcall.desk.target import Target
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core import execution, reading, states
+from portcall.core.target import Target
+from portcall.core.trouble import Exit, Trouble
 
 # For how many at once the step is read: Step Functions allows some twenty such calls a second.
 STEPS_AT_ONCE = 10

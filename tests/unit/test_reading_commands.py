@@ -15,11 +15,11 @@ from deployer.aws import ecr, ledger, logs
 from deployer.domain.deployment import Pin, Stop
 
 from portcall.cli import terminal
-from portcall.desk import execution
+from portcall.core import execution
 from tests.unit import full_ledger
-from tests.unit.desk import STABLE, begin, digest, fail, go_live, portcall, pushed
-from tests.unit.desk import clock as clock
-from tests.unit.desk import desk as desk
+from tests.unit.fake_install import STABLE, begin, digest, fail, go_live, portcall, pushed
+from tests.unit.fake_install import clock as clock
+from tests.unit.fake_install import fake_install as fake_install
 from tests.unit.test_terminal import HOSTILE, OBEYED
 
 # The function of that name hides the module.

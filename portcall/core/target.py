@@ -18,8 +18,8 @@ from deployer.aws import table
 from deployer.aws.client import CONFIG, DENIALS, use
 from deployer.domain.errors import DeployError
 
-from portcall.desk import cache
-from portcall.desk.trouble import Exit, Trouble, code_of, trouble_of
+from portcall.core import cache
+from portcall.core.trouble import Exit, Trouble, code_of, trouble_of
 
 STACK = "portcall"
 # Errors that mean that the cached names of the stack's resources are out of date.

@@ -10,10 +10,10 @@ from deployer.aws.ledger_keys import ID_DIGITS
 from deployer.domain import task_definition
 from deployer.domain.deployment import Current, Deployment
 
-from portcall.desk import states
-from portcall.desk.states import AppStatus
-from portcall.desk.target import Target
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core import states
+from portcall.core.states import AppStatus
+from portcall.core.target import Target
+from portcall.core.trouble import Exit, Trouble
 
 # The default number of an app's deployments.
 RECENT = 50

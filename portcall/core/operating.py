@@ -10,8 +10,8 @@ from typing import Any
 from deployer.aws.client import client
 from deployer.domain.deployment import DEPLOYED, ENDED, FAILED, RECORDED, SUPERSEDED
 
-from portcall.desk.target import Target
-from portcall.desk.trouble import Exit, Trouble
+from portcall.core.target import Target
+from portcall.core.trouble import Exit, Trouble
 
 # Its answer to an unknown action lists the known ones.
 KNOWN = re.compile(r"must be one of: (.+)\.$")

@@ -12,14 +12,14 @@ from deployer.domain.errors import AccessDeniedError, BadLabelError, Unsupported
 from deployer.domain.fargate import Size
 from deployer.domain.image_spec import ImageSpec
 
-from portcall.desk import local_images, states
-from portcall.desk.doctor.facts import Facts
-from portcall.desk.local_images import LocalImage
-from portcall.desk.price import Price, a_month
-from portcall.desk.stack_rules import StackRules
-from portcall.desk.target import Target
-from portcall.desk.trouble import Exit, Trouble
-from portcall.desk.waiting import Image
+from portcall.core import local_images, states
+from portcall.core.doctor.facts import Facts
+from portcall.core.local_images import LocalImage
+from portcall.core.price import Price, a_month
+from portcall.core.stack_rules import StackRules
+from portcall.core.target import Target
+from portcall.core.trouble import Exit, Trouble
+from portcall.core.waiting import Image
 
 DEPLOY, RECORD, NOTHING, IGNORE, REFUSE = "deploy", "record", "nothing", "ignore", "refuse"
 HERE, IN_ECR = "this machine", "ECR"

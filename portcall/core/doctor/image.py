@@ -2,8 +2,8 @@
 
 from deployer.domain import ports
 
-from portcall.desk.doctor.judgement import Judgement, failed, ok, unknown, warning
-from portcall.desk.plan import DEPLOY, FREE, IN_ECR, Plan
+from portcall.core.doctor.judgement import Judgement, failed, ok, unknown, warning
+from portcall.core.plan import DEPLOY, FREE, IN_ECR, Plan
 
 
 def push(made: Plan) -> Judgement:

@@ -1,6 +1,6 @@
 """Checks of the account: credentials, region, ECS's role, and Fargate's quota."""
 
-from portcall.desk.doctor.judgement import Judgement, failed, ok, warning
+from portcall.core.doctor.judgement import Judgement, failed, ok, warning
 
 # In seconds.
 SOON = 15 * 60

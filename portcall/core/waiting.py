@@ -19,8 +19,8 @@ from deployer.domain.deployment import (
 )
 from deployer.domain.push import DIGEST
 
-from portcall.desk import states
-from portcall.desk.trouble import Exit
+from portcall.core import states
+from portcall.core.trouble import Exit
 
 REFERENCE = re.compile(
     r"(?P<repository>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)"

@@ -18,11 +18,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 from deployer.aws import table
 
-from portcall.desk.doctor.account import QUOTA, ROLE
-from portcall.desk.doctor.install import PENDING, Subscription
-from portcall.desk.doctor.machine import Login
-from portcall.desk.target import Target
-from portcall.desk.trouble import code_of
+from portcall.core.doctor.account import QUOTA, ROLE
+from portcall.core.doctor.install import PENDING, Subscription
+from portcall.core.doctor.machine import Login
+from portcall.core.target import Target
+from portcall.core.trouble import code_of
 
 # In seconds.
 DOCKER_ANSWERS_WITHIN = 10

@@ -13,7 +13,7 @@ from deployer.domain.deployment import Current
 from deployer.domain.push import Push
 
 from portcall.cli import main, options
-from portcall.desk import target
+from portcall.core import target
 
 SESSION = botocore.session.Session()
 OUTPUTS = {
@@ -69,7 +69,7 @@ def clock(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def desk(ledger_table, monkeypatch):
+def fake_install(ledger_table, monkeypatch):
     """`portcall ...` in an account whose stack is there."""
 
     def choose(**_):

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
-from portcall.desk.doctor.judgement import Judgement, failed, ok, warning
-from portcall.desk.states import AppStatus
+from portcall.core.doctor.judgement import Judgement, failed, ok, warning
+from portcall.core.states import AppStatus
 
 EVERYONE = "0.0.0.0/0"
 # Parameter Store's default key, which needs no key policy.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from portcall.desk.doctor.judgement import Judgement, failed, ok, unknown, warning
+from portcall.core.doctor.judgement import Judgement, failed, ok, unknown, warning
 
 # In seconds. AWS refuses requests that are signed five minutes early or late.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
