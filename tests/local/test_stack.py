@@ -77,6 +77,22 @@ def test_a_step_that_is_woken_loads_and_does_nothing(stack: Installed) -> None:
             assert json.loads(answer["Payload"].read()) is None
 
 
+def test_a_push_and_a_task_that_starts_wake_nine_steps(stack: Installed) -> None:
+    """One that is woken says nothing."""
+    logs, group = stack.cloud.client("logs"), stack.resources["StepsLogGroup"]
+
+    def calls_without_a_word() -> int:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        streams: dict[str, list[str]] = {}
+        for event in (each for page in pages for each in page["events"]):
+            streams.setdefault(event["logStreamName"], []).append(event["message"].split()[0])
+        return sum(words == ["START", "END", "REPORT"] for words in streams.values())
+
+    before = calls_without_a_word()
+    stack.deploy()
+    assert eventually(lambda: calls_without_a_word() >= before + 9)
+
+
 @pytest.fixture(scope="module")
 def viewer(stack: Installed, tmp_path_factory: pytest.TempPathFactory) -> Caller:
     """Somebody who holds ViewerPolicy and nothing else."""
@@ -271,7 +287,8 @@ def matches(stack: Installed) -> Any:
     """Whether the deployed rule takes an event."""
     events = stack.cloud.client("events")
     rules = [events.describe_rule(Name=rule["Name"]) for rule in events.list_rules()["Rules"]]
-    (pattern,) = (rule["EventPattern"] for rule in rules if '"PUSH"' in rule.get("EventPattern", ""))
+    # One starts the workflow, one wakes steps.
+    (pattern,) = {rule["EventPattern"] for rule in rules if '"PUSH"' in rule.get("EventPattern", "")}
 
     def asked(event: dict[str, Any]) -> bool:
         return bool(events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"])
