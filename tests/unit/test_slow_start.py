@@ -19,6 +19,14 @@ def test_a_slow_pull_names_the_size_and_what_helps():
     ]
 
 
+def test_both_are_mentioned_from_their_limits_on():
+    slow = {"schedule": 30.0, "pull": 10.0, "start": 1.0}
+    assert len(notes(slow, size=100 * MB)) == 3
+    assert notes({"schedule": 29.9, "pull": 9.9, "start": 1.0}) == []
+    assert len(notes({"schedule": 30.0, "pull": 9.9})) == 1
+    assert len(notes({"schedule": 29.9, "pull": 10.0})) == 2
+
+
 @pytest.mark.parametrize(
     ("phases", "size"),
     [
