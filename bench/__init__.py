@@ -1,1 +1,1 @@
-"""What the figures in docs/performance.md come from; `make bench` runs it."""
+"""Measures the figures in docs/performance.md; `make bench` runs it."""

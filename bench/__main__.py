@@ -1,4 +1,4 @@
-"""Measures the road from a push to the mail, against the manual way in the same run, and what imports cost.
+"""Measures the time from a push to the mail, the manual way in the same run, and the cost of imports.
 
 `python -m bench 5` takes five rounds; `python -m bench burst` pushes many apps at once instead.
 """
@@ -24,9 +24,9 @@ def main() -> None:
         return
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     with Setting() as setting:
-        road.deploy(setting)  # the first is thrown away: Docker's caches are cold
+        road.deploy(setting)  # the first is not counted: Docker's caches are cold
         cold, warm, by_hand = [], [], []
-        # In turns, so that a machine that slows down slows all three.
+        # In turns, so that a slow machine slows down all three.
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
             setting.kill_lambdas()

@@ -1,4 +1,4 @@
-"""The page of a bench's cloud, in Debian's Chromium."""
+"""Opens the page of a bench's cloud in Debian's Chromium."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ PROGRAM = "/usr/bin/chromium"
 
 @contextlib.contextmanager
 def page_of(setting: Setting, browser: Browser) -> Iterator[Page]:
-    """All apps."""
+    """The page with all apps."""
     folder = {"PORTCALL_STATE_DIR": str(setting.settings.state_dir)}
     with patch.dict(os.environ, folder), serving(Source({"local": True})) as door:
         page = browser.new_page(viewport={"width": 1100, "height": 400}, device_scale_factor=1.5)

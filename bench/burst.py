@@ -1,4 +1,4 @@
-"""A burst: many pushes over many apps at once, what that asks of AWS, and whether all is as it must be."""
+"""A burst: many pushes of many apps at once, the AWS calls that it takes, and whether the result is right."""
 
 import contextlib
 import functools
@@ -22,11 +22,11 @@ from localcloud.apps import running
 APPS = 50
 PUSHES_OF_EACH = 4
 PATTERN = "bench-*"
-# Seconds until everything must have its outcome.
+# Seconds until every push must have its outcome.
 SETTLES_WITHIN = 900.0
-# The task definition quota of an account: so many at once, then one a second.
+# The account's quota of task definitions: this many at once, then one a second.
 REGISTER_BURST = 20
-# SNS switches off an email subscription that gets more in a second.
+# SNS disables an email subscription that gets more in a second.
 MAILS_A_SECOND = 10
 MEMORY_GB = 1.0
 CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -34,7 +34,7 @@ CONFIG = "application/vnd.docker.container.image.v1+json"
 
 @dataclass
 class Burst:
-    """What was pushed, and when. `pushed` holds each app's digests in their order; times are UNIX seconds."""
+    """What was pushed, and when. `pushed` has each app's digests in order; times are UNIX seconds."""
 
     began: float = 0.0
     accepted: float = 0.0
@@ -43,7 +43,7 @@ class Burst:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the burst came to. Times are in seconds."""
+    """The figures of the burst. Times are in seconds."""
 
     pushes: int
     pushing: float
@@ -64,7 +64,7 @@ class Figures:
     memory: float
 
     def table(self) -> str:
-        """A row for each, in Markdown."""
+        """The figures as a Markdown table."""
         deployed = self.outcomes["deployed"]
         rows = [
             ("pushes, and the time that the registry took for them", f"{self.pushes} in {self.pushing:.1f} s"),
@@ -101,7 +101,7 @@ class Figures:
 
 
 def main() -> None:
-    """Print the table and what does not hold; exit 1 if anything does not."""
+    """Print the table and all violations; exit 1 if there are any."""
     with Setting({"RepositoryName": "bench-idle", "RepositoryPattern": PATTERN}) as setting:
         manifests = prepare(setting)
         burst = push(setting, manifests)
@@ -117,11 +117,11 @@ def main() -> None:
         sys.exit(1)
 
 
-# What is pushed
+# The pushes
 
 
 def prepare(setting: Setting) -> dict[str, list[bytes]]:
-    """The repositories with all that the pushes refer to; each app's manifests, all of them different."""
+    """Create the repositories with all layers; return each app's manifests, all of them different."""
     ecr = setting.client("ecr")
     image = json.loads(setting.manifest)
     with _registry(setting) as registry:
@@ -167,7 +167,7 @@ def _registry(setting: Setting) -> Iterator["_Registry"]:
 
 @dataclass(frozen=True)
 class _Registry:
-    """The registry's own protocol, over one connection."""
+    """The registry's HTTP API, over one connection."""
 
     connection: http.client.HTTPConnection
 
@@ -193,11 +193,11 @@ def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-# What became of it
+# The result
 
 
 def wait(setting: Setting, burst: Burst) -> "Load":
-    """Until no execution runs and there are as many as pushes; what that asked of the machine meanwhile."""
+    """Wait until each push has an execution and none runs; return the load of the machine."""
     expected = sum(map(len, burst.pushed.values()))
     deadline = time.monotonic() + SETTLES_WITHIN
     load = Load()
@@ -213,14 +213,14 @@ def wait(setting: Setting, burst: Burst) -> "Load":
 
 @dataclass
 class Load:
-    """The most processes of functions and bytes at once, and the seconds of CPU of each process so far."""
+    """The highest number of function processes and of bytes, and the CPU seconds of each process."""
 
     processes: int = 0
     memory: float = 0.0
     cpu: dict[int, float] = field(default_factory=dict)
 
     def look(self, setting: Setting) -> None:
-        """Look at the cloud's process and at those of the functions."""
+        """Measure the cloud's process and those of the functions."""
         server = psutil.Process(int((setting.settings.state_dir / "cloud.pid").read_text()))
         memory, functions = float(server.memory_info().rss), 0
         for child in server.children(recursive=True):
@@ -265,7 +265,7 @@ def measure(setting: Setting, burst: Burst, load: Load) -> Figures:
 
 
 def violations(setting: Setting, burst: Burst) -> list[str]:
-    """What must hold after the dust has settled, and does not."""
+    """The conditions that must hold at the end and do not."""
     found = []
     live = defaultdict(list)
     for each in running(setting.settings):
@@ -302,7 +302,7 @@ def _version_of(digest: str, digests: list[str]) -> str:
 
 
 def most_within(times: list[float], seconds: float) -> int:
-    """The largest number of `times`, which are in order, that lie less than `seconds` apart."""
+    """The largest number of the sorted `times` within `seconds`."""
     most = first = 0
     for last, at in enumerate(times):
         while at - times[first] >= seconds:
@@ -312,7 +312,7 @@ def most_within(times: list[float], seconds: float) -> int:
 
 
 def ledger(setting: Setting, app: str) -> dict[str, dict[str, str]]:
-    """What the ledger says of each push of an app, by the event's id."""
+    """The ledger's record of each push of an app, by the event's id."""
     pages = (
         setting.client("dynamodb")
         .get_paginator("query")
@@ -333,7 +333,7 @@ def ledger(setting: Setting, app: str) -> dict[str, dict[str, str]]:
 
 @functools.cache
 def _function(setting: Setting) -> Any:
-    """The configuration of one function; what is asked of it here, all of them share."""
+    """The configuration of one function; all functions share the values that are used here."""
     functions = setting.client("lambda").list_functions()["Functions"]
     return next(each for each in functions if "AdmitPush" in each["FunctionName"])
 
@@ -348,7 +348,7 @@ def _executions(setting: Setting) -> list[dict[str, Any]]:
 
 
 def _history(setting: Setting, execution: str) -> Iterator[tuple[str, str]]:
-    """`("entered", state)` for each state, `("scheduled", state)` for each call of its function."""
+    """`("entered", state)` for each entered state, `("scheduled", state)` for each call of a function."""
     pages = (
         setting.client("stepfunctions").get_paginator("get_execution_history").paginate(executionArn=execution)
     )

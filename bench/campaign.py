@@ -1,4 +1,4 @@
-"""A stack whose functions call AWS through microburst, which spoils a share of their calls."""
+"""A stack whose functions call AWS through microburst, which injects faults into a share of their calls."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ from tests.chaos import BOOTSTRAP, Chaos
 from tests.local.conftest import Cloud, eventually, forget_images, free_port, start_cloud
 from tests.local.installed import Installed
 
-# EventBridge as it is: late, out of order, and twice.
+# EventBridge's behaviour: late, out of order, and twice.
 SWITCHES = "late-events targets-twice"
 # Every state but those that somebody must ask for is on the way of some push.
 PARAMETERS = {
@@ -33,9 +33,9 @@ PARAMETERS = {
     # Longer than one look of CheckHealth, so that silent apps come to ReadLog.
     "HealthTimeout": "40",
 }
-# The workflow waits so many seconds for an event of a task before it asks ECS; the template says 300.
+# For how many seconds the workflow waits for a task's event before it asks ECS; the template says 300.
 TASK_EVENT_SECONDS = 60
-# How each service throttles, by microburst's name for it.
+# Each service's throttling error, by microburst's name.
 THROTTLED = {
     "apigateway": ("TooManyRequestsException", 429),
     "dynamodb": ("ProvisionedThroughputExceededException", 400),
@@ -48,12 +48,12 @@ THROTTLED = {
     "ssm": ("ThrottlingException", 400),
     "stepfunctions": ("ThrottlingException", 400),
 }
-# AWS knows no token for these: a mail or an event whose answer is lost goes out twice.
+# These calls have no idempotency token: if an answer is lost, the mail or the event is sent twice.
 SENT_TWICE = ("events", "sns")
 
 
 def rules(share: float) -> list[dict[str, Any]]:
-    """Of microburst, which takes the first rule that fires: each of five kinds has a fifth of the share."""
+    """microburst's rules. It uses the first rule that fires, so each of five kinds has a fifth of the share."""
     chances = [share / 5 / (1 - number * share / 5) for number in range(5)]
     failed = {"error": {"code": "InternalFailure", "status": 500}}
     slow = {"latency": {"min": 500, "max": 2500}}
@@ -113,14 +113,14 @@ class Proxy:
 
 @dataclass
 class Campaign:
-    """A stack, what is done to it, and what was."""
+    """A stack, and the actions on it."""
 
     chaos: Chaos
     cloud: Cloud
     proxy: Proxy
 
     def faults(self, share: float) -> None:
-        """Spoil this share of all calls; inside the cloud, parts of it: see bench/behind_proxy.py."""
+        """Inject faults into this share of all calls; inside the cloud, see bench/behind_proxy.py."""
         self.proxy.ask("POST", "rules", rules(share) if share else [])
         self.cloud.request("PUT", f"/_faults/{share}")
 
@@ -136,7 +136,7 @@ class Campaign:
         return said
 
     def spoiled(self) -> dict[str, int]:
-        """The calls of functions that microburst spoiled, by service and kind."""
+        """The calls into which microburst injected a fault, by service and kind."""
         fired = Counter(
             # Of a delay, the milliseconds do not matter.
             f"{each['service']} {re.sub(':[0-9]+ms', '', each['action'])}"
@@ -164,7 +164,7 @@ class Campaign:
 
 @contextlib.contextmanager
 def campaign(seed: int) -> Iterator[Campaign]:
-    """Install the stack in a cloud of its own, and take it away afterwards."""
+    """Install the stack in a separate cloud, and remove it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="portcall-faults-"))
     ensure_engine(folder, say)
     port = free_port()

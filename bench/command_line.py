@@ -1,7 +1,7 @@
 """How long the command line itself takes: CPU seconds, which other work on the machine does not change much.
 
-`python -m bench.command_line` against the embedded cloud that runs (`portcall up`); `status` is held against a
-script that makes one client of botocore and nothing else.
+`python -m bench.command_line` against the embedded cloud that runs (`portcall up`); `status` is compared with
+a script that only creates one client of botocore.
 """
 
 import resource
@@ -23,7 +23,7 @@ COMMANDS = {
 
 
 def cpu(command: list[str]) -> float:
-    """The CPU seconds that a program took, those of the system included."""
+    """The CPU seconds of a program, user and system."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -32,7 +32,7 @@ def cpu(command: list[str]) -> float:
 
 def main() -> None:
     taken: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    # In turns, so that a machine that slows down slows all of them.
+    # In turns, so that a slow machine slows down all of them.
     for _ in range(ROUNDS):
         for name, command in COMMANDS.items():
             taken[name].append(cpu(command))

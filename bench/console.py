@@ -28,7 +28,7 @@ PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
 
 def main() -> None:
-    """Fill the ledger of a cloud, and look."""
+    """Fill the ledger of a cloud, and measure the page."""
     with (
         Setting({"Email": "you@example.com", "RepositoryName": "other-app"}) as setting,
         sync_playwright() as driver,
@@ -74,7 +74,7 @@ def _push(app: str, number: int) -> Push:
 
 
 def _fill(app: str) -> None:
-    """An app that is live, with its history."""
+    """Write a live app with its history."""
     push = _push(app, 1)
     sequence = _admit(push)
     new = Current(
@@ -123,7 +123,7 @@ def _paint(page: Page) -> float:
 
 
 def _seen(page: Page, app: str) -> float:
-    """Seconds from when a push is noted until its row says so."""
+    """Seconds from the record of a push until the page shows it."""
     row = page.locator("#apps tr", has=page.get_by_role("link", name=app, exact=True))
     began = time.monotonic()
     _admit(_push(app, 0))

@@ -1,4 +1,4 @@
-"""Looks further than `make test` for a schedule in which a promise breaks: two things happen, at any two calls.
+"""Searches further than `make test` for a schedule that breaks a promise: two things happen, at any two calls.
 
 `python -m bench.explore --seed 7 --minutes 10` prints each as a line that can be pasted into
 tests/workflow/test_explorer.py. The same seed on the same code plays the same schedules.
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def look(seed: int, minutes: float) -> tuple[int, list[Played]]:
-    """How many schedules were played in so many minutes, and those that broke a promise."""
+    """Play schedules for this many minutes; return their number and those that broke a promise."""
     dice = random.Random(seed)  # noqa: S311 - the same schedules for the same seed
     until = time.monotonic() + 60 * minutes
     played = 0
@@ -66,7 +66,7 @@ def look(seed: int, minutes: float) -> tuple[int, list[Played]]:
 
 
 def _smallest(first: Played, both: Played) -> Iterator[Played]:
-    """What broke with one disturbance, or else what needs two of them."""
+    """The schedules that broke with one disturbance, or else those that need two."""
     if first.broken:
         yield first
     elif both.broken:

@@ -23,11 +23,11 @@ from tests.chaos import Settled
 APPS = 40
 PUSHES_OF_EACH = 5
 MOST_AT_ONCE = 16
-# So many of the images that never go live never answer, which takes as long as HealthTimeout.
+# How many of the broken images never answer, which takes as long as HealthTimeout.
 SILENT = 0.15
 SIGNATURES = 0.05
 SETTLES_WITHIN = 900.0
-# A sweep takes a push whose event has not come after 120 s for lost.
+# For the sweep, a push whose event has not come after 120 s is lost.
 EVENTS_WITHIN = 125.0
 
 
@@ -61,7 +61,7 @@ def main() -> None:
             kept = results.keep(f"faults-{asked.share}", {**conditions, **result})
             say(f"{result['pushes']} pushes, {result['outcomes']}, {len(broken)} broken promises: {kept}")
             if len(rounds) == 1 and (live := [app for app in apps if "current" in chaos.ledger(app)]):
-                # From now on its pushes are recorded only, which is a state of its own.
+                # From now on its pushes are only recorded, in the state RecordPush.
                 chaos.stop(live[0])
     print(json.dumps(result, indent=1))
     sys.exit(1 if broken else 0)
@@ -72,7 +72,7 @@ def _pushes(made: Campaign) -> int:
 
 
 def _result(made: Campaign, apps: list[str], rounds: list[Settled]) -> dict[str, Any]:
-    """What came of all rounds so far."""
+    """The result of all rounds so far."""
     chaos, inside = made.chaos, made.happened()
     ledgers = {app: chaos.ledger(app) for app in apps}
     deployments = [

@@ -1,4 +1,4 @@
-"""What the command line asks of a ledger with 200 apps and 10,000 deployments: calls, and CPU seconds.
+"""Measures the commands' calls and CPU seconds with a ledger of 200 apps and 10,000 deployments.
 
 `python -m bench.ledger`; the table is moto's, so the CPU seconds are an upper bound: they hold moto's work,
 too. DynamoDB itself reads a page of an index in milliseconds, whatever else the table has.

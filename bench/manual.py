@@ -1,4 +1,4 @@
-"""The manual way: what the tutorials do, with the AWS CLI, one command after the other."""
+"""The manual way of the tutorials: AWS CLI commands, one after the other."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ AWS = str(Path(sys.executable).with_name("aws"))
 
 
 def deploy(setting: Setting) -> float:
-    """Register, run, wait, find the address, ask until it answers, publish; the seconds that took."""
+    """Register, run, wait, find the address, request until it answers, publish; return the seconds."""
     ecs = setting.client("ecs")
     cluster = setting.outputs["ClusterArn"]
     latest = ecs.list_task_definitions(sort="DESC", maxResults=1)["taskDefinitionArns"][0]

@@ -1,4 +1,4 @@
-"""Outages: what stands around Portcall fails as a whole, in the middle of deployments; every report is true.
+"""Outages: Docker, a disk or the cloud fails completely during deployments; every report must be true.
 
 `python -m bench.outages`, as root, for it mounts small file systems and starts a Docker daemon of its own: the
 daemon is killed, its disk runs full, that of the cloud runs full, the cloud stands still, the cloud is killed
@@ -206,11 +206,11 @@ OUTAGES: dict[str, Callable[[Machine], None]] = {
 }
 
 
-# What came of it
+# The result
 
 
 def play(made: Machine, outage: Callable[[Machine], None]) -> dict[str, Any]:
-    """All four apps are live; then the outage, and what there is once everything has settled."""
+    """Make all four apps live, cause the outage, and return the state after everything has settled."""
     chaos = made.chaos
     pushes(made)
     eventually(lambda: not chaos.running(), within=SETTLES_WITHIN, every=0.5)
@@ -219,7 +219,7 @@ def play(made: Machine, outage: Callable[[Machine], None]) -> dict[str, Any]:
     mails = len(list(read(chaos.stack.settings.inbox)))
     began = time.monotonic()
     outage(made)
-    # What an outage spoils is no good push's fault; what was live before stays so.
+    # An outage may fail a good push, but a version that was live before must stay live.
     settled = chaos.settle()
     new = [item for app in APPS for name, item in chaos.ledger(app).items() if name not in known]
     new = [item for item in new if item.get("sk", "").startswith("deployment#")]

@@ -23,7 +23,7 @@ def road(kept: dict[str, Any]) -> Any:
     """Where the time of a deployment goes, state by state: medians of all rounds."""
     figure, axes = plt.subplots(figsize=(9, 2.8))
     ways = ("warm", "cold")
-    # A choice takes no time to speak of.
+    # A choice takes hardly any time.
     states = [name for name, took in kept["cold"][0]["phases"].items() if took > TOO_SHORT_SECONDS]
     for row, way in enumerate(ways):
         left = 0.0
@@ -40,7 +40,7 @@ def road(kept: dict[str, Any]) -> Any:
 
 
 def faults(kept: dict[str, Any]) -> Any:
-    """What became of the deployments of each campaign, and how soon nothing was left to do."""
+    """The outcomes of each campaign's deployments, and the time until nothing was left to repair."""
     campaigns = [kept[name] for name in sorted(kept)]
     size = (9, 0.6 * len(campaigns) + 1.6)
     figure, (axes, seconds) = plt.subplots(1, 2, figsize=size, sharey=True, width_ratios=(3, 1))
@@ -66,7 +66,7 @@ def faults(kept: dict[str, Any]) -> Any:
 
 
 def sweep(kept: dict[str, Any]) -> Any:
-    """How many calls a sweep makes as apps grow."""
+    """The calls of a sweep by the number of apps."""
     sizes = [each["apps"] for each in kept["sizes"]]
     calls = [sum(each["well"]["calls"].values()) for each in kept["sizes"]]
     figure, axes = plt.subplots(figsize=(5, 3))

@@ -1,4 +1,4 @@
-"""Looks further than `make test` for what breaks a property: Hypothesis plays many times as many examples.
+"""Searches further than `make test` for a broken property: Hypothesis plays many times as many examples.
 
 `python -m bench.properties --seed 7 --times 20` prints the smallest example of each test that fails. The same
 seed on the same code plays the same examples.

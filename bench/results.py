@@ -1,4 +1,4 @@
-"""The raw results of the benches, kept in bench/results/: what the docs' figures and plots are made from."""
+"""Stores the benches' raw results in bench/results/, from which the docs' figures and plots are made."""
 
 import json
 import os
@@ -30,5 +30,5 @@ def keep(name: str, result: dict[str, Any]) -> Path:
 
 
 def read(name: str) -> dict[str, Any]:
-    """What `keep` has written. Raises FileNotFoundError."""
+    """Read what `keep` has written. Raises FileNotFoundError."""
     return dict(json.loads((FOLDER / f"{name}.json").read_text()))

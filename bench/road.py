@@ -1,4 +1,4 @@
-"""Our way: a push, and the wait for its mail."""
+"""Measures a deployment with Portcall, from the push to the mail."""
 
 import json
 import time
@@ -24,7 +24,7 @@ class Deployment:
 
     @property
     def own(self) -> float:
-        """What we add: all but the time from RunTask's acceptance to RUNNING."""
+        """Portcall's own part: all but the time from RunTask's acceptance to RUNNING."""
         return self.whole - self.container_start
 
 

@@ -1,4 +1,4 @@
-"""An embedded cloud of the bench's own, with its app pushed once."""
+"""A separate embedded cloud for a bench, with its app pushed once."""
 
 import contextlib
 import hashlib
@@ -26,7 +26,7 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
 class Setting:
-    """Use it in a `with`: it is there at the beginning of the block, and gone at the end.
+    """Use it in a `with`: it exists for the duration of the block.
 
     `parameters` are the template's. Under another RepositoryName the push of flask-app starts nothing.
     """
@@ -62,7 +62,7 @@ class Setting:
         shutil.rmtree(self.settings.state_dir, ignore_errors=True)
 
     def _forget_images(self) -> None:
-        """The Docker engine keeps what tasks have pulled."""
+        """Remove the images that tasks have pulled, which the Docker engine keeps."""
         listed = subprocess.run(
             ["docker", "images", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}"],
             capture_output=True,
@@ -88,9 +88,9 @@ class Setting:
         return f"sha256:{hashlib.sha256(self.manifest).hexdigest()}"
 
     def push_again(self) -> None:
-        """Push another manifest of the image, as a client whose layers are all there: the last act of a push.
+        """Push another manifest of the image, like the last call of a client whose layers exist already.
 
-        ECR sends no event of the same one.
+        ECR sends no event for the same manifest.
         """
         self.manifest += b" "
         status, _ = self._manifest("PUT", self.manifest)
@@ -105,7 +105,7 @@ class Setting:
             return answer.status, answer.read()
 
     def _listen(self) -> None:
-        """A queue that takes every event of ECS: they carry milliseconds, DescribeTasks does not."""
+        """A queue for all events of ECS, which have milliseconds, unlike DescribeTasks."""
         self._queue = self.client("sqs").create_queue(QueueName="bench")["QueueUrl"]
         pattern = json.dumps({"source": ["aws.ecs"]})
         self.client("events").put_rule(Name="bench", EventPattern=pattern)
@@ -113,7 +113,7 @@ class Setting:
         self.client("events").put_targets(Rule="bench", Targets=[{"Id": "queue", "Arn": arn}])
 
     def task_events(self) -> Iterator[dict[str, Any]]:
-        """The events of ECS that came since the last look."""
+        """The events of ECS since the last call."""
         sqs = self.client("sqs")
         while messages := sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
@@ -121,7 +121,7 @@ class Setting:
                 yield json.loads(message["Body"])
 
     def kill_lambdas(self) -> None:
-        """End every process that is kept for a function's next call."""
+        """End all idle processes of functions."""
         home = str(self.settings.state_dir / "lambda-python")
         server = psutil.Process(int((self.settings.state_dir / "cloud.pid").read_text()))
         workers = []

@@ -1,4 +1,4 @@
-"""What a sweep over many apps that are well asks of AWS: `python -m bench.sweep --sizes 1 10 100 1000`.
+"""Measures the calls of a sweep over many healthy apps: `python -m bench.sweep --sizes 1 10 100 1000`.
 
 The real Reconcile on the explorer's AWS, where a call takes 10 ms of simulated time. Prints a table;
 bench/results/ keeps the result.
@@ -23,7 +23,7 @@ A_CALL = 0.01
 
 
 def sweep(played: Game) -> dict[str, Any]:
-    """One sweep, and what it came to: the calls by their names, simulated seconds, and those of this CPU."""
+    """Run one sweep; return the calls by name, the simulated seconds, and the CPU seconds."""
     before, began, used = len(played.cloud.calls), played.clock.now, time.process_time()
     played.sweep()
     played.clock.run()

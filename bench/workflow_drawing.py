@@ -1,4 +1,4 @@
-"""Draws the workflow from its definition: the way of a push that goes live, and what branches off."""
+"""Draws the workflow from its definition: the path of a push that goes live, and the branches."""
 
 from dataclasses import dataclass, field
 from html import escape

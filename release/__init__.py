@@ -1,1 +1,1 @@
-"""What is released: a wheel that carries the stack, so that an install needs no clone, no SAM and no Docker."""
+"""Builds the release: a wheel that contains the stack, so that an install needs no clone, SAM and Docker."""

@@ -1,4 +1,4 @@
-"""`python -m release`: builds the wheel into dist/, with the stack in it; says the hashes of its parts."""
+"""`python -m release`: builds the wheel with the stack into dist/, and prints the hashes of its parts."""
 
 import os
 import subprocess

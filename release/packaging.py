@@ -1,4 +1,4 @@
-"""The stack as the wheel carries it: what `sam build` made, as `sam package` would write it."""
+"""Packages the stack for the wheel: the output of `sam build`, as `sam package` would write it."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ from portcall.installer.packaged import (
     TEMPLATE,
 )
 
-# The oldest that a zip can say: the same files are the same bytes, whenever they were written.
+# The oldest date of a zip, so that the same files give the same bytes.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 # What installing writes about itself, and Python about what it has imported.
 NOT_CODE = {"INSTALLER", "RECORD", "REQUESTED", "direct_url.json"}

@@ -1,1 +1,1 @@
-"""What security scanners say of the template, as it is written and as CloudFormation gets it."""
+"""Runs security scanners on the template, as it is written and as CloudFormation gets it."""

@@ -1,4 +1,4 @@
-"""What the scanners find and is meant to be so: (check, resource) -> why. A resource is a regular expression."""
+"""The accepted findings of the scanners: (check, resource) -> why. A resource is a regular expression."""
 
 _FUNCTIONS = r"\w+Function"
 
@@ -16,7 +16,7 @@ CHECKOV = {
     (
         "CKV_AWS_119",
         "Ledger",
-    ): "DynamoDB encrypts with its own key; what became of pushes is no secret from the account.",
+    ): "DynamoDB encrypts with its own key; the outcomes of pushes are not secret within the account.",
     ("CKV_AWS_136", "Repository"): "ECR encrypts with its own key.",
     ("CKV_AWS_158", r"(App|Steps)LogGroup"): "CloudWatch encrypts with its own key.",
     ("CKV_AWS_26", "Topic"): "The mails go out as they are; a key of one's own would cost a dollar a month.",

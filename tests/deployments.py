@@ -1,4 +1,4 @@
-"""What became of pushes: the executions of a state machine, found by what was pushed."""
+"""The outcomes of pushes: the executions of a state machine, found by what was pushed."""
 
 import json
 from dataclasses import dataclass, field

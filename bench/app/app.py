@@ -1,4 +1,4 @@
-"""The smallest HTTP server that there is: one answer to whatever is asked."""
+"""A minimal HTTP server with one response to every request."""
 
 import socket
 

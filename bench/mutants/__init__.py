@@ -1,1 +1,1 @@
-"""Changes the functions in small ways, and looks whether a test notices: `python -m bench.mutants`."""
+"""Changes the functions in small ways, and checks whether a test notices: `python -m bench.mutants`."""

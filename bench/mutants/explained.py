@@ -1,7 +1,8 @@
-"""Survivors that no test should catch, each with the reason. Those are left out of the count.
+"""Survivors that no test should catch, each with the reason. They do not count.
 
-A survivor is known by its module and the lines that it takes away (-) and puts in their place (+). An entry
-whose mutant is caught, or is not there any more, makes the run fail: none outlives its reason.
+A survivor is identified by its module, the removed lines (-) and the new lines (+). If its mutant is caught, or
+does
+not exist any more, the run fails, so that no entry is out of date.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Makes the mutants of a module: each is one of its statements, changed in one place."""
+"""Generates the mutants of a module: each changes one statement in one place."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ def _is_code(statement: ast.stmt) -> bool:
 
 
 def _silent(statement: ast.stmt) -> Iterator[range]:
-    """The lines of which nothing is asked: decorators, fields of classes, what is only logged."""
+    """The lines that are not changed: decorators, fields of classes, logging."""
     for node in ast.walk(statement):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield from (_range(each) for each in node.decorator_list)

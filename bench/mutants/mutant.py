@@ -1,10 +1,10 @@
-"""A changed statement, and what became of it."""
+"""A changed statement, and the result of its tests."""
 
 import difflib
 import re
 from dataclasses import dataclass
 
-# The killer of a mutant that never came to an end.
+# The killer of a mutant that did not end.
 TIME_OUT = "a time-out"
 
 

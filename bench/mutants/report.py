@@ -1,4 +1,4 @@
-"""What the mutants say of the tests."""
+"""The report of the mutants."""
 
 from collections.abc import Mapping, Sequence
 

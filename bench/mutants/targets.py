@@ -1,4 +1,4 @@
-"""What has to be tested best, by subject: an error there makes Portcall report something false."""
+"""The files that must be tested best, by subject: an error there makes Portcall report something false."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -166,7 +166,7 @@ class _Wait:
 
     def _unknown(self, heard: bool, deployment: str, trouble: str) -> Verdict:
         if trouble:
-            said = f"What became of it is not known: {trouble}"
+            said = f"Its outcome is not known: {trouble}"
         elif heard:
             said = f"It is not done after {self.timeout} s, and goes on: portcall show {deployment}".rstrip()
         else:

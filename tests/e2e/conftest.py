@@ -157,7 +157,7 @@ class Portcall:
         found = self.client("ecr").describe_images(repositoryName=app, imageIds=[{"imageTag": "latest"}])
         return dict(found["imageDetails"][0])
 
-    # What became of them
+    # The outcomes
 
     def mails(self, app: str, digest: str = "") -> list[Received]:
         mails = read(self.state_dir / "inbox")

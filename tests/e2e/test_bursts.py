@@ -86,7 +86,7 @@ def test_of_ten_pushes_at_once_the_last_is_live_and_nothing_else_is_left(portcal
     assert set(outcomes) <= {"deployed", "superseded"}, deployments
     (last,) = (each for each in deployments if each["digest"] == pushed[-1])
     assert last["outcome"] == "deployed", last
-    # Each execution dealt with one push, and none failed.
+    # Each execution handled one push, and none failed.
     executions = portcall.deployments.ended(app)
     assert [each["status"] for each in executions] == ["SUCCEEDED"] * PUSHES
 

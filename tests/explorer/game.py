@@ -331,7 +331,7 @@ class Game:
         return made.push.app
 
     def _pushed(self) -> Iterator[Pushed]:
-        """The pushes that count, with what became of their images."""
+        """The pushes that count, with the outcomes of their images."""
         spoiled = {self.cloud.tasks[arn].digest for arn in self.spoiled}
         refused = {
             item["digest"] for item in self.cloud.table.items.values() if item.get("error") in limits.REFUSALS

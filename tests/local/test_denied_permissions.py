@@ -1,4 +1,4 @@
-"""What comes of a permission that a step lacks, of those that are seldom needed, and of a stolen role."""
+"""Steps without a rarely needed permission, and what a stolen role can do."""
 
 import json
 import subprocess

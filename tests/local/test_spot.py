@@ -1,4 +1,4 @@
-"""Tasks on Fargate Spot, and what becomes of them when AWS takes the capacity back."""
+"""Tasks on Fargate Spot, also when AWS takes the capacity back."""
 
 import uuid
 from typing import Any

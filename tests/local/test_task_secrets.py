@@ -1,4 +1,4 @@
-"""Parameters that a container gets as environment variables, and what becomes of those it must not get."""
+"""Parameters that a container gets as environment variables, and those that it must not get."""
 
 import subprocess
 import uuid

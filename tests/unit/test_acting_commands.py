@@ -154,7 +154,7 @@ def test_a_rollback_is_to_the_version_that_was_shown(stack):
     ("outcome", "code"),
     [("deployed", 0), ("failed", 1), ("superseded", 3), ("recorded", 1), ("ended", 1)],
 )
-def test_the_exit_code_is_what_became_of_the_deployment(stack, outcome, code):
+def test_the_exit_code_is_the_outcome_of_the_deployment(stack, outcome, code):
     stack.ends = [{"status": "under way"}, LIVE | {"outcome": outcome, "reason": "exit code 1"}]
     ended = portcall("restart", "flask-app")
     assert ended.exit_code == code

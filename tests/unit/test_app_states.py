@@ -1,4 +1,4 @@
-"""How an app is, from what the ledger has of it: what serves, and what became of the last push, are two things."""
+"""The state of an app, from the ledger: what serves and the outcome of the last push are separate."""
 
 import pytest
 from deployer.domain.deployment import Current, Deployment

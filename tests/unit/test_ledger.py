@@ -198,7 +198,7 @@ def test_a_deployment_that_has_ended_gives_its_place_back_once_its_outcome_is_th
     assert ledger.note_under_way(push=push(3), most=2)
 
 
-# Who deals with a push.
+# Which deployment handles a push.
 
 
 def test_the_execution_that_comes_second_does_not_get_the_push():

@@ -607,7 +607,7 @@ def test_wait_does_not_know_what_it_could_not_read(clock, error):
     with failing(clock, error, until=clock.now + 1000):
         result = portcall("wait", f"flask-app@{push.digest}", "--timeout", "60s")
     assert (result.exit_code, result.stdout) == (4, "")
-    assert "What became of it is not known" in result.stderr
+    assert "Its outcome is not known" in result.stderr
 
 
 @pytest.mark.parametrize(

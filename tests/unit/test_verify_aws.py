@@ -101,7 +101,7 @@ def test_where_the_install_is_gone_what_a_check_goes_by_is_done_again(state: Sta
     assert names(runner.plan(state, wanted, installed=False)) == ["install", "first-push", "scan"]
 
 
-# What becomes of a check
+# The result of a check
 
 
 class NoDisplay:

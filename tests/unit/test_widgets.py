@@ -76,7 +76,7 @@ def names_in(html):
     return [json.loads(each)["app"] for each in re.findall(r"<cwdb-action[^>]*>(.*?)</cwdb-action>", html)]
 
 
-def test_apps_in_trouble_come_first():
+def test_apps_that_need_attention_come_first():
     html = widgets.apps([live("b"), live("a"), failed("z")], LIGHT)
     assert names_in(html) == ["z", "a", "b"]
     assert "1 of 3 to look at" in html

@@ -189,7 +189,7 @@ def test_a_function_that_dies_at_its_end_doubles_nothing(deploy, world, push, st
     assert len(world.started) == 2
 
 
-# WaitForRunning is answered through its token, whatever becomes of its function.
+# WaitForRunning is answered through its token, even if its function fails.
 @pytest.mark.parametrize("state", [each for each in STATES if each != "WaitForRunning"])
 def test_a_function_that_always_dies_at_its_end_ends_in_one_true_mail(deploy, world, push, state):
     deploy(push(1))

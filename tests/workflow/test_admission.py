@@ -152,7 +152,7 @@ def test_a_push_that_another_deployment_handles_is_a_duplicate_that_names_it(dep
     execution = deploy(other)
     assert (execution.status, execution.states[-1]) == ("SUCCEEDED", "Duplicate")
     assert known()["sweep-1"].outcome == "duplicate"
-    assert known()["sweep-1"].reason == "push-1 deals with this push."
+    assert known()["sweep-1"].reason == "push-1 handles this push."
     assert len(world.started) == len(world.mails) == 1
 
 

@@ -132,7 +132,7 @@ def test_a_restart_keeps_the_pin(two_versions, stop, world):
     assert "Pinned to" in world.mails[-1]["text"]
 
 
-def test_resume_lifts_the_pin_and_deploys_what_the_tag_points_to(two_versions, world):
+def test_resume_ends_the_pin_and_deploys_what_the_tag_points_to(two_versions, world):
     ask("rollback")
     answer = ask("resume")
     assert (answer["status"], answer["tag"], answer["digest"]) == ("started", "latest", digest(2))

@@ -82,7 +82,7 @@ def test_within_the_quotas_each_promise_holds_and_the_quota_is_used(monkeypatch,
 
 
 def test_a_step_that_takes_longer_than_its_function_may_is_seen(monkeypatch):
-    """Otherwise a burst that no function could deal with in time would look well."""
+    """Otherwise a burst that no function could handle in time would look fine."""
     monkeypatch.setattr("tests.explorer.aws.A_CALL", 4.0)
     found = drain.play(Burst(1, 1))
     assert found["retries"]["AdmitPush"]

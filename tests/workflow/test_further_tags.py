@@ -1,4 +1,4 @@
-"""Several tags of one image are one version: it is deployed once, and mailed once, whatever becomes of it."""
+"""Several tags of one image are one version: it is deployed once, and mailed once, whatever its outcome."""
 
 import itertools
 from datetime import datetime, timedelta
@@ -57,7 +57,7 @@ def deploy_again(tag):
 
 @pytest.mark.parametrize("moment", ["claim", "claim answer", "put_image", "put_image answer", "manifest", "is_newest", "run_task", "probe", "make_current", "make_current answer", "publish", "mark_notified"])  # fmt: skip
 def test_five_tags_of_one_push_are_one_deployment_and_one_mail(deploy, world, tagged, moment):
-    """Their events come 0.3 s apart, while the first is dealt with."""
+    """Their events come 0.3 s apart, while the first is handled."""
     first, *further = [tagged(tag, after=number * 0.3) for number, tag in enumerate(TAGS)]
     for each in further:
         world.tags["flask-app", each["detail"]["image-tag"]] = each["detail"]["image-digest"]

@@ -369,7 +369,7 @@ def test_an_end_of_which_the_function_dies_is_reported_once_by_the_sweep(
 
 @pytest.mark.parametrize(("number", "stays"), [(1, "off"), (2, "on")])
 @pytest.mark.parametrize("moment", ENDING)
-def test_a_tag_that_is_pushed_again_while_its_deletion_is_dealt_with_is_live(
+def test_a_tag_that_is_pushed_again_while_its_deletion_is_handled_is_live(
     deploy, world, tagged, monkeypatch, moment, number, stays
 ):
     """Also with the same image."""

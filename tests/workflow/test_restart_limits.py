@@ -314,7 +314,7 @@ def test_a_restart_that_is_noted_and_did_not_begin_is_begun_by_the_next_event_an
     assert (noted.crashes, noted.attempts, noted.handled_stops) == ([NOW], 1, [noted.task])
 
 
-def test_a_stop_that_was_dealt_with_is_known_when_its_event_comes_late(starts):
+def test_a_handled_stop_is_known_when_its_event_comes_late(starts):
     heal(crashed())
     first = current().task
     serving = change(last_stop=f"{first[:-1]}x")

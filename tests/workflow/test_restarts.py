@@ -116,7 +116,7 @@ def test_a_restart_that_dies_counts_as_a_crash_and_is_tried_again(deploy, world,
     assert world.mails[-1]["subject"] == "flask-app is down: it keeps crashing"
 
 
-def test_an_old_event_of_a_restart_that_died_is_not_dealt_with_again(deploy, world, push, stop):
+def test_an_old_event_of_a_restart_that_died_is_not_handled_again(deploy, world, push, stop):
     deploy(push(1))
     world.states = [Task("", "STOPPED", "STOPPED", 6, stop_code="EssentialContainerExited", exit_code=1)]
     stop()
@@ -238,7 +238,7 @@ def test_an_event_cannot_say_what_its_image_says(deploy, world, push):
     assert world.started == {}
 
 
-def test_a_crash_counts_once_however_often_it_is_dealt_with(deploy, world, push, stop):
+def test_a_crash_counts_once_however_often_it_is_handled(deploy, world, push, stop):
     deploy(push(1))
     world.faults["register_task_definition"] = []
     world.faults["RegisterTaskDefinition"] = [AccessDeniedError("denied")] * 2

@@ -348,7 +348,7 @@ def test_that_an_app_is_not_watched_is_mailed_of_one_that_is_there(deploy, world
 
 
 @pytest.mark.usefixtures("stable_url")
-def test_a_stable_url_is_led_to_what_is_current_deleted_and_forgotten(deploy, world, push):
+def test_a_stable_url_is_pointed_to_the_current_task_deleted_and_forgotten(deploy, world, push):
     deploy(push(1))
     (api,) = world.apis
     target = world.apis[api]["target"]
@@ -386,7 +386,7 @@ def test_a_restart_that_aws_refused_counts_as_such(deploy, push, started, refuse
     task = ledger.current(app=APP).task
     sweep_acts.carry_out(RestartApp(task, refused), facts())
     assert ledger.current(app=APP).refusals == refused
-    # What has been dealt with is not mailed again.
+    # What was handled is not mailed again.
     assert sweep_acts.carry_out(RestartApp(task, refused), facts()) == ""
 
 
@@ -401,7 +401,7 @@ def test_who_asked_for_a_deployment_is_said_of_its_further_attempt_too(world, pu
     assert "asked" not in started["retry-2-push-3"]
 
 
-def test_a_further_attempt_is_started_before_the_first_one_is_called_dealt_with(world, push, monkeypatch):
+def test_a_retry_is_started_before_the_first_attempt_counts_as_handled(world, push, monkeypatch):
     """Or nobody would start it, should the function die in between."""
 
     def refuse(**_):

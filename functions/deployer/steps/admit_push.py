@@ -101,7 +101,7 @@ def _look_at_the_tag(
         instead_of = known.deployment
     other = ledger.claim_tag(push=push, as_of=as_of, instead_of=instead_of)
     if other:
-        outcomes.record_outcome(push, outcomes.DUPLICATE, None, reason=f"{other} deals with this push.")
+        outcomes.record_outcome(push, outcomes.DUPLICATE, None, reason=f"{other} handles this push.")
         return "duplicate"
     return ""
 

@@ -30,7 +30,7 @@ _asynchronous: contextvars.ContextVar[bool] = contextvars.ContextVar("asynchrono
 
 
 def is_asynchronous() -> bool:
-    """Whether the invocation that this thread deals with is asynchronous."""
+    """Whether this thread's invocation is asynchronous."""
     return _asynchronous.get()
 
 

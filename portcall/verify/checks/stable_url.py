@@ -88,7 +88,7 @@ def stable_url_of_a_stopped_app(run: Run) -> str:
         said, integrations = _targets(run)
         raise DifferentError(
             f"the task is stopped, and its API says that it leads to {said}; its integrations lead to "
-            f"{', '.join(integrations)}. Before that it led to {target}"
+            f"{', '.join(integrations)}. Before that it pointed to {target}"
         )
 
     def gone() -> int | None:

@@ -9,8 +9,8 @@
 `app#<app>` / `operation#<id>`                an operator's request: `action`, `by` (unchecked),
                                               `reason`, `at`, and the `answer` once it was done; for 90 days
 `app#<app>` / `tag#<tag>`                     the `digest` to which the tag pointed `as_of`, and which
-                                              `deployment` deals with that; kept for 90 days
-`app#<app>` / `image#<digest>`                the deployment that deals with an image, and its `tags`;
+                                              `deployment` handles that; kept for 90 days
+`app#<app>` / `image#<digest>`                the deployment that handles an image, and its `tags`;
                                               kept for 90 days
 `app#<repository>` / `push#<time>#<event id>` of which `app` a push is, also once the parameters have changed;
                                               kept for 90 days
