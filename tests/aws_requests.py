@@ -92,7 +92,7 @@ class _Client:
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         model = models.service(self._service)
-        operation = next(name for name in model.operation_names if _snake(name) == method)
+        operation = _operations(self._service)[method]
 
         def call(**parameters: Any) -> Any:
             self._requests.check(self._service, operation, parameters)
@@ -109,6 +109,12 @@ class _Client:
                 return [call(**parameters)]
 
         return Pages()
+
+
+@functools.cache
+def _operations(service: str) -> dict[str, str]:
+    """The operations of a service by the names of botocore's methods."""
+    return {_snake(name): name for name in models.service(service).operation_names}
 
 
 def _snake(name: str) -> str:

@@ -204,15 +204,18 @@ def scenarios() -> Iterator[tuple[str, Setting]]:
                 yield name, setting
 
 
-def one_disturbance(scenario: str, setting: Setting, calls: list[str]) -> Iterator[Schedule]:
-    """Every schedule of a scenario with one fault, or one act nested or beside, at one of its calls."""
+def each_disturbance(calls: list[str]) -> Iterator[tuple[str, str, str]]:
+    """What makes a Disturbance: every fault, and every act nested and beside, at each of the calls.
+
+    There are thousands, of which a few are played.
+    """
     for number, name in enumerate(named(calls)):
         for fault in FAULTS:
             if _can_be_helped(fault, number, calls):
-                yield Schedule(scenario, setting, (Disturbance(name, fault),))
+                yield name, fault, NESTED
         for act in ACTS:
             for how in (NESTED, BESIDE):
-                yield Schedule(scenario, setting, (Disturbance(name, act, how),))
+                yield name, act, how
 
 
 def _can_be_helped(fault: str, number: int, calls: list[str]) -> bool:

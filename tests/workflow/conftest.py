@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import re
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -517,6 +518,8 @@ def deploy(
 ) -> Iterator[Callable[..., Execution]]:
     """`deploy(event)` runs the workflow to its end; waits for callbacks time out after a second."""
     at_work: list[str] = []
+    # Told whenever a function or an execution has ended.
+    something_ended = threading.Condition()
 
     def call(function: str, event: Any) -> Any:
         name = function.rsplit(":", 1)[-1]
@@ -540,8 +543,20 @@ def deploy(
             cause = {"errorType": type(error).__name__, "errorMessage": str(error)}
             raise interpreter._ExecutionError(type(error).__name__, json.dumps(cause)) from error
         finally:
-            at_work.remove(execution["executionArn"])
+            with something_ended:
+                at_work.remove(execution["executionArn"])
+                something_ended.notify_all()
 
+    run_to_the_end = interpreter._run_execution
+
+    def run_execution(execution: str) -> None:
+        try:
+            run_to_the_end(execution)
+        finally:
+            with something_ended:
+                something_ended.notify_all()
+
+    monkeypatch.setattr(interpreter, "_run_execution", run_execution)
     # `_invoke_with_callback` goes through the patch, which holds on to the function below it.
     monkeypatch.setattr(
         interpreter, "_extract_lambda_ref", lambda resource: resource if ":function:" in resource else None
@@ -598,8 +613,9 @@ def deploy(
         execution = interpreter._executions[execution_arn]
         deadline = time.monotonic() + 30
         # A step goes on when its execution is aborted.
-        while (execution["status"] == "RUNNING" or execution_arn in at_work) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        with something_ended:
+            while (execution["status"] == "RUNNING" or execution_arn in at_work) and time.monotonic() < deadline:
+                something_ended.wait(0.01)
         entered = [each["stateEnteredEventDetails"]["name"] for each in execution["events"] if "stateEnteredEventDetails" in each]  # fmt: skip
         output = json.loads(execution.get("output") or "{}")
         return Execution(

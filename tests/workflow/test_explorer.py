@@ -40,8 +40,9 @@ def test_whatever_happens_at_a_call_each_promise_holds(scenario, setting):
     undisturbed = explore.undisturbed(scenario, setting)
     assert undisturbed.broken == []
     dice = random.Random(f"{scenario} {setting.name}")
-    schedules = list(explore.one_disturbance(scenario, setting, undisturbed.calls))
-    chosen = dice.sample(schedules, min(FAULTS_AND_ACTS, len(schedules)))
+    disturbances = list(explore.each_disturbance(undisturbed.calls))
+    some = dice.sample(disturbances, min(FAULTS_AND_ACTS, len(disturbances)))
+    chosen = [Schedule(scenario, setting, (Disturbance(*each),)) for each in some]
     chosen += [explore.astride(scenario, setting, undisturbed.calls, dice) for _ in range(ASTRIDE)]
     broke = [played.story() for each in chosen[::EACH] if unknown(played := explore.play(each))]
     assert not broke, "\n".join(["", *broke])
