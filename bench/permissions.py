@@ -116,13 +116,18 @@ def excused_parts(template: str) -> set[tuple[str, str]]:
 
 def missing(folder: Path) -> list[str]:
     """The tests of the suite that did not run, by what tests/conftest.py has noted in the folder."""
+    ran = {line for path in folder.glob("**/ran") for line in path.read_text().splitlines()}
+    return [each for each in suite() if each not in ran]
+
+
+def suite() -> list[str]:
+    """The ids of its tests."""
     line = [sys.executable, "-m", "pytest", "--collect-only", *SUITE]
     collected = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
-    suite = [line for line in collected.stdout.splitlines() if "::" in line]
-    if collected.returncode or not suite:
+    tests = [line for line in collected.stdout.splitlines() if "::" in line]
+    if collected.returncode or not tests:
         sys.exit(f"The tests cannot be listed: {collected.stdout}{collected.stderr}")
-    ran = {line for path in folder.glob("**/ran") for line in path.read_text().splitlines()}
-    return [each for each in suite if each not in ran]
+    return tests
 
 
 Place = tuple[str, ...]

@@ -518,7 +518,7 @@ def deploy(
 ) -> Iterator[Callable[..., Execution]]:
     """`deploy(event)` runs the workflow to its end; waits for callbacks time out after a second."""
     at_work: list[str] = []
-    # Told whenever a function or an execution has ended.
+    # Notified when an execution has ended, and when the last function of one that was aborted has.
     something_ended = threading.Condition()
 
     def call(function: str, event: Any) -> Any:
@@ -545,7 +545,8 @@ def deploy(
         finally:
             with something_ended:
                 at_work.remove(execution["executionArn"])
-                something_ended.notify_all()
+                if execution["status"] != "RUNNING":
+                    something_ended.notify_all()
 
     run_to_the_end = interpreter._run_execution
 
@@ -614,7 +615,9 @@ def deploy(
         deadline = time.monotonic() + 30
         # A step goes on when its execution is aborted.
         with something_ended:
-            while (execution["status"] == "RUNNING" or execution_arn in at_work) and time.monotonic() < deadline:
+            while (
+                execution["status"] == "RUNNING" or execution_arn in at_work
+            ) and time.monotonic() < deadline:
                 something_ended.wait(0.01)
         entered = [each["stateEnteredEventDetails"]["name"] for each in execution["events"] if "stateEnteredEventDetails" in each]  # fmt: skip
         output = json.loads(execution.get("output") or "{}")
