@@ -1,4 +1,4 @@
-"""Every request that a test makes AWS's clients send is held against AWS's own rules."""
+"""Checks every request that a test sends with AWS's clients against AWS's rules."""
 
 import contextlib
 import functools
@@ -30,7 +30,7 @@ CALLERS = [
 
 @dataclass
 class Requests:
-    """What was sent: the operations, and what AWS would have refused of them."""
+    """What was sent: the operations, and the values that AWS would have refused."""
 
     sent: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -41,7 +41,9 @@ class Requests:
 
 
 def checked_requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Requests]:
-    """Check what goes through botocore's clients. Fails when the test is over: steps catch errors, or retry."""
+    """Check all requests of botocore's clients. Fails at the end of the test, because steps catch errors or
+    retry.
+    """
     requests = Requests()
     send = BaseClient._make_api_call  # type: ignore[attr-defined]
 
@@ -57,14 +59,14 @@ def checked_requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Requests]:
 def checking(requests: Requests, module: Any, name: str, replacement: Callable[..., Any]) -> Callable[..., Any]:
     """A replacement of a function of `aws`, which first lets the function itself build and check its requests."""
     original = getattr(module, name)
-    # A package's functions are at home in its modules.
+    # The functions of a package are defined in its modules.
     module = import_module(original.__module__)
 
     @functools.wraps(original)
     def call(*arguments: Any, **named: Any) -> Any:
         client, module.client = module.client, lambda service: _Client(service, requests)
         try:
-            # It may well stumble over a made-up answer; what it asks until then is what counts.
+            # It may fail because of an invented response; the requests before that count.
             with contextlib.suppress(Exception):
                 original(*arguments, **named)
         finally:
@@ -76,7 +78,7 @@ def checking(requests: Requests, module: Any, name: str, replacement: Callable[.
 
 @contextlib.contextmanager
 def only_checked() -> Iterator[Requests]:
-    """Meanwhile, what the modules of `aws` ask for is checked, and goes nowhere."""
+    """In this block, the requests of the modules of `aws` are checked and not sent."""
     requests = Requests()
     with contextlib.ExitStack() as stack:
         for module in CALLERS:
@@ -85,7 +87,7 @@ def only_checked() -> Iterator[Requests]:
 
 
 class _Client:
-    """Takes every call of a service, checks it, and makes up an answer of the right shape."""
+    """Accepts every call of a service, checks it, and invents a response of the right shape."""
 
     def __init__(self, service: str, requests: Requests) -> None:
         self._service = service
@@ -126,12 +128,12 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-# Members that requests are made of again.
+# Members of responses that later requests use.
 SAMPLES = {"IpProtocol": "tcp", "CidrIp": "198.51.100.0/24", "CidrIpv6": "2001:db8::/32"}
 
 
 def _sample(shape: Shape | None, above: tuple[str, ...] = ()) -> Any:
-    """A value of a shape: each list has one entry, each structure all members, no token a next page."""
+    """A value of a shape: lists have one entry, structures all members, and there is no next page."""
     if shape is None or shape.name in above:
         return {}
     above = (*above, shape.name)

@@ -10,7 +10,7 @@ Change = Callable[[Definition], Any]
 
 
 def deployed() -> Definition:
-    """Our definition as it is deployed, with ARNs for what the template puts in."""
+    """Our definition with ARNs for the template's substitutions."""
     return definition(r"arn:aws:lambda:eu-west-1:111122223333:function:portcall-\1")
 
 

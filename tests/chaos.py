@@ -1,4 +1,4 @@
-"""What goes wrong around a stack, and what it made of that, as the promises read it."""
+"""Injects faults around a stack, and collects the state for the promises."""
 
 import contextlib
 import json
@@ -22,13 +22,13 @@ from tests.local.conftest import eventually
 from tests.local.installed import FAILS, SERVES, SILENT, Installed, containers
 from tests.promises import DIGEST, GIVEN_UP, Asked, Mailed, Pushed, Ran, World, broken
 
-# What the process of a function runs.
+# The program of a function's process.
 BOOTSTRAP = "lambda_bootstrap"
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What the sweeps did once nothing failed any more, and the seconds until there was nothing left to do."""
+    """What the sweeps did after the faults had ended, and the seconds until nothing was left to do."""
 
     sweeps: list[dict[str, Any]]
     seconds: float
@@ -36,33 +36,33 @@ class Settled:
 
 @dataclass
 class Chaos:
-    """What is done to a stack, and what it makes of that."""
+    """The faults and acts on a stack, and their result."""
 
     stack: Installed
     # Makes a share of all calls of the functions fail, from 0 to 1.
     faults: Callable[[float], None]
     dice: random.Random
     pushed: dict[str, list[Pushed]] = field(default_factory=lambda: defaultdict(list))
-    # Execution -> the digest that it was to deploy.
+    # Execution -> its digest.
     aborted: dict[str, str] = field(default_factory=dict)
     # The digests of pushes whose event was lost, and of containers that were killed.
     lost: set[str] = field(default_factory=set)
     killed: set[str] = field(default_factory=set)
     asked: list[Asked] = field(default_factory=list)
-    # Of the images that never go live, those that never answer; the others crash at once.
+    # The share of broken images that never answer; the others crash at once.
     silent: float = 0.0
     # How many pushes of signatures come with each push.
     signatures: float = 0.0
     signed: dict[str, list[Pushed]] = field(default_factory=lambda: defaultdict(list))
-    # How many executions run at most while more is pushed.
+    # The most executions that run while more is pushed.
     most_at_once: int = 1000
-    # Seconds in which everything is to have an outcome.
+    # Seconds within which everything must have an outcome.
     settles_within: float = 240.0
-    # Seconds after the last push before which no sweep takes an event for lost; 0 does not wait for that.
+    # Seconds after the last push until a sweep counts its event as lost; 0 does not wait for that.
     events_within: float = 0.0
 
     def upload(self, app: str, good: bool) -> dict[str, Any]:
-        """An image with all that belongs to it, but the tag that starts its deployment."""
+        """Upload an image with all layers, but without the tag that starts its deployment."""
         cloud = self.stack.cloud
         bad = SILENT if self.silent and self.dice.random() < self.silent else FAILS
         command = ["sh", "-c", f": {uuid.uuid4()}; {SERVES if good else bad}"]
@@ -70,7 +70,7 @@ class Chaos:
 
     def push(self, app: str, manifest: dict[str, Any], good: bool) -> None:
         digest = self.stack.cloud.put_manifest(app, manifest, "latest")
-        # Only the digest says which deployment is of which push.
+        # Only the digest connects a deployment with its push.
         self.pushed[app].append(Pushed("", app, "latest", digest, good, second=len(self.pushed[app])))
 
     def sign(self, app: str) -> None:
@@ -80,7 +80,7 @@ class Chaos:
         self.signed[app].append(Pushed("", app, "signature", digest, good=False, is_app=False))
 
     def stop(self, app: str) -> None:
-        """Ask for an app to be stopped: pushes of it are recorded from now on."""
+        """Stop an app: from now on its pushes are only recorded."""
         asked = {"action": "stop", "app": app, "id": uuid.uuid4().hex}
         function = self.stack.resources["OperateFunction"]
         said = self.stack.cloud.client("lambda").invoke(FunctionName=function, Payload=json.dumps(asked))
@@ -105,14 +105,14 @@ class Chaos:
             subprocess.run(["docker", "kill", container], capture_output=True)
 
     def sweep(self) -> dict[str, Any]:
-        """What the sweep did; `{"sweep": ...}` if it failed itself."""
+        """Run the sweep; return what it did, or `{"sweep": ...}` if it failed."""
         function = self.stack.resources["ReconcileFunction"]
         said = self.stack.cloud.client("lambda").invoke(FunctionName=function, Payload=b'{"id": "now"}')
         done: dict[str, Any] = json.loads(said["Payload"].read())
         return {"sweep": done} if "FunctionError" in said else done
 
     def kill_function(self) -> None:
-        """End the process of a function, in mid-step if it runs."""
+        """Kill the process of a function, even while it runs."""
         assert self.stack.cloud.process is not None
         server = psutil.Process(self.stack.cloud.process.pid)
         with contextlib.suppress(psutil.Error, IndexError):
@@ -122,7 +122,7 @@ class Chaos:
             self.dice.choice(workers).kill()
 
     def play(self, apps: list[str], pushes: int, share: float) -> "Settled":
-        """Push each app some times while calls fail, things crash and executions are aborted, then settle."""
+        """Push each app several times while calls fail, tasks crash and executions are aborted, then settle."""
         self.faults(0.0)
         plan = [(app, self.dice.random() < 0.7) for app in apps * pushes]
         uploads = [(app, self.upload(app, good), good) for app, good in plan]
@@ -138,7 +138,7 @@ class Chaos:
         return self.settle()
 
     def settle(self) -> "Settled":
-        """Until nothing is under way, and the sweep, of whose calls none fails, finds nothing more to do."""
+        """Wait until no deployment is in progress, and the sweep, without faults, finds nothing to do."""
         pushed = time.monotonic()
         eventually(lambda: not self.running(), within=self.settles_within, every=0.2)
         self.faults(0.0)
@@ -156,7 +156,7 @@ class Chaos:
         eventually(swept, within=self.settles_within, every=0.2)
         return Settled(did, round(time.monotonic() - began, 1))
 
-    # What it came to
+    # The result
 
     def running(self) -> list[str]:
         """The executions that have not ended."""
@@ -175,14 +175,15 @@ class Chaos:
         return {item["sk"]: item for item in map(plain, answer["Items"])}
 
     def broken(self, app: str) -> list[str]:
-        """The promises that do not hold."""
+        """The broken promises."""
         items = self.ledger(app)
         unknown = [
             push.digest
             for push in self.pushed[app]
             if push.digest not in {item.get("digest") for item in items.values()}
         ]
-        # Whose event was lost, or that was aborted before it began: a sweep finds the newest, two minutes later.
+        # Pushes whose event was lost, or that were aborted before they began: a sweep finds the newest after
+        # two minutes.
         spared = {*self.aborted.values(), *self.lost}
         if self.events_within:
             spared.discard(self.pushed[app][-1].digest)
@@ -190,7 +191,7 @@ class Chaos:
         return [*lost, *broken(self.world(app, items))]
 
     def world(self, app: str, items: dict[str, dict[str, Any]]) -> World:
-        """What there is of an app, as the promises read it."""
+        """The state of an app, for the promises."""
         deployments = [
             _deployment(item) for name, item in items.items() if name.startswith(ledger_keys.DEPLOYMENT)
         ]
@@ -200,7 +201,7 @@ class Chaos:
         good = {push.digest: push.good for push in self.pushed[app]}
         live = self.live(app)
         failed = {each.digest for each in deployments if each.outcome == FAILED}
-        # What was killed before it answered is no good push's fault.
+        # A good push may fail if its container was killed before it answered.
         spoiled = {*self.aborted.values(), *(self.killed & failed)}
         return World(
             pushes=[
@@ -231,7 +232,7 @@ class Chaos:
         return arns
 
     def started(self, app: str) -> dict[str, str]:
-        """Every task of an app that ECS knows -> the deployment that started it."""
+        """Every task of an app in ECS -> the deployment that started it."""
         arns = [*self.live(app), *self.live(app, "STOPPED")]
         ecs, cluster = self.stack.cloud.client("ecs"), self.stack.outputs["ClusterArn"]
         parts = [arns[begin : begin + 100] for begin in range(0, len(arns), 100)]
@@ -253,7 +254,7 @@ def _mailed(mail: Received, deployments: list[Deployment]) -> Mailed:
     outcome = GIVEN_UP if "is down" in mail.subject else mail.attributes["outcome"]
     digests = DIGEST.findall(mail.text)
     if outcome == SUPERSEDED:
-        # It may be about several; the newest is the first.
+        # It may be about several deployments; the newest is the first.
         name = next(each.deployment for each in deployments if each.digest == digests[0])
     else:
         name = _fact(mail, "Deployment")

@@ -16,13 +16,13 @@ from moto import mock_aws
 
 from localcloud.machine.docker_engine import ensure_engine, stop_engine
 
-# The same examples in every CI run; a developer's own runs look further.
+# The same examples in every CI run; on a developer's machine they are random.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
-# `make unit` plays a part of what is played by the thousand.
+# `make unit` plays only a part of the tests with thousands of examples.
 QUICK = "PORTCALL_QUICK" in os.environ
-# `python -m bench.properties` plays so many times as many examples.
+# `python -m bench.properties` multiplies the examples by this number.
 TIMES = 0.25 if QUICK else int(os.environ.get("PORTCALL_EXAMPLES_TIMES", "1"))
 if TIMES > 1:
     settings.register_profile("long", max_examples=int(100 * TIMES), deadline=None)
@@ -32,7 +32,9 @@ EVENTS = Path(__file__).parent / "events"
 
 
 def examples(number: int) -> int:
-    """How many examples Hypothesis plays of a test that is too slow for the usual hundred, or quick enough for more."""
+    """The number of Hypothesis examples for a test that is too slow for the usual hundred, or fast enough for
+    more.
+    """
     return max(1, int(number * TIMES))
 
 
@@ -68,7 +70,7 @@ FUNCTION_ENVIRONMENT = {
     "DASHBOARD_URL": "",
 }
 
-# Of the step that reads images.
+# For ReadImage.
 READ_ENVIRONMENT = {
     "TASK_CPU": "256",
     "TASK_MEMORY": "512",
@@ -81,27 +83,27 @@ READ_ENVIRONMENT = {
     "BLOCK_ON_FINDINGS": "none",
 }
 
-# Of the gate, which also has BLOCK_ON_FINDINGS.
+# For CheckFindings, which also has BLOCK_ON_FINDINGS.
 GATE_ENVIRONMENT = {"WHEN_NOT_SCANNED": "refuse"}
 
-# Of the step that registers revisions.
+# For RegisterTaskDefinition.
 REGISTER_ENVIRONMENT = {"PREVIEW_SECRETS": "own"}
 
-# Of the two functions that look after the apps.
+# For the functions outside the workflow.
 WATCH_ENVIRONMENT = {
     "STATE_MACHINE_ARN": "arn:aws:states:eu-west-1:111122223333:stateMachine:deploy",
     "REPOSITORY_PATTERNS": "flask-app,*",
     "TAG_PATTERNS": "*",
 }
 
-# Where clouds write the calls that IAM let through; each process of the tests has a folder of its own.
+# Where clouds write the calls that IAM allowed; each test process has its own folder.
 DECISIONS = Path()
 if "PORTCALL_IAM_DECISIONS" in os.environ:
     DECISIONS = Path(os.environ["PORTCALL_IAM_DECISIONS"]) / os.environ.get("PYTEST_XDIST_WORKER", "main")
     DECISIONS.mkdir(parents=True, exist_ok=True)
     os.environ["PORTCALL_IAM_DECISIONS"] = str(DECISIONS.resolve())
 
-# At import time: Powertools reads its names when the steps are imported.
+# At import time, because Powertools reads these variables when the steps are imported.
 for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
     del os.environ[name]
 os.environ.update(FUNCTION_ENVIRONMENT | READ_ENVIRONMENT | GATE_ENVIRONMENT | REGISTER_ENVIRONMENT)
@@ -123,14 +125,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all the processes of this test run."""
+    """A folder that all processes of this test run share."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @contextlib.contextmanager
 def one_at_a_time(folder: Path, what: str) -> Iterator[None]:
-    """Of the processes of a test run, one at a time is in here."""
+    """A lock for all processes of this test run."""
     with (folder / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -138,9 +140,10 @@ def one_at_a_time(folder: Path, what: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def engine(shared_folder: Path) -> Iterator[None]:
-    """A Docker engine, installed and started if need be. It outlives the clouds, so that what they leave is seen.
+    """A Docker engine, installed and started if needed. It runs longer than the clouds, to see what they
+    leave.
 
-    The processes of a test run share it; the last one that uses it stops it.
+    The processes of a test run share it; the last one stops it.
     """
     folder = shared_folder / "engine"
     folder.mkdir(exist_ok=True)
@@ -159,14 +162,14 @@ def engine(shared_folder: Path) -> Iterator[None]:
 def _name_the_test(request: pytest.FixtureRequest) -> None:
     if DECISIONS.name:
         (DECISIONS / "test").write_text(request.node.nodeid)
-        # bench.permissions finds out by this whether all tests have run.
+        # bench.permissions checks with this whether all tests have run.
         with (DECISIONS / "ran").open("a") as file:
             file.write(f"{request.node.nodeid}\n")
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test of the command line chooses, an account and a table, and what one reads of settings, is its own."""
+    """Reset what a test of the command line chooses (session, table), and the cached settings."""
     from deployer import settings
     from deployer.aws import client, table
 
@@ -184,7 +187,7 @@ def event() -> Callable[[str], dict[str, Any]]:
 
 
 class LambdaContext:
-    """What Powertools wants to know of a call."""
+    """The fields of the context that Powertools reads."""
 
     function_name = function_arn = invoked_function_arn = aws_request_id = "test"
     memory_limit_in_mb = 128
@@ -192,7 +195,7 @@ class LambdaContext:
 
 @pytest.fixture(scope="module")
 def _dynamodb() -> Iterator[Any]:
-    """moto takes a third of a second to come up, so it stays for all tests of a file."""
+    """moto needs a third of a second to start, so it stays for all tests of a file."""
     from deployer.aws.client import _client
 
     with mock_aws():

@@ -1,4 +1,4 @@
-"""Resources with one flaw each that AWS refuses, of all kinds: how strong the checks are.
+"""Resources with one flaw each that AWS refuses, to measure how strong the checks are.
 
 Each is (name of the flaw, type, properties, words of the refusal that names it).
 """

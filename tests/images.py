@@ -1,6 +1,6 @@
-"""What registries hold: manifests in the forms of Docker, buildx, cosign, SOCI and others, and a configuration.
+"""Manifests as Docker, buildx, cosign, SOCI and others write them, and a configuration.
 
-They are cut down to what Portcall reads and a little more; digests are made up.
+They contain little more than what Portcall reads; the digests are invented.
 """
 
 from typing import Any

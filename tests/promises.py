@@ -1,6 +1,6 @@
-"""What Portcall promises, once the dust has settled and two sweeps have run. Each promise has a name.
+"""Portcall's promises, which must hold after all deployments have ended and two sweeps have run.
 
-A promise reads a `World`, which is what anybody could find out afterwards, and says where it was broken.
+Each promise has a name. It reads a `World`, the final state, and returns where it was broken.
 """
 
 import re
@@ -33,9 +33,9 @@ BY_HAND = "It was stopped by hand."
 
 @dataclass(frozen=True)
 class Pushed:
-    """A push, in the order of pushing; `good` says that it is to go live if nothing newer comes.
+    """A push, in the order of pushing; `good` says that it must go live unless a newer push comes.
 
-    `deployment` is the id of its event, '' if that was lost. `second` is that of its event's time.
+    `deployment` is the id of its event, '' if that was lost. `second` is its event's time.
     """
 
     deployment: str
@@ -44,32 +44,32 @@ class Pushed:
     digest: str
     good: bool
     second: int = 0
-    # A signature, or the like, is none.
+    # False for signatures and similar artifacts.
     is_app: bool = True
 
 
 @dataclass(frozen=True)
 class Mailed:
-    """A mail, in the order of sending; `serving` is what was current at that moment, None for nothing."""
+    """A mail, in the order of sending; `serving` is what was current at that moment, None if nothing."""
 
     app: str
     deployment: str
     outcome: str
     task: str = ""
     serving: Current | None = None
-    # How many pushes of the app there had been by then.
+    # The number of pushes of the app before it.
     pushes: int = 0
     reason: str = ""
     tag_was_there: bool = True
-    # It says that the version has stopped since it took over.
+    # It says that the version has stopped since the switch-over.
     says_stopped: bool = False
-    # The digests that its text names.
+    # The digests in its text.
     digests: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Ran:
-    """A task. `lives` if it was not stopped, `answered` if it did when it was asked."""
+    """A task. `lives` says that it was not stopped, `answered` that it answered a request."""
 
     task: str
     app: str
@@ -77,13 +77,13 @@ class Ran:
     digest: str
     lives: bool
     answered: bool
-    # It ended by itself; None where that is not known.
+    # Whether it ended by itself; None if unknown.
     crashed: bool | None = None
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What somebody asked for, in the order in which it was answered; `refused` is one answer."""
+    """An operator's request, in the order of the answers; `refused` is one answer."""
 
     app: str
     action: str
@@ -92,43 +92,43 @@ class Asked:
 
 @dataclass
 class World:
-    """What there is of everything. What a world does not know is None, and no promise looks at it."""
+    """The final state. Parts that are unknown are None, and no promise reads them."""
 
     pushes: list[Pushed]
     mails: list[Mailed]
     tasks: list[Ran]
-    # By app; apps that are not there are missing.
+    # By app; apps without a current deployment are missing.
     current: dict[str, Current]
     # By app, oldest first.
     deployments: dict[str, list[Deployment]]
-    # The tags that are there: (app, tag) -> digest.
+    # The existing tags: (app, tag) -> digest.
     tags: dict[tuple[str, str], str]
     slots: set[str] | None = None
-    # By API: (app, where it points).
+    # API -> (app, target).
     stable_urls: dict[str, tuple[str, str]] | None = None
-    # The apps that are to have one.
+    # The apps that must have one.
     with_stable_url: set[str] = field(default_factory=set)
-    # By app, what the ledger still calls open or under way.
+    # App -> what the ledger still lists as open or in progress.
     open: dict[str, set[str]] | None = None
-    # The deployments that have a security group to themselves.
+    # The deployments with a security group of their own.
     groups: set[str] = field(default_factory=set)
-    # Tasks that were stopped while the stable URL pointed at them, though another one served already.
+    # Tasks that were stopped while the stable URL pointed at them, although another one served already.
     cut_off: list[str] = field(default_factory=list)
-    # What one more sweep would do.
+    # What another sweep would do.
     left_to_do: object = None
-    # What functions failed with that nobody foresaw.
+    # Unexpected errors of functions.
     bugs: list[str] = field(default_factory=list)
-    # Tasks that somebody stopped by hand -> the app.
+    # Tasks that were stopped by hand -> the app.
     stopped_by_hand: dict[str, str] = field(default_factory=dict)
     previews: set[str] = field(default_factory=set)
-    # Deployments that gave up only because somebody ended their executions.
+    # Deployments that failed only because their executions were aborted.
     aborted: set[str] = field(default_factory=set)
     # Apps of which pushes are not deployed as the parameters are now, pushes that were made meanwhile, and how
     # often that changed.
     not_watched: set[str] = field(default_factory=set)
     unwatched_pushes: list[Pushed] = field(default_factory=list)
     changes: int = 0
-    # How many apps that are previews (True), or no previews, were ever allowed: the most and the fewest.
+    # The most and the fewest previews (True) and other apps (False) that were allowed at any time.
     most: dict[bool, int] = field(default_factory=dict)
     fewest: dict[bool, int] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
@@ -139,18 +139,18 @@ PROMISES: dict[str, Promise] = {}
 
 
 def promise(check: Promise) -> Promise:
-    """Its name is the promise."""
+    """Register a promise; the function's name is the promise."""
     PROMISES[check.__name__] = check
     return check
 
 
 def broken(world: World) -> list[str]:
-    """The promises that do not hold, each with where; `name: what`."""
+    """The broken promises, each with the place: `name: what`."""
     return [f"{name}: {what}" for name, check in PROMISES.items() for what in check(world)]
 
 
 def first_attempt(deployment: str) -> str:
-    """The name of the deployment of which this one is a further attempt, or itself."""
+    """The name of the deployment of which this one is a retry, or its own."""
     return re.sub(r"^retry-\d+-", "", deployment)
 
 
@@ -170,7 +170,7 @@ def each_push_has_one_outcome(world: World) -> Iterator[str]:
     for push in world.pushes:
         if not push.deployment:
             continue
-        # Where its event came to nothing before it was noted, the sweep finds the push, and names it otherwise.
+        # If its event was lost before it was recorded, the sweep finds the push and gives it another name.
         found = known.get(push.deployment) or [
             each
             for each in world.deployments.get(push.app, ())
@@ -190,21 +190,21 @@ def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
     for app, each in _all(world):
         if each.outcome == RETRIED:
             if each.restart:
-                # That AWS refuses a restart is mailed the first time: its app is down.
+                # AWS's first refusal of a restart is mailed, because the app is down.
                 mailed.pop(each.deployment, [])
             continue
         mails = mailed.pop(first_attempt(each.deployment), [])
         expected = [each.outcome] if each.outcome in (DEPLOYED, FAILED, RECORDED, "ended") else []
         current = world.current.get(app)
-        # What another one has replaced before it could be mailed needs no mail. Nor does a restart that has stopped: the
-        # next one is mailed, or that the app is given up, or the person who stopped it knows.
+        # A deployment that was replaced before its mail needs no mail. Nor does a restart that has stopped: the
+        # next restart is mailed, or that Portcall gave up, or an operator stopped it.
         serves = current and current.deployment == each.deployment and not (each.restart and current.stopped)
         is_old_news = each.outcome == DEPLOYED and not serves
         # The first of an hour is mailed.
         is_refusal = each.error in limits.REFUSALS
-        # That a push was superseded may be mailed where no mail spoke of the push that superseded it.
+        # A superseded push may be mailed if no mail was sent about the push that superseded it.
         is_superseded = each.outcome == SUPERSEDED and mails == [SUPERSEDED]
-        # That it has ended is no news of an app that is there again, or was before it ended once more.
+        # The end of an app is not mailed if the app exists again.
         ends = [other for other in world.deployments[app] if other.outcome == "ended"]
         is_back = each.outcome == "ended" and (current is not None or each is not ends[-1])
         is_no_news = mails == [] and (is_old_news or is_refusal or is_back)
@@ -216,14 +216,14 @@ def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
 
 @promise
 def a_superseded_push_is_not_forgotten(world: World) -> Iterator[str]:
-    """Unless something newer is live, some mail speaks of it."""
+    """Unless something newer is live, a mail names it."""
     named = {digest for mail in world.mails for digest in mail.digests}
     for app, each in _all(world):
         current = world.current.get(app)
         is_older = current and (
             current.sequence > each.sequence or current.digest in (each.digest, world.tags.get((app, each.tag)))
         )
-        # That the app has ended is the news then.
+        # Then the mail says that the app has ended.
         has_ended = each.reason == "The app has ended." and any(
             mail.app == app and mail.outcome == "ended" for mail in world.mails
         )
@@ -249,9 +249,9 @@ def a_push_is_deployed_once(world: World) -> Iterator[str]:
 
 
 def _newest(world: World) -> Iterator[tuple[Pushed, list[Pushed]]]:
-    """Each app's last push, if its tag is still there, with those that came as late.
+    """Each app's last push, if its tag still exists, with those of the same second.
 
-    Events have seconds: which of two tags was pushed first within one is not known.
+    Events have times in seconds, so the order of two tags within a second is unknown.
     """
     for last in {each.app: each for each in world.pushes if each.is_app}.values():
         if world.tags.get((last.app, last.tag)) == last.digest:
@@ -276,12 +276,12 @@ def the_newest_good_push_is_current(world: World) -> Iterator[str]:
 
 
 def _is_held(current: Current | None) -> bool:
-    """Whether somebody asked for another version than the newest, or for none."""
+    """Whether an operator asked for another version than the newest, or stopped the app."""
     return current is not None and bool(current.pin or current.stop)
 
 
 def _gave_way_to_what_was_asked(world: World, push: Pushed, *actions: str) -> bool:
-    """Whether one of these was asked for after the push."""
+    """Whether an operator asked for one of these after the push."""
     known = world.deployments.get(push.app, ())
     own = [each.sequence for each in known if each.digest == push.digest and not each.asked]
     asked = [each.sequence for each in known if each.asked.get("action") in actions]
@@ -289,12 +289,12 @@ def _gave_way_to_what_was_asked(world: World, push: Pushed, *actions: str) -> bo
 
 
 def _was_stopped(current: Current) -> bool:
-    """Whether it is down because somebody wanted that."""
+    """Whether it is down because an operator stopped it."""
     return bool(current.stop) or current.gave_up_reason in (BY_HAND, STARTED)
 
 
 def _expired(world: World) -> set[str]:
-    """Apps whose time was up after their last push."""
+    """Apps that have expired after their last push."""
     pushes = Counter(each.app for each in world.pushes)
     return {
         mail.app
@@ -313,7 +313,7 @@ def what_was_deployed_stays_until_something_newer_is(world: World) -> Iterator[s
             continue
         current = world.current[app].digest if app in world.current else "nothing"
         if _is_held(world.current.get(app)) or any(each.app == app for each in world.asked):
-            # Somebody chose: what went live last, be it older than a push of before, is what was asked for or newer.
+            # After an operator's request, the last live version is the requested one or a newer push.
             last = max(
                 (each for each in deployments if each.outcome == DEPLOYED), key=lambda each: each.sequence
             )
@@ -388,7 +388,7 @@ def nothing_is_called_failed_that_is_live(world: World) -> Iterator[str]:
 def nothing_that_has_ended_comes_back(world: World) -> Iterator[str]:
     pushed = {(each.app, each.digest): number for number, each in enumerate(world.pushes)}
     names = {each.deployment: (app, each.digest) for app, each in _all(world)}
-    # Somebody may go back to a version of before, once the app is there again.
+    # An operator may go back to an earlier version once the app exists again.
     went_back = {each.deployment for _, each in _all(world) if each.asked.get("action") == "rollback"}
     ended: dict[str, int] = {}
     for mail in world.mails:
@@ -425,7 +425,7 @@ def what_has_a_slot_is_there(world: World) -> Iterator[str]:
 @promise
 def what_is_there_has_a_slot(world: World) -> Iterator[str]:
     for app, current in world.current.items():
-        # One that was down before somebody asked to stop it had given its slot back.
+        # An app that was down before the stop had freed its slot.
         was_down = app in world.stopped_by_hand.values()
         runs = (current.stop and not was_down) or not current.gave_up_reason
         if world.slots is not None and app not in world.slots and runs:
@@ -454,7 +454,7 @@ def no_visitor_is_cut_off(world: World) -> Iterator[str]:
     apps = {each.task: each.app for each in world.tasks}
     for task in world.cut_off:
         if _asked(world, apps.get(task, ""), "stop"):
-            # It is to be down, whichever version visitors still see.
+            # It must be down, whichever version still answers.
             continue
         yield f"{task[-4:]} was stopped while its stable URL pointed at it"
 
@@ -531,7 +531,7 @@ def that_an_app_is_not_watched_any_more_is_mailed_once(world: World) -> Iterator
 
 
 def _of_the_kind_of(app: str, world: World) -> set[str]:
-    """The apps that share their slots with this one."""
+    """The apps that share this app's limit of slots."""
     return {other for other in world.deployments if (other in world.previews) == (app in world.previews)}
 
 
@@ -545,7 +545,7 @@ def no_more_apps_run_than_may(world: World) -> Iterator[str]:
 
 
 def _is_named_otherwise(app: str, other: str) -> bool:
-    """Whether one is the repository of the other: the same app before and after a change of Environments."""
+    """Whether both are the same app, before and after a change of Environments: one is the other's repository."""
     return app in (other, other.partition(":")[0]) or other == app.partition(":")[0]
 
 
@@ -648,7 +648,7 @@ def what_is_stopped_stays_so_until_somebody_starts_it(world: World) -> Iterator[
         current = world.current.get(each.app)
         if each.status != "stopped" or current is None or current.ended or _asked(world, each.app, "start"):
             continue
-        # What came with the next push after the app had ended is another life.
+        # A push after the end of the app begins a new lifetime.
         if not current.stop and not any(m.app == each.app and m.outcome == "ended" for m in world.mails):
             yield f"{each.app} was stopped, and {current.deployment} took the place"
 

@@ -1,4 +1,4 @@
-"""The template as AWS gets to see it: SAM's transform applied, parameters and references resolved."""
+"""The template as AWS gets it: SAM's transform applied, parameters and references resolved."""
 
 import json
 import pickle
@@ -14,7 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).parents[1]
 ACCOUNT, REGION = "111122223333", "us-east-1"
 
-# The sets of parameters under which the template is checked, by name; what a set leaves out has its default.
+# The sets of parameters with which the template is checked; parameters that are not named have their defaults.
 PARAMETERS: dict[str, dict[str, str]] = {
     "default": {},
     "with mail and a narrow CIDR": {"Email": "you@example.com", "AllowedCidr": "198.51.100.0/24"},
@@ -83,7 +83,7 @@ def template() -> dict[str, Any]:
 
 @cache
 def _parsed() -> bytes:
-    """Reading YAML takes half a second, and most files of tests want it."""
+    """Cached, because reading the YAML takes half a second, and most test files need it."""
     return pickle.dumps(yaml_parse((ROOT / "template.yaml").read_text()))
 
 
@@ -125,7 +125,7 @@ class _NoManagedPolicies:
 def resolved(
     source: dict[str, Any], parameters: dict[str, str] | None = None, stack: str = "portcall"
 ) -> dict[str, tuple[str, dict[str, Any]]]:
-    """The resources that there are with these parameters: type and properties by logical id."""
+    """The resources with these parameters: logical id -> type and properties."""
     whole = transformed(source, parameters or {})
     return _Resolver(whole, parameters or {}, stack).resources()
 

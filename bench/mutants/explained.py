@@ -1,8 +1,7 @@
 """Survivors that no test should catch, each with the reason. They do not count.
 
 A survivor is identified by its module, the removed lines (-) and the new lines (+). If its mutant is caught, or
-does
-not exist any more, the run fails, so that no entry is out of date.
+does not exist any more, the run fails, so that no entry is out of date.
 """
 
 from typing import NamedTuple

@@ -18,7 +18,7 @@ from tests.e2e.browser import QUIET, chromium
 
 Serve = Callable[..., Door]
 Open = Callable[..., Page]
-# Seconds; a busy machine takes its time.
+# Seconds; enough for a busy machine.
 WITHIN = 20
 
 
@@ -44,7 +44,7 @@ def serve(world: World) -> Iterator[Serve]:
 
 @pytest.fixture
 def door(serve: Serve) -> Door:
-    """The page."""
+    """The running page."""
     return serve()
 
 
@@ -56,7 +56,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def browser(program: str) -> Iterator[Browser]:
-    """One for all tests."""
+    """One browser for all tests."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=program, args=QUIET)
         yield running
@@ -65,7 +65,7 @@ def browser(program: str) -> Iterator[Browser]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser of somebody who has no cookies yet."""
+    """A browser context without cookies."""
     made = browser.new_context()
     made.set_default_timeout(WITHIN * 1000)
     expect.set_options(timeout=WITHIN * 1000)
@@ -75,7 +75,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def faults() -> Iterator[list[str]]:
-    """What the browser complains of in pages of ours, the content security policy included: nothing may be left."""
+    """The browser's errors in our pages, including the content security policy; there must be none."""
     found: list[str] = []
     yield found
     assert [each for each in found if "Failed to load resource" not in each] == []

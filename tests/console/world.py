@@ -1,4 +1,4 @@
-"""An install in memory: a ledger that is written as the functions do, and histories of executions."""
+"""An install in memory: a ledger, written like the functions do, and histories of executions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ def event(kind: str, at: float, name: str = "") -> dict[str, Any]:
 
 
 def passed(name: str, began: float, seconds: float = 0.5, failed: bool = False) -> list[dict[str, Any]]:
-    """The events of a step that was gone through."""
+    """The events of a finished step."""
     end = began + seconds
     outcome = "LambdaFunctionFailed" if failed else "LambdaFunctionSucceeded"
     return [
@@ -49,25 +49,25 @@ def passed(name: str, began: float, seconds: float = 0.5, failed: bool = False) 
 
 @dataclass
 class World:
-    """What the pages are about. `now` is in UNIX seconds; each push is some seconds after the one before."""
+    """The data of the pages. `now` is in UNIX seconds; each push is some seconds after the last."""
 
     now: float
     count: int = 0
     histories: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    # What each call of the workflow's API, and of a chosen target, is to raise.
+    # The error that each call of the workflow's API, and of a chosen target, raises.
     trouble: Exception | None = None
     chosen: int = 0
     asked: int = 0
     target: Target | None = None
     embedded: bool = False
     pushes: list[Push] = field(default_factory=list)
-    # What the stack's function knows, refuses and has done.
+    # What the stack's function supports, refuses and has done.
     actions: list[str] = field(default_factory=lambda: list(ACTIONS))
     refusal: str = ""
     acted: list[dict[str, str]] = field(default_factory=list)
-    # What each task has written, by the last part of its log stream.
+    # The log of each task, by the last part of its log stream.
     written: dict[str, list[str]] = field(default_factory=dict)
-    # How many lines of each task were written before any time that is asked about.
+    # How many lines of each task are older than any requested time.
     old: int = 0
 
     def choose(self, **_: Any) -> Target:
@@ -81,7 +81,7 @@ class World:
         return target
 
     def expire(self) -> None:
-        """Have the target that is there answer with trouble, until another one is chosen."""
+        """Let the present target raise errors until another one is chosen."""
         assert self.target
         self.target.ask = self._refuse  # type: ignore[method-assign]
 
@@ -107,7 +107,7 @@ class World:
         return (known[int(token) :] if token else last), str(len(known))
 
     def log_of(self, push: Push) -> list[str]:
-        """What the task of a push has written; more may be added."""
+        """The log of a push's task, as a list to which lines can be added."""
         number = int(push.deployment.removeprefix("push-"))
         return self.written.setdefault(f"{number:032x}", [])
 
@@ -130,7 +130,7 @@ class World:
         return {"status": "started", "deployment": f"{words['action']}-{words['id']}", **answer}
 
     def push(self, app: str, tag: str = "latest", ago: float = 0.0) -> tuple[Push, int]:
-        """A push that AdmitPush has taken."""
+        """A push that AdmitPush has admitted."""
         self.count += 1
         number, at = self.count, self.now - ago
         push = Push(f"push-{number:05}", iso(at), app, tag, f"sha256:{number * 7919:07x}{number:057x}")
@@ -143,7 +143,7 @@ class World:
         return push, sequence
 
     def goes(self, push: Push, *events: dict[str, Any]) -> None:
-        """An execution goes on."""
+        """An execution continues."""
         self.histories[f"arn:aws:states:eu-west-1:111122223333:execution:deploy:{push.deployment}"] += events
 
     def take_over(self, push: Push, sequence: int, url: str = "", **facts: Any) -> None:

@@ -30,8 +30,8 @@ from tests.local.conftest import Cloud, eventually, forget_images, free_port
 ROOT = Path(__file__).parents[2]
 FIXTURES = Path(__file__).parent / "fixtures"
 COMMANDS = Path(sys.executable).parent
-# What the tests deploy with: every app its own repository, and nobody waits five minutes for an answer.
-# SAM keeps what is not named here, so what a test changes stands here, too.
+# The tests' parameters: each app has its own repository, and the health check's time-out is short.
+# SAM keeps parameters that are not named, so those that a test changes are here, too.
 HEALTH_TIMEOUT = 12
 STACK = {
     "ContainerPort": "3000",
@@ -40,13 +40,13 @@ STACK = {
     "RepositoryPattern": "*-app",
     "StableUrl": "off",
 }
-# Proxies are for the way out; the apps are here.
+# The apps are on this machine, so no proxy is used.
 _straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass
 class Portcall:
-    """The command line, with a folder and a port of its own, and what a test wants to see through it."""
+    """The command line, with its own folder and port, and helpers for tests."""
 
     state_dir: Path
     port: int = field(default_factory=free_port)
@@ -61,7 +61,7 @@ class Portcall:
     # The command line
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`portcall ...`, from a folder that is not the project's."""
+        """Run `portcall ...` from a folder outside the project."""
         self.state_dir.mkdir(exist_ok=True)
         environment = {
             **os.environ,
@@ -92,7 +92,7 @@ class Portcall:
         return {name: value for name, _, value in pairs}
 
     def leftovers(self) -> list[str]:
-        """Processes and containers of the cloud, whatever state they are in."""
+        """The cloud's processes and containers, in any state."""
         names = ["--filter", f"label=ministack.instance={os.uname().nodename}:{self.port}"]
         found = docker("ps", "--all", "--format={{.Names}} {{.Status}}", *names).splitlines()
         for process in psutil.process_iter(["cmdline"]):
@@ -112,7 +112,7 @@ class Portcall:
         return self.environment()
 
     def sweep(self) -> None:
-        """Have the sweep run now."""
+        """Run the sweep now."""
         awslambda = self.client("lambda")
         names = [each["FunctionName"] for each in awslambda.list_functions()["Functions"]]
         (name,) = [each for each in names if "-ReconcileFunction-" in each]
@@ -149,11 +149,11 @@ class Portcall:
 
     @property
     def by_hand(self) -> Cloud:
-        """The same cloud, for images that are put together and pushed with plain HTTP."""
+        """The same cloud, for images that are pushed with plain HTTP."""
         return Cloud(None, self.port, self.state_dir)
 
     def pushed(self, app: str) -> dict[str, Any]:
-        """What the registry says of the image that the tag `latest` points to."""
+        """The registry's digest of the tag `latest`."""
         found = self.client("ecr").describe_images(repositoryName=app, imageIds=[{"imageTag": "latest"}])
         return dict(found["imageDetails"][0])
 
@@ -164,7 +164,7 @@ class Portcall:
         return [mail for mail in mails if mail.attributes.get("app") == app and digest in mail.text]
 
     def mail(self, app: str, digest: str = "") -> Received:
-        """The mail of a push, once it is there and its execution has ended."""
+        """Wait for the mail of a push and the end of its execution."""
         eventually(lambda: self.mails(app, digest), within=WITHIN, every=0.1)
         self.execution(app, digest)
         (mail,) = self.mails(app, digest)
@@ -182,7 +182,7 @@ class Portcall:
         return execution
 
     def apps(self, app: str) -> list[dict[str, Any]]:
-        """What runs of an app, by ECS."""
+        """The running tasks of an app, from ECS."""
         settings = CloudSettings(port=self.port, state_dir=self.state_dir)
         return [dataclasses.asdict(each) for each in running(settings) if each.app == app]
 
@@ -206,7 +206,7 @@ def get(url: str) -> str:
 
 @pytest.fixture(scope="session")
 def base_image(engine: None, shared_folder: Path) -> None:
-    """What the fixtures' Dockerfiles begin with."""
+    """The base image of the fixtures' Dockerfiles."""
     folder = shared_folder / "base"
     with one_at_a_time(shared_folder, "base"):
         folder.mkdir(exist_ok=True)
@@ -215,7 +215,7 @@ def base_image(engine: None, shared_folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def portcall(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portcall]:
-    """The cloud that all tests share, with a stack that does not wait long."""
+    """The cloud that all tests share, with a stack with short time-outs."""
     shared = Portcall(tmp_path_factory.mktemp("portcall"))
     try:
         shared.up()
@@ -225,14 +225,14 @@ def portcall(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
         stopped = shared.run("down")
         forget_images(shared.port)
     assert stopped.returncode == 0, stopped.stderr
-    # A step may try again what AWS would refuse, or let it be; here nobody may send it.
+    # A step may retry or ignore what AWS would refuse; here, no such request may be sent.
     assert refusals.noted(shared.state_dir) == []
     assert shared.leftovers() == []
     assert not shared.listens()
 
 
 def deploy_again(portcall: Portcall, **more: str) -> None:
-    """`sam deploy` with other parameters, as a user would: pointed at the cloud by `portcall env`."""
+    """Run `sam deploy` with other parameters, like a user with `portcall env`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     command = [str(COMMANDS / "sam"), "deploy", "--config-file", str(ROOT / "samconfig.toml")]
     command += ["--config-env", "local", "--template-file", str(portcall.state_dir / "build/template.yaml")]

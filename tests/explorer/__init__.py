@@ -1,5 +1,5 @@
-"""Plays the real workflow and the real handlers in an AWS of Python objects, by a clock of its own.
+"""Runs the real workflow and the real handlers on an AWS of Python objects, with a simulated clock.
 
-`clock` runs processes side by side, `dynamodb` and `aws` answer what the handlers ask, `machine` interprets the
-definition, `scenarios` says what is played, and `explore` disturbs it at each call that it makes.
+`clock` runs concurrent processes, `dynamodb` and `aws` answer the handlers' calls, `machine` interprets the
+definition, `scenarios` has the scenarios, and `explore` disturbs them at each call.
 """

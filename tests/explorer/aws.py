@@ -1,4 +1,4 @@
-"""The APIs of AWS that the handlers call, as far as they call them. What takes AWS a moment takes it here, too."""
+"""The APIs of AWS that the handlers call, with AWS's delays."""
 
 import base64
 import json
@@ -26,13 +26,13 @@ Answer = dict[str, Any]
 
 ACCOUNT = "111122223333"
 # Seconds: from RunTask to RUNNING, from a stop to STOPPED, until an event arrives, and until API Gateway has
-# taken in where an API points.
+# applied a change of the target.
 STARTS, STOPS, EVENTS, DEPLOYS = 2.0, 1.0, 0.3, 4.0
 # Of the seconds until RUNNING, those before and those after the pull; a large image takes so many more to pull.
 BEFORE_PULL, AFTER_PULL, LARGE_PULLS = 0.5, 0.3, 30.0
-# Seconds that ECS's answers about tasks may lag behind its events, and after which it forgets a stopped one.
+# Seconds by which ECS's responses lag behind its events, and after which it forgets a stopped task.
 ECS_LAGS, ECS_FORGETS = 1.0, 3600.0
-# When Lambda calls a function again that failed with an event.
+# When Lambda repeats an asynchronous call that failed.
 RETRIES = (60.0, 120.0)
 FUNCTIONS: dict[str, Callable[[Any, Any], object]] = {
     "RecordTaskState": record_task_state.handler,
@@ -40,16 +40,16 @@ FUNCTIONS: dict[str, Callable[[Any, Any], object]] = {
     "EndPreview": end_preview.handler,
     "Reconcile": reconcile.handler,
 }
-# Of these a task gets the first that is free.
+# A task gets the first free one.
 IPS, MORE_IPS = ip_network("203.0.113.0/24"), ip_network("198.18.0.0/15")
-# How images behave.
+# The behaviours of images.
 GOOD, LARGE, SILENT, CRASHES, NO_APP = "good", "large", "silent", "crashes", "no app"
 LARGE_BYTES = 412_000_000
 
 
 @dataclass(eq=False)
 class Task:
-    """A Fargate task; times are in UNIX seconds. `answered` says that it did when somebody asked it."""
+    """A Fargate task; times are in UNIX seconds. `answered` says that it answered a request."""
 
     arn: str
     number: int
@@ -68,9 +68,9 @@ class Task:
     reason: str = ""
     exit_code: int | None = None
     answered: bool = False
-    # The last part of its IP, which another task has once this one is gone.
+    # The last part of its IP, which another task gets later.
     address: int = 0
-    # Since when (UNIX seconds) it has been described how.
+    # (since when in UNIX seconds, the description from then on)
     history: list[tuple[float, Answer]] = field(default_factory=list)
 
     @property
@@ -117,11 +117,10 @@ class Task:
 
 @dataclass
 class Mail:
-    """One that was sent, when the call began (UNIX seconds); what was current then, and the tags.
+    """A sent mail: when the call began (UNIX seconds), and what was current and which tags existed then.
 
-    Those are the tags that were there, and those of which the ledger had not heard that they were gone.
-
-    What changes while the call is on its way nobody who sends can know.
+    The tags include deleted ones whose deletion the ledger did not know yet. The sender cannot know about
+    changes during the call.
     """
 
     at: float
@@ -134,7 +133,7 @@ class Mail:
 
 @dataclass
 class Api:
-    """An HTTP API; `targets` says since when (UNIX seconds) it points where."""
+    """An HTTP API; `targets` has its targets with the time (UNIX seconds) of each change."""
 
     id: str
     name: str
@@ -156,15 +155,15 @@ def refuse(operation: str, code: str, message: str = "", status: int = 400) -> C
 
 
 class Cloud:
-    """An account of AWS. `calls` are the names of all that was asked for, in that order."""
+    """An account of AWS. `calls` are the names of all calls, in order."""
 
     def __init__(self, clock: Clock, *, stale: bool = False) -> None:
         self.clock = clock
-        # Whether reads may give what was so a moment ago, and released IPs are somebody else's at once.
+        # Whether reads may return the state of a moment ago, and released IPs belong to somebody else at once.
         self.stale = stale
         self.calls: list[str] = []
-        # Called before and after each call takes effect, with its number; raises what it fails with. That it
-        # is to be sent twice is what it may return.
+        # Called before and after each call takes effect, with its number. It may raise the call's error, or
+        # return that the call is to be sent twice.
         self.before: Callable[[int, str], bool] = lambda number, name: False
         self.after: Callable[[int, str], None] = lambda number, name: None
         self.table = Table(lambda: clock.now, stale=stale)
@@ -178,11 +177,11 @@ class Cloud:
         self.mails: list[Mail] = []
         self.events: list[dict[str, Any]] = []
         self.metrics: list[str] = []
-        # The parameters of functions that start now.
+        # The parameters with which functions start now.
         self.parameters: Any = None
         # Which events are lost: `RecordTaskState`, `RestartApp`, `EndPreview`.
         self.lost: set[str] = set()
-        # What functions raised that no part of the program foresaw, and events that no function took.
+        # Unexpected errors of functions, and events that no function handled.
         self.bugs: list[str] = []
         self.undelivered: list[str] = []
         # Tasks that were stopped while the stable URL pointed at them.
@@ -192,10 +191,10 @@ class Cloud:
         self.answer_token: Callable[[str, Answer], bool] = lambda token, answer: False
         self._run_tokens: dict[str, str] = {}
 
-    # How calls are made
+    # Calls
 
     def call(self, name: str, effect: Callable[[], Any]) -> Any:
-        """Do it as the running process: it takes a moment, may be disturbed, or fail."""
+        """Make a call in the running process: it takes a moment, and may be disturbed or fail."""
         process = self.clock.at_work
         if process is None:
             return effect()
@@ -219,7 +218,7 @@ class Cloud:
         return answer
 
     def invoke(self, function: str, event: Any, *, attempt: int = 0, after: float = EVENTS) -> Process:
-        """Have a function called with an event, as Lambda does: once more where it fails."""
+        """Call a function with an event, like Lambda: if it fails, once more."""
 
         def run() -> None:
             process = self.clock.at_work
@@ -243,7 +242,7 @@ class Cloud:
 
         return self.clock.spawn(function, run, after=after)
 
-    # What happens by itself, or from outside
+    # What happens by itself or from outside
 
     def push(self, repository: str, tag: str, digest: str, image: str) -> None:
         self.tags[repository, tag] = digest
@@ -263,7 +262,7 @@ class Cloud:
         return current_of(item)
 
     def _known_tags(self) -> set[tuple[str, str]]:
-        """The deleted tags whose deletion no event has announced."""
+        """The tags, including deleted ones whose deletion event has not arrived."""
         noted = [(pk, sk, item) for (pk, sk), item in self.table.items.items() if sk.startswith("tag#")]
         return {(pk[4:].partition(":")[0], sk[4:]) for pk, sk, item in noted if item["digest"]}
 
@@ -271,7 +270,7 @@ class Cloud:
         return {pk.removeprefix("app#"): item for (pk, sk), item in self.table.items.items() if sk == "current"}
 
     def end_task(self, task: Task, code: str, reason: str, exit_code: int | None) -> None:
-        """A task ends, by itself or because it is asked to."""
+        """A task ends, by itself or because it is stopped."""
         if not task.alive:
             return
         task.desired, task.stop_code, task.reason, task.exit_code = "STOPPED", code, reason, exit_code
@@ -311,7 +310,7 @@ class Cloud:
             self.clock.at(1.0, lambda: self.end_task(task, "EssentialContainerExited", "It exited", 1))
 
     def task_at(self, url: str) -> Task | None:
-        """The task that has the IP of a URL, or at which a stable URL points."""
+        """The task with the IP of a URL, or to which a stable URL points."""
         host = url.split("/")[2].partition(":")[0]
         for api in self.apis:
             if host == f"{api.id}.example" and not api.deleted:
@@ -323,7 +322,7 @@ class Cloud:
     def answers(self, url: str) -> bool:
         task = self.task_at(url)
         if task is None:
-            # Somebody else's task has the IP by now.
+            # Another customer's task has the IP by now.
             return self.stale and any(f"/{each.ip}:" in url for each in self.tasks.values())
         return bool(task.alive and task.runs_since and self.images[task.digest] in (GOOD, LARGE))
 
@@ -397,7 +396,7 @@ class Cloud:
         return {"taskArns": [each["taskArn"] for each in alive if startedBy in ("", each["startedBy"])]}
 
     def _as_ecs_says(self, arn: str) -> Answer | None:
-        """The task as ECS describes it, None if it does not know it yet, or any more."""
+        """The task as ECS describes it, None if ECS does not know it yet or any more."""
         task = self.tasks.get(arn)
         if task is None or (task.status == "STOPPED" and task.ended + ECS_FORGETS < self.clock.now):
             return None

@@ -1,7 +1,6 @@
-"""Processes side by side, of which one runs at a time, by a clock that goes on when all of them wait.
+"""Concurrent processes, one of which runs at a time, and a clock that advances when all of them wait.
 
-Each process is a thread, so that it can be left in the middle of a call. What happens, and when, is the same in
-each run.
+Each process is a thread, so it can be paused in the middle of a call. Each run has the same order and times.
 """
 
 import _thread
@@ -16,46 +15,46 @@ A_CALL = 0.05
 
 
 def _gate() -> _thread.LockType:
-    """One waits here with `acquire` until another says `release`. A fraction of what a Semaphore costs."""
+    """One thread waits with `acquire` until another calls `release`. Much cheaper than a Semaphore."""
     gate = _thread.allocate_lock()
     gate.acquire()
     return gate
 
 
 class Died(BaseException):
-    """A function is gone in the middle of what it did; nothing that it would do after that happens."""
+    """A function was killed; nothing after that point happens."""
 
 
 @dataclass(eq=False)
 class Process:
-    """`cause` is what it was started for; whatever it starts in turn has the same."""
+    """`cause` is why it was started; processes that it starts have the same cause."""
 
     name: str
     cause: str
     go: _thread.LockType = field(default_factory=_gate)
     ended: bool = False
-    # The function that runs in it is gone.
+    # Its function was killed.
     died: bool = False
-    # Counts its waits: a timer of an earlier one comes too late.
+    # Counts its waits, so that the timer of an earlier wait is ignored.
     wait: int = 0
-    # Not resumed before this is called off.
+    # It is not resumed before this is reset.
     held: bool = False
     waking: bool = False
-    # What there was when its call began, where that matters.
+    # The state when its call began, if it matters.
     looked: Any = None
-    # The parameters that the function has, from its start to its end.
+    # The function's parameters, from its start to its end.
     parameters: Any = None
-    # What the caller of the function hears of it, if it has died.
+    # What the caller gets if the function was killed.
     dies_of: str = "Runtime.ExitError"
     # When its time is up (UNIX seconds).
     until: float = float("inf")
-    # Calls the function once more, with the same event.
+    # Calls the function again with the same event.
     call_again: Callable[[], "Process | None"] = lambda: None
 
 
 @dataclass(frozen=True)
 class _Timer:
-    """What a process waits for has not come, unless it waits for something else by then."""
+    """The time-out of a process's wait; ignored if the process waits for something else by then."""
 
     process: Process
     wait: int
@@ -69,7 +68,7 @@ class Clock:
         self.cause = ""
         self.at_work: Process | None = None
         self.failed: list[BaseException] = []
-        # How much is still to come of each cause.
+        # The number of pending processes and timers of each cause.
         self.to_come: dict[str, int] = {}
         self._queue: list[tuple[float, int, str, bool, Process | _Timer | Callable[[], object]]] = []
         self._number = itertools.count()
@@ -77,9 +76,9 @@ class Clock:
         self._after: list[tuple[Callable[[], bool], Process]] = []
 
     def at(self, seconds: float, what: Process | _Timer | Callable[[], object]) -> None:
-        """In so many seconds, do this, or go on with a process."""
+        """In this many seconds, call this, or resume a process."""
         cause = what.cause if isinstance(what, Process) else self.cause
-        # A process counts by itself, until it ends.
+        # A process counts until it ends.
         counts = not isinstance(what, Process | _Timer)
         if counts:
             self.to_come[cause] = self.to_come.get(cause, 0) + 1
@@ -105,7 +104,7 @@ class Clock:
         return process
 
     def run(self) -> None:
-        """Go on until nothing is left to come."""
+        """Run until nothing is pending."""
         while any(self.to_come.values()):
             if not self._queue:
                 # They wait for each other.
@@ -145,7 +144,7 @@ class Clock:
         process.go.acquire()
 
     def pass_time(self, seconds: float) -> None:
-        """The running process takes so long; processes that are due meanwhile go first."""
+        """Let the running process take this long; processes that are due before then run first."""
         process = self.at_work
         assert process
         then = self.now + seconds
@@ -156,7 +155,7 @@ class Clock:
         self._yield(process)
 
     def wait(self, seconds: float) -> None:
-        """The running process waits for so long, or until it is woken."""
+        """Let the running process wait this long, or until it is woken."""
         process = self.at_work
         assert process
         process.wait += 1
@@ -164,12 +163,12 @@ class Clock:
         self._yield(process)
 
     def wake(self, process: Process) -> None:
-        """Have a process that waits go on."""
+        """Wake a waiting process."""
         process.wait += 1
         self.at(0.0, process)
 
     def hold(self, process: Process, until: Callable[[], bool]) -> None:
-        """Leave a process where it is until then."""
+        """Pause a process until then."""
         process.held = True
         self._after.append((until, process))
 

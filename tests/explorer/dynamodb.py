@@ -1,4 +1,4 @@
-"""A table of DynamoDB: items by their keys, conditions and updates as expressions of its own language."""
+"""A DynamoDB table in memory, with condition, update and key expressions."""
 
 import re
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from deployer.aws.items import plain, wire
 
 Item = dict[str, Any]
 Names = dict[str, str]
-# Of an item, and of the names and values that an expression stands for.
+# An item, and an expression's names and values.
 Term = Callable[[Item, Names, Item], Any]
 
-# Seconds after which everybody sees what was written.
+# Seconds after which all reads see a write.
 LAGS = 1.0
 
 # The condition of a query of the table itself begins with it.
@@ -30,15 +30,15 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Table:
-    """Items of one table, with one index, by `listed`.
+    """The items of a table, with one index, by `listed`.
 
-    If it is `stale`, the index, and a read that is not consistent, show what was so a moment ago.
+    If it is `stale`, the index and inconsistent reads show the state of a moment ago.
     """
 
     def __init__(self, now: Callable[[], float] = lambda: 0.0, *, stale: bool = False) -> None:
         self.items: dict[tuple[str, str], Item] = {}
         self._now, self._stale = now, stale
-        # By key, since when (UNIX seconds) it has been what; None for nothing.
+        # Key -> (since when in UNIX seconds, the item, None if it did not exist).
         self._written: dict[tuple[str, str], list[tuple[float, Item | None]]] = {}
 
     def get_item(self, *, Key: Item, ConsistentRead: bool = False, **_: Any) -> Item:
@@ -61,7 +61,7 @@ class Table:
         key = _key(Key)
         self._check("UpdateItem", key, request)
         before = self.items.get(key)
-        # No change is made in place below this.
+        # Items below this are never changed in place.
         after = dict(before) if before else plain(Key)
         for change in _changes(request["UpdateExpression"]):
             change(after, before or {}, request.get("ExpressionAttributeNames", {}), _values(request))

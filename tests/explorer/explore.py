@@ -1,8 +1,8 @@
-"""Plays scenarios, each once for each call that it makes, with something happening at that call.
+"""Plays each scenario once for each of its calls, with something happening at that call.
 
-What happens may be a fault of the call itself, or an act: something else that begins at that moment. An act is
-`nested` where the call takes until the act has come to its end, `beside` where both go on by the clock, and
-`astride` where it comes as far as one of its own calls, and to its end only after what it disturbed.
+It is a fault of the call itself, or an act: something else that begins at that moment. A `nested` act ends
+before the call returns. An act `beside` runs concurrently. An act `astride` is paused at one of its own calls,
+and ends only after what it disturbed.
 """
 
 import random
@@ -18,7 +18,7 @@ from tests.explorer.game import Game, Setting, game
 from tests.explorer.scenarios import ACTS, SCENARIOS
 from tests.promises import broken
 
-# AWS is stale in every other of them.
+# AWS is stale in half of them.
 SETTINGS = [Setting(False, False, True), Setting(False, True), Setting(True, False), Setting(True, True, True)]
 
 THROTTLED, ANSWER_LOST, SENT_TWICE = "it is throttled", "its answer is lost", "the SDK sends it twice"
@@ -29,7 +29,7 @@ DIES_BEFORE, DIES_AFTER, ABORTED = (
 )
 TIMES_OUT, GOES_ON = "its function times out after", "its caller loses it, and it goes on later"
 FAULTS = (THROTTLED, ANSWER_LOST, SENT_TWICE, DIES_BEFORE, DIES_AFTER, ABORTED, TIMES_OUT, GOES_ON)
-# How long (seconds) a function may take.
+# The time-out of functions in seconds.
 MAX_SWEEP_SECONDS = 30.0
 NESTED, BESIDE, ASTRIDE = "nested", "beside", "astride"
 
@@ -38,7 +38,7 @@ NESTED, BESIDE, ASTRIDE = "nested", "beside", "astride"
 class Disturbance:
     """`what` happens at a call, e.g. `sns.publish`, or `sns.publish #2` for the second of that name.
 
-    It does so in one of three ways, with `far` as the number of its own calls where that is `astride`.
+    It happens in one of the three ways; for `astride`, `far` is the number of the act's own call.
     """
 
     call: str
@@ -54,7 +54,7 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A scenario with what disturbs it."""
+    """A scenario with its disturbances."""
 
     scenario: str
     setting: Setting
@@ -68,19 +68,19 @@ class Schedule:
 
 @dataclass
 class Played:
-    """What a schedule came to: the calls from where it is disturbed on, and the promises that broke."""
+    """The result of a schedule: the calls from the disturbance on, and the broken promises."""
 
     schedule: Schedule
     calls: list[str]
     broken: list[str]
 
     def story(self) -> str:
-        """What can be pasted as a test, and what broke."""
+        """The schedule, ready to be pasted as a test, and what broke."""
         return "\n".join([f"    {self.schedule},", *(f"    # {each}" for each in self.broken)])
 
 
 def named(calls: list[str]) -> list[str]:
-    """Calls by names that are unique."""
+    """The calls with unique names."""
     seen: Counter[str] = Counter()
     found = []
     for call in calls:
@@ -91,14 +91,14 @@ def named(calls: list[str]) -> list[str]:
 
 @dataclass
 class _Disturber:
-    """Lets things happen at their calls."""
+    """Causes the disturbances at their calls."""
 
     game: Game
     disturbances: tuple[Disturbance, ...]
     seen: Counter[str] = field(default_factory=Counter)
-    # By number, as they are named.
+    # The calls by number and name.
     calls: dict[int, str] = field(default_factory=dict)
-    # Of acts that are astride: after how many more calls they are left.
+    # For acts astride: after how many more calls they are paused.
     far: dict[str, int] = field(default_factory=dict)
     left_for: dict[str, Process] = field(default_factory=dict)
 
@@ -156,14 +156,14 @@ class _Disturber:
             clock.hold(process, lambda: cause not in self.far or not clock.to_come.get(cause))
 
     def _lose(self, process: Process) -> None:
-        """Have the function called once more, and leave this call of it until that has ended."""
+        """Repeat the call of the function, and pause this call until the repeated one has ended."""
         again = process.call_again()
         if again:
             process.until = self.game.clock.now + MAX_SWEEP_SECONDS
             self.game.clock.hold(process, lambda: again.ended)
 
     def _leave(self, process: Process) -> None:
-        """Leave what disturbs where it is, until what it disturbed has ended."""
+        """Pause the act until what it disturbed has ended."""
         if process.cause in self.far:
             self.far[process.cause] -= 1
             if self.far[process.cause] < 0:
@@ -177,7 +177,7 @@ def _is_of_aws(name: str) -> bool:
 
 
 def play(schedule: Schedule) -> Played:
-    """Play it, on the stage."""
+    """Play a schedule with the simulated clock and cloud."""
     scenario = SCENARIOS[schedule.scenario]
     with game(schedule.setting) as found:
         for act in (Game.sweep, *scenario.before):
@@ -219,16 +219,16 @@ def each_disturbance(calls: list[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def _can_be_helped(fault: str, number: int, calls: list[str]) -> bool:
-    """Whether anybody can do something about it.
+    """Whether a broken promise could be prevented.
 
-    SNS takes no token by which it knew a mail that it sent already: what ends between a mail and the note of it
-    sends the mail again, for one that comes twice is better than none.
+    SNS has no idempotency token. If a function ends between a mail and its record, the mail is sent again,
+    because two mails are better than none.
     """
     sends = calls[number] == "sns.publish" and fault in (ANSWER_LOST, SENT_TWICE, DIES_AFTER, TIMES_OUT)
-    # Where several go on at once, what comes before a call may be another one's.
+    # If several deployments run, the call before may belong to another one.
     notes_it = calls[number] == "dynamodb.update_item deployment" and "sns.publish" in calls[:number][-5:]
     has_sent = ((number and calls[number - 1] == "sns.publish") or notes_it) and fault in (DIES_BEFORE, GOES_ON)
-    # Between a mail and the note of it, the pushes of which it speaks are noted.
+    # Between a mail and its record, the pushes that it names are recorded.
     notes_others = calls[number] == "dynamodb.update_item order" and "sns.publish" in calls[:number][-5:]
     has_sent = has_sent or (notes_others and fault in (DIES_BEFORE, DIES_AFTER, TIMES_OUT, GOES_ON))
     about_to_send = fault == GOES_ON and _is_about_to_send(calls[number:])
@@ -237,7 +237,7 @@ def _can_be_helped(fault: str, number: int, calls: list[str]) -> bool:
 
 
 def _is_about_to_send(calls: list[str]) -> bool:
-    """Whether a function has asked for the last time whether its mail is to go out."""
+    """Whether a function has checked for the last time whether to send its mail."""
     for call in calls:
         if call == "sns.publish":
             return True
@@ -247,13 +247,13 @@ def _is_about_to_send(calls: list[str]) -> bool:
 
 
 def astride(scenario: str, setting: Setting, calls: list[str], dice: random.Random) -> Schedule:
-    """An act that begins at one of the calls and is left at one of its own."""
+    """All schedules with an act that begins at one of the calls and is paused at one of its own."""
     disturbance = Disturbance(dice.choice(named(calls)), dice.choice(list(ACTS)), ASTRIDE, dice.randrange(60))
     return Schedule(scenario, setting, (disturbance,))
 
 
 def any_disturbance(calls: list[str], dice: random.Random) -> Disturbance:
-    """Anything that may happen at one of the calls."""
+    """A random disturbance at one of the calls."""
     while True:
         number = dice.randrange(len(calls))
         what = dice.choice([*FAULTS, *ACTS])

@@ -1,4 +1,4 @@
-"""One play: an account with Portcall in it, what is done to it, and what it came to."""
+"""One simulated account with Portcall, the acts on it, and the resulting state."""
 
 import datetime as real_datetime
 import os
@@ -30,14 +30,14 @@ from tests.explorer.machine import Machine
 from tests.promises import DIGEST, Asked, Mailed, Pushed, Ran, World
 
 BEGINS = 1_800_000_000.0
-# Seconds between two sweeps, and how many run once nothing is deployed any more.
+# Seconds between two sweeps, and how many run after all deployments have ended.
 SWEEP_EVERY, SWEEPS = 300.0, 3
 DAY = 24 * 60 * 60
-# How often a request is sent again whose answer did not come.
+# How often a request without an answer is sent again.
 MAX_REQUESTS = 3
 REPOSITORY, OTHER_REPOSITORY = "flask-app", "other-app"
 WATCHED, NOT_WATCHED = f"{REPOSITORY},*", f"{OTHER_REPOSITORY},"
-# Those that acts may change.
+# The parameters that acts may change.
 READERS = ("settings", "watch_settings")
 PARAMETERS = {"REPOSITORY_PATTERNS": WATCHED, "MAX_PREVIEWS": "3", "MAX_APPS": "100"}
 BAD = (SILENT, CRASHES)
@@ -45,7 +45,7 @@ BAD = (SILENT, CRASHES)
 
 @dataclass
 class Made:
-    """A push that was made, when (UNIX seconds), how its image behaves, and whether its tag was watched."""
+    """A push: when (UNIX seconds), how its image behaves, and whether its tag was watched."""
 
     push: Pushed
     image: str
@@ -55,7 +55,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Setting:
-    """The parameters of the installation, and whether AWS is `stale`. `tag` is what pushes of the app go to."""
+    """The install's parameters, and whether AWS is `stale`. `tag` is the tag of the app's pushes."""
 
     by_tag: bool = False
     stable_url: bool = False
@@ -83,22 +83,22 @@ class Setting:
 
 @dataclass
 class Game:
-    """An account, and what is done to it. `main` counts the calls from which on it is disturbed."""
+    """An account, and the acts on it. `main` is the number of the call from which it may be disturbed."""
 
     setting: Setting
     made: list[Made] = field(default_factory=list)
-    # Tasks that somebody ended from outside, and executions that somebody aborted.
+    # Tasks that were ended from outside, and executions that were aborted.
     spoiled: set[str] = field(default_factory=set)
     aborted: set[str] = field(default_factory=set)
-    # The tasks that somebody stopped.
+    # Tasks that were stopped by hand.
     stopped_by_hand: list[Task] = field(default_factory=list)
     swept: object = None
     by_tag: bool = False
     watched: bool = True
-    # How many apps, and previews, the parameters ever allowed.
+    # The numbers of apps and previews that the parameters allowed at any time.
     most: dict[str, int] = field(default_factory=dict)
     fewest: dict[str, int] = field(default_factory=dict)
-    # When what is watched changed last (UNIX seconds), and how often it has.
+    # When the watched repositories or tags last changed (UNIX seconds), and how often.
     changed_at: float = 0.0
     changes: int = 0
     asked: list[Asked] = field(default_factory=list)
@@ -113,7 +113,7 @@ class Game:
         self.machine = Machine(self.cloud)
         self.stable_url, self.stable_url_since = self.setting.stable_url, BEGINS
 
-    # What may happen
+    # The acts
 
     def push(
         self, image: str = GOOD, *, repository: str = REPOSITORY, tag: str = "", heard: bool = True
@@ -155,7 +155,7 @@ class Game:
         self.machine.start(f"{push.deployment}{'-again' * copies}", event)
 
     def current(self) -> Current | None:
-        """What serves of the app, whichever of its names it has."""
+        """The app's current deployment, under either of its names."""
         names = [f"{REPOSITORY}:{self.setting.tag}", REPOSITORY]
         names = names if self.by_tag else names[::-1]
         return next((found for name in names if (found := self.cloud.current(name))), None)
@@ -223,7 +223,7 @@ class Game:
         self.cloud.lost = lost
 
     def ask(self, action: str) -> None:
-        """Somebody asks for it, and once more, as the command line does, where the answer does not come."""
+        """An operator's request; it is sent again if no answer comes, as the command line does."""
         self.requests += 1
         event = {
             "action": action,
@@ -248,7 +248,7 @@ class Game:
             if answer.get("kind") == "not known" and attempt < MAX_REQUESTS:
                 self.clock.spawn("Operate", lambda: run(attempt + 1), after=1.0)
             else:
-                # Another name may be meant since Environments was changed.
+                # After a change of Environments, the app may have another name.
                 self.asked.append(Asked(answer.get("app", self.setting.app), action, answer["status"]))
 
         self.clock.spawn("Operate", run)
@@ -283,23 +283,24 @@ class Game:
         return self.clock.spawn("Reconcile", run)
 
     def abort(self, process: Process) -> None:
-        """Somebody ends the execution that runs in a process."""
+        """Somebody aborts the execution that runs in a process."""
         execution = self.machine.running(process)
         if execution and execution.status == "RUNNING":
             self.aborted.add(execution.name)
             self.machine.abort(execution)
 
     def time_passes(self, seconds: float) -> None:
-        """Nothing happens for so long, but what has begun comes to its end."""
+        """Let this much time pass; what has begun continues."""
         self.clock.run()
         self.clock.now += seconds
 
-    # What it came to
+    # The result
 
     def settle(self) -> None:
-        """The dust settles, and two sweeps run; a third one looks whether anything is left to do.
+        """Wait until all deployments have ended and run two sweeps; a third one checks that nothing is left to
+        do.
 
-        A sweep that deploys something stirs up dust again.
+        If a sweep deploys something, wait again.
         """
         begun, sweeps = -1, 0
         while sweeps < SWEEPS and self.clock.now < BEGINS + 10 * DAY:
@@ -310,12 +311,12 @@ class Game:
             self.clock.run()
 
     def _is_to_have_stable_url(self, current: Current) -> bool:
-        """Whether it was switched on before this was deployed."""
+        """Whether StableUrl was on before this was deployed."""
         since = real_datetime.datetime.fromisoformat(current.since).timestamp()
         return self.stable_url and since > self.stable_url_since + 1
 
     def _app_of(self, made: Made) -> str:
-        """The app that a push became one of, as the ledger has it."""
+        """The app of a push, according to the ledger."""
         repository = made.push.app.partition(":")[0]
         names = {f"app#{repository}", f"app#{repository}:{made.push.tag}"}
         known = [(pk, sk, item) for (pk, sk), item in self.cloud.table.items.items() if pk in names]
@@ -338,7 +339,7 @@ class Game:
         }
         for each in self.made:
             if each.watched:
-                # Nobody knows whether a push of before would have been heard as things are watched now.
+                # It is unknown whether the present parameters would have let an earlier push's event through.
                 lost = not each.push.deployment and each.at < self.changed_at
                 good = each.push.good and each.push.digest not in spoiled | refused and not lost
                 yield replace(each.push, app=self._app_of(each), good=good, second=int(each.at))
@@ -445,7 +446,7 @@ CLOCK = SimpleNamespace(
 
 
 class Datetime(real_datetime.datetime):
-    """By the clock of the game."""
+    """A datetime that uses the simulated clock."""
 
     @classmethod
     def now(cls, tz: Any = None) -> Any:
@@ -454,7 +455,7 @@ class Datetime(real_datetime.datetime):
 
 @contextmanager
 def stage() -> Iterator[None]:
-    """Meanwhile the handlers see the game's clock and its cloud, and log nothing."""
+    """In this block, the handlers use the simulated clock and cloud, and log nothing."""
     for each in pkgutil.walk_packages(deployer.__path__, "deployer."):
         import_module(each.name)
     with _replaced(_replacements()):
@@ -484,7 +485,7 @@ def _replacements() -> Iterator[tuple[Any, str, Any]]:
 
 
 def _parameters() -> Iterator[tuple[Any, str, Any]]:
-    """A function has the parameters that it began with, as Lambda has it."""
+    """A function keeps the parameters with which it started, as in Lambda."""
     originals = {name: getattr(deployer_settings, name) for name in READERS}
     for name, original in originals.items():
 
@@ -515,7 +516,7 @@ def _replaced(what: Iterator[tuple[Any, str, Any]]) -> Iterator[None]:
 
 
 def set_parameters(changes: Mapping[str, str]) -> None:
-    """From now on each function that starts reads these."""
+    """Functions that start from now on get these parameters."""
     os.environ.update(changes)
     for name in READERS:
         getattr(deployer_settings, name).cache_clear()
@@ -525,7 +526,7 @@ def set_parameters(changes: Mapping[str, str]) -> None:
 
 @contextmanager
 def game(setting: Setting) -> Iterator[Game]:
-    """A game of its own, on the stage."""
+    """A new game, with the simulated clock and cloud in place."""
     before = {name: os.environ[name] for name in setting.environment()}
     _playing.append(Game(setting))
     set_parameters(setting.environment())
@@ -537,7 +538,7 @@ def game(setting: Setting) -> Iterator[Game]:
 
 
 def play(setting: Setting, *acts: Callable[[Game], object]) -> Game:
-    """Play acts one after the other, without any disturbance, and let the dust settle."""
+    """Play acts one after the other, without disturbances, and settle."""
     with game(setting) as found:
         for act in acts:
             act(found)

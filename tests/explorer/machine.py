@@ -20,11 +20,11 @@ Document = dict[str, Any]
 
 
 class Left(BaseException):
-    """Another process goes on with the execution."""
+    """Another process continues the execution."""
 
 
 class Failed(Exception):
-    """What a state fails with."""
+    """The error of a state."""
 
     def __init__(self, error: str, cause: str) -> None:
         super().__init__(f"{error}: {cause}")
@@ -33,7 +33,7 @@ class Failed(Exception):
 
 @dataclass(eq=False)
 class Execution:
-    """`states` are those that were entered. `status` is one of Step Functions'."""
+    """`states` are the entered states. `status` is Step Functions' status."""
 
     arn: str
     name: str
@@ -45,9 +45,9 @@ class Execution:
     error: str = ""
     cause: str = ""
     ended: float = 0.0
-    # By the number of the retrier, how often it had the state tried again.
+    # Number of the retrier -> how often it retried the state.
     tried: dict[int, int] = field(default_factory=dict)
-    # The token that may still be answered, and what was answered.
+    # The token that may still be answered, and the answer.
     token: str = ""
     answer: Document | None = None
     waits: bool = False
@@ -71,7 +71,7 @@ class Machine:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.executions: dict[str, Execution] = {}
-        # What a retrier's full jitter makes of a wait (seconds): the longest there is.
+        # A retrier's wait in seconds with full jitter: always the longest.
         self.jitter: Callable[[float], float] = lambda wait: wait
         cloud.start, cloud.describe, cloud.answer_token = self.start, self.describe, self.answer
 
@@ -102,13 +102,13 @@ class Machine:
         return True
 
     def abort(self, execution: Execution) -> None:
-        """As StopExecution does: a function that is at work goes on, and no state is entered after it."""
+        """Like StopExecution: a running function continues, and no further state is entered."""
         if execution.status == "RUNNING":
             execution.status, execution.ended = "ABORTED", self.cloud.clock.now
             self._wake(execution)
 
     def lose(self, process: Process) -> Process | None:
-        """Step Functions loses the connection to a function that is at work: both go on."""
+        """Step Functions loses the connection to a running function; both continue."""
         execution = self.running(process)
         if execution is None or execution.status != "RUNNING":
             return None
@@ -132,7 +132,7 @@ class Machine:
             self.cloud.clock.wake(execution.process)
 
     def _run(self, execution: Execution, name: str, *, lost: Failed | None = None) -> None:
-        """Go on from a state, which has begun already where its answer was `lost`."""
+        """Continue from a state, which has already begun if its answer was `lost`."""
         while execution.status == "RUNNING":
             if not lost:
                 execution.states.append(name)
@@ -221,7 +221,7 @@ class Machine:
         try:
             self.cloud.call(f"start {name}", lambda: None)
             answer = handler_of(name)(json.loads(json.dumps(event)), LambdaContext())
-            # What is not JSON must not get by.
+            # A result that is not JSON must raise an error.
             answer = json.loads(json.dumps(answer))
             self.cloud.call(f"end {name}", lambda: None)
             return answer
@@ -250,7 +250,7 @@ def _choose(state: Document, document: Document) -> str:
 
 
 def _retrier(state: Document, error: str, tried: dict[int, int]) -> tuple[Document, float] | None:
-    """The retrier, and after how many seconds at most it tries again; None if it does not."""
+    """The retrier and its longest wait in seconds, None if there is no retry."""
     for number, retrier in enumerate(state["Retry"]):
         if error in retrier["ErrorEquals"]:
             before = tried.get(number, 0)

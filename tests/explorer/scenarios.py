@@ -1,4 +1,4 @@
-"""What is played, and what may happen at each call that it makes."""
+"""The scenarios, and the acts that may disturb them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,8 @@ Act = Callable[[Game], object]
 
 @dataclass(frozen=True)
 class Scenario:
-    """`before` comes to its end undisturbed; `main` is what is disturbed.
-
-    Some are of previews only, some of apps that are not previews.
+    """`before` runs undisturbed; `main` is disturbed. Some scenarios are only for previews, some only for
+    other apps.
     """
 
     main: tuple[Act, ...]
@@ -39,13 +38,13 @@ def push_that_crashes(game: Game) -> None:
 
 
 def lost_push(game: Game) -> None:
-    """A push whose event never comes; the sweep is to find it."""
+    """A push whose event is lost; the sweep must find it."""
     game.push(heard=False)
     game.time_passes(150)
 
 
 def deliver_again(game: Game) -> None:
-    """The event of the last push that was heard comes once more."""
+    """The event of the last push arrives again."""
     heard = [number for number, each in enumerate(game.made, 1) if each.push.deployment]
     if heard:
         game.deliver(heard[-1])
@@ -57,17 +56,17 @@ def other_tag(game: Game) -> None:
 
 
 def same_image(game: Game) -> None:
-    """The image that was pushed last is pushed to another tag."""
+    """The last image is pushed under another tag."""
     game.push_again(tag="pr-8" if game.setting.by_tag else "next")
 
 
 def signature(game: Game) -> None:
-    """What signs the image that was pushed last."""
+    """A signature of the last image is pushed."""
     game.push(NO_APP, tag=f"sha256-{len(game.made)}.sig")
 
 
 def forgotten_stop(game: Game) -> None:
-    """A stop by hand whose event to RestartApp is lost, and of which ECS knows nothing any more."""
+    """A stop by hand whose event to RestartApp is lost, and that ECS has forgotten."""
     game.cloud.lost.add("RestartApp")
     game.stop_by_hand()
     game.time_passes(2 * 60 * 60)
@@ -98,13 +97,13 @@ def third_repository(game: Game) -> None:
 
 
 def one_slot(game: Game) -> None:
-    """There is a slot for one app, or one preview."""
+    """The limit is one app, or one preview."""
     game.allow("MAX_PREVIEWS", 1)
     game.allow("MAX_APPS", 1)
 
 
 def all_at_once(game: Game) -> None:
-    """The parameters change: another stack than before, as far as that can be."""
+    """All parameters change that can change."""
     game.change_environments()
     game.change_stable_url()
 
@@ -144,7 +143,7 @@ SCENARIOS: dict[str, Scenario] = {
     "a crash after a change of Environments": Scenario((Game.crash,), (push, Game.change_environments)),
     "a crash of what is not watched any more": Scenario((Game.crash,), (push, Game.change_watched)),
     "a sweep after it is watched again": Scenario(
-        # Within one second nobody knows whether a push was before the change.
+        # Within the same second it is unknown whether a push was before the change.
         (Game.sweep,),
         (push, Game.change_watched, push, Game.sweep, a_second, Game.change_watched),
     ),
@@ -176,7 +175,7 @@ SCENARIOS: dict[str, Scenario] = {
     "a restart that is asked for": Scenario((Game.restart,), before=(push,)),
 }
 
-# What may happen while something else is under way.
+# The acts that may happen while something else is in progress.
 ACTS: dict[str, Act] = {
     "a push": push,
     "a bad push": bad_push,

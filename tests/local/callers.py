@@ -1,4 +1,4 @@
-"""Somebody who holds one managed policy of a stack and nothing else, with SDKs and the command line."""
+"""Callers with only one managed policy of a stack, with SDKs and the command line."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from tests.local.conftest import ACCOUNT, Cloud
 
 @dataclass
 class Caller:
-    """What is called with the keys of an assumed role; `folder` is for what the command line keeps."""
+    """A caller with the keys of an assumed role; `folder` is the command line's cache."""
 
     cloud: Cloud
     keys: dict[str, str]
@@ -47,7 +47,7 @@ class Caller:
             "AWS_ACCESS_KEY_ID": self.keys["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": self.keys["SecretAccessKey"],
             "AWS_SESSION_TOKEN": self.keys["SessionToken"],
-            # Named, so that no embedded cloud of this folder comes in its place.
+            # The stack is named, so that no embedded cloud of this folder is used instead.
             "PORTCALL_STACK": self.stack,
             **more,
         }
@@ -63,7 +63,9 @@ class Caller:
         )
 
     def push(self, repository: str, command: list[str], tag: str) -> str:
-        """Push as docker does, by the calls that ECR makes of it in AWS; the embedded registry asks nobody."""
+        """Push with the API calls into which ECR translates `docker push`; the embedded registry needs no
+        permissions.
+        """
         ecr = self.client("ecr")
         assert ecr.get_authorization_token()["authorizationData"]
         pushed = self.cloud.push(repository, command)
@@ -81,14 +83,14 @@ class Caller:
             imageManifestMediaType=manifest["mediaType"],
             imageTag=tag,
         )["image"]
-        # Docker looks whether a layer can be had from where it is; a pull fetches it.
+        # Docker checks whether a layer exists; a pull fetches it.
         assert ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": tag}])["images"]
         assert ecr.get_download_url_for_layer(repositoryName=repository, layerDigest=digests[0])["downloadUrl"]
         return str(image["imageId"]["imageDigest"])
 
 
 def holder(cloud: Cloud, policy: str, folder: Path, stack: str = "portcall") -> Caller:
-    """Somebody who has the managed policy of a stack's output, `Pusher` for PusherPolicyArn."""
+    """A caller with the managed policy of a stack's output, `Pusher` for PusherPolicyArn."""
     (found,) = cloud.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     arn = {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}[f"{policy}PolicyArn"]
     root = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
@@ -105,7 +107,8 @@ def holder(cloud: Cloud, policy: str, folder: Path, stack: str = "portcall") -> 
 def job_of(cloud: Cloud, role: str, host: str, folder: Path, **claims: str) -> Caller:
     """A job of GitHub or GitLab that has assumed a role with its token.
 
-    Signed by the root user, since the embedded cloud takes no call that is not; the token decides all the same.
+    The call is signed by the root user, because the embedded cloud accepts no unsigned call; only the token
+    decides.
     """
     payload = base64.urlsafe_b64encode(json.dumps({"iss": f"https://{host}", **claims}).encode()).decode()
     sts = boto3.client(
@@ -122,7 +125,7 @@ def job_of(cloud: Cloud, role: str, host: str, folder: Path, **claims: str) -> C
 
 
 def forget(cloud: Cloud, policy: str, stack: str = "portcall") -> None:
-    """Remove a holder's role, which a stack that is deleted leaves where it is."""
+    """Remove a caller's role, which the deletion of the stack does not remove."""
     iam, name = cloud.client("iam"), f"{stack}-{policy}PolicyRole-tests"
     for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
         iam.detach_role_policy(RoleName=name, PolicyArn=attached["PolicyArn"])

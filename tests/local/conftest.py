@@ -40,7 +40,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
 def eventually(look: Callable[[], T | None], *, within: float = 60.0, every: float = 0.05) -> T:
-    """The first true value that looking gives."""
+    """Call until the result is true, and return it."""
     deadline = time.monotonic() + within
     while True:
         found = look()
@@ -73,7 +73,7 @@ class Cloud:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, service: str, key_id: str = ACCOUNT, secret: str = "") -> Any:
-        """A client of the account's root, whose key id is the account, or of the owner of another key."""
+        """A client of the root user, whose key id is the account, or of another key."""
         known = (service, key_id, secret)
         if known not in self._clients:
             session = boto3.Session(
@@ -91,7 +91,7 @@ class Cloud:
             return answer.status, answer.read()
 
     def stop(self) -> int:
-        """End the cloud. Fails where it refused, as AWS would, what no test said that it should refuse."""
+        """Stop the cloud. Fails if it refused something that no test expected."""
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(timeout=20)
         assert refusals.unexpected(self.state_dir, self._expected) == []
@@ -99,7 +99,7 @@ class Cloud:
 
     @contextlib.contextmanager
     def refuses(self, words: str) -> Iterator[None]:
-        """What is done meanwhile is refused, as AWS would, for a reason with these words."""
+        """In this block, the cloud must refuse something with these words, as AWS would."""
         before = refusals.noted(self.state_dir)
         yield
         new = [each for each in refusals.noted(self.state_dir)[len(before) :] if words in str(each)]
@@ -128,9 +128,9 @@ class Cloud:
         zstd: Callable[[bytes], bytes] | None = None,
         **configuration: Any,
     ) -> str:
-        """Push an image with nothing but busybox in it, or a gzipped layer; returns its digest.
+        """Push an image with only busybox, or with a gzipped layer; return its digest.
 
-        With ``zstd``, the layer is what that makes of its content, and is called zstd.
+        With ``zstd``, that function compresses the layer, and its media type is zstd.
         """
         layer = layer or busybox_layer()
         content = gzip.decompress(layer)
@@ -186,7 +186,7 @@ class Cloud:
         return manifest
 
     def push_index(self, repository: str, children: dict[str, str], tag: str) -> str:
-        """Push an index of images that are there already: architecture -> digest."""
+        """Push an index of existing images: architecture -> digest."""
         manifests = [
             {
                 "mediaType": MANIFEST,
@@ -268,7 +268,7 @@ class Cloud:
     # Callers
 
     def user(self, *statements: dict[str, Any]) -> Callable[[str], Any]:
-        """What gives a service's client of a user who may do this and nothing else."""
+        """A function that returns a service's client for a user with only these permissions."""
         iam, name = self.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
         iam.create_user(UserName=name)
         if statements:
@@ -293,7 +293,7 @@ class Cloud:
     def function(self, source: str, **configuration: Any) -> str:
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as content:
-            # A fixed date: the same code is the same archive.
+            # A fixed date, so that the same code gives the same archive.
             content.writestr(zipfile.ZipInfo("app.py", (2026, 1, 1, 0, 0, 0)), source)
         answer = self.client("lambda").create_function(
             FunctionName=f"function-{uuid.uuid4().hex[:8]}",
@@ -304,12 +304,12 @@ class Cloud:
         return str(answer["FunctionArn"])
 
     def invoke(self, function: str, event: Any = None) -> tuple[str, Any]:
-        """The kind of function error ('' if none), and what was returned."""
+        """The kind of the function error ('' if none), and the result."""
         answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
         return answer.get("FunctionError", ""), json.loads(answer["Payload"].read())
 
     def execute(self, definition: dict[str, Any], data: Any = None, *, role: str = "") -> str:
-        """Start a state machine made for the occasion; returns the execution's ARN."""
+        """Create and start a state machine; return the execution's ARN."""
         allow = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
         workflow = self.client("stepfunctions")
         machine = workflow.create_state_machine(
@@ -331,7 +331,7 @@ class Cloud:
     # Events
 
     def watch(self, **pattern: Any) -> Callable[..., list[dict[str, Any]]]:
-        """Returns what gives the events so far that match, none unless there are as many as asked for."""
+        """A function that returns the matching events so far, if there are at least as many as requested."""
         name, sqs, events = f"watch-{uuid.uuid4().hex[:8]}", self.client("sqs"), self.client("events")
         url = sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -384,7 +384,7 @@ def cloud(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
 
 
 def forget_images(port: int) -> None:
-    """The Docker engine keeps what tasks have pulled. By name, for another cloud may have the same image."""
+    """Remove the images that tasks have pulled, by name, because another cloud may use the same image."""
     command = ["docker", "images", "--digests", "--filter", f"reference=localhost:{port}/*"]
     listed = subprocess.check_output(
         [*command, "--format", "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}"], text=True

@@ -1,4 +1,4 @@
-"""The embedded cloud with faults in what functions are answered: `python -m tests.local.faulty --port ...`.
+"""The embedded cloud with faults in the functions' calls: `python -m tests.local.faulty --port ...`.
 
 `PUT /_faults/<share>` says how many of their calls are throttled, fail, or take effect without an answer.
 """
@@ -12,7 +12,7 @@ from localcloud import server
 
 SEED = os.environ.get("FAULTS_SEED", "1")
 KINDS = ("throttled", "failed", "lost")
-# What AWS itself cannot do once: a mail, or an event, whose answer is lost goes out twice.
+# Calls without an idempotency token: if the answer is lost, the mail or event is sent twice.
 NEVER_LOST = (b"Action=Publish&", b"AWSEvents.PutEvents")
 JSON = b'{"__type": "ThrottlingException", "message": "Rate exceeded"}'
 XML = b"<Response><Errors><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></Errors></Response>"

@@ -1,4 +1,4 @@
-"""The stack in a cloud of the tests: what it has, what is done with it, what is left of it."""
+"""The stack in a test cloud: its resources, actions on it, and what it leaves."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ from tests.local.conftest import (
     start_cloud,
 )
 
-# Both end when they are asked to, and no two pushes are alike.
+# Both end on SIGTERM, and no two pushes are identical.
 SERVES = "trap 'exit 0' TERM; httpd -f -p 3000 & wait"
 SILENT = "trap 'exit 0' TERM; while :; do sleep 1; done"
 FAILS = "echo 'no database'; exit 3"
@@ -63,7 +63,7 @@ class Installed:
         return self.cloud.push(self.app, ["sh", "-c", f": {uuid.uuid4()}; {command}"], tag="latest")
 
     def deploy(self, command: str = SERVES) -> dict[str, Any]:
-        """Push, and give the execution that came of it, once it has ended."""
+        """Push, wait for the end of the execution, and return it."""
         (execution,) = self.deployments.ended(self.app, self.push(command))
         return execution
 
@@ -72,13 +72,13 @@ class Installed:
         return [mail for mail in read(self.settings.inbox) if push in mail.text]
 
     def tasks(self, execution: dict[str, Any] | None = None) -> list[str]:
-        """The tasks that shall run: all of them, or those that an execution started."""
+        """The tasks with the desired status RUNNING: all, or those of one execution."""
         wanted = {"startedBy": json.loads(execution["input"])["id"]} if execution else {}
         listed = self.cloud.client("ecs").list_tasks(cluster=self.outputs["ClusterArn"], **wanted)
         return list(listed["taskArns"])
 
     def sweep(self) -> dict[str, list[str]]:
-        """Run Reconcile with the role that it has. It comes by itself every five minutes: then wait for that."""
+        """Run Reconcile with its own role. If it is running by its schedule, first wait for its end."""
         function = self.resources["ReconcileFunction"]
 
         def swept() -> list[dict[str, list[str]]]:
@@ -96,7 +96,7 @@ class Installed:
 
     @contextmanager
     def without(self, role: str, *actions: str) -> Iterator[None]:
-        """The role's own policies without some actions, for as long as it takes."""
+        """In this block, a role lacks some actions."""
         iam = self.cloud.client("iam")
         before = {
             name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
@@ -114,7 +114,9 @@ class Installed:
 
     @contextmanager
     def denied(self, role: str, action: str) -> Iterator[None]:
-        """An action refused outright: publishing is allowed within the account by the topic's own policy."""
+        """In this block, an action is denied explicitly, because the topic's policy allows publishing in the
+        account.
+        """
         iam = self.cloud.client("iam")
         statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
         put_policy(iam, role, "Denied", {"Version": "2012-10-17", "Statement": [statement]})
@@ -137,7 +139,7 @@ class Installed:
 
 
 def less(document: dict[str, Any], actions: set[str]) -> dict[str, Any]:
-    """A policy document without some actions; a statement that has no other goes with them."""
+    """A policy document without some actions; statements that become empty are removed."""
     statements = []
     for statement in document["Statement"]:
         named = statement["Action"]
@@ -151,17 +153,17 @@ def put_policy(iam: Any, role: str, name: str, document: dict[str, Any]) -> None
     if document["Statement"]:
         iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
     else:
-        # IAM takes no policy without a statement.
+        # IAM accepts no policy without a statement.
         iam.delete_role_policy(RoleName=role, PolicyName=name)
 
 
 def is_the_accounts(role: str) -> bool:
-    """A service-linked role stays in an account once a service has made it: AWS deletes it with no stack."""
+    """Whether it belongs to the account: no stack's deletion removes a service-linked role."""
     return role.startswith("AWSServiceRoleFor")
 
 
 def inventory(cloud: Cloud) -> dict[str, set[str]]:
-    """What there is in the account, and runs on this machine for it."""
+    """All resources in the account, and their processes and containers on this machine."""
     ask = {
         "stacks": ("cloudformation", "describe_stacks", "Stacks", "StackName"),
         "clusters": ("ecs", "list_clusters", "clusterArns", None),
@@ -216,7 +218,7 @@ def policies(cloud: Cloud, role: str) -> list[dict[str, Any]]:
 def stack_of_its_own(
     folder: Path, parameters: Mapping[str, str] | None = None, **environment: str
 ) -> Iterator[Installed]:
-    """A cloud with the stack, for tests that change the stack or what it may do."""
+    """A separate cloud with the stack, for tests that change the stack or its permissions."""
     cloud = start_cloud(folder, **environment)
     try:
         installed = Installed(cloud)

@@ -1,5 +1,6 @@
 """What no web page and no other user may do: each request here is one that a browser sends for a hostile page,
-or that somebody without the key sends."""
+or that somebody without the key sends.
+"""
 
 import contextlib
 import datetime

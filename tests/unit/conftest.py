@@ -11,7 +11,7 @@ from tests.aws_requests import Requests, checked_requests
 
 @pytest.fixture(autouse=True)
 def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Requests]:
-    """No test sends what AWS would refuse."""
+    """Fail a test that sends a request that AWS would refuse."""
     yield from checked_requests(monkeypatch)
 
 

@@ -36,13 +36,13 @@ class Said(NamedTuple):
 
 
 class Clock:
-    """Time that passes by sleeping."""
+    """A clock that advances when the code sleeps."""
 
     def __init__(self):
         self.now = 1_795_000_000.0
 
     def sleep(self, seconds, wait=time.sleep):
-        # A thread in the background, of whatever test, waits for itself.
+        # Background threads really sleep.
         if threading.current_thread() is not threading.main_thread():
             wait(seconds)
             return
@@ -70,7 +70,7 @@ def clock(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def fake_install(ledger_table, monkeypatch):
-    """`portcall ...` in an account whose stack is there."""
+    """An account with an installed stack, for `portcall ...`."""
 
     def choose(**_):
         chosen = target.Target(SESSION, stack="portcall", region="eu-west-1", profile="work")
@@ -100,7 +100,7 @@ def pushed(number, *, app="flask-app", tag="latest"):
 
 
 def begin(number, **where):
-    """A push is admitted, as the workflow does it."""
+    """Admit a push, as the workflow does."""
     push = pushed(number, **where)
     sequence = ledger.next_in_order(push=push, now=2_000_000_000)
     ledger.claim(push=push, execution=f"execution-{number}", sequence=sequence)

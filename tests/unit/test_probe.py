@@ -70,7 +70,9 @@ def certificate(tmp_path_factory) -> tuple[str, str]:
 
 @pytest.fixture
 def over_tls(certificate) -> Iterator[Callable[[str, int | None], str]]:
-    """`over_tls(url, 400)`: a server with the answers of `url` over TLS; over plain HTTP it says this status or hangs up."""
+    """`over_tls(url, 400)`: a server with the answers of `url` over TLS; over plain HTTP it answers with this
+    status or closes the connection.
+    """
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(*certificate)
     servers: list[socket.socket] = []

@@ -215,7 +215,7 @@ def test_a_mistake_that_step_functions_takes_is_noticed(name):
 
 
 def test_no_key_is_given_twice():
-    """YAML's readers take the last one without a word."""
+    """YAML parsers use the last one without an error."""
 
     def keys(node: yaml.Node) -> None:
         if isinstance(node, yaml.MappingNode):

@@ -1,6 +1,6 @@
-"""The real definition, on a real interpreter of it, calling the real handlers; only AWS's APIs are played.
+"""The real definition, a real interpreter, and the real handlers; only AWS's APIs are faked.
 
-The interpreter is the embedded cloud's Step Functions, in this process and without its waiting.
+The interpreter is the embedded cloud's Step Functions, in this process and without waiting.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ ROOT = Path(__file__).parents[2]
 URL = "http://203.0.113.7:3000/"
 
 
-# A plain image, as `docker push` leaves it.
+# A single-platform image, as `docker push` uploads it.
 IMAGE = {
     "schemaVersion": 2,
     "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
@@ -70,9 +70,9 @@ IMAGE = {
 
 @dataclass
 class World:
-    """What AWS's APIs know, and the calls of them. Tests set the upper half and read the lower."""
+    """The state of AWS's APIs, and the calls of them. Tests set the upper half and read the lower."""
 
-    # Set: how the next task behaves, and exceptions by the name of the aws function that raises them.
+    # To set: how the next task behaves, and exceptions by the name of the aws function that raises them.
     states: list[Task] = field(default_factory=list)
     answers: int | None = 200
     bad: set[str] = field(default_factory=set)
@@ -80,10 +80,10 @@ class World:
     faults: dict[str, list[BaseException | Callable[[], object]]] = field(default_factory=dict)
     each_step_twice: bool = False
     lost_events: bool = False
-    # Called with each client token; raises what ECS refuses it with.
+    # Called with each client token; may raise ECS's refusal.
     before_run_task: Callable[[str], object] = lambda token: None
     tags: dict[tuple[str, str], str] = field(default_factory=dict)
-    # What the registry holds under a digest, if it is another than the plain image of `manifest()`.
+    # The registry's content by digest, if it is not the image of `manifest()`.
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
     configuration: dict[str, Any] = field(default_factory=lambda: {"Cmd": ["app"]})
     parameters: set[str] = field(default_factory=set)
@@ -91,17 +91,17 @@ class World:
     speaks_tls: bool = False
     location: str = ""
     groups: list[ec2.Group] = field(default_factory=list)
-    # What is known of an image's scan, look by look; the last stays. Without any there is no scan.
+    # The results of reading an image's scan, one after the other; the last one stays. Empty means no scan.
     scans: list[Scan] = field(default_factory=list)
 
-    # Digests of which the registry has no image any more.
+    # Digests of images that are gone from the registry.
     gone: set[str] = field(default_factory=set)
     pushed_at: dict[str, int] = field(default_factory=dict)
     apps: dict[str, str] = field(default_factory=dict)
     dead: dict[str, Task] = field(default_factory=dict)
     strangers: list[tuple[Task, str, dict[str, str]]] = field(default_factory=list)
 
-    # Read.
+    # To read.
     revisions: list[dict[str, Any]] = field(default_factory=list)
     tasks: list[dict[str, Any]] = field(default_factory=list)
     opened: list[dict[str, Any]] = field(default_factory=list)
@@ -112,7 +112,7 @@ class World:
     started: dict[str, str] = field(default_factory=dict)
     answers_of_run_task: dict[str, str] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
-    # By its id, each HTTP API: of which app it is, and where it points.
+    # The id of each HTTP API -> its app and target.
     apis: dict[str, dict[str, str]] = field(default_factory=dict)
     # Tasks that were stopped while a stable URL pointed at them.
     cut_off: list[str] = field(default_factory=list)
@@ -121,10 +121,10 @@ class World:
     steps: list[tuple[str, Any]] = field(default_factory=list)
 
     def may_fail(self, name: str) -> None:
-        """Raise the next fault of a call, or do what is to happen at that very moment.
+        """Raise the next fault of a call, or run what must happen at that moment.
 
-        Calls go by the name of their function in `aws`, steps by that of their state; `<name> answer` is when
-        it has taken effect.
+        Calls are named by their function in `aws`, steps by their state; `<name> answer` is after it has taken
+        effect.
         """
         if self.faults.get(name):
             fault = self.faults[name].pop(0)
@@ -133,7 +133,7 @@ class World:
             fault()
 
     def tags_of(self, started_by: str) -> dict[str, str]:
-        """The tags of a task of ours; one that a test put there has those of the app."""
+        """The tags of a task; a task that a test added has the app's tags."""
         found = [request["tags"] for request in self.tasks if request["started_by"] == started_by]
         return {tag["key"]: tag["value"] for tags in found for tag in tags} or {
             "portcall:app": "flask-app",
@@ -165,7 +165,7 @@ class World:
         ]
 
     def task_at(self, url: str) -> str:
-        """The task that has the IP of a URL, '' where that is none of ours."""
+        """The task with the IP of a URL, '' if it is not one of ours."""
         number = url.split("/")[2].partition(":")[0].rpartition(".")[2]
         tasks = list(self.started.values())
         return tasks[int(number) - 7] if number.isdecimal() else ""
@@ -174,18 +174,18 @@ class World:
         return set(self.started.values()) - set(self.stopped) - set(self.dead)
 
     def abort(self) -> None:
-        """Abort the execution that makes the call, as StopExecution does; the step itself goes on."""
+        """Abort the calling execution, like StopExecution; the running step continues."""
         interpreter._stop_execution({"executionArn": step_functions_patch._execution.get()["executionArn"]})
 
     def again(self, step: str) -> None:
-        """Run a step once more with what it was given last: its first run was slow, or its answer lost."""
+        """Run a step again with its last input, as if its first run was slow or its answer lost."""
         event = next(event for name, event in reversed(self.steps) if name == step)
         with contextlib.suppress(DeployError):
             module_of(step).handler(json.loads(json.dumps(event)), LambdaContext())
 
 
 class LambdaDied(Exception):
-    """What Lambda says of a function that did not end by itself."""
+    """Lambda's error for a function that was killed."""
 
 
 def module_of(state: str) -> Any:
@@ -206,7 +206,7 @@ ARN = "arn:aws:ecs:eu-west-1:111122223333:task/portcall/"
 
 @pytest.fixture(autouse=True)
 def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Requests]:
-    """No test sends what AWS would refuse, nor would it if AWS were not played."""
+    """Fail a test whose requests AWS would refuse, also those of faked functions."""
     yield from checked_requests(monkeypatch)
 
 
@@ -232,7 +232,7 @@ def _dynamodb(_table: Table) -> Any:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], requests: Requests) -> World:
-    """A world in which everything goes well, until a test says otherwise."""
+    """A world without faults, unless a test sets them."""
     world = World()
 
     def register(request: dict[str, Any]) -> str:
@@ -246,11 +246,11 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         world.may_fail(f"run_task on {request['capacity_provider']}")
         arn = world.answers_of_run_task.setdefault(client_token, ARN + uuid.uuid4().hex)
         started_by = request["started_by"]
-        # A second task of a deployment is none that anybody asked for, and is seen as one.
+        # A second task of the same deployment is a mistake, and must be visible.
         twice = world.started.get(started_by, arn) != arn
         world.started[client_token if twice else started_by] = arn
         world.tasks.append(request)
-        # After the start, as an answer can be lost.
+        # After the start, because the answer can be lost.
         world.may_fail("run_task")
         if not world.lost_events:
             for state in world.states or running(arn):
@@ -471,7 +471,7 @@ def world(monkeypatch: pytest.MonkeyPatch, ledger_table: Callable[[], None], req
         (step_functions, "send_task_failure", fail),
         (failure_facts, "LOG_READ_PAUSE_SECONDS", 0.0),
         (check_stable_url, "SETTLE_SECONDS", 0.0),
-        # Retries take no time here, so no second would pass until the next mail may go out.
+        # Retries take no time here, so the second of the mail limit would never pass.
         (mail_limit, "MAX_MAILS_PER_SECOND", 1_000_000),
     ):  # fmt: skip
         if hasattr(module, "client"):
@@ -490,7 +490,7 @@ def stable_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def running(arn: str) -> list[Task]:
-    """The news of a task that starts as it should; its interface is called after it."""
+    """The event of a running task, with an interface named after it."""
     interface = f"eni-{arn.rpartition('/')[2]}"
     return [Task(arn, "PENDING", "RUNNING", 2), Task(arn, "RUNNING", "RUNNING", 3, interface=interface)]
 
@@ -506,7 +506,7 @@ def _patched() -> None:
 
 @functools.cache
 def definition() -> str:
-    """The real definition, as JSON, with a second for `WaitForRunning`."""
+    """The real definition as JSON, with a time-out of a second for `WaitForRunning`."""
     found = templates.definition(r"arn:aws:lambda:us-east-1:1:function:\1")
     found["States"]["WaitForRunning"]["TimeoutSeconds"] = 1
     return json.dumps(found)
@@ -533,7 +533,7 @@ def deploy(
             world.may_fail(name)
             if world.each_step_twice:
                 step.handler(json.loads(json.dumps(event)), LambdaContext())
-            # As over the wire: what is not JSON must not get by.
+            # As over the wire: a result that is not JSON must raise an error.
             answer = json.loads(json.dumps(step.handler(json.loads(json.dumps(event)), LambdaContext())))
             world.may_fail(f"{name} answer")
             return answer
@@ -563,7 +563,7 @@ def deploy(
         interpreter, "_extract_lambda_ref", lambda resource: resource if ":function:" in resource else None
     )
     monkeypatch.setattr(interpreter, "_resolve_lambda_function_ref", lambda value, optimized: value)
-    # It waits a moment before each execution; nothing else there sleeps with SFN_WAIT_SCALE=0.
+    # The interpreter waits a moment before each execution; with SFN_WAIT_SCALE=0 nothing else sleeps.
     monkeypatch.setattr(interpreter, "time", SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None}))
     from ministack.services import lambda_svc
 
@@ -640,7 +640,7 @@ def deploy(
 
 @pytest.fixture
 def stop(world: World) -> Callable[..., None]:
-    """`stop()` ends the current task, and delivers the event of it as AWS does: more than once."""
+    """`stop()` ends the current task, and delivers its event more than once, like AWS."""
 
     def current(app: str) -> ledger.Current:
         found = ledger.current(app=app)
