@@ -1,4 +1,4 @@
-"""The ways in which code is changed: some of Cosmic Ray's operators, and what it lacks for this code.
+"""The operators that change code: some of Cosmic Ray's, and some of our own for this code.
 
 An operator of ours is one of Cosmic Ray's too: it yields positions in a parso tree, and changes one of them.
 """
@@ -25,11 +25,11 @@ from parso.python.tree import Name
 
 Position = tuple[tuple[int, int], tuple[int, int]]
 
-# Of the comparisons only the boundary and the opposite: the others are caught by whatever catches these.
+# Only the boundary and the opposite of comparisons: a test that catches these catches the others, too.
 COMPARISONS = "Lt_LtE Lt_GtE LtE_Lt LtE_Gt Gt_GtE Gt_LtE GtE_Gt GtE_Lt Eq_NotEq NotEq_Eq Is_IsNot IsNot_Is"
 ARITHMETIC = "Add_Sub Sub_Add Div_Mul FloorDiv_Mul Mod_Mul"
 
-# A call whose moment matters: of AWS, of the ledger, of a module beside the steps, or of a part of this one.
+# Calls whose order matters: of AWS, of the ledger, of `actions`, or of a function of the same module.
 ACTS = re.compile(
     r"\b(ledger|ecr|ecs|ec2|apigateway|step_functions|logs|events|outcomes|stable_url|slots|slot_admission"
     r"|failure_facts|previews|restarts|task_states|previous_tasks|rollback|retries|mail_limit|sweep_facts|sweep_acts)\.\w+\("
@@ -48,10 +48,10 @@ CONDITIONS = {
 
 
 class Replacement(Operator):
-    """Changes a node into one of several texts."""
+    """Replaces a node by one of several texts."""
 
     def texts(self, node: Any) -> Sequence[str]:
-        """What a node may become."""
+        """The texts that may replace a node."""
         raise NotImplementedError
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
@@ -67,7 +67,7 @@ class Replacement(Operator):
 
 
 class RemoveStatement(Replacement):
-    """Leaves out a call, a raise, a change in place, or a return that ends early."""
+    """Removes a call, a raise, a change in place, or an early return."""
 
     def texts(self, node: Any) -> Sequence[str]:
         if node.type != "simple_stmt":
@@ -97,7 +97,7 @@ class RemoveStatement(Replacement):
 
 
 class RemoveArgument(Replacement):
-    """Leaves out an argument with a name, where the call can do without."""
+    """Removes a keyword argument if the call works without it."""
 
     def __init__(self, namespace: Mapping[str, Any] | None = None) -> None:
         self._namespace = namespace or {}
@@ -165,7 +165,7 @@ class ChangeCondition(Replacement):
 
 
 class NegateTest(boolean_replacer.AddNot):
-    """As Cosmic Ray's, but for comparisons and what has a `not`: these are changed anyway."""
+    """Like Cosmic Ray's, but not for comparisons and expressions with `not`, which other operators change."""
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
         if list(super().mutation_positions(node)):
@@ -179,7 +179,7 @@ class NegateTest(boolean_replacer.AddNot):
 
 
 class DivideForMultiply(binary.ReplaceBinaryOperator_Mul_Div):
-    """As Cosmic Ray's, but for the star of a signature: what it makes of that cannot be noticed."""
+    """Like Cosmic Ray's, but not for the star of a signature, where no test could notice it."""
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
         if node.parent is None or node.parent.type != "parameters":
@@ -192,7 +192,7 @@ class DivideForMultiply(binary.ReplaceBinaryOperator_Mul_Div):
 
 
 class Negate(Replacement):
-    """Says `not in` for `in`, and the other way round, where a value is compared."""
+    """Replaces `in` by `not in` and the other way round, in comparisons."""
 
     def texts(self, node: Any) -> Sequence[str]:
         if node.parent is None or node.parent.type != "comparison":
@@ -205,7 +205,7 @@ class Negate(Replacement):
 
 
 class MoveEarlier(Operator):
-    """Does something before what comes before it, as early as its names are there."""
+    """Moves a statement before earlier ones, as far as its names are defined there."""
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
         for later, _ in self._moves(node):
@@ -217,7 +217,7 @@ class MoveEarlier(Operator):
         return node
 
     def _moves(self, node: Any) -> Iterator[tuple[int, int]]:
-        """From where to where, as indexes of a block's statements."""
+        """The moves, as indexes of a block's statements."""
         if node.type != "suite":
             return
         for later, statement in enumerate(node.children):
@@ -240,7 +240,7 @@ class MoveEarlier(Operator):
 
 
 def _may_pass(statement: Any, before: Any) -> bool:
-    """Whether a statement finds all its names one statement earlier, and takes none away from that."""
+    """Whether a statement can be moved before the one before it: neither uses a name that the other sets."""
     if before.type in ("newline", "funcdef") or before.get_first_leaf().type == "string":
         return False
     uses, sets = _names(statement)
@@ -249,19 +249,19 @@ def _may_pass(statement: Any, before: Any) -> bool:
 
 
 def _names(node: Any) -> tuple[set[str], set[str]]:
-    """The names that a statement uses, and those that it sets."""
+    """The names that a statement uses and sets."""
     if node.type == "name":
         return (set(), {node.value}) if node.is_definition() else ({node.value}, set())
     children: Sequence[Any] = getattr(node, "children", ())
     if (node.type == "argument" and children[1] == "=") or (node.type == "trailer" and children[0] == "."):
-        # The name of an argument or an attribute stands for nothing by itself.
+        # The name of an argument or an attribute is not a variable.
         children = children[2:]
     found = [_names(each) for each in children]
     return {name for uses, _ in found for name in uses}, {name for _, sets in found for name in sets}
 
 
 def operators(namespace: Mapping[str, Any]) -> list[Operator]:
-    """All of them, for a module with these names."""
+    """All operators, for a module with these names."""
     theirs = [
         *_named(comparison_operator_replacement, "ReplaceComparisonOperator", COMPARISONS),
         *_named(binary, "ReplaceBinaryOperator", ARITHMETIC),
@@ -290,7 +290,7 @@ def _named(module: Any, prefix: str, suffixes: str) -> list[type[Operator]]:
 
 
 def check_examples() -> None:
-    """Each operator does what its examples say; Cosmic Ray's releases may change that."""
+    """Check each operator's examples, because Cosmic Ray's releases may change their results."""
     for operator in operators({}):
         for example in operator.examples():
             before = example.pre_mutation_code

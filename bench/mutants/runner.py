@@ -1,7 +1,8 @@
-"""Runs the tests on mutants: pytest collects them once, and a fork of it plays each mutant.
+"""Runs the tests on mutants: pytest collects the tests once, and a fork runs each mutant.
 
-Which tests run which line is measured first, in a fork, and kept until the functions or the file of a test
-change. A mutant meets the tests that run its line, those first that have caught others, until one fails.
+First a fork measures which tests run which line; this is kept until the functions or the test file change. For
+a
+mutant, the tests that run its line are run until one fails, beginning with those that caught others.
 """
 
 import contextlib
@@ -30,15 +31,15 @@ from bench.mutants import patch
 from bench.mutants.mutant import TIME_OUT, Mutant, Result
 from bench.mutants.targets import FUNCTIONS, ROOT
 
-# A test that takes longer (seconds of CPU) is left out: for each survivor it would run once more.
+# Slower tests (seconds of CPU) are left out, because they would run for each survivor.
 LONGEST_SECONDS = 3.0
-# What a mutant may take of the CPU beyond its tests, and how long it may wait all in all (seconds).
+# The CPU time of a mutant beyond its tests', and the longest wait in all (seconds).
 SPARE_SECONDS, PATIENCE_SECONDS = 10, 240
 
 
 @dataclass
 class Test:
-    """A test that passed: what it took (seconds of CPU), and the lines that it ran, by file."""
+    """A passing test: its CPU seconds, and the lines that it ran, by file."""
 
     seconds: float
     lines: dict[str, list[int]] = field(default_factory=dict)
@@ -55,12 +56,13 @@ def run(
 ) -> list[Result]:
     """Play mutants, chosen once the functions are imported; `notes` keeps which test runs which line.
 
-    Each meets tests of so many `seconds` of CPU at most: what all others would catch counts as a survivor then.
+    Each mutant gets tests of at most this many CPU `seconds`; if only other tests would catch it, it counts as
+    a survivor.
     `report` is called with each result as it comes.
     """
     runner = _Runner(choose, processes, notes, seconds, report)
     quiet = ["-qq", "-s", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    os.environ["CI"] = "1"  # Hypothesis takes the same examples each time.
+    os.environ["CI"] = "1"  # Hypothesis uses the same examples each time.
     code = pytest.main([*quiet, *tests], plugins=[runner])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         sys.exit(f"The tests could not be collected: pytest ended with {code}.")
@@ -68,7 +70,7 @@ def run(
 
 
 class _Runner:
-    """A plugin of pytest that takes the place of its loop over the tests."""
+    """A pytest plugin that replaces pytest's loop over the tests."""
 
     def __init__(
         self,
@@ -95,7 +97,7 @@ class _Runner:
         _say(f"{len(known)} of {len(items)} tests are used")
         if not known:
             raise pytest.UsageError("None of these tests runs a line of the functions.")
-        # What the first test imports and reads, all forks have.
+        # All forks share what the first test imports and reads.
         with _silence():
             self._play([items[max(known, key=lambda name: len(known[name].lines))]])
         gc.freeze()
@@ -136,7 +138,7 @@ class _Runner:
             self._report(self.results[-1])
 
     def _try(self, mutant: Mutant, chosen: Sequence[pytest.Item]) -> str:
-        """In a fork: the first test that fails, '' if none does."""
+        """In a fork: run tests until one fails; return its name, '' if none fails."""
         try:
             patch.apply(importlib.import_module(mutant.module), mutant.after)
         except Exception as error:
@@ -183,7 +185,7 @@ class _Runner:
         return [name for name, seconds in zip(names, spent, strict=True) if seconds <= self._seconds]
 
     def _fork(self, work: Callable[[], str], seconds: float) -> tuple[int, int]:
-        """Do it in a process of its own; return that, and from where its answer can be read."""
+        """Call it in a forked process; return the process and the pipe with its answer."""
         reading, writing = os.pipe()
         pid = os.fork()
         if pid:
@@ -228,7 +230,7 @@ class _Runner:
         }
 
     def _measure_all(self, files: dict[str, list[pytest.Item]]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Measure file by file, in as many forks as there may be."""
+        """Measure file by file, in parallel forks."""
         waiting = list(files)
         running: dict[int, tuple[str, Path, int]] = {}
         while waiting or running:
@@ -246,7 +248,7 @@ class _Runner:
             out.unlink()
 
     def _note_lines_of(self, items: Sequence[pytest.Item], out: Path) -> str:
-        """In a fork: run the tests of a file and note which lines each runs, and what it takes."""
+        """In a fork: run the tests of a file; record each test's lines and CPU time."""
         coverage = Coverage(data_file=None, include=[f"{FUNCTIONS}/*"], config_file=False)
         # A file of tests need not run any line of the functions.
         coverage.set_option("run:disable_warnings", ["no-data-collected"])
@@ -275,7 +277,7 @@ class _Runner:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Functions log to where the report goes."""
+    """Silence the functions' log, which would go into the report."""
     sys.stdout.flush()
     before = os.dup(1)
     with open(os.devnull, "w") as nowhere:

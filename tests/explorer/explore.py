@@ -205,9 +205,9 @@ def scenarios() -> Iterator[tuple[str, Setting]]:
 
 
 def each_disturbance(calls: list[str]) -> Iterator[tuple[str, str, str]]:
-    """What makes a Disturbance: every fault, and every act nested and beside, at each of the calls.
+    """The arguments of a Disturbance: every fault, and every nested or concurrent act, at each of the calls.
 
-    There are thousands, of which a few are played.
+    There are thousands; only some are played.
     """
     for number, name in enumerate(named(calls)):
         for fault in FAULTS:

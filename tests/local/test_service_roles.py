@@ -10,7 +10,7 @@ from tests.local.conftest import Cloud, eventually
 
 
 def deliver(cloud: Cloud, target: dict[str, Any]) -> str:
-    """Send one event to a target; returns the URL of the queue for what could not be delivered."""
+    """Send one event to a target; return the URL of the dead-letter queue."""
     name, sqs, events = f"rule-{uuid.uuid4().hex[:8]}", cloud.client("sqs"), cloud.client("events")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

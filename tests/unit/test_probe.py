@@ -70,9 +70,7 @@ def certificate(tmp_path_factory) -> tuple[str, str]:
 
 @pytest.fixture
 def over_tls(certificate) -> Iterator[Callable[[str, int | None], str]]:
-    """`over_tls(url, 400)`: a server with the answers of `url` over TLS; over plain HTTP it answers with this
-    status or closes the connection.
-    """
+    """`over_tls(url, 400)`: a server with `url`'s answers over TLS; plain HTTP gets this status, or none."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(*certificate)
     servers: list[socket.socket] = []
@@ -184,7 +182,7 @@ def ask(*urls: str, timeout: float = 2.0) -> probe.Answer:
 
 
 def seen(*urls: str, timeout: float = 0.3) -> str:
-    """What is said of an app that does not answer."""
+    """The message about an app that does not answer."""
     with pytest.raises(NoAnswerError) as error:
         ask(*urls, timeout=timeout)
     return str(error.value)

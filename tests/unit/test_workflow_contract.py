@@ -362,7 +362,8 @@ def test_every_task_waits_for_a_lambda_slot_for_minutes(name):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_waits_for_a_function_that_is_not_ready(name):
-    # What Invoke says with "try again later" in its documentation, of functions in a VPC and of those just made.
+    # Invoke's errors that are documented with "try again later": for functions in a VPC, and for new
+    # functions.
     for error in (
         "ResourceNotReadyException",
         "ResourceConflictException",

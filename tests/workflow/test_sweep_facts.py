@@ -119,7 +119,7 @@ def test_a_task_is_an_apps_if_its_tags_are_those_that_the_workflow_gives(world):
     ]  # fmt: skip
     found = account()
     assert found.tasks == {APP: {f"{ARN}1": "push-1"}}
-    # The security group of what anybody started is in use.
+    # The security group of a task that somebody started by hand is in use.
     assert found.started == {"push-1", "ann", "batch"}
 
 

@@ -1,40 +1,41 @@
 """Amazon DynamoDB: the ledger. One table, `pk` and `sk`; `expires_at` is in UNIX seconds.
 
-`app#<app>` / `current`                       the deployment that serves; stays
-`app#<app>` / `order`                         the numbers: how many, the last with its tag and its deployment,
-                                              the last app's; `open`: those the sweep still looks at;
-                                              `unmailed`: superseded pushes that no mail named yet; stays, and
-                                              is `listed` while there is anything of the app
+`app#<app>` / `current`                       the current deployment; stays
+`app#<app>` / `order`                         the app's numbers: how many deployments, the last admitted push
+                                              with its tag and deployment, and the last push that is an app;
+                                              `open`: the deployments that the sweep still watches; `unmailed`:
+                                              superseded pushes that no mail has named yet; stays, and is
+                                              `listed` while anything of the app is left
 `app#<app>` / `deployment#<time>#<event id>`  one push or restart with its outcome; kept for 90 days
-`app#<app>` / `operation#<id>`                an operator's request: `action`, `by` (unchecked),
-                                              `reason`, `at`, and the `answer` once it was done; for 90 days
-`app#<app>` / `tag#<tag>`                     the `digest` to which the tag pointed `as_of`, and which
-                                              `deployment` handles that; kept for 90 days
-`app#<app>` / `image#<digest>`                the deployment that handles an image, and its `tags`;
+`app#<app>` / `operation#<id>`                an operator's request: `action`, `by` (unchecked), `reason`, `at`,
+                                              and the `answer` once it was carried out; kept for 90 days
+`app#<app>` / `tag#<tag>`                     the `digest` to which the tag pointed `as_of`, and the
+                                              `deployment` that handles it; kept for 90 days
+`app#<app>` / `image#<digest>`                the deployment that handles an image, and the image's `tags`; kept
+                                              for 90 days
+`app#<repository>` / `push#<time>#<event id>` the `app` of a push, which stays the same if parameters change;
                                               kept for 90 days
-`app#<repository>` / `push#<time>#<event id>` of which `app` a push is, also once the parameters have changed;
-                                              kept for 90 days
-`app#<repository>` / `under way`              `deployments` of the repository that run at the moment; stays
-`previews`  / `slots`                         the apps that are, or are on their way: `apps` the previews,
-                                              `of <repository>` those of one repository, `lasting` the others;
+`app#<repository>` / `under way`              the repository's `deployments` in progress; stays
+`previews`  / `slots`                         the apps that have a slot: `apps` are the previews, `of
+                                              <repository>` those of one repository, `lasting` the other apps;
                                               stays
-`mails#<second>` / `sent`                     how many mails went out in that second; kept for an hour
-`mails#<repository>#<hour>` / `of the hour`   the `mails` of the repository in that hour, and the first of each
-                                              kind that comes once an hour; kept for a day
+`mails#<second>` / `sent`                     the number of mails in that second; kept for an hour
+`mails#<repository>#<hour>` / `of the hour`   the `mails` about the repository in that hour, and the first mail
+                                              of each kind that is sent once an hour; kept for a day
 `mails#<hour>` / `tests of the hour`          the requests for a test email in that hour; kept for a day
-`sweep`     / `first`                         what the sweeps are `watching`, and since when; until when the
-                                              last may take, and to which app it came; stays
-`task#<arn>` / `state`                        what `deployer.aws.task_states` keeps of a task
+`sweep`     / `first`                         the watched patterns and since when (`watching`), until when the
+                                              last sweep has the lock, and the app that it handled last; stays
+`task#<arn>` / `state`                        see `deployer.aws.task_states`
 
-The sparse index `listing` has what is `listed`: `apps` are the apps, `id#<beginning>` the deployments whose
-ids begin like that.
+The sparse index `listing` has the items with the key `listed`: `apps` are the apps, `id#<beginning>` the
+deployments whose ids begin with these characters.
 
-A deployment begins with `tag`, `digest`, `execution`, `sequence`, `began_at` and, if it is one, `restart` (of
-which deployment, and why), or what somebody `asked` for. Its end adds `outcome`, `ended_at`, `phases` (name ->
-seconds) and, as far as it came, `revision`, `task`, `url`, `reason`, `error`, `summary`, `hint` and the end of
-the `log`. `same_as` is, of another tag of an image, the deployment whose outcome counts for it too.
-`notified_at` says that it was mailed, `abandoned_at` that it can no longer become the current one. Times are in
-UNIX seconds.
+A deployment begins with `tag`, `digest`, `execution`, `sequence`, `began_at` and, for a restart, `restart` (of
+which deployment, and why), or for an operator's request, `asked`. Its end adds `outcome`, `ended_at`, `phases`
+(name -> seconds) and, as far as they exist, `revision`, `task`, `url`, `reason`, `error`, `summary`, `hint` and
+the end of the `log`. For another tag of an image, `same_as` is the deployment whose outcome counts for it too.
+`notified_at` says that it was mailed, `abandoned_at` that it can no longer become current. Times are in UNIX
+seconds.
 """
 
 from deployer.aws.ledger.app_listing import apps as apps
