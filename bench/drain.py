@@ -96,8 +96,10 @@ def play(burst: Burst) -> dict[str, Any]:
 
             played.clock.at(SWEEP_EVERY, sweep)
             played.clock.run()
+            named = (name.partition(" ")[0] for name in played.cloud.calls)
+            calls = Counter(name for name in named if name not in ("start", "end"))
             played.settle()
-            return measure(burst, played, account, machine)
+            return measure(burst, played, account, machine) | {"calls": dict(sorted(calls.items()))}
 
 
 def measure(burst: Burst, played: Game, account: Account, machine: ThrottledMachine) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Measures the calls of a sweep over many healthy apps: `python -m bench.sweep --sizes 1 10 100 1000`.
 
-The real Reconcile on the explorer's AWS, where a call takes 10 ms of simulated time. Prints a table;
-bench/results/ keeps the result.
+The real Reconcile on the explorer's AWS, where a call takes 10 ms of simulated time. Prints a table, with what
+the sweeps of a month cost, and what would break first; bench/results/ keeps the result.
 """
 
 import argparse
@@ -9,9 +9,12 @@ import json
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
-from bench import results
+from deployer.events.reconcile import MAX_APPS_SECONDS, MAX_SWEEP_SECONDS
+
+from bench import prices, results
 from tests.explorer import aws
 from tests.explorer.game import SWEEP_EVERY, Game, Setting, game, stage
 
@@ -20,6 +23,56 @@ SIZES = (1, 10, 100, 1000)
 PAGES = {"ecs.list_tasks": 100, "ecr.describe_repositories": 100}
 # Seconds that a call takes, the functions' own share of it included.
 A_CALL = 0.01
+# Minutes between two sweeps; template.yaml has the first.
+INTERVALS = (5, 15, 60)
+# Of the calls, those before the first app, by what is listed of each: the images of its repository.
+LISTED = "ecr.describe_images"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A constant, and what each app adds."""
+
+    constant: float
+    each: float
+
+    def at(self, apps: float) -> float:
+        """The value for so many apps."""
+        return self.constant + self.each * apps
+
+
+def line(sizes: list[tuple[int, float]]) -> Line:
+    """The line through the smallest and the largest of `(apps, value)`."""
+    (few, low), (many, high) = min(sizes), max(sizes)
+    each = (high - low) / (many - few)
+    return Line(low - each * few, each)
+
+
+def cost(calls: dict[str, int], minutes: float) -> float:
+    """What the sweeps of a month cost, in dollars, where one makes these calls and they follow each other."""
+    sweeps = prices.HOURS * 60 / minutes
+    # A read of up to 4 KB that is consistent counts as one.
+    reads = calls.get("dynamodb.get_item", 0) + calls.get("dynamodb.query", 0)
+    writes = calls.get("dynamodb.update_item", 0)
+    seconds = sum(calls.values()) * A_CALL
+    return sweeps * (
+        prices.LAMBDA_REQUEST
+        + seconds * prices.MEMORY_GB * prices.LAMBDA_GB_SECOND
+        + reads * prices.DYNAMODB_READ
+        + writes * prices.DYNAMODB_WRITE
+    )
+
+
+def reach(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """How many apps one sweep looks after, and how many it can list before its function's time is up."""
+    listing = line([(row["apps"], row["well"]["calls"].get(LISTED, 0) * A_CALL) for row in rows])
+    all_of_it = line([(row["apps"], sum(row["well"]["calls"].values()) * A_CALL) for row in rows])
+    looking = Line(all_of_it.constant, all_of_it.each - listing.each)
+    return {
+        "apps that one sweep looks after": int((MAX_APPS_SECONDS - looking.constant) / looking.each),
+        "apps until the function's time is up": int((MAX_SWEEP_SECONDS - all_of_it.constant) / all_of_it.each),
+        "repositories that can be listed at all": int(MAX_SWEEP_SECONDS / listing.each),
+    }
 
 
 def sweep(played: Game) -> dict[str, Any]:
@@ -29,7 +82,7 @@ def sweep(played: Game) -> dict[str, Any]:
     played.clock.run()
     calls = Counter(name.partition(" ")[0] for name in played.cloud.calls[before:])
     calls.pop("start", None)
-    apps = len(played.cloud.revisions)
+    apps = len({each["family"] for each in played.cloud.revisions})
     for name, size in PAGES.items():
         calls[name] += max(0, -(-apps // size) - 1) if calls[name] else 0
     return {
@@ -55,6 +108,21 @@ def measure(apps: int) -> dict[str, Any]:
         return {"apps": apps, "well": sweep(played)}
 
 
+def table(rows: list[dict[str, Any]]) -> str:
+    """A row for each number of apps, in Markdown."""
+    heads = " | ".join(f"every {minutes} minutes" for minutes in INTERVALS)
+    lines = [
+        f"| apps | calls | calls an app | simulated | {heads} |",
+        "|---|---|---|---|" + "---|" * len(INTERVALS),
+    ]
+    for row in rows:
+        made = row["well"]["calls"]
+        calls, took = sum(made.values()), row["well"]["simulated seconds"]
+        month = " | ".join(f"${cost(made, minutes):.2f}" for minutes in INTERVALS)
+        lines.append(f"| {row['apps']:,} | {calls:,} | {calls / row['apps']:.2f} | {took:.1f} s | {month} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
@@ -64,11 +132,12 @@ def main() -> None:
         for apps in parser.parse_args().sizes:
             rows.append(measure(apps))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    print("| apps | calls | calls an app | simulated | CPU here |\n|---|---|---|---|---|")
-    for row in rows:
-        calls, cpu = sum(row["well"]["calls"].values()), row["well"]["cpu seconds"]
-        took = row["well"]["simulated seconds"]
-        print(f"| {row['apps']} | {calls} | {calls / row['apps']:.2f} | {took:.1f} s | {cpu:.2f} s |")
+    print(table(rows))
+    if len(rows) > 1:
+        month = line([(row["apps"], cost(row["well"]["calls"], INTERVALS[0])) for row in rows])
+        print(f"\nA month: ${month.constant:.4f}, and ${month.each:.5f} an app.")
+        for what, number in reach(rows).items():
+            print(f"{what}: {number:,}")
     print(f"Kept in {results.keep('sweep', {'sizes': rows})}", file=sys.stderr)
 
 
