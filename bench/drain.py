@@ -69,11 +69,11 @@ BURSTS = (
     Burst(1000, 10),
     Burst(1000, 10, vcpus=30),
     Burst(1000, 100),
-    Burst(1000, 1000),
     Burst(100, 100),
     Burst(50, 50),
     Burst(200, 50),
     Burst(200, 50, new_account=True),
+    Burst(1000, 1000),
 )
 
 
@@ -177,11 +177,12 @@ def main() -> None:
     parser.add_argument("--pushes", type=int, help="with --apps: this burst only, and nothing is kept")
     parser.add_argument("--apps", type=int)
     parser.add_argument("--new-account", action="store_true")
+    parser.add_argument("--vcpus", type=float, default=0.0, help="of Fargate, where the default is not meant")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     bursts = [replace(each, seed=asked.seed) for each in BURSTS]
     if asked.pushes and asked.apps:
-        bursts = [Burst(asked.pushes, asked.apps, asked.seed, asked.new_account)]
+        bursts = [Burst(asked.pushes, asked.apps, asked.seed, asked.new_account, asked.vcpus)]
     aws.A_CALL, aws.STARTS = A_CALL, STARTS  # type: ignore[attr-defined]
     played: list[dict[str, Any]] = []
     with stage():

@@ -79,7 +79,32 @@ def sweep(kept: dict[str, Any]) -> Any:
     return figure
 
 
-PLOTS: dict[str, Callable[[dict[str, Any]], Any]] = {"road": road, "sweep": sweep}
+def drain(kept: dict[str, Any]) -> Any:
+    """How many pushes of a burst are open, against what the quota allows; and how long their mails took."""
+    bursts = [each for each in kept["bursts"] if each["burst"]["apps"] > 1 and not each["burst"]["vcpus"]]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
+    for number, each in enumerate(bursts):
+        burst, color, curve = each["burst"], COLORS[number % len(COLORS)], each["open"]
+        name = f"{burst['pushes']:,} pushes, {burst['apps']:,} apps" + ", 10 functions" * burst["new_account"]
+        share = [100 * count / burst["pushes"] for count in curve["pushes"]]
+        left.plot([curve["every"] * place for place in range(len(share))], share, color=color, label=name)
+        left.axvline(each["quota"] + kept["alone"], color=color, linestyle=":", linewidth=1)
+        took = each["mailed after"]
+        right.plot(took, [100 * (place + 1) / len(took) for place in range(len(took))], color=color)
+    left.set_ylabel("% of the pushes without an outcome")
+    left.set_xlabel("seconds since the first push (dotted: what the quota allows)")
+    right.set_ylabel("% of the mails")
+    right.set_xlabel("seconds from the push to its mail")
+    for axes in (left, right):
+        axes.set_xscale("symlog", linthresh=10)
+        axes.set_ylim(bottom=0)
+        axes.grid(visible=True, alpha=0.3)
+    figure.legend(*left.get_legend_handles_labels(), ncols=3, fontsize=8, loc="upper center", frameon=False)
+    figure.subplots_adjust(top=0.82)
+    return figure
+
+
+PLOTS: dict[str, Callable[[dict[str, Any]], Any]] = {"road": road, "sweep": sweep, "drain": drain}
 
 
 def main() -> None:
