@@ -96,7 +96,8 @@ def drain(kept: dict[str, Any]) -> Any:
     right.set_ylabel("% of the mails")
     right.set_xlabel("seconds from the push to its mail")
     for axes in (left, right):
-        axes.set_xscale("symlog", linthresh=10)
+        axes.set_xscale("log")
+        axes.set_xlim(left=1)
         axes.set_ylim(bottom=0)
         axes.grid(visible=True, alpha=0.3)
     figure.legend(*left.get_legend_handles_labels(), ncols=3, fontsize=8, loc="upper center", frameon=False)
