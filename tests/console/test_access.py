@@ -1,4 +1,4 @@
-"""The page is for everybody: screen readers, keyboards, small windows, large type, dark rooms."""
+"""Accessibility of the page: screen readers, keyboards, small windows, large type, dark mode."""
 
 from importlib.resources import files
 

@@ -1,4 +1,4 @@
-"""What can be done from the page, through the one function of the stack, and why something cannot."""
+"""The page's actions on apps, and why an action is not possible."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -1,4 +1,4 @@
-"""The mails of the embedded cloud, and what the doctor finds."""
+"""The page with the embedded cloud's mails, and the page with `doctor`'s findings."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""What changes is seen as it changes, and nothing is asked where nobody looks."""
+"""Pages update live, and nothing is read while no page is open."""
 
 import dataclasses
 import time

@@ -1,4 +1,4 @@
-"""An app's log: followed, searched, bounded, and never moved away from under who reads it."""
+"""An app's log on the page: live, searchable, limited, and it does not scroll away from the reader."""
 
 from playwright.sync_api import Page, expect
 

@@ -1,4 +1,4 @@
-"""The page of an embedded cloud: real pushes, a failure, a rollback and back again, and a cloud that restarts."""
+"""The page of an embedded cloud: real pushes, a failure, a rollback, and a restart of the cloud."""
 
 import contextlib
 import functools

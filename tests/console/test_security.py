@@ -1,4 +1,4 @@
-"""Who may see and use the page: tried by hand, and by pages of others in a real browser."""
+"""Who may use the page: tested with requests by hand, and with hostile pages in a real browser."""
 
 import http.client
 import http.server

@@ -1,4 +1,4 @@
-"""Rolling back, stopping and their like, by somebody who holds the operator's policy and nothing else."""
+"""Rollback, stop and similar commands, by a caller with only the operator policy."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Many pushes at once: of one app only the last is left, and of many apps each gets its own URL and mail."""
+"""Many pushes at once: only the last one of an app stays, and each app gets its own URL and mail."""
 
 import json
 import time

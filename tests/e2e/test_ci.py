@@ -1,4 +1,4 @@
-"""The shell parts of docs/ci.md and of the action, as CI runs them: with its files, and the pusher's policy alone."""
+"""The shell parts of docs/ci.md and of the action, with CI's files and only the pusher policy."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The commands around the road: repeated, misused, and without a cloud."""
+"""The commands of the embedded cloud: repeated, misused, and without a cloud."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The page of a pushed image, opened in the browser of the developer whose machine this is."""
+"""A hostile page of a pushed image, opened in the browser of this machine's user."""
 
 import json
 from pathlib import Path

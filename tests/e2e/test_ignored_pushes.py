@@ -1,4 +1,4 @@
-"""What must start nothing: whatever is not a tagged image of a watched repository."""
+"""Events that must start nothing: everything but a tagged image of a watched repository."""
 
 import uuid
 

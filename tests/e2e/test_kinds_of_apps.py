@@ -1,4 +1,4 @@
-"""Apps of other kinds than the example: what the image says of itself is all that they need."""
+"""Other kinds of apps than the example, configured only by their images."""
 
 import json
 import socket

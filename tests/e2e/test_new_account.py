@@ -1,4 +1,4 @@
-"""An account as AWS gives it to a newcomer: ten functions at once, and a few vCPUs."""
+"""A new account: ten functions at once, and a few vCPUs."""
 
 import json
 import time

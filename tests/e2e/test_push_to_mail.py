@@ -1,4 +1,4 @@
-"""docker push, and the URL is in the inbox."""
+"""From docker push to the URL in the inbox."""
 
 import json
 from pathlib import Path

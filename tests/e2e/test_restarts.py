@@ -1,4 +1,4 @@
-"""What stops by itself is started again, and not for ever."""
+"""An app that stops unexpectedly is restarted, but not for ever."""
 
 from tests.e2e.conftest import FIXTURES, Portcall, docker, get
 from tests.local.conftest import eventually

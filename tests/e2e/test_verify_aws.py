@@ -1,4 +1,4 @@
-"""`portcall verify-aws` runs whole against the embedded cloud, so that it works when somebody has an account."""
+"""`portcall verify-aws` runs completely against the embedded cloud."""
 
 import json
 import os

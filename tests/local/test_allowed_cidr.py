@@ -1,4 +1,4 @@
-"""A changed AllowedCidr, with an app running: who is let in by its group, and that the stack can be deleted."""
+"""A changed AllowedCidr while an app runs: the rules of its group, and the stack can still be deleted."""
 
 from collections.abc import Iterator
 from typing import Any

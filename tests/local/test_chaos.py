@@ -1,4 +1,4 @@
-"""Pushes, crashes and aborts while a fifth of all calls fail: then ledger, tasks and inbox say the same, and the truth.
+"""Pushes, crashes and aborts while a fifth of all calls fail; then all promises must hold.
 
 A longer campaign, with microburst's faults: `python -m bench.faults`.
 """

@@ -1,4 +1,4 @@
-"""Conditions of a template may look into a list that a parameter holds as text."""
+"""Conditions of a template with Fn::Sub and Fn::Split."""
 
 import json
 import uuid

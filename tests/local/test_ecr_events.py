@@ -1,4 +1,4 @@
-"""docker push to EventBridge."""
+"""EventBridge's events of docker push."""
 
 import base64
 import io

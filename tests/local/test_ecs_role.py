@@ -1,4 +1,4 @@
-"""An account that never used ECS, whose service-linked role comes late."""
+"""An account that never used ECS, whose service-linked role is available late."""
 
 import json
 from collections.abc import Iterator

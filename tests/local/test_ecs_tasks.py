@@ -1,4 +1,4 @@
-"""A task from RunTask to its end: its events, its address, how it stops."""
+"""A task from RunTask to its end: its events, its address, and its stop."""
 
 import socket
 import subprocess

@@ -1,4 +1,4 @@
-"""Containers get what Fargate gives, and fail as they fail there."""
+"""Containers have Fargate's limits, and fail as on Fargate."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""What API Gateway makes of a target, and which it refuses."""
+"""What API Gateway creates for a target, and which targets it refuses."""
 
 import json
 from collections.abc import Iterator

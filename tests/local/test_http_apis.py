@@ -1,4 +1,4 @@
-"""HTTP APIs of API Gateway: an address that everybody on this machine opens, and an app behind it that moves."""
+"""HTTP APIs of API Gateway: an address on this machine, and a target that changes."""
 
 import http.client
 import json

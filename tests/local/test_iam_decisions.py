@@ -1,4 +1,4 @@
-"""The calls that IAM lets through are written down, so that it can be asked again."""
+"""The calls that IAM allows are recorded, so that they can be evaluated again."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a tag means now."""
+"""Tags and image ids, as ECR reports them."""
 
 import json
 import urllib.request

@@ -1,4 +1,4 @@
-"""The commands of README.md, typed as they stand there, in a terminal, in a fresh clone."""
+"""The README's commands, typed in a terminal in a fresh clone."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Lambda functions: what surrounds them, what they leave behind, how they queue."""
+"""Lambda functions: environment, leftovers, queues."""
 
 import json
 import time

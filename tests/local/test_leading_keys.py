@@ -1,4 +1,4 @@
-"""`dynamodb:LeadingKeys`: of items, and of queries, of a table and of its index.
+"""The condition key `dynamodb:LeadingKeys`, for items and queries of a table and its index.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 """

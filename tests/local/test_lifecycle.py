@@ -1,4 +1,4 @@
-"""What a lifecycle policy expires is gone, as in ECR."""
+"""Lifecycle policies expire images, as in ECR."""
 
 import json
 from typing import Any

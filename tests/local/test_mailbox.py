@@ -1,4 +1,4 @@
-"""SNS to an inbox."""
+"""From SNS to an inbox."""
 
 import contextlib
 import email

@@ -1,4 +1,4 @@
-"""A second stack beside the first, one with previews, one in a VPC that is there already."""
+"""A second stack beside the first, a stack with previews, and one in an existing VPC."""
 
 import json
 import subprocess

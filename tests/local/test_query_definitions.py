@@ -1,4 +1,4 @@
-"""Saved queries of CloudWatch Logs Insights are kept, found by their names, and gone once deleted."""
+"""Saved queries of CloudWatch Logs Insights can be stored, found and deleted."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A push creates its repository where a template says how."""
+"""A push creates its repository by a repository creation template."""
 
 import json
 import uuid

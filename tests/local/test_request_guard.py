@@ -1,4 +1,4 @@
-"""The embedded cloud refuses what AWS refuses, in AWS's words, and no refusal goes unnoticed."""
+"""The embedded cloud refuses what AWS refuses, with AWS's messages, and records each refusal."""
 
 import json
 

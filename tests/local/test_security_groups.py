@@ -1,4 +1,4 @@
-"""Security groups of EC2: their rules, their errors, who may change them, and the tasks that are in them."""
+"""Security groups of EC2: rules, errors, permissions, and the tasks in them."""
 
 import json
 import uuid

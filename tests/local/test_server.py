@@ -1,4 +1,4 @@
-"""The cloud as a process: where it listens, whom it lets in, what it leaves behind."""
+"""The cloud's process: its address, its access checks, and what it leaves."""
 
 import contextlib
 import json

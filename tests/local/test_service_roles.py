@@ -1,4 +1,4 @@
-"""EventBridge delivers what its roles and its targets' policies allow, and nothing else."""
+"""EventBridge delivers only what roles and targets' policies allow."""
 
 import json
 import uuid

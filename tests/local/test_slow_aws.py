@@ -1,4 +1,4 @@
-"""Deployments where AWS is late, repeats itself and answers from the past, with the health check in the VPC."""
+"""Deployments while AWS is slow, repeats events and returns old state; the health check is in the VPC."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""A stack in which apps have a stable URL: with the roles that its steps have, and with less."""
+"""A stack with stable URLs, with the steps' own permissions and with fewer."""
 
 import http.client
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The stack as `sam deploy` installs it: what is done with it by whom, its rule, its gate."""
+"""The stack as `sam deploy` installs it: permissions, rules, scan check."""
 
 import json
 import uuid

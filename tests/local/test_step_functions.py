@@ -1,4 +1,4 @@
-"""Failures, callbacks and permissions of workflows."""
+"""Failures, callbacks and permissions of Step Functions."""
 
 import json
 import time

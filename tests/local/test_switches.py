@@ -1,4 +1,4 @@
-"""Each switch of the embedded cloud does what AWS does, and only where it is on."""
+"""Each switch of the embedded cloud behaves like AWS, and only if it is on."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What docs/upstream reports is so: each reproduction fails with MiniStack as it is, and passes in the embedded cloud."""
+"""Each reproduction in docs/upstream fails with plain MiniStack, and passes in the embedded cloud."""
 
 import os
 import re

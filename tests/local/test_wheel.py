@@ -1,4 +1,4 @@
-"""The wheel alone, in an environment of its own: it installs the stack, upgrades it and takes it away."""
+"""The wheel alone, in its own environment: it installs, upgrades and removes the stack."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Images whose layers are compressed with zstd run on any engine, as on Fargate."""
+"""Images with zstd layers run on any Docker engine, as on Fargate."""
 
 import struct
 from collections.abc import Callable

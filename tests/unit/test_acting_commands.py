@@ -1,4 +1,4 @@
-"""The commands that change something: what they ask, what they print, and how they exit."""
+"""The commands that change something: questions, output, exit codes."""
 
 import json
 from types import SimpleNamespace

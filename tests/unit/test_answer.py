@@ -1,4 +1,4 @@
-"""What an answer that is not a plain success may mean."""
+"""Notes about answers of an app that are not a plain success."""
 
 import pytest
 from deployer.domain.answer import note, redirect_port

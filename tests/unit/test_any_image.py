@@ -1,4 +1,4 @@
-"""Whatever a registry holds, it is an app, or none, or refused in plain words; nothing else ever happens."""
+"""Any content of a registry is an app, ignored, or refused with a clear message."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Any repository, tag and image that ECR lets in gives requests that AWS takes."""
+"""Any repository, tag and image that ECR accepts gives requests that AWS accepts."""
 
 import contextlib
 import dataclasses

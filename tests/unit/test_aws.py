@@ -1,4 +1,4 @@
-"""What AWS answers, odd answers included, becomes plain values or errors of ours."""
+"""AWS's responses, unusual ones included, become plain values or our errors."""
 
 import json
 from collections.abc import Iterator

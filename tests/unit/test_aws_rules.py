@@ -1,4 +1,4 @@
-"""What AWS refuses, the checks refuse: in the template, in resources with a flaw, and in requests."""
+"""The checks refuse what AWS refuses: in the template, in flawed resources, and in requests."""
 
 from typing import Any
 

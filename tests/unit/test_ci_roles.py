@@ -1,4 +1,4 @@
-"""Who may assume the roles for CI: the trust policies, asked by an engine of IAM about jobs of GitHub and GitLab."""
+"""The trust policies of CI's roles, evaluated by an IAM engine for jobs of GitHub and GitLab."""
 
 import pytest
 from ministack.core.iam_evaluator import EvalContext, evaluate_trust_policy

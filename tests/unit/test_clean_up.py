@@ -1,4 +1,4 @@
-"""A deleted stack leaves no task and no revision, and CloudFormation always gets its answer."""
+"""CleanUp leaves no task and no revision, and CloudFormation always gets an answer."""
 
 import json
 import threading

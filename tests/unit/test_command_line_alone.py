@@ -1,4 +1,4 @@
-"""`pip install portcall` gives a command line that works; the embedded cloud's packages are the extra `local`."""
+"""`pip install portcall` gives a working command line without the packages of the extra `local`."""
 
 import ast
 import subprocess

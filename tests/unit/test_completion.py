@@ -1,4 +1,4 @@
-"""Help and completion: quick, complete, and never from the network."""
+"""Help and completion: fast, complete, and without the network."""
 
 import os
 import subprocess

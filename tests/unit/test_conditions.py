@@ -1,4 +1,4 @@
-"""The embedded CloudFormation works out the template's conditions as AWS does."""
+"""The embedded CloudFormation evaluates the template's conditions like AWS."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which Docker engine is used, when one is installed or started, and what is said when there is none."""
+"""Which Docker engine is used, when one is installed or started, and the message if there is none."""
 
 import grp
 import os

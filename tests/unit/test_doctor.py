@@ -1,4 +1,4 @@
-"""`portcall doctor`: each check judges facts; nothing is called well that was not seen."""
+"""`portcall doctor`: each check judges facts, and says "not known" if it could not read them."""
 
 import base64
 import importlib

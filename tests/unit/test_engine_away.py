@@ -1,4 +1,4 @@
-"""The Docker engine goes away for a while, or its disk is full: what is said of tasks stays true."""
+"""The Docker engine is away for a while, or its disk is full: reports about tasks stay true."""
 
 import ast
 from pathlib import Path

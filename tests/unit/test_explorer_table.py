@@ -1,4 +1,4 @@
-"""The table in memory, which the explorer and the tests of the workflow use, answers as moto's DynamoDB does."""
+"""The table in memory, which the explorer and the workflow's tests use, answers like moto's DynamoDB."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Each way to fail has its own words and its own hint."""
+"""Each kind of failure has its own words and its own hint."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A task has a size that Fargate sells, and one that the installation allows."""
+"""A task has a size that Fargate offers, and that the install allows."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What scans find, in the shapes of basic and of enhanced scanning, and what of that is refused."""
+"""Findings of basic and enhanced scanning, and which of them reject an image."""
 
 import json
 from typing import Any

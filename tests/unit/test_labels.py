@@ -1,4 +1,4 @@
-"""A label says what it means, or the error says what it could have meant."""
+"""Labels are read, and errors name the possible values."""
 
 import pytest
 from deployer.domain import labels

@@ -1,4 +1,4 @@
-"""The walls between the layers hold: who may import what."""
+"""Which layer may import which."""
 
 import ast
 import subprocess

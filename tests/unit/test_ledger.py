@@ -1,4 +1,4 @@
-"""What the ledger promises those who write to it at the same moment, late, or twice."""
+"""The ledger with writes at the same moment, late, or twice."""
 
 import dataclasses
 import time

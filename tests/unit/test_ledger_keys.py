@@ -1,4 +1,4 @@
-"""The keys of the ledger's items are spelled in one place, and the roles' conditions name these."""
+"""The keys of the ledger's items are spelled in one place, and the roles' conditions match them."""
 
 import ast
 import re

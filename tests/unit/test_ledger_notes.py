@@ -1,4 +1,4 @@
-"""What the ledger keeps beside deployments: images, recorded pushes, what people asked for; and its overview."""
+"""The ledger's other items: images, recorded pushes, operators' requests; and the overview."""
 
 import importlib
 import time

@@ -1,4 +1,4 @@
-"""No log line can fail: `extra` must not name what a log record has already."""
+"""No log line can fail: `extra` must not use the names of a log record's own fields."""
 
 import ast
 import logging

@@ -1,4 +1,4 @@
-"""`portcall login`: the password goes to Docker's standard input, and nowhere else."""
+"""`portcall login`: the password goes only to Docker's standard input."""
 
 import base64
 import importlib

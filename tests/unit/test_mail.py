@@ -1,4 +1,4 @@
-"""The mail: verdict first, within what SNS takes, and nothing that could fool a reader."""
+"""The mails: the result first, within SNS's limits, and nothing that could mislead a reader."""
 
 import dataclasses
 

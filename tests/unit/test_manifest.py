@@ -1,4 +1,4 @@
-"""Images are distinguished from everything else in registries, and the right one is chosen from an index."""
+"""Images are distinguished from other artifacts, and the right one is chosen from an index."""
 
 import json
 

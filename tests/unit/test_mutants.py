@@ -1,4 +1,4 @@
-"""The runner of mutants, as far as it goes without Cosmic Ray: what it changes is changed, what it reports is true."""
+"""The runner of mutants, without Cosmic Ray."""
 
 import sys
 from types import ModuleType

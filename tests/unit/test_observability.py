@@ -1,4 +1,4 @@
-"""What reports trouble: alarms that cost nothing unless asked for, and saved queries of lines that are written."""
+"""Alarms that cost nothing by default, and saved queries of log lines that exist."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""On a real terminal: what is asked there, what is typed, and a table that is drawn anew."""
+"""On a real terminal: questions, input, and a live table."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""Each patch of MiniStack says what it is for, is on the list, and changes something that MiniStack has."""
+"""Each patch of MiniStack has a header, is in the list, and patches something that MiniStack has."""
 
 import ast
 import importlib

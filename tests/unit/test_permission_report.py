@@ -1,4 +1,4 @@
-"""What the recorded calls say about statements, with the embedded cloud's own engine."""
+"""The report of needed permissions, from recorded calls, with the embedded cloud's IAM engine."""
 
 import json
 from functools import cache

@@ -1,4 +1,4 @@
-"""Each function's role allows the calls that its code makes, and no other: read from the code and the template."""
+"""Each function's role allows exactly the calls that its code makes."""
 
 import ast
 from pathlib import Path

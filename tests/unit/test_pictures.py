@@ -1,4 +1,4 @@
-"""The drawing of the workflow is of the workflow as it is."""
+"""The drawing of the workflow is up to date."""
 
 import re
 from pathlib import Path

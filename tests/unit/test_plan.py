@@ -1,4 +1,4 @@
-"""`portcall plan`: what a push of an image would do, held against the rules of the template and the workflow."""
+"""`portcall plan`: what a push would do, compared with the template's and the workflow's rules."""
 
 import dataclasses
 import json

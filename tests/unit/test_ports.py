@@ -1,4 +1,4 @@
-"""Which ports an app may answer on, the likeliest first."""
+"""The ports on which an app may answer, the likeliest first."""
 
 import pytest
 from deployer.domain.errors import UnsupportedImageError

@@ -1,4 +1,4 @@
-"""The probe, against real sockets: an answer is an answer only twice in a row and below 500."""
+"""The probe, with real sockets: two answers in a row with a status below 500."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""What a project that others join needs is there, and does what `make` and `.ci/run` do."""
+"""The files that contributors expect exist, and do the same as `make` and `.ci/run`."""
 
 import json
 import re

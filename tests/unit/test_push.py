@@ -1,4 +1,4 @@
-"""A push is read from the event, and nothing else is taken for one."""
+"""A push is read from the event, and other events are refused."""
 
 import copy
 import itertools

@@ -1,4 +1,4 @@
-"""The commands that read the ledger, on one in memory: what they print, and how they exit."""
+"""The commands that read the ledger: output and exit codes."""
 
 import dataclasses
 import importlib

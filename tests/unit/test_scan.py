@@ -1,4 +1,4 @@
-"""Findings of the scanners are excused by name, and no excuse outlives its finding."""
+"""Accepted findings of the scanners are named, and none is out of date."""
 
 import json
 

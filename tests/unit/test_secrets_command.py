@@ -1,4 +1,4 @@
-"""`portcall secrets`: names are listed, values are written and appear nowhere."""
+"""`portcall secrets`: names are listed, values are written and shown nowhere."""
 
 import contextlib
 import json

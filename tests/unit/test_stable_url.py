@@ -1,4 +1,4 @@
-"""Stable URLs: requests that API Gateway knows, and none made twice."""
+"""Stable URLs: the requests to API Gateway, and no second API."""
 
 from datetime import UTC, datetime
 

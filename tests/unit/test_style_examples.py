@@ -1,4 +1,4 @@
-"""What docs/style.md shows of our files is in them."""
+"""The examples in docs/style.md are in our files."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the sweep decides, by the facts alone: no AWS, no clock."""
+"""The sweep's decisions, from facts alone: no AWS, no clock."""
 
 import dataclasses
 

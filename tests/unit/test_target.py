@@ -1,4 +1,4 @@
-"""Which install a command is about, and what is said when it cannot be asked."""
+"""Which install a command is about, and the message if it cannot be reached."""
 
 import json
 import os

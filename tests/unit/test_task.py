@@ -1,4 +1,4 @@
-"""A task is read the same from events and from answers."""
+"""A task is read the same way from events and from responses."""
 
 from datetime import UTC, datetime
 

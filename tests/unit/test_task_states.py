@@ -1,4 +1,4 @@
-"""The meeting point of a task's news and the step that waits for it: nothing is lost in any order."""
+"""A task's state and the token of the waiting step: nothing is lost, in any order."""
 
 import boto3
 import pytest

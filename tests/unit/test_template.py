@@ -1,4 +1,4 @@
-"""The template keeps its promises: safe defaults, words for people, least privilege."""
+"""The template: safe defaults, clear descriptions, least privilege."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""Whatever others wrote is text on the terminal: no markup, no emoji codes, nothing that a terminal obeys."""
+"""Text of other people on the terminal: no markup, no emoji codes, no escape sequences."""
 
 import ast
 import contextlib

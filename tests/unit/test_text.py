@@ -1,4 +1,4 @@
-"""What others wrote is made fit for a mail, and no more of it is changed than must be."""
+"""Text of other people in mails: secrets are hidden, and no more is changed than needed."""
 
 import time
 

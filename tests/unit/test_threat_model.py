@@ -1,4 +1,4 @@
-"""Each line of the table of docs/security.md names tests that there are."""
+"""Each row of the table in docs/security.md names existing tests."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Phases are read from what the steps left."""
+"""The phases of a deployment, from the times in the document."""
 
 import pytest
 from deployer.domain.timing import phases

@@ -1,4 +1,4 @@
-"""`portcall verify-aws`, as far as it needs no cloud: what is planned, reported, masked and refused."""
+"""`portcall verify-aws` without a cloud: planning, reporting, masking and refusals."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""The verdict on a pushed digest: 0 only if it is live, never because another version answers."""
+"""The verdict on a pushed digest: 0 only if this digest is live, not if another version answers."""
 
 import pytest
 from deployer.domain.deployment import Current, Deployment

@@ -1,4 +1,4 @@
-"""The dashboard's widgets: HTML without script, and whatever others wrote is text in it."""
+"""The dashboard's widgets: HTML without scripts, and escaped text."""
 
 import json
 import re

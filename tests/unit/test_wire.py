@@ -1,4 +1,4 @@
-"""Each call of each service that the embedded cloud reads comes out of the wire as it went in."""
+"""Each call of each supported service is parsed from the wire as it was sent."""
 
 from typing import Any
 from urllib.parse import urlencode

@@ -1,4 +1,4 @@
-"""The state machine, the template and the code agree; walks the definition as AWS would."""
+"""The state machine, the template and the code agree; the definition is walked as AWS would."""
 
 import copy
 import inspect

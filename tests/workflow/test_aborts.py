@@ -1,4 +1,4 @@
-"""An execution that is ended from outside, at any state, has its outcome and its mail with the next sweep."""
+"""An execution that is aborted in any state gets its outcome and its mail with the next sweep."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Which of two pushes wins is decided when they are admitted: a number is drawn, and then the tag is looked at."""
+"""AdmitPush: a number is drawn, then the tag is read; this decides which of two pushes wins."""
 
 import dataclasses
 import time

@@ -1,4 +1,4 @@
-"""Nothing is called live that the ledger knows to be stopped or replaced, nor failed what serves."""
+"""No version is called live that has stopped or was replaced, and none failed that serves."""
 
 import pytest
 from deployer.aws import ledger, step_functions

@@ -1,4 +1,4 @@
-"""Rollback, resume and restart: through the workflow like a push, and what pushes do while an app is pinned."""
+"""Rollback, resume and restart go through the workflow; pushes while an app is pinned."""
 
 from datetime import UTC, datetime
 

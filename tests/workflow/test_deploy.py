@@ -1,4 +1,4 @@
-"""What a push comes to, in the real workflow on the real handlers."""
+"""The outcomes of a push, in the real workflow with the real handlers."""
 
 import itertools
 import time

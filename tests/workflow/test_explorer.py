@@ -1,4 +1,4 @@
-"""Whatever happens at whatever call, each promise holds: thousands of schedules, the same in each run.
+"""Each promise holds, whatever happens at any call: thousands of schedules, the same in each run.
 
 `python -m bench.explore` looks further. What it prints is a schedule to paste below.
 """

@@ -1,4 +1,4 @@
-"""The explorer's interpreter of the definition goes the way of the embedded cloud's."""
+"""The explorer's interpreter behaves like the embedded cloud's."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Where the gate is on, an image whose scan found too much never runs."""
+"""With BlockOnFindings, an image with severe findings never runs."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What the image says of itself decides how it is run."""
+"""The image decides how it runs."""
 
 import time
 from types import SimpleNamespace

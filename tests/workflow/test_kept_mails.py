@@ -1,4 +1,4 @@
-"""The mails of what happens to apps that work, kept in `mails/` to be read as those who get them do.
+"""The mails about working apps, kept in `mails/`, so that a person can read them.
 
 `UPDATE_MAILS=1` writes them anew. Those of images that do not work are kept in `tests/e2e/mails`.
 """

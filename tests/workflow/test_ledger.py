@@ -1,4 +1,4 @@
-"""What the ledger says of each push and restart, for each outcome."""
+"""The ledger's record of each push and restart, for each outcome."""
 
 import pytest
 from deployer.aws import ledger, ledger_keys

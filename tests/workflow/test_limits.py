@@ -1,4 +1,4 @@
-"""A shared install: one repository that pushes without end meets its limits, and nobody else does."""
+"""A shared install: a repository that pushes without end reaches its limits, and affects no other."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The one door for operators: deploying once more what a tag points to, and plain words where that cannot be."""
+"""The function for operators: deploying a tag again, and clear refusals."""
 
 import pytest
 from deployer.aws import ledger, sns

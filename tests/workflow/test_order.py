@@ -1,4 +1,4 @@
-"""Pushes that come twice, too late, or on top of each other: one live task, and it is the last one pushed."""
+"""Duplicate, late and concurrent pushes: one live task, the one of the last push."""
 
 import itertools
 from datetime import UTC, datetime

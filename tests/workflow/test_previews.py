@@ -1,4 +1,4 @@
-"""Where each tag is an app of its own: previews have their own URL, a time to live, and an end."""
+"""Previews have their own URL, a lifetime, and an end."""
 
 import time
 

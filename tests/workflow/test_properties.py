@@ -1,4 +1,4 @@
-"""What must hold whatever happens: pushes on top of each other, twice, late, broken, with faults at any call.
+"""Random orders of pushes, duplicates, late events and faults: the promises hold.
 
 Acts are nested into each other: while one deployment makes a certain call, the next push happens.
 """

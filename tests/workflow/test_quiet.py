@@ -1,4 +1,4 @@
-"""Many pushes at once: no mail about a URL that is dead by then, and nothing that matters is silent."""
+"""Many pushes at once: no mail about a URL that is dead by then, but nothing important is silent."""
 
 import time
 

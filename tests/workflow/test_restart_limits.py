@@ -1,4 +1,4 @@
-"""How often an app is started again, to the second: by itself, with a clock that stands still."""
+"""The limits of restarts, to the second, with a clock that stands still."""
 
 import dataclasses
 import re

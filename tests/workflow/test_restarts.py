@@ -1,4 +1,4 @@
-"""An app that stops by itself is started again; one that keeps crashing, or was stopped by hand, is not."""
+"""An app that stops unexpectedly is restarted; one that keeps crashing, or was stopped by hand, is not."""
 
 import contextlib
 import dataclasses

@@ -1,4 +1,4 @@
-"""RollBack by itself: what it stops, what it finds out, and what it says where it is refused something."""
+"""RollBack alone: what it stops, what it finds out, and what it reports if AWS refuses a call."""
 
 import copy
 import dataclasses

@@ -1,4 +1,4 @@
-"""What an app writes into its log goes to the ledger, to mails and to other programs without secrets."""
+"""Secrets in an app's log are hidden in the ledger, in mails and in events."""
 
 import json
 

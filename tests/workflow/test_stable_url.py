@@ -1,4 +1,4 @@
-"""The stable URL: every version takes it over, and none is stopped while it still points there."""
+"""Every version takes over the stable URL, and none is stopped while the URL still points to it."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Stop, start and end: the task goes, the place stays, and what is pushed meanwhile waits."""
+"""Stop, start and end: the task stops, the slot stays, and pushes wait."""
 
 from datetime import UTC, datetime
 

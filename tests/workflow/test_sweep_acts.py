@@ -1,4 +1,4 @@
-"""The sweep's acts one by one, and its limits to the second."""
+"""The sweep's acts, one by one, and its limits to the second."""
 
 import dataclasses
 from types import SimpleNamespace

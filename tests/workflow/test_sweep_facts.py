@@ -1,4 +1,4 @@
-"""What the sweep gathers: what the account holds, and what is known of an app, on which everything is decided."""
+"""The facts that the sweep gathers about the account and about an app."""
 
 import dataclasses
 from types import SimpleNamespace

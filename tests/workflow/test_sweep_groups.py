@@ -1,4 +1,4 @@
-"""Security groups that nobody needs any more go with the sweep."""
+"""The sweep removes security groups that no app needs."""
 
 import pytest
 from deployer.aws import ec2, ledger

@@ -1,4 +1,4 @@
-"""SwitchOver by itself: what it makes current, what it gives way to, and what it stops, call by call."""
+"""SwitchOver alone, call by call: what it makes current, when it is superseded, and what it stops."""
 
 import copy
 import dataclasses

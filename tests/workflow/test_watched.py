@@ -1,4 +1,4 @@
-"""An app keeps the name that it was deployed with, and what is no longer watched is ended or named in a mail."""
+"""An app keeps its name, and an app that is no longer watched is ended or mailed."""
 
 import time
 
