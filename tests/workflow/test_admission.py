@@ -114,7 +114,9 @@ def test_a_further_attempt_keeps_the_number_of_the_first_and_says_which_that_was
 
 
 def test_a_further_attempt_takes_the_tag_over_from_the_one_before(deploy, world, push):
-    world.faults["register_task_definition"] = [ThrottledError("Rate exceeded")] * 99
+    world.faults["register_task_definition"] = [
+        ThrottledError("Rate exceeded")
+    ] * 101  # more than the workflow retries
     deploy(push(1))
     assert known()["push-1"].outcome == "retried"
     world.faults.clear()

@@ -303,7 +303,9 @@ def test_a_dry_run_changes_nothing(two_versions, world):
 
 
 def test_what_aws_fails_of_a_rollback_is_tried_again_as_the_rollback(two_versions, world):
-    world.faults["register_task_definition"] = [ThrottledError("RegisterTaskDefinition: Rate exceeded")] * 30
+    world.faults["register_task_definition"] = [
+        ThrottledError("RegisterTaskDefinition: Rate exceeded")
+    ] * 101  # more than the workflow retries
     ask("rollback", reason="500s on /pay")
     assert current().digest == digest(2)
     world.faults.clear()
@@ -399,7 +401,9 @@ def test_who_asked_is_known_of_the_third_attempt_too(two_versions, world):
 @pytest.mark.parametrize("other", [{"image-digest": digest(1)}, {"image-tag": "stable"}])
 def test_what_was_asked_for_of_one_image_is_not_done_with_another(two_versions, deploy, world, other):
     """The permission to start the workflow must not allow to lend somebody's name to an image of their own."""
-    world.faults["register_task_definition"] = [ThrottledError("Rate exceeded")] * 99
+    world.faults["register_task_definition"] = [
+        ThrottledError("Rate exceeded")
+    ] * 101  # more than the workflow retries
     ask("deploy", id=f"{1:032x}")
     (noted,) = [each for each in ledger.deployments(app="flask-app") if each.asked]
     detail = {"action-type": "PUSH", "result": "SUCCESS", "repository-name": "flask-app"}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from deployer.aws import ledger_keys as keys
 
 from bench import drain, quotas
 from bench.drain import Burst
@@ -23,11 +24,11 @@ def test_a_push_that_was_superseded_is_closed_at_once():
         for _ in range(12):
             played.push()
         played.clock.run()
-        order = played.cloud.table.items[f"app#{REPOSITORY}", "order"]
+        order = played.cloud.table.items[keys.APP + REPOSITORY, "order"]
         superseded = {
             sk.rpartition("#")[2]
             for (_, sk), item in played.cloud.table.items.items()
-            if sk.startswith("deployment#") and item["outcome"] == "superseded"
+            if sk.startswith(keys.DEPLOYMENT) and item["outcome"] == "superseded"
         }
         open_ones = {name.rpartition("#")[2] for name in order.get("open", ())}
     assert len(superseded) > 1
