@@ -386,7 +386,7 @@ def test_who_asked_is_known_of_the_third_attempt_too(two_versions, world):
         if len(attempts()) < 3:
             raise ThrottledError("RegisterTaskDefinition: Rate exceeded")
 
-    world.faults["register_task_definition"] = [throttle_two] * 99
+    world.faults["register_task_definition"] = [throttle_two] * 999
     ask("rollback", id=f"{1:032x}")
     sweep()
     assert {each.deployment[:7]: each.outcome for each in attempts()} == {
