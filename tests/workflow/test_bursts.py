@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from deployer.actions.sweep_facts import Account
 from deployer.aws import ledger_keys as keys
 
 from bench import drain, quotas
@@ -33,6 +34,15 @@ def test_a_push_that_was_superseded_is_closed_at_once():
         open_ones = {name.rpartition("#")[2] for name in order.get("open", ())}
     assert len(superseded) > 1
     assert not open_ones & superseded
+
+
+def test_what_a_sweep_asks_of_all_apps_is_worked_out_once():
+    """It is asked of each app: worked out each time, a sweep of n apps would take n times n steps."""
+    account = Account(
+        since=0, previous=0, listed_at=0, listed={"shop:pr-7"}, slots={True: {"shop:pr-7"}, False: set()}
+    )
+    assert account.announced is account.announced == {"shop"}
+    assert account.with_slot is account.with_slot == {"shop:pr-7"}
 
 
 def test_a_bucket_gives_its_burst_at_once_and_then_so_many_a_second():

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from deployer.actions import restarts
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions, task_states
@@ -56,12 +57,12 @@ class Account:
             {*self.listed, *self.images, *(self.tasks or ()), *(self.stable_urls or ()), *self.with_slot}
         )
 
-    @property
+    @cached_property
     def with_slot(self) -> set[str]:
         """The apps that have a slot."""
         return self.slots[True] | self.slots[False]
 
-    @property
+    @cached_property
     def announced(self) -> set[str]:
         """The repositories for which ECR has sent a push event."""
         return {app.partition(":")[0] for app in self.listed}
