@@ -29,7 +29,7 @@ check: $(TOOLS) ## Format, lint, types, template; changes nothing
 	@.venv/bin/mypy
 	@.venv/bin/python -m bench.permissions
 	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 .venv/bin/sam validate --lint
-	@.venv/bin/cfn-lint template.yaml
+	@.venv/bin/cfn-lint template.yaml bench/polling.yaml
 
 tools: $(TOOLS) ## SAM, uv and portcall, in .venv/bin
 
@@ -46,6 +46,7 @@ down: $(TOOLS) ## Nothing is left of it
 bench: $(TOOLS) ## What the figures in docs/performance.md come from
 	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group bench
 	@.venv/bin/python -m bench
+	@.venv/bin/python -m bench.peers
 	@.venv/bin/python -m bench.mutants
 	@.venv/bin/python -m bench.explore
 	@.venv/bin/python -m bench.properties

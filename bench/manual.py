@@ -12,28 +12,35 @@ from typing import Any
 from bench.setting import Setting
 
 AWS = str(Path(sys.executable).with_name("aws"))
+CALLER = "by-hand"
 
 
-def deploy(setting: Setting) -> float:
-    """Register, run, wait, find the address, request until it answers, publish; return the seconds."""
+def deploy(setting: Setting, cluster: str = "") -> tuple[float, float]:
+    """Register, run, wait, find the address, request until it answers, publish: begin and end as UNIX times.
+
+    In Portcall's own cluster, if none is given.
+    """
     ecs = setting.client("ecs")
-    cluster = setting.outputs["ClusterArn"]
-    latest = ecs.list_task_definitions(sort="DESC", maxResults=1)["taskDefinitionArns"][0]
+    cluster = cluster or setting.outputs["ClusterArn"]
+    # Portcall's: its families are called after the stack.
+    latest = next(
+        arn for arn in ecs.list_task_definitions(sort="DESC")["taskDefinitionArns"] if "/portcall_" in arn
+    )
     definition = ecs.describe_task_definition(taskDefinition=latest)["taskDefinition"]
     request = {
         name: definition[name]
         for name in ("family", "networkMode", "cpu", "memory", "executionRoleArn", "containerDefinitions")
     }
-    began = time.monotonic()
+    began = time.time()
     registered = _aws(
         setting, "ecs", "register-task-definition", "--requires-compatibilities", "FARGATE",
         "--cli-input-json", json.dumps(request),
     )  # fmt: skip
-    network = ",".join(f"{name}=[{value}]" for name, value in _network(setting).items())
+    places = ",".join(f"{name}=[{value}]" for name, value in network(setting).items())
     task = _aws(
         setting, "ecs", "run-task", "--cluster", cluster, "--launch-type", "FARGATE",
         "--task-definition", registered["taskDefinition"]["taskDefinitionArn"],
-        "--network-configuration", f"awsvpcConfiguration={{{network},assignPublicIp=ENABLED}}",
+        "--network-configuration", f"awsvpcConfiguration={{{places},assignPublicIp=ENABLED}}",
     )["tasks"][0]["taskArn"]  # fmt: skip
     _aws(setting, "ecs", "wait", "tasks-running", "--cluster", cluster, "--tasks", task)
     described = _aws(setting, "ecs", "describe-tasks", "--cluster", cluster, "--tasks", task)["tasks"][0]
@@ -43,12 +50,12 @@ def deploy(setting: Setting) -> float:
     url = f"http://{found['NetworkInterfaces'][0]['Association']['PublicIp']}:3000/"
     _until_it_answers(url)
     _aws(setting, "sns", "publish", "--topic-arn", setting.outputs["TopicArn"], "--message", url)
-    took = time.monotonic() - began
+    ended = time.time()
     ecs.stop_task(cluster=cluster, task=task)
-    return took
+    return began, ended
 
 
-def _network(setting: Setting) -> dict[str, str]:
+def network(setting: Setting) -> dict[str, str]:
     """The subnets and the security group, looked up beforehand: a person who does it by hand knows them."""
     function = next(
         each
@@ -66,7 +73,7 @@ def _aws(setting: Setting, *arguments: str) -> Any:
         [AWS, *arguments, "--output", "json"],
         check=True,
         capture_output=True,
-        env=setting.settings.process_environment(),
+        env={**setting.settings.process_environment(), "AWS_SDK_UA_APP_ID": CALLER},
     )
     return json.loads(done.stdout or b"{}")
 

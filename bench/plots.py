@@ -17,6 +17,8 @@ mpl.rcParams.update({"svg.hashsalt": "portcall", "svg.fonttype": "none", "font.f
 # Distinct for everybody: https://jfly.uni-koeln.de/color/
 COLORS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999", "#000000"]
 TOO_SHORT_SECONDS = 0.01
+# What bench.peers measures, and how it is drawn.
+MOMENTS = {"answered": "D", "reported": "o"}
 
 
 def road(kept: dict[str, Any]) -> Any:
@@ -105,14 +107,42 @@ def drain(kept: dict[str, Any]) -> Any:
     return figure
 
 
-PLOTS: dict[str, Callable[[dict[str, Any]], Any]] = {"road": road, "sweep": sweep, "drain": drain}
+def peers(kept: dict[str, Any]) -> Any:
+    """When the new version answered, and when that was reported: a dot for each round, lines at medians."""
+    ways = list(kept["turns"])
+    figure, axes = plt.subplots(figsize=(9, 0.55 * len(ways) + 1.2))
+    for row, way in enumerate(reversed(ways)):
+        for offset, (name, marker) in zip((0.16, -0.16), MOMENTS.items(), strict=True):
+            seconds = [turn[name] for turn in kept["turns"][way]]
+            color = COLORS[ways.index(way)]
+            filled = color if name == "reported" else "none"
+            axes.scatter(
+                seconds, [row + offset] * len(seconds), marker=marker, facecolors=filled, edgecolors=color
+            )
+            middle = statistics.median(seconds)
+            axes.vlines(middle, row + offset - 0.14, row + offset + 0.14, color=color)
+            axes.text(max(seconds), row + offset, f"   {middle:.2f} s", va="center", fontsize=7)
+    axes.set_yticks(range(len(ways)), list(reversed(ways)), fontsize=8)
+    axes.set_xlim(left=0)
+    axes.margins(x=0.1)
+    axes.grid(visible=True, axis="x", alpha=0.3)
+    axes.set_xlabel("seconds until the new version answers (hollow) and until that is reported (filled)")
+    return figure
+
+
+PLOTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "road": road,
+    "sweep": sweep,
+    "drain": drain,
+    "peers": peers,
+}
 
 
 def main() -> None:
     missing = []
-    for name, draw in PLOTS.items():
+    for name in PLOTS:
         try:
-            _save(name, draw(results.read(name)["result"]))
+            draw(name)
         except FileNotFoundError:
             missing.append(name)
     if campaigns := {
@@ -120,7 +150,12 @@ def main() -> None:
     }:
         _save("faults", faults(campaigns))
     if missing:
-        sys.exit(f"No results of {', '.join(missing)} yet: python -m bench, python -m bench.sweep")
+        sys.exit(f"No results of {', '.join(missing)} yet: python -m bench, bench.peers, python -m bench.sweep")
+
+
+def draw(name: str) -> None:
+    """Raises FileNotFoundError where there is no result."""
+    _save(name, PLOTS[name](results.read(name)["result"]))
 
 
 def _save(name: str, figure: Any) -> None:

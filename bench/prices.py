@@ -17,3 +17,14 @@ SMALLEST_APP_MONTH = HOURS * (0.25 * VCPU_HOUR_ARM + 0.5 * GB_HOUR_ARM + IPV4_HO
 HTTP_API_REQUEST = 1.0 / 1_000_000
 # Of the functions: template.yaml.
 MEMORY_GB = 1.0
+# https://aws.amazon.com/lambda/pricing/: what is billed around the clock, SnapStart's for Python
+SNAPSTART_CACHE_GB_SECOND, SNAPSTART_RESTORED_GB = 0.0000015046, 0.0001397998
+PROVISIONED_GB_SECOND = 0.0000033334
+# https://aws.amazon.com/sns/pricing/
+PUBLISH = 0.50 / 1_000_000
+# https://aws.amazon.com/eventbridge/pricing/: AWS's own events and schedules are free
+CUSTOM_EVENT = 1.0 / 1_000_000
+# https://aws.amazon.com/cloudwatch/pricing/
+LOG_GB = 0.50
+# https://aws.amazon.com/elasticloadbalancing/pricing/ and https://aws.amazon.com/vpc/pricing/, without use
+LOAD_BALANCER_HOUR, NAT_GATEWAY_HOUR = 0.0225, 0.045

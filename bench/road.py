@@ -14,6 +14,7 @@ from bench.setting import Setting
 class Deployment:
     """`whole`: from the registry's acceptance of the manifest to the mail in the inbox. Seconds.
 
+    `accepted` is the UNIX time of the former.
     `phases`: state -> how long it took, in the order in which they were entered.
     """
 
@@ -21,6 +22,7 @@ class Deployment:
     container_start: float
     transitions: int
     phases: dict[str, float]
+    accepted: float
 
     @property
     def own(self) -> float:
@@ -35,7 +37,7 @@ def deploy(setting: Setting) -> Deployment:
     known = _executions(setting)
     setting.push_again()
     accepted = time.time()
-    mail = _mail(inbox, before)
+    mail = mail_after(inbox, before)
     arrived = mail.stat().st_mtime_ns / 1e9
     assert "is live" in mail.read_text(), mail.read_text()
     (execution,) = _executions(setting) - known
@@ -46,7 +48,7 @@ def deploy(setting: Setting) -> Deployment:
     history = workflow.get_execution_history(executionArn=execution, maxResults=1000)["events"]
     entered = [event for event in history if "stateEnteredEventDetails" in event]
     start = _container_start(setting, output["task"]["arn"])
-    return Deployment(arrived - accepted, start, len(entered), _phases(history))
+    return Deployment(arrived - accepted, start, len(entered), _phases(history), accepted)
 
 
 def _phases(history: list[dict[str, Any]]) -> dict[str, float]:
@@ -63,7 +65,8 @@ def _phases(history: list[dict[str, Any]]) -> dict[str, float]:
     return took
 
 
-def _mail(inbox: Path, before: set[Path]) -> Path:
+def mail_after(inbox: Path, before: set[Path]) -> Path:
+    """A mail in the inbox that is not among those before. Raises TimeoutError."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         fresh = (set(inbox.iterdir()) if inbox.exists() else set()) - before

@@ -29,10 +29,11 @@ class Setting:
     """Use it in a `with`: it exists for the duration of the block.
 
     `parameters` are the template's. Under another RepositoryName the push of flask-app starts nothing.
+    `through` is what runs the cloud's server, to watch its requests.
     """
 
-    def __init__(self, parameters: Mapping[str, str] | None = None) -> None:
-        self._parameters = parameters
+    def __init__(self, parameters: Mapping[str, str] | None = None, *, through: tuple[str, ...] = ()) -> None:
+        self._parameters, self._through = parameters, through
         self._clients: dict[str, Any] = {}
 
     def __enter__(self) -> "Setting":
@@ -41,7 +42,7 @@ class Setting:
             port = free.getsockname()[1]
         self.settings = CloudSettings(port=port, state_dir=Path(tempfile.mkdtemp(prefix="portcall-bench-")))
         ensure_engine(self.settings.state_dir, _say)
-        cloud.start(self.settings, _say)
+        cloud.start(self.settings, _say, through=self._through)
         stack.install(self.settings, _say, self._parameters)
         self.outputs = stack.outputs(self.settings)
         ecr = self.client("ecr")
@@ -52,7 +53,7 @@ class Setting:
         build = ["build", *build_arguments(self.settings.state_dir), "--quiet", "--tag", image, str(APP)]
         for command in (build, ["push", "--quiet", image]):
             subprocess.run(["docker", *command], check=True, stdout=subprocess.DEVNULL)
-        _, self.manifest = self._manifest("GET")
+        _, self.manifest = self._manifest("flask-app", "GET")
         self._listen()
         return self
 
@@ -87,20 +88,20 @@ class Setting:
     def digest(self) -> str:
         return f"sha256:{hashlib.sha256(self.manifest).hexdigest()}"
 
-    def push_again(self) -> None:
+    def push_again(self, repository: str = "flask-app") -> None:
         """Push another manifest of the image, like the last call of a client whose layers exist already.
 
         ECR sends no event for the same manifest.
         """
         self.manifest += b" "
-        status, _ = self._manifest("PUT", self.manifest)
+        status, _ = self._manifest(repository, "PUT", self.manifest)
         assert status == 201, status
 
-    def _manifest(self, method: str, body: bytes | None = None) -> tuple[int, bytes]:
+    def _manifest(self, repository: str, method: str, body: bytes | None = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.settings.port)
         with contextlib.closing(connection):
             kind = json.loads(body)["mediaType"] if body else MANIFEST
-            connection.request(method, "/v2/flask-app/manifests/latest", body, {"Content-Type": kind})
+            connection.request(method, f"/v2/{repository}/manifests/latest", body, {"Content-Type": kind})
             answer = connection.getresponse()
             return answer.status, answer.read()
 

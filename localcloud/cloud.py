@@ -31,8 +31,11 @@ def is_up(settings: CloudSettings) -> bool:
     return _pid(settings) is not None and _answers(settings)
 
 
-def start(settings: CloudSettings, progress: Callable[[str], None]) -> None:
-    """Start the cloud in the background and wait until it answers. Raises CloudError."""
+def start(settings: CloudSettings, progress: Callable[[str], None], *, through: tuple[str, ...] = ()) -> None:
+    """Start the cloud in the background and wait until it answers. Raises CloudError.
+
+    `through` is a module that runs the server's, to watch its requests.
+    """
     if _pid(settings) is not None:
         # It runs but does not answer: stop it first.
         stop(settings)
@@ -58,6 +61,7 @@ def start(settings: CloudSettings, progress: Callable[[str], None]) -> None:
             [
                 sys.executable,
                 "-m",
+                *through,
                 "localcloud.server",
                 *(word for pair in arguments.items() for word in pair),
             ],

@@ -185,6 +185,23 @@ def test_one_revision_of_a_family_is_registered_at_a_time(cloud: Cloud) -> None:
     assert eventually(lambda: register() == "registered")
 
 
+def test_a_revision_can_be_registered_again_as_it_is_described(cloud: Cloud) -> None:
+    ecs = cloud.client("ecs")
+    family = f"family-{uuid.uuid4().hex[:8]}"
+    ecs.register_task_definition(family=family, containerDefinitions=[{"name": "app", "image": "app"}])
+    described = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
+    takes = ecs.meta.service_model.operation_model("RegisterTaskDefinition").input_shape.members
+    time.sleep(1)  # one revision of a family at a time
+    again = ecs.register_task_definition(**{name: described[name] for name in described.keys() & takes.keys()})
+
+    assert "" not in described.values()
+    own = {"revision", "taskDefinitionArn", "registeredAt"}
+    found = again["taskDefinition"]
+    assert {name: found[name] for name in found.keys() - own} == {
+        name: described[name] for name in described.keys() - own
+    }
+
+
 def test_run_task_with_one_client_token_starts_one_task(cloud: Cloud) -> None:
     repository = cloud.repository()
     cloud.push(repository, ["sleep", "2"], tag="latest")

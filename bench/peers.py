@@ -1,0 +1,221 @@
+"""Portcall against other ways to get a pushed image to answer: `python -m bench.peers 5` takes five rounds.
+
+In each round all ways take their turn, so that a slow machine slows all of them. Prints the tables of
+docs/performance.md, keeps the result in bench/results/, and draws docs/pictures/peers.svg.
+"""
+
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from bench import costs, manual, plots, polling, results, road, service
+from bench.answers import Answers
+from bench.costs import Use
+from bench.counting import Call
+from bench.meter import Meter, Taken
+from bench.setting import Setting
+
+ROUNDS = 5
+COLD, WARM, HAND, SERVICE, POLLING = (
+    "Portcall, every Lambda cold",
+    "Portcall, warm",
+    "by hand, with the AWS CLI",
+    "ecs-deploy",
+    "a workflow that polls",
+)
+# The shortest that was found in public samples.
+POLL_SECONDS = 10
+# Fargate's start that the price of polling is given for: those that are reported take 20 to 60.
+FARGATE_START_SECONDS = 35
+SWEEP_MINUTES = (1, 5, 15, 60)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a way knows of itself: UNIX times, its transitions, and calls that no request shows."""
+
+    began: float
+    ended: float
+    transitions: int = 0
+    inner_calls: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds from the beginning; `start` is the container's own, from RunTask's acceptance to RUNNING."""
+
+    answered: float
+    reported: float
+    start: float
+    transitions: int
+    taken: Taken
+
+    @property
+    def own(self) -> float:
+        """What the way adds to the container's start."""
+        return self.reported - self.start
+
+
+class Ways:
+    """All of them, in one cloud. The peers have a cluster of their own, of which Portcall hears nothing."""
+
+    def __init__(self, setting: Setting, answers: Answers) -> None:
+        self._setting, self._answers = setting, answers
+        self.meter = Meter(setting)
+        network = manual.network(setting)
+        self._peers = polling.install(setting, network, POLL_SECONDS)
+        known = answers.known()
+        service.create(setting, self._peers["Cluster"], self._peers["ExecutionRole"], network)
+        answers.new(known)
+        # Who calls AWS, and what is done.
+        self.all: dict[str, tuple[str, Callable[[], Turn]]] = {
+            COLD: ("role", self._cold),
+            WARM: ("role", self._warm),
+            HAND: (manual.CALLER, self._by_hand),
+            SERVICE: (service.CALLER, self._service),
+            POLLING: ("workflow", self._polling),
+        }
+
+    def _cold(self) -> Turn:
+        self._setting.kill_lambdas()
+        return self._warm()
+
+    def _warm(self) -> Turn:
+        done = road.deploy(self._setting)
+        return Turn(done.accepted, done.accepted + done.whole, done.transitions)
+
+    def _by_hand(self) -> Turn:
+        return Turn(*manual.deploy(self._setting, self._peers["Cluster"]))
+
+    def _service(self) -> Turn:
+        return Turn(*service.deploy(self._setting, self._peers["Cluster"]))
+
+    def _polling(self) -> Turn:
+        accepted, mailed, history = polling.deploy(self._setting, self._peers["Workflow"])
+        entered = [event for event in history if "stateEnteredEventDetails" in event]
+        scheduled = [
+            event["taskScheduledEventDetails"] for event in history if event["type"] == "TaskScheduled"
+        ]
+        named = [f"{each['resourceType']}:{each['resource']}".split(":")[-2:] for each in scheduled]
+        calls = tuple(Call(name, action, "workflow") for name, action in named)
+        return Turn(accepted, mailed, len(entered), calls)
+
+    def measure(self, way: str) -> Measured:
+        caller, act = self.all[way]
+        mark = self.meter.mark()
+        known = self._answers.known()
+        turn = act()
+        answer = self._answers.new(known)
+        taken = self.meter.since(mark, caller, turn.inner_calls)
+        if way == POLLING:
+            self._setting.client("ecs").stop_task(cluster=self._peers["Cluster"], task=answer.task)
+        return Measured(
+            answered=answer.at - turn.began,
+            reported=turn.ended - turn.began,
+            start=answer.container_start,
+            transitions=turn.transitions,
+            taken=taken,
+        )
+
+    def sweep(self) -> Use:
+        """What one sweep takes while one app is there and well."""
+        (name,) = [name for name in self.meter.functions if "-Reconcile" in name]
+        for _ in range(2):  # the first one has something to do, and is cold
+            mark = self.meter.mark()
+            self._setting.client("lambda").invoke(FunctionName=name)
+            taken = self.meter.since(mark, "role")
+        return self.meter.use(taken)
+
+
+def spread(values: list[float], unit: str = " s") -> str:
+    """`median (smallest to largest)`."""
+    return f"{statistics.median(values):.2f}{unit} ({min(values):.2f} to {max(values):.2f})"
+
+
+def report(measured: dict[str, list[Measured]], uses: dict[str, Use], sweep: Use) -> None:
+    print("| | the new version answers | its report is there | without the container's own start |")
+    print("|---|---|---|---|")
+    for way, turns in measured.items():
+        columns = [
+            [turn.answered for turn in turns],
+            [turn.reported for turn in turns],
+            [turn.own for turn in turns],
+        ]
+        print(f"| {way} | {' | '.join(spread(column) for column in columns)} |")
+    print()
+    for ours in (WARM, COLD):
+        for other in (HAND, SERVICE, POLLING):
+            pairs = list(zip(measured[other], measured[ours], strict=True))
+            whole = statistics.median(theirs.reported / mine.reported for theirs, mine in pairs)
+            own = statistics.median(theirs.own / mine.own for theirs, mine in pairs)
+            print(
+                f"{other} takes {whole:.1f} times as long as {ours}; {own:.1f} without the container's start."
+            )
+    print("\n| | transitions | AWS API calls | of them DynamoDB's | Lambda invocations | USD per 1,000 |")
+    print("|---|---|---|---|---|---|")
+    for way, turns in measured.items():
+        calls = [sum(turn.taken.calls.values()) for turn in turns]
+        table = [sum(count for name, count in turn.taken.calls.items() if "dynamodb" in name) for turn in turns]
+        counts = " | ".join(
+            f"{statistics.median(column):.0f}"
+            for column in (
+                [turn.transitions for turn in turns],
+                calls,
+                table,
+                [turn.taken.invocations for turn in turns],
+            )
+        )
+        print(f"| {way} | {counts} | {costs.total(uses[way]) * 1000:.3f} |")
+    print(f"\nOf the dollars of {COLD}, by service:\n\n| | USD per 1,000 deployments |\n|---|---|")
+    for name, usd in costs.cost(uses[COLD]).items():
+        print(f"| {name} | {usd * 1000:.3f} |")
+    polls = costs.polled_transitions(FARGATE_START_SECONDS, POLL_SECONDS)
+    fargate = replace(uses[POLLING], transitions=polls)
+    print(
+        f"\nWith a start of {FARGATE_START_SECONDS} s the workflow that polls has {polls} transitions: "
+        f"{costs.total(fargate) * 1000:.3f} USD per 1,000."
+    )
+    print("\n| a sweep every | USD a month |\n|---|---|")
+    for minutes in SWEEP_MINUTES:
+        print(f"| {minutes} min | {costs.idle_month(sweep, minutes):.2f} |")
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    with Setting(through=("bench.counting",)) as setting, Answers(setting) as answers:
+        # The first of each is thrown away: Docker's caches are cold.
+        road.deploy(setting)
+        Meter(setting).mark()
+        ways = Ways(setting, answers)
+        for way in (HAND, SERVICE):
+            ways.measure(way)
+        measured: dict[str, list[Measured]] = {way: [] for way in ways.all}
+        for number in range(rounds):
+            print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+            for way, turns in measured.items():
+                turns.append(ways.measure(way))
+        uses = {
+            way: _median([ways.meter.use(turn.taken, turn.transitions) for turn in turns])
+            for way, turns in measured.items()
+        }
+        sweep = ways.sweep()
+    report(measured, uses, sweep)
+    raw: dict[str, Any] = {
+        "turns": {way: [asdict(turn) for turn in turns] for way, turns in measured.items()},
+        "uses": {way: asdict(use) for way, use in uses.items()},
+        "usd of one": {way: costs.cost(use) for way, use in uses.items()},
+        "sweep": asdict(sweep),
+    }
+    results.keep("peers", raw)
+    plots.draw("peers")
+
+
+def _median(uses: list[Use]) -> Use:
+    """Of each thing that is taken the median: a sweep may have come between."""
+    return Use(**{name: statistics.median(asdict(use)[name] for use in uses) for name in asdict(uses[0])})
+
+
+if __name__ == "__main__":
+    main()
