@@ -4,6 +4,7 @@ import contextlib
 import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -189,6 +190,8 @@ def campaign(seed: int) -> Iterator[Campaign]:
         proxy.stop()
         cloud.stop()
         forget_images(cloud.port)
+    # What fails leaves its logs.
+    shutil.rmtree(folder)
 
 
 def _call_through(proxy: Proxy, cloud: Cloud) -> None:

@@ -21,7 +21,8 @@ from localcloud.inbox import read
 from tests.chaos import Settled
 
 APPS = 40
-PUSHES_OF_EACH = 5
+# In one round.
+PUSHES_OF_EACH = 3
 MOST_AT_ONCE = 16
 # How many of the broken images never answer, which takes as long as HealthTimeout.
 SILENT = 0.15
@@ -37,6 +38,9 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--apps", type=int, default=APPS)
+    parser.add_argument(
+        "--each", type=int, default=PUSHES_OF_EACH, help="how often each app is pushed in a round"
+    )
     parser.add_argument("--minutes", type=float, default=1000, help="begin no round after so many")
     asked = parser.parse_args()
     apps = [f"chaos-{number}" for number in range(asked.apps)]
@@ -54,7 +58,7 @@ def main() -> None:
         broken: list[str] = []
         while _pushes(made) < asked.pushes and time.monotonic() < began + 60 * asked.minutes:
             left = asked.pushes - _pushes(made)
-            rounds.append(chaos.play(apps, min(PUSHES_OF_EACH, -(-left // len(apps))), asked.share))
+            rounds.append(chaos.play(apps, min(asked.each, -(-left // len(apps))), asked.share))
             result = _result(made, apps, rounds)
             broken = result["broken"]
             conditions = {"share": asked.share, "seed": asked.seed, "seconds": round(time.monotonic() - began)}
@@ -63,8 +67,10 @@ def main() -> None:
             if len(rounds) == 1 and (live := [app for app in apps if "current" in chaos.ledger(app)]):
                 # From now on its pushes are only recorded, in the state RecordPush.
                 chaos.stop(live[0])
-    print(json.dumps(result, indent=1))
-    sys.exit(1 if broken else 0)
+        print(json.dumps(result, indent=1))
+        if broken:
+            # Within, so that the logs stay.
+            sys.exit(1)
 
 
 def _pushes(made: Campaign) -> int:
