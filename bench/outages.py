@@ -8,6 +8,7 @@ tests/promises.py that does not hold, and exits with 1 then. bench/results/outag
 
 import argparse
 import contextlib
+import http.client
 import json
 import os
 import random
@@ -194,7 +195,8 @@ def cloud_killed(made: Machine) -> None:
     pushes(made)
     # A deployment takes some three seconds.
     time.sleep(made.chaos.dice.uniform(0, 2))
-    made.cloud.request("PUT", "/_faults/kill")
+    with contextlib.suppress(http.client.RemoteDisconnected):
+        made.cloud.request("PUT", "/_faults/kill")
     made.cloud.process.wait(timeout=60)
     made.cloud = _cloud(made.state, made.seed, made.cloud.port)
     made.chaos.stack.cloud = made.cloud
@@ -256,8 +258,8 @@ def main() -> None:
             say(name)
             found[name] = play(made, OUTAGES[name])
             say(json.dumps(found[name], indent=1))
-    if not asked.only:
-        say(f"Kept in {results.keep('outages', {'seed': asked.seed, 'outages': found})}")
+            if not asked.only:
+                results.keep("outages", {"seed": asked.seed, "outages": found})
     sys.exit(1 if any(each["broken"] for each in found.values()) else 0)
 
 
