@@ -38,6 +38,8 @@ class Faults:
         # [execution, state]
         self.aborted: list[list[str]] = []
         self.killed: Counter[str] = Counter()
+        # [function, deployment]: killed in mid-step, or too slow.
+        self.died: list[list[str]] = []
         self._dice = random.Random(SEED)  # noqa: S311 - a campaign is played again by its seed
         self._lock = threading.Lock()
 
@@ -67,7 +69,11 @@ class Faults:
         def kill(process: Any, event: Any, request_id: str, **more: Any) -> Any:
             if self._happens(KILLED):
                 self._soon(self._kill, process)
-            return invoke(process, event, request_id, **more)
+            answer = invoke(process, event, request_id, **more)
+            if answer.get("error", {}).get("errorType") in ("Sandbox.Timedout", "Runtime.ExitError"):
+                document = event.get("deployment", event) if isinstance(event, dict) else {}
+                self.died.append([process.func_name, document.get("id", "")])
+            return answer
 
         events.publish = lose
         sfn._execute_task = abort
@@ -116,7 +122,12 @@ class Controlled:
                 kill_all()
             elif what:
                 self.faults.share = float(what)
-            said = {"lost": self.faults.lost, "aborted": self.faults.aborted, "killed": self.faults.killed}
+            said: dict[str, Any] = {
+                "lost": self.faults.lost,
+                "aborted": self.faults.aborted,
+                "killed": self.faults.killed,
+            }
+            said["died"] = self.faults.died
             await answer(send, 200, json.dumps(said).encode())
             return
         # Only the functions have keys of roles.
@@ -137,12 +148,29 @@ def kill_all() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def stop_restored_tasks() -> None:
+    """MiniStack still wants them to run, though their containers went with it; ECS knows no such task."""
+    from ministack.services import ecs
+
+    load = ecs.load_persisted_state
+
+    def load_stopped(data: Any) -> None:
+        load(data)
+        for task in ecs._tasks.all_values():
+            if task["desiredStatus"] != "STOPPED":
+                task.update(desiredStatus="STOPPED", stoppedAt=ecs._iso(), stopCode="EssentialContainerExited")
+                task["stoppedReason"] = "Essential container in task exited"
+
+    ecs.load_persisted_state = load_stopped
+
+
 def main() -> None:
     outermost = server.NoWebPages  # type: ignore[attr-defined]
 
     def controlled(app: Any) -> Any:
         faults = Faults()
         faults.install()
+        stop_restored_tasks()
         return Controlled(outermost(app), faults)
 
     if os.environ.get("PERSISTENT"):

@@ -84,7 +84,8 @@ def _result(made: Campaign, apps: list[str], rounds: list[Settled]) -> dict[str,
     deployments = [
         item for items in ledgers.values() for name, item in items.items() if name.startswith("deployment#")
     ]
-    found = [chaos.broken(app) for app in apps]
+    inbox = list(read(chaos.stack.settings.inbox))
+    found = [chaos.broken(app, inbox) for app in apps]
     return {
         "pushes": _pushes(made),
         "apps": len(apps),
@@ -99,7 +100,8 @@ def _result(made: Campaign, apps: list[str], rounds: list[Settled]) -> dict[str,
         "outcomes": dict(sorted(Counter(item.get("outcome", "none") for item in deployments).items())),
         "deployments that ran a task": sum(1 for item in deployments if item.get("task")),
         "tasks started": sum(len(chaos.started(app)) for app in apps),
-        "mails": len(list(read(chaos.stack.settings.inbox))),
+        "mails": len(inbox),
+        "mails sent again after a function died": len(chaos.sent_twice),
         "rounds": [
             {"sweeps with something to do": len(each.sweeps), "seconds to reconcile": each.seconds}
             for each in rounds
