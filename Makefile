@@ -11,17 +11,20 @@ help: ## What there is
 demo: $(TOOLS) ## The whole road on this machine: cloud, docker push, mail, URL
 	@$(PORTCALL) demo
 
+# Python and pytest keep what they compile, whatever the machine says: each of these processes would do it anew.
+KEEP_BYTECODE := PYTHONDONTWRITEBYTECODE=
+
 # The second half waits more than it works, so three run side by side on two cores.
 test: $(TOOLS) ## All tests: unit, workflow, local, e2e, and the page in a browser
 	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group browser
 	@rm -rf .portcall/iam-decisions
-	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow
+	@$(KEEP_BYTECODE) PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow
 	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
 		tests/local tests/e2e tests/console
 	@.venv/bin/python -m bench.permissions --parts --whole .portcall/iam-decisions
 
 unit: $(TOOLS) ## Unit and workflow tests alone, the fastest verdict. ARGS="-k stable_url" for some
-	@PORTCALL_QUICK=1 .venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow $(ARGS)
+	@$(KEEP_BYTECODE) PORTCALL_QUICK=1 .venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow $(ARGS)
 
 check: $(TOOLS) ## Format, lint, types, template; changes nothing
 	@.venv/bin/ruff format --check .
