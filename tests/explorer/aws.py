@@ -44,6 +44,12 @@ FUNCTIONS: dict[str, Callable[[Any, Any], object]] = {
 IPS, MORE_IPS = ip_network("203.0.113.0/24"), ip_network("198.18.0.0/15")
 # The behaviours of images.
 GOOD, LARGE, SILENT, CRASHES, NO_APP = "good", "large", "silent", "crashes", "no app"
+# Its task has a security group to itself.
+TWO_PORTS = "two ports"
+ANSWERING = (GOOD, LARGE, TWO_PORTS)
+# By the digest of an image's configuration, the ports that it exposes.
+ONE_PORT_CONFIG, TWO_PORTS_CONFIG = f"sha256:{'c' * 64}", f"sha256:{'e' * 64}"
+EXPOSED = {ONE_PORT_CONFIG: [], TWO_PORTS_CONFIG: [3000, 8080]}
 LARGE_BYTES = 412_000_000
 
 
@@ -141,6 +147,10 @@ class Api:
     made_at: float
     targets: list[tuple[float, str]] = field(default_factory=list)
     deleted: bool = False
+
+    @property
+    def app(self) -> str:
+        return self.description.partition(" at ")[0]
 
     def target(self, now: float) -> str:
         return [target for since, target in self.targets if since <= now][-1]
@@ -324,7 +334,7 @@ class Cloud:
         if task is None:
             # Another customer's task has the IP by now.
             return self.stale and any(f"/{each.ip}:" in url for each in self.tasks.values())
-        return bool(task.alive and task.runs_since and self.images[task.digest] in (GOOD, LARGE))
+        return bool(task.alive and task.runs_since and self.images[task.digest] in ANSWERING)
 
     def wait_until_answers(
         self, urls: list[str], *, timeout: float, raise_if_stopped: Callable[[], None], **_: Any
@@ -381,7 +391,9 @@ class Cloud:
         serving = self.current(found.app)
         if found.alive and serving and not serving.ended and serving.task != task:
             replaced_by = self.tasks[serving.task]
-            led_here = [api for api in self.apis if not api.deleted and self.task_at(api.target(self.clock.now)) is found]  # fmt: skip
+            # Another app's may still point at the IP, if the event that its task stopped is lost.
+            its_own = [api for api in self.apis if api.app == found.app and not api.deleted]
+            led_here = [api for api in its_own if self.task_at(api.target(self.clock.now)) is found]
             if led_here and replaced_by.alive:
                 self.cut_off.append(task)
         self.end_task(found, "UserInitiated", reason, 143)
@@ -438,7 +450,7 @@ class Cloud:
             if is_app
             else "application/vnd.dev.cosign.simplesigning.v1+json",
             "size": 1,
-            "digest": f"sha256:{'c' * 64}",
+            "digest": TWO_PORTS_CONFIG if image == TWO_PORTS else ONE_PORT_CONFIG,
         }
         layer = {
             "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
@@ -449,8 +461,10 @@ class Cloud:
         manifest = {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": [layer]}
         return {"images": [{"imageManifest": json.dumps(manifest)}]}
 
-    def ecr_get_download_url_for_layer(self, **_: Any) -> Answer:
-        blob = json.dumps({"os": "linux", "architecture": "amd64", "config": {"Cmd": ["app"]}})
+    def ecr_get_download_url_for_layer(self, *, layerDigest: str, **_: Any) -> Answer:
+        ports: Answer = {f"{port}/tcp": {} for port in EXPOSED[layerDigest]}
+        config = {"Cmd": ["app"]} | ({"ExposedPorts": ports} if ports else {})
+        blob = json.dumps({"os": "linux", "architecture": "amd64", "config": config})
         return {"downloadUrl": f"data:application/json;base64,{base64.b64encode(blob.encode()).decode()}"}
 
     # Amazon EC2

@@ -24,7 +24,7 @@ from deployer.domain.deployment import Current
 from deployer.events import operate, reconcile
 
 from tests.conftest import LambdaContext
-from tests.explorer.aws import CRASHES, FUNCTIONS, GOOD, LARGE, NO_APP, SILENT, Client, Cloud, Task
+from tests.explorer.aws import ANSWERING, CRASHES, FUNCTIONS, GOOD, NO_APP, SILENT, Client, Cloud, Task
 from tests.explorer.clock import Clock, Died, Process
 from tests.explorer.machine import Machine
 from tests.promises import DIGEST, Asked, Mailed, Pushed, Ran, World
@@ -129,7 +129,7 @@ class Game:
         heard = heard and watched
         app = f"{repository}:{tag}" if self.by_tag else repository
         push = Pushed(
-            f"push-{number}" if heard else "", app, tag, digest, image in (GOOD, LARGE), is_app=image != NO_APP
+            f"push-{number}" if heard else "", app, tag, digest, image in ANSWERING, is_app=image != NO_APP
         )
         self.made.append(Made(push, image, self.clock.now, watched))
         if heard:
@@ -392,9 +392,7 @@ class Game:
             },
             slots={*slots.get("apps", ()), *slots.get("lasting", ())},
             stable_urls={
-                api.id: (api.description.partition(" at ")[0], api.target(self.clock.now))
-                for api in cloud.apis
-                if not api.deleted
+                api.id: (api.app, api.target(self.clock.now)) for api in cloud.apis if not api.deleted
             },
             with_stable_url={app for app, found in current.items() if self._is_to_have_stable_url(found)},
             open={app: set(order.get("open", ())) for app, order in orders.items()}
