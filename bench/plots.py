@@ -150,7 +150,7 @@ def main() -> None:
     }:
         _save("faults", faults(campaigns))
     if missing:
-        sys.exit(f"No results of {', '.join(missing)} yet: python -m bench, bench.peers, python -m bench.sweep")
+        sys.exit(f"No results of {', '.join(missing)} yet: python -m bench, bench.peers, bench.sweep")
 
 
 def draw(name: str) -> None:
