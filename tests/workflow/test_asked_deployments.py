@@ -1,10 +1,13 @@
 """Rollback, resume and restart go through the workflow; pushes while an app is pinned."""
 
+import dataclasses
+import time
 from datetime import UTC, datetime
 
 import pytest
 from deployer.aws import ledger
 from deployer.domain.errors import ThrottledError
+from deployer.domain.push import Push
 from deployer.events import operate, reconcile
 
 from tests.conftest import LambdaContext
@@ -150,6 +153,36 @@ def test_resume_of_tags_of_versions_deploys_the_newest_of_them(deploy, push):
     assert current().tag == "v1"
     assert ask("resume")["tag"] == "v2"
     assert current().digest == digest(2)
+
+
+def test_a_resume_waits_for_a_push_that_is_being_admitted(two_versions, world, push):
+    """It may be the newest one, and nothing says yet of which tag it is."""
+    ask("rollback")
+    coming = dataclasses.replace(
+        Push.from_event(push(3), by_tag=False), time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    )
+    ledger.next_in_order(push=coming, now=time.time())
+    answer = ask("resume")
+    assert (answer["status"], answer["reason"]) == (
+        "refused",
+        "A push of flask-app is being admitted at this moment. Try again in a minute.",
+    )
+    assert current().digest == digest(1)
+    ledger.claim(push=coming, execution="one", sequence=1)
+    assert ask("resume")["status"] == "started"
+
+
+def test_a_push_that_was_never_admitted_holds_no_resume_up_for_long(two_versions, world, push):
+    ask("rollback")
+    ledger.next_in_order(push=Push.from_event(push(3), by_tag=False), now=time.time())
+    assert ask("resume")["status"] == "started"
+
+
+def test_a_resume_that_finds_no_image_leaves_nothing_open(two_versions, world):
+    ask("rollback")
+    world.tags.clear()
+    assert ask("resume")["status"] == "refused"
+    assert ledger.unclaimed(app="flask-app") == []
 
 
 def test_a_resume_that_fails_leaves_the_pin(two_versions, world):

@@ -1,5 +1,6 @@
 """Deployments that an operator asks for. They go through the workflow like those of a push."""
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,6 +16,8 @@ from deployer.settings import watch_settings
 
 # How many deployments back to look for a version, and how many images to look up in ECR if one is gone.
 DEPLOYMENTS = 1000
+# How long AdmitPush may take from the number that it draws to the record of the push.
+ADMISSION_SECONDS = 60
 Answer = dict[str, Any]
 
 
@@ -48,7 +51,7 @@ def rollback(asked: Operation, app: str, at: str) -> Answer:
             f"The image of {chosen.tag} ({chosen.digest}) is no longer in ECR. {versions.listed(there)}"
         )
     push = Push(_name(asked), at, app, chosen.tag, chosen.digest)
-    more = {"from": current.digest, "by_digest": True}
+    more: dict[str, Any] = {"from": current.digest, "by_digest": True}
     return start(asked, push, **more) | {"from": current.digest, "from_tag": current.tag}
 
 
@@ -60,10 +63,28 @@ def resume(asked: Operation, app: str, at: str) -> Answer:
     rolls_back = any(each.to_come and each.asked.get("action") == operation.ROLLBACK for each in open_ones)
     if not (current.pin or rolls_back):
         raise NotPossible(f"{app} is not pinned, so there is nothing to resume.")
+    push = Push(_name(asked), at, app, current.tag, current.digest)
+    # Before the newest push is looked up: a push that is admitted afterwards gets a larger number, and wins.
+    sequence = 0 if asked.dry_run else _draw(push)
+    try:
+        tag = _newest_tag(push)
+        push = dataclasses.replace(push, tag=tag, digest=_digest_of(app, tag))
+    except (NoSuchThing, NotPossible):
+        if not asked.dry_run:
+            ledger.close_push(push=push)
+        raise
+    return start(asked, push, sequence)
+
+
+def _newest_tag(asked_for: Push) -> str:
+    """The tag of the app's newest push. Raises NotPossible while a push is being admitted."""
+    app = asked_for.app
+    for time, name in ledger.unclaimed(app=app):
+        if name != asked_for.deployment and _seconds(asked_for.time) - _seconds(time) < ADMISSION_SECONDS:
+            raise NotPossible(f"A push of {app} is being admitted at this moment. Try again in a minute.")
     deployments = ledger.deployments(app=app, most=DEPLOYMENTS)
-    newest = next((each for each in deployments if not (each.asked or each.restart)), None)
-    tag = newest.tag if newest else current.tag
-    return start(asked, Push(_name(asked), at, app, tag, _digest_of(app, tag)))
+    pushed = (each.tag for each in deployments if not (each.asked or each.restart))
+    return next(pushed, asked_for.tag)
 
 
 def newest(asked: Operation, app: str, at: str, current: Current) -> Answer:
@@ -114,8 +135,11 @@ def restart(asked: Operation, app: str, at: str) -> Answer:
     return started(push, dry_run=asked.dry_run)
 
 
-def start(asked: Operation, push: Push, **more: Any) -> Answer:
-    """Record the deployment with its sequence number, and start the workflow for it, once per name."""
+def start(asked: Operation, push: Push, sequence: int = 0, **more: Any) -> Answer:
+    """Record the deployment, and start the workflow for it, once per name.
+
+    `sequence` is the number that was drawn for it; without one, it draws one.
+    """
     if asked.dry_run:
         return started(push, dry_run=True)
     machine = watch_settings().state_machine
@@ -128,13 +152,20 @@ def start(asked: Operation, push: Push, **more: Any) -> Answer:
     }
     noted = ledger.deployment(app=push.app, time=push.time, name=push.deployment)
     if noted is None:
-        now = datetime.fromisoformat(push.time.replace("Z", "+00:00")).timestamp()
-        number = ledger.next_in_order(push=push, now=now, after_all=True)
         execution = step_functions.execution_of(machine=machine, name=push.deployment)
-        ledger.claim(push=push, execution=execution, sequence=number, asked=facts)
+        ledger.claim(push=push, execution=execution, sequence=sequence or _draw(push), asked=facts)
     document = push.event() | {"asked": facts, "found": {"at": push.pushed_at}}
     _execute(push, document)
     return started(push)
+
+
+def _draw(push: Push) -> int:
+    return ledger.next_in_order(push=push, now=_seconds(push.time), after_all=True)
+
+
+def _seconds(time: str) -> float:
+    """A time of an event in UNIX seconds."""
+    return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
 
 
 def _execute(push: Push, document: Document) -> None:

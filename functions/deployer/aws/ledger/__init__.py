@@ -43,6 +43,7 @@ from deployer.aws.ledger.app_listing import list_app as list_app
 from deployer.aws.ledger.app_listing import unlist_app as unlist_app
 from deployer.aws.ledger.app_pushes import app_pushes as app_pushes
 from deployer.aws.ledger.app_pushes import open_deployments as open_deployments
+from deployer.aws.ledger.app_pushes import unclaimed as unclaimed
 from deployer.aws.ledger.app_pushes import unmailed as unmailed
 from deployer.aws.ledger.current_deployment import change_current as change_current
 from deployer.aws.ledger.current_deployment import current as current

@@ -42,6 +42,13 @@ def unmailed(*, app: str) -> list[Deployment]:
     return [each for each in _deployments(app, get(keys.order(app)), "unmailed") if each.outcome]
 
 
+def unclaimed(*, app: str) -> list[tuple[str, str]]:
+    """Time and name of the open pushes that have drawn a number and have no record (yet)."""
+    names = sorted(get(keys.order(app)).get("open", set()))
+    missing = [name for name in names if not get(keys.deployment(app, name))]
+    return [(time, deployment) for time, _, deployment in (name.partition("#") for name in missing)]
+
+
 def _deployments(app: str, order: dict[str, Any], names: str) -> list[Deployment]:
     items = [get(keys.deployment(app, name)) for name in sorted(order.get(names, set()))]
     # A push that was not claimed (yet) has no item.
