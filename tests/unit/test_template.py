@@ -341,3 +341,8 @@ def test_eventbridge_may_call_each_function_that_a_rule_names():
                 each["Arn"] for each in rule["Properties"]["Targets"] if "Function" in str(each["Arn"])
             ]
             assert all((str(function), source) in allowed for function in functions), name
+
+
+def test_all_functions_are_built_alike_so_that_sam_builds_them_once():
+    functions = [each for each in RESOURCES.values() if each["Type"] == "AWS::Serverless::Function"]
+    assert all(each["Metadata"] == {"BuildMethod": "python-uv"} for each in functions)
