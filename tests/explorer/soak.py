@@ -45,7 +45,7 @@ class Inventory:
     """What there is, and what there was since the beginning."""
 
     hour: int
-    # Since the beginning: pushes, deployments that are no restarts, apps of which there was a push, calls of APIs,
+    # Since the beginning: pushes, deployments that are not restarts, apps of which there was a push, calls of APIs,
     # mails.
     pushes: int
     deployments: int
