@@ -73,7 +73,12 @@ def _aws(setting: Setting, *arguments: str) -> Any:
         [AWS, *arguments, "--output", "json"],
         check=True,
         capture_output=True,
-        env={**setting.settings.process_environment(), "AWS_SDK_UA_APP_ID": CALLER},
+        # The CLI may keep its bytecode, whatever the machine says: nobody's CLI compiles itself each time.
+        env={
+            **setting.settings.process_environment(),
+            "AWS_SDK_UA_APP_ID": CALLER,
+            "PYTHONDONTWRITEBYTECODE": "",
+        },
     )
     return json.loads(done.stdout or b"{}")
 
