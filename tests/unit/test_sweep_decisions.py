@@ -1,6 +1,7 @@
 """The sweep's decisions, from facts alone: no AWS, no clock."""
 
 import dataclasses
+from datetime import UTC, datetime
 
 import pytest
 from deployer.domain.acts import (
@@ -11,6 +12,7 @@ from deployer.domain.acts import (
     EndApp,
     FinishDeployment,
     ForgetStableUrl,
+    ForgetUnclaimed,
     FreeSlot,
     ListApp,
     MarkWatched,
@@ -120,6 +122,13 @@ def test_deployments_whose_outcome_was_mailed_are_closed():
         FinishDeployment("push-3"),
         CloseDeployments(("push-2",)),
     ]
+
+
+def test_a_push_that_was_never_recorded_is_forgotten_once_no_retry_can_record_it():
+    at = datetime.fromtimestamp(NOW - 3600, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    unclaimed = app(unclaimed=[(at, "push-2")])
+    assert decide(unclaimed) == []
+    assert decide(dataclasses.replace(unclaimed, now=NOW + 1)) == [ForgetUnclaimed(((at, "push-2"),))]
 
 
 def test_a_task_that_no_deployment_owns_is_stopped():

@@ -5,6 +5,7 @@ from deployer.actions import mail_limit, sweep_facts
 from deployer.aws import ec2, ecs, ledger
 from deployer.aws.client import client
 from deployer.domain.errors import AccessDeniedError, ThrottledError
+from deployer.domain.push import Push
 from deployer.domain.task import Task
 from deployer.events import reconcile
 from deployer.settings import settings, watch_settings
@@ -255,6 +256,15 @@ def test_a_bug_that_one_apps_records_bring_out_does_not_keep_the_others_waiting(
     done = sweep()
     assert done["a-first-app"] == ["failed: 'a bug'"]
     assert done["flask-app"] == [f"stopped {ARN}orphan"]
+
+
+def test_a_push_whose_admission_died_does_not_stay_open(deploy, world, push, sweep):
+    deploy(push(1))
+    ledger.next_in_order(push=Push.from_event(push(2), by_tag=False), now=1)
+    assert ledger.unclaimed(app="flask-app") == [(push(2)["time"], "push-2")]
+    assert sweep()["flask-app"] == ["forgot push-2"]
+    assert ledger.unclaimed(app="flask-app") == []
+    assert sweep() == {}
 
 
 def test_a_deployment_whose_email_is_out_is_not_open_any_more(deploy, world, push):

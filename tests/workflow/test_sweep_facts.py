@@ -421,7 +421,7 @@ def test_what_somebody_asked_for_has_two_minutes_to_begin(world, ends, monkeypat
         asked={"action": "deploy"} if asked else {},
         began_at=NOW - ago,
     )
-    monkeypatch.setattr(ledger, "app_pushes", lambda *, app: AppPushes(1, [open_one], []))
+    monkeypatch.setattr(ledger, "app_pushes", lambda *, app: AppPushes(1, [open_one], [], []))
     if status:
         ends["arn"] = Ending(status)
     assert facts().endings == ({"push-1": Ending(status)} if known else {})

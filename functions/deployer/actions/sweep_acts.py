@@ -62,6 +62,10 @@ def carry_out(act: Act, facts: Facts) -> str:
         case acts.CloseDeployments(names):
             ledger.close(app=app, deployments=[_open(facts, name) for name in names])
             return ""
+        case acts.ForgetUnclaimed(pushes):
+            for time_of_push, name in pushes:
+                ledger.close_push(push=Push(name, time_of_push, app, "", ""))
+            return f"forgot {', '.join(name for _, name in pushes)}"
         case acts.ReportSuperseded(names):
             superseded_report.send(facts, names)
             return f"mailed that {', '.join(names)} were superseded"

@@ -151,6 +151,7 @@ def of_app(app: str, account: Account) -> Facts:
         slot_of_other_kind=app in account.slots[not is_preview],
         noted=pushes.noted,
         open=pushes.open,
+        unclaimed=pushes.unclaimed,
         endings=endings,
         unmailed=pushes.unmailed,
         current=current,

@@ -61,6 +61,13 @@ class CloseDeployments:
 
 
 @dataclass(frozen=True)
+class ForgetUnclaimed:
+    """Take these pushes, each with its time, off that list: AdmitPush died before it recorded them."""
+
+    pushes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class ReportSuperseded:
     """Mail that pushes were superseded by one that is not live either, if no mail named them."""
 
@@ -149,6 +156,7 @@ Act = (
     | NotifyEnded
     | RetryDeployment
     | CloseDeployments
+    | ForgetUnclaimed
     | ReportSuperseded
     | CloseSuperseded
     | StopTask

@@ -15,6 +15,7 @@ from deployer.domain.acts import (
     EndApp,
     FinishDeployment,
     ForgetStableUrl,
+    ForgetUnclaimed,
     FreeSlot,
     ListApp,
     MarkWatched,
@@ -39,6 +40,8 @@ REPLACED = "It was replaced by "
 # An event that has not arrived after this delay is lost. The sweep makes up for lost events of at most a day.
 MAX_EVENT_DELAY_SECONDS = 120
 NOTIFY_TIMEOUT_SECONDS = 60
+# AdmitPush is retried for half an hour at most. Each retry draws a number, and puts the push on the list, anew.
+UNCLAIMED_SECONDS = 60 * 60
 MAX_EVENT_AGE_SECONDS = 24 * 60 * 60
 
 
@@ -79,6 +82,8 @@ class Facts:
     noted: int = 0
     # Deployments without an outcome, or whose outcome may not have been mailed, the oldest first.
     open: Sequence[Deployment] = ()
+    # Time and name of open pushes that were not claimed, the oldest first.
+    unclaimed: Sequence[tuple[str, str]] = ()
     # How the executions of open deployments ended; those that still run are missing.
     endings: Mapping[str, Ending] = field(default_factory=dict)
     # Superseded pushes that no mail has named; the oldest first.
@@ -173,6 +178,10 @@ def _finish_aborted(facts: Facts) -> Iterator[Act]:
     notified = tuple(each.deployment for each in facts.open if each.notified_at)
     if notified:
         yield CloseDeployments(notified)
+    unclaimed = [(Push(name, at, facts.app, "", ""), (at, name)) for at, name in facts.unclaimed]
+    forgotten = tuple(each for push, each in unclaimed if facts.now - push.pushed_at > UNCLAIMED_SECONDS)
+    if forgotten:
+        yield ForgetUnclaimed(forgotten)
 
 
 def _stop_unowned_tasks(facts: Facts) -> Iterator[Act]:

@@ -14,21 +14,25 @@ class AppPushes:
     """`noted` counts the deployments of an app that were started, including failed ones.
 
     `open` are those without an outcome, or whose mail may not have been sent; `unmailed` are those that have an
-    outcome and that a mail still has to name. Both begin with the oldest.
+    outcome and that a mail still has to name. `unclaimed` are the time and the name of each open push that has
+    drawn a number and has no record (yet). All begin with the oldest.
     """
 
     noted: int
     open: list[Deployment]
     unmailed: list[Deployment]
+    unclaimed: list[tuple[str, str]]
 
 
 def app_pushes(*, app: str) -> AppPushes:
     """The unfinished pushes of an app."""
     order = get(keys.order(app))
+    open_ones = _deployments(app, order, "open")
     return AppPushes(
         noted=int(order.get("admitted", 0)),
-        open=_deployments(app, order, "open"),
+        open=open_ones,
         unmailed=[each for each in _deployments(app, order, "unmailed") if each.outcome],
+        unclaimed=_without(open_ones, order),
     )
 
 
@@ -43,10 +47,15 @@ def unmailed(*, app: str) -> list[Deployment]:
 
 
 def unclaimed(*, app: str) -> list[tuple[str, str]]:
-    """Time and name of the open pushes that have drawn a number and have no record (yet)."""
-    names = sorted(get(keys.order(app)).get("open", set()))
-    missing = [name for name in names if not get(keys.deployment(app, name))]
-    return [(time, deployment) for time, _, deployment in (name.partition("#") for name in missing)]
+    """Time and name of the open pushes that have drawn a number and have no record (yet); the oldest first."""
+    order = get(keys.order(app))
+    return _without(_deployments(app, order, "open"), order)
+
+
+def _without(deployments: list[Deployment], order: dict[str, Any]) -> list[tuple[str, str]]:
+    claimed = {keys.name_of(each.time, each.deployment) for each in deployments}
+    names = (name.partition("#") for name in sorted(set(order.get("open", ())) - claimed))
+    return [(time, deployment) for time, _, deployment in names]
 
 
 def _deployments(app: str, order: dict[str, Any], names: str) -> list[Deployment]:
