@@ -3,6 +3,7 @@
 import time
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -33,9 +34,10 @@ def demo() -> None:
         progress("Looking for the example's base image")
         ensure_base_image(base_of(EXAMPLE / "Dockerfile"), settings.state_dir, progress)
         progress(f"docker build --tag {image} flask_app")
-        _docker(
-            settings, "build", *build_arguments(settings.state_dir), "--quiet", "--tag", image, str(EXAMPLE)
-        )
+        # ECR sends no event of an image that is there. The label makes each run an image of its own.
+        created = f"org.opencontainers.image.created={datetime.now(UTC).isoformat(timespec='milliseconds')}"
+        options = [*build_arguments(settings.state_dir), "--label", created, "--quiet", "--tag", image]
+        _docker(settings, "build", *options, str(EXAMPLE))
         progress(f"docker push {image}")
         pushed = time.time()
         _docker(settings, "push", "--quiet", image)

@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import mailbox
+import time
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
@@ -131,6 +132,26 @@ def visit(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch, contextlib.suppress(CloudError):
         patch.setattr("urllib.request.urlopen", lambda *_, **__: io.BytesIO(text.encode()))
         demo._visit(Terminal(), "http://127.0.0.1:1/")
+
+
+def test_each_demo_pushes_an_image_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ECR sends no event of an image that it has, so a second demo would deploy nothing."""
+    built: list[str] = []
+
+    def docker(_: object, *arguments: str) -> None:
+        if "--label" in arguments:
+            built.append(arguments[arguments.index("--label") + 1])
+
+    monkeypatch.setattr(demo, "bring_up", lambda _: CloudSettings())
+    monkeypatch.setattr(demo, "read", lambda _: [])
+    monkeypatch.setattr(demo, "ensure_base_image", lambda *_: None)
+    monkeypatch.setattr(demo, "_docker", docker)
+    monkeypatch.setattr(demo, "follow", lambda *_, **__: time.sleep(0.002) or [])
+    monkeypatch.setattr(demo, "_mail", lambda *_: mail("live"))
+    for _ in range(2):
+        CliRunner().invoke(demo.demo)
+    assert len(set(built)) == 2
+    assert all(label.startswith("org.opencontainers.image.created=") for label in built)
 
 
 def follow_a_demo(text: str) -> None:
