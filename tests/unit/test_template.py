@@ -318,7 +318,7 @@ def test_no_more_steps_are_woken_at_a_time_than_a_new_account_may_run():
         assert len(RESOURCES[rule]["Properties"]["Targets"]) <= 5
 
 
-def test_a_call_to_wake_a_step_is_not_repeated_for_hours():
+def test_eventbridge_offers_a_call_to_wake_a_step_for_a_minute_only():
     assert all(target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0} for target in WOKEN.values())  # fmt: skip
 
 
