@@ -129,8 +129,10 @@ def test_a_failure_is_reported_with_its_reason_and_its_log(world: World, open_pa
 def test_a_tab_that_slept_shows_what_is_true_when_it_wakes(
     world: World, pollers: list[Poller], open_page: Open
 ) -> None:
-    world.live("flask-app", "v1")
+    world.live("flask-app", "v0")
     page = open_page()
+    # It comes with an event, so the page listens by now.
+    world.live("flask-app", "v1")
     expect(page.locator("#apps")).to_contain_text("v1")
     same = stays(page)
     page.evaluate(HIDE, True)
