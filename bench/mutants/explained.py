@@ -17,6 +17,11 @@ class Explained(NamedTuple):
 
 EXPLAINED = (
     Explained(
+        "deployer.actions.sweep_facts",
+        "+ taken = ledger.taken_slots()\n- taken = ledger.taken_slots()",
+        "Whether a slot is freed depends on what is read of the app itself, later.",
+    ),
+    Explained(
         "deployer.aws.ledger.bounded_sets",
         "- for name, limit in zip(names, limits, strict=True)\n"
         "+ for name, limit in zip(names, limits, strict=False)",
@@ -117,6 +122,12 @@ EXPLAINED = (
             "No push has so small a number, by which another would be the older one.",
         )
         for module, zero in (("rollback", -1), ("failure_facts", 1), ("failure_facts", -1))
+    ),
+    Explained(
+        "deployer.actions.rollback",
+        "+ others = failure_facts.superseded_pushes(document, push)\n"
+        "- others = failure_facts.superseded_pushes(document, push)",
+        "A push that is superseded between the two places is named by the sweep's mail instead.",
     ),
     Explained(
         "deployer.actions.rollback",

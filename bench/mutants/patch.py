@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -23,12 +24,14 @@ def apply(module: ModuleType, statement: str) -> None:
 
 def _carry_over(old: Any, new: Any) -> bool:
     """Change functions, and what holds functions, in place; False if it is something else."""
-    inner = next((each for each in ("__wrapped__", "__func__", "fget") if getattr(old, each, None)), None)
+    inner = next(
+        (each for each in ("__wrapped__", "__func__", "fget", "func") if getattr(old, each, None)), None
+    )
     if inner:
         return _carry_over(getattr(old, inner), getattr(new, inner))
     if isinstance(old, type):
         for attribute, value in vars(new).items():
-            if isinstance(value, FunctionType | property | staticmethod | classmethod):
+            if isinstance(value, FunctionType | property | cached_property | staticmethod | classmethod):
                 _carry_over(vars(old)[attribute], value)
         return True
     if isinstance(old, FunctionType):

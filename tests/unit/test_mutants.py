@@ -12,7 +12,7 @@ from bench.mutants.report import report
 from bench.mutants.targets import files, module_of
 
 SOURCE = """
-from functools import cache, wraps
+from functools import cache, cached_property, wraps
 
 LIMIT = 3
 
@@ -36,6 +36,10 @@ class Account:
 
     @property
     def name(self):
+        return "before"
+
+    @cached_property
+    def slots(self):
         return "before"
 
 RULES = (handler,)
@@ -63,10 +67,11 @@ def test_methods_properties_and_cached_functions_are_changed(module):
     account = module.Account()
     patch.apply(
         module,
-        "class Account:\n    def apps(self):\n        return []\n    @property\n    def name(self):\n        return 'after'\n",
+        "class Account:\n    def apps(self):\n        return []\n    @property\n    def name(self):\n        return 'after'\n"
+        "    @cached_property\n    def slots(self):\n        return 'after'\n",
     )
     patch.apply(module, "@cache\ndef cached():\n    return 'after'\n")
-    assert (account.apps(), account.name, module.cached()) == ([], "after", "after")
+    assert (account.apps(), account.name, account.slots, module.cached()) == ([], "after", "after", "after")
 
 
 def test_who_imported_a_constant_sees_the_change_and_who_has_one_of_the_same_name_does_not(

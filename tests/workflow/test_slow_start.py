@@ -4,6 +4,7 @@ import time
 
 import pytest
 from deployer.actions import rollback
+from deployer.domain import failed_deployment
 from deployer.domain.task import Task
 
 from tests.workflow.conftest import IMAGE
@@ -90,3 +91,11 @@ def test_a_task_that_stopped_before_it_ran_says_how_far_it_had_come(world, fails
     world.states = [pulled(pull_started=ago(30), pull_stopped=ago(20), started=ago(10))]
     fails("TaskStoppedError")
     assert took(world).endswith("schedule 30.0 s, pull 10.0 s, start 20.0 s)")
+
+
+def test_a_failed_task_has_the_times_of_its_pull_and_none_of_its_run():
+    task = Task("", "STOPPED", "STOPPED", 3, pull_started=1_000, pull_stopped=3_000, started=4_000)
+    pull = {"pullStartedAt": 1.0, "pullStoppedAt": 3.0}
+    assert failed_deployment.with_launch({"id": "1"}, task) == {"id": "1", "running": pull}
+    assert failed_deployment.with_launch({"id": "1"}, None) == {"id": "1"}
+    assert failed_deployment.with_launch({"running": {}}, task) == {"running": {}}
