@@ -42,7 +42,8 @@ def _is_code(statement: ast.stmt) -> bool:
     """Whether it does something: what a class has besides methods are its fields, and says nothing else."""
     if isinstance(statement, ast.Expr | ast.Import | ast.ImportFrom | ast.AnnAssign):
         return isinstance(statement, ast.AnnAssign)
-    return True
+    # What is imported for types alone.
+    return not (isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING")
 
 
 def _silent(statement: ast.stmt) -> Iterator[range]:

@@ -88,6 +88,15 @@ def note(number, sequence, **more):
 # The order of pushes.
 
 
+def test_the_last_deployment_is_that_of_the_largest_number_and_a_retry_replaces_it(item):
+    note(2, 20)
+    note(1, 10)
+    last = item(ledger_keys.order("flask-app"))["last_deployment"]
+    assert last == ledger_keys.name_of_push(push(2))
+    note(3, 20)
+    assert item(ledger_keys.order("flask-app"))["last_deployment"] == ledger_keys.name_of_push(push(3))
+
+
 def test_a_push_of_a_later_second_has_the_larger_number_whenever_its_event_comes():
     later, earlier = draw(2, second=1, tag="v2"), draw(1, second=0, tag="v1")
     assert later > earlier
@@ -713,3 +722,8 @@ def test_every_read_sees_what_was_written_just_now_but_for_the_index_which_canno
     ledger.deployments(app="flask-app")
     ledger.operations(app="flask-app")
     assert reads == {("GetItem", False): {True}, ("Query", False): {True}, ("Query", True): {False}}
+
+
+def test_what_counts_the_test_emails_of_an_hour_expires_a_day_later(item):
+    assert ledger.note_test_mail(name="one", hour=7, most=1)
+    assert item(ledger_keys.test_mails_of_hour(7))["expires_at"] == NOW + DAY
