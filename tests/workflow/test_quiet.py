@@ -1,8 +1,11 @@
 """Many pushes at once: no mail about a URL that is dead by then, but nothing important is silent."""
 
 import time
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
+from deployer.actions import superseded
 from deployer.aws import ledger
 from deployer.domain.deployment import SUPERSEDED
 from deployer.domain.errors import AccessDeniedError
@@ -204,3 +207,50 @@ def test_every_step_may_run_twice(deploy, world, push, sweep):
     sweep()
     assert subjects(world) == ["flask-app is live"]
     assert digest(1) in world.mails[0]["text"]
+
+
+# A mail names each push once, whenever it is superseded while the mail is written.
+
+READS = 4
+OPEN = Push("older", "2026-11-20T09:15:00Z", "flask-app", "edge", digest(9))
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The keys that are read from the ledger; `reads.before[n]` is called before the nth read."""
+    module = import_module("deployer.aws.ledger.app_pushes")
+    get, keys = module.get, []
+    before: dict[int, list] = {}
+
+    def read(key):
+        for act in before.get(len(keys), ()):
+            act()
+        keys.append(key)
+        return get(key)
+
+    monkeypatch.setattr(module, "get", read)
+    return SimpleNamespace(keys=keys, before=before)
+
+
+@pytest.fixture
+def live(ledger_table):
+    """A push that is live, and the older one `OPEN`, still in progress; returns the first and its number."""
+    for push in (OPEN, Push("newer", "2026-11-20T09:16:00Z", "flask-app", "latest", digest(1))):
+        sequence = ledger.next_in_order(push=push, now=time.time())
+        ledger.claim(push=push, execution="arn:an-execution", sequence=sequence)
+    return push, sequence
+
+
+@pytest.mark.parametrize(
+    ("noted", "recorded"), [(noted, at) for noted in range(READS + 1) for at in range(noted, READS + 1)]
+)
+def test_a_push_that_is_superseded_meanwhile_is_named_once(live, reads, noted, recorded):
+    reads.before.setdefault(noted, []).append(lambda: ledger.add_unmailed(push=OPEN))
+    reads.before.setdefault(recorded, []).append(lambda: ledger.record(push=OPEN, outcome=SUPERSEDED))
+    named = [each.deployment for each in superseded.mailed_with_live(*live)]
+    assert named == ["older"]
+
+
+def test_what_a_mail_names_costs_one_read_of_the_list_of_pushes(live, reads):
+    superseded.mailed_with_live(*live)
+    assert [key["sk"] for key in reads.keys].count("order") == 1

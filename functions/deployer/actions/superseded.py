@@ -33,8 +33,15 @@ def mailed_with(push: Push, sequence: int) -> list[Deployment]:
 
 def mailed_with_live(push: Push, sequence: int) -> list[Deployment]:
     """The pushes that the mail about this live one names. Older ones in progress cannot go live any more."""
-    open_ones = ledger.open_deployments(app=push.app)
-    return [*superseded.will_be_superseded(open_ones, push, sequence), *mailed_with(push, sequence)]
+    pushes = ledger.app_pushes(app=push.app)
+    unmailed = pushes.unmailed
+    if any(each.outcome for each in pushes.open):
+        # One may have been superseded after the list was read.
+        unmailed = ledger.unmailed(app=push.app)
+    ended = superseded.mailed_with(unmailed, push, sequence)
+    known = {each.deployment for each in ended}
+    coming = superseded.will_be_superseded(pushes.open, push, sequence)
+    return [*(each for each in coming if each.deployment not in known), *ended]
 
 
 def note(push: Push, others: list[Deployment]) -> list[str]:
