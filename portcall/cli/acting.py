@@ -11,12 +11,12 @@ import click
 from deployer.domain.operation import MAX_REASON
 
 from portcall.cli.options import SCHEMA, say, target_of, target_options
-from portcall.cli.terminal import Terminal, fail, plain
 from portcall.core import states
 from portcall.core.doctor import install
 from portcall.core.doctor.judgement import Result
 from portcall.core.operating import follow, operate
 from portcall.core.target import Target
+from portcall.core.terminal import Terminal, fail, plain
 from portcall.core.trouble import Exit, Trouble
 
 # The fields of `--json`, the same for all of these commands; '' if a command has no such value.

@@ -15,8 +15,8 @@ from localcloud.processes import CloudError, run
 from localcloud.settings import PROJECT, CloudSettings
 from portcall.cli.inbox import show
 from portcall.cli.progress import Progress
-from portcall.cli.terminal import Terminal, done
 from portcall.cli.up import bring_up
+from portcall.core.terminal import Terminal, done
 
 EXAMPLE = PROJECT / "flask_app"
 EXPECTED = {"": "Hello, World!", "greet": "Greetings from Flask!"}

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from portcall.cli.layout import cell
 from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
-from portcall.cli.terminal import Terminal
 from portcall.core.doctor import checkup
 from portcall.core.doctor.judgement import Finding, Result
+from portcall.core.terminal import Terminal
 from portcall.core.trouble import Exit, Trouble
 
 MARKS = {

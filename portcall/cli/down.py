@@ -6,7 +6,7 @@ from localcloud import cloud
 from localcloud.machine.docker_engine import stop_engine
 from localcloud.settings import CloudSettings
 from portcall.cli.progress import Progress
-from portcall.cli.terminal import Terminal
+from portcall.core.terminal import Terminal
 
 
 @click.command()

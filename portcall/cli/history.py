@@ -10,10 +10,10 @@ from deployer.domain.deployment import Current
 
 from portcall.cli.layout import Row, cell, show_table, state
 from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
-from portcall.cli.terminal import Terminal
 from portcall.core import reading
 from portcall.core.reading import AppHistory
 from portcall.core.states import deployment_document, pinned, serving_document, version, who_asked
+from portcall.core.terminal import Terminal
 
 
 @click.command()

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from localcloud.inbox import Received, read
 from localcloud.settings import CloudSettings
-from portcall.cli.terminal import Terminal, plain
+from portcall.core.terminal import Terminal, plain
 
 
 @click.command()

@@ -15,8 +15,8 @@ from portcall.cli.installing import (
     values_of,
 )
 from portcall.cli.options import say, target_options
-from portcall.cli.terminal import Terminal, done
 from portcall.core.target import Target, choose
+from portcall.core.terminal import Terminal, done
 from portcall.core.trouble import Exit, Trouble
 from portcall.installer import changes
 from portcall.installer.asking import account_of, asking

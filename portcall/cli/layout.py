@@ -8,7 +8,7 @@ from deployer.domain.timing import span as span
 from rich.cells import cell_len
 from rich.text import Text
 
-from portcall.cli.terminal import Terminal, plain
+from portcall.core.terminal import Terminal, plain
 
 MARKS = {
     "live": ("●", "green"),

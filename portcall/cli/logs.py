@@ -9,8 +9,8 @@ from rich.text import Text
 
 from portcall.cli.layout import cell
 from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
-from portcall.cli.terminal import Terminal
 from portcall.core import reading
+from portcall.core.terminal import Terminal
 from portcall.core.trouble import Exit, Trouble
 
 # Seconds between two reads of the log, and reads between two checks for a newer version.

@@ -151,7 +151,7 @@ def main() -> None:
 
 def _fail(message: str) -> None:
     # Imported here: rich takes longer to import than the help to print.
-    from portcall.cli.terminal import fail
+    from portcall.core.terminal import fail
 
     fail(message)
     sys.exit(1)

@@ -7,8 +7,8 @@ import click
 
 from portcall.cli.acting import target_to_change
 from portcall.cli.options import SCHEMA, say, target_options
-from portcall.cli.terminal import fail
 from portcall.core.operating import operate
+from portcall.core.terminal import fail
 from portcall.core.trouble import Exit
 
 LINK = "the first email from AWS has a link for that."

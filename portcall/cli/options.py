@@ -6,9 +6,9 @@ from typing import Any
 import click
 from rich.text import Text
 
-from portcall.cli.terminal import Terminal, plain
 from portcall.core.cache import known_apps
 from portcall.core.target import Target, choose
+from portcall.core.terminal import Terminal, plain
 
 SCHEMA = {"schema": 1}
 

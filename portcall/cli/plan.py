@@ -11,9 +11,9 @@ from rich.text import Text
 
 from portcall.cli.layout import cell
 from portcall.cli.options import SCHEMA, say, target_of, target_options
-from portcall.cli.terminal import Terminal, fail
 from portcall.core.plan import DEPLOY, IN_ECR, Plan
 from portcall.core.plan import plan as plan_of
+from portcall.core.terminal import Terminal, fail
 from portcall.core.trouble import Exit
 
 SAID = {

@@ -6,7 +6,7 @@ from types import TracebackType
 from rich.status import Status
 from rich.text import Text
 
-from portcall.cli.terminal import Terminal, done, plain
+from portcall.core.terminal import Terminal, done, plain
 
 
 class Progress:

@@ -12,11 +12,11 @@ from rich.text import Text
 
 from portcall.cli.layout import Row, age, cell, show_table
 from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
-from portcall.cli.terminal import Terminal
 from portcall.core import reading
 from portcall.core import secrets as kept
 from portcall.core.states import seconds_of
 from portcall.core.target import Target
+from portcall.core.terminal import Terminal
 from portcall.core.trouble import Exit, Trouble
 
 STAGED = "* changed after the running version was started: it takes effect with the next push, or now: "

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from portcall.cli.layout import cell, state
 from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
-from portcall.cli.terminal import Terminal
 from portcall.core import reading, states
 from portcall.core.reading import AppHistory
 from portcall.core.target import Target
+from portcall.core.terminal import Terminal
 from portcall.core.trouble import Exit, Trouble
 
 BAR = 32

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from portcall.cli.options import say
-from portcall.cli.terminal import Terminal, done
+from portcall.core.terminal import Terminal, done
 from portcall.installer.changes import STACK, Change, Event
 
 MOST_ROWS = 12

@@ -10,11 +10,11 @@ from rich.text import Text
 
 from portcall.cli.layout import Row, age, cell, show_table, span, state
 from portcall.cli.options import SCHEMA, complete_app, say, target_of, target_options
-from portcall.cli.terminal import Terminal
 from portcall.core import reading
 from portcall.core.price import of_current
 from portcall.core.states import AppStatus, app_document, version
 from portcall.core.target import Target
+from portcall.core.terminal import Terminal
 from portcall.core.trouble import Exit, Trouble
 
 

@@ -15,7 +15,7 @@ from localcloud.processes import CloudError
 from localcloud.settings import CloudSettings, require_repository
 from portcall.cli.down import take_down
 from portcall.cli.progress import Progress
-from portcall.cli.terminal import Terminal
+from portcall.core.terminal import Terminal
 
 
 @click.command()

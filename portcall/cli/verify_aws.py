@@ -16,7 +16,7 @@ from rich.status import Status
 from rich.text import Text
 
 from localcloud.settings import PROJECT, CloudSettings, require_repository
-from portcall.cli.terminal import Terminal, fail
+from portcall.core.terminal import Terminal, fail
 from portcall.verify import cost, leftovers, pace, preflight, report, runner, state
 from portcall.verify.account import Account, log_in
 from portcall.verify.check import Check

@@ -12,9 +12,9 @@ from deployer.domain import timing
 from rich.text import Text
 
 from portcall.cli.options import SCHEMA, say, target_of, target_options
-from portcall.cli.terminal import Terminal, fail, plain
 from portcall.core import duration, github, reading
 from portcall.core.target import Target
+from portcall.core.terminal import Terminal, fail, plain
 from portcall.core.trouble import Exit, Trouble
 from portcall.core.waiting import Image, Verdict, last_of, verdict
 

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from portcall.cli.layout import age, cell, span, state
 from portcall.cli.options import SCHEMA, say, target_of, target_options
-from portcall.cli.terminal import Terminal
 from portcall.core.execution import SAID
 from portcall.core.following import Follower, Sight
 from portcall.core.states import version
+from portcall.core.terminal import Terminal
 from portcall.core.trouble import Exit, Trouble
 
 LOOK_EVERY = 2.0

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from portcall.cli.terminal import plain
+from deployer.domain.text import plain
+
 from portcall.console.source import Source
 from portcall.core import reading
 from portcall.core.trouble import Trouble

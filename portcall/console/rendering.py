@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from deployer.domain.text import plain
 from flask import Flask, url_for
 from markupsafe import Markup
 
-from portcall.cli.terminal import plain
 from portcall.console.logs import SPANS
 from portcall.console.pages import phases, took
 from portcall.console.source import Source

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 
+from deployer.domain.text import plain
 from flask import (
     Blueprint,
     Response,
@@ -17,7 +18,6 @@ from flask import (
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
-from portcall.cli.terminal import plain
 from portcall.console import acting, logs, pages
 from portcall.console.acting import Operator
 from portcall.console.checkup import WORDS, checkup_page

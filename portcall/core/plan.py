@@ -12,8 +12,7 @@ from deployer.domain.errors import AccessDeniedError, BadLabelError, Unsupported
 from deployer.domain.fargate import Size
 from deployer.domain.image_spec import ImageSpec
 
-from portcall.core import local_images, states
-from portcall.core.doctor.facts import Facts
+from portcall.core import local_images, stack, states
 from portcall.core.local_images import LocalImage
 from portcall.core.price import Price, a_month
 from portcall.core.stack_rules import StackRules
@@ -100,9 +99,9 @@ def plan(target: Target, text: str) -> Plan:
 
 class _Planning:
     def __init__(self, target: Target) -> None:
-        stack = Facts(target).stack
-        self._rules = StackRules.of(stack.parameters)
-        self._registries = [stack.outputs["RepositoryUri"].partition("/")[0]]
+        install = stack.describe(target)
+        self._rules = StackRules.of(install.parameters)
+        self._registries = [install.outputs["RepositoryUri"].partition("/")[0]]
         if port := urlsplit(target.endpoint).port:
             # Docker's name for an image in the embedded cloud's registry.
             self._registries.append(f"localhost:{port}")

@@ -22,7 +22,7 @@ from botocore.exceptions import (
 from deployer.aws.client import DENIALS, THROTTLES
 from deployer.domain.errors import DeployError
 
-from portcall.cli.terminal import fail
+from portcall.core.terminal import fail
 
 
 class Exit(IntEnum):

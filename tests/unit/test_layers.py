@@ -1,13 +1,16 @@
 """Which layer may import which."""
 
 import ast
+import os
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-DEPLOYER = Path(__file__).parents[2] / "functions" / "deployer"
+ROOT = Path(__file__).parents[2]
+DEPLOYER = ROOT / "functions" / "deployer"
 FORBIDDEN = {
     "domain": {"boto3", "botocore", "os", "time", "logging", "aws_lambda_powertools", "deployer.aws", "deployer.settings"},
     "steps": {"boto3", "botocore", "os", "deployer.events", "deployer.steps"},
@@ -83,3 +86,25 @@ def test_the_health_check_starts_without_an_aws_client():
     path = DEPLOYER / "steps" / "check_health.py"
     top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom)]
     assert not [node for node in top if node.module and node.module.startswith("deployer.aws")]
+
+
+PACKAGES = sorted(
+    folder.relative_to(ROOT).as_posix()
+    for package in ("functions/deployer", "portcall", "localcloud")
+    for folder in (ROOT / package, *(ROOT / package).rglob("*"))
+    if (folder / "__init__.py").exists()
+)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_of_two_parts_of_a_package_only_one_imports_the_other(package):
+    """Part: a module, or a folder with all that is in it. Not by way of a third either."""
+    name = package.removeprefix("functions/").replace("/", ".")
+    uses = {part.removesuffix(".py"): set() for part in os.listdir(ROOT / package)}
+    for path in (ROOT / package).rglob("*.py"):
+        part = path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+        within = {
+            each.removeprefix(f"{name}.").split(".")[0] for each in imports(path) if each.startswith(f"{name}.")
+        }
+        uses[part] |= within & uses.keys() - {part}
+    TopologicalSorter(uses).prepare()

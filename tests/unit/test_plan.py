@@ -12,8 +12,8 @@ from deployer.domain.deployment import Stop
 from deployer.domain.errors import AccessDeniedError
 from deployer.domain.fargate import Size
 
-from portcall.core import local_images, plan, stack_rules
-from portcall.core.doctor import facts, image
+from portcall.core import local_images, plan, stack, stack_rules
+from portcall.core.doctor import image
 from portcall.core.doctor.judgement import Result
 from portcall.core.price import a_month
 from portcall.core.trouble import Trouble
@@ -32,9 +32,7 @@ def parameters(monkeypatch):
     """The stack's parameters, as the template has them if nobody sets any."""
     given = dict(DEFAULTS)
     outputs = {"RepositoryUri": f"{REGISTRY}/flask-app"}
-    monkeypatch.setattr(
-        facts.Facts, "stack", property(lambda _: facts.Stack("CREATE_COMPLETE", 0.0, given, outputs))
-    )
+    monkeypatch.setattr(stack, "describe", lambda _: stack.Stack("CREATE_COMPLETE", 0.0, given, outputs))
     return given
 
 

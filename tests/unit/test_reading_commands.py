@@ -14,8 +14,7 @@ from deployer.aws import client as aws
 from deployer.aws import ecr, ledger, logs
 from deployer.domain.deployment import Pin, Stop
 
-from portcall.cli import terminal
-from portcall.core import execution
+from portcall.core import execution, terminal
 from tests.unit import full_ledger
 from tests.unit.fake_install import STABLE, begin, digest, fail, go_live, portcall, pushed
 from tests.unit.fake_install import clock as clock

@@ -24,10 +24,10 @@ from localcloud.processes import CloudError
 from localcloud.settings import CloudSettings
 from portcall.cli import demo, env, history, inbox, main, show, status, up
 from portcall.cli.progress import Progress
-from portcall.cli.terminal import Terminal, plain
 from portcall.core import reading
 from portcall.core.reading import AppHistory
 from portcall.core.states import AppStatus
+from portcall.core.terminal import Terminal, plain
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = {

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from moto import mock_aws
 
-from portcall.cli.terminal import Terminal
 from portcall.cli.verify_aws import Display, verify_aws
+from portcall.core.terminal import Terminal
 from portcall.verify import cost, images, leftovers, preflight, queues, report, runner
 from portcall.verify.check import Check
 from portcall.verify.checks import CHECKS, pushes

@@ -21,7 +21,6 @@ from ministack.services import ecr, ecs
 
 from localcloud.machine.emulation import runs
 from localcloud.options import Settings
-from localcloud.patches.ecr.zstd_layers import load_decompressed
 from localcloud.patches.ecs.docker_client import (
     ENGINE_ERRORS,
     ForeignRegistry,
@@ -30,6 +29,7 @@ from localcloud.patches.ecs.docker_client import (
     manifest_of,
 )
 from localcloud.patches.ecs.task_times import pulling
+from localcloud.patches.ecs.zstd_layers import load_decompressed
 from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.fargate")

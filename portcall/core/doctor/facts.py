@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
-from deployer.aws import table
 
+from portcall.core import stack
 from portcall.core.doctor.account import QUOTA, ROLE
 from portcall.core.doctor.install import PENDING, Subscription
 from portcall.core.doctor.machine import Login
+from portcall.core.stack import Stack
 from portcall.core.target import Target
 from portcall.core.trouble import code_of
 
@@ -37,16 +38,6 @@ class Caller:
     account: str
     expires_at: float
     skew: float
-
-
-@dataclass(frozen=True)
-class Stack:
-    """The stack as CloudFormation describes it; `made_at` in UNIX seconds."""
-
-    status: str
-    made_at: float
-    parameters: dict[str, str]
-    outputs: dict[str, str]
 
 
 class Facts:
@@ -139,15 +130,7 @@ class Facts:
 
     @cached_property
     def stack(self) -> Stack:
-        (found,) = self.target.client("cloudformation").describe_stacks(StackName=self.target.stack)["Stacks"]
-        outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
-        table.use(outputs.get("LedgerTableName", ""))
-        return Stack(
-            found["StackStatus"],
-            found["CreationTime"].timestamp(),
-            {each["ParameterKey"]: each.get("ParameterValue", "") for each in found.get("Parameters", [])},
-            outputs,
-        )
+        return stack.describe(self.target)
 
     def parts(self, kind: str) -> dict[str, str]:
         """The stack's resources of a type: logical name -> physical id."""
