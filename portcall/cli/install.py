@@ -71,8 +71,8 @@ def _require_none(target: Target) -> None:
     what = f"The stack {target.stack} in {target.region}"
     if status in BROKEN:
         raise Trouble(
-            f"{what} is {status}: what was begun there failed, and nothing but its removal leads out of it. "
-            f"Remove it: portcall uninstall --stack {target.stack}. Then install again."
+            f"{what} is {status}: its creation or update failed, and it can only be deleted. "
+            f"Delete it: portcall uninstall --stack {target.stack}. Then install again."
         )
     if status.endswith("_IN_PROGRESS"):
         raise Trouble(f"{what} is {status}. Wait until that has ended.")

@@ -2,58 +2,47 @@
 
 import os
 import secrets
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import click
-from rich.status import Status
-from rich.text import Text
 
 from localcloud.settings import PROJECT, CloudSettings, require_repository
+from portcall.cli import interrupts
+from portcall.cli.verify_display import Display
 from portcall.core.terminal import Terminal, fail
 from portcall.verify import cost, leftovers, pace, preflight, report, runner, state
 from portcall.verify.account import Account, log_in
-from portcall.verify.check import Check
 from portcall.verify.checks import CHECKS
 from portcall.verify.errors import CannotStartError
 from portcall.verify.images import EXAMPLE, Images, base_of
 from portcall.verify.run import Run
 from portcall.verify.tools import Tools
 
-MARKS = {
-    state.SAME: Text("✓", style="green"),
-    state.DIFFERENT: Text("≠", style="yellow"),
-    state.FAILED: Text("✗", style="red"),
-    state.NOT_RUN: Text("-", style="dim"),
-}
 # sam must not ask questions or send telemetry.
 TOOLS_ENVIRONMENT = {"SAM_CLI_TELEMETRY": "0", "AWS_PAGER": "", "NO_COLOR": "1"}
 
 
 @click.command("verify-aws")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before anything is created.")
-@click.option("--only", help="Make these checks only, with what they need: NAME[,NAME].")
+@click.option("--only", help="Run only these checks and those that they need: NAME[,NAME].")
 @click.option(
-    "--resume", is_flag=True, help="Go on with the last run; what it has found out is not done again."
+    "--resume", is_flag=True, help="Continue the last run. Checks that have a result are not repeated."
 )
-@click.option("--keep", is_flag=True, help="Leave the install, its queues and its rules.")
-@click.option("--clean", metavar="NAME", help="Remove what the run of that name has left, and do nothing else.")
-@click.option("--email", default="", help="Where the mails go, too. AWS sends a confirmation first.")
+@click.option("--keep", is_flag=True, help="Do not delete the install, its queues and its rules at the end.")
+@click.option("--clean", metavar="NAME", help="Only delete what the run of that name has left.")
+@click.option("--email", default="", help="Also send the mails to this address. AWS asks it to confirm first.")
 @click.option(
     "--report",
     "path",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("verify-aws.md"),
     show_default=True,
-    help="Where the report goes; the evidence goes beside it, as .json.",
+    help="The file for the report. The evidence goes to a .json file next to it.",
 )
-@click.option("--list", "listed", is_flag=True, help="Name the checks, and do nothing else.")
+@click.option("--list", "listed", is_flag=True, help="Only list the checks.")
 def verify_aws(
     yes: bool,
     only: str | None,
@@ -88,7 +77,7 @@ def _run(
     path: Path,
     listed: bool,
 ) -> bool:
-    """Run all; return whether everything is as expected. Raises CannotStartError before anything is created."""
+    """Run the checks; return whether all results are as expected. Raises CannotStartError."""
     if listed:
         for each in CHECKS.values():
             console.print(f"{each.name:<28} {each.expected}", soft_wrap=True)
@@ -141,7 +130,7 @@ def _load(path: Path, account: Account) -> state.State:
 def _resumed(folder: Path, account: Account) -> state.State:
     paths = list(state.known(folder))
     if not paths:
-        raise CannotStartError("There is no run to resume. Begin one: portcall verify-aws")
+        raise CannotStartError("There is no run to resume. Start one: portcall verify-aws")
     return _load(paths[0], account)
 
 
@@ -181,30 +170,30 @@ def _announce(console: Terminal, account: Account, noted: state.State, docker: s
     for quota in quotas:
         say(f"  {'✗' if quota.too_small else ' '} {quota}")
     say(
-        "\nWhat is created: the whole of template.yaml as a stack of that name (a VPC, a cluster, some twenty "
-        "functions with their roles, a repository, a table, a topic), two SQS queues, two EventBridge rules, "
-        "and, where it is not there yet, SAM's bucket (the stack aws-sam-cli-managed-default), which stays."
+        "\nIt creates all of template.yaml as a stack of that name (a VPC, a cluster, some twenty functions "
+        "with their roles, a repository, a table, a topic), two SQS queues and two EventBridge rules. "
+        "If SAM's bucket (the stack aws-sam-cli-managed-default) does not exist, it is created and stays."
     )
     say(
-        "It is all left there, as --keep says."
+        "Nothing is deleted at the end, because of --keep."
         if keep
-        else "All else is deleted at the end, and when you press Ctrl-C."
+        else "Everything else is deleted at the end, and when you press Ctrl-C."
     )
-    say("\nWhat it costs at the most, by the prices of us-east-1:")
+    say("\nIt costs at most, at the prices of us-east-1:")
     for item in cost.items():
         say(f"  {100 * item.dollars:5.1f} ¢  {item.what}: {item.arithmetic}")
     say(f"  {cost.cents():5.1f} ¢  in all\n")
     if short := [quota.name for quota in quotas if quota.too_small]:
         raise CannotStartError(
-            f"There is no room for it: {', '.join(short)}. Ask for more in the console of Service Quotas, or "
+            f"These quotas are too small: {', '.join(short)}. Request more in the Service Quotas console, "
             "remove what you do not need, or choose another region with AWS_REGION."
         )
 
 
 def _confirm() -> None:
     if not sys.stdin.isatty():
-        raise CannotStartError("There is no terminal to ask at. Say --yes to begin without being asked.")
-    if not click.confirm("Begin?"):
+        raise CannotStartError("There is no terminal to ask at. Use --yes to start without being asked.")
+    if not click.confirm("Start?"):
         raise CannotStartError("Nothing was created.")
 
 
@@ -215,7 +204,7 @@ def _verify(console: Terminal, run: Run, wanted: set[str], path: Path, *, keep: 
     noted.save()
     interrupted = False
     try:
-        with _sigterm_interrupts():
+        with interrupts.sigterm_interrupts():
             installed = runner.is_installed(run)
             if not installed:
                 noted.forget_install()
@@ -225,15 +214,16 @@ def _verify(console: Terminal, run: Run, wanted: set[str], path: Path, *, keep: 
     finally:
         display.pause()
         if keep:
-            console.print(f"\nKept, as you said. Remove it with: portcall verify-aws --clean {noted.name}")
+            console.print(f"\nKept (--keep). Delete it with: portcall verify-aws --clean {noted.name}")
         else:
             left = _cleaned(console, run.account, noted, run.tools, run.folder)
         evidence = report.write(noted, path, run.account.kind, left)
     console.print(
-        f"\nThe report: {path}; the evidence: {evidence}; what was typed: {run.tools.log}", soft_wrap=True
+        f"\nThe report: {path}; the evidence: {evidence}; all commands: {run.tools.log}",
+        soft_wrap=True,
     )
     if interrupted:
-        console.print("Interrupted. Go on with: portcall verify-aws --resume")
+        console.print("Interrupted. Continue with: portcall verify-aws --resume")
     return runner.is_as_expected(noted, wanted) and not left and not interrupted
 
 
@@ -248,90 +238,16 @@ def _clean(console: Terminal, account: Account, folder: Path, name: str) -> bool
 
 
 def _cleaned(console: Terminal, account: Account, noted: state.State, tools: Tools, folder: Path) -> list[str]:
-    """Clean up, even after a Ctrl-C; a second Ctrl-C ends it."""
+    """Clean up, also after Ctrl-C; a second Ctrl-C ends that. Returns what could not be deleted."""
     display = Display(console)
-    with _needs_two_interrupts(console, noted.name):
+    with interrupts.needs_two_interrupts(console, noted.name):
         left = leftovers.clean_up(account, noted, tools, folder, display.say)
     display.pause()
     if left:
-        console.print("\nWhat could not be removed:", style="red bold")
+        console.print("\nThis could not be deleted:", style="red bold")
         for each in left:
             console.print(f"  {each}", soft_wrap=True)
         console.print(f"Try again with: portcall verify-aws --clean {noted.name}")
     else:
-        console.print("Everything that was created is gone, but for SAM's own bucket.")
+        console.print("Everything that was created is deleted, except SAM's own bucket.")
     return left
-
-
-@contextmanager
-def _signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    with _signals(leave):
-        yield
-
-
-@contextmanager
-def _needs_two_interrupts(console: Terminal, name: str) -> Iterator[None]:
-    pressed = 0
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        pressed += 1
-        if pressed > 1:
-            raise KeyboardInterrupt
-        console.print(
-            f"\nStill cleaning up. Once more to leave it at that; then: portcall verify-aws --clean {name}"
-        )
-
-    with _signals(ask):
-        yield
-
-
-class Display:
-    """One line per check: a spinner on a terminal, and the result when it ends."""
-
-    def __init__(self, console: Terminal) -> None:
-        self._console = console
-        self._status: Status | None = None
-        self._check = ""
-
-    def begin(self, check: Check) -> None:
-        """A check begins."""
-        self._check = check.name
-        self.say("")
-
-    def say(self, phase: str) -> None:
-        """Show what is being done."""
-        words = ": ".join(filter(None, (self._check, phase)))
-        if not self._console.is_terminal:
-            return
-        if self._status is None:
-            self._status = self._console.status("")
-            self._status.start()
-        self._status.update(Text(f"{words} …"))
-
-    def end(self, check: Check, result: state.Result) -> None:
-        """A check ends."""
-        self.pause()
-        first = result.observed.strip().partition("\n")[0]
-        took = Text(f"{check.name:<28} {result.seconds:5.0f} s  {result.verdict}", style="bold")
-        self._console.print(MARKS[result.verdict], took, "", first, soft_wrap=True)
-
-    def pause(self) -> None:
-        """Stop the spinner."""
-        if self._status:
-            self._status.stop()
-            self._status = None
-        self._check = ""

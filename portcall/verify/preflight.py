@@ -54,7 +54,7 @@ def require_docker() -> str:
     """The version of the Docker engine. Raises CannotStartError if there is none."""
     if shutil.which("docker") is None:
         raise CannotStartError(
-            "There is no `docker` here, which the run pushes with. Install it, then run this again."
+            "The command `docker`, which pushes the images, is missing. Install it, then run this again."
         )
     asked = subprocess.run(
         ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True

@@ -11,14 +11,14 @@ from portcall.verify.check import CHECKS
 from portcall.verify.queues import lateness
 from portcall.verify.state import DIFFERENT, FAILED, NOT_RUN, SAME, State
 
-NOT_WANTED = "it was not asked for"
+NOT_WANTED = "it was not selected"
 EVENTS_SHOWN = 60
 _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 
 
 def write(state: State, report: Path, kind: str, left: list[str]) -> Path:
-    """Write the report, and the evidence beside it; return the evidence's path. Both are masked."""
+    """Write the report, and the evidence next to it; return the evidence's path. Both are masked."""
     evidence = report.with_suffix(".json")
     report.write_text(masked(_report(state, kind, left, evidence.name), state.account))
     results = {name: vars(each) for name, each in state.results.items()}
@@ -37,7 +37,7 @@ def _report(state: State, kind: str, left: list[str], evidence: str) -> str:
     counts = {verdict: 0 for verdict in (SAME, DIFFERENT, FAILED, NOT_RUN)}
     for name in CHECKS:
         counts[_verdict(state, name)] += 1
-    where = "AWS" if kind == "AWS" else "the embedded cloud, which is no proof of anything in AWS"
+    where = "AWS" if kind == "AWS" else "the embedded cloud, which proves nothing about AWS"
     lines = [
         "# What AWS did",
         "",
@@ -46,8 +46,8 @@ def _report(state: State, kind: str, left: list[str], evidence: str) -> str:
         "",
         ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".",
         "",
-        "*Expected* is what the embedded cloud does and the documentation says. *different*: AWS did something "
-        "else. *failed*: the check came to no result.",
+        "*Expected* is what the embedded cloud does and AWS documents. *different*: AWS did something else. "
+        "*failed*: the check has no result.",
         "",
         "| Check | Expected | What AWS did | Seconds | Verdict |",
         "|---|---|---|---|---|",
@@ -57,8 +57,8 @@ def _report(state: State, kind: str, left: list[str], evidence: str) -> str:
         *_texts(state),
         "## Events",
         "",
-        f"As they came to a queue of our own; `{evidence}` has them whole. *Late* is from the event's time, in "
-        "whole seconds, to the queue.",
+        f"As they reached the run's own queue; `{evidence}` has the whole events. *Late* is the time from "
+        "the event's own time, in whole seconds, to its arrival in the queue.",
         "",
         *_events(state),
     ]
@@ -95,7 +95,7 @@ def _left(state: State, left: list[str]) -> list[str]:
     if not left:
         return []
     return [
-        "## What could not be removed",
+        "## What could not be deleted",
         "",
         *(f"- {each}" for each in left),
         "",

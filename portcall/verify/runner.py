@@ -46,7 +46,7 @@ def carry_out(run: Run, checks: list[Check], display: Display) -> None:
         began = time.monotonic()
         interrupted: KeyboardInterrupt | None = None
         if missing:
-            result = Result(NOT_RUN, f"it needs {missing[0]}, which came to no result")
+            result = Result(NOT_RUN, f"it needs {missing[0]}, which has no result")
         else:
             try:
                 result = _result(lambda check=each: check.probe(run))  # type: ignore[misc]
@@ -74,7 +74,7 @@ def _result(probe: Callable[[], str]) -> Result:
         return Result(FAILED, f"{type(error).__name__}: {error}")
     except Exception as error:
         # An unexpected answer of AWS; the other checks continue.
-        return Result(FAILED, f"{type(error).__name__}: {error}, which was not foreseen")
+        return Result(FAILED, f"{type(error).__name__}: {error} (unexpected)")
 
 
 def is_installed(run: Run) -> bool:

@@ -112,9 +112,9 @@ def test_the_whole_run_is_as_expected_and_leaves_nothing(verify: Verify) -> None
     assert {name for name, verdict in verdicts.items() if verdict == "different"} == set(), said
     assert code == 0, said
     assert verify.everything() == before
-    assert "Everything that was created is gone" in said
+    assert "Everything that was created is deleted" in said
     assert ACCOUNT not in verify.report
-    assert "no proof of anything in AWS" in verify.report
+    assert "proves nothing about AWS" in verify.report
     evidence = json.loads((verify.state_dir / "verify-aws.json").read_text())
     assert {each["event"]["source"] for each in evidence["events"]} == {"aws.ecr", "aws.ecs"}
     assert {each["document"]["outcome"] for each in evidence["mails"]} == {"deployed", "failed", "ended"}
@@ -128,7 +128,7 @@ def test_an_interrupted_run_is_cleaned_up_and_can_be_resumed(verify: Verify) -> 
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=480)
     assert process.returncode == 1
-    assert "Interrupted. Go on with: portcall verify-aws --resume" in said
+    assert "Interrupted. Continue with: portcall verify-aws --resume" in said
     assert verify.state["results"]["install"]["observed"] == "interrupted"
     assert verify.everything() == before, said
 

@@ -95,9 +95,9 @@ def portcall(*words):
 
 STATES = {
     "CREATE_COMPLETE": "is there already and is none of Portcall's. Choose another name",
-    "ROLLBACK_COMPLETE": "nothing but its removal leads out of it. Remove it: portcall uninstall --stack portcall.",
-    "ROLLBACK_FAILED": "nothing but its removal leads out of it",
-    "DELETE_FAILED": "nothing but its removal leads out of it",
+    "ROLLBACK_COMPLETE": "it can only be deleted. Delete it: portcall uninstall --stack portcall.",
+    "ROLLBACK_FAILED": "it can only be deleted",
+    "DELETE_FAILED": "it can only be deleted",
     "CREATE_IN_PROGRESS": "is CREATE_IN_PROGRESS. Wait until that has ended.",
     "DELETE_IN_PROGRESS": "Wait until that has ended.",
 }

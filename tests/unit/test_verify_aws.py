@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from moto import mock_aws
 
-from portcall.cli.verify_aws import Display, verify_aws
+from portcall.cli.verify_aws import verify_aws
+from portcall.cli.verify_display import Display
 from portcall.core.terminal import Terminal
 from portcall.verify import cost, images, leftovers, preflight, queues, report, runner
 from portcall.verify.check import Check
@@ -137,7 +138,7 @@ def test_each_end_of_a_check_has_its_verdict(state: State):
     assert (different.verdict, different.observed, different.settled) == (DIFFERENT, "odd", True)
     assert (not_run.verdict, not_run.observed) == (NOT_RUN, "no room")
     assert (unforeseen.verdict, unforeseen.settled) == (FAILED, False)
-    assert unforeseen.observed == "KeyError: 'image', which was not foreseen"
+    assert unforeseen.observed == "KeyError: 'image' (unexpected)"
 
 
 def test_what_needs_a_check_that_failed_is_not_run(state: State):
@@ -148,7 +149,7 @@ def test_what_needs_a_check_that_failed_is_not_run(state: State):
     second = Check("second", "", ("first",), lambda run: "never")
     runner.carry_out(FakeRun(state), [first, second], NoDisplay())  # type: ignore[arg-type]
     assert state.results["second"].verdict == NOT_RUN
-    assert state.results["second"].observed == "it needs first, which came to no result"
+    assert state.results["second"].observed == "it needs first, which has no result"
 
 
 def test_an_interrupted_check_is_noted_and_done_again(state: State):
@@ -279,7 +280,7 @@ def test_an_api_is_the_installs_by_its_name_alone(state: State):
 def test_a_url_points_nowhere_once_the_api_and_its_integration_say_so(state: State):
     gateway = Gateway([TASKS, TASKS, NOWHERE], [[TASKS], [NOWHERE], [NOWHERE]])
     seen = stable_urls.stable_url_of_a_stopped_app(Stopped(state, gateway))  # type: ignore[arg-type]
-    assert seen == f"the API leads to {NOWHERE}, the URL answers 503"
+    assert seen == f"the API points to {NOWHERE}, the URL answers 503"
 
 
 @pytest.mark.parametrize(
@@ -339,7 +340,7 @@ def test_the_report_says_what_differs_what_was_not_run_and_what_is_left(state: S
 
 def test_a_run_against_the_embedded_cloud_claims_nothing_about_aws(state: State, tmp_path: Path):
     report.write(state, tmp_path / "verify-aws.md", "the embedded cloud at http://127.0.0.1:4566", [])
-    assert "no proof of anything in AWS" in (tmp_path / "verify-aws.md").read_text()
+    assert "proves nothing about AWS" in (tmp_path / "verify-aws.md").read_text()
 
 
 # Before anything is created
@@ -394,8 +395,8 @@ def test_before_it_begins_it_says_what_it_makes_and_what_that_costs_and_asks(
     )
     assert "VPCs: 5, 1 in use; the run needs 1" in said
     assert f"{cost.cents():.1f} ¢  in all" in said
-    assert "two SQS queues, two EventBridge rules" in said
-    assert said.endswith("Say --yes to begin without being asked.\n")
+    assert "two SQS queues and two EventBridge rules" in said
+    assert said.endswith("Use --yes to start without being asked.\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -405,7 +406,7 @@ def test_a_quota_that_is_used_up_keeps_it_from_beginning(monkeypatch: pytest.Mon
     with mock_aws():
         code, said = invoked("--yes", PORTCALL_STATE_DIR=str(tmp_path))
     assert code == 2
-    assert "There is no room for it: VPCs." in said
+    assert "These quotas are too small: VPCs." in said
     assert list(tmp_path.iterdir()) == []
 
 

@@ -30,5 +30,5 @@ def handler(event: Document, context: object) -> StableUrlCheck:
         )
     except NoAnswerError as error:
         raise NoAnswerError(f"The stable URL {url} does not reach the new version. {error}") from error
-    logger.info("The address leads to the app", extra={"url": url, "status": answer.status})
+    logger.info("The stable URL reaches the app", extra={"url": url, "status": answer.status})
     return {"status": answer.status, "at": time.time()}

@@ -76,18 +76,18 @@ def stable_url_of_a_stopped_app(run: Run) -> str:
     run.account.client("ecs").stop_task(
         cluster=run.state.outputs["ClusterArn"], task=kept["task"], reason="portcall verify-aws"
     )
-    run.say("waiting for the URL to lead nowhere")
+    run.say("waiting for the URL to point at nothing")
 
     def moved() -> str | None:
         # The event of the stop is enough; no sweep is needed. The two responses may differ.
         said, integrations = _targets(run)
         return said if said != target and integrations == [said] else None
 
-    led = run.eventually(moved, run.pace.mail)
-    if led is None:
+    pointed_to = run.eventually(moved, run.pace.mail)
+    if pointed_to is None:
         said, integrations = _targets(run)
         raise DifferentError(
-            f"the task is stopped, and its API says that it leads to {said}; its integrations lead to "
+            f"the task is stopped, and its API says that it points to {said}; its integrations point to "
             f"{', '.join(integrations)}. Before that it pointed to {target}"
         )
 
@@ -97,8 +97,8 @@ def stable_url_of_a_stopped_app(run: Run) -> str:
 
     status = run.eventually(gone, run.pace.event)
     if status is None:
-        raise DifferentError(f"the API leads to {led}, and the URL answers {run.get(kept['url'])[0]}")
-    return f"the API leads to {led}, the URL answers {status}"
+        raise DifferentError(f"the API points to {pointed_to}, and the URL answers {run.get(kept['url'])[0]}")
+    return f"the API points to {pointed_to}, the URL answers {status}"
 
 
 @check(
