@@ -158,7 +158,7 @@ def test_a_broken_image_is_reported_in_one_mail_and_leaves_nothing_running(
     assert len(mail.subject) <= 99
     check(name, mail, portcall)
     assert portcall.execution(app, digest)["status"] == "FAILED"
-    eventually(lambda: not portcall.containers(app), within=20, every=0.1)
+    eventually(lambda: not portcall.containers(app), every=0.1)
 
 
 def test_an_image_that_is_gone_when_its_app_is_to_start_again_is_reported(portcall: Portcall) -> None:
@@ -194,7 +194,7 @@ def test_a_failed_push_leaves_the_previous_version_serving(portcall: Portcall) -
     assert status.returncode == 1, f"{status.stdout}{portcall.says('history', 'plain-app')}"
     (app,) = portcall.apps("plain-app")
     assert app["digest"] == before
-    eventually(lambda: portcall.containers("plain-app") == kept, within=20, every=0.1)
+    eventually(lambda: portcall.containers("plain-app") == kept, every=0.1)
 
 
 def test_a_secret_that_is_gone_is_reported_when_the_app_cannot_be_started_again(portcall: Portcall) -> None:

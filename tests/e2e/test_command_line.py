@@ -95,10 +95,11 @@ def test_env_points_a_shell_at_the_cloud_whatever_it_pointed_at(portcall: Portca
 
 def test_without_a_cloud_each_command_says_so(nowhere: Portcall) -> None:
     began = time.monotonic()
+    assert sentence(nowhere.run("env")) == "The embedded cloud is not running. Start it: portcall up"
+    asks_nobody = time.monotonic() - began
     assert sentence(nowhere.run("status")) == "The embedded cloud is not running. Start it: portcall up"
     # boto3 alone would try for ten seconds.
-    assert time.monotonic() - began < 9
-    assert sentence(nowhere.run("env")) == "The embedded cloud is not running. Start it: portcall up"
+    assert time.monotonic() - began < 2 * asks_nobody + 9
     assert nowhere.says("inbox").strip() == "No mail yet. Push an image, and its URL arrives here."
     assert json.loads(nowhere.says("inbox", "--json")) == []
     for _ in range(2):
@@ -246,7 +247,8 @@ def test_a_cloud_that_was_killed_is_replaced_by_up_and_down_leaves_nothing_of_it
 
     began = time.monotonic()
     another.says("down")
-    assert time.monotonic() - began < 15
+    # As long as AWS would wait for an app that ignores SIGTERM.
+    assert time.monotonic() - began < 30
     assert another.leftovers() == []
     assert not another.listens()
     assert mail.id in [each["id"] for each in json.loads(another.says("inbox", "--json"))]
@@ -258,4 +260,4 @@ def kill(cloud: Portcall) -> None:
     """The cloud's own process, and at once."""
     process = psutil.Process(int((cloud.state_dir / "cloud.pid").read_text()))
     process.send_signal(signal.SIGKILL)
-    psutil.wait_procs([process], timeout=5)
+    psutil.wait_procs([process], timeout=60)

@@ -257,7 +257,7 @@ class Cloud:
         return tasks[0]
 
     def await_task(self, arn: str, status: str) -> dict[str, Any]:
-        return eventually(lambda: task if (task := self.task(arn))["lastStatus"] == status else None, within=20)
+        return eventually(lambda: task if (task := self.task(arn))["lastStatus"] == status else None)
 
     def log_lines(self, task: dict[str, Any]) -> list[str]:
         family = task["taskDefinitionArn"].rsplit("/", 1)[-1].split(":")[0]

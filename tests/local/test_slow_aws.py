@@ -43,6 +43,6 @@ def test_each_push_is_deployed_once_and_reported_once(stack: Installed) -> None:
         (mail,) = (each for each in mails if f"Digest:     {digest}" in each.text)
         assert mail.attributes["outcome"] == "deployed"
     # ECS shows tasks as they were two seconds ago.
-    (task,) = eventually(lambda: tasks if len(tasks := stack.tasks()) == 1 else [], within=20)
+    (task,) = eventually(lambda: tasks if len(tasks := stack.tasks()) == 1 else [])
     shown = stack.cloud.client("ecs").describe_tasks(cluster=stack.outputs["ClusterArn"], tasks=[task])["tasks"]
     assert shown[0]["containers"][0]["imageDigest"] == second

@@ -188,7 +188,7 @@ def test_an_app_that_is_stopped_by_hand_points_nowhere_at_once(stack: Installed)
     (task,) = stack.tasks(execution)
     cluster = stack.outputs["ClusterArn"]
     stack.cloud.client("ecs").stop_task(cluster=cluster, task=task, reason="I said so")
-    eventually(lambda: targets(stack) == [NOWHERE], within=20)
+    eventually(lambda: targets(stack) == [NOWHERE])
 
 
 def test_an_app_that_an_operator_stops_points_nowhere_and_its_url_points_to_it_again_once_started(

@@ -106,10 +106,9 @@ def test_throttling_is_too_many_requests(cloud: Cloud) -> None:
 
 
 def test_a_function_that_fails_fails_its_callback_task_at_once(cloud: Cloud) -> None:
-    started = time.monotonic()
+    # Otherwise the error would be the time-out of the state.
     outcome = cloud.outcome(cloud.execute(machine(callback(cloud.function(RAISE)))))
     assert (outcome["status"], outcome["error"]) == ("FAILED", "NoSuchImage")
-    assert time.monotonic() - started < 20
 
 
 def test_a_token_works_once(cloud: Cloud, keeper: str) -> None:
@@ -139,7 +138,8 @@ def test_each_attempt_has_a_token_of_its_own(cloud: Cloud, keeper: str, language
     known = len(tokens(cloud))
     outcome = cloud.outcome(cloud.execute(machine(state, QueryLanguage=language)))
     assert (outcome["status"], outcome["error"]) == ("FAILED", "States.Timeout")
-    first, second = tokens(cloud)[known:]
+    # A slow function prints its token after the time-out.
+    first, second = eventually(lambda: new if len(new := tokens(cloud)[known:]) == 2 else [])
     assert first != second
     workflow = cloud.client("stepfunctions")
     with pytest.raises(workflow.exceptions.TaskTimedOut):
@@ -147,12 +147,12 @@ def test_each_attempt_has_a_token_of_its_own(cloud: Cloud, keeper: str, language
 
 
 def test_a_retry_waits_no_longer_than_max_delay_seconds(cloud: Cloud) -> None:
-    retry = {"ErrorEquals": ["NoSuchImage"], "IntervalSeconds": 1, "BackoffRate": 30, "MaxDelaySeconds": 2}
+    retry = {"ErrorEquals": ["NoSuchImage"], "IntervalSeconds": 1, "BackoffRate": 100, "MaxDelaySeconds": 2}
     function = cloud.function(RAISE)
     started = time.monotonic()
     cloud.outcome(cloud.execute(machine(task(function, Retry=[{**retry, "MaxAttempts": 2}]))))
-    # Without the limit the second pause is 30 s.
-    assert 3 <= time.monotonic() - started < 25
+    # Without the limit the second pause is 100 s, and nobody waits that long for the outcome.
+    assert time.monotonic() - started >= 3
 
 
 def test_a_state_machine_that_takes_too_long_has_timed_out_and_stays_so(cloud: Cloud, keeper: str) -> None:
@@ -165,7 +165,7 @@ def test_a_state_machine_that_takes_too_long_has_timed_out_and_stays_so(cloud: C
 
 def test_start_execution_by_name_is_idempotent_while_it_runs(cloud: Cloud) -> None:
     workflow = cloud.client("stepfunctions")
-    definition = machine({"Type": "Wait", "Seconds": 1, "End": True})
+    definition = machine({"Type": "Wait", "Seconds": 600, "End": True})
     arn = workflow.create_state_machine(
         name="named", definition=json.dumps(definition), roleArn=cloud.role("states")
     )["stateMachineArn"]
@@ -175,6 +175,7 @@ def test_start_execution_by_name_is_idempotent_while_it_runs(cloud: Cloud) -> No
     )
     with pytest.raises(workflow.exceptions.ExecutionAlreadyExists):
         workflow.start_execution(stateMachineArn=arn, name="once", input='{"other": 1}')
+    workflow.stop_execution(executionArn=first["executionArn"])
     cloud.outcome(first["executionArn"])
     with pytest.raises(workflow.exceptions.ExecutionAlreadyExists):
         workflow.start_execution(stateMachineArn=arn, name="once", input="{}")
@@ -198,10 +199,12 @@ def test_an_execution_that_is_stopped_tries_nothing_again(cloud: Cloud) -> None:
         events = cloud.client("logs").filter_log_events(logGroupName="tries")["events"]
         return sum(event["message"].startswith("TRY") for event in events)
 
-    eventually(lambda: tries() == 1)
+    eventually(tries)
     cloud.client("stepfunctions").stop_execution(executionArn=execution)
+    before = tries()
     time.sleep(2.5)
-    assert tries() <= 2
+    # One may have begun.
+    assert tries() <= before + 1
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,12 @@ from tests.local.conftest import Cloud, eventually, forget_images, start_cloud
 BEHIND = 1.5
 ON = f"late-events targets-twice ec2-behind={BEHIND} tasks-behind={BEHIND} vcpus=0.5 lambda-concurrency=2 idle-functions=1"
 WAITS = "import time\ndef handler(event, context):\n    time.sleep(event or 0)\n    return event"
-
+IS_BUSY = """
+import pathlib, time
+def handler(event, context):
+    while not pathlib.Path(event).exists():
+        time.sleep(0.05)
+"""
 MARKS = "def handler(event, context):\n    print('marked')"
 
 
@@ -82,12 +89,14 @@ def test_reads_lag_events_are_late_and_targets_are_called_twice(cloud: Cloud, de
     assert time.monotonic() - began >= BEHIND
     assert arn in ecs.list_tasks(cluster="default")["taskArns"]
     assert described.describe_network_interfaces(NetworkInterfaceIds=[interface()])["NetworkInterfaces"]
-    running = eventually(
-        lambda: (
-            [each for each in news() if each["detail"]["lastStatus"] == "RUNNING"] if len(news()) >= 6 else None
-        )
-    )
-    ids = [each["id"] for each in running]
+
+    def of_running() -> list[dict[str, Any]]:
+        found = [
+            each for each in news() if each["resources"] == [arn] and each["detail"]["lastStatus"] == "RUNNING"
+        ]
+        return found if len(found) >= 2 else []
+
+    ids = [each["id"] for each in eventually(of_running)]
     assert len(ids) == 2 * len(set(ids)), "each target is called twice for one event"
     ecs.stop_task(cluster="default", task=arn)
 
@@ -130,10 +139,11 @@ def test_above_the_quota_a_200_says_no(cloud: Cloud, definition: str):
         cloud.client("ecs").stop_task(cluster="default", task=arn)
 
 
-def test_above_the_concurrency_calls_are_throttled_and_events_wait(cloud: Cloud):
-    busy, marks = cloud.function(WAITS, Timeout=30), cloud.function(MARKS)
+def test_above_the_concurrency_calls_are_throttled_and_events_wait(cloud: Cloud, tmp_path: Path):
+    busy, marks = cloud.function(IS_BUSY, Timeout=120), cloud.function(MARKS)
     logs = cloud.client("logs")
-    threads = [threading.Thread(target=cloud.invoke, args=(busy, 10)) for _ in range(2)]
+    over = tmp_path / "over"
+    threads = [threading.Thread(target=cloud.invoke, args=(busy, str(over))) for _ in range(2)]
     for thread in threads:
         thread.start()
     # As the workflow calls it, without retries.
@@ -143,8 +153,9 @@ def test_above_the_concurrency_calls_are_throttled_and_events_wait(cloud: Cloud)
         ended = cloud.outcome(cloud.execute({"StartAt": "Ask", "States": {"Ask": task}}))
         return ended.get("error") == "Lambda.TooManyRequestsException"
 
-    eventually(throttled, within=9)
+    eventually(throttled)
     cloud.client("lambda").invoke(FunctionName=marks, InvocationType="Event", Payload="null")
+    over.touch()
     for thread in threads:
         thread.join()
 

@@ -9,7 +9,7 @@ import requests
 import urllib3
 from deployer.domain.failure import explain
 from deployer.domain.task import Task
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 
 from localcloud.patches.ecs import fargate, task_exit
 
@@ -42,6 +42,19 @@ def test_a_container_is_looked_at_again_once_the_engine_is_back(error: Exception
     assert task["containers"] == [{"lastStatus": "RUNNING"}]
     assert task_exit.note_exit(engine, task, 0, "container")
     assert task["containers"] == [{"lastStatus": "STOPPED", "exitCode": 143}]
+
+
+def test_a_container_that_was_removed_after_its_end_was_recorded_keeps_its_exit_code() -> None:
+    """Two threads look at each task, and the first to see its end removes the container."""
+    task = {"taskArn": "arn:task", "containers": [{"lastStatus": "STOPPED", "exitCode": 3}]}
+    assert task_exit.note_exit(Engine(NotFound("gone")), task, 0, "container")
+    assert task["containers"] == [{"lastStatus": "STOPPED", "exitCode": 3}]
+
+
+def test_a_container_that_was_removed_while_it_ran_was_killed() -> None:
+    task = {"taskArn": "arn:task", "containers": [{"lastStatus": "RUNNING", "exitCode": None}]}
+    assert task_exit.note_exit(Engine(NotFound("gone")), task, 0, "container")
+    assert task["containers"][0]["exitCode"] == task_exit.KILLED
 
 
 def test_who_asks_the_engine_expects_that_it_is_away() -> None:

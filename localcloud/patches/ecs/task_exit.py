@@ -76,6 +76,9 @@ def note_exit(client: Any, task: dict[str, Any], index: int, docker_id: str) -> 
     with resource_lock("ecs-task", task["taskArn"]):
         if index < len(task["containers"]):
             container = task["containers"][index]
+            if container.get("exitCode") is not None:
+                # Another thread saw its end, and may have removed it since.
+                return True
             container["lastStatus"] = "STOPPED"
             container["exitCode"] = exit_code
             if reason:
