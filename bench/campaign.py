@@ -178,8 +178,9 @@ def campaign(seed: int) -> Iterator[Campaign]:
         FAULTS_SEED=str(seed),
         PORTCALL_SWITCHES=SWITCHES,
     )
-    proxy = Proxy(cloud.port, port, seed, folder / "microburst.log")
+    proxy = None
     try:
+        proxy = Proxy(cloud.port, port, seed, folder / "microburst.log")
         stack = Installed(cloud)
         install(stack.settings, say, PARAMETERS)
         _call_through(proxy, cloud)
@@ -188,7 +189,8 @@ def campaign(seed: int) -> Iterator[Campaign]:
         made = Campaign(Chaos(stack, lambda share: made.faults(share), dice), cloud, proxy)
         yield made
     finally:
-        proxy.stop()
+        if proxy:
+            proxy.stop()
         cloud.stop()
         forget_images(cloud.port)
     # What fails leaves its logs.

@@ -28,6 +28,8 @@ MOST_AT_ONCE = 16
 SILENT = 0.15
 SIGNATURES = 0.05
 SETTLES_WITHIN = 900.0
+# A look asks for all apps and runs the sweep, which takes half a second of CPU.
+LOOKS_EVERY = 5.0
 # For the sweep, a push whose event has not come after 120 s is lost.
 EVENTS_WITHIN = 125.0
 
@@ -50,6 +52,7 @@ def main() -> None:
         chaos = made.chaos
         chaos.silent, chaos.signatures, chaos.most_at_once = SILENT, SIGNATURES, MOST_AT_ONCE
         chaos.settles_within, chaos.events_within = SETTLES_WITHIN, EVENTS_WITHIN
+        chaos.looks_every = LOOKS_EVERY
         for app in apps:
             scan = {"scanOnPush": True}
             chaos.stack.cloud.client("ecr").create_repository(

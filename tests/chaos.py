@@ -63,6 +63,8 @@ class Chaos:
     settles_within: float = 240.0
     # Seconds after the last push until a sweep counts its event as lost; 0 does not wait for that.
     events_within: float = 0.0
+    # Seconds between two looks whether all is settled, each of which runs the sweep.
+    looks_every: float = 0.2
 
     def upload(self, app: str, good: bool) -> dict[str, Any]:
         """Upload an image with all layers, but without the tag that starts its deployment."""
@@ -156,7 +158,7 @@ class Chaos:
                 did.append(done)
             return done == {} and not self.running() and not self.unmailed()
 
-        eventually(swept, within=self.settles_within, every=0.2)
+        eventually(swept, within=self.settles_within, every=self.looks_every)
         return Settled(did, round(time.monotonic() - began, 1))
 
     def unmailed(self) -> bool:

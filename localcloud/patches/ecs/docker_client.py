@@ -17,6 +17,7 @@ from typing import Any
 import requests
 import urllib3
 from docker.errors import DockerException
+from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnectionPool
 from ministack.services import ecr, ecs
 
 from localcloud.options import Settings
@@ -36,11 +37,30 @@ class ForeignRegistry(Exception):
 
 
 _wrapped: dict[int, RegistryMappingClient] = {}
+# The connections that are kept for later calls; there may be more at once.
+_IDLE_CONNECTIONS = 50
+_DAEMON = "daemon"
 
 
 def prepare(settings: Settings) -> None:
-    # Following the logs of more than ten containers needs more connections than the client's default pool has.
+    # Following the logs of many containers needs more connections than the pool keeps.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    setattr(UnixHTTPAdapter, "get_connection", _one_pool)  # noqa: B010 - mypy
+
+
+def _one_pool(adapter: UnixHTTPAdapter, url: str, proxies: Any = None) -> UnixHTTPConnectionPool:
+    """A client's pool of connections to the daemon.
+
+    The Docker SDK has a pool for each URL, so for each container, and connects for each call. With the 26th URL
+    it closes the oldest pool, and a thread that was about to use that one fails with `Pool is closed`.
+    https://github.com/docker/compose/issues/3586
+    """
+    with adapter.pools.lock:
+        pool: UnixHTTPConnectionPool | None = adapter.pools.get(_DAEMON)
+        if pool is None:
+            pool = UnixHTTPConnectionPool(url, adapter.socket_path, adapter.timeout, maxsize=_IDLE_CONNECTIONS)
+            adapter.pools[_DAEMON] = pool
+        return pool
 
 
 @patch(ecs, "_get_docker")

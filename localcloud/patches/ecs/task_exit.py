@@ -1,6 +1,7 @@
 """How a container ended.
 
-MiniStack: reports removed containers as running, and does not detect OOM kills.
+MiniStack: reports removed containers as running, and does not detect OOM kills. Asks Docker about each
+    container ten times a second, and again in each ListTasks and DescribeTasks.
 AWS: reports the exit code, and OutOfMemoryError.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 Upstream: none known
@@ -9,6 +10,7 @@ Kind: fidelity
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -32,10 +34,21 @@ _LOGS_WITHIN_SECONDS = 2.0
 _LOOKS_FOR_WHY, _LOOK_AGAIN_SECONDS = 8, 0.1
 _logs_forwarded: dict[str, threading.Event] = {}
 
+# MiniStack's thread that watches a running task, and the tasks for which there is one.
+_WATCHER = "ministack-ecs-watch-"
+_watched: set[str] = set()
+# A wait in Docker is asked for again after this time.
+_WAIT_SECONDS = 60
+
 
 @patch(ecs, "_maybe_mark_stopped")
 def _look(original: Function, task: dict[str, Any], client: Any = None) -> None:
     task_arn = task["taskArn"]
+    if threading.current_thread().name.startswith(_WATCHER):
+        _watched.add(task_arn)
+        _await_end(task, client)
+    elif task_arn in _watched:
+        return
     with resource_lock("ecs-task", task_arn):
         if (
             not ecs._task_is_active(task_arn, task)
@@ -55,6 +68,15 @@ def _look(original: Function, task: dict[str, Any], client: Any = None) -> None:
     # Another thread may have recorded the stop meanwhile; only the first counts.
     if ecs._mark_task_stopped(task_arn, task, "Essential container in task exited", "EssentialContainerExited"):
         ecs._cleanup_task_resources(task, client)
+
+
+def _await_end(task: dict[str, Any], client: Any) -> None:
+    """Wait until the container of a task ends; for several containers or without an engine, not at all."""
+    docker_ids = task["_docker_ids"]
+    if len(docker_ids) == 1 and client is not None:
+        # Whether it ended, or the engine did, `note_exit` finds out.
+        with contextlib.suppress(*ENGINE_ERRORS):
+            client.api.wait(docker_ids[0], timeout=_WAIT_SECONDS)
 
 
 def note_exit(client: Any, task: dict[str, Any], index: int, docker_id: str) -> bool:
