@@ -27,6 +27,8 @@ LOST, ABORTED, KILLED = 1 / 4, 1 / 20, 1 / 10
 # The chance that an execution is aborted in a state in which none was so far.
 FIRST = 0.2
 WITHIN_SECONDS = 0.3
+# The ends of a function that may have done a part of its work, by Lambda's error.
+ENDS = {"Sandbox.Timedout": "timed out", "Runtime.ExitError": "killed"}
 
 
 class Faults:
@@ -38,7 +40,7 @@ class Faults:
         # [execution, state]
         self.aborted: list[list[str]] = []
         self.killed: Counter[str] = Counter()
-        # [function, deployment]: killed in mid-step, or too slow.
+        # [function, deployment, "killed" or "timed out"]
         self.died: list[list[str]] = []
         self._dice = random.Random(SEED)  # noqa: S311 - a campaign is played again by its seed
         self._lock = threading.Lock()
@@ -70,9 +72,9 @@ class Faults:
             if self._happens(KILLED):
                 self._soon(self._kill, process)
             answer = invoke(process, event, request_id, **more)
-            if answer.get("error", {}).get("errorType") in ("Sandbox.Timedout", "Runtime.ExitError"):
+            if how := ENDS.get(answer.get("error", {}).get("errorType")):
                 document = event.get("deployment", event) if isinstance(event, dict) else {}
-                self.died.append([process.func_name, document.get("id", "")])
+                self.died.append([process.func_name, document.get("id", ""), how])
             return answer
 
         events.publish = lose

@@ -129,7 +129,7 @@ class Campaign:
         """What went wrong inside the cloud so far, which the promises take into account."""
         said: dict[str, Any] = json.loads(self.cloud.request("GET", "/_faults/")[1])
         self.chaos.lost = {each["digest"] for each in said["lost"] if each["digest"]}
-        self.chaos.died = {deployment for _, deployment in said["died"] if deployment}
+        self.chaos.died = {deployment for _, deployment, _ in said["died"] if deployment}
         workflow = self.cloud.client("stepfunctions")
         for execution, _state in said["aborted"]:
             if execution not in self.chaos.aborted:

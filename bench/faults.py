@@ -13,6 +13,7 @@ import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from bench import results
@@ -99,12 +100,14 @@ def _result(made: Campaign, apps: list[str], rounds: list[Settled]) -> dict[str,
         ),
         "executions aborted in": dict(sorted(Counter(state for _, state in inside["aborted"]).items())),
         "processes of functions killed": dict(sorted(_by_step(inside["killed"]).items())),
+        "functions that died in an invocation": _deaths(inside["died"]),
         "containers killed": len(chaos.killed),
         "outcomes": dict(sorted(Counter(item.get("outcome", "none") for item in deployments).items())),
         "deployments that ran a task": sum(1 for item in deployments if item.get("task")),
         "tasks started": sum(len(chaos.started(app)) for app in apps),
         "mails": len(inbox),
         "mails sent again after a function died": len(chaos.sent_twice),
+        "deaths before them": _deaths(each for each in inside["died"] if each[1] in chaos.sent_twice),
         "rounds": [
             {"sweeps with something to do": len(each.sweeps), "seconds to reconcile": each.seconds}
             for each in rounds
@@ -115,8 +118,17 @@ def _result(made: Campaign, apps: list[str], rounds: list[Settled]) -> dict[str,
 
 
 def _by_step(killed: dict[str, int]) -> dict[str, int]:
+    return {_step(name): times for name, times in killed.items()}
+
+
+def _deaths(died: Iterable[list[str]]) -> dict[str, int]:
+    """How often each step was killed or timed out while it worked."""
+    return dict(sorted(Counter(f"{_step(function)} {how}" for function, _, how in died).items()))
+
+
+def _step(function: str) -> str:
     """`portcall-RunTaskFunction-5D0A` is RunTask."""
-    return {re.sub(r"^.*?-(\w+)Function-.*$", r"\1", name): times for name, times in killed.items()}
+    return re.sub(r"^.*?-(\w+)Function-.*$", r"\1", function)
 
 
 if __name__ == "__main__":

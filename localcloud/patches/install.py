@@ -37,7 +37,7 @@ from localcloud.patches.ecs import (
     task_times,
 )
 from localcloud.patches.eventbridge import events
-from localcloud.patches.iam import iam_decisions, iam_requests, oidc_providers, service_roles
+from localcloud.patches.iam import iam_decisions, iam_requests, oidc_providers, parsed_policies, service_roles
 from localcloud.patches.logs import query_definitions
 from localcloud.patches.sns import mailbox
 from localcloud.patches.ssm import parameter_paths
@@ -81,6 +81,7 @@ PATCHES = (
     lambda_runtime,
     iam_requests,
     iam_decisions,
+    parsed_policies,
     oidc_providers,
     yaml_definition,
     definition_checks,

@@ -113,7 +113,7 @@ def test_a_running_container_is_not_asked_for_again_and_again(monkeypatch: pytes
     watch = threading.Thread(target=task_exit._look, args=(None, task, engine), name="ministack-ecs-watch-arn")
     watch.start()
     assert engine.asked_to_wait.wait(30)
-    # ListTasks and DescribeTasks, of whoever calls them.
+    # As ListTasks and DescribeTasks do.
     for _ in range(10):
         task_exit._look(lambda: None, task, engine)
     assert (engine.looks, stopped.is_set()) == (0, False)

@@ -28,7 +28,7 @@ HEADER = re.compile(
     r"    (?P<link>https://docs\.aws\.amazon\.com/\S+)\n"
     r"Upstream: (?:none known|https://github\.com/ministackorg/ministack/(?:issues|pull)/\d+"
     r"|none known, ready to send:(?P<reports>(?:\n    docs/upstream/\S+\.md)+))\n"
-    r"Kind: (?P<kind>core|fidelity|option \([^)]+\))\n\Z",
+    r"Kind: (?P<kind>core|fidelity|speed|option \([^)]+\))\n\Z",
     re.DOTALL,
 )
 SETTINGS = Settings(

@@ -13,6 +13,7 @@ Kind: core
 from __future__ import annotations
 
 import contextvars
+import functools
 import json
 import random
 import threading
@@ -170,6 +171,11 @@ def prepare(_settings: Settings) -> None:
     sfn.time = _Time("time")
 
 
+@functools.lru_cache
+def _time_limit(definition: str) -> Any:
+    return json.loads(definition).get("TimeoutSeconds")
+
+
 @patch(sfn, "_run_execution")
 def _time_out(original: Function, execution_arn: str) -> None:
     """TimeoutSeconds of the state machine: the execution ends as TIMED_OUT, whatever its states catch."""
@@ -177,7 +183,7 @@ def _time_out(original: Function, execution_arn: str) -> None:
     if not execution:
         return
     machine = sfn._state_machines.get(execution["stateMachineArn"]) or {}
-    limit = json.loads(machine.get("definition") or "{}").get("TimeoutSeconds")
+    limit = _time_limit(machine.get("definition") or "{}")
 
     def expire() -> None:
         if execution["status"] == "RUNNING":
