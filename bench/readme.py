@@ -51,7 +51,7 @@ def demo() -> tuple[str, int]:
 
 def shown(printed: str, port: int) -> str:
     """What the README shows of it; ends with a line end."""
-    before_hints, _, _ = printed.partition("\nIt stays up.")
+    before_hints, _, _ = printed.partition("\nIt keeps running.")
     text = before_hints.replace(f"localhost:{port}", f"localhost:{CloudSettings.port}")
     lines = [line for line in text.strip("\n").splitlines() if not line.endswith(" … ✓ 0.0 s")]
     return "".join(f"{cut(line)}\n" for line in lines)

@@ -42,9 +42,15 @@ SPEAK_SECONDS = 10.0
 def acting_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--reason`, `--yes`, `--json` and the target."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="One document, for programs."),
-        click.option("-y", "--yes", is_flag=True, help="Do it without asking."),
-        click.option("-m", "--reason", metavar="TEXT", default="", help="Why: kept, and shown with your name."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+        click.option("-y", "--yes", is_flag=True, help="Do not ask first."),
+        click.option(
+            "-m",
+            "--reason",
+            metavar="TEXT",
+            default="",
+            help="The reason. It is recorded and shown with your name.",
+        ),
     ):
         command = option(command)
     return target_options(command)
@@ -60,13 +66,13 @@ def waiting_options(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="How long to wait.",
     )(command)
-    return click.option("--no-wait", is_flag=True, help="Begin it, and end.")(command)
+    return click.option("--no-wait", is_flag=True, help="Start it and return at once.")(command)
 
 
 def target_to_change(options: dict[str, Any], reason: str = "") -> Target:
     """The target. Before anything is changed, it is printed, with a warning if its version is different."""
     if len(reason) > MAX_REASON:
-        raise Trouble(f"--reason may have {MAX_REASON} characters, and has {len(reason)}.", Exit.USAGE)
+        raise Trouble(f"--reason has {len(reason)} characters; the limit is {MAX_REASON}.", Exit.USAGE)
     target = target_of(options)
     own = version("portcall")
     found = install.version(target.version(own), own)
@@ -97,7 +103,7 @@ def confirm_by_name(app: str, question: str, typed: str) -> None:
 
 def _must_be_a_terminal(option: str) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Trouble(f"This asks first, and there is no terminal to ask on. To do it: {option}", Exit.USAGE)
+        raise Trouble(f"There is no terminal to ask at. To do it without being asked: {option}", Exit.USAGE)
 
 
 def carry_through(
@@ -114,7 +120,7 @@ def carry_through(
         with _Speaking() as speak:
             ended = follow(target, answer["app"], answer["deployment"], timeout=timeout, speak=speak)
     except KeyboardInterrupt:
-        say(f"It goes on: portcall show {answer['deployment']}")
+        say(f"It continues: portcall show {answer['deployment']}")
         raise
     ended.pop("status", None)
     finish(document | ended, as_json=as_json)

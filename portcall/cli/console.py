@@ -13,9 +13,9 @@ from portcall.core.trouble import Exit, Trouble
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where it listens.  [default: any]")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port.  [default: any]")
 @click.option("--no-open", is_flag=True, help="Only print the link.")
-@click.option("--read-only", is_flag=True, help="Show, and do nothing.")
+@click.option("--read-only", is_flag=True, help="Only show apps; do not change them.")
 @target_options
 def console(port: int, no_open: bool, read_only: bool, **options: Any) -> None:
     """Serve a page that shows all apps live, explains failures, and can roll back; until Ctrl-C."""
@@ -25,16 +25,18 @@ def console(port: int, no_open: bool, read_only: bool, **options: Any) -> None:
     try:
         with serving(source, port=port, read_only=read_only, next_link=_for_another) as door:
             click.echo(door.link)
-            say("The link is good for one browser. Ctrl-C ends the page.", style="dim")
+            say("The link works in one browser only. Ctrl-C stops the page.", style="dim")
             if not no_open and click.launch(door.link) != 0:
-                say("No browser could be opened: open the link yourself.")
+                say("No browser could be opened. Open the link yourself.")
             threading.Event().wait()
     except KeyboardInterrupt:
         raise click.exceptions.Exit(Exit.INTERRUPTED) from None
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        raise Trouble(f"Port {port} is taken by another program. Choose another one, or none.") from error
+        raise Trouble(
+            f"Port {port} is in use by another program. Choose another port, or leave --port out."
+        ) from error
 
 
 def _for_another(link: str) -> None:

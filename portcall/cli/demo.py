@@ -51,7 +51,7 @@ def demo() -> None:
         raise CloudError("The deployment failed; the mail above says why.")
     _visit(console, mail.text.splitlines()[0])
     console.print(
-        "\nIt stays up. Watch it in the browser:  .venv/bin/portcall console"
+        "\nIt keeps running. Watch it in the browser:  .venv/bin/portcall console"
         "\nOr in the terminal:                    .venv/bin/portcall status, .venv/bin/portcall inbox"
         "\nStop it with:                          make down",
         soft_wrap=True,

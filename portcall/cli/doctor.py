@@ -24,7 +24,7 @@ MARKS = {
 
 @click.command()
 @click.argument("name", required=False, metavar="[APP|IMAGE]", shell_complete=complete_app)
-@click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @target_options
 def doctor(name: str | None, as_json: bool, **options: Any) -> None:
     """Say what is wrong and what to do: this machine, your account, the install, and an app or image.

@@ -11,7 +11,13 @@ from portcall.core.operating import operate
 
 @click.command()
 @click.argument("app", shell_complete=complete_app)
-@click.option("--confirm", "typed", metavar="APP", default="", help="The name once more, of no preview.")
+@click.option(
+    "--confirm",
+    "typed",
+    metavar="APP",
+    default="",
+    help="The name of the app, to confirm; not needed for a preview.",
+)
 @acting_options
 def end(app: str, typed: str, reason: str, yes: bool, as_json: bool, **options: Any) -> None:
     """End an app: remove its task, URL and slot until the next push. Unless a preview, asks for the name."""
@@ -21,7 +27,7 @@ def end(app: str, typed: str, reason: str, yes: bool, as_json: bool, **options: 
     if plan["preview"]:
         confirm(what, yes=yes)
     else:
-        confirm_by_name(app, f"{what} It is no preview.", typed)
+        confirm_by_name(app, f"{what} It is not a preview.", typed)
     answer = operate(target, action="end", app=app, reason=reason, confirm=app)
     document = {"action": "end", **answer, "outcome": "ended", "url": "", "reason": reason, "exit_code": 0}
     finish(document, as_json=as_json)

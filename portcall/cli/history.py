@@ -19,8 +19,8 @@ from portcall.core.terminal import Terminal
 @click.command()
 @click.argument("app", shell_complete=complete_app)
 @click.option("-n", "most", type=click.IntRange(min=1), default=20, show_default=True, help="Only the last N.")
-@click.option("--all", "everything", is_flag=True, help="All that are kept: 90 days.")
-@click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
+@click.option("--all", "everything", is_flag=True, help="All deployments, which are kept for 90 days.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @target_options
 def history(app: str, most: int, everything: bool, as_json: bool, **options: Any) -> None:
     """An app's deployments, newest first; the one that serves is marked."""
@@ -41,7 +41,7 @@ def history(app: str, most: int, everything: bool, as_json: bool, **options: Any
     _say_what_holds(found.current)
     show_table(Terminal(), ("", "TIME", "OUTCOME", "VERSION", "TOOK", "DEPLOYMENT"), _rows(found, stops))
     if len(found.deployments) == most and not everything:
-        say(f"The last {most}. All that are kept: portcall history {app} --all", style="dim")
+        say(f"These are the last {most}. To see all: portcall history {app} --all", style="dim")
 
 
 def _say_what_holds(current: Current | None) -> None:

@@ -13,7 +13,7 @@ from portcall.core.terminal import Terminal, plain
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="A list of mails, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of mails.")
 @click.option("--last", "-n", type=click.IntRange(min=1), help="Only the last N mails.")
 def inbox(as_json: bool, last: int | None) -> None:
     """Read the mails that the embedded cloud has sent, oldest first."""

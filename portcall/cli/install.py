@@ -24,13 +24,13 @@ from portcall.installer.bucket import Bucket
 from portcall.installer.packaged import Packaged
 
 CONFIRMED_WITHIN = 600.0
-COSTS = "Idle it costs ten cents a month; an app costs what Fargate takes for it, the smallest 13 USD a month."
+COSTS = "It costs ten cents a month when idle. The smallest app costs 13 USD a month, which Fargate charges."
 # States from which CloudFormation allows no update.
 BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 
 
 @click.command()
-@click.option("--email", metavar="ADDRESS", help="Where the mails go; '' is no mails.")
+@click.option("--email", metavar="ADDRESS", help="The address for the mails; '' for no mails.")
 @change_options
 @target_options
 def install(email: str | None, given: tuple[Parameter, ...], bucket: str, yes: bool, **options: Any) -> None:
@@ -48,7 +48,7 @@ def install(email: str | None, given: tuple[Parameter, ...], bucket: str, yes: b
         values["Email"] = email
     elif "Email" not in values and sys.stdin.isatty() and not yes:
         values["Email"] = click.prompt(
-            "Where shall the mails go? (an email address, or nothing)", default="", err=True
+            "To which email address should mails be sent? (empty: none)", default="", err=True
         )
     say(f"Portcall {packaged.version}. {COSTS}")
     outputs = run_change(
@@ -82,7 +82,7 @@ def _require_none(target: Target) -> None:
             f"{what} is Portcall {outputs.get('Version', '')} already. To bring it to this version or change "
             "its parameters: portcall upgrade. To install a second one, choose another name: --stack NAME"
         )
-    raise Trouble(f"{what} is there already and is none of Portcall's. Choose another name: --stack NAME")
+    raise Trouble(f"{what} exists and is not an install of Portcall. Choose another name: --stack NAME")
 
 
 def _tell_what_is_next(outputs: dict[str, str], email: str) -> None:
@@ -90,16 +90,19 @@ def _tell_what_is_next(outputs: dict[str, str], email: str) -> None:
     for name in ("Step1Login", "Step2Tag", "Step3Push"):
         click.echo(outputs[name])
     if email:
-        say(f"AWS has sent a mail to {email}: click the link in it, or no other mail will ever come.")
+        say(f"AWS has sent a mail to {email}: click the link in it, or you will get no other mails.")
     else:
-        say("No mails are sent, for there is no address: portcall upgrade --set Email=you@example.com")
+        say(
+            "No mails are sent, because there is no address. To set one: portcall upgrade --set "
+            "Email=you@example.com"
+        )
 
 
 def _await_confirmation(target: Target, topic: str) -> None:
     """Wait until the subscription is confirmed or the user continues."""
     console, deadline = Terminal(stderr=True), time.monotonic() + CONFIRMED_WITHIN
     try:
-        with console.status("Waiting for your click on the link; Ctrl-C goes on without ..."):
+        with console.status("Waiting until you click the link; press Ctrl-C to continue without it ..."):
             while time.monotonic() < deadline:
                 with asking(target):
                     found = target.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]

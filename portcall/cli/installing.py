@@ -45,7 +45,7 @@ def change_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--yes", is_flag=True, help="Do not ask."),
         click.option(
-            "--bucket", default="", metavar="NAME", help="Upload to this bucket; one is created if not said."
+            "--bucket", default="", metavar="NAME", help="Upload to this bucket. Without it, one is created."
         ),
         click.option(
             "--set",
@@ -88,7 +88,7 @@ def ask_to_go_on(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Trouble("Nobody can be asked here. Say --yes to go on without a question.", Exit.USAGE)
+        raise Trouble("There is no terminal to ask at. To continue without being asked: --yes", Exit.USAGE)
     if not click.confirm(question, err=True):
         say("Nothing was changed.")
         raise click.exceptions.Exit(Exit.NO)
@@ -150,14 +150,12 @@ def _execute(target: Target, change_set: changes.ChangeSet, number: int, kind: s
             with StackTable(verb, number) as table:
                 status, known = changes.follow(target, change_set.stack_id, seen, table)
         except KeyboardInterrupt:
-            say(f"Interrupted. CloudFormation goes on: see the stack {target.stack} in {target.region}.")
+            say(f"Interrupted. CloudFormation continues: see the stack {target.stack} in {target.region}.")
             raise click.exceptions.Exit(Exit.INTERRUPTED) from None
         if status not in ENDED_WELL:
             reason = changes.first_reason(known) or f"the stack is {status}"
             what = (
-                "What was created has been removed."
-                if status == "DELETE_COMPLETE"
-                else f"The stack is {status}."
+                "What it had created was deleted." if status == "DELETE_COMPLETE" else f"The stack is {status}."
             )
             raise Trouble(f"It failed. {reason}\n{what} Fix the reason, then run the command again.")
         stack = changes.describe(target, target.stack) or {}

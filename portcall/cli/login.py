@@ -14,7 +14,11 @@ WITHIN_SECONDS = 60
 
 @click.command()
 @click.option(
-    "--docker", "program", default="docker", show_default=True, help="Or podman, nerdctl and the like."
+    "--docker",
+    "program",
+    default="docker",
+    show_default=True,
+    help="The program to log in, e.g. podman or nerdctl.",
 )
 @target_options
 def login(program: str, **options: Any) -> None:
@@ -39,7 +43,7 @@ def login(program: str, **options: Any) -> None:
         ) from None
     except subprocess.TimeoutExpired:
         raise Trouble(
-            f"{program} did not answer within {WITHIN_SECONDS} s. Does it run?", Exit.NOT_KNOWN
+            f"{program} did not answer within {WITHIN_SECONDS} s. Is it running?", Exit.NOT_KNOWN
         ) from None
     if ended.returncode != 0:
         raise Trouble(f"{program} could not log in to {registry}: {ended.stderr.strip()}")

@@ -20,11 +20,11 @@ LOOKS_A_VERSION = 3
 
 @click.command()
 @click.argument("app", shell_complete=complete_app)
-@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C, through new versions, too.")
+@click.option("-f", "--follow", is_flag=True, help="Continue until Ctrl-C, also with newer versions.")
 @click.option(
     "-n", "lines", type=click.IntRange(1, 10_000), default=100, show_default=True, help="The last N lines."
 )
-@click.option("--json", "as_json", is_flag=True, help="A document for each line.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document for each line.")
 @target_options
 def logs(app: str, follow: bool, lines: int, as_json: bool, **options: Any) -> None:
     """Show an app's log: that of its last push if it failed, else of what serves. The first line says which."""
@@ -32,7 +32,7 @@ def logs(app: str, follow: bool, lines: int, as_json: bool, **options: Any) -> N
     status = reading.app_status(target, app)
     task, name = reading.log_source(status)
     if not task:
-        raise Trouble(f"Of {app} no task was started, so there is no log. More: portcall show {app}", Exit.NO)
+        raise Trouble(f"No task of {app} was started, so there is no log. More: portcall show {app}", Exit.NO)
     _head(name)
     if not follow:
         _show(reading.last_lines(target, app, task, lines), name, as_json=as_json)

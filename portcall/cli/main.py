@@ -18,7 +18,7 @@ COMMANDS = {
     "status": "the state and the URL of each app",
     "history": "the deployments of an app, newest first",
     "show": "one deployment: why it failed, its phases, its log",
-    "wait": "wait until a pushed image is live, or is known not to be",
+    "wait": "wait until a pushed image is live or has failed",
     "watch": "the deployments in progress, live",
     "logs": "the log of an app",
     "open": "open an app in the browser",

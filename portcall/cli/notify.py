@@ -20,7 +20,7 @@ def notify() -> None:
 
 
 @notify.command()
-@click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @target_options
 def test(as_json: bool, **options: Any) -> None:
     """Send a test email to everybody who gets the emails about deployments.

@@ -12,7 +12,7 @@ from portcall.core.trouble import Exit, Trouble
 @click.command()
 @click.argument("app", shell_complete=complete_app)
 @click.argument("path", default="")
-@click.option("--print", "only_print", is_flag=True, help="Print the URL, and open nothing.")
+@click.option("--print", "only_print", is_flag=True, help="Only print the URL.")
 @target_options
 def open(app: str, path: str, only_print: bool, **options: Any) -> None:
     """Open an app in the browser, at a path if one is named; the URL is on standard output."""

@@ -25,7 +25,7 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--region", metavar="NAME", default="", help="As for the AWS CLI; also AWS_REGION."),
         click.option("--profile", metavar="NAME", default="", help="As for the AWS CLI; also AWS_PROFILE."),
         click.option(
-            "--stack", metavar="NAME", default="", help="The stack, portcall if not said; also PORTCALL_STACK."
+            "--stack", metavar="NAME", default="", help="The stack; also PORTCALL_STACK.  [default: portcall]"
         ),
     ):
         command = option(command)

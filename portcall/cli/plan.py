@@ -17,7 +17,7 @@ from portcall.core.terminal import Terminal, fail
 from portcall.core.trouble import Exit
 
 SAID = {
-    "record": "would be recorded, and not deployed",
+    "record": "would be recorded but not deployed",
     "nothing": "starts nothing",
     "ignore": "would be ignored",
     "refuse": "would be refused",
@@ -26,7 +26,7 @@ SAID = {
 
 @click.command()
 @click.argument("image")
-@click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @target_options
 def plan(image: str, as_json: bool, **options: Any) -> None:
     """Say what a push of IMAGE would do: app, port, CPU, size, price, health check. Changes nothing.
@@ -72,7 +72,7 @@ def facts(made: Plan) -> list[tuple[str, str]]:
         ("Price", made.price.said if made.price else ""),
         ("Health", health(made.spec)),
         *([("Gate", _gate(made.gate))] if made.gate != "none" else []),
-        ("Slot", {"unknown": "not known: it takes the viewer policy"}.get(made.slot, made.slot)),
+        ("Slot", {"unknown": "not known: that needs the viewer policy"}.get(made.slot, made.slot)),
         *([("Ends", _end(made))] if made.preview or made.until_hours else []),
     ]
 

@@ -24,7 +24,9 @@ STAGED = "* changed after the running version was started: it takes effect with 
 
 def of_app(command: Callable[..., Any]) -> Callable[..., Any]:
     """The argument APP and the options that these commands share."""
-    previews = click.option("--previews", is_flag=True, help="Those that the repository's previews share.")
+    previews = click.option(
+        "--previews", is_flag=True, help="The secrets that all previews of the repository share."
+    )
     return click.argument("app", shell_complete=complete_app)(previews(target_options(command)))
 
 
@@ -34,7 +36,7 @@ def secrets() -> None:
 
 
 @secrets.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @of_app
 def list_(app: str, previews: bool, as_json: bool, **options: Any) -> None:
     """List the names and when each was changed; * means that the running version has an older value."""
@@ -68,8 +70,8 @@ def set_(app: str, name: str, previews: bool, **options: Any) -> None:
     """Set one variable; its value is asked for, or read from standard input."""
     if "=" in name:
         raise click.UsageError(
-            "Give the name alone: a value on the command line is in your shell's history, and every process "
-            "sees it. You are asked for it, or pipe it in."
+            "Give only the name: a value on the command line is in your shell's history, and every process "
+            "can see it. Portcall asks for the value, or pipe it in."
         )
     target = target_of(options)
     _put(target, _folder(app, previews), {name: _value(name)}, app)
@@ -88,7 +90,7 @@ def import_(app: str, previews: bool, **options: Any) -> None:
             "It is not UTF-8." if isinstance(error, UnicodeDecodeError) else str(error)
         ) from None
     if not found:
-        raise click.UsageError("There is no variable in it.")
+        raise click.UsageError("It contains no variable.")
     _put(target_of(options), _folder(app, previews), found, app)
 
 

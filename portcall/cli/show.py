@@ -21,7 +21,7 @@ BAR = 32
 
 @click.command()
 @click.argument("name", metavar="APP|DEPLOYMENT", shell_complete=complete_app)
-@click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @target_options
 def show(name: str, as_json: bool, **options: Any) -> None:
     """Show the last deployment of an app, or the one whose id begins with this text."""
@@ -52,7 +52,7 @@ def _find(target: Target, name: str) -> tuple[AppHistory, Deployment]:
     status = states.status_of(name, found.current, found.deployments)
     latest = (status and status.latest) or next(iter(found.deployments), None)
     if latest is None:
-        raise Trouble(f"Of {name} no deployment is kept any more.", Exit.NO_SUCH_THING)
+        raise Trouble(f"The deployments of {name} are no longer kept.", Exit.NO_SUCH_THING)
     return found, latest
 
 

@@ -27,9 +27,9 @@ from portcall.core.trouble import Exit, Trouble
     is_flag=False,
     flag_value=5.0,
     metavar="[=SECONDS]",
-    help="Look again every 5 seconds, or as many, till Ctrl-C.",
+    help="Refresh every 5 seconds, or as many as given, until Ctrl-C.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One document, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @target_options
 def status(app: str | None, exit_code: bool, watch: float | None, as_json: bool, **options: Any) -> None:
     """Show the state and the URL of all apps, or of one."""
@@ -86,7 +86,7 @@ def _show(apps: list[AppStatus], app: str | None, *, as_json: bool) -> None:
         show_table(Terminal(), ("APP", "STATE", "VERSION", "SINCE", "URL"), [_row(each) for each in apps])
         _sum_up(apps)
     else:
-        say("There are no apps yet. Push an image, and there will be one.")
+        say("There are no apps yet. Push an image to create one.")
 
 
 def _row(status: AppStatus) -> Row:

@@ -22,4 +22,4 @@ def stop(app: str, reason: str, yes: bool, as_json: bool, **options: Any) -> Non
         {"action": "stop", **answer, "outcome": "stopped", "url": "", "reason": reason, "exit_code": 0},
         as_json=as_json,
     )
-    say(f"{app} is stopped. Pushes are recorded, and not deployed. To start it: portcall start {app}")
+    say(f"{app} is stopped. Pushes are recorded but not deployed. To start it: portcall start {app}")

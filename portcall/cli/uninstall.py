@@ -16,9 +16,7 @@ from portcall.installer.bucket import Bucket
 
 
 @click.command()
-@click.option(
-    "--confirm", default="", metavar="NAME", help="The stack's name, where nobody can be asked to type it."
-)
+@click.option("--confirm", default="", metavar="NAME", help="The stack's name, to confirm without a terminal.")
 @click.option("--bucket", default="", metavar="NAME", help="The bucket that was given to `install`.")
 @target_options
 def uninstall(confirm: str, bucket: str, **options: Any) -> None:
@@ -35,7 +33,9 @@ def uninstall(confirm: str, bucket: str, **options: Any) -> None:
         raise Trouble(f"There is no stack {target.stack} in {target.region}.", Exit.NO_SUCH_THING)
     outputs = {each["OutputKey"] for each in found.get("Outputs", [])}
     if "LedgerTableName" not in outputs and found["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        raise Trouble(f"The stack {target.stack} is none of Portcall's: it has no output LedgerTableName.")
+        raise Trouble(
+            f"The stack {target.stack} is not an install of Portcall: it has no output LedgerTableName."
+        )
     _confirm(target, confirm)
     stack_id = str(found["StackId"])
     _delete(target, stack_id)
@@ -46,19 +46,22 @@ def uninstall(confirm: str, bucket: str, **options: Any) -> None:
             uploads.remove_if_empty()
         left = [*leftovers.of_stack(target, stack_id), *leftovers.left(target, uploads)]
     if left:
-        raise Trouble("\n".join(["The stack is deleted. This is left:", *(f"  {each}" for each in left)]))
-    say("Portcall is removed, and nothing of it is left.")
+        raise Trouble("\n".join(["The stack is deleted, but this is left:", *(f"  {each}" for each in left)]))
+    say("Portcall is removed; nothing is left.")
 
 
 def _confirm(target: Target, confirm: str) -> None:
-    say("This stops all apps and deletes their images, logs, URLs and history. There is no way back.")
+    say("This stops all apps and deletes their images, logs, URLs and history. This cannot be undone.")
     if confirm:
         if confirm != target.stack:
             raise Trouble(f"--confirm {confirm} is not the name of the stack, {target.stack}.", Exit.USAGE)
         return
     if not sys.stdin.isatty():
-        raise Trouble(f"Nobody can be asked here. Say --confirm {target.stack} to go on.", Exit.USAGE)
-    if click.prompt(f"Type {target.stack} to go on", default="", show_default=False, err=True) != target.stack:
+        raise Trouble(f"There is no terminal to ask at. To continue: --confirm {target.stack}", Exit.USAGE)
+    if (
+        click.prompt(f"Type {target.stack} to continue", default="", show_default=False, err=True)
+        != target.stack
+    ):
         say("Nothing was changed.")
         raise click.exceptions.Exit(Exit.NO)
 
@@ -71,8 +74,8 @@ def _delete(target: Target, stack_id: str) -> None:
             with StackTable("Removing") as table:
                 status, known = changes.follow(target, stack_id, seen, table)
         except KeyboardInterrupt:
-            say("Interrupted. CloudFormation goes on.")
+            say("Interrupted. CloudFormation continues.")
             raise click.exceptions.Exit(Exit.INTERRUPTED) from None
     if status != "DELETE_COMPLETE":
         reason = changes.first_reason(known) or f"the stack is {status}"
-        raise Trouble(f"It could not be removed. {reason}\nFix the reason, then run the command again.")
+        raise Trouble(f"It could not be deleted. {reason}\nFix the reason, then run the command again.")

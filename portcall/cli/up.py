@@ -19,8 +19,8 @@ from portcall.core.terminal import Terminal
 
 
 @click.command()
-@click.option("--detach", "-d", is_flag=True, help="Return once it runs, and leave it running.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Where it listens.  [default: 4566]")
+@click.option("--detach", "-d", is_flag=True, help="Return when it has started, and leave it running.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port.  [default: 4566]")
 @click.option("--account", help="Its AWS account id, 12 digits.  [default: 123456789012]")
 def up(detach: bool, port: int | None, account: str | None) -> None:
     """Start the embedded cloud and install the stack. Safe to repeat."""
@@ -52,11 +52,11 @@ def bring_up(console: Terminal, *, port: int | None = None, account: str | None 
         if cloud.is_up(noted):
             if wanted != noted:
                 raise CloudError(
-                    f"A cloud runs already, at {noted.endpoint} with account {noted.account}. "
+                    f"An embedded cloud already runs at {noted.endpoint} with account {noted.account}. "
                     f"Stop it first: portcall down"
                 )
             if stack.is_broken(noted):
-                progress("Throwing away a stack that was installed half-way")
+                progress("Deleting the state of an install that was interrupted")
                 cloud.stop(noted)
         if not cloud.is_up(wanted):
             cloud.start(wanted, progress)
@@ -66,7 +66,7 @@ def bring_up(console: Terminal, *, port: int | None = None, account: str | None 
 
 def _stay(console: Terminal, settings: CloudSettings) -> None:
     """Print each mail's subject until Ctrl-C, then stop everything."""
-    console.print("It stays up until you press Ctrl-C.")
+    console.print("It runs until you press Ctrl-C.")
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -80,7 +80,9 @@ def _stay(console: Terminal, settings: CloudSettings) -> None:
                     seen.add(mail.id)
                     console.print(Text("✉", style="bold"), mail.subject)
             time.sleep(1)
-        console.print("The embedded cloud has ended by itself; its log is in", str(settings.logs / "cloud.log"))
+        console.print(
+            "The embedded cloud has stopped unexpectedly. Its log is in", str(settings.logs / "cloud.log")
+        )
     except KeyboardInterrupt:
         console.print()
     finally:

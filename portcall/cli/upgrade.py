@@ -25,7 +25,7 @@ MAY_BE_CHANGED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLET
 
 
 @click.command()
-@click.option("--allow-downgrade", is_flag=True, help="Go on though the stack is newer than this command.")
+@click.option("--allow-downgrade", is_flag=True, help="Continue although the stack is newer than this command.")
 @change_options
 @target_options
 def upgrade(
@@ -45,7 +45,7 @@ def upgrade(
     if order(installed) > order(packaged.version) and not allow_downgrade:
         raise Trouble(
             f"Portcall {installed} is installed, and this command is {packaged.version}. Use the newer one. "
-            "To go back to the older version all the same: --allow-downgrade"
+            "To install the older version anyway: --allow-downgrade"
         )
     values = values_of(packaged, given)
     kept = [name for name in parameters_of(stack) if name in packaged.parameters]
@@ -54,7 +54,7 @@ def upgrade(
         target, packaged, Bucket.of(target, account, bucket), "UPDATE", changes.given(values, kept), yes=yes
     )
     if changed is not None:
-        say(f"Portcall {changed.get('Version', packaged.version)} is installed. Running apps were left alone.")
+        say(f"Portcall {changed.get('Version', packaged.version)} is installed. Running apps were not touched.")
 
 
 def order(version: str) -> tuple[int, ...]:
@@ -70,7 +70,8 @@ def _installed(target: Target) -> dict[str, Any]:
         raise Trouble(f"There is no {what}. Install it: portcall install", Exit.NO_SUCH_THING)
     if "LedgerTableName" not in {each["OutputKey"] for each in found.get("Outputs", [])}:
         raise Trouble(
-            f"The {what} is {found['StackStatus']}, or none of Portcall's: it has no output LedgerTableName."
+            f"The {what} is {found['StackStatus']}, or is not an install of Portcall: it has no output "
+            "LedgerTableName."
         )
     if found["StackStatus"] not in MAY_BE_CHANGED:
         raise Trouble(

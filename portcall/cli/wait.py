@@ -24,8 +24,8 @@ LOOK_EVERY = 2.0
 SPEAK_EVERY = 30.0
 HEARD_WITHIN = 60.0
 NOT_HEARD = (
-    "The push has not been heard of yet. Does its tag match TagPattern? If its event was lost, the sweep finds "
-    "the image within seven minutes."
+    "There is no deployment of this push yet. Does its tag match TagPattern? If its event was lost, the sweep "
+    "finds the image within seven minutes."
 )
 
 
@@ -57,21 +57,27 @@ class Duration(click.ParamType):
 
 @click.command()
 @click.argument("image", type=ImageType())
-@click.option("--timeout", type=Duration(), default="15m", show_default=True, help="Then the exit code is 4.")
+@click.option(
+    "--timeout",
+    type=Duration(),
+    default="15m",
+    show_default=True,
+    help="How long to wait. After that, the exit code is 4.",
+)
 @click.option(
     "--superseded",
     type=click.Choice(["ok", "fail"]),
     default="fail",
     show_default=True,
-    help="Whether a newer push in its place is as good.",
+    help="Whether it is a success if a newer push replaces this one.",
 )
 @click.option(
     "--github/--no-github",
     "actions",
     default=None,
-    help="For GitHub Actions: annotation, outputs, summary. By itself where GITHUB_ACTIONS is true.",
+    help="Write annotation, outputs and summary for GitHub Actions. Default: if GITHUB_ACTIONS is true.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The verdict as a line of JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON.")
 @target_options
 def wait(
     image: Image, timeout: int, superseded: str, actions: bool | None, as_json: bool, **options: Any
@@ -91,7 +97,7 @@ def wait(
             _annotate("Portcall cannot tell", trouble.message)
         raise
     except KeyboardInterrupt:
-        say("Interrupted. The deployment goes on.")
+        say("Interrupted. The deployment continues.")
         raise click.exceptions.Exit(Exit.INTERRUPTED) from None
     code = Exit.YES if found.code == Exit.SUPERSEDED and superseded == "ok" else found.code
     _tell(found, code, as_json=as_json, in_github=in_github)
@@ -141,7 +147,7 @@ class _Wait:
                     speak(NOT_HEARD, lasting=True)
                 elif time.monotonic() - spoken >= SPEAK_EVERY:
                     spoken = time.monotonic()
-                    state = trouble or ("on its way" if heard else "not heard of yet")
+                    state = trouble or ("in progress" if heard else "no deployment yet")
                     speak(f"{said}: {state}, {passed:.0f} s")
                 time.sleep(min(LOOK_EVERY, max(0.0, self.timeout - passed)))
 
@@ -168,9 +174,9 @@ class _Wait:
         if trouble:
             said = f"Its outcome is not known: {trouble}"
         elif heard:
-            said = f"It is not done after {self.timeout} s, and goes on: portcall show {deployment}".rstrip()
+            said = f"It is not done after {self.timeout} s, and continues: portcall show {deployment}".rstrip()
         else:
-            said = f"The push was not heard of within {self.timeout} s."
+            said = f"There was no deployment of the push within {self.timeout} s."
         app, digest = self.image.repository, self.image.digest
         return Verdict("unknown", Exit.NOT_KNOWN, app, said, digest=digest, deployment=deployment)
 

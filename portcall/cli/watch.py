@@ -22,7 +22,7 @@ PAUSE = 10.0
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="A document for each change.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document for each change.")
 @target_options
 def watch(as_json: bool, **options: Any) -> None:
     """Show the deployments in progress, live, until Ctrl-C: each step, and the outcome.
@@ -73,7 +73,9 @@ def _draw(live: Live, sights: list[Sight], changed: list[Sight]) -> None:
     for each in changed:
         if not each.deployment.to_come:
             live.console.print(_line(each), soft_wrap=True)
-    lines = [_row(each) for each in sights] or [Text("Nothing is on its way. Push an image.", style="dim")]
+    lines = [_row(each) for each in sights] or [
+        Text("No deployment is in progress. Push an image.", style="dim")
+    ]
     live.update(Text("\n").join(lines), refresh=True)
 
 

@@ -30,8 +30,8 @@ LABELS = {
 REQUEST = re.compile(r"[0-9a-f]{32}")
 MAX_REASON = 500
 ASK_AGAIN_SECONDS = 10.0
-ASKING = "Asking what this install can do."
-UNKNOWN = "This install does not know it yet: upgrade the stack."
+ASKING = "Checking which actions this install supports."
+UNKNOWN = "This install does not support it yet. Upgrade the stack."
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,11 @@ def _why_not(action: str, status: AppStatus, current: Current | None, deployment
         case "resume":
             return "" if current and current.pin else "It is not pinned."
         case "restart":
-            return "" if runs else "Nothing of it runs."
+            return "" if runs else "It is not running."
         case "stop":
-            return "It is stopped." if status.state == states.STOPPED else "" if current else "It does not run."
+            return (
+                "It is stopped." if status.state == states.STOPPED else "" if current else "It is not running."
+            )
         case "start":
             return "" if gave_up_reason else "It runs." if runs else "It is not stopped."
     return "It is stopped: start it." if status.state == states.STOPPED else ""
@@ -201,19 +203,19 @@ def _digest(target: Target, repository: str, tag: str) -> str:
 
 def _meanwhile(action: str, begins: tuple[str, str] | None) -> str:
     if action == STOP:
-        return "Its task is taken away at once, and its URL does not answer."
+        return "Its task is stopped at once, and its URL no longer answers."
     if begins is None:
-        return "Nothing serves until the new task answers."
+        return "No version is running until the new task answers."
     serves = states.version(*begins)
-    return f"{serves} serves until the new task answers, and goes on if that does not."
+    return f"{serves} keeps running until the new task answers, and if the new task fails."
 
 
 def _afterwards(action: str, begins: tuple[str, str] | None) -> str:
-    left = states.version(*begins) if begins else "the version that it leaves"
+    left = states.version(*begins) if begins else "The version that is left"
     return {
-        ROLLBACK: f"The app is pinned until another version is pushed, or you resume. {left} does not come "
-        "back when it is pushed again: that is recorded only.",
-        RESUME: "The pin is gone: what its tag points to is deployed, as are all pushes from then on.",
-        STOP: "Pushes are recorded and not deployed, until you start it. It then runs the newest of them.",
+        ROLLBACK: f"The app is pinned until another version is pushed, or until you resume. If {left} is "
+        "pushed again, the push is only recorded.",
+        RESUME: "The pin ends: the image that its tag points to is deployed, and so are all later pushes.",
+        STOP: "Pushes are recorded but not deployed until you start it. Then the newest push is deployed.",
         START: "Pushes are deployed again.",
     }.get(action, "")

@@ -11,13 +11,13 @@ from portcall.console.security import Door
 from portcall.console.source import Source
 
 SENTENCES = {
-    400: "This is not an address of the page, nor what it understands.",
-    401: "This browser has not come by the link, or the page was started anew since. The terminal in which "
-    "`portcall console` runs shows a link that is good for one browser.",
+    400: "The page does not understand this request.",
+    401: "This browser did not open the link, or the page was restarted since. The terminal in which "
+    "`portcall console` runs shows a link that works in one browser.",
     404: "There is nothing here.",
     405: "That cannot be done here.",
-    413: "That is too much text.",
-    500: "The page has a fault of its own; the terminal in which `portcall console` runs says more.",
+    413: "The text is too long.",
+    500: "There is an error in the page itself. See the terminal in which `portcall console` runs.",
 }
 
 
@@ -33,7 +33,7 @@ def create_app(source: Source, door: Door, poller: Poller, *, read_only: bool = 
     @app.get("/enter")
     def enter() -> Response | str:
         if request.method != "GET" or not door.enter(request.args.get("token", "")):
-            abort(401, "This link was used already, or is of an earlier run.")
+            abort(401, "This link was already used, or belongs to an earlier run.")
         # Not a redirect: browsers do not send a strict cookie after a redirect from another site.
         response = Response(render_template("enter.html"))
         door.give_cookie(response)

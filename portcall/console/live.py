@@ -15,7 +15,7 @@ LOOK_EVERY = 1.0
 QUIET_EVERY = 5.0
 # How often something is sent to each browser, which shows whether it is still there.
 HEARTBEAT = 2.0
-FAULT = "This page has a fault of its own; the terminal in which `portcall console` runs says more."
+FAULT = "There is an error in the page itself. See the terminal in which `portcall console` runs."
 
 
 class Page(Protocol):

@@ -152,7 +152,7 @@ class DeploymentPage:
         """The deployment that serves instead."""
         serving = self.status.serving if self.status else None
         if serving is None:
-            return "Nothing serves."
+            return "No version is running."
         if serving.runs(self.deployment.deployment):
             return ""
         return f"{states.version(serving.tag, serving.digest)} serves."
@@ -233,7 +233,7 @@ def app_page(source: Source, operator: Operator, app: str) -> AppPage:
         status = states.status_of(app, found.current, found.deployments)
         if status is None:
             # It is not an app, but its pushes are shown.
-            status = AppStatus(app, "ended", None, None, 0, "Nothing of it was ever to run.")
+            status = AppStatus(app, "ended", None, None, 0, "None of its pushes was an app.")
         going = next((each for each in found.deployments if each.to_come and each.execution), None)
         steps = execution.steps(target, going.execution) if going else None
         more = len(found.deployments) > HISTORY

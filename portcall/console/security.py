@@ -81,9 +81,9 @@ def guard(app: Flask, door: Door, *, read_only: bool) -> None:
         _ = request.host
         if request.method not in ("GET", "HEAD"):
             if not _is_own_page():
-                abort(403, "Another page has sent this. Only Portcall's own page may.")
+                abort(403, "This request came from another page. Only Portcall's own page may send it.")
             if read_only:
-                abort(403, "This page is read-only. Start it without --read-only to act.")
+                abort(403, "This page is read-only. Start it without --read-only to change apps.")
         if request.endpoint != "enter" and not door.knows(request.cookies.get(door.cookie, "")):
             abort(401)
 

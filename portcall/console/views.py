@@ -95,7 +95,7 @@ def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
     @page.get("/inbox")
     def mails() -> tuple[str, int] | Response:
         if not source.embedded:
-            abort(404, "The mails of an account are in your own inbox.")
+            abort(404, "For an install in AWS, the mails are in your own inbox.")
         return show("inbox", "inbox", inbox_page)
 
     @page.get("/doctor")

@@ -10,5 +10,5 @@ def seconds(text: str) -> int:
     if text.isdecimal() and len(text) < 10:
         return int(text)
     if not re.fullmatch(r"(?:[0-9]{1,9}[smhd])+", text):
-        raise ValueError(f"{text!r} is no span of time; write 90s, 15m or 1h30m")
+        raise ValueError(f"{text!r} is not a duration; write 90s, 15m or 1h30m")
     return sum(int(number) * UNITS[unit] for number, unit in re.findall(r"([0-9]+)([smhd])", text))

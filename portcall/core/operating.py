@@ -39,12 +39,12 @@ def operate(target: Target, **words: str) -> dict[str, Any]:
     if "errorMessage" in answer:
         look = f"portcall status {words.get('app', '')}".strip()
         raise Trouble(
-            f"Whether it was done is not known: {answer['errorMessage']} Look: {look}", Exit.NOT_KNOWN
+            f"It is not known whether this was done: {answer['errorMessage']} Look: {look}", Exit.NOT_KNOWN
         )
     if answer.get("status") == "refused":
         reason = str(answer.get("reason"))
         if (known := KNOWN.search(reason)) and words["action"] not in known[1].split(", "):
-            reason = f"The stack {target.stack} is older than this command: it knows {known[1]}. Upgrade it."
+            reason = f"The stack {target.stack} is older than this command: it supports {known[1]}. Upgrade it."
         raise Trouble(reason, KINDS.get(str(answer.get("kind")), Exit.NO))
     return answer
 
@@ -83,7 +83,7 @@ def follow(
                 raise
             trouble = error.message
         if passed >= timeout:
-            said = trouble or f"It is not done after {timeout:.0f} s, and goes on: portcall show {deployment}"
+            said = trouble or f"It is not done after {timeout:.0f} s, and continues: portcall show {deployment}"
             return {
                 "deployment": deployment,
                 "outcome": "unknown",
@@ -93,7 +93,7 @@ def follow(
                 "url": "",
                 "serving": "",
             }
-        speak(trouble or f"{app} is on its way, {passed:.0f} s")
+        speak(trouble or f"{app} is being deployed, {passed:.0f} s")
         time.sleep(min(POLL_SECONDS, max(0.0, timeout - passed)))
 
 

@@ -117,9 +117,9 @@ class _Planning:
         try:
             spec = self._read(found)
         except (UnsupportedImageError, BadLabelError) as refused:
-            return made.but(REFUSE, str(refused), "Fix that in the Dockerfile, and build it again.")
+            return made.but(REFUSE, str(refused), "Fix that in the Dockerfile and build the image again.")
         if spec is None:
-            return made.but(IGNORE, "It is not an app, but a signature, a chart or the like.")
+            return made.but(IGNORE, "It is not an app: it is a signature, a chart or a similar artifact.")
         current = ledger.current(app=app)
         made = replace(made, **self._sized(spec), **self._surroundings(app, spec, current))
         if found.local and not ecr.has_repository(repository) and not rules.creates(repository):
@@ -132,9 +132,9 @@ class _Planning:
         try:
             name = Image.parse(named)
         except ValueError as wrong:
-            raise Trouble(f"{text} is no image: {wrong}", Exit.USAGE) from wrong
+            raise Trouble(f"{text} is not an image: {wrong}", Exit.USAGE) from wrong
         if not name.tag:
-            raise Trouble(f"Name the tag, too: {name.repository}:latest@{name.digest}", Exit.USAGE)
+            raise Trouble(f"Add the tag: {name.repository}:latest@{name.digest}", Exit.USAGE)
         unwatched = self._rules.why_not_watched(name.repository, name.tag)
         # The caller may not be allowed to read other repositories.
         digest = "" if unwatched else ecr.digest_of(repository=name.repository, tag=name.tag)
@@ -177,7 +177,7 @@ class _Planning:
         replaces = states.version(current.tag, current.digest) if current and states.answers(current) else ""
         notes = [preview.CUT] if cut else []
         if spec.candidates and spec.candidates[0].named_by == ports.DEFAULT:
-            notes.append("The image names no port: if it is another one, add EXPOSE to the Dockerfile.")
+            notes.append("The image names no port. If that port is wrong, add EXPOSE to the Dockerfile.")
         return {"replaces": replaces, "until_hours": until / 3600, "notes": notes}
 
     def _slot(self, made: Plan, current: Current | None) -> Plan:
@@ -200,13 +200,13 @@ class _Planning:
         open_ones = ledger.open_deployments(app=made.app)
         if why := holds.why_not(found.digest, current, open_ones, {}):
             command = "start" if current and current.stop else "resume"
-            return made.but(RECORD, why, f"To deploy it all the same: portcall {command} {made.app}")
+            return made.but(RECORD, why, f"To deploy it anyway: portcall {command} {made.app}")
         notes = list(made.notes)
         if current and current.pin and found.digest != current.pin.digest:
             notes.append("The app is pinned by a rollback; this version would end that.")
         if found.digest:
             again = f"{found.name.repository}:{found.name.tag}"
             notes.append(
-                f"ECR has it under this tag: to push it again starts nothing. Use portcall deploy {again}"
+                f"ECR has it under this tag, so pushing it again starts nothing. Use portcall deploy {again}"
             )
         return replace(made, notes=notes)

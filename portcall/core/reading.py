@@ -90,12 +90,14 @@ def find_deployment(target: Target, name: str) -> tuple[AppHistory, Deployment]:
     matches = target.ask(lambda _: ledger.find(name=name))
     if not matches:
         raise Trouble(
-            f"There is no app and no deployment {name}. `portcall status` names the apps; of a deployment's id "
-            f"give {ID_DIGITS} characters or more.",
+            f"There is no app and no deployment {name}. `portcall status` lists the apps. The id of a "
+            f"deployment needs at least {ID_DIGITS} characters.",
             Exit.NO_SUCH_THING,
         )
     if len(matches) > 1:
-        raise Trouble(f"Several deployments begin with {name}: give more of the id.", Exit.NO_SUCH_THING)
+        raise Trouble(
+            f"Several deployments begin with {name}. Give more characters of the id.", Exit.NO_SUCH_THING
+        )
     ((app, deployment),) = matches
     return known(target, app) or AppHistory(app, None, [deployment]), deployment
 
@@ -109,7 +111,7 @@ def deployment_of(target: Target, app: str, name: str) -> tuple[AppHistory, Depl
             return found, one
         if len(found.deployments) < most:
             break
-    raise Trouble(f"Of {app} there is no deployment {name}, or it is not kept any more.", Exit.NO_SUCH_THING)
+    raise Trouble(f"{app} has no deployment {name}, or it is no longer kept.", Exit.NO_SUCH_THING)
 
 
 def refuse_unknown(target: Target, app: str) -> Never:

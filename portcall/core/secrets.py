@@ -60,12 +60,12 @@ def remove(folder: str, name: str) -> None:
 def problem(name: str, value: str) -> str:
     """Why a value cannot be stored under a name, '' if it can. The text never contains the value."""
     if not NAME.fullmatch(name):
-        return f"{name} is no name of an environment variable: letters, digits and _, with no digit first."
+        return f"{name} cannot be a variable's name. Use letters, digits and _, not starting with a digit."
     if not value:
-        return f"The value of {name} is empty, and Parameter Store keeps no empty values."
+        return f"The value of {name} is empty, and Parameter Store cannot store empty values."
     size = len(value.encode())
     if size > LIMIT_BYTES:
-        return f"The value of {name} has {size} bytes, and {LIMIT_BYTES} are possible."
+        return f"The value of {name} has {size} bytes; the limit is {LIMIT_BYTES}."
     return ""
 
 
@@ -93,9 +93,7 @@ def _unquoted(value: str, line: int) -> str:
             end = value.find(quote, end + 1)
         rest = value[end + 1 :].strip()
         if end < 0 or (rest and not rest.startswith("#")):
-            raise ValueError(
-                f"Line {line} has a quote that does not end; values of several lines are not read."
-            )
+            raise ValueError(f"Line {line} has a quote without an end. Values must be on one line.")
         inside = value[1:end]
         return ESCAPES.sub(lambda found: MEANT[found[1]], inside) if quote == '"' else inside
     return re.split(r"\s+#", value, maxsplit=1)[0]

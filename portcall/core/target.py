@@ -128,8 +128,8 @@ class Target:
         found = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
         if "LedgerTableName" not in found:
             raise Trouble(
-                f"The stack {self.stack} in {self.region} is not ready, or none of Portcall's: it is "
-                f"{stack['StackStatus']} and has no output LedgerTableName.",
+                f"The stack {self.stack} in {self.region} is not ready, or is not an install of Portcall: it "
+                f"is {stack['StackStatus']} and has no output LedgerTableName.",
                 Exit.NOT_ALLOWED,
             )
         self._outputs, self._remembered = found, False
@@ -160,7 +160,9 @@ def choose(*, stack: str = "", profile: str = "", region: str = "", local: bool 
     stack = stack or env.get("PORTCALL_STACK", "")
     own = profile or env.get("AWS_PROFILE") or env.get("AWS_DEFAULT_PROFILE") or ""
     if local and (profile or region):
-        raise Trouble("--local is the cloud on this machine: it has no --profile and no --region.", Exit.USAGE)
+        raise Trouble(
+            "--local is the cloud on this machine: it takes no --profile and no --region.", Exit.USAGE
+        )
     if local or not (stack or own or region):
         if found := _embedded(stack or STACK):
             return found

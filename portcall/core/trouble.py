@@ -99,16 +99,18 @@ def trouble_of(error: BaseException, *, stack: str, region: str, profile: str) -
     match cause:
         case ProfileNotFound():
             return Trouble(
-                f"There is no AWS profile {profile}; `aws configure list-profiles` names those that there are.",
+                f"There is no AWS profile {profile}; `aws configure list-profiles` lists the profiles.",
                 Exit.NOT_ALLOWED,
             )
         case NoRegionError():
             return Trouble(
-                "No region is chosen. Say --region, set AWS_REGION, or give the profile one: aws configure",
+                "No region is chosen. Use --region, set AWS_REGION, or set one in the profile: aws configure",
                 Exit.NOT_ALLOWED,
             )
         case InvalidRegionError():
-            return Trouble(f"There is no region {region}; one is called eu-west-1.", Exit.NOT_ALLOWED)
+            return Trouble(
+                f"There is no region {region}. A region is, for example, eu-west-1.", Exit.NOT_ALLOWED
+            )
         case NoCredentialsError() | PartialCredentialsError():
             return Trouble(
                 f"There are no AWS credentials ({whose}). Log in with aws sso login or aws configure, or "
@@ -119,16 +121,16 @@ def trouble_of(error: BaseException, *, stack: str, region: str, profile: str) -
             return Trouble(f"The login of {whose} has expired, or cannot be used. {again}", Exit.NOT_ALLOWED)
         case ConnectionError() | HTTPClientError():
             return Trouble(
-                f"AWS does not answer: {cause} Is there a way to the internet, and is {region} the region? "
-                "Try again in a moment.",
+                f"AWS does not answer: {cause} Does this machine reach the internet, and is {region} the right "
+                "region? Try again in a moment.",
                 Exit.NOT_KNOWN,
             )
         case ClientError():
             return _answered(cause, stack=stack, region=region, whose=whose, again=again)
         case DeployError() if is_passing(error):
-            return Trouble(f"AWS did not tell: {error} Try again in a moment.", Exit.NOT_KNOWN)
+            return Trouble(f"AWS did not answer: {error} Try again in a moment.", Exit.NOT_KNOWN)
         case BotoCoreError():
-            return Trouble(f"AWS cannot be asked: {cause}")
+            return Trouble(f"AWS cannot be called: {cause}")
     return Trouble(str(error))
 
 
@@ -138,8 +140,8 @@ def _answered(error: ClientError, *, stack: str, region: str, whose: str, again:
         return Trouble(f"The credentials of {whose} have expired. {again}", Exit.NOT_ALLOWED)
     if code in NOT_ACCEPTED:
         return Trouble(
-            f"AWS does not accept the credentials of {whose} in {region} ({code}). Are they right, and is the "
-            "region enabled in the account? Choose others with --profile and --region.",
+            f"AWS does not accept the credentials of {whose} in {region} ({code}). Are they correct, and is "
+            "the region enabled in the account? Choose others with --profile and --region.",
             Exit.NOT_ALLOWED,
         )
     if code in DENIALS:
@@ -160,5 +162,5 @@ def _answered(error: ClientError, *, stack: str, region: str, whose: str, again:
     if code == "ValidationException" and "index" in said:
         return Trouble(f"The stack {stack} is older than this command. Upgrade it: see README.md.")
     if is_passing(error):
-        return Trouble(f"AWS is too busy to tell: {said} Try again in a moment.", Exit.NOT_KNOWN)
+        return Trouble(f"AWS is too busy to answer: {said} Try again in a moment.", Exit.NOT_KNOWN)
     return Trouble(f"AWS refused {error.operation_name}: {said}")

@@ -52,7 +52,7 @@ class Image:
         if not found or not (found["tag"] or found["digest"]):
             raise ValueError("write flask-app:latest@sha256:..., flask-app@sha256:... or flask-app:latest")
         if found["digest"] and not DIGEST.fullmatch(found["digest"]):
-            raise ValueError(f"{found['digest']!r} is no digest: sha256: and 64 digits of 0-9 and a-f")
+            raise ValueError(f"{found['digest']!r} is not a digest: sha256: and 64 digits of 0-9 and a-f")
         return cls(found["repository"], found["tag"] or "", found["digest"] or "")
 
 
@@ -177,7 +177,7 @@ def _down(app: str, current: Current) -> Verdict:
         outcome,
         Exit.NO,
         app,
-        f"{app} went live, and is {outcome} now.",
+        f"{app} was live, but is {outcome} now.",
         digest=current.digest,
         deployment=current.deployment,
         reason=states.why_down(current),
@@ -189,13 +189,13 @@ def _ended(app: str, last: Deployment, current: Current | None, *, recent: bool)
     """The verdict on a deployment with an outcome whose digest is not current."""
     outcomes = {
         FAILED: ("failed", Exit.NO, f"{app} {last.summary or 'failed'}."),
-        SUPERSEDED: ("superseded", Exit.SUPERSEDED, f"A newer push overtook this one of {app}."),
-        IGNORED: ("ignored", Exit.NO_SUCH_THING, f"What was pushed to {app} is no app."),
+        SUPERSEDED: ("superseded", Exit.SUPERSEDED, f"A newer push of {app} superseded this one."),
+        IGNORED: ("ignored", Exit.NO_SUCH_THING, f"The push to {app} is not an app."),
         ENDED: ("ended", Exit.NO, f"{app} has ended."),
-        RECORDED: ("recorded", Exit.NO, f"The push of {app} is recorded, and not deployed."),
+        RECORDED: ("recorded", Exit.NO, f"The push of {app} is recorded but not deployed."),
     }
     if last.outcome == DEPLOYED and current is None:
-        outcomes[DEPLOYED] = ("ended", Exit.NO, f"{app} went live, and has ended.")
+        outcomes[DEPLOYED] = ("ended", Exit.NO, f"{app} was live, but has ended.")
     elif last.outcome == DEPLOYED and current and current.sequence > last.sequence and recent:
         # It was live and replaced long ago, but a new push of it may not be recorded yet.
         outcomes[DEPLOYED] = ("superseded", Exit.SUPERSEDED, f"{app} was live, and a newer push replaced it.")
@@ -222,5 +222,5 @@ def _ended(app: str, last: Deployment, current: Current | None, *, recent: bool)
 
 def _serves(current: Current | None) -> str:
     if current is None or not states.answers(current):
-        return "Nothing serves."
+        return "No version is running."
     return f"{states.version(current.tag, current.digest)} serves at {current.url}"

@@ -59,8 +59,8 @@ class Bucket:
                     raise
         if where != self.target.region:
             raise Trouble(
-                f"The bucket {self.name} is in {where}, and Lambda takes code from its own region only. "
-                f"Choose one in {self.target.region} with --bucket, or leave --bucket out."
+                f"The bucket {self.name} is in {where}, and Lambda takes code only from its own region. "
+                f"Choose one in {self.target.region} with --bucket, or omit --bucket."
             )
         return True
 
@@ -70,7 +70,7 @@ class Bucket:
             return
         if not self.ours:
             raise Trouble(
-                f"There is no bucket {self.name}. Leave --bucket out, and one is created.", Exit.NO_SUCH_THING
+                f"There is no bucket {self.name}. Without --bucket, one is created.", Exit.NO_SUCH_THING
             )
         where = {"CreateBucketConfiguration": {"LocationConstraint": self.target.region}}
         self._s3.create_bucket(Bucket=self.name, **({} if self.target.region == "us-east-1" else where))

@@ -95,7 +95,7 @@ class ChangeSet:
                 self.discard()
                 if any(each in reason for each in NOTHING_TO_DO):
                     return []
-                raise Trouble(f"CloudFormation refuses that: {reason}")
+                raise Trouble(f"CloudFormation refuses the change: {reason}")
             time.sleep(self._pause)
 
     def _all(self, page: dict[str, Any]) -> Iterator[Change]:

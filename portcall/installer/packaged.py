@@ -32,12 +32,12 @@ class Packaged:
             template = (folder / TEMPLATE).read_text()
         except FileNotFoundError as error:
             raise Trouble(
-                "This portcall runs from its repository and carries no stack. Install with `sam build && sam "
-                "deploy`, as README.md says, or make a package that carries it: make wheel"
+                "This portcall runs from its repository, and so does not contain the stack. Install with `sam "
+                "build && sam deploy`, as README.md says, or make a package that contains it: make wheel"
             ) from error
         for name, expected in description["sha256"].items():
             if hashlib.sha256(content[name]).hexdigest() != expected:
-                raise Trouble(f"{folder / name} is not the file that was released. Install portcall anew.")
+                raise Trouble(f"{folder / name} is not the released file. Install portcall again.")
         return cls(
             description["version"], description["parameters"], template, content[FUNCTIONS], content[DEFINITION]
         )

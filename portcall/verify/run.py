@@ -72,7 +72,7 @@ class Run:
             return "skipped" not in json.loads(answer["Payload"].read())
 
         if not self.eventually(swept, self.pace.mail):
-            raise CheckFailedError(f"{function} says for {self.pace.mail:.0f} s that another sweep is at it")
+            raise CheckFailedError(f"{function} says for {self.pace.mail:.0f} s that another sweep is running")
 
     # Pushes and their outcomes
 

@@ -45,4 +45,4 @@ class Tools:
 
 def _failed(command: Sequence[str], said: Sequence[str]) -> str:
     words = " ".join(command[:2]).rpartition("/")[2]
-    return "\n".join([f"`{words}` failed. It said, at the end:", *said[-LAST_LINES:]])
+    return "\n".join([f"`{words}` failed. The end of its output:", *said[-LAST_LINES:]])

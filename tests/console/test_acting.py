@@ -27,12 +27,12 @@ def test_a_rollback_says_from_what_to_what_and_asks_why(world: World, open_page:
     expect(dialog).to_contain_text("Roll back flask-app?")
     expect(dialog).to_contain_text(f"From v2 {bad.digest[7:14]}", use_inner_text=True)
     expect(dialog).to_contain_text(f"To v1 {good.digest[7:14]}", use_inner_text=True)
-    expect(dialog).to_contain_text("serves until the new task answers, and goes on if that does not")
-    expect(dialog).to_contain_text("The app is pinned until another version is pushed, or you resume. v2")
+    expect(dialog).to_contain_text("keeps running until the new task answers, and if the new task fails")
+    expect(dialog).to_contain_text("The app is pinned until another version is pushed, or until you resume.")
     page.keyboard.type("500s on /pay")
     page.keyboard.press("Enter")
     # The workflow has not begun yet.
-    expect(page.locator("h1")).to_have_text("It begins in a moment")
+    expect(page.locator("h1")).to_have_text("Starting …")
     (asked,) = world.acted
     assert (asked["action"], asked["app"], asked["to"]) == ("rollback", "flask-app", good.deployment)
     assert asked["reason"] == "500s on /pay"
@@ -46,7 +46,7 @@ def test_a_dialog_that_is_cancelled_does_nothing(world: World, open_page: Open) 
     page.keyboard.press("Escape")
     expect(page.locator("#dialog")).to_be_hidden()
     ask_for(page, "Stop…")
-    expect(page.locator("#dialog")).to_contain_text("Pushes are recorded and not deployed, until you start it.")
+    expect(page.locator("#dialog")).to_contain_text("Pushes are recorded but not deployed until you start it.")
     page.get_by_role("link", name="Cancel").click()
     expect(page.locator("#dialog")).to_be_hidden()
     assert world.acted == []
@@ -59,7 +59,7 @@ def test_an_app_that_is_stopped_can_be_started(world: World, open_page: Open) ->
     expect(page.locator("#do-stop small")).to_have_text("It is stopped.")
     ask_for(page, "Start…")
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.locator("h1")).to_have_text("It begins in a moment")
+    expect(page.locator("h1")).to_have_text("Starting …")
     assert world.acted[0]["action"] == "start"
 
 
@@ -67,7 +67,7 @@ def test_what_cannot_be_done_says_why_where_one_sees_it(world: World, open_page:
     world.live("flask-app")
     world.actions = ["deploy", "restart"]
     page = open_page("apps/flask-app")
-    said = {"stop": "This install does not know it yet: upgrade the stack.", "rollback": "This install does"}
+    said = {"stop": "This install does not support it yet. Upgrade the stack.", "rollback": "This install does"}
     for action, why in said.items():
         expect(page.locator(f"#do-{action} button")).to_be_disabled()
         expect(page.locator(f"#do-{action} small")).to_contain_text(why)

@@ -190,7 +190,7 @@ def test_expired_credentials_are_said_and_used_anew_once_they_are_renewed(
     expect(page.locator(".trouble")).to_contain_text("have expired. Log in again.")
     # What was there before stays, and it says of when.
     expect(page.locator("#apps")).to_contain_text("flask-app")
-    expect(page.locator(".trouble")).to_contain_text("What is below is of")
+    expect(page.locator(".trouble")).to_contain_text("The data below is from")
     world.trouble = None
     expect(page.locator(".trouble")).to_have_count(0)
     assert world.chosen > chosen

@@ -56,7 +56,7 @@ def test_the_link_is_good_for_one_browser_and_the_terminal_has_the_next(serve: S
     assert Answer(door, used).status == 200
     again = Answer(door, used)
     assert (again.status, again.headers["Set-Cookie"]) == (401, None)
-    assert "This link was used already" in again.text
+    assert "This link was already used" in again.text
     assert links == [door.link]
     assert Answer(door, door.link.partition(f":{door.port}")[2]).status == 200
 
@@ -80,7 +80,7 @@ def test_the_cookie_is_for_this_run_alone(serve: Serve) -> None:
 def test_without_the_cookie_nothing_is_answered(door: Door, path: str) -> None:
     answer = Answer(door, door.prefix + path)
     assert answer.status == 401
-    assert "has not come by the link" in answer.text
+    assert "did not open the link" in answer.text
     assert Answer(door, path).status == 401
 
 
@@ -107,7 +107,7 @@ def test_another_name_of_this_machine_is_refused(door: Door, cookie: str, host: 
 def test_what_its_own_page_has_not_sent_does_nothing(door: Door, cookie: str, headers: dict[str, str]) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         answer = Answer(door, f"{door.prefix}/", method, Cookie=cookie, **headers)
-        assert (answer.status, "Another page has sent this" in answer.text) == (403, True)
+        assert (answer.status, "This request came from another page" in answer.text) == (403, True)
     own = {"Sec_Fetch_Site": "same-origin", "Origin": f"http://127.0.0.1:{door.port}"}
     # It gets as far as there being nothing to post to.
     assert Answer(door, f"{door.prefix}/", "POST", Cookie=cookie, **own).status == 405
@@ -269,4 +269,4 @@ def test_a_foreign_form_that_is_sent_by_a_click_does_nothing(
         document.body.append(form); form.submit(); }""",
         f"http://127.0.0.1:{door.port}{door.prefix}/",
     )
-    expect(other.locator("body")).to_contain_text("Another page has sent this")
+    expect(other.locator("body")).to_contain_text("This request came from another page")

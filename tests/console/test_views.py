@@ -29,7 +29,7 @@ def test_the_price_a_month_is_shown_for_each_app_and_for_all(world: World, open_
     world.live("worker", image={**small, "capacity": "FARGATE_SPOT"})
     world.live("of-old")
     page = open_page()
-    expect(page.get_by_text("All together about 17 USD a month")).to_be_visible()
+    expect(page.get_by_text("All apps cost about 17 USD a month")).to_be_visible()
     expect(page.get_by_text("list prices of us-east-1, November 2026")).to_be_visible()
     page.get_by_role("link", name="worker").click()
     expect(page.locator(".card").first).to_contain_text("about 5.81 USD a month")

@@ -64,7 +64,7 @@ def test_up_again_is_quick_and_leaves_the_apps_alone(portcall: Portcall) -> None
 
 def test_up_with_another_port_says_that_a_cloud_runs_already(portcall: Portcall) -> None:
     said = sentence(portcall.run("up", "--detach", "--port", str(portcall.port + 1)))
-    assert said.startswith(f"A cloud runs already, at http://127.0.0.1:{portcall.port}")
+    assert said.startswith(f"An embedded cloud already runs at http://127.0.0.1:{portcall.port}")
     assert said.endswith("Stop it first: portcall down")
 
 

@@ -232,9 +232,9 @@ def test_it_installs_deploys_upgrades_and_leaves_nothing(installer: Installer) -
     assert installer.run("status", "--exit-code").returncode == 0
 
     assert "is not the name of the stack" in installer.sentence(2, "uninstall", "--confirm", "other")
-    assert "Say --confirm portcall" in installer.sentence(2, "uninstall")
+    assert "To continue: --confirm portcall" in installer.sentence(2, "uninstall")
     said = installer.says("uninstall", "--confirm", "portcall")
-    assert said.endswith("Portcall is removed, and nothing of it is left.\n")
+    assert said.endswith("Portcall is removed; nothing is left.\n")
     eventually(lambda: {**inventory(cloud), "buckets": buckets(cloud)} == before, within=WITHIN)
 
 
@@ -248,7 +248,7 @@ def test_an_install_that_fails_says_why_and_leaves_nothing(installer: Installer)
     before = {**inventory(cloud), "buckets": buckets(cloud)}
     said = installer.sentence(1, "install", "--email", EMAIL, "--set", "RepositoryName=taken-app", "--yes")
     assert "It failed. Repository (AWS::ECR::Repository): " in said
-    assert "What was created has been removed." in said
+    assert "What it had created was deleted." in said
     eventually(lambda: {**inventory(cloud), "buckets": buckets(cloud)} == before, within=WITHIN)
 
 

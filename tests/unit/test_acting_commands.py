@@ -116,7 +116,7 @@ def test_json_is_one_document_with_these_fields(action):
 def test_off_a_terminal_nothing_is_asked_and_nothing_done(stack, action):
     ended = portcall(action, "flask-app", says="y\n")
     assert (ended.exit_code, ended.stdout) == (2, "")
-    assert ended.stderr.endswith("This asks first, and there is no terminal to ask on. To do it: --yes\n")
+    assert ended.stderr.endswith("There is no terminal to ask at. To do it without being asked: --yes\n")
     assert stack.changes == []
 
 
@@ -166,7 +166,7 @@ def test_what_is_not_done_in_time_is_not_known_and_goes_on(stack):
     stack.ends = [{"status": "under way"}]
     ended = portcall("restart", "flask-app", "--timeout", "0")
     assert ended.exit_code == Exit.NOT_KNOWN
-    assert "It is not done after 0 s, and goes on: portcall show restart-1" in ended.stderr
+    assert "It is not done after 0 s, and continues: portcall show restart-1" in ended.stderr
 
 
 @pytest.mark.parametrize("action", ["deploy", "rollback", "resume", "restart", "start"])
@@ -209,13 +209,13 @@ def test_a_refusal_is_a_sentence_and_an_exit_code(stack, action, kind, code):
 def test_an_older_stack_is_said_to_be_one(stack):
     stack.refuses["stop"] = {"reason": "The action must be one of: deploy."}
     ended = portcall("stop", "flask-app", "--yes")
-    assert "The stack portcall is older than this command: it knows deploy. Upgrade it." in ended.stderr
+    assert "The stack portcall is older than this command: it supports deploy. Upgrade it." in ended.stderr
 
 
 def test_a_function_that_died_may_have_done_it(stack, monkeypatch):
     monkeypatch.setattr(operating, "invoke", lambda target, words: {"errorMessage": "Task timed out."})
     ended = portcall("restart", "flask-app")
-    assert (ended.exit_code, "Whether it was done is not known" in ended.stderr) == (4, True)
+    assert (ended.exit_code, "It is not known whether this was done" in ended.stderr) == (4, True)
 
 
 def test_a_reason_that_is_too_long_is_usage(stack):
@@ -278,7 +278,7 @@ def test_a_stack_that_knows_no_test_email_says_so(stack):
     stack.refuses["notify"] = {"reason": "The action must be one of: deploy, stop."}
     ended = portcall("notify", "test")
     assert ended.exit_code == 1
-    assert "older than this command: it knows deploy, stop. Upgrade it." in ended.stderr
+    assert "older than this command: it supports deploy, stop. Upgrade it." in ended.stderr
 
 
 # ── Versions

@@ -34,7 +34,7 @@ JUDGED = [
     # This machine
     (machine.docker("29.1.0", ""), OK, "29.1.0"),
     (machine.docker("", "there is no docker command."), WARNING, "no docker command"),
-    (machine.login(Login(True, "ecr-login"), REGISTRY, NOW), OK, "by itself"),
+    (machine.login(Login(True, "ecr-login"), REGISTRY, NOW), OK, "automatically"),
     (machine.login(Login(False), REGISTRY, NOW), WARNING, "portcall login"),
     (machine.login(Login(True, "desktop"), REGISTRY, NOW), UNKNOWN, "kept by desktop"),
     (machine.login(Login(True, "", int(NOW) - 1), REGISTRY, NOW), WARNING, "has expired"),
@@ -65,7 +65,7 @@ JUDGED = [
     (install.stack("portcall", "CREATE_COMPLETE"), OK, "there"),
     (install.stack("portcall", "UPDATE_COMPLETE"), OK, "there"),
     (install.stack("portcall", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"), WARNING, "being changed"),
-    (install.stack("portcall", "UPDATE_ROLLBACK_COMPLETE"), WARNING, "taken back"),
+    (install.stack("portcall", "UPDATE_ROLLBACK_COMPLETE"), WARNING, "rolled back"),
     (install.stack("portcall", "ROLLBACK_COMPLETE"), FAILED, "sam delete"),
     (install.stack("portcall", "UPDATE_ROLLBACK_FAILED"), FAILED, "events"),
     (install.version("0.1.0", "0.1.0"), OK, "0.1.0"),
@@ -79,7 +79,7 @@ JUDGED = [
     (install.dead_letters({"A": 0, "B": 3}), FAILED, "3 in B"),
     (install.sweep(int(NOW) - 599, NOW, NOW), OK, "599 s ago"),
     (install.sweep(int(NOW) - 601, NOW - 9999, NOW), FAILED, "10 min ago"),
-    (install.sweep(0, NOW - 599, NOW), OK, "is to come"),
+    (install.sweep(0, NOW - 599, NOW), OK, "starts within"),
     (install.sweep(0, NOW - 600, NOW), FAILED, "no sweep"),
     (install.dashboard("https://console.example.com/"), OK, "https://console.example.com/"),
     (install.dashboard(""), OK, "Dashboard is off"),
@@ -204,8 +204,8 @@ DENIED = "User: arn:aws:iam::1:user/ann is not authorized to perform: iam:GetRol
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (refuse("AccessDenied", DENIED), "It takes the permission iam:GetRole."),
-        (refuse("AccessDeniedException", "no"), "It takes the permission sns:This."),
+        (refuse("AccessDenied", DENIED), "It needs the permission iam:GetRole."),
+        (refuse("AccessDeniedException", "no"), "It needs the permission sns:This."),
         (refuse("ThrottlingException", "Rate exceeded"), "too busy"),
     ],
     ids=["denied", "denied without a name", "throttled"],

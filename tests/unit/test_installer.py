@@ -94,7 +94,7 @@ def portcall(*words):
 
 
 STATES = {
-    "CREATE_COMPLETE": "is there already and is none of Portcall's. Choose another name",
+    "CREATE_COMPLETE": "exists and is not an install of Portcall. Choose another name",
     "ROLLBACK_COMPLETE": "it can only be deleted. Delete it: portcall uninstall --stack portcall.",
     "ROLLBACK_FAILED": "it can only be deleted",
     "DELETE_FAILED": "it can only be deleted",
@@ -233,7 +233,7 @@ def test_a_stack_of_something_else_is_not_removed(account):
     account.status = "CREATE_COMPLETE"
     code, said = portcall("uninstall", "--confirm", "portcall")
     assert code == 1
-    assert "is none of Portcall's" in said
+    assert "is not an install of Portcall" in said
 
 
 # ── What CloudFormation says
@@ -281,7 +281,7 @@ def test_what_cloudformation_refuses_is_reported_and_nothing_of_it_stays(account
         "delete_change_set": lambda **_: {},
         "delete_stack": lambda **_: {},
     }  # fmt: skip
-    with pytest.raises(Trouble, match="CloudFormation refuses that: Email must be an address"):
+    with pytest.raises(Trouble, match="CloudFormation refuses the change: Email must be an address"):
         changes.ChangeSet(account, "CREATE", "https://x", []).changes()
     assert ("delete_stack", {"StackName": "stack"}) in account.asked
 

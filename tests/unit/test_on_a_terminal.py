@@ -106,7 +106,7 @@ def _run(words):
 def test_what_lasts_is_ended_by_who_types_its_name(name, code, acted):
     ended, written = on_a_terminal("end", "flask-app", typed=[("Type flask-app to end it", f"{name}\n")])
     assert ended == code
-    assert "End flask-app, which answers at http://203.0.113.7:3000/? It is no preview." in written
+    assert "End flask-app, which answers at http://203.0.113.7:3000/? It is not a preview." in written
     assert (f"{ACTED}end" in written, "flask-app has ended." in written) == (acted, acted)
     assert ("That is not flask-app. Nothing was changed." in written) == (not acted)
 
@@ -138,7 +138,7 @@ def test_ctrl_c_while_it_waits_says_that_it_goes_on(monkeypatch):
     monkeypatch.setattr(acting, "follow", follow)
     ended, written = on_a_terminal("restart", "flask-app")
     assert ended == 130
-    assert "It goes on: portcall show d-1" in written
+    assert "It continues: portcall show d-1" in written
     assert "Traceback" not in written
 
 

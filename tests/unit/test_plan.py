@@ -228,7 +228,7 @@ def test_who_may_not_see_the_slots_hears_so(images, monkeypatch):
     monkeypatch.setattr(ledger, "taken_slots", denied)
     images["flask-app:latest"] = built()
     assert (planned()["would"], planned()["slot"]) == ("deploy", "unknown")
-    assert "not known: it takes the viewer policy" in portcall("plan", "flask-app").stdout
+    assert "not known: that needs the viewer policy" in portcall("plan", "flask-app").stdout
 
 
 def test_a_push_to_a_stopped_app_is_recorded(images):
@@ -238,14 +238,14 @@ def test_a_push_to_a_stopped_app_is_recorded(images):
     assert ledger.change_current(app="flask-app", new=held, seen=seen)
     images["flask-app:latest"] = built()
     found = planned(code=1)
-    assert (found["would"], found["do"]) == ("record", "To deploy it all the same: portcall start flask-app")
+    assert (found["would"], found["do"]) == ("record", "To deploy it anyway: portcall start flask-app")
     assert "The app is stopped, as asked for by ann (claimed): maintenance." in found["reason"]
 
 
 def test_what_ecr_has_already_starts_nothing_when_it_is_pushed_again(images, registry):
     registry["flask-app"]["latest"] = digest(7)
     images["flask-app:latest"] = built(digests=[digest(7)])
-    assert "to push it again starts nothing" in planned()["notes"][0]
+    assert "so pushing it again starts nothing" in planned()["notes"][0]
     images["flask-app:latest"] = built(digests=[digest(6)])
     assert planned()["notes"] == []
 
@@ -276,8 +276,8 @@ def test_the_name_at_home_need_not_say_the_registry(images):
     [
         ("flask-app:nope", 5, "image flask-app:nope: Docker has no such image, and ECR has none of that name."),
         ("nope", 5, "There is no image nope: Docker has no such image. Pushes to nope are not deployed: this"),
-        ("Flask App", 2, "Flask App is no image: write flask-app:latest@sha256:"),
-        (f"flask-app@{digest(1)}", 2, "Name the tag, too: flask-app:latest@sha256:"),
+        ("Flask App", 2, "Flask App is not an image: write flask-app:latest@sha256:"),
+        (f"flask-app@{digest(1)}", 2, "Add the tag: flask-app:latest@sha256:"),
     ],
 )
 def test_what_is_not_an_image_is_reported_in_a_sentence(name, code, said):

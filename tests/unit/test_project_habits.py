@@ -101,7 +101,7 @@ def test_the_readme_shows_what_the_demo_printed_last() -> None:
 def test_the_output_is_shown_without_what_is_of_this_machine() -> None:
     printed = (
         "\n  Looking for a base image … ✓ 0.0 s\n  docker push localhost:41234/flask-app:latest … ✓ 4.5 s   \n"
-        f"Logs: {'x' * 100} {'y' * 40}\n\nIt stays up. Watch it: portcall console\n"
+        f"Logs: {'x' * 100} {'y' * 40}\n\nIt keeps running. Watch it: portcall console\n"
     )
     assert readme.shown(printed, 41234) == (
         f"  docker push localhost:4566/flask-app:latest … ✓ 4.5 s\nLogs: {'x' * 100} ...\n"

@@ -280,7 +280,7 @@ def test_show_finds_a_deployment_by_the_beginning_of_its_id():
     assert "Several deployments begin with 3fa8" in result.stderr
     result = portcall("show", "3fa")
     assert result.exit_code == 5
-    assert "of a deployment's id give 4 characters or more" in result.stderr
+    assert "The id of a deployment needs at least 4 characters" in result.stderr
 
 
 @pytest.mark.parametrize("written", ["claim", "record", "record_push", "abandon"])
@@ -349,7 +349,7 @@ def test_an_app_that_has_written_nothing_has_an_empty_log(written):
 def test_what_never_ran_has_no_log(written):
     fail(1)
     result = portcall("logs", "flask-app")
-    assert (result.exit_code, "no task was started" in result.stderr) == (1, True)
+    assert (result.exit_code, "No task of flask-app was started" in result.stderr) == (1, True)
 
 
 def test_logs_go_on_and_join_the_next_version(written, clock):
@@ -495,7 +495,7 @@ def test_wait_follows_a_deployment_to_its_end(clock):
     clock.after(40, lambda: go_live(2))
     result = portcall("wait", f"flask-app:latest@{digest(2)}")
     assert (result.exit_code, result.stdout) == (0, "http://203.0.113.2:3000/\n")
-    assert len([line for line in result.stderr.splitlines() if "not heard of yet" in line]) == 1
+    assert len([line for line in result.stderr.splitlines() if "no deployment yet" in line]) == 1
 
 
 def test_wait_is_red_when_another_version_answers():
@@ -523,16 +523,16 @@ def test_wait_gives_up_after_its_time_and_says_that_it_goes_on(clock):
     began = clock.now
     result = portcall("wait", f"flask-app@{digest(1)}", "--timeout", "2m")
     assert (result.exit_code, result.stdout, clock.now - began) == (4, "", 120)
-    assert "goes on: portcall show push-1" in result.stderr
+    assert "continues: portcall show push-1" in result.stderr
     # A line every half a minute, so that nobody takes it for dead.
-    assert len([line for line in result.stderr.splitlines() if "on its way" in line]) == 3
+    assert len([line for line in result.stderr.splitlines() if "in progress" in line]) == 3
 
 
 def test_wait_says_when_a_push_is_not_heard_of():
     result = portcall("wait", f"flask-app@{digest(1)}", "--timeout", "90s")
     assert result.exit_code == 4
-    assert "has not been heard of yet" in result.stderr
-    assert "was not heard of within 90 s" in result.stderr
+    assert "There is no deployment of this push yet" in result.stderr
+    assert "There was no deployment of the push within 90 s" in result.stderr
 
 
 def test_wait_does_not_take_an_old_failure_for_that_of_this_push(clock):
@@ -650,7 +650,7 @@ def test_wait_says_on_ctrl_c_that_the_deployment_goes_on(monkeypatch):
     monkeypatch.setattr("time.sleep", interrupt)
     result = portcall("wait", f"flask-app@{digest(1)}")
     assert result.exit_code == 130
-    assert "The deployment goes on." in result.stderr
+    assert "The deployment continues." in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def stay_up(text: str) -> None:
 
 def end_with_a_sentence(text: str) -> None:
     def refuse() -> None:
-        raise CloudError(f"`docker push` failed. It said, at the end:\n{text}")
+        raise CloudError(f"`docker push` failed. The end of its output:\n{text}")
 
     with pytest.MonkeyPatch.context() as patch, contextlib.suppress(SystemExit):
         patch.setattr(main, "cli", lambda **_: refuse())

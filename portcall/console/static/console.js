@@ -126,12 +126,12 @@ document.addEventListener("htmx:sse:after:connection", () => say(""));
 document.addEventListener("htmx:sse:error", event => {
   const status = event.detail.status;
   say(status === 401
-    ? "The page was started anew: open the link that its terminal shows."
-    : "The page does not answer. Does `portcall console` still run? Trying again…");
+    ? "The page was restarted. Open the link that its terminal shows."
+    : "The page does not answer. Is `portcall console` still running? Trying again…");
 });
 
 document.addEventListener("htmx:response:error", event => {
-  if (event.target.closest("#view")) say(`The page cannot show this (${event.detail.ctx.response.status}); its terminal says more.`);
+  if (event.target.closest("#view")) say(`The page cannot show this (${event.detail.ctx.response.status}). See its terminal.`);
 });
 
 setInterval(showTimes, 1000);

@@ -15,9 +15,7 @@ def credentials(arn: str, expires_at: float, now: float) -> Judgement:
         return ok(f"You are {arn}.")
     left = expires_at - now
     if left < SOON:
-        return warning(
-            f"You are {arn}, for {left / 60:.0f} min more.", "Log in again before long: aws sso login"
-        )
+        return warning(f"You are {arn}, for {left / 60:.0f} min more.", "Log in again soon: aws sso login")
     return ok(f"You are {arn}, for {left / 3600:.1f} h more.")
 
 
@@ -47,10 +45,10 @@ def quota(allowed: float, used: float, next_one: float, *, whole_account: bool) 
 
     While a version replaces another, both run.
     """
-    whose = "run in this account" if whole_account else "are Portcall's; what else runs is not known"
-    said = f"Fargate lets {allowed:g} vCPU run at once; {used:g} {whose}."
+    whose = "run in this account" if whole_account else "are used by Portcall; what else runs is not known"
+    said = f"Fargate lets {allowed:g} vCPU run at the same time; {used:g} {whose}."
     ask = (
-        "Ask for more: aws service-quotas request-service-quota-increase --service-code fargate "
+        "Request more: aws service-quotas request-service-quota-increase --service-code fargate "
         f"--quota-code {QUOTA} --desired-value {max(2 * allowed, used + 2 * next_one):g}"
     )
     if used + next_one > allowed:

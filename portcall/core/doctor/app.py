@@ -25,8 +25,8 @@ def image(exists: bool, digest: str) -> Judgement:
     if exists:
         return ok(f"Its image {digest[:19]} is in ECR.")
     return failed(
-        f"Its image {digest[:19]} is gone from ECR: should the app stop, it cannot be started again.",
-        "Push it again, and see which lifecycle policy removes it.",
+        f"Its image {digest[:19]} is gone from ECR: if the app stops, it cannot be started again.",
+        "Push it again, and check which lifecycle policy deletes it.",
     )
 
 
@@ -57,9 +57,9 @@ def reachable(answered: bool, place: str, cidr: str) -> Judgement:
     if cidr != EVERYONE:
         return warning(
             f"{place} cannot be reached from here; it is open to {allowed}.",
-            "Is this machine's address in that range? Else deploy the stack with another AllowedCidr.",
+            "Is this machine's address in that range? If not, deploy the stack with another AllowedCidr.",
         )
     return failed(
         f"{place} cannot be reached from here, though it is open to everyone.",
-        "Is there a firewall between? Else the app does not listen any more: portcall logs APP",
+        "Is there a firewall in between? If not, the app no longer listens: portcall logs APP",
     )

@@ -89,7 +89,7 @@ class _Checkup:
             return unknown(trouble.message)
         except (ClientError, BotoCoreError, DeployError) as error:
             if action := denied_action(error):
-                return unknown("You may not see that.", f"It takes the permission {check.needs or action}.")
+                return unknown("You may not see that.", f"It needs the permission {check.needs or action}.")
             return unknown(self._sentence(error))
 
     def _sentence(self, error: Exception) -> str:

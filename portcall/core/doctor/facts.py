@@ -57,7 +57,7 @@ class Facts:
         except FileNotFoundError:
             return "", "there is no docker command."
         except subprocess.TimeoutExpired:
-            return "", f"nothing came within {DOCKER_ANSWERS_WITHIN} s."
+            return "", f"it did not answer within {DOCKER_ANSWERS_WITHIN} s."
         version = ended.stdout.strip()
         return (version, "") if ended.returncode == 0 and version else ("", ended.stderr.strip()[:200])
 

@@ -32,7 +32,7 @@ def stack(name: str, status: str) -> Judgement:
         return warning(f"The stack {name} is being changed ({status}).", "Wait until that is done.")
     if status == "UPDATE_ROLLBACK_COMPLETE":
         return warning(
-            f"The last update of the stack {name} failed and was taken back.",
+            f"The last update of the stack {name} failed and was rolled back.",
             "Its events in the CloudFormation console say why.",
         )
     return ok(f"The stack {name} is there.")
@@ -41,7 +41,7 @@ def stack(name: str, status: str) -> Judgement:
 def version(installed: str, own: str) -> Judgement:
     """The stack's version, '' if it does not say, and the command line's."""
     if not installed:
-        return warning("The stack does not say its version: it is an old one.", f"Upgrade it to {own}.")
+        return warning("The stack has no version: it is an old one.", f"Upgrade it to {own}.")
     if _parts(installed) < _parts(own):
         return warning(f"The stack is {installed}, and this command line {own}.", "Upgrade the stack.")
     if _parts(installed) > _parts(own):
@@ -65,8 +65,8 @@ def mails(subscriptions: Sequence[Subscription]) -> Judgement:
         who = ", ".join(each.endpoint for each in pending)
         return failed(
             f"{who} has not confirmed yet, so no mail goes there.",
-            "Click the link in the mail from AWS (AWS Notifications). It is valid for two days; after that: "
-            "aws sns subscribe, or change Email.",
+            "Click the link in the mail from AWS (AWS Notifications). It is valid for two days. After that, "
+            "run: aws sns subscribe, or change Email.",
         )
     if not subscriptions:
         return warning(
@@ -84,20 +84,22 @@ def dead_letters(queues: Mapping[str, int]) -> Judgement:
     named = ", ".join(f"{count} in {name}" for name, count in sorted(held.items()))
     return failed(
         f"EventBridge could not deliver some events: {named}.",
-        "The sweep makes up for them. The messages say why (ERROR_MESSAGE); then purge the queue.",
+        "The sweep replaces them. The messages say why (ERROR_MESSAGE). Then purge the queue.",
     )
 
 
 def sweep(began_at: int, installed_at: float, now: float) -> Judgement:
     """Whether sweeps run: when the last began (0 for never) and when the stack was created (UNIX seconds)."""
-    late = "Look into the log of ReconcileFunction, and whether its schedule is enabled."
+    late = "Read the log of ReconcileFunction, and check that its schedule is enabled."
     if not began_at:
         if now - installed_at < SWEEP_IS_LATE:
-            return ok("The first sweep is to come within five minutes of the install.")
-        return failed("There was no sweep yet: lost events stay lost.", late)
+            return ok("The first sweep starts within five minutes of the install.")
+        return failed("There was no sweep yet, so nothing replaces lost events.", late)
     age = now - began_at
     if age > SWEEP_IS_LATE:
-        return failed(f"The last sweep began {age / 60:.0f} min ago, and there should be one every five.", late)
+        return failed(
+            f"The last sweep began {age / 60:.0f} min ago, but there should be one every five minutes.", late
+        )
     return ok(f"The last sweep began {max(0, age):.0f} s ago.")
 
 

@@ -34,7 +34,7 @@ def login(found: Login, registry: str, now: float) -> Judgement:
     """Whether `docker push` to the registry has valid credentials."""
     again = "Run: portcall login"
     if found.helper == "ecr-login":
-        return ok(f"Docker logs in to {registry} by itself (docker-credential-ecr-login).")
+        return ok(f"Docker logs in to {registry} automatically (docker-credential-ecr-login).")
     if not found.noted:
         return warning(f"Docker is not logged in to {registry}.", again)
     if not found.expires_at:
@@ -58,9 +58,10 @@ def clock(skew: float) -> Judgement:
     way = "ahead of" if skew > 0 else "behind"
     if abs(skew) >= REFUSED_SKEW:
         return failed(
-            f"The clock is {abs(skew):.0f} s {way} AWS's, and AWS refuses what is signed {REFUSED_SKEW} s off.",
-            "Set the clock, by NTP best: timedatectl set-ntp true",
+            f"The clock is {abs(skew):.0f} s {way} AWS's. AWS refuses requests that are off by {REFUSED_SKEW} "
+            "s.",
+            "Set the clock, if possible with NTP: timedatectl set-ntp true",
         )
     if abs(skew) >= LARGE_SKEW:
-        return warning(f"The clock is {abs(skew):.0f} s {way} AWS's.", "Set the clock, by NTP best.")
+        return warning(f"The clock is {abs(skew):.0f} s {way} AWS's.", "Set the clock, if possible with NTP.")
     return ok("The clock is right.")
