@@ -12,6 +12,7 @@ import pytest
 from deployer import ready
 from deployer.domain import operation
 from deployer.settings import WatchSettings
+from ministack.services import eventbridge
 
 from scan.transformed import transformed
 from tests.conftest import FUNCTION_ENVIRONMENT
@@ -182,6 +183,41 @@ def test_every_pattern_for_tags_is_one_that_eventbridge_matches_and_the_sweep_wa
 def test_a_tag_is_watched_that_one_of_the_patterns_matches():
     watch = WatchSettings("machine", ("flask-app",), ("latest", "pr-*"))
     assert [tag for tag in ("latest", "pr-7", "1.2.3", "latest-1", "my-pr-7") if watch.watches_tag(tag)] == ["latest", "pr-7"]  # fmt: skip
+
+
+@pytest.mark.parametrize("last", ["RUNNING", "DEPROVISIONING", "STOPPED"])
+def test_each_event_of_an_unexpected_stop_wakes_the_restart(last):
+    """So an app is restarted, and its stable URL pointed away, unless each of these events is lost."""
+    pattern = resolved(template(), {})["RestartAppFunctionTaskStops"][1]["EventPattern"]
+    cluster = pattern["detail"]["clusterArn"][0]
+    detail = {"clusterArn": cluster, "lastStatus": last, "desiredStatus": "STOPPED"}
+    event = {"Source": "aws.ecs", "DetailType": "ECS Task State Change"}
+    crash = {"stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited"}
+    asked = {"stopCode": "UserInitiated", "stoppedReason": "Portcall: another version took over"}
+    found = [
+        eventbridge._matches_pattern(json.dumps(pattern), event | {"Detail": json.dumps(detail | why)})
+        for why in (crash, asked)
+    ]
+    assert found == [True, False]
+
+
+def test_a_call_that_only_wakes_a_function_does_not_wait_for_hours():
+    """Otherwise Lambda would keep a throttled one for six hours, and run it when the concurrency is needed."""
+    targets = [
+        each for name in ("WakeOnPush", "WakeOnTaskStart") for each in RESOURCES[name]["Properties"]["Targets"]
+    ]
+    woken = {target["Arn"]["Fn::GetAtt"][0] for target in targets}
+    called = {name for name, each in RESOURCES.items() if each.get("Properties", {}).get("Events")}
+    given = {
+        name: each["Properties"]["EventInvokeConfig"]
+        for name, each in RESOURCES.items()
+        if "EventInvokeConfig" in each.get("Properties", {})
+    }
+    # An event that a function handles is worth more than one attempt.
+    assert set(given) == woken - called
+    assert len(given) == 8
+    shortest = {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    assert all(each == shortest for each in given.values())
 
 
 def test_no_tagged_image_expires():

@@ -1,7 +1,7 @@
 """Asynchronous invocations that wait when Lambda is busy.
 
 MiniStack: drops an EventBridge event if no function has free capacity.
-AWS: keeps a throttled event for up to six hours.
+AWS: keeps a throttled event for up to six hours, or as long as the function says.
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 Upstream: none known
 Kind: fidelity
@@ -21,8 +21,8 @@ from localcloud.patches.patch import Function, patch
 
 log = logging.getLogger("portcall.async_invocations")
 
-# AWS retries a throttled event for up to six hours, with pauses of a second to five minutes. Here a slot is
-# free after one invocation, so the longest pause is shorter.
+# AWS retries a throttled event for up to six hours, or MaximumEventAgeInSeconds, with pauses of a second to
+# five minutes. Here a slot is free after one invocation, so the longest pause is shorter.
 GIVE_UP_SECONDS = 6 * 3600
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -38,8 +38,10 @@ def is_asynchronous() -> bool:
 def _wait_for_a_slot(original: Function, func: dict[str, Any], event: Any) -> Any:
     """Wait for free capacity. Throttling does not count towards MaximumRetryAttempts."""
     result = original(func, event)
+    config = (func.get("event_invoke_configs") or {}).get("$LATEST") or {}
+    within = config.get("MaximumEventAgeInSeconds", GIVE_UP_SECONDS)
     started, pause = time.monotonic(), 0.1
-    while result.get("throttle") and _asynchronous.get() and time.monotonic() - started < GIVE_UP_SECONDS:
+    while result.get("throttle") and _asynchronous.get() and time.monotonic() - started < within:
         time.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
         result = original(func, event)
