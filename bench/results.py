@@ -13,12 +13,9 @@ FOLDER = Path(__file__).parent / "results"
 
 def keep(name: str, result: dict[str, Any]) -> Path:
     """Write `results/NAME.json`: the result, with the command, the commit, the time and the machine."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=FOLDER.parent, capture_output=True, text=True
-    )
     conditions = {
         "command": " ".join(["python", *sys.orig_argv[1:]]),
-        "commit": described.stdout.strip(),
+        "commit": _commit(),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
@@ -27,6 +24,17 @@ def keep(name: str, result: dict[str, Any]) -> Path:
     path = FOLDER / f"{name}.json"
     path.write_text(json.dumps({**conditions, "result": result}, indent=1) + "\n")
     return path
+
+
+def _commit() -> str:
+    """The commit, with `-dirty` if the code has changed since. Results of earlier rounds do not count."""
+    described = _git("describe", "--always").stdout.strip()
+    changed = _git("diff", "--quiet", "HEAD", "--", ":/", ":(exclude,top)bench/results").returncode
+    return f"{described}-dirty" if changed else described
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True)
 
 
 def read(name: str) -> dict[str, Any]:
