@@ -28,7 +28,7 @@ import psutil
 from bench import results
 from bench.campaign import say
 from localcloud.inbox import read
-from localcloud.machine.docker_engine import start_daemon
+from localcloud.machine import dockerd
 from localcloud.settings import PROJECT
 from localcloud.stack import install
 from tests.chaos import Chaos
@@ -103,7 +103,7 @@ def daemon(folder: Path) -> None:
     """A dockerd that shares nothing with the machine's own."""
     options = [f"--data-root={folder}/docker/data", f"--exec-root={folder}/exec", f"--bridge={BRIDGE}"]
     options += ["--iptables=false", "--ip6tables=false", "--ip-masq=false"]
-    start_daemon(folder, say, host=os.environ["DOCKER_HOST"], options=options)
+    dockerd.start(folder, say, host=os.environ["DOCKER_HOST"], options=options)
 
 
 def end_daemon(folder: Path, how: signal.Signals) -> None:

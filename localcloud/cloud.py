@@ -42,7 +42,7 @@ def start(settings: CloudSettings, progress: Callable[[str], None], *, through: 
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", settings.port)) == 0:
             raise CloudError(
-                f"Port {settings.port} is taken by another program. Stop it, or choose another port: "
+                f"Port {settings.port} is in use by another program. Stop it, or choose another port: "
                 f"portcall up --port {settings.port + 1}"
             )
     python = _lambda_python(settings, progress)
@@ -78,7 +78,9 @@ def start(settings: CloudSettings, progress: Callable[[str], None], *, through: 
         if process.poll() is not None or time.monotonic() > deadline:
             stop(settings)
             said = log.read_text(errors="replace").strip().splitlines()[-8:]
-            raise CloudError("\n".join([f"The embedded cloud did not start. It said ({log}):", *said]))
+            raise CloudError(
+                "\n".join([f"The embedded cloud did not start. The end of its log ({log}):", *said])
+            )
         time.sleep(0.05)
 
 

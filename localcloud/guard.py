@@ -27,7 +27,7 @@ def refusal(method: str, headers: list[tuple[bytes, bytes]]) -> str | None:
     given = dict(fields)
     hosts = [value.lower() for name, value in fields if name == "host"]
     if len(hosts) != 1 or _without_port(hosts[0]) not in LOCAL_HOSTS:
-        return "It is called localhost or 127.0.0.1, and nothing else."
+        return "It answers only to the names localhost and 127.0.0.1."
     if (
         method == "OPTIONS"
         or any(name in given for name in OF_PAGES)
@@ -35,7 +35,7 @@ def refusal(method: str, headers: list[tuple[bytes, bytes]]) -> str | None:
         or given.get("user-agent", "").startswith("Mozilla/")
         or given.get("sec-fetch-site", "none") != "none"
     ):
-        return "It takes no requests from web browsers. Use the AWS CLI, an SDK, docker push, or portcall."
+        return "It accepts no requests from web browsers. Use the AWS CLI, an SDK, docker push, or portcall."
     return None
 
 

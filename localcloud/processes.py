@@ -24,4 +24,4 @@ def run(
         )
     if done.returncode != 0:
         said = log.read_bytes()[begin:].decode("utf-8", "replace").strip().splitlines()
-        raise CloudError("\n".join([f"{failed} It said, at the end ({log} has it all):", *said[-12:]]))
+        raise CloudError("\n".join([f"{failed} The end of its output (all of it: {log}):", *said[-12:]]))

@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
         listener = listen(given.port)
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
-        reason = "is taken by another program" if taken else f"cannot be used: {error.strerror}"
+        reason = "is in use by another program" if taken else f"cannot be used: {error.strerror}"
         sys.exit(f"portcall: port {given.port} of 127.0.0.1 {reason}.")
     # Only now: the key in the folder may belong to a cloud that has the port.
     settings = dataclasses.replace(given, root_secret=root_key.make(given.state_dir))

@@ -66,7 +66,7 @@ class SignedOnly:
         if scope["path"].startswith(("/_ministack/", "/_localstack/")):
             failure: Failure | None = (
                 "AccessDenied",
-                "The embedded cloud offers none of MiniStack's own paths.",
+                "The embedded cloud does not serve MiniStack's own paths.",
             )
         elif by_header == by_query:
             missing = "The request is not signed." if not by_header else "The request is signed twice."
@@ -89,14 +89,14 @@ class SignedOnly:
     ) -> Failure | None:
         """The problem of a signature: AWS's error code and message."""
         if not presigned and not headers["authorization"].startswith("AWS4-HMAC-SHA256 "):
-            return "IncompleteSignature", "The embedded cloud knows Signature Version 4 only."
+            return "IncompleteSignature", "The embedded cloud supports only Signature Version 4."
         read = sigv4.parse_query_signature(query) if presigned else sigv4.parse_header_signature(headers)
         if isinstance(read, tuple):
             return str(read[0]), str(read[1])
         if read.region_set is not None or "host" not in read.signed_headers.split(";"):
             return (
                 "IncompleteSignature",
-                "The embedded cloud knows Signature Version 4 only, with a signed Host.",
+                "The embedded cloud supports only Signature Version 4, with a signed Host.",
             )
         # MiniStack must see the same caller.
         if router.extract_access_key_id(headers, query) != read.access_key_id:
@@ -166,7 +166,7 @@ def _other_body(headers: dict[str, str], body: bytes, *, service: str, presigned
         return None
     if hmac.compare_digest(stated.encode(), hashlib.sha256(body).hexdigest().encode()):
         return None
-    return "SignatureDoesNotMatch", "The hash of the body that was signed is another body's."
+    return "SignatureDoesNotMatch", "The signed hash does not match the body."
 
 
 async def _whole(receive: Receive) -> bytes | None:

@@ -104,7 +104,7 @@ def _present(client: docker.DockerClient, reference: str, progress: Progress) ->
     except ImageNotFound:
         return False
     if STAND_IN_LABEL in image.labels:
-        progress(f"Using the stand-in for {reference} (`docker rmi {reference}` to have it pulled next time)")
+        progress(f"Using the stand-in for {reference} (to have it pulled next time: docker rmi {reference})")
     return True
 
 
@@ -148,14 +148,14 @@ def _refuse_if_not_to_be_made(reference: str, why: str) -> None:
     repository, tag = _split(reference)
     failed = f"The base image {reference} cannot be pulled: {why}."
     if not repository.endswith("/python") and repository != "python":
-        raise BaseImageUnavailable(f"{failed} Only a Python image could be made here. See to the network.")
+        raise BaseImageUnavailable(f"{failed} Only a Python image can be built without it. Check the network.")
     if ":" in tag:
-        raise BaseImageUnavailable(f"{failed} No other image can have its digest. See to the network.")
+        raise BaseImageUnavailable(f"{failed} An image built here has another digest. Check the network.")
     if not debian.is_debian():
-        raise BaseImageUnavailable(f"{failed} See to the network, or bring it here with `docker load`.")
+        raise BaseImageUnavailable(f"{failed} Check the network, or load it with `docker load`.")
     if debian.as_root() is None:
         raise BaseImageUnavailable(
-            f"{failed} Root, or a user with sudo without password, could make it from Debian packages."
+            f"{failed} Root, or a user with sudo without a password, can build it from Debian packages."
         )
 
 
@@ -176,7 +176,7 @@ def _make(client: docker.DockerClient, reference: str, state_dir: Path, progress
             log=log,
             environment=debian.environment(),
             folder=Path("/"),
-            failed=f"{reference} could not be pulled, nor made from Debian packages.",
+            failed=f"{reference} could not be pulled, and could not be built from Debian packages.",
         )
         progress(f"Importing {reference} ({made.stat().st_size / 1e6:.0f} MB)")
         repository, tag = _split(reference)
@@ -194,7 +194,7 @@ def _make(client: docker.DockerClient, reference: str, state_dir: Path, progress
             client.images.get(reference)
         except (DockerException, requests.RequestException) as error:
             raise BaseImageUnavailable(
-                f"Docker does not take the image made for {reference}: {error}."
+                f"Docker does not accept the image that was built for {reference}: {error}."
             ) from error
 
 

@@ -72,7 +72,7 @@ def test_a_port_that_another_program_has_is_reported_in_a_sentence(nowhere: Port
     with socket.create_server(("127.0.0.1", nowhere.port)):
         said = sentence(nowhere.run("up", "--detach", "--port", str(nowhere.port)))
     assert said == (
-        f"Port {nowhere.port} is taken by another program. Stop it, or choose another port: "
+        f"Port {nowhere.port} is in use by another program. Stop it, or choose another port: "
         f"portcall up --port {nowhere.port + 1}"
     )
     assert nowhere.leftovers() == []

@@ -51,7 +51,7 @@ def test_a_taken_port_is_one_sentence_and_exit_code_1(cloud: Cloud, tmp_path: Pa
     ]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 1
-    assert ended.stderr == f"portcall: port {cloud.port} of 127.0.0.1 is taken by another program.\n"
+    assert ended.stderr == f"portcall: port {cloud.port} of 127.0.0.1 is in use by another program.\n"
 
 
 def test_another_cloud_leaves_this_ones_containers_and_nothing_of_its_own(cloud: Cloud, tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ import docker
 import psutil
 import pytest
 
-from localcloud.machine import debian, docker_engine
-from localcloud.machine.docker_engine import DEFAULT_HOST, EngineUnavailable, ensure_engine, stop_engine
+from localcloud.machine import debian, docker_advice, docker_engine, docker_hosts, dockerd
+from localcloud.machine.docker_engine import ensure_engine, stop_engine
+from localcloud.machine.docker_hosts import DEFAULT_HOST
+from localcloud.machine.engine import Engine, EngineUnavailable
 
 
 @dataclass
@@ -69,13 +71,14 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
     monkeypatch.setattr(docker_engine, "SYSTEM_PID_FILE", tmp_path / "docker.pid")
     monkeypatch.setattr(docker_engine, "BUSY_TIMEOUT", 0.0)
-    monkeypatch.setattr(docker_engine, "_answer", lambda host: "28.0" if host in it.answering else None)
-    monkeypatch.setattr(docker_engine, "_finding", lambda _: it.finding)
-    monkeypatch.setattr(docker_engine, "_context_host", lambda: it.context)
+    monkeypatch.setattr(docker_hosts, "answer", lambda host: "28.0" if host in it.answering else None)
+    monkeypatch.setattr(docker_hosts, "finding", lambda _: it.finding)
+    monkeypatch.setattr(docker_hosts, "_context_host", lambda: it.context)
     monkeypatch.setattr(docker_engine, "_system_daemon", lambda: it.running)
-    monkeypatch.setattr(docker_engine, "_systemd", lambda: it.systemd)
+    monkeypatch.setattr(docker_engine, "is_systemd", lambda: it.systemd)
+    monkeypatch.setattr(docker_advice, "is_systemd", lambda: it.systemd)
     monkeypatch.setattr(docker_engine, "_ensure_cgroups", lambda _: None)
-    monkeypatch.setattr(docker_engine, "_try_to_start", it.try_to_start)
+    monkeypatch.setattr(dockerd, "_try_to_start", it.try_to_start)
     monkeypatch.setattr(platform, "system", lambda: it.system)
     monkeypatch.setattr(shutil, "which", lambda name, **_: name if name in it.programs else None)
     monkeypatch.setattr(subprocess, "run", it.run)
@@ -87,13 +90,13 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     return it
 
 
-def ensure(machine: Machine, state_dir: Path) -> docker_engine.Engine:
+def ensure(machine: Machine, state_dir: Path) -> Engine:
     return ensure_engine(state_dir, machine.said.append)
 
 
 def test_uses_the_engine_that_answers(machine: Machine, tmp_path: Path) -> None:
     machine.answering = {DEFAULT_HOST}
-    assert ensure(machine, tmp_path) == docker_engine.Engine(DEFAULT_HOST, "28.0")
+    assert ensure(machine, tmp_path) == Engine(DEFAULT_HOST, "28.0")
     assert (machine.starts, machine.installed, machine.said) == ([], [], [])
     assert "DOCKER_HOST" not in os.environ
 
@@ -182,8 +185,8 @@ def test_says_so_when_the_started_service_may_not_be_used(
     machine.systemd = True
     machine.root = ["sudo", "-n"]
     findings = iter(["absent", "absent", "forbidden"])
-    monkeypatch.setattr(docker_engine, "_finding", lambda _: next(findings))
-    monkeypatch.setattr(docker_engine, "_answer", lambda _: None)
+    monkeypatch.setattr(docker_hosts, "finding", lambda _: next(findings))
+    monkeypatch.setattr(docker_hosts, "answer", lambda _: None)
     with pytest.raises(EngineUnavailable, match="you may not use its socket"):
         ensure(machine, tmp_path)
 
@@ -344,9 +347,9 @@ def test_the_socket_is_given_to_this_user_and_to_no_group(
         monkeypatch.setattr(debian, "as_root", lambda: ["sudo", "-n"])
         monkeypatch.setattr(debian, "is_root", lambda: False)
         monkeypatch.setattr(os, "getuid", lambda: 4711)
-        monkeypatch.setattr(docker_engine, "_answer", lambda _: "28.0")
+        monkeypatch.setattr(docker_hosts, "answer", lambda _: "28.0")
         (tmp_path / "logs").mkdir()
         log = tmp_path / "logs" / "docker.log"
-        assert docker_engine._try_to_start(tmp_path, f"unix://{host}", [], log) is None
+        assert dockerd._try_to_start(tmp_path, f"unix://{host}", [], log) is None
     assert "--group" not in started[0]
     assert commands == [["sudo", "-n", "chown", "4711", str(host)]]
