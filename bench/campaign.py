@@ -184,9 +184,9 @@ def campaign(seed: int) -> Iterator[Campaign]:
         stack = Installed(cloud)
         install(stack.settings, say, PARAMETERS)
         _call_through(proxy, cloud)
-        _wait_shorter_for_events(stack)
         dice = random.Random(seed)  # noqa: S311 - a campaign is played again by its seed
         made = Campaign(Chaos(stack, lambda share: made.faults(share), dice), cloud, proxy)
+        made.chaos.wait_for_task_events(TASK_EVENT_SECONDS)
         yield made
     finally:
         if proxy:
@@ -204,13 +204,6 @@ def _call_through(proxy: Proxy, cloud: Cloud) -> None:
         awslambda.update_function_configuration(
             FunctionName=function["FunctionName"], Environment={"Variables": variables}
         )
-
-
-def _wait_shorter_for_events(stack: Installed) -> None:
-    workflow, machine = stack.cloud.client("stepfunctions"), stack.outputs["StateMachineArn"]
-    definition = json.loads(workflow.describe_state_machine(stateMachineArn=machine)["definition"])
-    definition["States"]["WaitForRunning"]["TimeoutSeconds"] = TASK_EVENT_SECONDS
-    workflow.update_state_machine(stateMachineArn=machine, definition=json.dumps(definition))
 
 
 def say(line: str) -> None:

@@ -66,6 +66,13 @@ class Chaos:
     # Seconds between two looks whether all is settled, each of which runs the sweep.
     looks_every: float = 0.2
 
+    def wait_for_task_events(self, seconds: int) -> None:
+        """Let the workflow wait so long for a task's event before it asks ECS; the template says 300."""
+        workflow, machine = self.stack.cloud.client("stepfunctions"), self.stack.outputs["StateMachineArn"]
+        definition = json.loads(workflow.describe_state_machine(stateMachineArn=machine)["definition"])
+        definition["States"]["WaitForRunning"]["TimeoutSeconds"] = seconds
+        workflow.update_state_machine(stateMachineArn=machine, definition=json.dumps(definition))
+
     def upload(self, app: str, good: bool) -> dict[str, Any]:
         """Upload an image with all layers, but without the tag that starts its deployment."""
         cloud = self.stack.cloud

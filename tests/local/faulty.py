@@ -1,6 +1,7 @@
 """The embedded cloud with faults in the functions' calls: `python -m tests.local.faulty --port ...`.
 
-`PUT /_faults/<share>` says how many of their calls are throttled, fail, or take effect without an answer.
+`PUT /_faults/<share>` says how many of their calls are throttled, fail, or take effect without an answer. As
+many of ECS's events are lost; `GET /_faults/` says how many were.
 """
 
 import os
@@ -28,18 +29,34 @@ class Faults:
 
     def __init__(self, app: Any) -> None:
         self.app, self.share, self.random = app, 0.0, random.Random(SEED)
+        self.lost_events = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["path"].startswith("/_faults/"):
-            self.share = float(scope["path"].rpartition("/")[2])
-            await answer(send, 200, b"")
+            if scope["method"] == "PUT":
+                self.share = float(scope["path"].rpartition("/")[2])
+            await answer(send, 200, str(self.lost_events).encode())
         # Only the functions have keys of roles.
         elif b"Credential=ASIA" not in dict(scope["headers"]).get(b"authorization", b""):
             await self.app(scope, receive, send)
         else:
             await self.maybe_not(scope, receive, send)
+
+    def lose_events(self) -> None:
+        """Only once MiniStack is there. A push whose event is lost is found by the sweep, two minutes later."""
+        from localcloud.patches.eventbridge import events
+
+        publish = events.publish
+
+        def lose(*, source: str, **event: Any) -> None:
+            if source == "aws.ecs" and self.random.random() < self.share:
+                self.lost_events += 1
+            else:
+                publish(source=source, **event)
+
+        events.publish = lose
 
     async def maybe_not(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -87,7 +104,9 @@ def main() -> None:
     outermost = server.NoWebPages
 
     def with_faults(app: Any) -> Any:
-        return Faults(outermost(app))
+        faults = Faults(outermost(app))
+        faults.lose_events()
+        return faults
 
     server.NoWebPages = with_faults  # type: ignore[assignment, misc]
     server.main()

@@ -1,4 +1,5 @@
-"""Pushes, crashes and aborts while a fifth of all calls fail; then all promises must hold.
+"""Pushes, crashes and aborts while a fifth of all calls fail and of ECS's events are lost; the others come late,
+in another order, and twice. Then all promises must hold.
 
 A longer campaign, with microburst's faults: `python -m bench.faults`.
 """
@@ -21,12 +22,21 @@ SEED = int(os.environ.get("CHAOS_SEED", "1"))
 SHARE = float(os.environ.get("CHAOS_SHARE", "0.2"))
 APPS = [f"chaos-{number}" for number in range(3)]
 PUSHES = 4
+SWITCHES = "late-events targets-twice"
+# After so many seconds without a task's event, the workflow asks ECS.
+TASK_EVENT_SECONDS = 10
 
 
 @pytest.fixture(scope="module")
 def chaos(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chaos]:
     folder: Path = tmp_path_factory.mktemp("chaos")
-    cloud = start_cloud(folder, module="tests.local.faulty", PYTHONPATH=str(PROJECT), FAULTS_SEED=str(SEED))
+    cloud = start_cloud(
+        folder,
+        module="tests.local.faulty",
+        PYTHONPATH=str(PROJECT),
+        FAULTS_SEED=str(SEED),
+        PORTCALL_SWITCHES=SWITCHES,
+    )
     try:
         stack = Installed(cloud)
         install(stack.settings, print, {"RepositoryPattern": "chaos-*", "HealthTimeout": "20"})
@@ -36,7 +46,9 @@ def chaos(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ch
         def faults(share: float) -> None:
             assert cloud.request("PUT", f"/_faults/{share}")[0] == 200
 
-        yield Chaos(stack, faults, random.Random(SEED))
+        made = Chaos(stack, faults, random.Random(SEED))
+        made.wait_for_task_events(TASK_EVENT_SECONDS)
+        yield made
     finally:
         cloud.stop()
         forget_images(cloud.port)
@@ -47,3 +59,4 @@ def test_whatever_fails_every_report_is_true(chaos: Chaos, number: int) -> None:
     chaos.play(APPS, PUSHES, SHARE)
     eventually(lambda: len(containers(chaos.stack.cloud.port)) <= len(APPS), within=40)
     assert [each for app in APPS for each in chaos.broken(app)] == []
+    assert int(chaos.stack.cloud.request("GET", "/_faults/")[1]) > 0, "no event was lost"

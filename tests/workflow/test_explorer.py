@@ -117,3 +117,13 @@ def test_whatever_happens_at_a_call_each_promise_holds(scenario, setting):
 )
 def test_what_broke_a_promise_once_breaks_none_any_more(schedule):
     assert explore.play(schedule).broken == []
+
+
+@pytest.mark.parametrize("fault", [explore.TIMES_OUT, explore.DIES_AFTER])
+@pytest.mark.parametrize("scenario", ["a first push", "a first push that is bad", "a bad push"])
+def test_a_function_that_ends_between_a_mail_and_its_record_sends_the_same_mail_again(scenario, fault):
+    """SNS has no token against that. It breaks this promise and no other."""
+    (broken,) = explore.play(Schedule(scenario, Setting(), (Disturbance("sns.publish", fault),))).broken
+    outcome = "deployed" if scenario == "a first push" else "failed"
+    assert broken.startswith("each_outcome_is_mailed_once_and_as_it_is: ")
+    assert broken.endswith(f"is {outcome}, its mails say ['{outcome}', '{outcome}']")
