@@ -93,6 +93,14 @@ def test_a_version_is_the_same_wherever_it_is_named() -> None:
         assert set(named) == {version}, path
 
 
+def test_a_placeholder_in_an_example_is_explained_on_its_page() -> None:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    with_owner = {page: page.read_text() for page in pages if re.search(r"\bOWNER/", page.read_text())}
+    assert with_owner
+    missing = [str(page) for page, text in with_owner.items() if "Replace `OWNER`" not in text]
+    assert missing == []
+
+
 def test_the_readme_shows_what_the_demo_printed_last() -> None:
     shown = readme.README.read_text()
     assert readme.with_output(shown, readme.KEPT.read_text()) == shown
