@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -38,8 +39,13 @@ class Table:
     def __init__(self, now: Callable[[], float] = lambda: 0.0, *, stale: bool = False) -> None:
         self.items: dict[tuple[str, str], Item] = {}
         self._now, self._stale = now, stale
+        # UNIX seconds.
+        self.created_at = now()
         # Key -> (since when in UNIX seconds, the item, None if it did not exist).
         self._written: dict[tuple[str, str], list[tuple[float, Item | None]]] = {}
+
+    def describe_table(self, **_: Any) -> Item:
+        return {"Table": {"CreationDateTime": datetime.fromtimestamp(self.created_at, UTC)}}
 
     def get_item(self, *, Key: Item, ConsistentRead: bool = False, **_: Any) -> Item:
         found = self._seen(_key(Key), ConsistentRead)

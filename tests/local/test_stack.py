@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from deployer.aws import ledger_keys
-from deployer.aws.items import wire
+from deployer.aws.items import plain, wire
 
 from localcloud.stack import install, outputs
 from tests.conftest import EVENTS
@@ -66,6 +66,14 @@ def test_a_push_is_live_with_no_more_than_the_steps_own_permissions(stack: Insta
     (event,) = eventually(events)
     assert event["detail-type"] == "Deployment Succeeded"
     assert event["detail"]["url"] == mail.text.splitlines()[0]
+
+
+def test_the_first_sweep_counts_from_the_install_on(stack: Installed) -> None:
+    table, dynamodb = stack.outputs["LedgerTableName"], stack.cloud.client("dynamodb")
+    stack.sweep()
+    item = plain(dynamodb.get_item(TableName=table, Key=wire(ledger_keys.SWEEP), ConsistentRead=True)["Item"])
+    created = dynamodb.describe_table(TableName=table)["Table"]["CreationDateTime"]
+    assert item["since"] == int(created.timestamp())
 
 
 def test_a_step_that_is_woken_loads_and_does_nothing(stack: Installed) -> None:

@@ -111,7 +111,7 @@ NEEDS = {
     "ledger.overview": {"dynamodb:BatchGetItem", "dynamodb:Query"},
     "ledger.list_app": {"dynamodb:UpdateItem"},
     "ledger.unlist_app": {"dynamodb:UpdateItem"},
-    "ledger.begin_sweep": {"dynamodb:UpdateItem"},
+    "ledger.begin_sweep": {"dynamodb:DescribeTable", "dynamodb:UpdateItem"},
     "ledger.note_sweep": {"dynamodb:UpdateItem"},
     "ledger.end_sweep": {"dynamodb:UpdateItem"},
     "ledger.last_sweep": {"dynamodb:GetItem"},

@@ -226,6 +226,12 @@ def ledger_table(_table: Table) -> Callable[[], None]:
 
 
 @pytest.fixture
+def installed_at(_table: Table, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """`installed_at(time)` sets when the stack was installed (UNIX seconds); otherwise, just before each sweep."""
+    return lambda time: monkeypatch.setattr(_table, "created_at", float(time))
+
+
+@pytest.fixture
 def _dynamodb(_table: Table) -> Any:
     return clients.client("dynamodb")
 

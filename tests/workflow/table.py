@@ -18,6 +18,7 @@ from botocore.useragent import UserAgentString
 
 from tests.explorer.dynamodb import Table
 
+IN_THE_FUTURE = 4_000_000_000.0
 # What the table heeds of a request, or need not: it is one table, always consistent.
 UNDERSTOOD = {
     "TableName",
@@ -43,6 +44,8 @@ UNDERSTOOD = {
 def in_memory(events: BaseEventHooks) -> Iterator[Table]:
     """Meanwhile, clients of the session with these events ask this table, and no other service."""
     table, one_at_a_time = Table(), threading.Lock()
+    # Each sweep is later, except where a test says so: the install is as old as its first sweep.
+    table.created_at = IN_THE_FUTURE
 
     def answer(model: Any, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
         assert model.service_model.service_name == "dynamodb", f"nobody plays {model.name}"

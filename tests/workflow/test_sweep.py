@@ -53,6 +53,19 @@ def test_deploys_the_push_whose_event_was_lost(deploy, world, push, sweep):
     assert sweep() == {}
 
 
+@pytest.mark.parametrize(("pushed_at", "deployed"), [(NOW - 250, True), (NOW - 300, True), (NOW - 301, False)])
+def test_the_first_sweep_deploys_what_was_pushed_after_the_install(
+    deploy, world, push, monkeypatch, installed_at, pushed_at, deployed
+):
+    installed_at(NOW - 300)
+    monkeypatch.setattr("deployer.events.reconcile.time.time", lambda: NOW)
+    lost = push(1)["detail"]["image-digest"]
+    world.tags["flask-app", "latest"] = lost
+    world.pushed_at[lost] = pushed_at
+    reconcile.handler({"id": "sweep"}, LambdaContext())
+    assert bool(current()) == deployed
+
+
 def test_gives_an_event_time_to_come(deploy, world, push, sweep):
     fresh = push(1)["detail"]["image-digest"]
     world.tags["flask-app", "latest"] = fresh

@@ -4,6 +4,7 @@ import dataclasses
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 from deployer.actions import rollback, sweep_acts, sweep_facts
 from deployer.aws import ec2, ledger, step_functions
 from deployer.domain.acts import (
@@ -36,6 +37,7 @@ from deployer.domain.sweep import Facts
 from deployer.events import reconcile
 
 from tests.conftest import LambdaContext
+from tests.explorer.dynamodb import Table
 from tests.workflow.conftest import ARN
 
 NOW = 1_800_000_000
@@ -551,6 +553,29 @@ def test_since_when_something_is_watched_is_known_from_the_first_sweep_on(world,
     later = {"now": NOW + 1000, "until": NOW + 1240}
     assert ledger.begin_sweep(sweep="later", watching=sweep_facts.watching(), **later).since == NOW
     assert ledger.begin_sweep(sweep="later", watching="other", **later).since == NOW + 1000
+
+
+def test_the_first_sweep_counts_from_the_install_on(world, monkeypatch, installed_at):
+    """So that a push of which no event came before the first sweep is lost, and not older than the install."""
+    installed_at(NOW - 200)
+    first = {"sweep": "first", "now": NOW, "until": NOW + 240, "watching": sweep_facts.watching()}
+    assert ledger.begin_sweep(**first).since == NOW - 200
+    later = first | {"sweep": "later", "now": NOW + 1000, "until": NOW + 1240}
+    assert ledger.begin_sweep(**later).since == NOW - 200
+    other = later | {"sweep": "other", "now": NOW + 2000, "until": NOW + 2240, "watching": "other"}
+    assert ledger.begin_sweep(**other).since == NOW + 2000
+
+
+def test_a_sweep_that_cannot_know_when_it_was_installed_counts_from_now_on(world, monkeypatch):
+    """A policy of the organization may deny the call, and the rest of the sweep must go on."""
+    denied = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+
+    def refuse(*_, **__):
+        raise ClientError(denied, "DescribeTable")
+
+    monkeypatch.setattr(Table, "describe_table", refuse)
+    begun = ledger.begin_sweep(sweep="first", now=NOW, until=NOW + 240, watching="")
+    assert begun.since == NOW
 
 
 @pytest.fixture

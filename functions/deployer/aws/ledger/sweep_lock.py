@@ -1,13 +1,14 @@
 """Amazon DynamoDB: the lock that allows one sweep at a time, and the progress of the sweep."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client, code_of
 from deployer.aws.items import plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED, get, try_update
-from deployer.domain.errors import AwsRefusedError
+from deployer.domain.errors import AwsRefusedError, PermanentError
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ def begin_sweep(*, sweep: str, now: int, until: int, watching: str = "") -> Swee
     """Take the lock; None if another sweep has it.
 
     `sweep` is a unique name, so that the call may be repeated; the lock expires at `until`. `watching` are the
-    parameters that decide what is watched: if they have changed since the last sweep, `since` is now. Times are
-    in UNIX seconds.
+    parameters that decide what is watched: if they have changed since the last sweep, `since` is now. For the
+    first sweep it is when the stack was installed. Times are in UNIX seconds.
     """
     try:
         answer = client("dynamodb").update_item(
@@ -46,7 +47,7 @@ def begin_sweep(*, sweep: str, now: int, until: int, watching: str = "") -> Swee
             return None
         raise
     before = plain(answer.get("Attributes") or {})
-    since = before.get("since", now) if before.get("watching") == watching else now
+    since = _since(before, watching, now)
     if (since, watching) != (before.get("since"), before.get("watching")):
         try_update(
             TableName=table.name(),
@@ -62,6 +63,22 @@ def begin_sweep(*, sweep: str, now: int, until: int, watching: str = "") -> Swee
         after=before.get("came_to", ""),
         died="busy_until" in before and before.get("sweep") != sweep,
     )
+
+
+def _since(before: dict[str, Any], watching: str, now: int) -> int:
+    if "since" not in before:
+        return min(_created_at(now), now)
+    return int(before["since"]) if before["watching"] == watching else now
+
+
+def _created_at(now: int) -> int:
+    """When the table was created, early in the install; `now` if AWS refuses to say."""
+    try:
+        described = client("dynamodb").describe_table(TableName=table.name())
+    except PermanentError:
+        # The rest of the sweep does not depend on it.
+        return now
+    return int(described["Table"]["CreationDateTime"].timestamp())
 
 
 def note_sweep(*, sweep: str, app: str) -> None:
