@@ -158,7 +158,7 @@ def _errors(rules: list[State]) -> Iterator[str]:
         names = [name for name in _list(rule, "ErrorEquals") if isinstance(name, str)]
         for name in names:
             if name.startswith("States.") and name not in _ERRORS:
-                yield f"{name} is no error of Step Functions"
+                yield f"{name} is not an error of Step Functions"
         if "States.ALL" in names and (len(names) > 1 or index < len(rules) - 1):
             yield "States.ALL must be alone, and in the last rule"
 
@@ -168,14 +168,14 @@ def _resource(state: State) -> Iterator[str]:
     if state.get("Type") != "Task" or not isinstance(resource, str):
         return
     if not _RESOURCE.fullmatch(resource) and not resource.startswith("{%"):
-        yield f"{resource} is no ARN of a function, an activity or an integration"
+        yield f"{resource} is not the ARN of a function, an activity or an integration"
     given = state.get("Arguments", state.get("Parameters"))
     if re.search(r":states:::lambda:invoke(\.|$)", resource) and isinstance(given, dict | None):
         names = {name.removesuffix(".$") for name in given or {}}
         if "FunctionName" not in names:
             yield "lambda:invoke needs a FunctionName"
         for name in sorted(names - _LAMBDA_INVOKE):
-            yield f"lambda:invoke knows no {name}"
+            yield f"lambda:invoke has no parameter {name}"
     texts = [text for _, text in _expressions(given)]
     passes_token = any("$$.Task.Token" in text or "$states.context.Task.Token" in text for text in texts)
     passes_token |= "$$" in texts or "$$.Task" in texts
@@ -224,7 +224,7 @@ def _function(key: str, text: str) -> Iterator[str]:
     matched = re.fullmatch(r"\s*States\.(\w+)\((.*)\)\s*", text, re.DOTALL)
     arguments = _split(matched[2]) if matched else None
     if matched is None or arguments is None:
-        yield f"{key}: {text} is no call of a function"
+        yield f"{key}: {text} is not a call of a function"
         return
     least, most = _FUNCTIONS.get(matched[1], (0, -1))
     if not least <= len(arguments) <= most:

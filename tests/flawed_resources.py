@@ -59,7 +59,7 @@ FLAWED: list[tuple[str, str, dict[str, Any], str]] = [
     ("a slash in a role's name", "AWS::IAM::Role", {"RoleName": "a/b", "AssumeRolePolicyDocument": TRUST}, "match"),
     ("a dash in a variable's name", "AWS::Lambda::Function", FUNCTION | {"Environment": {"Variables": {"LOG-LEVEL": "info"}}}, "variables"),
     ("a dash in a Sid", "AWS::IAM::ManagedPolicy", _policy(Sid="run-tasks"), "policy document"),
-    ("a colon in a stream's prefix", "AWS::ECS::TaskDefinition", TASK | {"ContainerDefinitions": [CONTAINER | {"LogConfiguration": {"LogDriver": "awslogs", "Options": {"awslogs-stream-prefix": "a:b"}}}]}, "neither"),
+    ("a colon in a stream's prefix", "AWS::ECS::TaskDefinition", TASK | {"ContainerDefinitions": [CONTAINER | {"LogConfiguration": {"LogDriver": "awslogs", "Options": {"awslogs-stream-prefix": "a:b"}}}]}, "without : and"),
     ("a space in a parameter's name", "AWS::SSM::Parameter", {"Name": "/portcall/my app", "Type": "String", "Value": "v"}, "parameter's name"),
     # Lengths
     ("a rule's description of 256", "AWS::EC2::SecurityGroup", GROUP | {"SecurityGroupIngress": [RULE | {"Description": "d" * 256}]}, "at most 255"),

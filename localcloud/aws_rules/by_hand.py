@@ -92,7 +92,7 @@ MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
     # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     ("sns", "PublishInput", "Subject"): (
         Limit(
-            "be ASCII, with no control character, and begin with none that is blank",
+            "be ASCII without control characters, and not begin with a blank",
             lambda value: regex.fullmatch("[!-~][ -~]*", value) is not None,
             says="Invalid parameter: Subject",
         ),
@@ -122,7 +122,7 @@ MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
     ("ecs", "StopTaskRequest", "reason"): (at_most(255, "characters"),),
     ("ecs", "LogConfiguration", "options"): (
         Limit(
-            "give streams a name with neither : nor *, and leave room for the task in its 512 characters",
+            "give streams a name without : and *, and leave room for the task in its 512 characters",
             (lambda options: not documents.wrong_in_log_prefix(options.get("awslogs-stream-prefix", ""))),
         ),
     ),

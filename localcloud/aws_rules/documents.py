@@ -160,10 +160,10 @@ def wrong_in_integration_uri(uri: Any) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        return "it is no URL"
+        return "it is not a URL"
     host = (parts.hostname or "").lower()
     if parts.scheme not in ("http", "https") or not host:
-        return "it is no http or https URL"
+        return "it is not an http or https URL"
     if port is not None and port not in (80, 443) and port < 1024:
         return "its port is 80, 443, or from 1024 on"
     last = host.rpartition(".")[2]
@@ -189,7 +189,7 @@ def wrong_in_cidr(block: Any, widest: int = 0, narrowest: int = 32) -> str:
     try:
         network = ipaddress.ip_network(str(block), strict=False)
     except ValueError:
-        return "it is no CIDR block"
+        return "it is not a CIDR block"
     if "/" not in str(block):
         return "it has no prefix length"
     return (
@@ -263,7 +263,7 @@ def _wrong_about(policy: dict[str, Any], needed: str, forbidden: str) -> str:
 
 def wrong_in_log_prefix(prefix: str) -> str:
     if re.search("[:*]", prefix):
-        return "a log stream's name holds neither : nor *"
+        return "a log stream's name has no : and no *"
     return "" if len(prefix) + TASK_IN_STREAM <= 512 else "it leaves no room for the task"
 
 

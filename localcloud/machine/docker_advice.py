@@ -36,7 +36,7 @@ def forbidden() -> str:
             "Log out and in again (or run `newgrp docker`), then run this again."
         )
     return (
-        f"Docker runs, but you may not use its socket. Run `sudo usermod -aG docker {name}`, "
+        f"Docker runs, but you have no permission to use its socket. Run `sudo usermod -aG docker {name}`, "
         f"log out and in again (or run `newgrp docker`), then run this again."
     )
 

@@ -123,7 +123,7 @@ def run_change(
                 return None
             show_changes(found)
         try:
-            ask_to_go_on("Go on?", yes=yes)
+            ask_to_go_on("Continue?", yes=yes)
         except BaseException:
             with asking(target):
                 change_set.discard()

@@ -41,7 +41,7 @@ def test(as_json: bool, **options: Any) -> None:
         else ""
     )
     if confirmed:
-        is_sent = f"A test email is on its way to {_number(confirmed)}."
+        is_sent = f"A test email was sent to {_number(confirmed)}."
         say(f"{is_sent}{waits}{' See it: portcall inbox' if target.embedded else ''}")
         return
     nobody = "Nobody gets the emails: there is no confirmed subscription."

@@ -126,7 +126,7 @@ def _card(status: AppStatus) -> None:
     if price := of_current(serving):
         facts.append(("Price", price.said))
     if latest and (serving is None or latest.deployment != serving.deployment):
-        outcome = latest.outcome or "on its way"
+        outcome = latest.outcome or "in progress"
         facts.append(("Last push", f"{version(latest.tag, latest.digest)}, {outcome}, {latest.time}"))
     facts += [("Note", status.note), ("Ends", _end(status).removeprefix("Ends ").rstrip("."))]
     for name, value in facts:

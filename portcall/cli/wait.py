@@ -94,7 +94,7 @@ def wait(
         found = _Wait(target, _with_digest(target, image), began, timeout).verdict()
     except Trouble as trouble:
         if in_github:
-            _annotate("Portcall cannot tell", trouble.message)
+            _annotate("The outcome is not known", trouble.message)
         raise
     except KeyboardInterrupt:
         say("Interrupted. The deployment continues.")

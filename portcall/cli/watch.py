@@ -83,7 +83,7 @@ def _row(sight: Sight) -> Text:
     known = sight.deployment
     serves = f"  {sight.serves} serves" if sight.serves else ""
     parts = [cell(sight.app, "bold"), state(sight.state), cell(version(known.tag, known.digest))]
-    step = SAID.get(sight.step, sight.step) or "on its way"
+    step = SAID.get(sight.step, sight.step) or "in progress"
     return Text("  ").join([*parts, cell(step), cell(age(known.began_at))]) + cell(serves, "dim")
 
 

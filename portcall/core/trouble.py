@@ -146,7 +146,9 @@ def _answered(error: ClientError, *, stack: str, region: str, whose: str, again:
         )
     if code in DENIALS:
         found = DENIED.search(said)
-        denied = f"{found[1]} may not call {found[2]}." if found else f"You are not allowed to: {said}."
+        denied = (
+            f"{found[1]} has no permission for {found[2]}." if found else f"You are not allowed to: {said}."
+        )
         return Trouble(
             f"{denied} Have a managed policy of the stack attached to your user or role: "
             "ViewerPolicyArn, in its outputs, to look; OperatorPolicyArn to deploy; PusherPolicyArn to push "

@@ -51,8 +51,8 @@ class Bucket:
                     pass
                 case 403:
                     raise Trouble(
-                        f"The bucket {self.name} is not this account's, or you may not use it. Choose one of "
-                        f"yours in {self.target.region}: --bucket NAME",
+                        f"The bucket {self.name} is not this account's, or you have no permission to use it. "
+                        f"Choose one of yours in {self.target.region}: --bucket NAME",
                         Exit.NOT_ALLOWED,
                     ) from error
                 case _:

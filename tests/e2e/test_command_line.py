@@ -192,7 +192,7 @@ def not_allowed(ended: subprocess.CompletedProcess[str]) -> bool:
     """Whether a command said in a sentence that its caller may not."""
     assert (ended.returncode, ended.stdout) == (6, ""), ended.stderr
     assert "Traceback" not in ended.stderr
-    return "-tests/tests may not call " in ended.stderr
+    return "-tests/tests has no permission for " in ended.stderr
 
 
 def as_role(portcall: Portcall, policy: str, folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:

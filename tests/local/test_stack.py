@@ -168,7 +168,7 @@ def test_a_pusher_pushes_and_waits_and_does_nothing_else(stack: Installed, tmp_p
     for words in (["status"], ["logs", stack.app], ["deploy", f"{stack.app}:latest"]):
         refused = pusher.portcall(*words)
         assert (refused.returncode, refused.stdout) == (6, ""), refused.stderr
-        assert "may not call" in refused.stderr
+        assert "has no permission for" in refused.stderr
     ecr, ledger, other = pusher.client("ecr"), pusher.client("dynamodb"), stack.cloud.repository()
     table = stack.outputs["LedgerTableName"]
     for call in (

@@ -68,7 +68,7 @@ def test_what_is_sound_is_not_refused():
 FLAWED_REQUESTS: list[tuple[str, str, dict[str, Any], str]] = [
     ("sns", "Publish", {"Message": "m", "Subject": "s" * 100}, "at most 99"),
     ("sns", "Publish", {"Message": "m", "Subject": "zwei\nZeilen"}, "control character"),
-    ("sns", "Publish", {"Message": "m", "Subject": " blank first"}, "begin with none"),
+    ("sns", "Publish", {"Message": "m", "Subject": " blank first"}, "not begin with a blank"),
     ("sns", "Publish", {"Message": "m", "Subject": "café"}, "be ASCII"),
     ("sns", "Publish", {"Message": "m" * 262145}, "bytes"),
     ("sns", "Subscribe", {"TopicArn": "arn:x", "Protocol": "mail"}, "one of"),

@@ -187,7 +187,7 @@ def test_says_so_when_the_started_service_may_not_be_used(
     findings = iter(["absent", "absent", "forbidden"])
     monkeypatch.setattr(docker_hosts, "finding", lambda _: next(findings))
     monkeypatch.setattr(docker_hosts, "answer", lambda _: None)
-    with pytest.raises(EngineUnavailable, match="you may not use its socket"):
+    with pytest.raises(EngineUnavailable, match="you have no permission to use its socket"):
         ensure(machine, tmp_path)
 
 

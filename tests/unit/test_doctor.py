@@ -53,7 +53,7 @@ JUDGED = [
     (account.credentials("arn:x", NOW + 60, NOW), WARNING, "for 1 min"),
     (account.credentials("arn:x", NOW + 7200, NOW), OK, "2.0 h"),
     (account.region("eu-west-1", {"eu-west-1"}, {"eu-west-1"}), OK, "eu-west-1"),
-    (account.region("xx-west-1", {"eu-west-1"}, {"xx-west-1"}), WARNING, "no ECS in"),
+    (account.region("xx-west-1", {"eu-west-1"}, {"xx-west-1"}), WARNING, "does not know ECS in"),
     (account.ecs_role(True), OK, "is there"),
     (account.ecs_role(False), FAILED, "create-service-linked-role"),
     (account.quota(6, 1, 0.25, whole_account=True), OK, "6 vCPU"),
@@ -238,7 +238,11 @@ def test_anything_wrong_is_exit_1_and_nothing_else_is(findings):
     assert portcall().exit_code == 0
     findings.append(("this machine", "login", warning("Not logged in.", "Run: portcall login")))
     findings.append(
-        ("the install", "mails", checkup.unknown("You may not see that.", "It takes a permission."))
+        (
+            "the install",
+            "mails",
+            checkup.unknown("You have no permission to see that.", "It takes a permission."),
+        )
     )
     assert portcall().exit_code == 0
     findings.append(("the install", "stack", checkup.failed("It is broken.", "Delete it.")))
@@ -250,7 +254,7 @@ def test_anything_wrong_is_exit_1_and_nothing_else_is(findings):
         "   ! login: Not logged in.",
         "     → Run: portcall login",
         "the install",
-        "   ? mails: You may not see that.",
+        "   ? mails: You have no permission to see that.",
         "     → It takes a permission.",
         "   ✗ stack: It is broken.",
         "     → Delete it.",

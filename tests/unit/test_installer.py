@@ -124,7 +124,7 @@ def test_a_stack_of_which_no_change_set_was_ever_executed_is_not_in_the_way(acco
     account.operations["head_bucket"] = lambda **_: throw(refused("403", status=403))
     code, said = portcall("install", "--yes")
     assert code == 6
-    assert "is not this account's, or you may not use it" in said
+    assert "is not this account's, or you have no permission to use it" in said
 
 
 def throw(error):

@@ -137,3 +137,43 @@ def test_the_pages_are_in_plain_words(page):
 def test_the_names_of_tests_are_in_plain_words(path):
     names = re.findall(r"^\s*def (test_\w+)", (ROOT / path).read_text(), re.MULTILINE)
     assert [name for name in names if WORDS.search(name.replace("_", " "))] == []
+
+
+# Words of messages that readers had to read twice, and the plain ones for them.
+IN_MESSAGES = {
+    r"(?<!there )is no (?!longer|more|other|such)\w+": "is not a",
+    r"go(es)? on\b": "continue",
+    r"anew": "again",
+    r"all the same": "anyway",
+    r"before long": "soon",
+    r"none of Portcall's": "not an install of Portcall",
+    r"say --": "use --",
+    r"heard of": "no deployment yet",
+    r"is at it": "is running",
+    r"on (its|their) way": "in progress",
+    r"(you|user|caller) may not": "have no permission to",
+    r"taken by": "in use by",
+}
+MESSAGES = re.compile("|".join(rf"\b(?:{each})" for each in IN_MESSAGES) + "|" + WORDS.pattern, re.IGNORECASE)
+
+
+def messages(path: str) -> list[str]:
+    """The strings of a file of Python that are sentences or parts of one, without its docstrings."""
+    tree = ast.parse((ROOT / path).read_text())
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+        if " " in node.value
+    ]
+
+
+@pytest.mark.parametrize("path", tracked("functions/*.py", "portcall/*.py", "localcloud/*.py"))
+def test_messages_are_in_plain_words(path):
+    assert [each for each in messages(path) if MESSAGES.search(each)] == []
+
+
+@pytest.mark.parametrize("page", TEMPLATES)
+def test_the_page_is_in_plain_words(page):
+    assert [found[0] for found in MESSAGES.finditer((ROOT / page).read_text())] == []

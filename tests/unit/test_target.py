@@ -208,7 +208,7 @@ REPORTED = {
     "credentials of another": (refused("InvalidClientTokenId"), 6, "does not accept the credentials of profile work in eu-west-1"),
     "a region that is not enabled": (refused("UnrecognizedClientException"), 6, "is the region enabled"),
     "no stack": (refused("ValidationError", "Stack with id portcall does not exist"), 6, "There is no stack portcall in eu-west-1 (profile work). Choose another with --stack, --region or --profile"),
-    "not allowed": (refused("AccessDeniedException", "User: arn:aws:iam::1:user/ann is not authorized to perform: dynamodb:Query on resource: y because"), 6, "arn:aws:iam::1:user/ann may not call dynamodb:Query. Have a managed policy"),
+    "not allowed": (refused("AccessDeniedException", "User: arn:aws:iam::1:user/ann is not authorized to perform: dynamodb:Query on resource: y because"), 6, "arn:aws:iam::1:user/ann has no permission for dynamodb:Query. Have a managed policy"),
     "not allowed, in other words": (refused("AccessDenied", "No"), 6, "You are not allowed to: No. Have a managed policy"),
     "no way": (EndpointConnectionError(endpoint_url="https://x/"), 4, "is eu-west-1 the right region?"),
     "throttled": (refused("Throttling", "Rate exceeded"), 4, "Try again in a moment."),

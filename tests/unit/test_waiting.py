@@ -35,7 +35,7 @@ OTHER_ONE = serves(OTHER, "push-2", sequence=30)
 PATIENT = {
     "nothing is heard of": (None, [], None),
     "another serves": (OTHER_ONE, [], None),
-    "on its way": (None, [push()], None),
+    "in progress": (None, [push()], None),
     "on its way while another serves": (serves(OTHER, "push-0", sequence=10), [push()], None),
     "current, but its stable URL may point elsewhere": (serves(), [push()], None),
     "live": (serves(), [push("deployed")], 0),

@@ -207,7 +207,7 @@ def test_a_sweep_does_nothing_while_another_is_at_it(deploy, world, push, sweep)
     seen = []
     world.faults["stop_task"] = [lambda: seen.append(sweep())]
     assert sweep() == {"flask-app": [f"stopped {ARN}orphan"]}
-    assert seen == [{"skipped": "another sweep is at it"}]
+    assert seen == [{"skipped": "another sweep is running"}]
     assert sweep() == {}
 
 

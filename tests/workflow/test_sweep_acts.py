@@ -174,7 +174,7 @@ def sweep_at(monkeypatch, now):
 def test_a_sweep_that_died_keeps_the_next_from_working_for_four_minutes(world, monkeypatch):
     begun = {"sweep": "dead", "watching": ""}
     ledger.begin_sweep(**begun, now=NOW, until=NOW + reconcile.MAX_SWEEP_SECONDS)
-    assert sweep_at(monkeypatch, NOW + 239) == {"skipped": "another sweep is at it"}
+    assert sweep_at(monkeypatch, NOW + 239) == {"skipped": "another sweep is running"}
     assert sweep_at(monkeypatch, NOW + 240) == {}
 
 
@@ -182,7 +182,7 @@ def test_the_time_that_a_sweep_has_is_that_of_its_function(world, monkeypatch):
     """One that dies with its function makes room at that moment."""
     monkeypatch.setattr(ledger, "end_sweep", lambda **_: None)
     assert sweep_at(monkeypatch, NOW) == {}
-    assert sweep_at(monkeypatch, NOW + 239) == {"skipped": "another sweep is at it"}
+    assert sweep_at(monkeypatch, NOW + 239) == {"skipped": "another sweep is running"}
     assert sweep_at(monkeypatch, NOW + 240) == {}
 
 

@@ -23,4 +23,4 @@ def send(*, token: str, task: Task) -> None:
         heard = step_functions.send_task_failure(token=token, error=error.__name__, cause=task.why_stopped())
     else:
         return
-    logger.info("Told the workflow", extra={"task": task.arn, "state": task.state.value, "heard": heard})
+    logger.info("Answered the workflow", extra={"task": task.arn, "state": task.state.value, "heard": heard})

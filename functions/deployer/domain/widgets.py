@@ -106,7 +106,7 @@ def deployments(known: Iterable[tuple[str, Deployment]], look: Look) -> str:
         if each.outcome == FAILED
     ][:MAX_FAILURES]
     return (
-        "<h3>On their way</h3>"
+        "<h3>In progress</h3>"
         + (_table(("App", "Version", "Began"), going) if going else "<p>Nothing.</p>")
         + "<h3>Last pushes that failed</h3>"
         + (_table(("App", "Version", "Failed", "Why"), failed) if failed else "<p>None.</p>")

@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         sweep=name, now=now, until=now + MAX_SWEEP_SECONDS, watching=sweep_facts.watching()
     )
     if sweep is None:
-        return {"skipped": "another sweep is at it"}
+        return {"skipped": "another sweep is running"}
     if sweep.died:
         logger.error("The last sweep died", extra={"after": sweep.after})
         count(UNFINISHED)

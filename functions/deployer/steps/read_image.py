@@ -28,7 +28,7 @@ def handler(event: Document, context: object) -> Image:
     config = image_settings()
     spec = image_reading.read(push.repository, push.digest, defaults=config.defaults, limits=config.limits)
     if spec is None:
-        logger.info("Ignored what is no app", extra={"app": push.app, "digest": push.digest})
+        logger.info("Ignored a push that is not an app", extra={"app": push.app, "digest": push.digest})
         return IGNORED
     logger.info("Read an image", extra={"app": push.app, "ports": spec.ports, "cpu": spec.architecture})
     return {"result": "app", "gated": config.gated, **spec.document(), "at": time.time()}

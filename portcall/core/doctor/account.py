@@ -25,7 +25,7 @@ def region(name: str, ecs: set[str], ecr: set[str]) -> Judgement:
     if not lacking:
         return ok(f"{name} has ECS, Fargate and ECR.")
     return warning(
-        f"The AWS SDK on this machine knows no {' and no '.join(lacking)} in {name}.",
+        f"The AWS SDK on this machine does not know {' and '.join(lacking)} in {name}.",
         "Choose another region with --region, unless it is newer than the SDK.",
     )
 

@@ -89,7 +89,8 @@ class _Checkup:
             return unknown(trouble.message)
         except (ClientError, BotoCoreError, DeployError) as error:
             if action := denied_action(error):
-                return unknown("You may not see that.", f"It needs the permission {check.needs or action}.")
+                needed = f"It needs the permission {check.needs or action}."
+                return unknown("You have no permission to see that.", needed)
             return unknown(self._sentence(error))
 
     def _sentence(self, error: Exception) -> str:

@@ -35,4 +35,5 @@ def slot(made: Plan) -> Judgement:
     """Whether a slot is free."""
     if made.slot == FREE:
         return ok("There is a slot for it.")
-    return unknown("You may not see whether a slot is free.", "That needs the managed policy ViewerPolicyArn.")
+    needed = "That needs the managed policy ViewerPolicyArn."
+    return unknown("You have no permission to see whether a slot is free.", needed)
