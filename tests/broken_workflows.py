@@ -10,8 +10,12 @@ Change = Callable[[Definition], Any]
 
 
 def deployed() -> Definition:
-    """Our definition with ARNs for the template's substitutions."""
-    return definition(r"arn:aws:lambda:eu-west-1:111122223333:function:portcall-\1")
+    """Our definition with ARNs for the template's substitutions, and with a choice, of which we have none."""
+    made = definition(r"arn:aws:lambda:eu-west-1:111122223333:function:portcall-\1")
+    rule = {"Variable": "$.image.result", "StringEquals": "app", "Next": "RegisterTaskDefinition"}
+    made["States"]["ReadImage"]["Next"] = "IsAnApp"
+    made["States"]["IsAnApp"] = {"Type": "Choice", "Choices": [rule], "Default": "IgnorePush"}
+    return made
 
 
 def _put(state: str, **fields: Any) -> Change:
@@ -31,7 +35,7 @@ def _catch(**fields: Any) -> Change:
 
 
 def _rule(**fields: Any) -> Change:
-    return lambda definition: definition["States"]["WasAdmitted"]["Choices"].__setitem__(0, fields)
+    return lambda definition: definition["States"]["IsAnApp"]["Choices"].__setitem__(0, fields)
 
 
 def _payload(**fields: Any) -> Change:
@@ -65,7 +69,7 @@ CHANGES: dict[str, Change] = {
     "StartAt names no state": lambda definition: definition.update(StartAt="AdmitPushes"),
     "Next names no state": _put("ReadImage", Next="IsApp"),
     "a choice names no state": _rule(Variable="$.image", IsPresent=True, Next="Duplicates"),
-    "Default names no state": _put("IsAnApp", Default="RegisterTask"),
+    "Default names no state": _put("IsAnApp", Default="IgnorePushes"),
     "a catch names no state": _catch(Next="Rollback"),
     "a state that cannot be reached": lambda definition: definition["States"].update(Alone={"Type": "Succeed"}),
     "neither Next nor End": _drop("ReadImage", "Next"),
@@ -74,7 +78,7 @@ CHANGES: dict[str, Change] = {
         _drop("ReadImage", "Next")(definition),
         _put("ReadImage", End=False)(definition),
     ),
-    "a Succeed with Next": _put("Deployed", Next="Ignored"),
+    "a Succeed with Next": _put("Superseded", Next="Duplicate"),
     "a Fail with Next": _put("DeploymentFailed", Next="RollBackFailed"),
     "a Choice with Next": _put("IsAnApp", Next="ReadImage"),
     "no States": lambda definition: definition.pop("States"),
@@ -103,9 +107,9 @@ CHANGES: dict[str, Change] = {
     "a comparison that is none": _rule(Variable="$.a", StringEqual="duplicate", Next="Duplicate"),
     "a comparison with another type": _rule(Variable="$.a", BooleanEquals="true", Next="Duplicate"),
     "a Variable that is not a path": _rule(Variable="admission.result", StringEquals="b", Next="Duplicate"),
-    "no Choices": _put("WasAdmitted", Choices=[]),
+    "no Choices": _put("IsAnApp", Choices=[]),
     "a nested rule with Next": _rule(
-        And=[{"Variable": "$.a", "IsPresent": True, "Next": "Ignored"}], Next="Duplicate"
+        And=[{"Variable": "$.a", "IsPresent": True, "Next": "IgnorePush"}], Next="Duplicate"
     ),
     # Times
     "TimeoutSeconds 0": _put("ReadImage", TimeoutSeconds=0),

@@ -72,15 +72,6 @@ EXPLAINED = (
     *(
         Explained(
             "deployer.steps.admit_push",
-            '- return {"result": "duplicate", "sequence": 0}\n'
-            f'+ return {{"result": "duplicate", "sequence": {number}}}',
-            "The number of a push that another execution has is not read.",
-        )
-        for number in (1, -1)
-    ),
-    *(
-        Explained(
-            "deployer.steps.admit_push",
             '- as_of = int(document.get("found", {}).get("at", 0))\n'
             f'+ as_of = int(document.get("found", {{}}).get("at", {zero}))',
             "The time of the push is later than any of these.",

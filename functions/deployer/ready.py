@@ -9,6 +9,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from deployer.domain.errors import BranchError
+from deployer.observe import logger
+
 Event = TypeVar("Event")
 Result = TypeVar("Result")
 Handler = Callable[[Event, object], Result]
@@ -29,7 +32,14 @@ def ready(*services: str) -> Callable[[Handler[Event, Result]], Handler[Any, Res
     def decorate(handler: Handler[Event, Result]) -> Handler[Any, Result | None]:
         @wraps(handler)
         def unless_woken(event: Any, context: object) -> Result | None:
-            return None if event == WAKE else handler(event, context)
+            if event == WAKE:
+                return None
+            try:
+                return handler(event, context)
+            except BranchError as branch:
+                logger.info("Took a branch", extra={"branch": type(branch).__name__, "reason": str(branch)})
+                # Lambda logs what is raised with its stack, which nobody needs here.
+                raise branch.with_traceback(None) from None
 
         return unless_woken
 

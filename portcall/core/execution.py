@@ -9,7 +9,7 @@ from deployer.domain.errors import AccessDeniedError
 
 from portcall.core.target import Target
 
-# What each step does. Choices and end states are left out: they take no time.
+# What each step does. End states are left out: they take no time.
 SAID = {
     "AdmitPush": "Take the push",
     "ReadImage": "Read the image",
@@ -40,6 +40,11 @@ ROAD = (
     "SwitchOver",
     "PublishUrl",
 )
+
+# The states after a failed step.
+FAILED = ("RollBack", "RollBackFailed")
+# Steps that are needed before another one, which finds out that they have not run.
+FIRST = ("CheckFindings", "CheckStableUrl")
 
 
 @dataclass(frozen=True)
@@ -90,11 +95,17 @@ def steps_of(events: Iterable[Mapping[str, Any]]) -> list[Step]:
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
     """
     found: dict[str, Step] = {}
-    name = ""
+    name = left = ""
     for event in events:
         kind, at = str(event["type"]), event["timestamp"].timestamp()
+        entered = str(event.get("stateEnteredEventDetails", {}).get("name", ""))
+        if entered in FIRST and found.get(left, Step("")).failed:
+            del found[left]
+        elif entered and left in found and entered not in FAILED:
+            # It raised a BranchError.
+            found[left] = replace(found[left], failed=False)
         if kind == "TaskStateEntered":
-            name = str(event["stateEnteredEventDetails"]["name"])
+            name = entered
             found[name] = replace(found.get(name, Step(name, began=at)), ended=0.0)
         elif kind in ("LambdaFunctionScheduled", "TaskScheduled") and name:
             found[name] = replace(found[name], attempts=found[name].attempts + 1, failed=False)
@@ -102,7 +113,7 @@ def steps_of(events: Iterable[Mapping[str, Any]]) -> list[Step]:
             found[name] = replace(found[name], failed=True)
         elif kind == "TaskStateExited" and name:
             found[name] = replace(found[name], ended=at)
-            name = ""
+            name, left = "", name
         elif kind.startswith("Execution") and kind != "ExecutionStarted" and name:
             # Aborted, or out of time, in the middle of a step.
             found[name] = replace(found[name], ended=at, failed=True)

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from deployer.domain.errors import DeployError
+from deployer.domain.errors import BranchError, DeployError
 
 from tests import templates
 from tests.conftest import LambdaContext
@@ -17,6 +17,8 @@ from tests.explorer.aws import ACCOUNT, Cloud, refuse
 from tests.explorer.clock import Died, Process
 
 Document = dict[str, Any]
+# What comes after a state with `End: true`.
+END = ""
 
 
 class Left(BaseException):
@@ -138,13 +140,13 @@ class Machine:
                 execution.states.append(name)
                 execution.tried = {}
             state = definition()["States"][name]
-            if state["Type"] == "Choice":
-                name = _choose(state, execution.document)
-            elif state["Type"] == "Task":
+            if state["Type"] == "Task":
                 try:
                     name = self._task(execution, name, state, lost)
                 except Left:
                     return
+                if name == END:
+                    self._end(execution, {"Type": "Succeed"})
             else:
                 self._end(execution, state)
             lost = None
@@ -166,7 +168,7 @@ class Machine:
                     raise failure
                 result = self._once(execution, name, state, sum(execution.tried.values()))
                 _put(state["ResultPath"], execution.document, result)
-                return str(state["Next"])
+                return str(state.get("Next", END))
             except Failed as failure:
                 if execution.status != "RUNNING":
                     return name
@@ -178,7 +180,7 @@ class Machine:
                     if execution.status != "RUNNING":
                         return name
                     continue
-                (catcher,) = state["Catch"]
+                catcher = _rule(state["Catch"], failure.error)
                 caught = {"Error": failure.error, "Cause": failure.cause}
                 _put(catcher["ResultPath"], execution.document, caught)
                 return str(catcher["Next"])
@@ -220,7 +222,11 @@ class Machine:
     def _call(self, process: Process, name: str, event: Any) -> Any:
         try:
             self.cloud.call(f"start {name}", lambda: None)
-            answer = handler_of(name)(json.loads(json.dumps(event)), LambdaContext())
+            try:
+                answer = handler_of(name)(json.loads(json.dumps(event)), LambdaContext())
+            except BranchError:
+                self.cloud.call(f"end {name}", lambda: None)
+                raise
             # A result that is not JSON must raise an error.
             answer = json.loads(json.dumps(answer))
             self.cloud.call(f"end {name}", lambda: None)
@@ -235,18 +241,9 @@ class Machine:
             raise Failed(type(error).__name__, json.dumps(cause)) from error
 
 
-def _choose(state: Document, document: Document) -> str:
-    for rule in state["Choices"]:
-        there, value = _look_up(rule["Variable"], document)
-        if rule.get("IsPresent") is True:
-            holds = there
-        elif "StringEquals" in rule:
-            holds = there and value == rule["StringEquals"]
-        else:
-            holds = there and value is rule["BooleanEquals"]
-        if holds:
-            return str(rule["Next"])
-    return str(state["Default"])
+def _rule(catchers: list[Document], error: str) -> Document:
+    """The catcher of an error, the first that names it."""
+    return next(each for each in catchers if {error, "States.ALL"} & set(each["ErrorEquals"]))
 
 
 def _retrier(state: Document, error: str, tried: dict[int, int]) -> tuple[Document, float] | None:

@@ -259,7 +259,7 @@ def test_a_step_that_finds_its_push_superseded_informs_other_programs(stack: Ins
     late = {**document, "id": str(uuid.uuid4()), "time": past}
     event = {"execution": first["executionArn"], "push": late} if step == "AdmitPush" else late
     error, said = stack.cloud.invoke(stack.resources[f"{step}Function"], event)
-    assert (error, said["result"]) == ("", "superseded")
+    assert (error, said["errorType"]) == ("Unhandled", "SupersededError")
     (heard,) = eventually(events)
     assert heard["detail-type"] == "Deployment Superseded"
 

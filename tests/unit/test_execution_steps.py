@@ -4,6 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from portcall.core.execution import ROAD, SAID, steps_of, to_come
@@ -19,15 +20,31 @@ def test_each_step_of_the_workflow_has_its_words() -> None:
 
 
 def test_the_road_is_a_way_through_the_workflow() -> None:
-    """From each step to the next there is a way over choices alone."""
-    for name, following in pairwise(ROAD):
-        reached, ahead = set(), [STATES[name]["Next"]]
-        while ahead:
-            at = ahead.pop()
-            reached.add(at)
-            if STATES[at]["Type"] == "Choice":
-                ahead += [each["Next"] for each in STATES[at]["Choices"]] + [STATES[at]["Default"]]
-        assert following in reached, (name, following)
+    assert [STATES[name]["Next"] for name, _ in pairwise(ROAD)] == list(ROAD[1:])
+    assert STATES[ROAD[-1]]["End"] is True
+
+
+@pytest.mark.parametrize("end", ["SucceedStateEntered", "TaskStateEntered"])
+def test_a_step_that_took_a_branch_has_not_failed(end: str) -> None:
+    (step, *_) = steps_of([*passed("AdmitPush", 10, failed=True), event(end, 11, "RecordPush")])
+    assert (step.name, step.failed) == ("AdmitPush", False)
+
+
+@pytest.mark.parametrize(("name", "next_state"), [("AdmitPush", "RollBack"), ("RollBack", "RollBackFailed")])
+def test_a_step_before_a_roll_back_has_failed(name: str, next_state: str) -> None:
+    (step, *_) = steps_of([*passed(name, 10, failed=True), event("TaskStateEntered", 11, next_state)])
+    assert (step.name, step.failed) == (name, True)
+
+
+def test_a_step_that_found_another_one_missing_begins_after_that() -> None:
+    checked = [*passed("RegisterTaskDefinition", 10, failed=True), *passed("CheckFindings", 11, 30)]
+    (step,) = steps_of(checked)
+    assert (step.name, to_come([step])[0].name) == ("CheckFindings", "AdmitPush")
+    steps = steps_of([*checked, *passed("RegisterTaskDefinition", 41, 1)])
+    assert [(each.name, each.began, each.ended, each.attempts, each.failed) for each in steps] == [
+        ("CheckFindings", 11, 41, 1, False),
+        ("RegisterTaskDefinition", 41, 42, 1, False),
+    ]
 
 
 def test_a_step_that_runs_has_no_end_and_the_rest_of_the_road_is_ahead() -> None:
@@ -49,7 +66,11 @@ def test_a_step_that_is_tried_again_has_not_failed() -> None:
 
 
 def test_a_step_that_comes_round_again_is_one() -> None:
-    events = [*passed("CheckHealth", 10, 30), *passed("ReadLog", 41, 1), *passed("CheckHealth", 43, 5)]
+    events = [
+        *passed("CheckHealth", 10, 30, failed=True),
+        *passed("ReadLog", 41, 1),
+        *passed("CheckHealth", 43, 5),
+    ]
     steps = steps_of(events)
     assert [(each.name, each.began, each.ended, each.attempts) for each in steps] == [
         ("CheckHealth", 10, 48, 2),

@@ -24,11 +24,11 @@ def test_every_state_is_drawn_and_nothing_else():
 
 def test_a_branch_is_drawn_with_its_case_up_to_where_it_comes_back():
     definition = yaml.safe_load(DEFINITION.read_text())
-    choices = definition["States"]["IsStillWanted"]["Choices"]
-    choices.append({"Variable": "$.x", "StringEquals": "a <new> case", "Next": "ReadLog"})
+    catch = definition["States"]["RegisterTaskDefinition"]["Catch"]
+    catch.insert(0, {"ErrorEquals": ["A<new>CaseError"], "Next": "ReadLog"})
     before, after = (NAME.findall(draw(each)) for each in (yaml.safe_load(DEFINITION.read_text()), definition))
     assert after.count("ReadLog") == before.count("ReadLog") + 1
-    assert "a &lt;new&gt; case" in draw(definition)
+    assert "a&lt;new&gt; case" in draw(definition)
 
 
 def test_no_picture_loads_anything():

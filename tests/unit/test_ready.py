@@ -12,6 +12,7 @@ import deployer
 import pytest
 from deployer import ready
 from deployer.aws import client as clients
+from deployer.domain.errors import ContendedError, SupersededError
 
 from tests.conftest import FUNCTION_ENVIRONMENT
 from tests.templates import template
@@ -37,6 +38,30 @@ def test_what_wakes_a_function_does_not_reach_its_handler():
 def test_all_else_does(event):
     handler = ready.ready()(lambda event, context: (event, context))
     assert handler(event, "context") == (event, "context")
+
+
+def test_a_branch_is_logged_with_its_reason_and_without_its_stack(monkeypatch):
+    def inner(event: Any, context: Any) -> None:
+        raise SupersededError("A newer push.")
+
+    logged = []
+    monkeypatch.setattr(ready.logger, "info", lambda message, extra: logged.append((message, extra)))
+    handler = ready.ready()(lambda event, context: inner(event, context))
+    with pytest.raises(SupersededError, match="A newer push") as raised:
+        handler({}, None)
+    assert logged == [("Took a branch", {"branch": "SupersededError", "reason": "A newer push."})]
+    # This test, and the handler's decorator.
+    assert len(raised.traceback) == 2
+
+
+def test_a_failure_keeps_its_stack():
+    def inner(event: Any, context: Any) -> None:
+        raise ContendedError("x")
+
+    handler = ready.ready()(lambda event, context: inner(event, context))
+    with pytest.raises(ContendedError) as raised:
+        handler({}, None)
+    assert len(raised.traceback) == 4
 
 
 def test_clients_are_made_while_lambda_loads_the_function(made, monkeypatch):

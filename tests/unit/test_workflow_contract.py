@@ -39,14 +39,24 @@ OF_AWS = {
 } | {f"Lambda.{shape.name}" for shape in INVOKE.error_shapes}
 
 
+# The other state that each BranchError leads to. None of them hides a failure: in each, the step has done its work.
+BRANCHES = {
+    "DuplicateError": "Duplicate",
+    "SupersededError": "Superseded",
+    "SameImageError": "SameImage",
+    "HeldError": "RecordPush",
+    "NotAnAppError": "IgnorePush",
+    "FindingsNotCheckedError": "CheckFindings",
+    "NoAnswerYetError": "ReadLog",
+    "StableUrlNotCheckedError": "CheckStableUrl",
+}
 # What the document has when an execution starts: an event of EventBridge.
 EVENT = {"version", "id", "source", "account", "time", "region", "resources", "detail", "detail-type"}
 
 
 def transitions(state: dict[str, Any]) -> list[str]:
     caught = [each["Next"] for each in state.get("Catch", [])]
-    chosen = [each["Next"] for each in state.get("Choices", [])]
-    return [*([state["Next"]] if "Next" in state else []), *caught, *chosen, *([state["Default"]] if "Default" in state else [])]  # fmt: skip
+    return [*([state["Next"]] if "Next" in state else []), *caught]
 
 
 def reachable(start: str) -> set[str]:
@@ -102,7 +112,12 @@ def test_every_transition_lands_and_every_state_is_reachable():
 
 def test_every_state_ends_or_goes_on():
     for name, state in STATES.items():
-        assert state["Type"] in ("Succeed", "Fail") or transitions(state), name
+        assert state["Type"] in ("Succeed", "Fail") or "Next" in state or state["End"] is True, name
+
+
+def test_no_state_only_decides(definition):
+    """Each would cost a transition of each deployment, and the time of one: steps raise a BranchError instead."""
+    assert {state["Type"] for state in definition["States"].values()} == {"Task", "Succeed", "Fail"}
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -120,16 +135,45 @@ def test_results_do_not_overwrite_each_other():
     assert len(paths) == len(set(paths))
 
 
-def test_no_caught_error_leads_to_success():
+def test_no_caught_failure_leads_to_success():
     for name, state in TASKS.items():
         for catcher in state["Catch"]:
-            ends = {end for end in reachable(catcher["Next"]) if STATES[end]["Type"] == "Succeed"}
-            assert not ends, f"{name} catches into {ends}"
+            if not set(catcher["ErrorEquals"]) & set(BRANCHES):
+                ahead = reachable(catcher["Next"])
+                ends = {end for end in ahead if STATES[end]["Type"] == "Succeed" or "End" in STATES[end]}
+                assert not ends, f"{name} catches into {ends}"
 
 
-def test_every_choice_has_a_default(definition):
-    for name, state in definition["States"].items():
-        assert state["Type"] != "Choice" or "Default" in state, name
+def test_each_branch_leads_to_its_state_and_is_not_retried():
+    assert {each.__name__ for each in errors.BranchError.__subclasses__()} == set(BRANCHES)
+    caught = []
+    for name, state in TASKS.items():
+        retried = {error for rule in state["Retry"] for error in rule["ErrorEquals"]}
+        assert not retried & set(BRANCHES), name
+        for catcher in state["Catch"][:-1]:
+            (error,) = catcher["ErrorEquals"]
+            assert (catcher["Next"], catcher["ResultPath"]) == (BRANCHES[error], "$.branch"), name
+            caught.append(error)
+    assert set(caught) == set(BRANCHES)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_branch_is_caught_where_it_is_raised_and_nowhere_else(name):
+    source = (ROOT / f"functions/deployer/steps/{snake(name)}.py").read_text()
+    raised = {error for error in BRANCHES if f"raise {error}(" in source}
+    assert raised == {error for catcher in TASKS[name]["Catch"][:-1] for error in catcher["ErrorEquals"]}
+
+
+def test_an_update_changes_roll_back_before_the_steps_whose_branches_it_may_get():
+    """An execution from before an update catches a branch that is new to it like a failure."""
+    first = {name.removesuffix("Function") for name, each in FUNCTIONS.items() if each.get("DependsOn") == "RollBackFunction"}  # fmt: skip
+    assert first == {name for name, state in TASKS.items() if len(state["Catch"]) > 1}
+
+
+def test_no_branch_is_raised_below_the_steps():
+    for path in (ROOT / "functions/deployer").rglob("*.py"):
+        if path.parent.name != "steps":
+            assert not any(f"raise {error}(" in path.read_text() for error in BRANCHES), path
 
 
 def test_no_error_is_named_twice_where_the_first_rule_wins(definition):
@@ -155,13 +199,10 @@ def test_what_a_state_reads_is_in_the_document_by_then(definition):
     while ahead:
         name = ahead.pop()
         state = definition["States"][name]
-        rules = state.get("Choices", [])
-        compared = [rule["Variable"] for rule in rules if "IsPresent" not in rule]
-        read = keys([compared, *(state.get(each) for each in ("Parameters", "InputPath", "OutputPath", "ErrorPath", "CausePath"))])  # fmt: skip
+        read = keys([state.get(each) for each in ("Parameters", "InputPath", "OutputPath", "ErrorPath", "CausePath")])  # fmt: skip
         assert read <= there[name], (name, read - there[name])
-        edges = [(state.get("Next"), keys(state.get("ResultPath"))), (state.get("Default"), set())]
+        edges = [(state.get("Next"), keys(state.get("ResultPath")))]
         edges += [(catch["Next"], keys(catch["ResultPath"])) for catch in state.get("Catch", [])]
-        edges += [(rule["Next"], keys(rule["Variable"]) if rule.get("IsPresent") else set()) for rule in rules]  # fmt: skip
         for target, added in edges:
             arriving = there[name] | added
             if target and target not in there:
@@ -174,9 +215,9 @@ def test_what_a_state_reads_is_in_the_document_by_then(definition):
 
 # Step Functions takes these.
 MISTAKES = {
-    "no Default": (
-        test_every_choice_has_a_default,
-        lambda states: states["IsCurrent"].pop("Default"),
+    "a choice on the way": (
+        test_no_state_only_decides,
+        lambda states: states.update(IsCurrent={"Type": "Choice", "Choices": [], "Default": "PublishUrl"}),
     ),
     "an error in two rules": (
         test_no_error_is_named_twice_where_the_first_rule_wins,
@@ -192,7 +233,7 @@ MISTAKES = {
     ),
     "a path that no state has written": (
         test_what_a_state_reads_is_in_the_document_by_then,
-        lambda states: states["IsCurrent"]["Choices"][0].update(Variable="$.swtich.result"),
+        lambda states: states["PublishUrl"]["Parameters"].update({"url.$": "$.swtich.url"}),
     ),
     "a path that only some roads have written": (
         test_what_a_state_reads_is_in_the_document_by_then,
@@ -200,7 +241,7 @@ MISTAKES = {
     ),
     "a result that goes elsewhere": (
         test_what_a_state_reads_is_in_the_document_by_then,
-        lambda states: states["SwitchOver"].update(ResultPath="$.switched"),
+        lambda states: states["RollBack"].update(ResultPath="$.outcomes"),
     ),
 }
 
@@ -322,7 +363,7 @@ def test_the_wait_for_a_scan_is_over_before_its_retries_are():
 
 def test_the_health_check_has_time_for_the_longest_health_time_out():
     longest = TEMPLATE["Parameters"]["HealthTimeout"]["MaxValue"]
-    asking = {"CheckHealth", "HasAnswered", "ReadLog"}
+    asking = {"CheckHealth", "ReadLog"}
     assert asking <= reachable("ReadLog"), "it is asked again"
     # Each call adds some ten events to the history, which has room for 25,000.
     assert longest / check_health.MAX_CALL_SECONDS * 10 < 25_000

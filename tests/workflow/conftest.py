@@ -27,7 +27,7 @@ from deployer.actions import failure_facts, mail_limit, probe
 from deployer.aws import apigateway, ec2, ecr, ecs, events, ledger, logs, sns, ssm, step_functions, task_states
 from deployer.aws import client as clients
 from deployer.domain.endpoint import NOWHERE, StableUrl
-from deployer.domain.errors import DeployError, NoAnswerError
+from deployer.domain.errors import BranchError, DeployError, NoAnswerError
 from deployer.domain.findings import Scan
 from deployer.domain.mail import Mail
 from deployer.domain.task import Task
@@ -538,9 +538,14 @@ def deploy(
         try:
             world.may_fail(name)
             if world.each_step_twice:
-                step.handler(json.loads(json.dumps(event)), LambdaContext())
-            # As over the wire: a result that is not JSON must raise an error.
-            answer = json.loads(json.dumps(step.handler(json.loads(json.dumps(event)), LambdaContext())))
+                with contextlib.suppress(BranchError):
+                    step.handler(json.loads(json.dumps(event)), LambdaContext())
+            try:
+                # As over the wire: a result that is not JSON must raise an error.
+                answer = json.loads(json.dumps(step.handler(json.loads(json.dumps(event)), LambdaContext())))
+            except BranchError:
+                world.may_fail(f"{name} answer")
+                raise
             world.may_fail(f"{name} answer")
             return answer
         except LambdaDied as error:

@@ -9,7 +9,7 @@ import pytest
 from deployer.aws import ledger, ledger_keys
 from deployer.aws.items import wire
 from deployer.aws.ledger.calls import get
-from deployer.domain.errors import BadEventError, ThrottledError
+from deployer.domain.errors import BadEventError, SupersededError, ThrottledError
 from deployer.steps import admit_push
 
 from tests.conftest import LambdaContext
@@ -121,7 +121,7 @@ def test_a_further_attempt_takes_the_tag_over_from_the_one_before(deploy, world,
     assert known()["push-1"].outcome == "retried"
     world.faults.clear()
     document = push(1) | {"id": "retry-2-push-1", "retry": {"of": "push-1", "attempt": 2}}
-    assert deploy(document).states[-1] == "Deployed"
+    assert deploy(document).states[-1] == "PublishUrl"
     assert ledger.tag(app="flask-app", tag="latest").deployment == "retry-2-push-1"
 
 
@@ -203,9 +203,10 @@ def test_a_restart_of_what_is_not_current_any_more_is_superseded(deploy, world, 
         ledger.change_current(app="flask-app", new=ended, seen=serving)
     if meanwhile == "another":
         deploy(push(2))
-    answer = admit(document)
-    assert (answer["result"], answer["sequence"]) == ("superseded", serving.sequence)
+    with pytest.raises(SupersededError, match="Another version is current now"):
+        admit(document)
     assert known()["restart-1"].outcome == "superseded"
+    assert known()["restart-1"].sequence == serving.sequence
     assert known()["restart-1"].reason.startswith("Another version is current now")
 
 

@@ -85,7 +85,7 @@ def test_the_bad_version_pushed_again_is_recorded_and_not_deployed_and_a_mail_sa
 ):
     ask("rollback", reason="500s on /pay")
     live = current()
-    assert deploy(pushed_now(2, "-again")).states[-1] == "Recorded"
+    assert deploy(pushed_now(2, "-again")).states[-1] == "RecordPush"
     assert (current().deployment, current().pin) == (live.deployment, live.pin)
     assert ("2", "recorded") in outcomes()
     mail = world.mails[-1]

@@ -22,20 +22,14 @@ from tests.workflow.conftest import URL, LambdaDied, stopped
 
 HAPPY = [
     "AdmitPush",
-    "WasAdmitted",
     "ReadImage",
-    "IsAnApp",
     "RegisterTaskDefinition",
-    "IsStillWanted",
     "RunTask",
     "WaitForRunning",
     "ResolvePublicIp",
     "CheckHealth",
-    "HasAnswered",
     "SwitchOver",
-    "IsCurrent",
     "PublishUrl",
-    "Deployed",
 ]
 
 

@@ -5,15 +5,13 @@ import pytest
 from tests.explorer.aws import SILENT
 from tests.explorer.game import Game, Setting, play, stage
 
-BEGIN = ["AdmitPush", "WasAdmitted", "ReadImage", "IsAnApp", "RegisterTaskDefinition", "IsStillWanted"]
+BEGIN = ["AdmitPush", "ReadImage", "RegisterTaskDefinition"]
 RUN = ["RunTask", "WaitForRunning", "ResolvePublicIp", "CheckHealth"]
-SWITCH = ["HasAnswered", "SwitchOver", "IsCurrent"]
-MOVE = ["CheckStableUrl", "StopPrevious"]
-GOOD = [*BEGIN, *RUN, *SWITCH, "PublishUrl", "Deployed"]
-STABLE = [*BEGIN, *RUN, *SWITCH, *MOVE, "PublishUrl", "Deployed"]
+GOOD = [*BEGIN, *RUN, "SwitchOver", "PublishUrl"]
+STABLE = [*GOOD, "CheckStableUrl", "StopPrevious", "PublishUrl"]
 BAD = [*BEGIN, *RUN, "RollBack", "DeploymentFailed"]
-TWICE = ["AdmitPush", "WasAdmitted", "Duplicate"]
-GONE = ["AdmitPush", "WasAdmitted", "Superseded"]
+TWICE = ["AdmitPush", "Duplicate"]
+GONE = ["AdmitPush", "Superseded"]
 
 
 def test_the_embedded_cloud_goes_this_way(deploy, world, push):

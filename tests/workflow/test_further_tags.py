@@ -109,7 +109,7 @@ def test_an_image_that_failed_before_is_deployed_when_it_is_tagged_anew(deploy, 
     world.answers = None
     deploy(tagged("latest"))
     world.answers = 200
-    assert deploy(tagged("v1", after=same_image.BURST_SECONDS + 1)).states[-1] == "Deployed"
+    assert deploy(tagged("v1", after=same_image.BURST_SECONDS + 1)).states[-1] == "PublishUrl"
     assert current().tag == "v1"
 
 
@@ -128,7 +128,7 @@ def test_the_mail_of_a_newer_image_names_a_tag_that_an_older_one_got_while_it_wa
 
 def test_the_same_tag_of_the_same_image_is_deployed_again(deploy, world, tagged):
     deploy(tagged("latest"))
-    assert deploy(tagged("latest", after=1)).states[-1] == "Deployed"
+    assert deploy(tagged("latest", after=1)).states[-1] == "PublishUrl"
     assert len(world.tasks) == 2
 
 
@@ -136,14 +136,14 @@ def test_a_further_tag_that_was_elsewhere_meanwhile_is_deployed(deploy, world, t
     deploy(tagged("latest", 1))
     deploy(tagged("v1", 1, after=1))
     deploy(tagged("v1", 2, after=2))
-    assert deploy(tagged("v1", 1, after=3)).states[-1] == "Deployed"
+    assert deploy(tagged("v1", 1, after=3)).states[-1] == "PublishUrl"
     assert (current().tag, current().digest[-1]) == ("v1", "1")
 
 
 def test_going_back_to_an_image_by_another_tag_is_a_push_like_any_other(deploy, world, tagged):
     deploy(tagged("latest", 1))
     deploy(tagged("latest", 2, after=100))
-    assert deploy(tagged("back", 1, after=200)).states[-1] == "Deployed"
+    assert deploy(tagged("back", 1, after=200)).states[-1] == "PublishUrl"
     assert current().digest[-1] == "1"
 
 
@@ -158,7 +158,7 @@ def test_tagging_what_is_live_stays_a_note_after_a_long_time_and_a_restart(deplo
 def test_tagging_what_is_down_deploys_it(deploy, world, tagged, stop):
     deploy(tagged("latest"))
     stop(code="UserInitiated", stopped_reason="by hand", exit_code=None)
-    assert deploy(tagged("v1", after=100)).states[-1] == "Deployed"
+    assert deploy(tagged("v1", after=100)).states[-1] == "PublishUrl"
 
 
 def test_what_is_asked_for_is_deployed_though_it_is_live_under_another_tag(deploy, world, tagged):

@@ -63,7 +63,7 @@ def test_a_clean_image_is_let_in(deploy, world, push, gate):
     gate("high")
     world.scans = [CLEAN]
     execution = deploy(push(1))
-    assert execution.states[-1] == "Deployed"
+    assert execution.states[-1] == "PublishUrl"
     assert world.scanned == [("flask-app", push(1)["detail"]["image-digest"])]
     assert "scan" in world.mails[0]["document"]["phases"]
     assert "not scanned" not in world.mails[0]["text"]
@@ -104,7 +104,7 @@ def test_a_refused_push_supersedes_nothing(deploy, world, push, gate):
     world.faults["is_newest"] = [
         lambda: deploy({**push(2), "detail": push(2)["detail"] | {"image-tag": "next"}})
     ]
-    assert deploy(push(1)).states[-1] == "Deployed"
+    assert deploy(push(1)).states[-1] == "PublishUrl"
     assert current().deployment == "push-1"
 
 

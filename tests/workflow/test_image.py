@@ -245,7 +245,7 @@ def test_what_is_not_an_app_starts_nothing_and_fails_nothing(deploy, world, push
     chart = push(1)
     world.manifests[chart["detail"]["image-digest"]] = HELM
     execution = deploy(chart)
-    assert (execution.status, execution.states[-1]) == ("SUCCEEDED", "Ignored")
+    assert (execution.status, execution.states[-1]) == ("SUCCEEDED", "IgnorePush")
     assert not world.revisions
     assert not world.mails
     (known,) = ledger.deployments(app="flask-app")
@@ -257,7 +257,7 @@ def test_what_is_not_an_app_supersedes_no_app(deploy, world, push):
     world.manifests[chart["detail"]["image-digest"]] = HELM
     chart["detail"]["image-tag"] = "chart"
     world.faults["is_newest"] = [lambda: deploy(chart)]
-    assert deploy(push(1)).states[-1] == "Deployed"
+    assert deploy(push(1)).states[-1] == "PublishUrl"
     assert current().deployment == "push-1"
 
 

@@ -88,8 +88,7 @@ def test_a_restart_says_that_it_is_one_and_why(deploy, world, push, items):
     assert restart["restart"]["deployment"] == "push-1"
     assert restart["restart"]["reason"] == "exit code 1"
     assert (restart["outcome"], restart["digest"]) == ("deployed", f"sha256:{1:064x}")
-    # Its image was read when it was pushed.
-    assert set(restart["phases"]) == {*PHASES} - {"read"}
+    assert set(restart["phases"]) == {*PHASES}
 
 
 def test_a_log_that_no_item_could_hold_is_cut(deploy, world, push, items):

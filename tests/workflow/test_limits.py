@@ -47,7 +47,7 @@ def pushed(push):
 
 
 def live(execution):
-    return execution.states[-1] == "Deployed"
+    return execution.states[-1] == "PublishUrl"
 
 
 def subjects(world):

@@ -174,15 +174,15 @@ def test_no_more_previews_than_are_allowed(deploy, world, tagged):
     assert "flask-app:pr-1, flask-app:pr-2, flask-app:pr-3" in news["text"]
     assert len(world.live()) == 3
     # Those that run may be pushed again, and what lasts is no preview.
-    assert deploy(tagged("pr-2", 5)).states[-1] == "Deployed"
-    assert deploy(tagged("latest", 6)).states[-1] == "Deployed"
+    assert deploy(tagged("pr-2", 5)).states[-1] == "PublishUrl"
+    assert deploy(tagged("latest", 6)).states[-1] == "PublishUrl"
 
 
 def test_an_ended_preview_makes_room(deploy, world, tagged):
     for number in range(1, 4):
         deploy(tagged(f"pr-{number}", number))
     delete(world, "pr-2")
-    assert deploy(tagged("pr-4", 4)).states[-1] == "Deployed"
+    assert deploy(tagged("pr-4", 4)).states[-1] == "PublishUrl"
 
 
 def test_a_preview_that_never_started_takes_no_room(deploy, world, tagged):
@@ -191,7 +191,7 @@ def test_a_preview_that_never_started_takes_no_room(deploy, world, tagged):
         deploy(tagged(f"pr-{number}", number))
     assert ledger.slots() == set()
     world.answers = 200
-    assert deploy(tagged("pr-5", 5)).states[-1] == "Deployed"
+    assert deploy(tagged("pr-5", 5)).states[-1] == "PublishUrl"
 
 
 def test_the_sweep_frees_a_slot_that_nobody_uses(deploy, world, tagged):

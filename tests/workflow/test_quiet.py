@@ -100,7 +100,7 @@ def test_a_mail_goes_out_once_the_newer_push_has_failed(deploy, world, push):
 
 def test_a_mail_does_not_wait_for_ever(deploy, world, push):
     world.faults["PublishUrl"] = [lambda: under_way(30)]
-    assert deploy(push(1)).states[-1] == "Deployed"
+    assert deploy(push(1)).states[-1] == "PublishUrl"
     assert subjects(world) == ["flask-app is live"]
 
 

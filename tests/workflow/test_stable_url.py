@@ -22,7 +22,7 @@ from tests.workflow.conftest import URL
 from tests.workflow.test_deploy import HAPPY
 
 STAYS = "https://api-1.example/"
-WITH_ADDRESS = [*HAPPY[:-2], "CheckStableUrl", "StopPrevious", *HAPPY[-2:]]
+WITH_ADDRESS = [*HAPPY, "CheckStableUrl", "StopPrevious", "PublishUrl"]
 
 
 @pytest.fixture(autouse=True)

@@ -58,7 +58,7 @@ def test_the_stop_of_its_task_starts_nothing(stopped_app, world, stop):
 def test_a_push_of_a_stopped_app_is_recorded_and_its_mail_says_how_to_start_it(
     stopped_app, deploy, world, pushed_now
 ):
-    assert deploy(pushed_now(2)).states[-1] == "Recorded"
+    assert deploy(pushed_now(2)).states[-1] == "RecordPush"
     assert world.live() == set()
     mail = world.mails[-1]
     assert mail["subject"] == "flask-app has a push that is not deployed: the app is stopped"
@@ -115,7 +115,7 @@ def test_an_app_that_was_given_up_can_be_started(deploy, push, stop, world):
 def test_a_stop_during_a_deployment_holds_it(deploy, world, push):
     deploy(push(1))
     world.faults["SwitchOver"] = [lambda: ask("stop")]
-    assert deploy(push(2)).states[-1] == "Recorded"
+    assert deploy(push(2)).states[-1] == "RecordPush"
     assert (current().digest, bool(current().stop)) == (digest(1), True)
     assert world.live() == set()
     assert ask("start")["digest"] == digest(2)

@@ -489,7 +489,7 @@ def test_a_lost_push_is_found_behind_a_signature_that_was_pushed_after_it(deploy
         "config": {"mediaType": "application/vnd.oci.empty.v1+json"},
     }
     world.pushed_at[digest(3)] = NOW - 900
-    assert deploy(signature).states[-1] == "Ignored"
+    assert deploy(signature).states[-1] == "IgnorePush"
     assert sweep() == {"flask-app": ["deployed latest, whose event was lost"]}
     assert current().digest == digest(2)
     assert sweep() == {}
@@ -646,7 +646,7 @@ def test_a_push_that_is_dated_ahead_does_not_supersede_what_is_pushed_until_then
     deploy(ahead)
     later = push(2)
     later["time"] = "2027-01-15T08:00:01Z"
-    assert deploy(later).states[-1] == "Deployed"
+    assert deploy(later).states[-1] == "PublishUrl"
     assert current().deployment == "push-2"
 
 

@@ -9,7 +9,13 @@ from deployer.actions import stable_url
 from deployer.aws import ecs, ledger, task_states
 from deployer.domain import endpoint
 from deployer.domain.deployment import Pin, Stop
-from deployer.domain.errors import AccessDeniedError, ContendedError, TaskStoppedError
+from deployer.domain.errors import (
+    AccessDeniedError,
+    ContendedError,
+    HeldError,
+    SupersededError,
+    TaskStoppedError,
+)
 from deployer.domain.preview import CUT
 from deployer.settings import settings
 from deployer.steps import switch_over
@@ -91,8 +97,8 @@ def test_a_number_that_is_not_larger_is_superseded_and_its_task_is_stopped(world
     serving = change(deployment="restart-1")
     late = document(number) | {"id": "late"}
     late["image"]["ports"] = [3000, 9090]
-    done = switch(late)
-    assert done == {"result": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
+    with pytest.raises(SupersededError, match=r"Another deployment, restart-1, replaced it\."):
+        switch(late)
     assert current() == serving
     # Its task goes with all that it has; and a mail about the push that superseded it names it.
     assert world.closed == []
@@ -112,8 +118,8 @@ def test_a_number_that_is_not_larger_is_superseded_and_its_task_is_stopped(world
 )
 def test_what_somebody_stopped_or_rolled_back_meanwhile_does_not_take_the_place(world, document, hold):
     serving, held = change(**hold), document(2)
-    done = switch(held)
-    assert done == {"result": "held", "takesOver": False, "url": "", "previous": "", "notes": []}
+    with pytest.raises(HeldError):
+        switch(held)
     assert current() == serving
     assert world.stopped == [held["task"]["arn"]]
 
@@ -122,7 +128,8 @@ def test_why_a_task_is_stopped_is_said_in_as_many_characters_as_ecs_takes(docume
     said = []
     monkeypatch.setattr(ecs, "stop_task", lambda *, cluster, task, reason: said.append(reason))
     change(stop=Stop("a leak " * 99, "ann", 0))
-    switch(document(2))
+    with pytest.raises(HeldError):
+        switch(document(2))
     assert [len(reason) for reason in said] == [255]
 
 
@@ -155,7 +162,8 @@ def test_a_restart_yields_to_whatever_is_not_what_it_restarts(world, document):
     before = current()
     serving = change(deployment="push-9")
     late = restart_of(before, document(2))
-    assert switch(late)["result"] == "superseded"
+    with pytest.raises(SupersededError):
+        switch(late)
     assert current() == serving
     assert world.stopped == [late["task"]["arn"]]
     # Nobody pushed it, and no mail has to speak of it.
@@ -166,7 +174,8 @@ def test_a_restart_yields_to_whatever_is_not_what_it_restarts(world, document):
 def test_a_restart_brings_nothing_back_that_is_about_to_end(world, document):
     serving = change(ended=True, gave_up_reason="Its tag was deleted.")
     late = restart_of(serving, document(2))
-    assert switch(late)["result"] == "superseded"
+    with pytest.raises(SupersededError):
+        switch(late)
     assert world.stopped == [late["task"]["arn"]]
 
 
@@ -174,7 +183,8 @@ def test_a_restart_brings_nothing_back_that_has_ended(world, document, lose):
     serving = current()
     lose()
     late = restart_of(serving, document(2))
-    assert switch(late)["result"] == "superseded"
+    with pytest.raises(SupersededError):
+        switch(late)
     assert current() is None
     assert world.stopped == [late["task"]["arn"]]
     assert known("push-2").reason == "The app has ended."
@@ -280,7 +290,8 @@ def test_a_push_of_a_preview_gives_it_its_whole_time_and_a_restart_does_not(prev
 def test_a_preview_whose_tag_was_deleted_meanwhile_does_not_come_to_life(world, preview):
     event, app = preview(2), f"{APP}:pr-7"
     assert ledger.record_tag(app=app, tag="pr-7", digest="", as_of=int(time.time()), seen=None)
-    assert switch(event)["result"] == "superseded"
+    with pytest.raises(SupersededError):
+        switch(event)
     assert current(app) is None
     assert world.stopped == [event["task"]["arn"]]
     (ended,) = ledger.deployments(app=app)
@@ -335,7 +346,8 @@ def test_a_late_version_to_which_the_stable_url_was_pointed_is_stopped_once_that
     switch(document(3))
     late = document(2)
     world.apis["api-1"]["target"] = late["health"]["url"]
-    assert switch(late)["result"] == "superseded"
+    with pytest.raises(SupersededError):
+        switch(late)
     assert world.task_at(world.apis["api-1"]["target"]) == current().task
     assert late["task"]["arn"] in world.stopped
     assert world.cut_off == []

@@ -11,6 +11,7 @@ from deployer.domain.deployment import DUPLICATE as DUPLICATE
 from deployer.domain.deployment import ENDED as ENDED
 from deployer.domain.deployment import FAILED as FAILED
 from deployer.domain.deployment import IGNORED as IGNORED
+from deployer.domain.deployment import NOT_AN_APP as NOT_AN_APP
 from deployer.domain.deployment import RECORDED as RECORDED
 from deployer.domain.deployment import RETRIED as RETRIED
 from deployer.domain.deployment import SAME_IMAGE as SAME_IMAGE
@@ -57,6 +58,11 @@ def record_outcome(push: Push, outcome: Outcome, publish: Callable[[], object] |
     except DeployError as error:
         logger.warning("Not everybody was notified", extra={"app": push.app, "reason": str(error)})
     _log(push, outcome, facts)
+
+
+def ignore(push: Push) -> None:
+    """Record an artifact that is not an app; nobody is mailed."""
+    record_outcome(push, IGNORED, None, reason=NOT_AN_APP)
 
 
 def _log(push: Push, outcome: str, facts: Mapping[str, Any]) -> None:

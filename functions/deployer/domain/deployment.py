@@ -21,6 +21,7 @@ DUPLICATE: Final = "duplicate"
 SAME_IMAGE: Final = "same image"
 # The newest push, but not deployed: the app is stopped, or this version was rolled back.
 RECORDED: Final = "recorded"
+NOT_AN_APP: Final = "The push is not an app: it is a signature, a chart or a similar artifact."
 Outcome = Literal[
     "deployed", "failed", "superseded", "ignored", "ended", "retried", "duplicate", "same image", "recorded"
 ]

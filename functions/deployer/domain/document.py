@@ -1,8 +1,8 @@
 """The workflow's document: the event that starts it, and a key for each state with what that state returned.
 
-A test compares it with `ResultPath`, `Parameters` and the choices of statemachine/deploy.asl.yaml, and each
-handler with the type of its key. `at` is when a step ended, in UNIX seconds; `notes` are sentences for the
-mail.
+A test compares it with `ResultPath` and `Parameters` of statemachine/deploy.asl.yaml, and each handler with the
+type of its key. `at` is when a step ended, in UNIX seconds; `notes` are sentences for the mail. Most values of
+`result` are only for executions that began before an update, whose older definition compares them.
 """
 
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict
@@ -64,25 +64,19 @@ class Start(TypedDict, total=False):
 # ── The result of each state
 
 
-class Admitted(TypedDict):
-    """`sequence` is the push's sequence number."""
+class Admission(TypedDict):
+    """`sequence` is the push's sequence number; `app` names the app for all later steps."""
 
-    result: Literal["admitted", "duplicate", "same image", "superseded", "held"]
+    result: Literal["admitted"]
     sequence: int
-    at: NotRequired[float]
-
-
-class Admission(Admitted):
-    """AdmitPush's result, which names the app for all later steps."""
-
     app: str
+    at: float
 
 
 class Image(TypedDict, total=False):
-    """The fields of ImageSpec, if the image is an app; `gated` says that CheckFindings comes next."""
+    """The fields of ImageSpec; `gated` says that CheckFindings comes before RegisterTaskDefinition."""
 
-    result: Literal["app", "ignored"]
-    reason: str
+    result: Literal["app"]
     gated: bool
     at: float
     digests: list[str]
@@ -117,9 +111,9 @@ class Ended(TypedDict):
 class TaskDefinition(TypedDict):
     """`arn` is the revision's."""
 
-    result: Literal["registered", "superseded"]
-    arn: NotRequired[str]
-    at: NotRequired[float]
+    result: Literal["registered"]
+    arn: str
+    at: float
 
 
 class StartedTask(TypedDict):
@@ -153,19 +147,18 @@ class Endpoint(TypedDict):
 
 
 class Health(TypedDict):
-    """Where the app answered, and with which status (None for TCP), or what was `seen` instead.
+    """Where the app answered, and with which status (None for TCP).
 
     A worker has the URL '' and no port. `also` has the port that a redirect of the app points to.
     """
 
-    result: Literal["answered", "no answer yet"]
-    seen: NotRequired[str]
-    url: NotRequired[str]
-    port: NotRequired[int | None]
-    also: NotRequired[list[int]]
-    status: NotRequired[int | None]
-    notes: NotRequired[list[str]]
-    at: NotRequired[float]
+    result: Literal["answered"]
+    url: str
+    port: int | None
+    also: list[int]
+    status: int | None
+    notes: list[str]
+    at: float
 
 
 class Log(TypedDict):
@@ -177,10 +170,11 @@ class Log(TypedDict):
 class Switch(TypedDict):
     """`url` is the one in the mail, `previous` is the digest that was current before, or ''.
 
-    `takesOver` says that the stable URL pointed to another version before.
+    `takesOver` says that the stable URL pointed to another version before, `moved` that it is about to point
+    to the new one.
     """
 
-    result: Literal["current", "moved", "superseded", "held"]
+    result: Literal["current", "moved"]
     takesOver: bool
     url: str
     previous: str
@@ -240,6 +234,8 @@ class Document(Start, total=False):
     stopped: Stopped
     notification: Ended
     recorded: Recorded
+    # The last BranchError.
+    branch: Caught
     error: Caught
     outcome: Outcome
     rollBackError: Caught

@@ -1,6 +1,15 @@
-"""Every way in which a deployment fails; a class's name is what Retry and Catch match on.
+"""What a step raises instead of returning; a class's name is what Retry and Catch match on.
 
 DeployError
+ ├─ BranchError               nothing failed: the workflow continues with another state than the next one
+ │   ├─ DuplicateError        another execution handles this push
+ │   ├─ SupersededError       a newer push or another deployment superseded this one
+ │   ├─ SameImageError        another deployment handles this image, which was pushed under another tag
+ │   ├─ HeldError             an operator has stopped the app or rolled this version back
+ │   ├─ NotAnAppError         what was pushed is not an app
+ │   ├─ FindingsNotCheckedError  this install checks the scans of images, and this one was not checked
+ │   ├─ NoAnswerYetError      the app has not answered yet, and there is time left
+ │   └─ StableUrlNotCheckedError  nobody has checked yet that the stable URL reaches the new version
  ├─ PermanentError            a retry would not help
  │   ├─ BadEventError         the event does not describe an image push that can be deployed
  │   ├─ UnsupportedImageError what was pushed cannot run on Fargate
@@ -29,7 +38,46 @@ DeployError
 
 
 class DeployError(Exception):
-    """Something that ends a deployment; the message is for the person who pushed."""
+    """What keeps a step from returning; the message is for the person who pushed."""
+
+
+class BranchError(DeployError):
+    """Nothing failed: the workflow continues with another state than the next one.
+
+    A `Choice` state would cost one transition of each deployment, a caught error costs none.
+    """
+
+
+class DuplicateError(BranchError):
+    """Another execution handles this push."""
+
+
+class SupersededError(BranchError):
+    """A newer push or another deployment superseded this one; that is recorded already."""
+
+
+class SameImageError(BranchError):
+    """Another deployment handles this image, which was pushed under another tag; that is recorded already."""
+
+
+class HeldError(BranchError):
+    """An operator has stopped the app or rolled this version back."""
+
+
+class NotAnAppError(BranchError):
+    """What was pushed is not an app."""
+
+
+class FindingsNotCheckedError(BranchError):
+    """This install checks the scans of images, and this one was not checked."""
+
+
+class NoAnswerYetError(BranchError):
+    """The app has not answered yet, and there is time left; the message says what was seen."""
+
+
+class StableUrlNotCheckedError(BranchError):
+    """Nobody has checked yet that the stable URL reaches the new version."""
 
 
 class PermanentError(DeployError):

@@ -154,6 +154,11 @@ OTHERS = {
     "AbortedError": Words(
         "was aborted", "A person or AWS ended its execution before it was complete.", passing=True
     ),
+    "NoAnswerYetError": Words(
+        "failed: Portcall was updated before it answered",
+        "Its deployment had begun with the version of Portcall from before.",
+        passing=True,
+    ),
     "MailLimitError": Words(
         "failed: too many mails at once", "Too many things happened at the same time.", passing=True
     ),

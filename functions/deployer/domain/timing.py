@@ -45,12 +45,11 @@ def phases(document: Mapping[str, Any], until: float | None = None) -> list[tupl
 
 def _left_out(document: Mapping[str, Any]) -> set[str]:
     """The phases that this deployment skips, or that are not known separately."""
-    restarts = "restart" in document
-    gated = (document.get("image") or {}).get("gated") and not restarts
+    gated = (document.get("image") or {}).get("gated")
     moves = (document.get("switch") or {}).get("result") == "moved"
     task = document.get("running") or {}
     apart = "pullStartedAt" in task and ("pullStoppedAt" in task or "at" not in task)
-    goes = {"read": not restarts, "scan": gated, "move": moves, "schedule": apart, "pull": apart}
+    goes = {"scan": gated, "move": moves, "schedule": apart, "pull": apart}
     return {name for name, through in goes.items() if not through}
 
 

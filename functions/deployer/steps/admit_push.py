@@ -1,12 +1,18 @@
 """AdmitPush: makes sure that each push is deployed only once, and not if a newer push superseded it."""
 
 import time
-from typing import Literal
 
 from deployer.actions import app_names, image_claim, outcomes, push_holds, superseded
 from deployer.aws import ecr, ledger
-from deployer.domain.document import Admission, Admitted, Document, Execution, Restart, Retry
-from deployer.domain.errors import BadEventError, TagNotSeenError
+from deployer.domain.document import Admission, Document, Execution, Restart, Retry
+from deployer.domain.errors import (
+    BadEventError,
+    DuplicateError,
+    HeldError,
+    SameImageError,
+    SupersededError,
+    TagNotSeenError,
+)
 from deployer.domain.push import Push
 from deployer.domain.superseded import TAG_WAS_DELETED
 from deployer.observe import logger
@@ -19,19 +25,21 @@ ECR_DELAY_SECONDS = 30
 @ready("dynamodb", "ecr", "events")
 @logger.inject_lambda_context(correlation_id_path="push.id")
 def handler(event: Execution, context: object) -> Admission:
-    """Take `{"execution": ARN, "push": the event}`; return `{"result": ..., "sequence": number, "app": name}`.
+    """Take `{"execution": ARN, "push": the event}`; return `{"result", "sequence": number, "app", "at"}`.
 
-    The result is `admitted`, `duplicate`, `same image`, `superseded`, or `held` if the app is stopped or this
-    version was rolled back. The number is drawn before the tag is read. So a push with a larger number, whose
-    tag points to it, was pushed later. A retry keeps the number of the first attempt. Raises TagNotSeenError if
-    ECR may not show the push yet, and ContendedError if another push of the image is admitted at the same
-    moment.
+    Raises DuplicateError, SupersededError, SameImageError, or HeldError if the push is not to be deployed. The
+    number is drawn before the tag is read. So a push with a larger number, whose tag points to it, was pushed
+    later. A retry keeps the number of the first attempt. Raises TagNotSeenError if ECR may not show the push
+    yet, and ContendedError if another push of the image is admitted at the same moment.
     """
     push = app_names.push_of(event["push"])
-    return {**_admit(event, push), "app": push.app}
+    sequence = _admit(event, push)
+    logger.info("Admitted a push", extra={"app": push.app, "sequence": sequence})
+    return {"result": "admitted", "sequence": sequence, "app": push.app, "at": time.time()}
 
 
-def _admit(event: Execution, push: Push) -> Admitted:
+def _admit(event: Execution, push: Push) -> int:
+    """The push's sequence number."""
     document = event["push"]
     restart, retry = document.get("restart"), document.get("retry")
     if restart:
@@ -44,6 +52,7 @@ def _admit(event: Execution, push: Push) -> Admitted:
         raise BadEventError("The event says that somebody asked for it, which the ledger does not.")
     number = ledger.next_in_order(push=push, now=time.time())
     if restart:
+        # The number of the deployment that it restarts, so any push in progress supersedes it.
         number = restart["sequence"]
     elif before and before.sequence:
         number = before.sequence
@@ -56,25 +65,23 @@ def _admit(event: Execution, push: Push) -> Admitted:
         asked=asked,
     )
     if sequence is None:
-        logger.info("Another execution has this push", extra={"app": push.app})
-        return {"result": "duplicate", "sequence": 0}
+        raise DuplicateError("Another execution handles this push.")
     if restart:
-        return _admit_restart(push, restart)
+        _check_restart(push, restart)
+        return sequence
     by_digest = bool(asked.get("by_digest"))
-    if not by_digest and (settled := _look_at_the_tag(push, document, before)):
-        return {"result": settled, "sequence": sequence}
+    if not by_digest:
+        _check_tag(push, document, before)
     name = before.deployment if before else ""
     if first := image_claim.dealt_with_by(push, before=name, asked=bool(asked)):
         reason = f"Another tag of an image that deployment {first} handles."
         superseded.note_further_tag(push)
         outcomes.record_outcome(push, outcomes.SAME_IMAGE, None, reason=reason, same_as=first)
-        return {"result": "same image", "sequence": sequence}
+        raise SameImageError(reason)
     if why := push_holds.why_not(push, asked):
-        logger.info("Holds a push", extra={"app": push.app, "reason": why})
-        return {"result": "held", "sequence": sequence}
+        raise HeldError(why)
     ledger.note_in_order(push=push, sequence=sequence, of_tag=not by_digest)
-    logger.info("Admitted a push", extra={"app": push.app, "sequence": sequence})
-    return {"result": "admitted", "sequence": sequence, "at": time.time()}
+    return sequence
 
 
 def _noted(push: Push) -> ledger.Deployment:
@@ -84,16 +91,14 @@ def _noted(push: Push) -> ledger.Deployment:
     return noted if noted and is_of_this else ledger.Deployment(push.deployment, push.time, "", "")
 
 
-def _look_at_the_tag(
-    push: Push, document: Document, before: ledger.Deployment | None
-) -> Literal["superseded", "duplicate", ""]:
-    """Claim the push of its tag; return the result if there is nothing left to do, else ''."""
+def _check_tag(push: Push, document: Document, before: ledger.Deployment | None) -> None:
+    """Claim the push of its tag; raise SupersededError or DuplicateError if there is nothing left to do."""
     now = ecr.digest_of(repository=push.repository, tag=push.tag)
     if now != push.digest:
         _wait_for_ecr(push, now)
         reason = f"The tag now points to {now}." if now else TAG_WAS_DELETED
         superseded.supersede(push, reason=reason)
-        return "superseded"
+        raise SupersededError(reason)
     as_of = int(document.get("found", {}).get("at", 0))
     instead_of = before.deployment if before else ""
     if document.get("asked") and (known := ledger.tag(app=push.app, tag=push.tag)):
@@ -101,9 +106,9 @@ def _look_at_the_tag(
         instead_of = known.deployment
     other = ledger.claim_tag(push=push, as_of=as_of, instead_of=instead_of)
     if other:
-        outcomes.record_outcome(push, outcomes.DUPLICATE, None, reason=f"{other} handles this push.")
-        return "duplicate"
-    return ""
+        reason = f"{other} handles this push."
+        outcomes.record_outcome(push, outcomes.DUPLICATE, None, reason=reason)
+        raise DuplicateError(reason)
 
 
 def _wait_for_ecr(push: Push, now: str) -> None:
@@ -134,11 +139,10 @@ def _hold_against_the_ledger(push: Push, document: Document) -> None:
         )
 
 
-def _admit_restart(push: Push, restart: Restart) -> Admitted:
-    """A restart keeps the number of the deployment that it restarts, so any push in progress supersedes it."""
+def _check_restart(push: Push, restart: Restart) -> None:
+    """Raise SupersededError if the deployment is no longer the current one, or must stay down."""
     current = ledger.current(app=push.app)
     if current is None or current.gave_up_reason or current.deployment != restart["deployment"]:
         reason = "Another version is current now, or the app must stay down."
         outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason)
-        return {"result": "superseded", "sequence": restart["sequence"]}
-    return {"result": "admitted", "sequence": restart["sequence"], "at": time.time()}
+        raise SupersededError(reason)

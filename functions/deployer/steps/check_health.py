@@ -8,7 +8,7 @@ from deployer.actions import probe
 from deployer.domain import answer as answers
 from deployer.domain import endpoint
 from deployer.domain.document import Document, Health
-from deployer.domain.errors import NoAnswerError, TaskStoppedError, WrongImageError
+from deployer.domain.errors import NoAnswerError, NoAnswerYetError, TaskStoppedError, WrongImageError
 from deployer.domain.health_check import WORKER_SECONDS
 from deployer.domain.image_spec import ImageSpec
 from deployer.domain.task import TaskState
@@ -30,13 +30,13 @@ AUXILIARY_SECONDS = 15.0
 def handler(event: Document, context: object) -> Health:
     """Return `{"result": "answered", "url", "port", "also": [ports], "status", "notes", "at": UNIX seconds}`.
 
-    The status is null for TCP. `also` is the port that a redirect of the app points to. After half a minute
-    without an answer, and if there is time left, it returns `{"result": "no answer yet", "seen": message}`. A
-    worker has no port, and its URL is "".
+    The status is null for TCP. `also` is the port that a redirect of the app points to. A worker has no port,
+    and its URL is "".
 
-    Raises WrongImageError if ECS runs another image than the pushed one, TaskStoppedError if the task has
-    stopped, and NoAnswerError after the time-out, which counts from when the address was found. If AllowedCidr
-    would block it, this function runs inside the VPC and uses the private address.
+    Raises NoAnswerYetError after half a minute without an answer, if there is time left, and NoAnswerError
+    after the time-out, which counts from when the address was found. Raises WrongImageError if ECS runs another
+    image than the pushed one, and TaskStoppedError if the task has stopped. If AllowedCidr would block it, this
+    function runs inside the VPC and uses the private address.
     """
     config, image = settings(), event["image"]
     runs = event["running"]["digest"]
@@ -69,7 +69,7 @@ def handler(event: Document, context: object) -> Health:
         # If the task has stopped, the reason of the stop says more.
         raise_if_stopped()
         if left > MAX_CALL_SECONDS:
-            return {"result": "no answer yet", "seen": str(error)}
+            raise NoAnswerYetError(str(error)) from error
         raise
     parts = urlsplit(answer.url)
     port = parts.port or 80

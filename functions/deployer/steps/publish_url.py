@@ -6,7 +6,7 @@ from deployer.actions import after_switch
 from deployer.aws import ledger
 from deployer.domain import timing
 from deployer.domain.document import Attempt, Ended
-from deployer.domain.errors import NewerPushError
+from deployer.domain.errors import NewerPushError, StableUrlNotCheckedError
 from deployer.domain.push import Push
 from deployer.observe import logger, seconds
 from deployer.ready import ready
@@ -23,9 +23,11 @@ def handler(event: Attempt, context: object) -> Ended:
 
     A repeated call sends no second mail. The ledger is read again, because the app may have stopped or been
     replaced since the switch-over. Raises NewerPushError while a newer push is being deployed; a version that
-    is replaced meanwhile is not mailed.
+    is replaced meanwhile is not mailed. Raises StableUrlNotCheckedError if CheckStableUrl must come first.
     """
     attempt, document = event["attempt"], event["deployment"]
+    if document["switch"]["result"] == "moved" and "stableUrl" not in document:
+        raise StableUrlNotCheckedError("The stable URL was not checked.")
     config = settings()
     push = Push.from_event(document, by_tag=config.by_tag)
     current = ledger.current(app=push.app)

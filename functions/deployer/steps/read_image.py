@@ -3,16 +3,13 @@
 import time
 
 from deployer.actions import image_reading
+from deployer.domain.deployment import NOT_AN_APP
 from deployer.domain.document import Document, Image
+from deployer.domain.errors import NotAnAppError
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.ready import ready
 from deployer.settings import image_settings, settings
-
-IGNORED: Image = {
-    "result": "ignored",
-    "reason": "The push is not an app: it is a signature, a chart or a similar artifact.",
-}
 
 
 @ready("ecr")
@@ -20,15 +17,16 @@ IGNORED: Image = {
 def handler(event: Document, context: object) -> Image:
     """Return `{"result": "app", "gated": bool, "at": UNIX seconds}` and the fields of ImageSpec.
 
-    For an artifact that is not an app it returns `{"result": "ignored", "reason"}`. Raises
+    A restart has its image already, which AdmitPush has compared with the ledger. Raises NotAnAppError,
     UnsupportedImageError or BadLabelError. Images are other people's code, so this step may only read the
     watched repositories.
     """
+    if "restart" in event:
+        return {**event["image"], "at": time.time()}
     push = Push.from_event(event, by_tag=settings().by_tag)
     config = image_settings()
     spec = image_reading.read(push.repository, push.digest, defaults=config.defaults, limits=config.limits)
     if spec is None:
-        logger.info("Ignored a push that is not an app", extra={"app": push.app, "digest": push.digest})
-        return IGNORED
+        raise NotAnAppError(NOT_AN_APP)
     logger.info("Read an image", extra={"app": push.app, "ports": spec.ports, "cpu": spec.architecture})
     return {"result": "app", "gated": config.gated, **spec.document(), "at": time.time()}

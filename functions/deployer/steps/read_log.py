@@ -1,7 +1,7 @@
 """ReadLog: stops waiting for an app whose log says that it listens on another port."""
 
 from deployer.aws import logs
-from deployer.domain import mail, no_answer, task_definition
+from deployer.domain import failure, mail, no_answer, task_definition
 from deployer.domain.document import Document, Log
 from deployer.domain.errors import NoAnswerError, PermanentError
 from deployer.domain.push import Push
@@ -18,7 +18,9 @@ def handler(event: Document, context: object) -> Log:
     CheckHealth itself may not read logs: it talks to other people's code, and inside a VPC it cannot reach
     them.
     """
-    config, seen = settings(), event["health"]["seen"]
+    config = settings()
+    # Without NoAnswerYetError, before an update, CheckHealth waits until the time-out.
+    _, seen = failure.read_error(event.get("branch", {}))
     push = Push.from_event(event, by_tag=config.by_tag)
     stream = task_definition.log_stream(push.app, event["task"]["arn"])
     try:

@@ -3,12 +3,10 @@
 import time
 from typing import Literal
 
-from deployer.actions import recorded_pushes
+from deployer.actions import app_names, recorded_pushes
 from deployer.domain.document import Document, Recorded
-from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.ready import ready
-from deployer.settings import settings
 
 
 @ready("dynamodb")
@@ -19,7 +17,7 @@ def handler(event: Document, context: object) -> Recorded:
     `retried` means that an operator has just started the app or ended the pin, and the sweep will deploy the
     push.
     """
-    push = Push.from_event(event, by_tag=settings().by_tag)
+    push = app_names.push_of(event)
     is_recorded = recorded_pushes.record(push, event.get("asked") or {})
     result: Literal["recorded", "retried"] = "recorded" if is_recorded else "retried"
     logger.info("Did not deploy a push", extra={"app": push.app, "digest": push.digest, "result": result})

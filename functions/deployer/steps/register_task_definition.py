@@ -6,6 +6,7 @@ from deployer.actions import outcomes, slot_admission, superseded
 from deployer.aws import ecs, ledger, ssm
 from deployer.domain import parameters, task_definition
 from deployer.domain.document import Document, TaskDefinition
+from deployer.domain.errors import FindingsNotCheckedError, SupersededError
 from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
 from deployer.observe import logger
@@ -16,22 +17,25 @@ from deployer.settings import Settings, previews_read_production, settings
 @ready("dynamodb", "ecs", "ssm")
 @logger.inject_lambda_context(correlation_id_path="id")
 def handler(event: Document, context: object) -> TaskDefinition:
-    """Return `{"result": "registered", "arn": revision, "at": UNIX seconds}`, or the result `superseded`.
+    """Return `{"result": "registered", "arn": revision, "at": UNIX seconds}`.
 
     RegisterTaskDefinition has the lowest quota of all calls, so in a burst pushes wait here, and one that is
-    superseded meanwhile ends here. A repeated call registers one more revision, which does no harm. A restart
-    uses the existing revision.
+    superseded meanwhile ends here with SupersededError. A repeated call registers one more revision, which does
+    no harm. A restart uses the existing revision. Raises FindingsNotCheckedError if CheckFindings must come
+    first.
     """
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)
     if "restart" in event:
         return {"result": "registered", "arn": event["restart"]["revision"], "at": time.time()}
+    if event["image"]["gated"] and "findings" not in event:
+        raise FindingsNotCheckedError("The scan of the image was not checked.")
     if not ledger.is_newest(push=push, sequence=event["admission"]["sequence"]):
         reason = "A newer push of the app was admitted."
         superseded.supersede(push, reason=reason, **outcomes.so_far(event))
-        return {"result": "superseded"}
+        raise SupersededError(reason)
     if not slot_admission.take(push):
-        return {"result": "superseded"}
+        raise SupersededError("The deployment has ended already.")
     revision = ecs.register_task_definition(
         task_definition.request(
             push,

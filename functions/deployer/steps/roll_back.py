@@ -2,7 +2,7 @@
 
 import time
 
-from deployer.actions import rollback
+from deployer.actions import older_definitions, rollback
 from deployer.domain import failure
 from deployer.domain.document import Document, Outcome
 from deployer.observe import logger
@@ -14,5 +14,7 @@ from deployer.ready import ready
 def handler(event: Document, context: object) -> Outcome:
     """Return `{"error", "reason"}`, which end the execution."""
     error, message = failure.read_error(event["error"])
+    if older_definitions.record_branch(event, error):
+        return {"error": error, "reason": message}
     why = rollback.roll_back(event, error=error, message=message, until=time.time())
     return {"error": why.error, "reason": why.reason}

@@ -9,7 +9,7 @@ from deployer.aws import apigateway, ec2, ecs, ledger, task_states
 from deployer.domain import endpoint, holds, preview
 from deployer.domain.document import Document, Switch
 from deployer.domain.endpoint import StableUrl
-from deployer.domain.errors import ContendedError, PermanentError
+from deployer.domain.errors import ContendedError, HeldError, PermanentError, SupersededError
 from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
 from deployer.domain.superseded import TAG_WAS_DELETED
@@ -26,16 +26,12 @@ REFUSED = "API Gateway refused to create one. The next push tries again."
 def handler(event: Document, context: object) -> Switch:
     """Return `{"result", "takesOver", "url": the one in the mail, "previous": digest or "", "notes": [...]}`.
 
-    The result is one of
-    - `current`,
-    - `superseded`,
-    - `held`: an operator has stopped the app or rolled back this version,
-    - `moved`: the app has a stable URL, and API Gateway is about to point it to the new version. `takesOver`
-    says that
-      it pointed to another version before, which is stopped only after that.
+    The result is `current`, or `moved` if the app has a stable URL, which API Gateway is about to point to the
+    new version. `takesOver` says that it pointed to another version before, which is stopped only after that.
 
-    Raises TaskStoppedError if the new version has stopped since it answered, and ContendedError if another
-    execution changed the app's current deployment at the same moment.
+    Raises SupersededError, or HeldError if an operator has stopped the app or rolled back this version. Raises
+    TaskStoppedError if the new version has stopped since it answered, and ContendedError if another execution
+    changed the app's current deployment at the same moment.
     """
     config = settings()
     push = Push.from_event(event, by_tag=config.by_tag)
@@ -54,10 +50,10 @@ def handler(event: Document, context: object) -> Switch:
             outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
         else:
             superseded.supersede(push, reason=reason, **outcomes.so_far(event))
-        return {"result": "superseded", "takesOver": False, "url": "", "previous": "", "notes": []}
+        raise SupersededError(reason)
     if not is_current and (why := _why_held(push, seen, event)):
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason=f"Portcall: {why}"[:255])
-        return {"result": "held", "takesOver": False, "url": "", "previous": "", "notes": []}
+        raise HeldError(why)
     if seen is None or not is_current:
         # It answered, but it may have stopped since. Then the previous version stays.
         task_states.raise_if_stopped(task=event["task"]["arn"])

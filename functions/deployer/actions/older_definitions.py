@@ -1,0 +1,30 @@
+"""Branches that an older definition of the workflow takes for failures.
+
+After an update, executions go on with the definition that they began with, and call the new functions. A
+definition from before BranchError catches it like a failure and enters RollBack, which must neither stop nor
+mail anything then.
+"""
+
+from deployer.actions import failure_facts, outcomes, recorded_pushes
+from deployer.domain.document import Document
+from deployer.domain.errors import (
+    DuplicateError,
+    HeldError,
+    NotAnAppError,
+    SameImageError,
+    SupersededError,
+)
+
+BRANCHES = (DuplicateError, HeldError, NotAnAppError, SameImageError, SupersededError)
+
+
+def record_branch(document: Document, error: str) -> bool:
+    """Whether the caught error ended the deployment without a failure; its outcome is recorded then.
+
+    The steps that raise the other branches have recorded them already.
+    """
+    if error == NotAnAppError.__name__:
+        outcomes.ignore(failure_facts.push_of(document))
+    elif error == HeldError.__name__:
+        recorded_pushes.record(failure_facts.push_of(document), document.get("asked") or {})
+    return error in {each.__name__ for each in BRANCHES}
