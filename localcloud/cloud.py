@@ -45,7 +45,7 @@ def start(settings: CloudSettings, progress: Callable[[str], None], *, through: 
                 f"Port {settings.port} is in use by another program. Stop it, or choose another port: "
                 f"portcall up --port {settings.port + 1}"
             )
-    python = _lambda_python(settings, progress)
+    python = python_for_functions(settings, progress)
     progress("Starting the embedded cloud")
     settings.logs.mkdir(parents=True, exist_ok=True)
     log = settings.logs / "cloud.log"
@@ -164,7 +164,7 @@ def _pid(settings: CloudSettings) -> int | None:
         return None
 
 
-def _lambda_python(settings: CloudSettings, progress: Callable[[str], None]) -> Path:
+def python_for_functions(settings: CloudSettings, progress: Callable[[str], None]) -> Path:
     """A Python with only boto3, like Lambda's, so that a missing requirement shows."""
     wanted = f"boto3=={version('boto3')}"
     home = settings.state_dir / "lambda-python"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from pathlib import Path
 
 ATTRIBUTE = "X-SNS-Attribute-"
@@ -28,14 +29,16 @@ def read(folder: Path) -> list[Received]:
     """All mails, oldest first."""
     if not folder.exists():
         return []
-    box = mailbox.Maildir(folder, create=False)
-    parser = BytesParser(policy=email.policy.default)
     # A Maildir iterates over its messages, a dict over its keys.
-    received = [_received(key, parser.parsebytes(box.get_bytes(key))) for key in box.keys()]  # noqa: SIM118
-    return sorted(received, key=lambda each: (each.date, each.id))
+    keys = mailbox.Maildir(folder, create=False).keys()
+    return sorted((_received(folder, key) for key in keys), key=lambda each: (each.date, each.id))
 
 
-def _received(key: str, message: Message) -> Received:
+@lru_cache(maxsize=10_000)
+def _received(folder: Path, key: str) -> Received:
+    """A mail: nothing changes one, and to parse it takes longer than to read hundreds of keys."""
+    content = mailbox.Maildir(folder, create=False).get_bytes(key)
+    message: Message = BytesParser(policy=email.policy.default).parsebytes(content)
     assert isinstance(message, EmailMessage)  # noqa: S101 - for mypy; the policy makes it so
     body = message.get_body(("plain",))
     return Received(

@@ -12,6 +12,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.machine.emulation import host
+from localcloud.packing import packed
 from localcloud.processes import CloudError, run
 from localcloud.settings import INBOX_OWNER, PROJECT, STACK, CloudSettings
 
@@ -38,24 +39,39 @@ def install(
 
     Raises CloudError.
     """
-    given = {"Email": INBOX_OWNER, "CpuArchitecture": _architecture(), **(parameters or {})}
-    build = settings.state_dir / "build"
-    progress("Building the functions (sam build)")
-    with _one_build():
-        _sam(
-            settings, "build", "--build-dir", str(build), "--cache-dir", str(settings.state_dir / "build-cache")
-        )
+    template = build(settings, progress)
     progress("Installing the stack (sam deploy)")
     _sam(
         settings,
         "deploy",
         "--template-file",
-        str(build / "template.yaml"),
+        str(packed(template)),
         "--region",
         settings.region,
         "--parameter-overrides",
-        *(f"{name}={value}" for name, value in given.items()),
+        *(f"{name}={value}" for name, value in given(parameters).items()),
     )
+
+
+def build(settings: CloudSettings, progress: Callable[[str], None]) -> Path:
+    """Build the functions into the state folder; return the template that refers to them. Raises CloudError."""
+    folder = settings.state_dir / "build"
+    progress("Building the functions (sam build)")
+    with _one_build():
+        _sam(
+            settings,
+            "build",
+            "--build-dir",
+            str(folder),
+            "--cache-dir",
+            str(settings.state_dir / "build-cache"),
+        )
+    return folder / "template.yaml"
+
+
+def given(parameters: Mapping[str, str] | None = None) -> dict[str, str]:
+    """These parameters of the template, and those without which nothing works on this machine."""
+    return {"Email": INBOX_OWNER, "CpuArchitecture": _architecture(), **(parameters or {})}
 
 
 @contextmanager
@@ -97,6 +113,8 @@ def _sam(settings: CloudSettings, command: str, *arguments: str) -> None:
     # `sam build` looks for uv on the PATH; it must find the one of the lock file.
     environment["PATH"] = f"{sam.parent}:{environment.get('PATH', '')}"
     environment["SAM_CLI_CONTAINER_CONNECTION_TIMEOUT"] = "1"
+    # SAM asks AWS's CloudFormation every five seconds; the one here is done in two.
+    environment["SAM_CLI_POLL_DELAY"] = "0.5"
     run(
         [
             str(sam),
