@@ -19,7 +19,7 @@ test: $(TOOLS) ## All tests: unit, workflow, local, e2e, and the page in a brows
 	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group browser
 	@rm -rf .portcall/iam-decisions
 	@$(KEEP_BYTECODE) PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow
-	@PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
+	@$(KEEP_BYTECODE) PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
 		tests/local tests/e2e tests/console
 	@.venv/bin/python -m bench.permissions --parts --whole .portcall/iam-decisions
 

@@ -14,7 +14,12 @@ import pytest
 from hypothesis import settings
 from moto import mock_aws
 
+from localcloud import stack
+from localcloud.cloud import python_for_functions
 from localcloud.machine.docker_engine import ensure_engine, stop_engine
+from localcloud.settings import CloudSettings
+from portcall.installer.packaged import Packaged
+from tests import installing
 
 # The same examples in every CI run; on a developer's machine they are random.
 settings.register_profile("ci", derandomize=True)
@@ -28,6 +33,7 @@ if TIMES > 1:
     settings.register_profile("long", max_examples=int(100 * TIMES), deadline=None)
     settings.load_profile("long")
 
+StateFolder = Callable[[str], Path]
 EVENTS = Path(__file__).parent / "events"
 
 
@@ -120,7 +126,13 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """The files that take longest begin first, so that no worker has one left at the end."""
+
+    def seconds(item: pytest.Item) -> int:
+        marker = item.get_closest_marker("long")
+        return int(marker.args[0]) if marker else 0
+
+    items.sort(key=seconds, reverse=True)
 
 
 @pytest.fixture(scope="session")
@@ -156,6 +168,42 @@ def engine(shared_folder: Path) -> Iterator[None]:
         user.unlink()
         if not list(folder.glob("*.user")):
             stop_engine(folder, print)
+
+
+@pytest.fixture(scope="session")
+def built(shared_folder: Path) -> Path:
+    """The template that `sam build` writes, beside what it built; the processes of a test run share it."""
+    settings = CloudSettings(state_dir=shared_folder / "built")
+    with one_at_a_time(shared_folder, "built"):
+        finished = settings.state_dir / "build.finished"
+        if not finished.exists():
+            finished.write_text(str(stack.build(settings, print)))
+        return Path(finished.read_text())
+
+
+@pytest.fixture(scope="session")
+def release(built: Path, shared_folder: Path) -> Packaged:
+    """The stack as a release carries it."""
+    folder = shared_folder / "release"
+    with one_at_a_time(shared_folder, "release"):
+        return installing.package(built, folder)
+
+
+@pytest.fixture(scope="session")
+def state_folder(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> StateFolder:
+    """A function that makes the state folder of a cloud, with the Python for the functions, which the whole test
+    run shares: to make it takes six seconds of CPU, and there is nothing in it that slows the functions down.
+    """
+    shared = CloudSettings(state_dir=shared_folder / "python")
+
+    def made(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        with one_at_a_time(shared_folder, "python"):
+            python = python_for_functions(shared, print).parents[1]
+        (folder / python.name).symlink_to(python)
+        return folder
+
+    return made
 
 
 @pytest.fixture(autouse=True)

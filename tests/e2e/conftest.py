@@ -23,7 +23,9 @@ from localcloud.inbox import Received, read
 from localcloud.machine.base_image import build_arguments, ensure_base_image
 from localcloud.settings import CloudSettings
 from portcall.cli.demo import base_of
-from tests.conftest import one_at_a_time
+from portcall.installer.packaged import Packaged
+from tests import installing
+from tests.conftest import StateFolder, one_at_a_time
 from tests.deployments import WITHIN, Deployments
 from tests.local.conftest import Cloud, eventually, forget_images, free_port
 
@@ -31,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 FIXTURES = Path(__file__).parent / "fixtures"
 COMMANDS = Path(sys.executable).parent
 # The tests' parameters: each app has its own repository, and the health check's time-out is short.
-# SAM keeps parameters that are not named, so those that a test changes are here, too.
+# An update keeps parameters that are not named, so those that a test changes are here, too.
 HEALTH_TIMEOUT = 12
 STACK = {
     "ContainerPort": "3000",
@@ -40,6 +42,14 @@ STACK = {
     "RepositoryPattern": "*-app",
     "StableUrl": "off",
 }
+# `portcall up` without the stack, in a process that does not outlive it.
+STARTS = """
+import sys
+from pathlib import Path
+from localcloud import cloud
+from localcloud.settings import CloudSettings
+cloud.start(CloudSettings(port=int(sys.argv[1]), state_dir=Path(sys.argv[2])), print)
+"""
 # The apps are on this machine, so no proxy is used.
 _straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -84,6 +94,19 @@ class Portcall:
             self.__dict__.pop(cached, None)
         self._clients.clear()
         return self.says("up", "--detach", "--port", str(self.port))
+
+    def start(self, release: Packaged, **parameters: str) -> None:
+        """Start a cloud as `up` does, with the stack that the whole test run shares and these parameters."""
+        subprocess.run(
+            [sys.executable, "-c", STARTS, str(self.port), str(self.state_dir)],
+            env={**os.environ, "PORTCALL_SWITCHES": self.switches},
+            check=True,
+        )
+        installing.create(self.client, release, STACK | parameters)
+
+    def update(self, **parameters: str) -> None:
+        """Change parameters of the template; those of the tests that are not named are as at the start."""
+        installing.update(self.client, STACK | parameters)
 
     def environment(self) -> dict[str, str]:
         """What `portcall env` exports."""
@@ -214,12 +237,11 @@ def base_image(engine: None, shared_folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def portcall(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portcall]:
+def portcall(base_image: None, release: Packaged, state_folder: StateFolder) -> Iterator[Portcall]:
     """The cloud that all tests share, with a stack with short time-outs."""
-    shared = Portcall(tmp_path_factory.mktemp("portcall"))
+    shared = Portcall(state_folder("portcall"))
     try:
-        shared.up()
-        deploy_again(shared)
+        shared.start(release)
         yield shared
     finally:
         stopped = shared.run("down")
@@ -229,19 +251,3 @@ def portcall(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iter
     assert refusals.noted(shared.state_dir) == []
     assert shared.leftovers() == []
     assert not shared.listens()
-
-
-def deploy_again(portcall: Portcall, **more: str) -> None:
-    """Run `sam deploy` with other parameters, like a user with `portcall env`."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    command = [str(COMMANDS / "sam"), "deploy", "--config-file", str(ROOT / "samconfig.toml")]
-    command += ["--config-env", "local", "--template-file", str(portcall.state_dir / "build/template.yaml")]
-    command += ["--parameter-overrides", *("=".join(pair) for pair in (STACK | more).items())]
-    ended = subprocess.run(
-        command,
-        env={**environment, **portcall.environment(), "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.5"},
-        cwd=portcall.state_dir,
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -7,7 +7,7 @@ from urllib.error import URLError
 import pytest
 
 from localcloud.inbox import read
-from tests.e2e.conftest import FIXTURES, Portcall, deploy_again, docker, get
+from tests.e2e.conftest import FIXTURES, Portcall, docker, get
 from tests.e2e.test_command_line import as_role
 from tests.local.conftest import eventually
 
@@ -117,11 +117,11 @@ def test_a_stopped_app_stays_stopped_when_the_stack_is_updated(portcall: Portcal
     eventually(lambda: portcall.containers(app) == [], within=60, every=0.5)
     try:
         # Every function is updated, for each has the port among its variables.
-        deploy_again(portcall, ContainerPort="3001")
+        portcall.update(ContainerPort="3001")
         portcall.sweep()
         assert status(portcall, app)["state"] == "stopped"
         assert portcall.containers(app) == []
         ended = operator("start", app)
         assert (ended.returncode, get(ended.stdout.strip())) == (0, "plain-http stopped"), ended.stderr
     finally:
-        deploy_again(portcall)
+        portcall.update()

@@ -15,6 +15,8 @@ from tests.deployments import WITHIN
 from tests.e2e.conftest import Portcall, get
 from tests.local.conftest import eventually
 
+pytestmark = pytest.mark.long(60)
+
 PUSHES = 10
 APPS = [f"burst-{number:02}-app" for number in range(30)]
 

@@ -14,9 +14,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.conftest import COMMANDS, FIXTURES, Portcall, deploy_again, get
+from portcall.installer.packaged import Packaged
+from tests.conftest import StateFolder
+from tests.e2e.conftest import COMMANDS, FIXTURES, Portcall, get
 from tests.local.callers import Caller, holder
 from tests.local.conftest import Cloud, eventually, forget_images
+
+pytestmark = pytest.mark.long(80)
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "ci.md").read_text()
@@ -49,11 +53,10 @@ exec {COMMANDS / "portcall"} "$@"
 
 
 @pytest.fixture(scope="module")
-def cloud(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portcall]:
-    running = Portcall(tmp_path_factory.mktemp("ci"))
+def cloud(base_image: None, release: Packaged, state_folder: StateFolder) -> Iterator[Portcall]:
+    running = Portcall(state_folder("ci"))
     try:
-        running.up()
-        deploy_again(running, **PREVIEWS)
+        running.start(release, **PREVIEWS)
         yield running
     finally:
         stopped = running.run("down")

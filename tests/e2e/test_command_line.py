@@ -15,8 +15,11 @@ import psutil
 import pytest
 
 from localcloud import refusals
+from tests.conftest import StateFolder
 from tests.e2e.conftest import COMMANDS, FIXTURES, Portcall, get
 from tests.local.conftest import eventually, forget_images
+
+pytestmark = pytest.mark.long(90)
 
 # As the first process of a container, it does not heed SIGTERM.
 STUBBORN = ["httpd", "-f", "-p", "3000"]
@@ -37,9 +40,9 @@ def nowhere(tmp_path: Path, base_image: None) -> Portcall:
 
 
 @pytest.fixture
-def another(tmp_path: Path, base_image: None) -> Iterator[Portcall]:
+def another(state_folder: StateFolder, base_image: None) -> Iterator[Portcall]:
     """A cloud beside the one that the other tests share."""
-    cloud = Portcall(tmp_path / "state")
+    cloud = Portcall(state_folder("another"))
     try:
         cloud.up()
         yield cloud

@@ -7,23 +7,25 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Portcall, deploy_again, get
+from portcall.installer.packaged import Packaged
+from tests.conftest import StateFolder
+from tests.e2e.conftest import Portcall, get
 from tests.e2e.test_bursts import settled, tasks, upload
 from tests.local.conftest import eventually, forget_images
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(110)
 
 SERVING = [f"serving-{number}-app" for number in range(5)]
 SILENT = [f"silent-{number}-app" for number in range(10)]
 
 
 @pytest.fixture(scope="module")
-def newcomer(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portcall]:
-    cloud = Portcall(tmp_path_factory.mktemp("newcomer"), switches="lambda-concurrency=10 vcpus=4")
+def newcomer(base_image: None, release: Packaged, state_folder: StateFolder) -> Iterator[Portcall]:
+    state_dir = state_folder("newcomer")
+    cloud = Portcall(state_dir, switches="lambda-concurrency=10 vcpus=4")
     try:
-        cloud.up()
         # Longer than one call of the health check asks.
-        deploy_again(cloud, HealthTimeout="45")
+        cloud.start(release, HealthTimeout="45")
         yield cloud
     finally:
         stopped = cloud.run("down")

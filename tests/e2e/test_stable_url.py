@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.e2e.conftest import FIXTURES, Portcall, deploy_again, docker, get
+from tests.e2e.conftest import FIXTURES, Portcall, docker, get
 from tests.local.conftest import eventually
 
 # Seconds. It is a tenth here, but the machine may be busy.
@@ -22,9 +22,9 @@ LONGEST = 5.0
 @pytest.fixture(scope="module")
 def steady(portcall: Portcall) -> Iterator[Portcall]:
     """The shared cloud, in which apps have a stable URL."""
-    deploy_again(portcall, StableUrl="on")
+    portcall.update(StableUrl="on")
     yield portcall
-    deploy_again(portcall)
+    portcall.update()
 
 
 def visit(portcall: Portcall, version: str) -> str:

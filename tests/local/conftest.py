@@ -40,14 +40,18 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
 def eventually(look: Callable[[], T | None], *, within: float = 60.0, every: float = 0.05) -> T:
-    """Call until the result is true, and return it."""
-    deadline = time.monotonic() + within
+    """Call until the result is true, and return it.
+
+    The longer it takes, the longer are the pauses, but for a tenth of that time: each look is work for the cloud.
+    """
+    began = time.monotonic()
     while True:
         found = look()
-        if found or time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if found or waited > within:
             assert found, f"not within {within} seconds"
             return found
-        time.sleep(every)
+        time.sleep(max(every, min(waited / 10, 0.25)))
 
 
 def free_port() -> int:
@@ -354,7 +358,9 @@ def start_cloud(
 ) -> Cloud:
     port = port or free_port()
     command = [sys.executable, "-m", module, "--port", str(port), "--account", ACCOUNT]
-    command += ["--region", REGION, "--state-dir", str(state_dir), "--lambda-python", sys.executable]
+    python = state_dir / "lambda-python" / "bin" / "python"
+    command += ["--region", REGION, "--state-dir", str(state_dir)]
+    command += ["--lambda-python", str(python if python.exists() else sys.executable)]
     with (state_dir / "cloud.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment})
     cloud = Cloud(process, port, state_dir)

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.inbox import Received, read
-from localcloud.settings import PROJECT, STACK, CloudSettings
-from localcloud.stack import install
+from localcloud.settings import STACK, CloudSettings
+from portcall.installer.packaged import Packaged
+from tests import installing
 from tests.deployments import Deployments
 from tests.local.conftest import (
     ACCOUNT,
@@ -125,17 +125,12 @@ class Installed:
         finally:
             iam.delete_role_policy(RoleName=role, PolicyName="Denied")
 
-    def sam(self, command: str, *arguments: str) -> None:
-        options = ["--config-file", str(PROJECT / "samconfig.toml"), "--config-env", "local"]
-        options += ["--stack-name", self.name, "--region", REGION, *arguments]
-        ended = subprocess.run(
-            [str(Path(sys.executable).with_name("sam")), command, *options],
-            env={**self.settings.process_environment(), "SAM_CLI_POLL_DELAY": "0.5"},
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
+    def update(self, **parameters: str) -> None:
+        """Change parameters of the template."""
+        installing.update(self.cloud.client, parameters, self.name)
+
+    def delete(self) -> None:
+        installing.delete(self.cloud.client, self.name)
 
 
 def less(document: dict[str, Any], actions: set[str]) -> dict[str, Any]:
@@ -215,18 +210,24 @@ def policies(cloud: Cloud, role: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def stack_of_its_own(
-    folder: Path, parameters: Mapping[str, str] | None = None, **environment: str
-) -> Iterator[Installed]:
-    """A separate cloud with the stack, for tests that change the stack or its permissions."""
+def cloud_of_its_own(folder: Path, **environment: str) -> Iterator[Cloud]:
+    """A separate cloud."""
     cloud = start_cloud(folder, **environment)
     try:
-        installed = Installed(cloud)
-        install(installed.settings, print, parameters)
-        yield installed
+        yield cloud
     finally:
         cloud.stop()
         forget_images(cloud.port)
+
+
+@contextmanager
+def stack_of_its_own(
+    folder: Path, release: Packaged, parameters: Mapping[str, str] | None = None, **environment: str
+) -> Iterator[Installed]:
+    """A separate cloud with the stack, for tests that change the stack or its permissions."""
+    with cloud_of_its_own(folder, **environment) as cloud:
+        installing.create(cloud.client, release, parameters or {})
+        yield Installed(cloud)
 
 
 def describe(stack: Installed) -> dict[str, Any]:

@@ -5,17 +5,16 @@ from typing import Any
 
 import pytest
 
-from localcloud.stack import install
+from portcall.installer.packaged import Packaged
+from tests.conftest import StateFolder
 from tests.local.installed import Installed, stack_of_its_own
-
-pytestmark = pytest.mark.long
 
 OFFICE, OTHER, WORLD = "198.51.100.0/24", "203.0.113.0/24", "0.0.0.0/0"
 
 
 @pytest.fixture(scope="module")
-def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    with stack_of_its_own(tmp_path_factory.mktemp("stack"), {"AllowedCidr": OFFICE}) as installed:
+def stack(engine: None, release: Packaged, state_folder: StateFolder) -> Iterator[Installed]:
+    with stack_of_its_own(state_folder("stack"), release, {"AllowedCidr": OFFICE}) as installed:
         yield installed
 
 
@@ -56,7 +55,7 @@ def test_who_is_let_in_follows_the_parameter_and_the_stack_can_be_deleted(stack:
     probe = stack.resources["ProbeSecurityGroup"]
     assert let_in(stack) == {OFFICE, probe}
     for cidr, callers in ((OTHER, {OTHER, probe}), (WORLD, {WORLD}), (OFFICE, {OFFICE, probe})):
-        install(stack.settings, print, {"AllowedCidr": cidr})
+        stack.update(AllowedCidr=cidr)
         stack.sweep()
         assert let_in(stack) == callers
-    stack.sam("delete", "--no-prompts")
+    stack.delete()

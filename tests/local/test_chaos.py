@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from localcloud.settings import PROJECT
-from localcloud.stack import install
+from portcall.installer.packaged import Packaged
+from tests import installing
 from tests.chaos import Chaos
+from tests.conftest import StateFolder
 from tests.local.conftest import eventually, forget_images, start_cloud
 from tests.local.installed import Installed, containers
 
@@ -28,8 +30,8 @@ TASK_EVENT_SECONDS = 10
 
 
 @pytest.fixture(scope="module")
-def chaos(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chaos]:
-    folder: Path = tmp_path_factory.mktemp("chaos")
+def chaos(engine: None, release: Packaged, state_folder: StateFolder) -> Iterator[Chaos]:
+    folder: Path = state_folder("chaos")
     cloud = start_cloud(
         folder,
         module="tests.local.faulty",
@@ -39,7 +41,8 @@ def chaos(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ch
     )
     try:
         stack = Installed(cloud)
-        install(stack.settings, print, {"RepositoryPattern": "chaos-*", "HealthTimeout": "20"})
+        parameters = {"RepositoryPattern": "chaos-*", "HealthTimeout": "20"}
+        installing.create(cloud.client, release, parameters)
         for app in APPS:
             cloud.client("ecr").create_repository(repositoryName=app)
 

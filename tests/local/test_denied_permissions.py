@@ -11,6 +11,8 @@ import pytest
 from deployer.aws import ledger_keys
 from deployer.aws.items import wire
 
+from portcall.installer.packaged import Packaged
+from tests.conftest import StateFolder
 from tests.deployments import WITHIN
 from tests.local.conftest import (
     ACCOUNT,
@@ -26,10 +28,12 @@ from tests.local.installed import (
     stack_of_its_own,
 )
 
+pytestmark = pytest.mark.long(150)
+
 
 @pytest.fixture(scope="module")
-def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    with stack_of_its_own(tmp_path_factory.mktemp("stack")) as installed:
+def stack(engine: None, release: Packaged, state_folder: StateFolder) -> Iterator[Installed]:
+    with stack_of_its_own(state_folder("stack"), release) as installed:
         yield installed
 
 

@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 
 from localcloud.settings import PROJECT, CloudSettings
+from portcall.installer.packaged import Packaged
+from tests import installing
 from tests.local.conftest import ACCOUNT, REGION, Cloud, start_cloud
 from tests.local.installed import inventory
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(110)
 
 # What SAM and make may take together, with nothing in their caches.
 WITHIN = 420.0
@@ -232,20 +234,16 @@ def test_a_repository_that_exists_is_used_and_stays(installed: tuple[Newcomer, s
 
 
 def test_a_repository_that_is_renamed_keeps_its_images_until_the_stack_is_deleted(
-    installed: tuple[Newcomer, str],
+    installed: tuple[Newcomer, str], release: Packaged
 ) -> None:
     newcomer, _ = installed
-    stack = "--stack-name third"
+    client = newcomer.cloud.client
     before = inventory(newcomer.cloud)
-    first = "Email=you@example.com RepositoryName=old TagPattern=latest"
-    code, shown = newcomer.in_the_clone(f"sam deploy {stack} --parameter-overrides {first}")
-    assert code == 0, shown[-6000:]
+    installing.create(client, release, {"RepositoryName": "old", "TagPattern": "latest"}, "third")
     newcomer.cloud.push("old", ["true"], tag="unwatched")
-    code, shown = newcomer.in_the_clone(f"sam deploy {stack} --parameter-overrides RepositoryName=new")
-    assert code == 0, shown[-6000:]
+    installing.update(client, {"RepositoryName": "new"}, "third")
     assert {"old": 1, "new": 0}.items() <= repositories(newcomer).items()
-    code, shown = newcomer.in_the_clone(f"sam delete {stack} --no-prompts")
-    assert code == 0, shown[-6000:]
+    installing.delete(client, "third")
     assert inventory(newcomer.cloud) == before
 
 

@@ -14,6 +14,9 @@ from deployer.aws import ledger_keys
 from deployer.aws.items import wire
 
 from localcloud.inbox import Received, read
+from portcall.installer.packaged import Packaged
+from tests import installing
+from tests.conftest import StateFolder
 from tests.deployments import WITHIN
 from tests.local.callers import forget, holder, job_of
 from tests.local.conftest import (
@@ -29,28 +32,29 @@ from tests.local.installed import (
     stack_of_its_own,
 )
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(70)
 
 
 @pytest.fixture(scope="module")
-def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    with stack_of_its_own(tmp_path_factory.mktemp("stack")) as installed:
+def stack(engine: None, release: Packaged, state_folder: StateFolder) -> Iterator[Installed]:
+    with stack_of_its_own(state_folder("stack"), release) as installed:
         yield installed
 
 
 # ── Two side by side, and the end of one
 
 
-def test_a_second_stack_deploys_its_own_pushes_and_leaves_nothing_when_it_is_deleted(stack: Installed) -> None:
+def test_a_second_stack_deploys_its_own_pushes_and_leaves_nothing_when_it_is_deleted(
+    stack: Installed, release: Packaged
+) -> None:
     first = stack.deploy()
     assert first["status"] == "SUCCEEDED", first.get("cause")
     # The version before it takes a moment to stop.
     eventually(lambda: len(containers(stack.cloud.port)) == 1)
     before = inventory(stack.cloud)
     second = Installed(stack.cloud, "second")
-    built = str(stack.cloud.state_dir / "build/template.yaml")
-    parameters = ["Email=them@example.com", "RepositoryName=second-app", "StableUrl=on"]
-    second.sam("deploy", "--template-file", built, "--parameter-overrides", *parameters)
+    parameters = {"Email": "them@example.com", "RepositoryName": "second-app", "StableUrl": "on"}
+    installing.create(stack.cloud.client, release, parameters, second.name)
 
     execution = second.deploy()
     assert execution["status"] == "SUCCEEDED", execution.get("cause")
@@ -69,7 +73,7 @@ def test_a_second_stack_deploys_its_own_pushes_and_leaves_nothing_when_it_is_del
     digest = second.push()
     eventually(lambda: second.deployments.of(second.app, digest))
 
-    second.sam("delete", "--no-prompts")
+    second.delete()
     assert inventory(stack.cloud) == before
     inactive = ecs.list_task_definitions(familyPrefix="second_", status="INACTIVE")["taskDefinitionArns"]
     assert inactive == []
@@ -112,16 +116,22 @@ def given_secrets(port: int) -> list[str]:
 
 @pytest.mark.usefixtures("secrets")
 def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(
-    stack: Installed, tmp_path: Path
+    stack: Installed, release: Packaged, tmp_path: Path
 ) -> None:
     eventually(lambda: len(containers(stack.cloud.port)) == len(stack.tasks()))
     before = inventory(stack.cloud)
     third = Installed(stack.cloud, "third")
-    built = str(stack.cloud.state_dir / "build/template.yaml")
-    parameters = ["Email=them@example.com", "RepositoryName=third-app", "RepositoryPattern=shop/*"]
-    parameters += ["CreateRepositories=shop", "Environments=tag", "MaxPreviews=2"]
-    parameters += ["GitHubRepository=my-org/my-app", "GitLabProject=my-group/my-app"]
-    third.sam("deploy", "--template-file", built, "--parameter-overrides", *parameters)
+    parameters = {
+        "Email": "them@example.com",
+        "RepositoryName": "third-app",
+        "RepositoryPattern": "shop/*",
+        "CreateRepositories": "shop",
+        "Environments": "tag",
+        "MaxPreviews": "2",
+        "GitHubRepository": "my-org/my-app",
+        "GitLabProject": "my-group/my-app",
+    }
+    installing.create(stack.cloud.client, release, parameters, third.name)
 
     def push(tag: str, repository: str = "shop/web", **configuration: Any) -> str:
         # The first of them creates the repository. It ends when asked to, so that no news of it comes after the stack.
@@ -195,7 +205,7 @@ def test_previews_come_with_their_tag_and_go_with_it_and_nothing_of_them_stays(
     stack.cloud.client("ecr").delete_repository(repositoryName="shop/new", force=True)
     forget(stack.cloud, "Pusher", "third")
 
-    third.sam("delete", "--no-prompts")
+    third.delete()
     assert inventory(stack.cloud) == before
 
 
@@ -216,20 +226,18 @@ def network(stack: Installed) -> dict[str, str]:
 
 
 def test_a_stack_in_a_vpc_of_yours_deploys_there_and_makes_none(
-    stack: Installed, network: dict[str, str]
+    stack: Installed, release: Packaged, network: dict[str, str]
 ) -> None:
     eventually(lambda: len(containers(stack.cloud.port)) == len(stack.tasks()))
     before = inventory(stack.cloud)
     fourth = Installed(stack.cloud, "fourth")
-    built = str(stack.cloud.state_dir / "build/template.yaml")
-    given = {
+    parameters = {
         "Email": "them@example.com",
         "RepositoryName": "fourth-app",
         "AllowedCidr": "198.51.100.0/24",
         **network,
     }
-    parameters = [f"{name}={value}" for name, value in given.items()]
-    fourth.sam("deploy", "--template-file", built, "--parameter-overrides", *parameters)
+    installing.create(stack.cloud.client, release, parameters, fourth.name)
     assert not {"Vpc", "SubnetA", "InternetGateway", "PublicRouteTable"} & set(fourth.resources)
     assert inventory(stack.cloud)["networks"] == before["networks"]
 
@@ -252,7 +260,7 @@ def test_a_stack_in_a_vpc_of_yours_deploys_there_and_makes_none(
         [network["RouteTableIds"]]
     ]
 
-    fourth.sam("delete", "--no-prompts")
+    fourth.delete()
     assert inventory(stack.cloud) == before
 
 

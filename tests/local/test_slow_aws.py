@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from localcloud.inbox import read
+from portcall.installer.packaged import Packaged
+from tests.conftest import StateFolder
 from tests.local.conftest import eventually
 from tests.local.installed import SERVES, Installed, stack_of_its_own
 
@@ -13,10 +15,9 @@ SWITCHES = "late-events targets-twice ec2-behind=2 tasks-behind=2 idle-functions
 
 
 @pytest.fixture(scope="module")
-def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    with stack_of_its_own(
-        tmp_path_factory.mktemp("stack"), {"AllowedCidr": "10.0.0.0/8"}, PORTCALL_SWITCHES=SWITCHES
-    ) as installed:
+def stack(engine: None, release: Packaged, state_folder: StateFolder) -> Iterator[Installed]:
+    parameters = {"AllowedCidr": "10.0.0.0/8"}
+    with stack_of_its_own(state_folder("stack"), release, parameters, PORTCALL_SWITCHES=SWITCHES) as installed:
         yield installed
 
 

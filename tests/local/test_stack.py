@@ -13,7 +13,7 @@ from deployer.aws import ledger_keys
 from deployer.aws.items import plain, wire
 
 from localcloud.stack import install, outputs
-from tests.conftest import EVENTS
+from tests.conftest import EVENTS, StateFolder
 from tests.local.callers import Caller, holder
 from tests.local.conftest import (
     ACCOUNT,
@@ -24,14 +24,18 @@ from tests.local.conftest import (
 from tests.local.installed import (
     SERVES,
     Installed,
+    cloud_of_its_own,
     describe,
-    stack_of_its_own,
 )
+
+pytestmark = pytest.mark.long(100)
 
 
 @pytest.fixture(scope="module")
-def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    with stack_of_its_own(tmp_path_factory.mktemp("stack")) as installed:
+def stack(engine: None, state_folder: StateFolder) -> Iterator[Installed]:
+    with cloud_of_its_own(state_folder("stack")) as cloud:
+        installed = Installed(cloud)
+        install(installed.settings, print)
         yield installed
 
 
@@ -221,10 +225,9 @@ CRITICAL = {
 @pytest.fixture(scope="module")
 def gated(stack: Installed) -> Iterator[Installed]:
     """The stack with the gate on, for as long as there are tests of it."""
-    built = ["--template-file", str(stack.cloud.state_dir / "build/template.yaml"), "--parameter-overrides"]
-    stack.sam("deploy", *built, "BlockOnFindings=high")
+    stack.update(BlockOnFindings="high")
     yield stack
-    stack.sam("deploy", *built, "BlockOnFindings=none")
+    stack.update(BlockOnFindings="none")
 
 
 @pytest.fixture

@@ -33,18 +33,12 @@ from tests.local.conftest import (
 )
 from tests.local.installed import SERVES, inventory
 
+pytestmark = pytest.mark.long(60)
+
 BIN = Path(sys.executable).parent
 # The mails of the embedded cloud are for any address; images that are built for two CPUs run on this machine's.
 EMAIL = "you@example.com"
 MACHINE = CPU[HOST_ARCHITECTURE]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template that `sam build` writes, beside what it built."""
-    folder = tmp_path_factory.mktemp("built")
-    sam("build", "--build-dir", str(folder), "--cache-dir", str(folder.parent / "cache"))
-    return folder / "template.yaml"
 
 
 def sam(command: str, *arguments: str, **environment: str) -> None:
@@ -152,17 +146,19 @@ def installer(command: Path, account: Cloud, tmp_path: Path) -> Installer:
 # ── What it carries
 
 
-def test_the_template_is_the_one_that_sam_package_writes(built: Path, carried: Path, account: Cloud) -> None:
+def test_the_template_is_the_one_that_sam_package_writes(
+    built: Path, carried: Path, account: Cloud, tmp_path: Path
+) -> None:
     account.client("s3").create_bucket(
         Bucket="of-sam", CreateBucketConfiguration={"LocationConstraint": REGION}
     )
     sam(
         "package", "--template-file", str(built), "--s3-bucket", "of-sam", "--region", REGION,
-        "--output-template-file", str(built.parent / "packaged.yaml"),
+        "--output-template-file", str(tmp_path / "packaged.yaml"),
         AWS_ENDPOINT_URL=account.endpoint, AWS_ACCESS_KEY_ID=ACCOUNT,
         AWS_SECRET_ACCESS_KEY=root_key.read(account.state_dir),
     )  # fmt: skip
-    sams = (built.parent / "packaged.yaml").read_text()
+    sams = (tmp_path / "packaged.yaml").read_text()
     ours = Packaged.load(carried).template_for("of-sam", "portcall")
     places = re.compile(r"(CodeUri: s3://|Bucket: |Key: )\S+")
     assert places.sub(r"\1", ours) == places.sub(r"\1", sams)
