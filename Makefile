@@ -80,5 +80,6 @@ sbom: $(TOOLS) ## What is packed with the functions, as CycloneDX: .aws-sam/func
 	@.tools/bin/uv export --quiet --frozen --only-group functions --format cyclonedx1.5 \
 	--preview-features sbom-export --output-file .aws-sam/functions.cdx.json > /dev/null
 
+demo test up: export WITH_DOCKER := yes
 $(TOOLS): pyproject.toml uv.lock bootstrap.sh
 	@sh bootstrap.sh

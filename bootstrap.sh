@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes .venv from the lock file, with nothing but a Python 3.11 or newer to begin with.
+# Makes .venv from the lock file, with nothing but a Python 3.11 or newer to begin with. If WITH_DOCKER is set, also
+# installs Docker if there is none and that is possible.
 set -eu
 cd "$(dirname "$0")"
 PYTHON=${PYTHON:-python3}
@@ -46,7 +47,12 @@ if [ ! -x .tools/bin/uv ] || [ "$(.tools/bin/uv --version | cut -d' ' -f2)" != "
         --requirement .tools/uv.txt
 fi
 
+if [ -n "${WITH_DOCKER:-}" ]; then
+    # Meanwhile, for it mostly waits for the network and the disk.
+    "$PYTHON" -m localcloud.machine.docker_packages >/dev/null 2>&1 &
+fi
 say "Setting up: the packages of uv.lock"
 # Byte-code now: each Lambda in the embedded cloud is a process of its own that would compile it again.
 UV_PYTHON_DOWNLOADS=never .tools/bin/uv sync --quiet --locked --compile-bytecode --python "$PYTHON"
+wait
 touch .venv/.ready

@@ -5,11 +5,14 @@ import os
 import platform
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from localcloud.processes import run
 
+LISTS = Path("/var/lib/apt/lists")
+FRESH_SECONDS = 3600
 # A user's PATH often lacks the folders of dockerd and iptables.
 PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
@@ -50,6 +53,11 @@ def known(package: str) -> bool:
     return found.returncode == 0
 
 
+def _lists_are_fresh() -> bool:
+    """Whether apt's package lists were updated within the hour."""
+    return LISTS.is_dir() and time.time() - LISTS.stat().st_mtime < FRESH_SECONDS
+
+
 def install(packages: Sequence[str], *, log: Path, progress: Callable[[str], None]) -> None:
     """Install the first package, and those of the others that this release has. Needs root.
 
@@ -57,11 +65,12 @@ def install(packages: Sequence[str], *, log: Path, progress: Callable[[str], Non
     """
     apt_get = [*(as_root() or []), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
     apt_get += ["-o", "DPkg::Lock::Timeout=120"]
-    progress("Updating apt's package lists (apt-get update)")
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        # Not checked: a broken third-party source must not stop the install.
-        subprocess.run([*apt_get, "update"], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    if not (_lists_are_fresh() and known(packages[0])):
+        progress("Updating apt's package lists (apt-get update)")
+        with log.open("ab") as output:
+            # Not checked: a broken third-party source must not stop the install.
+            subprocess.run([*apt_get, "update"], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     wanted = [packages[0], *filter(known, packages[1:])]
     progress(f"Installing {wanted[0]} (apt-get install {' '.join(wanted)})")
     run(

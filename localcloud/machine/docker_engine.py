@@ -12,7 +12,7 @@ import docker
 import psutil
 from docker.errors import DockerException
 
-from localcloud.machine import debian, docker_advice, docker_hosts, dockerd
+from localcloud.machine import debian, docker_advice, docker_hosts, docker_packages, dockerd
 from localcloud.machine.docker_advice import is_systemd
 from localcloud.machine.docker_hosts import DEFAULT_HOST
 from localcloud.machine.engine import Engine, EngineUnavailable
@@ -23,10 +23,6 @@ SYSTEM_PID_FILE = Path("/var/run/docker.pid")
 # The command line of an embedded cloud's process.
 SERVER = "localcloud.server"
 BUSY_TIMEOUT = 15.0
-
-# Newer Debian releases have the command line in a package of its own. Without systemd, cgroupfs-mount is
-# needed.
-_PACKAGES = ("docker.io", "docker-cli", "iptables", "ca-certificates", "cgroupfs-mount")
 
 
 def ensure_engine(state_dir: Path, progress: Progress) -> Engine:
@@ -104,7 +100,7 @@ def _bring_up(state_dir: Path, progress: Progress) -> Engine:
                 "There is no Docker here. Install Docker Engine with your distribution's package manager, "
                 "start it, then run this again."
             )
-        debian.install(_PACKAGES, log=dockerd.log_of(state_dir), progress=progress)
+        debian.install(docker_packages.PACKAGES, log=dockerd.log_of(state_dir), progress=progress)
     _tidy(root, progress)
     if is_systemd():
         engine = _start_service(root, state_dir, progress)
