@@ -14,6 +14,7 @@ from localcloud.machine.base_image import build_arguments, ensure_base_image
 from localcloud.processes import CloudError, run
 from localcloud.settings import PROJECT, CloudSettings
 from portcall.cli.inbox import show
+from portcall.cli.meanwhile import Meanwhile
 from portcall.cli.progress import Progress
 from portcall.cli.up import bring_up
 from portcall.core.terminal import Terminal, done
@@ -27,12 +28,20 @@ MAIL_TIMEOUT = 30.0
 def demo() -> None:
     """Start the cloud, push the example app, follow its deployment, read the mail, open the URL."""
     console = Terminal()
-    settings = bring_up(console)
+    base: list[Meanwhile[None]] = []
+
+    def fetch_base(settings: CloudSettings) -> None:
+        name = base_of(EXAMPLE / "Dockerfile")
+        base.append(Meanwhile(lambda progress: ensure_base_image(name, settings.state_dir, progress)))
+
+    # The cloud and the stack need no image, and a new machine gets its first one from a registry.
+    settings = bring_up(console, with_docker=fetch_base)
     image = f"{settings.registry}/flask-app:latest"
     seen = {mail.id for mail in read(settings.inbox)}
     with Progress(console) as progress:
         progress("Looking for the example's base image")
-        ensure_base_image(base_of(EXAMPLE / "Dockerfile"), settings.state_dir, progress)
+        for each in base:
+            each.result(progress)
         progress(f"docker build --tag {image} flask_app")
         # ECR sends no event of an image that is there. The label makes each run an image of its own.
         created = f"org.opencontainers.image.created={datetime.now(UTC).isoformat(timespec='milliseconds')}"

@@ -3,6 +3,7 @@
 import dataclasses
 import signal
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import click
@@ -41,14 +42,24 @@ def up(detach: bool, port: int | None, account: str | None) -> None:
         _stay(console, settings)
 
 
-def bring_up(console: Terminal, *, port: int | None = None, account: str | None = None) -> CloudSettings:
-    """Start the cloud and install the stack; used by `up` and `demo`."""
+def bring_up(
+    console: Terminal,
+    *,
+    port: int | None = None,
+    account: str | None = None,
+    with_docker: Callable[[CloudSettings], None] = lambda _: None,
+) -> CloudSettings:
+    """Start the cloud and install the stack; used by `up` and `demo`.
+
+    `with_docker` is called as soon as Docker runs.
+    """
     require_repository()
     noted = CloudSettings.load()
     wanted = dataclasses.replace(noted, port=port or noted.port, account=account or noted.account)
     with Progress(console) as progress:
         progress("Looking for a Docker engine")
         ensure_engine(wanted.state_dir, progress)
+        with_docker(wanted)
         if cloud.is_up(noted):
             if wanted != noted:
                 raise CloudError(

@@ -142,7 +142,7 @@ def test_each_demo_pushes_an_image_of_its_own(monkeypatch: pytest.MonkeyPatch) -
         if "--label" in arguments:
             built.append(arguments[arguments.index("--label") + 1])
 
-    monkeypatch.setattr(demo, "bring_up", lambda _: CloudSettings())
+    monkeypatch.setattr(demo, "bring_up", lambda *_, **__: CloudSettings())
     monkeypatch.setattr(demo, "read", lambda _: [])
     monkeypatch.setattr(demo, "ensure_base_image", lambda *_: None)
     monkeypatch.setattr(demo, "_docker", docker)
@@ -156,7 +156,7 @@ def test_each_demo_pushes_an_image_of_its_own(monkeypatch: pytest.MonkeyPatch) -
 
 def follow_a_demo(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "bring_up", lambda _: CloudSettings())
+        patch.setattr(demo, "bring_up", lambda *_, **__: CloudSettings())
         patch.setattr(demo, "read", lambda _: [])
         patch.setattr(demo, "ensure_base_image", lambda *_: None)
         patch.setattr(demo, "_docker", lambda *_: None)
