@@ -20,6 +20,8 @@ from localcloud.machine.docker_engine import ensure_engine, stop_engine
 from localcloud.settings import CloudSettings
 from portcall.installer.packaged import Packaged
 from tests import installing
+from tests.explorer.dynamodb import Table
+from tests.ledger_in_memory import in_memory
 
 # The same examples in every CI run; on a developer's machine they are random.
 settings.register_profile("ci", derandomize=True)
@@ -122,6 +124,12 @@ gc.set_threshold(50_000, 20, 20)
 
 def pytest_collection_finish() -> None:
     gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """pytest has just collected garbage; the next passes, its own and Python's, would find nothing in seconds."""
     gc.freeze()
 
 
@@ -283,6 +291,23 @@ def ledger_table(_dynamodb: Any) -> Callable[[], None]:
 
     empty()
     return empty
+
+
+@pytest.fixture(scope="module")
+def _table() -> Iterator[Table]:
+    from deployer.aws import client
+
+    client._client.cache_clear()
+    with in_memory(client._session().events) as table:
+        yield table
+    client._client.cache_clear()
+
+
+@pytest.fixture
+def ledger_in_memory(_table: Table) -> Table:
+    """An empty ledger for tests that are not about DynamoDB itself: a tenth of moto's time."""
+    _table.items.clear()
+    return _table
 
 
 @pytest.fixture

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cache, cached_property
 from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from localcloud.aws_rules.limits import Refusal
+from localcloud.aws_rules.limits import Limit, Refusal
 from localcloud.aws_rules.models import limits_of, operation
 
+# `dict` first, because a check against an abstract class takes ten times as long.
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -17,45 +19,97 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "float": (int, float),
     "double": (int, float),
     "boolean": (bool,),
-    "structure": (Mapping,),
-    "map": (Mapping,),
+    "structure": (dict, Mapping),
+    "map": (dict, Mapping),
     "list": (list, tuple),
 }
 
 
 def refusals(service_name: str, operation_name: str, parameters: Mapping[str, Any]) -> list[Refusal]:
     """The invalid values of a call with botocore's parameters, empty if AWS would accept it."""
+    found: list[Refusal] = []
+    request = _request(service_name, operation_name)
+    if request:
+        _check(request, parameters, operation_name, found)
+    return found
+
+
+@cache
+def _request(service_name: str, operation_name: str) -> _Place | None:
     shape = operation(service_name, operation_name).input_shape
-    if shape is None:
-        return []
-    return list(_walk(service_name, shape, parameters, operation_name, (shape.name, "")))
+    return _Place(service_name, shape, (shape.name, "")) if shape else None
 
 
-def _walk(service: str, shape: Shape, value: Any, path: str, where: tuple[str, str]) -> Iterator[Refusal]:
-    kind = shape.type_name
-    wanted = _TYPES.get(kind)
-    if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and kind != "boolean")):
-        yield Refusal(path, value, f"be a {kind}")
+class _Place:
+    """A place in the requests of a service, with what AWS asks of the values there.
+
+    `where` is the structure and the member, or the list and ''.
+    """
+
+    def __init__(self, service: str, shape: Shape, where: tuple[str, str]) -> None:
+        self._service, self._shape = service, shape
+        self.kind: str = shape.type_name
+        self.types = _TYPES.get(self.kind, (object,))
+        self.limits = limits_of(service, *where, shape)
+        self.is_structure = isinstance(shape, StructureShape) and not shape.is_document_type
+        self.required: tuple[str, ...] = tuple(shape.required_members) if self.is_structure else ()
+        # Limits of the structure itself, wherever it is used.
+        is_used = self.is_structure and where != (shape.name, "")
+        self.own_limits: tuple[Limit, ...] = limits_of(service, shape.name, "", shape) if is_used else ()
+
+    def is_for(self, value: Any) -> bool:
+        """Whether a value has the right type; a bool is not a number."""
+        if isinstance(value, bool) and self.kind in _TYPES:
+            return self.kind == "boolean"
+        return isinstance(value, self.types)
+
+    # Found when they are needed: structures contain themselves.
+    @cached_property
+    def members(self) -> list[tuple[str, _Place]]:
+        """Of a structure."""
+        members = self._shape.members if isinstance(self._shape, StructureShape) else {}
+        return [(name, self._below(each, name)) for name, each in members.items()]
+
+    @cached_property
+    def entry(self) -> _Place | None:
+        """Of a list."""
+        return self._below(self._shape.member, "") if isinstance(self._shape, ListShape) else None
+
+    @cached_property
+    def key_and_value(self) -> tuple[_Place, _Place] | None:
+        """Of a map."""
+        if not isinstance(self._shape, MapShape):
+            return None
+        return self._below(self._shape.key, "key"), self._below(self._shape.value, "value")
+
+    def _below(self, shape: Shape, member: str) -> _Place:
+        return _Place(self._service, shape, (self._shape.name, member))
+
+
+def _check(place: _Place, value: Any, path: str, found: list[Refusal]) -> None:
+    if not place.is_for(value):
+        found.append(Refusal(path, value, f"be a {place.kind}"))
         return
-    for limit in limits_of(service, *where, shape):
-        if not limit.holds(value):
-            yield Refusal(path, value, limit.asks, limit.says)
-    if isinstance(shape, StructureShape) and not shape.is_document_type:
-        for name in shape.required_members:
+    _hold(place.limits, value, path, found)
+    if place.is_structure:
+        for name in place.required:
             if value.get(name) is None:
-                yield Refusal(f"{path}.{name}", None, "be there")
-        if where != (shape.name, ""):
-            # Limits of the structure itself, wherever it is used.
-            for limit in limits_of(service, shape.name, "", shape):
-                if not limit.holds(value):
-                    yield Refusal(path, value, limit.asks, limit.says)
-        for name, member in shape.members.items():
+                found.append(Refusal(f"{path}.{name}", None, "be there"))
+        _hold(place.own_limits, value, path, found)
+        for name, member in place.members:
             if value.get(name) is not None:
-                yield from _walk(service, member, value[name], f"{path}.{name}", (shape.name, name))
-    elif isinstance(shape, ListShape):
+                _check(member, value[name], f"{path}.{name}", found)
+    elif place.entry:
         for index, each in enumerate(value):
-            yield from _walk(service, shape.member, each, f"{path}[{index}]", (shape.name, ""))
-    elif isinstance(shape, MapShape):
+            _check(place.entry, each, f"{path}[{index}]", found)
+    elif place.key_and_value:
+        keys, values = place.key_and_value
         for key, each in value.items():
-            yield from _walk(service, shape.key, key, f"{path} key", (shape.name, "key"))
-            yield from _walk(service, shape.value, each, f"{path}.{key}", (shape.name, "value"))
+            _check(keys, key, f"{path} key", found)
+            _check(values, each, f"{path}.{key}", found)
+
+
+def _hold(limits: tuple[Limit, ...], value: Any, path: str, found: list[Refusal]) -> None:
+    for limit in limits:
+        if not limit.holds(value):
+            found.append(Refusal(path, value, limit.asks, limit.says))

@@ -1,7 +1,7 @@
 """A DynamoDB table in memory, with condition, update and key expressions."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -41,15 +41,22 @@ class Table:
         self._now, self._stale = now, stale
         # UNIX seconds.
         self.created_at = now()
+        # The items as they were last read: most are read several times before they change.
+        self._read: dict[tuple[str, str], tuple[Item, Item]] = {}
         # Key -> (since when in UNIX seconds, the item, None if it did not exist).
         self._written: dict[tuple[str, str], list[tuple[float, Item | None]]] = {}
 
     def describe_table(self, **_: Any) -> Item:
         return {"Table": {"CreationDateTime": datetime.fromtimestamp(self.created_at, UTC)}}
 
+    def put(self, items: Iterable[Item]) -> None:
+        """Write these as they are."""
+        for item in items:
+            self._write((item["pk"], item["sk"]), item)
+
     def get_item(self, *, Key: Item, ConsistentRead: bool = False, **_: Any) -> Item:
         found = self._seen(_key(Key), ConsistentRead)
-        return {"Item": wire(found)} if found else {}
+        return {"Item": self._wire(found)} if found else {}
 
     def put_item(self, *, Item: Item, **request: Any) -> Item:
         key = _key(Item)
@@ -73,7 +80,19 @@ class Table:
             change(after, before or {}, request.get("ExpressionAttributeNames", {}), _values(request))
         self._write(key, after)
         shown = {"ALL_NEW": after, "ALL_OLD": before}.get(request.get("ReturnValues", ""))
-        return {"Attributes": wire(shown)} if shown else {}
+        return {"Attributes": self._wire(shown)} if shown else {}
+
+    def batch_get_item(self, *, RequestItems: dict[str, Item], **_: Any) -> Item:
+        found = {
+            table: [self._seen(_key(key), asked.get("ConsistentRead", False)) for key in asked["Keys"]]
+            for table, asked in RequestItems.items()
+        }
+        return {
+            "Responses": {
+                table: [self._wire(each) for each in items if each] for table, items in found.items()
+            },
+            "UnprocessedKeys": {},
+        }
 
     def query(self, *, KeyConditionExpression: str, ConsistentRead: bool = False, **request: Any) -> Item:
         holds = _condition(KeyConditionExpression)
@@ -83,12 +102,22 @@ class Table:
             keys = {key for key in keys if key[0] == values[partition[1]]}
         there = [self._seen(key, ConsistentRead) for key in sorted(keys)]
         found = [item for item in there if item and holds(item, names, values)]
+        if "IndexName" in request:
+            found.sort(key=lambda item: item["sk"])
         if not request.get("ScanIndexForward", True):
             found.reverse()
-        return {"Items": [wire(item) for item in found[: request.get("Limit")]]}
+        if "ExclusiveStartKey" in request:
+            last = _key(request["ExclusiveStartKey"])
+            found = found[[(each["pk"], each["sk"]) for each in found].index(last) + 1 :]
+        page = found[: request.get("Limit")]
+        answer: Item = {"Items": [self._wire(item) for item in page]}
+        if len(page) < len(found):
+            of_key = ("pk", "sk", "listed") if "IndexName" in request else ("pk", "sk")
+            answer["LastEvaluatedKey"] = wire({name: page[-1][name] for name in of_key})
+        return answer
 
     def scan(self, **_: Any) -> Item:
-        return {"Items": [wire(item) for item in self.items.values()]}
+        return {"Items": [self._wire(item) for item in self.items.values()]}
 
     def transact_write_items(self, *, TransactItems: list[Item], **_: Any) -> Item:
         reasons = []
@@ -107,6 +136,13 @@ class Table:
             if kind in operations:
                 operations[kind](**request)
         return {}
+
+    def _wire(self, item: Item) -> Item:
+        key = item["pk"], item["sk"]
+        if self._read.get(key, (None,))[0] is not item:
+            # Items are never changed in place.
+            self._read[key] = item, wire(item)
+        return self._read[key][1]
 
     def _write(self, key: tuple[str, str], item: Item | None) -> None:
         if item is None:
@@ -134,7 +170,7 @@ class Table:
             return
         answer: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "does not hold"}}
         if request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and key in self.items:
-            answer["Item"] = wire(self.items[key])
+            answer["Item"] = self._wire(self.items[key])
         raise ClientError(answer, operation)
 
 

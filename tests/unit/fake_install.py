@@ -69,7 +69,7 @@ def clock(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def fake_install(ledger_table, monkeypatch):
+def fake_install(ledger_in_memory, monkeypatch):
     """An account with an installed stack, for `portcall ...`."""
 
     def choose(**_):

@@ -5,9 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from deployer.aws import ledger_keys as keys
-from deployer.aws.items import wire
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.dynamodb.models import dynamodb_backends
 
 
 def deployment_id(app: int, number: int) -> str:
@@ -15,12 +12,10 @@ def deployment_id(app: int, number: int) -> str:
     return hashlib.sha256(f"{app} {number}".encode()).hexdigest()[:32]
 
 
-def fill(table: str, region: str, *, apps: int, deployments: int) -> None:
-    """Put it into moto's table, past its API; `deployments` are those of each app, up to 75."""
-    put = dynamodb_backends[DEFAULT_ACCOUNT_ID][region].get_table(table).put_item
+def items(*, apps: int, deployments: int) -> Iterator[dict[str, Any]]:
+    """The ledger's items; `deployments` are those of each app, up to 75."""
     for number in range(apps):
-        for item in _items_of(number, deployments):
-            put(wire(item))
+        yield from _items_of(number, deployments)
 
 
 def _items_of(number: int, deployments: int) -> Iterator[dict[str, Any]]:

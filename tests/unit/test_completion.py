@@ -14,12 +14,22 @@ from portcall.core import cache
 HEAVY = ("boto3", "botocore", "rich", "deployer", "portcall.core")
 
 
-def run(*words, **environment):
+def run(*words, asked=({},), **environment):
+    """Run the command in a process of its own, once with each of the `asked` environments."""
     code = f"""
-import sys
+import os, sys
 from portcall.cli.main import main
 sys.argv = ["portcall", *{list(words)!r}]
 try:
+    *first, last = {list(asked)!r}
+    for each in first:
+        os.environ.update(each)
+        try:
+            main()
+        except SystemExit as ended:
+            assert not ended.code, each
+        print("--")
+    os.environ.update(last)
     main()
 finally:
     print(*sorted(sys.modules), file=sys.stderr)
@@ -60,15 +70,16 @@ def test_another_shell_is_a_usage_error():
     assert CliRunner().invoke(main.cli, ["completion", "tcsh"]).exit_code == 2
 
 
-def completed(words, folder):
-    """As bash asks."""
-    asked = {"_PORTCALL_COMPLETE": "bash_complete", "COMP_WORDS": f"portcall {words}", "COMP_CWORD": str(len(words.split(" ")))}  # fmt: skip
-    result = run(XDG_CACHE_HOME=str(folder), **asked)
-    return [line.partition(",")[2] for line in result.stdout.splitlines() if line], result
+def completed(folder, *several):
+    """What each of these words is completed to, as bash asks."""
+    asked = [{"COMP_WORDS": f"portcall {words}", "COMP_CWORD": str(len(words.split(" ")))} for words in several]
+    result = run(asked=asked, XDG_CACHE_HOME=str(folder), _PORTCALL_COMPLETE="bash_complete")
+    answers = [answer.split() for answer in result.stdout.split("--\n")]
+    return [[line.partition(",")[2] for line in answer] for answer in answers], result
 
 
 def test_commands_complete_without_an_import(tmp_path):
-    found, result = completed("st", tmp_path)
+    (found,), result = completed(tmp_path, "st")
     assert "status" in found
     assert heavy(result) == []
 
@@ -79,9 +90,11 @@ def test_apps_complete_from_what_was_listed_last(tmp_path, monkeypatch):
     cache.write(old, ["old-app"])
     cache.write(new, ["flask-app", "flask-app:pr-7", "blog"])
     os.utime(old, (1, 1))
-    for command in ("status", "history", "show", "logs", "open", "deploy", "rollback", "stop", "secrets list"):
-        assert completed(f"{command} fl", tmp_path)[0] == ["flask-app", "flask-app:pr-7"], command
-    assert completed("show x", tmp_path)[0] == []
+    commands = ("status", "history", "show", "logs", "open", "deploy", "rollback", "stop", "secrets list")
+    *found, none = completed(tmp_path, *(f"{command} fl" for command in commands), "show x")[0]
+    expected = {command: ["flask-app", "flask-app:pr-7"] for command in commands}
+    assert dict(zip(commands, found, strict=True)) == expected
+    assert none == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "3", '{"a": 1}', "[1, null]"])

@@ -125,7 +125,7 @@ def test_mails_get_no_link_where_there_is_none():
 
 
 @pytest.fixture
-def world(ledger_table):
+def world(ledger_in_memory):
     return World(now=time.time())
 
 

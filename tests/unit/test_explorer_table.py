@@ -104,6 +104,63 @@ def test_answers_as_moto_does(ledger_table, monkeypatch):
     assert len(seen) > 40
 
 
+@pytest.fixture
+def both(ledger_table) -> tuple[Any, Table]:
+    """moto's table and ours, with the same items."""
+    other, table = boto3.client("dynamodb"), Table()
+    items = [
+        {"pk": f"app#{app}", "sk": f"push#{7 - number - app}", "n": number}
+        | ({"listed": "apps"} if number % 3 else {})
+        for number in range(5)
+        for app in range(2)
+    ]
+    table.put(items)
+    for item in items:
+        other.put_item(TableName="ledger", Item=wire(item))
+    return other, table
+
+
+def pages(ask, **request: Any) -> list[list[Any]]:
+    """All pages of a query, one after the other."""
+    answer, found = ask(TableName="ledger", **request), []
+    while found.append([plain(each) for each in answer["Items"]]) or "LastEvaluatedKey" in answer:
+        answer = ask(TableName="ledger", **request, ExclusiveStartKey=answer["LastEvaluatedKey"])
+    return found
+
+
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("limit", [1, 2, 3, 10])
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ({"KeyConditionExpression": "pk = :it"}, "app#1"),
+        ({"KeyConditionExpression": "listed = :it", "IndexName": "listing"}, "apps"),
+    ],
+    ids=["the table", "the index"],
+)
+def test_pages_as_moto_does(both, where, value, limit, forward):
+    other, table = both
+    values = wire({":it": value})
+    request = {**where, "ExpressionAttributeValues": values, "ScanIndexForward": forward, "Limit": limit}
+    expected, found = pages(other.query, **request), pages(table.query, **request)
+    assert [len(each) for each in found] == [len(each) for each in expected]
+    # The index has no order among items of the same sort key.
+    ours, theirs = ([each for page in several for each in page] for several in (found, expected))
+    assert [each["sk"] for each in ours] == [each["sk"] for each in theirs]
+    assert sorted(ours, key=str) == sorted(theirs, key=str)
+    assert len(found) > 1 or limit == 10
+
+
+def test_reads_several_items_as_moto_does(both):
+    keys = [wire({"pk": pk, "sk": "push#3"}) for pk in ("app#0", "app#1", "app#2")]
+    request = {"RequestItems": {"ledger": {"Keys": keys, "ConsistentRead": True}}}
+    (expected, found) = (each.batch_get_item(**request) for each in both)
+    assert found["UnprocessedKeys"] == expected["UnprocessedKeys"] == {}
+    ours, theirs = ([plain(each) for each in answer["Responses"]["ledger"]] for answer in (found, expected))
+    assert sorted(ours, key=str) == sorted(theirs, key=str)
+    assert len(ours) == 2
+
+
 def _without_values(name: str, request: dict[str, Any]) -> str:
     """Requests that ask for the same of different items are alike."""
     parts = [next(iter(each.values())) for each in request.get("TransactItems", [])] or [request]

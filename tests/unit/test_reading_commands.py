@@ -94,9 +94,9 @@ def test_two_hundred_apps_would_take_a_handful_of_calls(monkeypatch):
     assert sorted(calls) == ["BatchGetItem"] * 3 + ["Query"]
 
 
-def test_however_many_apps_there_are_a_question_is_a_few_calls():
+def test_however_many_apps_there_are_a_question_is_a_few_calls(ledger_in_memory):
     """`python -m bench.ledger` asks the same of 200 apps and 10,000 deployments."""
-    full_ledger.fill("ledger", "eu-west-1", apps=45, deployments=8)
+    ledger_in_memory.put(full_ledger.items(apps=45, deployments=8))
     calls = []
     events = aws.client("dynamodb").meta.events
     events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id="count")

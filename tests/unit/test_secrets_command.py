@@ -21,7 +21,7 @@ SECRET = "hunter2 && $(rm)"
 
 
 @pytest.fixture
-def store(ledger_table, monkeypatch):
+def store(ledger_in_memory, monkeypatch):
     """Parameter Store, by name: (value, when)."""
     kept = {}
 

@@ -43,7 +43,6 @@ from tests import templates
 from tests.aws_requests import Requests, checked_requests, checking
 from tests.conftest import LambdaContext
 from tests.explorer.dynamodb import Table
-from tests.workflow.table import in_memory
 
 ROOT = Path(__file__).parents[2]
 URL = "http://203.0.113.7:3000/"
@@ -210,29 +209,20 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Requests]:
     yield from checked_requests(monkeypatch)
 
 
-@pytest.fixture(scope="module")
-def _table() -> Iterator[Table]:
-    clients._client.cache_clear()
-    with in_memory(clients._session().events) as table:
-        yield table
-    clients._client.cache_clear()
-
-
 @pytest.fixture
-def ledger_table(_table: Table) -> Callable[[], None]:
+def ledger_table(ledger_in_memory: Table) -> Callable[[], None]:
     """An empty ledger; call it for another one."""
-    _table.items.clear()
-    return _table.items.clear
+    return ledger_in_memory.items.clear
 
 
 @pytest.fixture
-def installed_at(_table: Table, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+def installed_at(ledger_in_memory: Table, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """`installed_at(time)` sets when the stack was installed (UNIX seconds); otherwise, just before each sweep."""
-    return lambda time: monkeypatch.setattr(_table, "created_at", float(time))
+    return lambda time: monkeypatch.setattr(ledger_in_memory, "created_at", float(time))
 
 
 @pytest.fixture
-def _dynamodb(_table: Table) -> Any:
+def _dynamodb(ledger_in_memory: Table) -> Any:
     return clients.client("dynamodb")
 
 

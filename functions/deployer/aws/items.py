@@ -22,10 +22,10 @@ def plain(item: "Mapping[str, AttributeValueTypeDef]") -> dict[str, Any]:
 
 def _typed(value: Any) -> "AttributeValueTypeDef":
     match value:
-        case None:
-            return {"NULL": True}
         case str():
             return {"S": value}
+        case None:
+            return {"NULL": True}
         case bool():
             return {"BOOL": value}
         case int():
@@ -44,8 +44,8 @@ def _untyped(value: "AttributeValueTypeDef") -> Any:
     content: Any
     ((kind, content),) = value.items()
     match kind:
-        case "NULL":
-            return None
+        case "S":
+            return content
         case "N":
             return int(content)
         case "SS":
@@ -54,4 +54,6 @@ def _untyped(value: "AttributeValueTypeDef") -> Any:
             return [_untyped(each) for each in content]
         case "M":
             return plain(content)
+        case "NULL":
+            return None
     return content
