@@ -66,6 +66,7 @@ _RESOURCE = re.compile(
     r"|states:[a-z0-9-]*:(?:\d{12})?:[A-Za-z0-9-]+:[A-Za-z0-9]+(?::[A-Za-z0-9]+)?"
     r"(?:\.sync(?::2)?|\.waitForTaskToken)?)"
 )
+_FILTER = re.compile(r"\[\?\(.*?\)\]")
 # https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
 _LAMBDA_INVOKE = {
     "ClientContext",
@@ -84,7 +85,7 @@ def problems(definition: Any) -> list[str]:
     """A sentence for each problem of a definition, none if Step Functions would accept it."""
     if not isinstance(definition, dict):
         return ["A definition must be an object."]
-    found: list[str] = Linter.validate(_with_floats(definition))
+    found: list[str] = Linter.validate(_understood(definition))
     language = definition.get("QueryLanguage", "JSONPath")
     if definition.get("Version", "1.0") != "1.0":
         found.append("Version must be 1.0.")
@@ -94,17 +95,22 @@ def problems(definition: Any) -> list[str]:
         for check in (_has_what_it_needs, _retries, _catches, _resource):
             found += [f"{name}: {each}" for each in check(state)]
         if state.get("QueryLanguage", language) == "JSONPath":
-            for check in (_paths, _choices, _payloads):
+            for check in (_filters, _paths, _choices, _payloads):
                 found += [f"{name}: {each}" for each in check(state)]
     return found
 
 
-def _with_floats(value: Any, name: str = "") -> Any:
-    """The definition with floats for rates: AWS accepts 2, but statelint requires 2.0."""
+def _understood(value: Any, name: str = "") -> Any:
+    """The definition as statelint understands it.
+
+    AWS accepts 2 as a rate, statelint requires 2.0. It knows no filters in paths; `_filters` reports them.
+    """
     if isinstance(value, dict):
-        return {key: _with_floats(each, key) for key, each in value.items()}
+        return {key: _understood(each, key) for key, each in value.items()}
     if isinstance(value, list):
-        return [_with_floats(each) for each in value]
+        return [_understood(each) for each in value]
+    if isinstance(value, str) and name.endswith((".$", "Path")):
+        return _FILTER.sub("[*]", value)
     return float(value) if name == "BackoffRate" and type(value) is int else value
 
 
@@ -195,6 +201,14 @@ def _expressions(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
             yield from _expressions(each)
     elif isinstance(value, str) and (key.endswith(".$") or value.startswith("{%")):
         yield key, value
+
+
+def _filters(state: State) -> Iterator[str]:
+    paths = [value for name, value in state.items() if name.endswith("Path") and isinstance(value, str)]
+    payloads = [state.get(name) for name in ("Parameters", "ItemSelector", "ResultSelector")]
+    for text in [*paths, *(text for _, text in _expressions(payloads))]:
+        if _FILTER.search(text):
+            yield f"Step Functions accepts this filter, but the embedded cloud has none: {text}"
 
 
 def _paths(state: State) -> Iterator[str]:

@@ -36,7 +36,8 @@ def refusals(kind: str, properties: Mapping[str, Any]) -> list[Refusal]:
         if schema is None:
             return [Refusal(kind, kind, "be a type of CloudFormation")]
         found += _of_schema(schema, schema, properties, kind)
-        found += _of_calls(name, properties, kind, "")
+        others = {each: value for each, value in properties.items() if not _is_document(schema, each)}
+        found += _of_calls(name, others, kind, "")
     return list({str(each): each for each in found}.values())
 
 
@@ -51,6 +52,13 @@ def _schema(kind: str) -> dict[str, Any] | None:
     except ResourceNotFoundError:
         return None
     return schema
+
+
+def _is_document(schema: Mapping[str, Any], name: str) -> bool:
+    """Whether a property is an object whose members the schema leaves open, such as a policy."""
+    property = schema.get("properties", {}).get(name, {})
+    property = property | schema.get("definitions", {}).get(property.get("$ref", "").rpartition("/")[2], {})
+    return "object" in property.get("type", ()) and not {"properties", "patternProperties"} & property.keys()
 
 
 # What is written by hand

@@ -65,6 +65,19 @@ def test_what_is_sound_is_not_refused():
 
 # Requests
 
+
+def test_the_words_of_a_document_in_a_property_are_its_own():
+    """`Type` of a state is not `type` of CreateStateMachine."""
+    states = {"Wait": {"Type": "Wait", "Seconds": 1, "Next": "Done"}, "Done": {"Type": "Succeed"}}
+    machine = {
+        "RoleArn": "arn:aws:iam::111122223333:role/states",
+        "Definition": {"StartAt": "Wait", "States": states},
+    }
+    assert resources.refusals("AWS::StepFunctions::StateMachine", machine) == []
+    wrong = machine | {"StateMachineType": "Wait"}
+    assert len(resources.refusals("AWS::StepFunctions::StateMachine", wrong)) >= 1
+
+
 FLAWED_REQUESTS: list[tuple[str, str, dict[str, Any], str]] = [
     ("sns", "Publish", {"Message": "m", "Subject": "s" * 100}, "at most 99"),
     ("sns", "Publish", {"Message": "m", "Subject": "zwei\nZeilen"}, "control character"),
