@@ -77,6 +77,7 @@ def machine(seed: int) -> Iterator[Machine]:
             install(stack.settings, say, PARAMETERS)
             made = Machine(folder, seed, cloud, Chaos(stack, lambda _: None, random.Random(seed)))  # noqa: S311 - repeatable
             made.chaos.settles_within, made.chaos.events_within = SETTLES_WITHIN, EVENTS_WITHIN
+            made.chaos.looks_every = 2.0
             for app in APPS:
                 cloud.client("ecr").create_repository(repositoryName=app)
             try:
