@@ -1,8 +1,9 @@
 """The Docker engine is away for a while, or its disk is full: reports about tasks stay true."""
 
 import ast
+import contextlib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -11,6 +12,7 @@ from deployer.domain.failure import explain
 from deployer.domain.task import Task
 from docker.errors import APIError, NotFound
 
+from localcloud.options import Settings
 from localcloud.patches.ecs import fargate, task_exit
 
 ROOT = Path(__file__).parents[2]
@@ -93,3 +95,60 @@ def test_a_full_disk_of_the_engine_is_not_blamed_on_the_image() -> None:
     )
     assert found.summary == "failed to start: the image could not be pulled"
     assert found.passing
+
+
+class Starting:
+    """An engine, and its container, whose create or start fails."""
+
+    def __init__(self, failing: str, error: Exception) -> None:
+        self.containers, self.failing, self.error = self, failing, error
+
+    def create(self, _image: str, **_options: Any) -> Any:
+        return self._do("create")
+
+    def start(self) -> Any:
+        return self._do("start")
+
+    def remove(self, **_options: Any) -> None:
+        pass
+
+    def _do(self, what: str) -> Any:
+        if what == self.failing:
+            raise self.error
+        return self
+
+
+def stopped_reason(engine: Starting, monkeypatch: pytest.MonkeyPatch) -> str:
+    """ECS's reason for a task whose container did not start."""
+    monkeypatch.setattr(fargate, "_pull", lambda *arguments: ("app", "linux/amd64"))
+    monkeypatch.setattr(fargate, "pulling", contextlib.nullcontext)
+    monkeypatch.setattr(fargate, "runs", lambda architecture: True)
+    kwargs = {"platform": "linux/amd64", "labels": {"com.amazonaws.ecs.task-arn": "arn:task"}}
+    with pytest.raises(fargate.StartError) as raised:
+        fargate._start(lambda: None, engine, {"image": "app"}, kwargs, settings=cast("Settings", None))
+    told: list[str] = []
+    reason = f"{fargate._REPORTED_BY_MINISTACK}{raised.value}"
+    fargate._plain_reason(lambda task, client, reason: told.append(reason), {"containers": []}, engine, reason)
+    return told[0]
+
+
+@pytest.mark.parametrize("failing", ["create", "start"])
+@pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
+def test_an_engine_that_went_away_is_not_blamed_on_the_command(
+    failing: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = stopped_reason(Starting(failing, error), monkeypatch)
+    stopped = Task("arn", "STOPPED", "STOPPED", 5, stop_code="TaskFailedToStart", stopped_reason=reason)
+    found = explain(
+        error="TaskStoppedError",
+        message=stopped.why_stopped(),
+        task=stopped,
+        log=[],
+        port=3000,
+        memory="512",
+        architecture="X86_64",
+    )
+    refused = isinstance(error, APIError)
+    assert reason.startswith("Cannot") == refused
+    assert found.passing != refused
+    assert ("command" in found.summary) == refused

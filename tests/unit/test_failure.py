@@ -68,6 +68,7 @@ STOPPED = [
     ("Capacity is unavailable at this time. Please try again later or in a different availability zone", [], None, "AWS has no capacity", "Service Quotas"),
     ("ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: The specified log group does not exist", [], None, "AWS could not set it up", "log group"),
     ("Timeout waiting for network interface provisioning to complete", [], None, "AWS could not set it up", "Nothing is wrong"),
+    ("DockerTimeoutError: Could not transition to started; timed out after waiting 3m0s", [], None, "AWS could not set it up", "Nothing is wrong"),
     ("Your Spot Task was interrupted.", [], None, "AWS stopped its machine", "Nothing is wrong"),
     ("", ["OSError: [Errno 98] Address already in use"], 1, "its port is in use", "one of them"),
     ("", ["Error: listen EADDRINUSE: address already in use :::3000"], 1, "its port is in use", "one of them"),

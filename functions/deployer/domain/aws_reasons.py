@@ -73,7 +73,7 @@ RULES = (
         "failed to start: AWS could not set it up",
         "Nothing is wrong with the image. If it happens again, *Detect drift* in the CloudFormation "
         "console shows what was changed in Portcall's network, roles or log group.",
-        reason=("resourceinitialization|network interface provision|timeout waiting for",),
+        reason=("resourceinitialization|network interface provision|timeout waiting for|dockertimeouterror",),
         passing=True,
     ),
     Rule(

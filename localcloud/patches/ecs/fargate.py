@@ -126,13 +126,20 @@ def _start(
             _put_unexecutable(container, program)
     except ENGINE_ERRORS as error:
         _remove(container)
-        raise StartError(f"CannotCreateContainerError: {_explained(error)}") from error
+        raise _start_error("CannotCreateContainerError", error) from error
     try:
         container.start()
     except ENGINE_ERRORS as error:
         _remove(container)
-        raise StartError(f"CannotStartContainerError: {_explained(error)}") from error
+        raise _start_error("CannotStartContainerError", error) from error
     return container
+
+
+def _start_error(kind: str, error: Exception) -> StartError:
+    """The engine refused, which is the image's fault; or it was away, which is not."""
+    if isinstance(error, DockerException):
+        return StartError(f"{kind}: {_explained(error)}")
+    return StartError(f"the Docker engine of this machine did not answer: {error}")
 
 
 def _pull(client: Any, image: str, wanted: str, settings: Settings) -> tuple[str, str]:
