@@ -47,6 +47,7 @@ BRANCHES = {
     "HeldError": "RecordPush",
     "NotAnAppError": "IgnorePush",
     "FindingsNotCheckedError": "CheckFindings",
+    "NotNewestError": "RegisterTaskDefinition",
     "NoAnswerYetError": "ReadLog",
     "StableUrlNotCheckedError": "CheckStableUrl",
 }

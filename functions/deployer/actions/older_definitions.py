@@ -5,17 +5,19 @@ definition from before BranchError catches it like a failure and enters RollBack
 mail anything then.
 """
 
-from deployer.actions import failure_facts, outcomes, recorded_pushes
+from deployer.actions import failure_facts, outcomes, recorded_pushes, superseded
 from deployer.domain.document import Document
 from deployer.domain.errors import (
     DuplicateError,
     HeldError,
     NotAnAppError,
+    NotNewestError,
     SameImageError,
     SupersededError,
 )
+from deployer.domain.superseded import NEWER_PUSH
 
-BRANCHES = (DuplicateError, HeldError, NotAnAppError, SameImageError, SupersededError)
+BRANCHES = (DuplicateError, HeldError, NotAnAppError, NotNewestError, SameImageError, SupersededError)
 
 
 def record_branch(document: Document, error: str) -> bool:
@@ -27,4 +29,7 @@ def record_branch(document: Document, error: str) -> bool:
         outcomes.ignore(failure_facts.push_of(document))
     elif error == HeldError.__name__:
         recorded_pushes.record(failure_facts.push_of(document), document.get("asked") or {})
+    elif error == NotNewestError.__name__:
+        push = failure_facts.push_of(document)
+        superseded.supersede(push, reason=NEWER_PUSH, **outcomes.so_far(document))
     return error in {each.__name__ for each in BRANCHES}

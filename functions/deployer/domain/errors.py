@@ -8,6 +8,7 @@ DeployError
  │   ├─ HeldError             an operator has stopped the app or rolled this version back
  │   ├─ NotAnAppError         what was pushed is not an app
  │   ├─ FindingsNotCheckedError  this install checks the scans of images, and this one was not checked
+ │   ├─ NotNewestError        a newer push was admitted while this one waited for capacity
  │   ├─ NoAnswerYetError      the app has not answered yet, and there is time left
  │   └─ StableUrlNotCheckedError  nobody has checked yet that the stable URL reaches the new version
  ├─ PermanentError            a retry would not help
@@ -22,13 +23,13 @@ DeployError
  │   ├─ WrongImageError       ECS runs another image than the one that was pushed
  │   ├─ PreviewLimitError     the install's limit of previews is reached
  │   ├─ AppLimitError         the install's limit of apps is reached
- │   ├─ DeploymentLimitError  the limit of simultaneous deployments of one repository is reached
  │   └─ NoAnswerError         the task runs, but the app never answered
  └─ TransientError            the workflow retries
      ├─ TagNotSeenError       ECR does not show yet that the tag points to the new push
      ├─ MailLimitError        SNS's limit of mails per second is reached
      ├─ ScanPendingError      the scan of the image has not ended yet
      ├─ NewerPushError        a newer push of the app is being deployed
+     ├─ DeploymentLimitError  the limit of simultaneous deployments of one repository is reached
      ├─ ContendedError        another execution changed the same thing at the same moment
      ├─ ThrottledError        AWS asked for fewer calls
      ├─ AwsUnavailableError   AWS did not answer, or reported an error of its own
@@ -70,6 +71,10 @@ class NotAnAppError(BranchError):
 
 class FindingsNotCheckedError(BranchError):
     """This install checks the scans of images, and this one was not checked."""
+
+
+class NotNewestError(BranchError):
+    """A newer push was admitted while this one waited for capacity; RegisterTaskDefinition records that."""
 
 
 class NoAnswerYetError(BranchError):
@@ -132,10 +137,6 @@ class AppLimitError(PermanentError):
     """The install's limit of apps is reached."""
 
 
-class DeploymentLimitError(PermanentError):
-    """The limit of simultaneous deployments of one repository is reached."""
-
-
 class NoAnswerError(PermanentError):
     """The task runs, but the app never answered."""
 
@@ -154,6 +155,10 @@ class ScanPendingError(TransientError):
 
 class NewerPushError(TransientError):
     """A newer push of the app is being deployed, so this one's URL may stop working in a moment."""
+
+
+class DeploymentLimitError(TransientError):
+    """The limit of simultaneous deployments of one repository is reached; each that ends makes room."""
 
 
 class ContendedError(TransientError):

@@ -8,6 +8,7 @@ from deployer.domain.push import Push
 MAX_NAMED = 10
 # For a push whose tag is gone. Often it was not deleted by the person who waits for the URL.
 TAG_WAS_DELETED = "Its tag was deleted before it was live."
+NEWER_PUSH = "A newer push of the app was admitted."
 
 
 def mailed_with(unmailed: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:

@@ -9,6 +9,7 @@ from deployer.domain.document import Document, TaskDefinition
 from deployer.domain.errors import FindingsNotCheckedError, SupersededError
 from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
+from deployer.domain.superseded import NEWER_PUSH
 from deployer.observe import logger
 from deployer.ready import ready
 from deployer.settings import Settings, previews_read_production, settings
@@ -31,9 +32,8 @@ def handler(event: Document, context: object) -> TaskDefinition:
     if event["image"]["gated"] and "findings" not in event:
         raise FindingsNotCheckedError("The scan of the image was not checked.")
     if not ledger.is_newest(push=push, sequence=event["admission"]["sequence"]):
-        reason = "A newer push of the app was admitted."
-        superseded.supersede(push, reason=reason, **outcomes.so_far(event))
-        raise SupersededError(reason)
+        superseded.supersede(push, reason=NEWER_PUSH, **outcomes.so_far(event))
+        raise SupersededError(NEWER_PUSH)
     if not slot_admission.take(push):
         raise SupersededError("The deployment has ended already.")
     revision = ecs.register_task_definition(

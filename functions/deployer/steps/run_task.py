@@ -2,11 +2,12 @@
 
 import time
 
-from deployer.aws import ec2, ecs
+from deployer.aws import ec2, ecs, ledger
 from deployer.domain import app_tags, task_definition
-from deployer.domain.document import Attempt, StartedTask
-from deployer.domain.errors import NoCapacityError
+from deployer.domain.document import Attempt, Document, StartedTask
+from deployer.domain.errors import NoCapacityError, NotNewestError
 from deployer.domain.push import Push
+from deployer.domain.superseded import NEWER_PUSH
 from deployer.observe import logger
 from deployer.ready import ready
 from deployer.settings import Settings, settings
@@ -18,18 +19,22 @@ DEARER = (
 )
 
 
-@ready("ec2", "ecs")
+@ready("dynamodb", "ec2", "ecs")
 @logger.inject_lambda_context(correlation_id_path="deployment.id")
 def handler(event: Attempt, context: object) -> StartedTask:
     """Take `{"attempt", "deployment": the document}`.
 
     Return `{"arn": task, "securityGroup": id, "notes": for the mail, "at": UNIX seconds}`.
+
+    Raises NoCapacityError, and NotNewestError if a newer push was admitted while this one waited for capacity.
     """
     config, document = settings(), event["deployment"]
     push = Push.from_event(document, by_tag=config.by_tag)
     group = _security_group(config, push, document["image"]["ports"])
     # The answer to an earlier attempt may have been lost; then its task is used.
     running = event["attempt"] and ecs.tasks_started_by(cluster=config.cluster, started_by=push.deployment)
+    if event["attempt"] and not running:
+        _check_order(push, document)
     task, notes = (running[0], []) if running else _start(event, push, config, group)
     logger.info("Started a task", extra={"app": push.app, "task": task})
     return {"arn": task, "securityGroup": group, "notes": notes, "at": time.time()}
@@ -61,6 +66,12 @@ def _start(event: Attempt, push: Push, config: Settings, group: str) -> tuple[st
         else:
             return task, [] if capacity == wanted else [DEARER]
     raise NoCapacityError(" ".join(dict.fromkeys(refusals)))
+
+
+def _check_order(push: Push, document: Document) -> None:
+    """Raise NotNewestError if a newer push was admitted: what capacity there is must be left to that one."""
+    if "restart" not in document and document["admission"]["sequence"] < ledger.newest(app=push.app):
+        raise NotNewestError(NEWER_PUSH)
 
 
 def _tokens(token: str, attempt: int) -> list[str]:
