@@ -20,7 +20,7 @@ def spread(seconds: list[float]) -> str:
 
 def main() -> None:
     if sys.argv[1:] == ["burst"]:
-        burst.main()
+        burst.main([])
         return
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     with Setting() as setting:

@@ -10,12 +10,14 @@ import json
 import math
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bench import quotas, results
-from bench.burst import most_within
-from bench.throttling import Account, ThrottledMachine, Tokens, throttled
+from bench.observed import most_within
+from bench.rates import Tokens
+from bench.throttling import Account, ThrottledMachine, throttled
 from tests.explorer import aws
 from tests.explorer.game import SWEEP_EVERY, Game, Setting, game, stage
 from tests.promises import broken, first_attempt
@@ -53,15 +55,19 @@ class Burst:
 
     def quota_seconds(self) -> float:
         """The earliest time at which AWS could have registered each app's newest push, and nothing else."""
-        newest = {app: at for at, app in self.arrivals()}
-        now, tokens = 0.0, Tokens(quotas.REGISTER, 0.0)
-        for at in sorted(newest.values()):
-            now = max(now, at)
-            if tokens.is_empty(now):
-                now += (1 - tokens.left) / tokens.bucket.per_second
-                tokens.is_empty(now)
-            tokens.take()
-        return now
+        return registered_by({app: at for at, app in self.arrivals()}.values())
+
+
+def registered_by(pushed: Iterable[float]) -> float:
+    """When AWS could have registered all of these at the earliest, by when each was pushed, in seconds."""
+    now, tokens = 0.0, Tokens(quotas.REGISTER, 0.0)
+    for at in sorted(pushed):
+        now = max(now, at)
+        if tokens.is_empty(now):
+            now += (1 - tokens.left) / tokens.bucket.per_second
+            tokens.is_empty(now)
+        tokens.take()
+    return now
 
 
 BURSTS = (

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from bench import quotas
-from bench.quotas import Bucket
+from bench.rates import Rates
 from tests import templates
 from tests.explorer import aws
 from tests.explorer.aws import Cloud, refuse
@@ -28,36 +28,14 @@ TRIED_AGAIN = 1.0
 NO_ROOM = "You've reached the limit on the number of vCPUs you can run concurrently"
 
 
-class Tokens:
-    """What is left in a bucket, by a clock in seconds."""
-
-    def __init__(self, bucket: Bucket, now: float) -> None:
-        self.bucket, self.left, self.at = bucket, bucket.burst, now
-        self.taken = 0
-
-    def is_empty(self, now: float) -> bool:
-        self.left = min(self.bucket.burst, self.left + (now - self.at) * self.bucket.per_second)
-        self.at = now
-        # Adding up fractions of a second loses a little.
-        return self.left < 1 - 1e-6
-
-    def take(self) -> None:
-        self.left -= 1
-        self.taken += 1
-
-
 class Account:
     """The rates of one account. `throttled` counts the calls that were refused, by bucket."""
 
     def __init__(self, cloud: Cloud, *, concurrency: int, vcpus: float, seed: int) -> None:
         self.cloud, self.concurrency, self.vcpus = cloud, concurrency, vcpus
         self.dice = random.Random(seed)  # noqa: S311 - the same burst for the same seed
-        self.throttled: Counter[str] = Counter()
-        self.tokens = {each.name: Tokens(each, cloud.clock.now) for each in quotas.BUCKETS}
-        self._of: dict[str, list[Tokens]] = {}
-        for tokens in self.tokens.values():
-            for call in tokens.bucket.calls:
-                self._of.setdefault(call, []).append(tokens)
+        self.rates = Rates(cloud.clock.now)
+        self.throttled, self.tokens = self.rates.throttled, self.rates.tokens
         self.running = self.most_running = 0
         self.invocations = self.cold_starts = 0
         self._idle: Counter[str] = Counter()
@@ -65,13 +43,7 @@ class Account:
 
     def take(self, call: str) -> bool:
         """Whether a call is within the rates: it counts then."""
-        buckets = self._of.get(call, [])
-        empty = [each for each in buckets if each.is_empty(self.cloud.clock.now)]
-        self.throttled.update(each.bucket.name for each in empty)
-        if not empty:
-            for each in buckets:
-                each.take()
-        return not empty
+        return self.rates.take(call, self.cloud.clock.now)
 
     def _before(self, _number: int, name: str) -> bool:
         call = name.partition(" ")[0]

@@ -9,7 +9,7 @@ from deployer.aws import ledger_keys as keys
 from bench import drain, quotas
 from bench.drain import Burst
 from bench.quotas import Bucket
-from bench.throttling import Tokens
+from bench.rates import Tokens
 from tests.explorer.game import REPOSITORY, Setting, game, stage
 
 
