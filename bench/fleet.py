@@ -7,7 +7,7 @@ counted, in simulated time; the rest is arithmetic on bench/quotas.py and bench/
 
 import argparse
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench import drain, prices, quotas, results, sweep
@@ -47,17 +47,27 @@ def caps(swept: dict[str, int]) -> list[Cap]:
     versions = 2
     found = [
         Cap(
-            "Fargate vCPUs", int(quotas.VCPUS / quotas.APP_VCPUS / versions), "ask for 500 vCPUs for 1,000 apps"
+            "Fargate's vCPUs, 6 by default, with two versions of each app for a moment",
+            int(quotas.VCPUS / quotas.APP_VCPUS / versions),
+            "request 500 vCPUs for 1,000 apps",
         ),
-        Cap("MaxApps", MAX_APPS, "raise it in template.yaml, up to what follows"),
-        Cap("HTTP APIs, with StableUrl", HTTP_APIS, "ask for more"),
-        Cap("the item that holds the slots", ITEM // LONGEST_NAME, "an item for each slot"),
-        Cap("network interfaces", quotas.NETWORK_INTERFACES // versions, "ask for more"),
-        Cap("security groups", quotas.SECURITY_GROUPS, "only of apps with no port or several"),
-        Cap("addresses of two subnets", 2 * quotas.SUBNET_ADDRESSES // versions, "a subnet more"),
-        Cap("the time of one sweep", min(swept.values()), "the next one goes on: ten minutes, not five"),
-        Cap("listing the repositories", swept["repositories that can be listed at all"], "a sweep in parts"),
-        Cap("repositories", quotas.REPOSITORIES, "ask for more"),
+        Cap("`MaxApps` in `template.yaml`", MAX_APPS, "raise its largest value, up to what follows"),
+        Cap("HTTP APIs, with `StableUrl`", HTTP_APIS, "request more"),
+        Cap("the ledger's item that holds the slots (400 KB)", ITEM // LONGEST_NAME, "one item per slot"),
+        Cap("network interfaces of a region", quotas.NETWORK_INTERFACES // versions, "request more"),
+        Cap(
+            "security groups of a region",
+            quotas.SECURITY_GROUPS,
+            "only apps with no port, or with several, have their own; request more",
+        ),
+        Cap("addresses of two subnets of /20", 2 * quotas.SUBNET_ADDRESSES // versions, "a third subnet"),
+        Cap("the time of one sweep", min(swept.values()), "see below"),
+        Cap(
+            "listing the repositories within the time of one sweep",
+            swept["repositories that can be listed at all"],
+            "split the sweep",
+        ),
+        Cap("repositories of a region", quotas.REPOSITORIES, "request more"),
     ]
     return sorted(found, key=lambda each: each.apps)
 
@@ -107,18 +117,17 @@ def main() -> None:
     deployment = deployment_cost(one)
     costs = month(asked.apps, asked.cell, asked.deployments_a_day, deployment, swept)
     capped = caps(sweep.reach(rows))
-    print("| what caps the apps of a cell | apps | what to do |\n|---|---|---|")
     for cap in capped:
-        print(f"| {cap.what} | {cap.apps:,} | {cap.remedy} |")
+        print(f"{cap.apps:>8,} apps: {cap.what}; {cap.remedy}")
     number = cells(asked.apps, asked.cell)
-    print(f"\n{asked.apps:,} apps: {number:,} cells of {asked.cell:,}\n\n| a month | USD |\n|---|---|")
+    print(f"\n{asked.apps:,} apps: {number:,} cells of {asked.cell:,}")
     for what, dollars in costs.items():
-        print(f"| {what} | {dollars:,.0f} |")
+        print(f"{dollars:>12,.0f} USD a month: {what}")
     took = Burst(asked.cell, asked.cell).quota_seconds() + one["drained"]
     print(f"\nA deployment: ${1000 * deployment:.3f} per 1,000.")
     print(f"All apps pushed at once: at least {took:.0f} s, in each cell by itself.")
     kept = {"apps": asked.apps, "cell": asked.cell, "cells": number, "month": costs, "deployment": deployment}
-    results.keep("fleet", kept | {"caps": {each.what: each.apps for each in capped}, "counted": one["calls"]})
+    results.keep("fleet", kept | {"caps": [asdict(each) for each in capped], "counted": one["calls"]})
 
 
 if __name__ == "__main__":

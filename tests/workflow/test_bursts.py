@@ -92,6 +92,16 @@ def test_within_the_quotas_each_promise_holds_and_the_quota_is_used(monkeypatch,
         assert found["drained"] < drain.ALLOWED * (found["quota"] + alone)
 
 
+def test_where_vcpus_are_short_every_push_has_its_outcome_and_none_fails(monkeypatch):
+    """Superseded deployments that wait leave their vCPUs and their repository's places to the newest."""
+    monkeypatch.setattr("tests.explorer.aws.A_CALL", drain.A_CALL)
+    monkeypatch.setattr("tests.explorer.aws.STARTS", drain.STARTS)
+    found = drain.play(Burst(150, 2))
+    assert found["broken"] == []
+    assert found["retries"]["RunTask"]
+    assert set(found["outcomes"]) == {"deployed", "superseded"}
+
+
 def test_a_step_that_takes_longer_than_its_function_may_is_seen(monkeypatch):
     """Otherwise a burst that no function could handle in time would look fine."""
     monkeypatch.setattr("tests.explorer.aws.A_CALL", 4.0)
