@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from deployer.aws import ledger
-from deployer.domain.errors import NoAnswerError
+from deployer.domain.errors import NoAnswerError, NoCapacityError
 from deployer.events import operate
 
 from tests.conftest import LambdaContext
@@ -68,6 +68,12 @@ def newer_before_it_takes_over(deploy, world, push, gate, lose):
     return lambda: deploy(push(1))
 
 
+def newer_while_it_waits_for_a_vcpu(deploy, world, push, gate, lose):
+    world.faults["run_task on FARGATE"] = [NoCapacityError("no vCPU")]
+    world.faults["tasks_started_by"] = [lambda: (deploy(push(2)), lose())]
+    return lambda: deploy(push(1))
+
+
 def stopped_meanwhile(deploy, world, push, gate, lose):
     deploy(push(1))
     world.faults["probe"] = [stop]
@@ -103,6 +109,12 @@ BRANCHES = {
         1,
     ),
     newer_before_it_takes_over: ([*AT["SwitchOver"], "Superseded"], "SwitchOver", "superseded", 1),
+    newer_while_it_waits_for_a_vcpu: (
+        [*AT["RunTask"], "RegisterTaskDefinition", "Superseded"],
+        "RunTask",
+        "superseded",
+        1,
+    ),
     stopped_meanwhile: ([*AT["SwitchOver"], "RecordPush"], "SwitchOver", "recorded", 2),
     scan_is_checked: (
         [*AT["RegisterTaskDefinition"], "CheckFindings", *HAPPY[2:]],
