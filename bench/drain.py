@@ -72,11 +72,13 @@ def registered_by(pushed: Iterable[float]) -> float:
 
 BURSTS = (
     Burst(1000, 1),
+    Burst(1000, 2),
     Burst(1000, 10),
     Burst(1000, 10, vcpus=30),
     Burst(1000, 100),
     Burst(100, 100),
     Burst(50, 50),
+    Burst(50, 10),
     Burst(200, 50),
     Burst(200, 50, new_account=True),
     Burst(1000, 1000),

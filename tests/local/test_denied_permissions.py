@@ -251,6 +251,15 @@ def test_a_step_that_is_to_start_a_task_once_more_finds_the_one_that_runs(stack:
     assert stack.tasks(execution) == [task]
 
 
+def test_a_step_that_is_to_start_a_task_once_more_gives_way_to_a_newer_push(stack: Installed) -> None:
+    first, second = stack.deploy(), stack.deploy()
+    eventually(lambda: len(containers(stack.cloud.port)) == 1)
+    event = {"attempt": 1, "deployment": json.loads(first["output"])}
+    error, _ = stack.cloud.invoke(stack.resources["RunTaskFunction"], event)
+    assert error == "NotNewestError"
+    assert stack.tasks() == stack.tasks(second)
+
+
 @pytest.mark.parametrize("step", ["AdmitPush", "RegisterTaskDefinition", "SwitchOver"])
 def test_a_step_that_finds_its_push_superseded_informs_other_programs(stack: Installed, step: str) -> None:
     first = stack.deploy()

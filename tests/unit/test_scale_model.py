@@ -62,7 +62,10 @@ def test_the_lowest_cap_comes_first_and_by_default_it_is_fargates():
     )
     assert [each.apps for each in found] == sorted(each.apps for each in found)
     # Twelve apps whose two versions of a quarter of a vCPU run side by side.
-    assert (found[0].what, found[0].apps) == ("Fargate vCPUs", 12)
+    assert (found[0].what, found[0].apps) == (
+        "Fargate's vCPUs, 6 by default, with two versions of each app for a moment",
+        12,
+    )
     assert quotas.VCPUS == 2 * 12 * quotas.APP_VCPUS
 
 
