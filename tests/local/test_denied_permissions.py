@@ -255,8 +255,8 @@ def test_a_step_that_is_to_start_a_task_once_more_gives_way_to_a_newer_push(stac
     first, second = stack.deploy(), stack.deploy()
     eventually(lambda: len(containers(stack.cloud.port)) == 1)
     event = {"attempt": 1, "deployment": json.loads(first["output"])}
-    error, _ = stack.cloud.invoke(stack.resources["RunTaskFunction"], event)
-    assert error == "NotNewestError"
+    _, said = stack.cloud.invoke(stack.resources["RunTaskFunction"], event)
+    assert said["errorType"] == "NotNewestError", said
     assert stack.tasks() == stack.tasks(second)
 
 
