@@ -13,10 +13,14 @@ def refusals(count):
 
 
 def outcome(number):
-    return next(each.outcome for each in ledger.deployments(app="flask-app") if each.deployment == f"push-{number}")
+    return next(
+        each.outcome for each in ledger.deployments(app="flask-app") if each.deployment == f"push-{number}"
+    )
 
 
-def test_a_push_that_is_superseded_while_it_waits_for_a_vcpu_leaves_the_next_one_to_the_newer(deploy, world, push):
+def test_a_push_that_is_superseded_while_it_waits_for_a_vcpu_leaves_the_next_one_to_the_newer(
+    deploy, world, push
+):
     world.faults["run_task on FARGATE"] = refusals(1)
     # Before the second attempt.
     world.faults["tasks_started_by"] = [lambda: deploy(push(2))]
