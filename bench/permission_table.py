@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bench.permissions import INSTALL, Report
+from bench.permission_report import INSTALL, Report
 from tests.policies import Statement, statements
 
 SECURITY = Path(__file__).parents[1] / "docs/security.md"

@@ -6,8 +6,8 @@ from functools import cache
 import pytest
 
 from bench import permission_table, permissions
+from bench.permission_report import Decision, Report, excused, excused_parts, load, logical
 from bench.permission_table import BEGIN, may, outdated, table
-from bench.permissions import Decision, Report, excused, excused_parts, load, logical
 
 STATEMENT = {
     "sid": "ExchangeTaskStates",
