@@ -486,7 +486,7 @@ def what_was_stopped_by_hand_is_not_started_again(world: World) -> Iterator[str]
 
 
 @promise
-def what_is_no_app_is_ignored(world: World) -> Iterator[str]:
+def other_artifacts_are_ignored(world: World) -> Iterator[str]:
     signatures = {push.digest for push in world.pushes if not push.is_app}
     for _, each in _all(world):
         if each.digest in signatures and each.outcome not in ("ignored", SUPERSEDED, "duplicate", RETRIED):

@@ -40,7 +40,7 @@ def main() -> None:
         processes=arguments.processes,
         notes=NOTES / "lines.json",
         seconds=arguments.seconds,
-        report=_tell,
+        report=_report,
     )
     subjects = {module_of(file): subject for file, subject in found.items()}
     text, good = report(subjects, results, complete=arguments.one_in == 1 and not arguments.lines)
@@ -83,7 +83,7 @@ def _range(lines: str) -> range:
     return range(int(first), int(last or first) + 1)
 
 
-def _tell(result: Result) -> None:
+def _report(result: Result) -> None:
     """A run takes long; one can begin with its first survivor."""
     if not result.killer:
         mutant = result.mutant

@@ -21,7 +21,7 @@ WAKE = {"wake": True}
 
 
 def ready(*services: str) -> Callable[[Handler[Event, Result]], Handler[Any, Result | None]]:
-    """A handler that makes its clients of these APIs of AWS while Lambda loads it, and lets WAKE be.
+    """A handler that makes its clients of these APIs of AWS while Lambda loads it, and does nothing for WAKE.
 
     https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html: "Initialize SDK clients [...] outside of
     the function handler". Elsewhere, in a test say, the first call makes them.

@@ -56,7 +56,7 @@ def install(email: str | None, given: tuple[Parameter, ...], bucket: str, yes: b
     )
     if outputs is None:
         return
-    _tell_what_is_next(outputs, values.get("Email", ""))
+    _say_what_is_next(outputs, values.get("Email", ""))
     if values.get("Email") and sys.stdin.isatty() and sys.stderr.isatty() and not yes:
         _await_confirmation(target, outputs["TopicArn"])
 
@@ -85,7 +85,7 @@ def _require_none(target: Target) -> None:
     raise Trouble(f"{what} exists and is not an install of Portcall. Choose another name: --stack NAME")
 
 
-def _tell_what_is_next(outputs: dict[str, str], email: str) -> None:
+def _say_what_is_next(outputs: dict[str, str], email: str) -> None:
     say("Portcall is installed. Run these three, and the URL of the app is in your inbox:")
     for name in ("Step1Login", "Step2Tag", "Step3Push"):
         click.echo(outputs[name])

@@ -100,7 +100,7 @@ def wait(
         say("Interrupted. The deployment continues.")
         raise click.exceptions.Exit(Exit.INTERRUPTED) from None
     code = Exit.YES if found.code == Exit.SUPERSEDED and superseded == "ok" else found.code
-    _tell(found, code, as_json=as_json, in_github=in_github)
+    _report(found, code, as_json=as_json, in_github=in_github)
     raise click.exceptions.Exit(code)
 
 
@@ -210,7 +210,7 @@ def _spinner(said: str) -> AbstractContextManager[Callable[..., None]]:
     return Turning()
 
 
-def _tell(found: Verdict, code: Exit, *, as_json: bool, in_github: bool) -> None:
+def _report(found: Verdict, code: Exit, *, as_json: bool, in_github: bool) -> None:
     if as_json:
         # GitHub would read `##[` as a command; as JSON the escaped form means the same.
         click.echo(json.dumps({**SCHEMA, **found.document()}).replace("##[", "\\u0023#["))
@@ -225,10 +225,10 @@ def _tell(found: Verdict, code: Exit, *, as_json: bool, in_github: bool) -> None
         text = "\n".join(line for line in lines if line or line == "")
         fail("\n".join(map(github.harmless, text.split("\n"))) if in_github else text)
     if in_github:
-        _tell_github(found, code)
+        _report_to_github(found, code)
 
 
-def _tell_github(found: Verdict, code: Exit) -> None:
+def _report_to_github(found: Verdict, code: Exit) -> None:
     if code != Exit.YES:
         _annotate(found.said, "\n".join(filter(None, [found.reason, found.hint])) or found.said)
     github.write_outputs(

@@ -33,12 +33,12 @@ def watch(as_json: bool, **options: Any) -> None:
     console = Terminal()
     try:
         if as_json:
-            _follow(follower, lambda _, changed: _tell_programs(changed))
+            _follow(follower, lambda _, changed: _write_json(changed))
         elif console.is_terminal:
             with Live(console=console, transient=True, auto_refresh=False) as live:
                 _follow(follower, lambda sights, changed: _draw(live, sights, changed))
         else:
-            _follow(follower, lambda _, changed: _tell(console, changed))
+            _follow(follower, lambda _, changed: _report(console, changed))
     except KeyboardInterrupt:
         raise click.exceptions.Exit(Exit.INTERRUPTED) from None
 
@@ -59,12 +59,12 @@ def _follow(follower: Follower, show: Any) -> None:
         time.sleep(PAUSE if busy else LOOK_EVERY)
 
 
-def _tell(console: Terminal, changed: list[Sight]) -> None:
+def _report(console: Terminal, changed: list[Sight]) -> None:
     for each in changed:
         console.print(_line(each), soft_wrap=True)
 
 
-def _tell_programs(changed: list[Sight]) -> None:
+def _write_json(changed: list[Sight]) -> None:
     for each in changed:
         click.echo(json.dumps({**SCHEMA, **each.document(time.time())}))
 

@@ -63,7 +63,7 @@ class AppsPage:
         return f"Fargate and public IPv4 addresses, list prices of {REGION}, {AS_OF}"
 
     @property
-    def in_trouble(self) -> list[AppStatus]:
+    def needing_attention(self) -> list[AppStatus]:
         """The apps that need attention."""
         return [each for each in self.apps if each.needs_a_look]
 

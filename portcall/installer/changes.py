@@ -148,7 +148,7 @@ def events(target: Target, stack: str) -> list[Event]:
 
 
 def follow(
-    target: Target, stack: str, seen: set[str], tell: Callable[[Event], None]
+    target: Target, stack: str, seen: set[str], report: Callable[[Event], None]
 ) -> tuple[str, list[Event]]:
     """Report each event that is not in `seen` until the end; return the status and the new events.
 
@@ -162,7 +162,7 @@ def follow(
         new = [each for each in events(target, stack) if each.id not in seen]
         for event in new:
             seen.add(event.id)
-            tell(event)
+            report(event)
         known += new
         has_begun = any(each.kind == STACK for each in known) or status == "DELETE_COMPLETE"
         if has_begun and not new and status == before and not status.endswith("_IN_PROGRESS"):

@@ -108,7 +108,7 @@ class Run:
         mail = self.eventually(look, self.pace.mail)
         if mail is None:
             raise CheckFailedError(
-                f"No mail of {pushed.digest[:19]} within {self.pace.mail:.0f} s. {self.became_of(pushed)}"
+                f"No mail of {pushed.digest[:19]} within {self.pace.mail:.0f} s. {self.outcome_of(pushed)}"
             )
         document = mail["document"]
         if document["outcome"] != outcome:
@@ -132,7 +132,7 @@ class Run:
             each["digest"] = each["input"].get("detail", {}).get("image-digest", "")
         return described
 
-    def became_of(self, pushed: Pushed) -> str:
+    def outcome_of(self, pushed: Pushed) -> str:
         """How the workflow handled a push, in a sentence."""
         of_it = [each for each in self.executions() if each["digest"] == pushed.digest]
         if not of_it:

@@ -13,7 +13,7 @@ from tests.local.conftest import eventually
 
 
 def ask_for(page: Page, label: str) -> None:
-    """Press a button, and wait for what it says that it would do."""
+    """Press a button, and wait for the dialog that says what it would do."""
     page.get_by_role("button", name=label, exact=True).first.click()
     expect(page.locator("#dialog")).to_be_visible()
 

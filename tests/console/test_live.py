@@ -145,7 +145,7 @@ def test_a_tab_that_slept_shows_what_is_true_when_it_wakes(
     page.evaluate(HIDE, True)
     (poller,) = pollers
     eventually(lambda: poller.watchers == 0)
-    # A look that had begun may still ask.
+    # A poll that had started may still read.
     eventually(lambda: is_quiet(world))
     asked = world.asked
     push = world.fail("flask-app", "v2")
@@ -182,13 +182,13 @@ def test_expired_credentials_are_said_and_used_anew_once_they_are_renewed(
     world.live("flask-app")
     page = open_page()
     expect(page.locator("#apps")).to_contain_text("flask-app")
-    # What was there before is what the stream has had.
+    # The stream already has the old content.
     eventually(lambda: streamed)
     chosen = world.chosen
     world.trouble = Trouble("The credentials of profile work have expired. Log in again.", Exit.NOT_ALLOWED)
     world.expire()
     expect(page.locator(".trouble")).to_contain_text("have expired. Log in again.")
-    # What was there before stays, and it says of when.
+    # The old content stays, with its time.
     expect(page.locator("#apps")).to_contain_text("flask-app")
     expect(page.locator(".trouble")).to_contain_text("The data below is from")
     world.trouble = None
@@ -224,7 +224,7 @@ def test_nothing_is_asked_where_nobody_looks(make_poller: Callable[..., Poller])
     assert poller.watchers == 0
     before = list(asked)
     time.sleep(2.2)
-    # A look that had begun may have ended.
+    # A poll that had started may have ended.
     assert len(asked) <= len(before) + 2
 
 

@@ -116,7 +116,7 @@ def test_a_stopped_app_stays_stopped_when_the_stack_is_updated(portcall: Portcal
     assert operator("stop", app, "--yes").returncode == 0
     eventually(lambda: portcall.containers(app) == [], within=60, every=0.5)
     try:
-        # Every function is updated, for each has the port among its variables.
+        # All functions are updated, because the port is in the variables of each.
         portcall.update(ContainerPort="3001")
         portcall.sweep()
         assert status(portcall, app)["state"] == "stopped"

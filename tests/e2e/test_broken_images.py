@@ -130,7 +130,7 @@ def readable(mail: Received, portcall: Portcall) -> str:
         (r"(?m)^(Took: +).*$", r"\1<time>"),
         (r"(aws logs tail) \S+", r"\1 <log group>"),
         (r"within \d+ seconds", "within <time>"),
-        # How often it was asked is a matter of luck, too.
+        # The number of its requests differs, too.
         (r'The last (line|\d+ lines) of its log:\n\n(    \S+ - - \[.*\] "GET .*\n?)+', "<requests>"),
         # How many of a flood have arrived by then is a matter of luck.
         (r"line \d+ of 20000", "line <number> of 20000"),

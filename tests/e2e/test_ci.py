@@ -30,7 +30,7 @@ FILES = {
     name: yaml.safe_load(text)
     for name, text in re.findall(r"<!-- (\S+) -->\n```yaml\n(.*?)```", PAGE, re.DOTALL)
 }
-# What the AWS CLI does for these two commands; it is no part of the tests' environment.
+# What the AWS CLI does for these two commands; the tests do not install it.
 AWS = f"""#!{sys.executable}
 import base64, os, sys
 import botocore.session
@@ -86,7 +86,7 @@ class Runner:
             tool.chmod(0o755)
 
     def environment(self, **more: str) -> dict[str, str]:
-        # What tools need to reach the registries of packages, and nothing of another job or account.
+        # Only what tools need to reach package registries; nothing of another job or account.
         inherited = {
             name: each
             for name, each in os.environ.items()
@@ -174,7 +174,7 @@ def action(runner: Runner, image: str, **inputs: str) -> subprocess.CompletedPro
 
 
 def deploy_steps() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Of the workflow: the step that pushes, and the one that waits."""
+    """Two steps of the workflow: the one that pushes, and the one that waits."""
     steps = FILES[".github/workflows/deploy.yml"]["jobs"]["deploy"]["steps"]
     return next(each for each in steps if "run" in each), next(
         each for each in steps if each.get("id") == "portcall"

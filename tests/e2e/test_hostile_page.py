@@ -46,7 +46,7 @@ def test_nothing_that_the_page_of_an_app_tries_takes_effect(portcall: Portcall, 
     assert len(report) == 4 * 19 + 1, sorted(report)
     assert not [how for how, seen in report.items() if seen.startswith("200") or seen == "open"], report
     assert made(portcall) == []
-    # Nor was anything reset.
+    # Nothing was reset either.
     assert get(url).startswith("<!doctype html>")
     assert [each["app"] for each in portcall.apps("hostile-app")] == ["hostile-app"]
 

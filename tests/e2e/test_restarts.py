@@ -47,7 +47,7 @@ def test_an_app_whose_spot_task_is_taken_away_is_live_again_on_spot(portcall: Po
     assert mail.attributes["outcome"] == "deployed", mail.text
     (before,) = portcall.apps("spot-app")
     ecs, cluster = portcall.client("ecs"), before["task_arn"].split("/")[1]
-    # The embedded cloud takes this for what AWS says when it takes a task away.
+    # The embedded cloud treats a stop with this reason as a Spot interruption.
     ecs.stop_task(cluster=cluster, task=before["task_arn"], reason="Your Spot Task was interrupted.")
     mail = eventually(lambda: portcall.mails("spot-app", digest)[1:], within=90, every=0.1)[-1]
     assert mail.subject.startswith("spot-app is live again: ")

@@ -35,7 +35,7 @@ def visit(portcall: Portcall, version: str) -> str:
 
 @dataclass
 class Visitors:
-    """What those heard who asked a URL without pause: when it came, and what it was."""
+    """The answers to requests without a pause: the time and the text of each."""
 
     heard: list[tuple[float, str]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)

@@ -20,7 +20,7 @@ SAMS = "aws-sam-cli-managed-default"
 
 @dataclass
 class Verify:
-    """The command, as somebody types it who is logged in to an account without any Portcall."""
+    """The command, run by a user of an account without Portcall."""
 
     cloud: Cloud
     state_dir: Path

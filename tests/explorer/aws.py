@@ -296,9 +296,9 @@ class Cloud:
     def _has_changed(self, task: Task) -> None:
         task.version += 1
         task.history.append((self.clock.now, task.described()))
-        self._tell(task)
+        self._report(task)
 
-    def _tell(self, task: Task) -> None:
+    def _report(self, task: Task) -> None:
         by_us = task.stop_code == "UserInitiated" and task.reason.startswith("Portcall:")
         runs = (task.status, task.desired) == ("RUNNING", "RUNNING")
         ends = task.desired == "STOPPED" and task.stop_code != "UserInitiated"

@@ -80,7 +80,7 @@ class Soak:
         self.game, self.dice = game, random.Random(seed)
         self.pull_requests: list[tuple[str, int]] = []
         self.numbers = 0
-        # Slots for more than are ever open: what a push is refused for is tested elsewhere.
+        # More slots than are ever used: refusals are tested elsewhere.
         for name in ("MAX_PREVIEWS", "MAX_APPS"):
             game.allow(name, 200)
             game.fewest[name] = 200

@@ -153,7 +153,7 @@ def put_policy(iam: Any, role: str, name: str, document: dict[str, Any]) -> None
 
 
 def is_the_accounts(role: str) -> bool:
-    """Whether it belongs to the account: no stack's deletion removes a service-linked role."""
+    """Whether it belongs to the account: deleting a stack does not delete a service-linked role."""
     return role.startswith("AWSServiceRoleFor")
 
 

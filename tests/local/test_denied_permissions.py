@@ -236,7 +236,7 @@ def test_a_step_that_waits_asks_ecs_once_an_event_may_be_lost(stack: Installed) 
     event = {"token": "given up", "attempt": 1, "deployment": document}
     waits = stack.resources["WaitForRunningFunction"]
     assert stack.cloud.invoke(waits, event) == ("", None)
-    # News of a stop may be there first.
+    # The event of a stop may arrive first.
     stack.cloud.client("ecs").stop_task(cluster=stack.outputs["ClusterArn"], task=task)
     eventually(lambda: not containers(stack.cloud.port))
     assert stack.cloud.invoke(waits, event) == ("", None)
@@ -296,7 +296,7 @@ def test_a_stolen_role_registers_and_runs_nothing_but_tasks_of_ours_on_fargate(s
     assert stack.deploy()["status"] == "SUCCEEDED"
 
     def stolen(function: str) -> Any:
-        """ECS in the hands of somebody who may do what the function may."""
+        """ECS for a caller with the permissions of the function."""
         return cloud.user(*policies(cloud, stack.role(function)))("ecs")
 
     registers, runs = stolen("RegisterTaskDefinition"), stolen("RunTask")

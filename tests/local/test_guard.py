@@ -148,7 +148,7 @@ def test_nothing_that_a_page_sends_takes_effect(attempts: Attempts, browser: str
         status, answer = attempts.cloud.request(method, path, body, **headers, **BROWSERS[browser])
         assert (status, b"web browsers" in answer) == (403, True), (method, path, answer)
     assert attempts.effects() == []
-    # Not even with the key, which a page that got hold of it would use.
+    # Not even with the key, which a hostile page might have.
     identity = signed(attempts.cloud, "sts", "POST", "/", GET_IDENTITY, **FORM)
     assert send(attempts.cloud, identity)[0] == 200
     assert send(attempts.cloud, identity, **BROWSERS[browser])[0] == 403

@@ -14,7 +14,7 @@ from tests.local.test_http_apis import Api, app
 
 
 class Quick(Api):
-    """An HTTP API that is made of a target."""
+    """An HTTP API that quick create makes for a target."""
 
     def __init__(self, client: Any, url: str) -> None:
         made = client.create_api(Name="quick", ProtocolType="HTTP", Target=url)

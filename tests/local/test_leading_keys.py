@@ -35,7 +35,7 @@ def table(cloud: Cloud) -> dict[str, str]:
 
 
 def allowed(cloud: Cloud, table: dict[str, str], *keys: str) -> Any:
-    """The API in the hands of somebody who may do anything with these partition keys."""
+    """The API for a caller who has all permissions for these partition keys."""
     statement = {
         "Effect": "Allow",
         "Action": "dynamodb:*",

@@ -41,7 +41,7 @@ def stack(engine: None, release: Packaged, state_folder: StateFolder) -> Iterato
         yield installed
 
 
-# ── Two side by side, and the end of one
+# ── Two installs side by side, and the deletion of one
 
 
 def test_a_second_stack_deploys_its_own_pushes_and_leaves_nothing_when_it_is_deleted(

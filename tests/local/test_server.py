@@ -79,7 +79,7 @@ def test_another_cloud_leaves_this_ones_containers_and_nothing_of_its_own(cloud:
     assert status == 0
     assert not containers(other.port)
     assert not psutil.pid_exists(function_process)
-    # Its end is no news: nobody gets a mail that an app has stopped because the cloud was.
+    # Stopping the cloud sends no mails about the apps that stop with it.
     assert not list((tmp_path / "inbox" / "new").iterdir())
     assert cloud.task(arn)["lastStatus"] == "RUNNING"
     cloud.client("ecs").stop_task(cluster="default", task=arn)

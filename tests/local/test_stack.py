@@ -254,7 +254,7 @@ def test_an_image_with_findings_is_refused_with_their_list_and_the_previous_vers
 ) -> None:
     serving = gated.tasks()
     know({gated.app: {"findings": [CRITICAL, {**CRITICAL, "severity": "LOW", "name": "CVE-2026-1"}]}})
-    # Of an index it is the image that would run that is scanned, and not the index.
+    # ECR scans the image that would run, not the index.
     child = gated.cloud.push(gated.app, ["sh", "-c", f": {uuid.uuid4()}; {SERVES}"])
     digest = gated.cloud.push_index(gated.app, {HOST_ARCHITECTURE: child}, "latest")
     (execution,) = gated.deployments.ended(gated.app, digest)

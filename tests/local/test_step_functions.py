@@ -158,7 +158,7 @@ def test_a_retry_waits_no_longer_than_max_delay_seconds(cloud: Cloud) -> None:
 def test_a_state_machine_that_takes_too_long_has_timed_out_and_stays_so(cloud: Cloud, keeper: str) -> None:
     execution = cloud.execute(machine(callback(keeper, TimeoutSeconds=2), TimeoutSeconds=1))
     assert cloud.outcome(execution)["status"] == "TIMED_OUT"
-    # Its task's own time-out comes later, and is no failure of the execution any more.
+    # The time-out of its task comes later, and no longer fails the execution.
     time.sleep(1.5)
     assert cloud.outcome(execution)["status"] == "TIMED_OUT"
 

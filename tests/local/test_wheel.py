@@ -143,7 +143,7 @@ def installer(command: Path, account: Cloud, tmp_path: Path) -> Installer:
     return Installer(command, account, tmp_path)
 
 
-# ── What it carries
+# ── What it contains
 
 
 def test_the_template_is_the_one_that_sam_package_writes(

@@ -13,7 +13,7 @@ def deployment_id(app: int, number: int) -> str:
 
 
 def items(*, apps: int, deployments: int) -> Iterator[dict[str, Any]]:
-    """The ledger's items; `deployments` are those of each app, up to 75."""
+    """The ledger's items; `deployments` is the number for each app, at most 75."""
     for number in range(apps):
         yield from _items_of(number, deployments)
 

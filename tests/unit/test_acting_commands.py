@@ -178,7 +178,7 @@ def test_who_does_not_wait_hears_what_was_begun(stack, action):
 
 def test_what_aws_cannot_say_at_the_moment_says_nothing_of_the_deployment(stack, monkeypatch):
     answers = [
-        Trouble("AWS is too busy to tell.", Exit.NOT_KNOWN),
+        Trouble("AWS is too busy to answer.", Exit.NOT_KNOWN),
         {"status": "refused", "kind": "not known"},
         LIVE,
     ]

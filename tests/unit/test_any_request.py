@@ -47,7 +47,7 @@ TEXT = st.text(st.characters(exclude_categories=()), max_size=120)
 
 
 def spec_of(labels: dict[str, str]) -> ImageSpec:
-    """What an image asks for, or what one without labels would where these are refused."""
+    """The settings that an image requests; if they are refused, those of an image without labels."""
     configuration = CONFIGURATION | {"config": {"Cmd": ["app"], "Labels": labels}}
     with contextlib.suppress(BadLabelError, UnsupportedImageError):
         return image.spec(configuration, digests=["sha256:" + "a" * 64], defaults=DEFAULTS, limits=LIMITS)

@@ -36,7 +36,7 @@ INSTALLS: list[dict[str, str]] = [
     },
     {"StableUrl": "on", "CreateRepositories": "ROOT", "Tracing": "on"},
 ]
-# Actions of which the reference says nothing.
+# Actions that the reference does not have.
 NOT_IN_THE_REFERENCE: dict[str, str] = {}
 # `*` where the reference knows a resource.
 FOR_ALL = {
@@ -273,7 +273,7 @@ def of_functions(install: dict[str, str]) -> list[Statement]:
 
 # The boundary need not repeat every condition of the policies; these cap what is worth most.
 BOUNDARY_KEYS = {"iam:PassRole", "ecs:ListTasks"}
-# The machine is not there yet when the boundary is made.
+# The state machine does not exist yet when the boundary is created.
 BY_WHAT_CLOUDFORMATION_CALLS_IT = {
     f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:*DeployStateMachine*",
     f"arn:aws:states:{REGION}:{ACCOUNT}:execution:*DeployStateMachine*",

@@ -98,7 +98,7 @@ PACKAGES = sorted(
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_of_two_parts_of_a_package_only_one_imports_the_other(package):
-    """Part: a module, or a folder with all that is in it. Not by way of a third either."""
+    """A part is a module, or a folder with its content. Indirect imports count, too."""
     name = package.removeprefix("functions/").replace("/", ".")
     uses = {part.removesuffix(".py"): set() for part in os.listdir(ROOT / package)}
     for path in (ROOT / package).rglob("*.py"):

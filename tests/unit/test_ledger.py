@@ -193,7 +193,7 @@ def test_what_goes_back_to_an_image_leaves_the_order_of_the_tags_pushes_to_their
 
 
 def test_a_deployment_that_has_ended_gives_its_place_back_once_its_outcome_is_there():
-    """The next one to take the place sees the outcome."""
+    """The next deployment that becomes current sees the outcome."""
     first, second = push(1), push(2)
     claim()
     assert ledger.note_under_way(push=first, most=1)

@@ -250,7 +250,7 @@ def answers(monkeypatch):
 
 @pytest.mark.parametrize(("open_ones", "calls"), [(99, [100]), (100, [100, 1])])
 def test_the_overview_reads_a_hundred_items_at_a_time(answers, put, open_ones, calls):
-    """Of each app what serves, the last push, and what is open besides that."""
+    """For each app: what serves, the last push, and other open deployments."""
     names = {ledger_keys.name_of_push(push(number)) for number in range(open_ones)}
     put(ledger_keys.order(APP) | {"listed": ledger_keys.APPS, "open": names})
     assert [each.app for each in ledger.overview()] == [APP]

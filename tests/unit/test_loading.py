@@ -18,7 +18,7 @@ class Worker:
 
 @dataclass
 class Pools:
-    """Workers by function, as MiniStack keeps them, and in which order functions began to load."""
+    """Workers by function, as MiniStack keeps them, and the order in which functions started to load."""
 
     loading: Loading
     workers: dict[str, list[Worker]] = field(default_factory=dict)

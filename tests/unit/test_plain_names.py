@@ -138,6 +138,12 @@ def test_the_pages_are_in_plain_words(page):
     assert [found[0] for found in WORDS.finditer((ROOT / page).read_text())] == []
 
 
+# `tell` is a method of Python's files.
+@pytest.mark.parametrize("path", tracked("*.py"))
+def test_names_are_in_plain_words(path):
+    assert [each for each in names(path) - {"tell"} if WORDS.search(each.replace("_", " ").strip())] == []
+
+
 @pytest.mark.parametrize("path", tracked("tests/**/test_*.py"))
 def test_the_names_of_tests_are_in_plain_words(path):
     names = re.findall(r"^\s*def (test_\w+)", (ROOT / path).read_text(), re.MULTILINE)

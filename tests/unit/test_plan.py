@@ -42,7 +42,7 @@ def images(monkeypatch):
     known = {}
 
     def run(command, **_):
-        # What is named is never an option of Docker's.
+        # Docker never reads the name as an option.
         assert command[-2] == "--"
         if command[-1] not in known:
             return SimpleNamespace(returncode=1, stdout="[]", stderr=f"Error: No such image: {command[-1]}")

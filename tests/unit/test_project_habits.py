@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,17 @@ def test_a_version_is_the_same_wherever_it_is_named() -> None:
             r"(?:portcall-|portcall@v|portcall/action@v)(\d+\.\d+\.\d+)", (ROOT / path).read_text()
         )
         assert set(named) == {version}, path
+
+
+def test_what_was_released_gets_no_further_changes() -> None:
+    """New lines belong under Unreleased. A clone without tags cannot say what was released."""
+    known = subprocess.run(["git", "tag", "--list", "v*"], cwd=ROOT, capture_output=True, text=True, check=True)
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    for tag in known.stdout.split():
+        released = subprocess.run(
+            ["git", "show", f"{tag}:CHANGELOG.md"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        assert changelog.endswith(released[released.index(f"## {tag.removeprefix('v')} (") :]), tag
 
 
 def test_a_placeholder_in_an_example_is_explained_on_its_page() -> None:

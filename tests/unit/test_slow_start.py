@@ -57,7 +57,7 @@ def test_soci_is_not_proposed_below_the_size_from_which_aws_does():
 
 @pytest.mark.parametrize("packing", ["zstd", "soci"])
 def test_what_the_image_has_already_is_not_proposed(packing):
-    # Fargate reads SOCI indexes of gzip layers only, so who has the one is not sent to the other.
+    # Fargate reads SOCI indexes of gzip layers only, so a mail recommends one or the other.
     assert notes(packing=packing)[1] == "To make that faster: use a smaller base image."
 
 

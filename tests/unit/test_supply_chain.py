@@ -77,7 +77,7 @@ def test_the_bill_of_materials_lists_what_is_packed() -> None:
 
 
 def test_what_is_vendored_is_what_its_authors_published() -> None:
-    """A changed file would no longer be theirs: what is ours to change is beside the folder, not in it."""
+    """The files in the folder are unchanged; our own changes are in files next to the folder."""
     known = {
         "htmx.LICENSE": "d3d2456f76414f2456104660ebd65aff1c04cd7966b942bdabd63f3cdb316a38",
         "htmx.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",

@@ -261,7 +261,7 @@ def test_a_push_that_the_ledger_has_not_heard_of_is_deployed():
         # It is there since before it was watched, or for so long that the ledger may have forgotten it.
         {"images": [Image(NOW - 9001, NEW, "latest")], "tags": {}},
         {"images": [Image(NOW - 24 * 3600 - 1, NEW, "latest")], "tags": {}, "since": 0},
-        # Nobody was heard to push to that repository: a pull-through cache, or replication.
+        # ECR has reported no push to that repository: it is a pull-through cache, or replicated.
         {"is_announced": False},
         # The images could not be listed.
         {"tags": None},
@@ -279,7 +279,7 @@ def test_a_push_of_a_tag_that_was_never_heard_of_is_deployed_while_it_is_fresh()
 
 
 def test_a_tag_that_was_pointed_back_to_an_older_image_is_deployed():
-    """No time says when: after the last sweep, or that would have seen it."""
+    """There is no time of it. It was after the last sweep, which would have found it otherwise."""
     (act,) = missed(images=[Image(7, NEW, "latest")], tags={"latest": KnownTag(OLD, NOW - 5000, "push-1")})
     assert (act.push.digest, act.push.pushed_at) == (NEW, NOW - 301)
 

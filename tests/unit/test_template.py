@@ -90,7 +90,7 @@ def test_no_address_is_promised_where_the_gateway_is_kept_out():
 
 
 def test_the_apps_may_do_nothing_in_aws():
-    """Tasks get no role of their own, so the only one that may be passed is what Fargate itself starts them with."""
+    """Tasks have no task role, so the only role that may be passed is the execution role."""
     passed = [each["Resource"] for _, each in statements() if actions(each) == {"iam:PassRole"}]
     assert passed
     assert all(each == {"Fn::GetAtt": ["ExecutionRole", "Arn"]} for each in passed), passed
@@ -129,7 +129,7 @@ def test_logs_do_not_stay_for_ever():
 
 
 def test_what_needs_the_service_linked_role_of_ecs_comes_after_a_role_that_names_the_cluster():
-    """CloudFormation waits for each role that it makes, but not for the one that ECS makes with the first cluster."""
+    """CloudFormation waits for each role that it creates, but not for the one that ECS creates with the first cluster."""
     assert "CapacityProviders" not in RESOURCES["Cluster"].get("Properties", {})
     assert RESOURCES["ClusterCapacityProviders"]["DependsOn"] == "CleanUpFunction"
     assert "${Cluster}" in str(RESOURCES["CleanUpFunction"]["Properties"]["Policies"])
@@ -187,7 +187,7 @@ def test_a_tag_is_watched_that_one_of_the_patterns_matches():
 
 @pytest.mark.parametrize("last", ["RUNNING", "DEPROVISIONING", "STOPPED"])
 def test_each_event_of_an_unexpected_stop_wakes_the_restart(last):
-    """So an app is restarted, and its stable URL pointed away, unless each of these events is lost."""
+    """One of these events is enough to restart the app and to point its stable URL elsewhere."""
     pattern = resolved(template(), {})["RestartAppFunctionTaskStops"][1]["EventPattern"]
     cluster = pattern["detail"]["clusterArn"][0]
     detail = {"clusterArn": cluster, "lastStatus": last, "desiredStatus": "STOPPED"}
@@ -333,7 +333,7 @@ WOKEN = {
     for rule in ("WakeOnPush", "WakeOnTaskStart")
     for target in RESOURCES[rule]["Properties"]["Targets"]
 }
-# What every deployment that succeeds passes, restarts and gates aside; AdmitPush has no time to be woken.
+# The states that each successful push passes. AdmitPush is called too early to be woken.
 ROAD = {"ReadImage", "RegisterTaskDefinition", "RunTask", "WaitForRunning", "RecordTaskState", "ResolvePublicIp", "CheckHealth", "SwitchOver", "PublishUrl"}  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from tests.workflow.conftest import LambdaDied
 from tests.workflow.test_properties import crash
 
 STATES = ["AdmitPush", "RegisterTaskDefinition", "RunTask", "WaitForRunning", "ResolvePublicIp", "CheckHealth", "SwitchOver", "PublishUrl"]  # fmt: skip
-# A step that is at work when its execution is aborted goes on; from SwitchOver on the deployment is live.
+# A step that runs when its execution is aborted continues; from SwitchOver on the deployment is live.
 LIVE_ALL_THE_SAME = {"SwitchOver", "SwitchOver answer", "PublishUrl", "PublishUrl answer"}
 
 

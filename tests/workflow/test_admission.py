@@ -49,7 +49,7 @@ def looks(world):
 
 
 def test_a_push_of_the_same_second_wins_that_comes_just_before_the_number_is_drawn(deploy, world, push):
-    """Had the tag been looked at before the number is drawn, the first would supersede the second."""
+    """If the tag were checked before the number is drawn, the first push would supersede the second."""
     first, second = push(1), push(2)
     second["time"] = first["time"]
     world.faults["next_in_order"] = [lambda: deploy(second)]
@@ -172,7 +172,7 @@ def test_a_push_that_deploys_nothing_is_not_noted_as_the_last_of_its_app(deploy,
 
 
 def restart_of(serving, push, **wrong):
-    """The event of a restart, as healing starts it."""
+    """The event of a restart, as RestartApp starts it."""
     of = {"deployment": serving.deployment, "sequence": serving.sequence, "revision": serving.revision}
     document = push(1) | {"id": "restart-1", "restart": of | {"reason": "exit code 1"} | wrong}
     return document | {"image": serving.image}

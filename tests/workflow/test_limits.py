@@ -143,7 +143,7 @@ def test_a_preview_is_not_an_app_that_lasts(deploy, world, pushed, by_tag, param
 def test_an_app_that_became_a_preview_makes_room_for_another_app(
     deploy, world, pushed, by_tag, parameter, stop
 ):
-    """LastingTags was changed; that it is down now, and keeps its slot, takes nothing from the apps."""
+    """LastingTags was changed. The app is down and keeps its slot, which does not count as an app's."""
     parameter("MAX_APPS", "1")
     parameter("LASTING_TAGS", "v1,latest")
     assert live(deploy(pushed("shop:v1", 1)))
@@ -162,7 +162,7 @@ def test_an_app_that_became_a_preview_makes_room_for_another_app(
 
 
 def test_a_preview_that_became_an_app_makes_room_for_another_preview(deploy, world, pushed, by_tag, parameter):
-    """It is kept, though there is no room for another app."""
+    """The app keeps its slot, although no slot is free for another app."""
     parameter("MAX_APPS", "1")
     parameter("MAX_PREVIEWS_PER_REPOSITORY", "1")
     assert live(deploy(pushed("shop:latest", 1)))
@@ -266,7 +266,7 @@ def test_a_repository_has_so_many_mails_an_hour_then_one_that_says_so_and_others
     assert notice["subject"].startswith("greedy has too many emails: no more until ")
     assert "There were 3 emails about greedy in this hour" in notice["text"]
     assert subjects(world)[4].startswith("shop is live")
-    # Nothing else is held back.
+    # All other mails are sent.
     assert len([event for event in world.events if event["detail"]["outcome"] == "deployed"]) == 8
     known = ledger.deployments(app="greedy")
     assert [each.outcome for each in known] == ["deployed"] * 7

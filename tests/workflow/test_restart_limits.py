@@ -59,14 +59,14 @@ def crashed(**how):
     return stopped(current().task, stop_code="EssentialContainerExited", exit_code=1, **how)
 
 
-def heal(task=None, *, stop="", serving=None):
+def handle_stop(task=None, *, stop="", serving=None):
     serving = serving or current()
     return restarts.restart(app=APP, current=serving, task=task, stop=stop or serving.task)
 
 
 def test_a_restart_is_of_what_was_live_and_says_why(world, started, counted):
     serving = current()
-    assert heal(crashed()) == "restarted"
+    assert handle_stop(crashed()) == "restarted"
     (document,) = started
     number = serving.task.rpartition("/")[2]
     assert document["name"] == document["id"] == f"restart-{number}"
@@ -85,7 +85,7 @@ def test_a_restart_is_of_what_was_live_and_says_why(world, started, counted):
 @pytest.mark.parametrize(("ago", "down"), [(599, True), (600, False)])
 def test_the_third_crash_within_ten_minutes_is_the_last(world, started, ago, down):
     change(crashes=[NOW - ago, NOW - 1])
-    assert heal(crashed()) == ("given up" if down else "restarted")
+    assert handle_stop(crashed()) == ("given up" if down else "restarted")
     assert len(started) == (not down)
     assert current().gave_up_reason == ("It crashed 3 times within ten minutes." if down else "")
     assert len(current().crashes) == 3 - (not down)
@@ -93,13 +93,13 @@ def test_the_third_crash_within_ten_minutes_is_the_last(world, started, ago, dow
 
 def test_two_crashes_are_not_too_many(started):
     change(crashes=[NOW - 1])
-    assert heal(crashed()) == "restarted"
+    assert handle_stop(crashed()) == "restarted"
 
 
 @pytest.mark.parametrize(("attempts", "down"), [(2, False), (3, True)])
 def test_after_three_restarts_that_failed_there_is_no_fourth(world, started, counted, attempts, down):
     serving = change(last_stop=f"{current().task}#1", attempts=attempts)
-    assert heal(stop=f"{serving.task}#{attempts}") == ("given up" if down else "restarted")
+    assert handle_stop(stop=f"{serving.task}#{attempts}") == ("given up" if down else "restarted")
     assert len(started) == (not down)
     if down:
         assert current().gave_up_reason == "3 restarts in a row failed."
@@ -112,28 +112,28 @@ def test_after_three_restarts_that_failed_there_is_no_fourth(world, started, cou
 
 def test_a_stop_that_is_handled_again_is_no_further_crash(started):
     serving = change(last_stop=current().task, crashes=[NOW - 60, NOW - 30], attempts=1)
-    assert heal(crashed(), stop=f"{serving.task}#1") == "restarted"
+    assert handle_stop(crashed(), stop=f"{serving.task}#1") == "restarted"
     assert current().crashes == [NOW - 60, NOW - 30]
 
 
 @pytest.mark.parametrize("task", [None, Task("", "STOPPED", "STOPPED", 6, stop_code="SpotInterruption")])
 def test_what_is_not_a_crash_of_the_app_is_not_counted_as_one(started, task):
     change(crashes=[NOW - 60, NOW - 30])
-    assert heal(task) == "restarted"
+    assert handle_stop(task) == "restarted"
     assert current().crashes == [NOW - 60, NOW - 30]
 
 
 def test_a_task_of_which_nothing_is_known_is_started_again_all_the_same(started):
-    heal(None)
+    handle_stop(None)
     assert started[0]["restart"]["reason"] == "The task was gone, and AWS gives no reason"
 
 
 def test_a_stop_by_hand_is_the_end_and_needs_no_mail(world, started, clock):
     by_hand = stopped(current().task, stop_code="UserInitiated")
-    assert heal(by_hand) == "given up"
+    assert handle_stop(by_hand) == "given up"
     assert (current().gave_up_reason, current().last_stop) == (restarts.BY_HAND, current().task)
     clock.now = NOW + 3600
-    assert heal(by_hand) == "known"
+    assert handle_stop(by_hand) == "known"
     assert started == []
     assert len(world.mails) == 1
 
@@ -145,7 +145,7 @@ def test_who_has_seen_an_older_state_changes_nothing(world, started, task):
     seen = current()
     newer = change(reason="Somebody else was here.")
     died = stopped(seen.task, stop_code="UserInitiated") if task == "by hand" else crashed()
-    assert heal(died, serving=seen) == "known"
+    assert handle_stop(died, serving=seen) == "known"
     assert (current(), started, len(world.mails)) == (newer, [], 1)
 
 
@@ -159,23 +159,23 @@ def test_that_an_app_is_down_is_mailed_by_the_sweep_after_a_minute_if_it_was_not
         crashes=[1, 2, 3],
     )
     clock.now = NOW + 59.9
-    assert heal(None) == "known"
+    assert handle_stop(None) == "known"
     assert len(world.mails) == 1
     clock.now = NOW + 60
-    assert heal(None) == "given up"
+    assert handle_stop(None) == "given up"
     assert "it keeps crashing" in world.mails[-1]["subject"]
     assert current().notified_at == NOW + 60
-    assert heal(None) == "known"
+    assert handle_stop(None) == "known"
     assert len(world.mails) == 2
     assert counted == ["GivenUp"]
 
 
 def test_that_an_app_is_down_is_mailed_at_once_and_once(world, started, clock):
     change(crashes=[NOW - 2, NOW - 1])
-    heal(crashed())
+    handle_stop(crashed())
     assert (current().gave_up_at, current().notified_at) == (NOW, NOW)
     clock.now = NOW + 3600
-    assert heal(None) == "known"
+    assert handle_stop(None) == "known"
     assert len(world.mails) == 2
 
 
@@ -184,7 +184,7 @@ def test_the_mail_of_an_app_that_is_down_names_the_task_that_died_and_its_last_w
     serving = change(
         last_stop=f"{current().task}#3", gave_up_reason="3 restarts came to nothing.", gave_up_at=1
     )
-    assert heal(None) == "given up"
+    assert handle_stop(None) == "given up"
     text = world.mails[-1]["text"]
     assert "out of luck" in text
     assert serving.task.rpartition("/")[2] in text
@@ -198,7 +198,7 @@ def test_an_app_whose_log_cannot_be_read_is_reported_as_down_all_the_same(world,
 
     monkeypatch.setattr(logs, "tail", refuse)
     change(crashes=[NOW - 2, NOW - 1])
-    assert heal(crashed()) == "given up"
+    assert handle_stop(crashed()) == "given up"
     assert len(world.mails) == 2
 
 
@@ -206,7 +206,7 @@ def test_a_task_is_of_the_latest_restart_or_of_none(started):
     serving = current()
     name = f"restart-{serving.task.rpartition('/')[2]}"
     assert not restarts.is_latest_restart(serving, "restart-")
-    heal(crashed())
+    handle_stop(crashed())
     assert restarts.is_latest_restart(current(), name)
     assert not restarts.is_latest_restart(current(), f"{name}-1")
 
@@ -236,24 +236,24 @@ def starts(started, monkeypatch):
 
 def test_a_start_whose_answer_is_lost_is_made_once_more_by_the_same_name(starts, counted):
     names = starts(AwsUnavailableError("no answer"), True)
-    assert heal(crashed()) == "restarted"
+    assert handle_stop(crashed()) == "restarted"
     assert names == [f"restart-{current().task.rpartition('/')[2]}"] * 2
     assert counted == ["Restarted"]
 
 
 def test_a_restart_that_was_started_before_is_not_counted_again(starts, counted):
     starts(False)
-    assert heal(crashed()) == "known"
+    assert handle_stop(crashed()) == "known"
     assert counted == []
 
 
 def test_a_restart_that_has_begun_is_not_started_by_a_further_event(starts, started):
-    heal(crashed())
+    handle_stop(crashed())
     serving = current()
     restart = Push(started[0]["name"], serving.restarted_at, APP, serving.tag, serving.digest)
     ledger.claim(push=restart, execution="arn", sequence=serving.sequence)
     names = starts(True)
-    assert heal(crashed()) == "known"
+    assert handle_stop(crashed()) == "known"
     assert names == []
 
 
@@ -276,7 +276,7 @@ def test_a_start_that_is_refused_is_reported_to_the_caller(starts, reported):
 
 def test_when_it_was_asked_for_is_known_to_the_millisecond(started):
     """Its item in the ledger has that time in its name: each function that begins it finds the same."""
-    heal(crashed())
+    handle_stop(crashed())
     (document,) = started
     assert document["time"] == current().restarted_at
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", document["time"])
@@ -284,14 +284,14 @@ def test_when_it_was_asked_for_is_known_to_the_millisecond(started):
 
 def test_the_mail_of_an_app_that_is_down_has_the_command_that_deploys_it_again(world, started):
     change(crashes=[NOW - 2, NOW - 1])
-    heal(crashed())
+    handle_stop(crashed())
     assert settings().deploy_command(Push("", "", APP, "latest", "")) in world.mails[-1]["text"]
 
 
 @pytest.mark.parametrize(("refusals", "down"), [(0, True), (1, False)])
 def test_what_aws_refuses_is_not_counted_among_the_restarts_that_failed(started, refusals, down):
     serving = change(last_stop=f"{current().task}#1", attempts=3, refusals=refusals)
-    assert heal(stop=f"{serving.task}#9") == ("given up" if down else "restarted")
+    assert handle_stop(stop=f"{serving.task}#9") == ("given up" if down else "restarted")
     assert current().refusals == refusals
 
 
@@ -305,26 +305,26 @@ def test_a_restart_that_aws_refused_counts_as_a_refusal(started):
 def test_a_restart_that_is_noted_and_did_not_begin_is_begun_by_the_next_event_and_counts_once(starts):
     starts(AccessDeniedError("StartExecution: not authorized"))
     with pytest.raises(AccessDeniedError):
-        heal(crashed())
+        handle_stop(crashed())
     noted = current()
     names = starts(True)
-    assert heal(crashed()) == "restarted"
+    assert handle_stop(crashed()) == "restarted"
     assert len(names) == 1
     assert current() == noted
     assert (noted.crashes, noted.attempts, noted.handled_stops) == ([NOW], 1, [noted.task])
 
 
 def test_a_handled_stop_is_known_when_its_event_comes_late(starts):
-    heal(crashed())
+    handle_stop(crashed())
     first = current().task
     serving = change(last_stop=f"{first[:-1]}x")
-    assert heal(crashed(), stop=first) == "known"
+    assert handle_stop(crashed(), stop=first) == "known"
     assert current() == serving
 
 
 def test_a_further_attempt_is_not_a_stop_of_its_own(started):
     serving = change(last_stop=current().task, handled_stops=[current().task], attempts=1)
-    heal(stop=f"{serving.task}#1")
+    handle_stop(stop=f"{serving.task}#1")
     assert current().handled_stops == serving.handled_stops
 
 
@@ -335,7 +335,7 @@ def test_an_app_whose_repository_is_not_watched_any_more_is_not_started_again(
     monkeypatch.setenv("REPOSITORY_PATTERNS", patterns)
     watch_settings.cache_clear()
     try:
-        assert heal(crashed()) == ("restarted" if watched else "given up")
+        assert handle_stop(crashed()) == ("restarted" if watched else "given up")
     finally:
         monkeypatch.undo()
         watch_settings.cache_clear()
@@ -362,7 +362,7 @@ def test_that_an_app_is_down_is_noted_in_the_first_request_after_the_mail(world,
     world.faults["publish answer"] = [
         lambda: world.faults.update({"change_current": [lambda: writes_after_mail.append(1)] * 9})
     ]
-    notified = restarts.notify_again(APP, current()) if again else heal(crashed(), serving=serving)
+    notified = restarts.notify_again(APP, current()) if again else handle_stop(crashed(), serving=serving)
     assert notified == "given up"
     assert current().notified_at
     assert writes_after_mail == [1]

@@ -400,7 +400,7 @@ def test_a_restart_that_cannot_succeed_is_given_up_and_is_not_a_crash(deploy, wo
 
 
 def test_a_restart_that_is_stopped_by_hand_stays_down(deploy, world, push, stop):
-    """To stop the task of a restart is to stop the app, and the sweep does not undo that."""
+    """Stopping the task of a restart stops the app, and the sweep does not start it again."""
     deploy(push(1))
     by_hand = {"stop_code": "UserInitiated", "stopped_reason": "enough of that"}
     world.states = [Task("", "STOPPED", "STOPPED", 6, **by_hand)]

@@ -276,7 +276,7 @@ def test_the_log_of_an_app_that_did_not_end_by_itself_is_read_once(world, docume
 
 @pytest.fixture
 def pause():
-    """That between two looks at a log, before the world leaves it out."""
+    """The log between two reads, before the fake log drops lines."""
     return failure_facts.LOG_READ_PAUSE_SECONDS
 
 
@@ -355,7 +355,7 @@ def test_a_push_that_it_superseded_while_its_task_was_being_stopped_is_reported_
     assert other.digest in last_mail(world)
 
 
-# What was live, and what is to be tried again.
+# Versions that were live, and deployments that are retried.
 
 
 def test_a_deployment_that_serves_is_reported_with_what_failed_after_it_took_over(world, document):

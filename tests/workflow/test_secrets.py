@@ -22,7 +22,7 @@ NAMES_OF_SECRETS = ("hunter2", "HUNTER2")
 
 @pytest.fixture
 def sent_out(world, _dynamodb):
-    """All that leaves Portcall: the items of the ledger, the mails as text and as documents, the events."""
+    """All output of Portcall: the ledger's items, the mails as text and as JSON, the events."""
 
     def everything() -> str:
         ledger = _dynamodb.scan(TableName="ledger")["Items"]

@@ -444,5 +444,5 @@ def test_the_path_of_the_health_check_is_asked_at_the_stable_url(monkeypatch, pu
         document["switch"] = {"url": STAYS, "takesOver": takes_over}
         assert check_stable_url.handler(document, LambdaContext())["status"] == 200
     assert asked == [["https://api-1.example/healthz"]] * 2
-    # If it pointed at another version, the change is given time to take effect.
+    # If it pointed at another version, the step waits until the change takes effect.
     assert slept == [check_stable_url.SETTLE_SECONDS]

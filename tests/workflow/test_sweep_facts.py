@@ -210,7 +210,7 @@ def test_an_app_is_read_in_the_order_in_which_a_deployment_writes(world, monkeyp
 
 
 def test_an_app_that_is_not_watched_is_not_asked_for_its_tags_and_says_what_replaces_it(world, parameters):
-    """Environments was changed: what is pushed to its tag is of another app now."""
+    """Environments was changed: a push of its tag is now another app."""
     world.tags[APP, "latest"] = DIGEST
     serve()
     successor = serve(f"{APP}:latest")

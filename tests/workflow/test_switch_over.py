@@ -214,7 +214,7 @@ def test_a_version_that_has_died_since_it_answered_does_not_take_the_place(world
     assert world.stopped == []
 
 
-# What is kept.
+# The fields that the ledger keeps.
 
 
 def test_a_push_begins_anew_and_a_restart_takes_along_when_the_app_crashed(document):

@@ -103,7 +103,7 @@ def test_an_app_that_was_deployed_under_another_name_is_restarted_reported_and_r
     ],
 )
 def test_a_push_that_is_under_way_keeps_its_name(deploy, world, push, change, moment, before, after, old, new):
-    """Also where its first step is repeated after the change."""
+    """Also if its first step is repeated after the change."""
     change(ENVIRONMENTS=before)
     deploy(push(1))
 

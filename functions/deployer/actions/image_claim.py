@@ -7,7 +7,7 @@ from deployer.domain.push import Push
 from deployer.domain.same_image import KnownImage
 
 
-def dealt_with_by(push: Push, *, before: str, asked: bool) -> str:
+def handled_by(push: Push, *, before: str, asked: bool) -> str:
     """The deployment that handles the image under another tag; '' if this push handles it from now on.
 
     `before` is the attempt before this one. A deployment that an operator `asked` for is deployed in any case.
@@ -16,7 +16,11 @@ def dealt_with_by(push: Push, *, before: str, asked: bool) -> str:
     """
     known = ledger.image(app=push.app, digest=push.digest)
     first = None if asked else _first(push, known, before)
-    new = same_image.noted_for(push, known or _served(push)) if first else same_image.led_by(push, known)
+    new = (
+        same_image.noted_for(push, known or _served(push))
+        if first
+        else same_image.handled_from_now_on(push, known)
+    )
     if not ledger.put_image(push=push, new=new, seen=known):
         raise ContendedError("Another push of the same image was admitted at the same time.")
     return first or ""
@@ -27,7 +31,7 @@ def _first(push: Push, known: KnownImage | None, before: str) -> str:
     deployment = None
     if known:
         deployment = ledger.deployment(app=push.app, time=known.time, name=known.deployment)
-    return same_image.dealt_with_by(push, known, deployment, current, before)
+    return same_image.handled_by(push, known, deployment, current, before)
 
 
 def _served(push: Push) -> KnownImage:

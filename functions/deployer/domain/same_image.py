@@ -28,7 +28,7 @@ class KnownImage:
     version: int = 0
 
 
-def dealt_with_by(
+def handled_by(
     push: Push, known: KnownImage | None, first: Deployment | None, current: Current | None, before: str = ""
 ) -> str:
     """The deployment that handles this push's image under another tag; '' if this push must handle it.
@@ -51,12 +51,12 @@ def dealt_with_by(
     return ""
 
 
-def led_by(push: Push, known: KnownImage | None) -> KnownImage:
+def handled_from_now_on(push: Push, known: KnownImage | None) -> KnownImage:
     """The new record of the image if this push handles it."""
     tags = _with(push, known)
     # A retry of the same push keeps the tags of the attempt before.
-    goes_on = known and known.tags.get(push.tag) and known.time == push.time
-    also = known.also if known and goes_on else []
+    continues = known and known.tags.get(push.tag) and known.time == push.time
+    also = known.also if known and continues else []
     return KnownImage(push.deployment, push.time, tags, also, known.version if known else 0)
 
 

@@ -51,7 +51,7 @@ EXIT_CODES = {
     ),
 }
 # These causes are so clear that an earlier line adds nothing.
-TELLING = EXIT_CODES.keys() - {126, 127}
+INFORMATIVE = EXIT_CODES.keys() - {126, 127}
 
 # Lines that follow an error: stack traces, further lines of a message, goodbyes.
 AFTER_AN_ERROR = re.compile(
@@ -90,7 +90,7 @@ def recognize(*, reason: str, log: Sequence[str], code: int | None, platform: st
         return Words("failed to start", "The reason above is AWS's error message.", again=True)
     else:
         words = Words(f"failed to start: exit code {code}", LAST_WORDS if log else NO_WORDS)
-    if not found or code in TELLING:
+    if not found or code in INFORMATIVE:
         return words
     at, rule, names = found
     line = printable(log[at].strip(), QUOTED)

@@ -73,7 +73,7 @@ def _admit(event: Execution, push: Push) -> int:
     if not by_digest:
         _check_tag(push, document, before)
     name = before.deployment if before else ""
-    if first := image_claim.dealt_with_by(push, before=name, asked=bool(asked)):
+    if first := image_claim.handled_by(push, before=name, asked=bool(asked)):
         reason = f"Another tag of an image that deployment {first} handles."
         superseded.note_further_tag(push)
         outcomes.record_outcome(push, outcomes.SAME_IMAGE, None, reason=reason, same_as=first)
