@@ -222,6 +222,8 @@ def play(made: Machine, outage: Callable[[Machine], None]) -> dict[str, Any]:
     live = {app: chaos.ledger(app)["current"]["digest"] for app in APPS}
     known = {name for app in APPS for name in chaos.ledger(app)}
     mails = len(list(read(chaos.stack.settings.inbox)))
+    # What an earlier outage left behind is in its own result.
+    before = {each for app in APPS for each in chaos.broken(app)}
     began = time.monotonic()
     outage(made)
     # An outage may fail a good push, but a version that was live before must stay live.
@@ -231,7 +233,7 @@ def play(made: Machine, outage: Callable[[Machine], None]) -> dict[str, Any]:
     failed = {item["digest"] for item in new if item.get("outcome") == "failed"}
     chaos.killed |= failed
     said = list(read(chaos.stack.settings.inbox))[mails:]
-    broken = [each for app in APPS for each in chaos.broken(app)]
+    broken = [each for app in APPS for each in chaos.broken(app) if each not in before]
     lost = [app for app in APPS if app not in {*_running(made)} and live[app]]
     return {
         "what": " ".join((outage.__doc__ or "").split()),
