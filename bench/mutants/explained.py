@@ -55,14 +55,14 @@ EXPLAINED = (
         for last, admitted in ((1, 0), (-1, 0), (0, 1), (0, -1))
     ),
     Explained(
-        "deployer.domain.sweep",
+        "deployer.domain.missed_pushes",
         "- if known and (known.digest == image.digest or known.as_of > facts.listed_at):\n"
         "+ if known and (known.digest == image.digest or known.as_of >= facts.listed_at):",
         "Within that second it is not known which was first; the tag is looked at once more before it is deployed.",
     ),
     *(
         Explained(
-            "deployer.domain.sweep",
+            "deployer.domain.missed_pushes",
             '- name = "sweep-" + hashlib.sha256(key.encode()).hexdigest()[:40]\n'
             f'+ name = "sweep-" + hashlib.sha256(key.encode()).hexdigest()[: {length}]',
             "Any length of this kind is unique enough and short enough.",

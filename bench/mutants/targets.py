@@ -7,7 +7,14 @@ ROOT = Path(__file__).parents[2]
 FUNCTIONS = ROOT / "functions" / "deployer"
 SUBJECTS = {
     "ledger": ("aws/ledger/*.py",),
-    "sweep": ("domain/sweep.py", "actions/sweep_facts.py", "actions/sweep_acts.py", "events/reconcile.py"),
+    "sweep": (
+        "domain/sweep.py",
+        "domain/app_facts.py",
+        "domain/missed_pushes.py",
+        "actions/sweep_facts.py",
+        "actions/sweep_acts.py",
+        "events/reconcile.py",
+    ),
     "restarts": ("actions/restarts.py", "events/restart_app.py"),
     "rollback": (
         "actions/rollback.py",

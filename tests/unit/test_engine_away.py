@@ -126,10 +126,10 @@ def stopped_reason(engine: Starting, monkeypatch: pytest.MonkeyPatch) -> str:
     kwargs = {"platform": "linux/amd64", "labels": {"com.amazonaws.ecs.task-arn": "arn:task"}}
     with pytest.raises(fargate.StartError) as raised:
         fargate._start(lambda: None, engine, {"image": "app"}, kwargs, settings=cast("Settings", None))
-    told: list[str] = []
+    answered: list[str] = []
     reason = f"{fargate._REPORTED_BY_MINISTACK}{raised.value}"
-    fargate._plain_reason(lambda task, client, reason: told.append(reason), {"containers": []}, engine, reason)
-    return told[0]
+    fargate._plain_reason(lambda task, client, reason: answered.append(reason), {"containers": []}, engine, reason)
+    return answered[0]
 
 
 @pytest.mark.parametrize("failing", ["create", "start"])

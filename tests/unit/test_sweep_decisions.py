@@ -28,9 +28,10 @@ from deployer.domain.acts import (
     StopTask,
     UnlistApp,
 )
+from deployer.domain.app_facts import Facts, Image
 from deployer.domain.deployment import Current, Deployment, Ending, KnownTag
 from deployer.domain.endpoint import NOWHERE, StableUrl
-from deployer.domain.sweep import Facts, Image, decide, is_old_news
+from deployer.domain.sweep import decide, is_old_news
 from deployer.domain.task import Task
 
 NOW = 1_800_000_000

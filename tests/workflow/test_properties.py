@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from deployer.aws import ledger
 from deployer.domain.errors import AwsUnavailableError, DeployError, ThrottledError
-from deployer.domain.sweep import MAX_EVENT_DELAY_SECONDS
+from deployer.domain.missed_pushes import MAX_EVENT_DELAY_SECONDS
 from deployer.domain.task import Task
 from deployer.events import reconcile, restart_app
 from deployer.settings import settings as deployer_settings

@@ -29,11 +29,11 @@ from deployer.domain.acts import (
     StopTask,
     UnlistApp,
 )
+from deployer.domain.app_facts import Facts
 from deployer.domain.deployment import Deployment, Ending, KnownTag
 from deployer.domain.endpoint import NOWHERE
 from deployer.domain.errors import AccessDeniedError, MailLimitError, ThrottledError
 from deployer.domain.push import Push
-from deployer.domain.sweep import Facts
 from deployer.events import reconcile
 
 from tests.conftest import LambdaContext

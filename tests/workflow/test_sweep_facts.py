@@ -8,11 +8,12 @@ from deployer.actions import restarts, sweep_facts
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions, task_states
 from deployer.aws.ledger.app_pushes import AppPushes
 from deployer.domain.acts import RestartApp
+from deployer.domain.app_facts import Image
 from deployer.domain.deployment import Current, Ending, KnownTag
 from deployer.domain.endpoint import StableUrl
 from deployer.domain.errors import ThrottledError
 from deployer.domain.push import Push
-from deployer.domain.sweep import Image, decide
+from deployer.domain.sweep import decide
 from deployer.domain.task import Task
 from deployer.settings import settings, watch_settings
 

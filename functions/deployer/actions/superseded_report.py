@@ -3,9 +3,9 @@
 from deployer.actions import mail_limit, superseded
 from deployer.aws import ecs
 from deployer.domain import mail
+from deployer.domain.app_facts import Facts
 from deployer.domain.errors import PermanentError
 from deployer.domain.push import Push
-from deployer.domain.sweep import Facts
 from deployer.domain.task import TaskState
 from deployer.settings import settings
 

@@ -18,11 +18,11 @@ from deployer.actions import (
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions
 from deployer.domain import acts, failure, sweep
 from deployer.domain.acts import Act
+from deployer.domain.app_facts import Facts
 from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.document import Document
 from deployer.domain.errors import DeployError, MailLimitError
 from deployer.domain.push import Push
-from deployer.domain.sweep import Facts
 from deployer.settings import settings, watch_settings
 
 # A function that is running when its execution is aborted goes on for a moment.

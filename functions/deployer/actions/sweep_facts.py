@@ -10,10 +10,10 @@ from functools import cached_property
 from deployer.actions import restarts
 from deployer.aws import apigateway, ecr, ecs, ledger, step_functions, task_states
 from deployer.domain import app_tags
+from deployer.domain.app_facts import Facts, Image
 from deployer.domain.deployment import Deployment, Ending
 from deployer.domain.errors import DeployError
 from deployer.domain.limits import LASTING, PREVIEWS
-from deployer.domain.sweep import Facts, Image
 from deployer.domain.task import Task, TaskState
 from deployer.observe import logger
 from deployer.settings import settings, watch_settings

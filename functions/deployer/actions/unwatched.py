@@ -5,8 +5,8 @@ import time
 from deployer.actions import current_note, mail_limit, retries
 from deployer.aws import ledger
 from deployer.domain import mail
+from deployer.domain.app_facts import Facts
 from deployer.domain.push import Push
-from deployer.domain.sweep import Facts
 from deployer.settings import settings
 
 

@@ -1,9 +1,6 @@
 """The sweep's rules: which acts are due for an app, from the facts and the clock."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 
 from deployer.domain import preview, superseded
 from deployer.domain.acts import (
@@ -23,7 +20,6 @@ from deployer.domain.acts import (
     NotifyAgain,
     NotifyEnded,
     PointStableUrl,
-    RecordTag,
     ReportSuperseded,
     ReportUnwatched,
     RestartApp,
@@ -31,98 +27,17 @@ from deployer.domain.acts import (
     StopTask,
     UnlistApp,
 )
-from deployer.domain.deployment import ENDED, FAILED, RETRIED, SUPERSEDED, Current, Deployment, Ending, KnownTag
+from deployer.domain.app_facts import Facts
+from deployer.domain.deployment import ENDED, FAILED, RETRIED, SUPERSEDED, Current, Deployment
+from deployer.domain.missed_pushes import MAX_EVENT_DELAY_SECONDS, deploy_missed
 from deployer.domain.push import Push
-from deployer.domain.task import Task, TaskState
+from deployer.domain.task import TaskState
 
 TAG_DELETED = "Its tag was deleted."
 REPLACED = "It was replaced by "
-# An event that has not arrived after this delay is lost. The sweep makes up for lost events of at most a day.
-MAX_EVENT_DELAY_SECONDS = 120
 NOTIFY_TIMEOUT_SECONDS = 60
-# AdmitPush is retried for half an hour at most. Each retry draws a number, and puts the push on the list, anew.
+# AdmitPush is retried for half an hour at most. Each retry draws a number, and lists the push again.
 UNCLAIMED_SECONDS = 60 * 60
-MAX_EVENT_AGE_SECONDS = 24 * 60 * 60
-
-
-@dataclass(frozen=True)
-class Image:
-    """A tagged image of a watched repository; `pushed_at` is in UNIX seconds."""
-
-    pushed_at: int
-    digest: str
-    tag: str
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of one app.
-
-    The facts are gathered in the order of the fields, and that order matters: open deployments are read before
-    the current one. So a deployment that is no longer open has made its task current by then, or never will.
-    """
-
-    app: str
-    # UNIX seconds.
-    now: float
-    is_preview: bool = False
-    # Whether the ledger lists it among the apps.
-    listed: bool = True
-    # Its running tasks: ARN -> the deployment that started it; None if ECS could not list them.
-    tasks: Mapping[str, str] | None = field(default_factory=dict)
-    # Its images, as the registry listed them.
-    images: Sequence[Image] = ()
-    # The HTTP APIs that are or were its stable URL: id -> target. None if unknown.
-    stable_urls: Mapping[str, str] | None = field(default_factory=dict)
-    has_slot: bool = False
-    # Whether its slot is that of a preview although it is not one, or the other way round: LastingTags was
-    # changed.
-    slot_of_other_kind: bool = False
-    # How many deployments of it the ledger has recorded.
-    noted: int = 0
-    # Deployments without an outcome, or whose outcome may not have been mailed, the oldest first.
-    open: Sequence[Deployment] = ()
-    # Time and name of open pushes that were not claimed, the oldest first.
-    unclaimed: Sequence[tuple[str, str]] = ()
-    # How the executions of open deployments ended; those that still run are missing.
-    endings: Mapping[str, Ending] = field(default_factory=dict)
-    # Superseded pushes that no mail has named; the oldest first.
-    unmailed: Sequence[Deployment] = ()
-    current: Current | None = None
-    # For a preview: whether its tag is gone, read after `current`.
-    tag_deleted: bool = False
-    # The current task as ECS describes it, if it is not in `tasks`.
-    task: Task | None = None
-    # Whether a restart is in progress, and the ledger's record of the restart after the last stop; both read
-    # after `current`.
-    restarting: bool = False
-    restart: Deployment | None = None
-    # Since when the current parameters have been in force, when the images were listed, and when the previous
-    # sweep began (UNIX seconds).
-    since: int = 0
-    listed_at: int = 0
-    previous: int = 0
-    # Whether ECR sends events for pushes to its repository. It sends none for replication and pull-through
-    # caches, whose images nobody pushed to have them deployed.
-    is_announced: bool = True
-    # Whether the current parameters watch its pushes, and its repository, so that it may be restarted; the app
-    # that a push of its tag would deploy instead, and that app's current deployment.
-    watched: bool = True
-    can_restart: bool = True
-    replaced_by: str = ""
-    successor: Current | None = None
-    # What the ledger knows of its tags; None if its images could not be listed, or are not watched.
-    tags: Mapping[str, KnownTag] | None = None
-
-    @property
-    def under_way(self) -> set[str]:
-        """The deployments that have no outcome yet."""
-        return {each.deployment for each in self.open if not each.outcome}
-
-    @property
-    def to_come(self) -> bool:
-        """Whether a deployment is in progress, or about to be retried."""
-        return any(each.to_come for each in self.open)
 
 
 def decide(facts: Facts) -> list[Act]:
@@ -261,7 +176,7 @@ def _delete_stable_urls(facts: Facts) -> Iterator[Act]:
 
 def _report_superseded(facts: Facts) -> Iterator[Act]:
     """Report them once no deployment is in progress or about to start whose mail could name them."""
-    if facts.to_come or any(isinstance(act, DeployPush) for act in _deploy_missed(facts)):
+    if facts.to_come or any(isinstance(act, DeployPush) for act in deploy_missed(facts)):
         return
     settled = [each for each in facts.unmailed if each.ended_at <= facts.now - MAX_EVENT_DELAY_SECONDS]
     to_mail = {
@@ -297,62 +212,6 @@ def _list_or_unlist(facts: Facts) -> Iterator[Act]:
         yield UnlistApp()
 
 
-def _deploy_missed(facts: Facts) -> Iterator[Act]:
-    """Deploy the newest of the tags whose move is missing in the ledger; it supersedes the others."""
-    if facts.tags is None or not facts.is_announced:
-        return
-    tags, lost = facts.tags, []
-    for image in facts.images:
-        known = tags.get(image.tag)
-        if known and known.digest == image.digest and known.as_of < facts.since:
-            # From now on, a later move of this tag counts.
-            yield RecordTag(image.tag, image.digest)
-        if _is_known_or_on_its_way(image, known, facts):
-            continue
-        serves = facts.current and (facts.current.digest, facts.current.tag) == (image.digest, image.tag)
-        if _was_pushed_while_watched(image, known, facts) and not serves:
-            lost.append(image)
-        elif known:
-            yield RecordTag(image.tag, image.digest)
-    there = {image.tag for image in facts.images}
-    for tag, known in tags.items():
-        if tag not in there and known.digest and known.as_of < facts.listed_at:
-            yield RecordTag(tag, "")
-    if lost:
-        newest = max(lost, key=lambda image: image.pushed_at)
-        yield from (RecordTag(image.tag, image.digest) for image in lost if image is not newest)
-        yield DeployPush(_push(facts, newest, tags.get(newest.tag)))
-
-
-def _is_known_or_on_its_way(image: Image, known: KnownTag | None, facts: Facts) -> bool:
-    """Whether the push is known, or its event may still arrive."""
-    if known and (known.digest == image.digest or known.as_of > facts.listed_at):
-        return True
-    return image.pushed_at > facts.now - MAX_EVENT_DELAY_SECONDS
-
-
-def _was_pushed_while_watched(image: Image, known: KnownTag | None, facts: Facts) -> bool:
-    """Whether the current parameters were in force when it was pushed, so that its event should have arrived.
-
-    A tag that was moved back to an older image has no time of that move. It counts if the ledger saw the tag
-    point elsewhere since then.
-    """
-    if known and known.as_of >= facts.since:
-        return True
-    # The ledger keeps tags for 90 days. A push that it has forgotten was not lost.
-    return image.pushed_at >= max(facts.since, facts.now - MAX_EVENT_AGE_SECONDS)
-
-
-def _push(facts: Facts, image: Image, known: KnownTag | None) -> Push:
-    """The push, at its image's time or, if the tag was moved back to an older image, the earliest possible."""
-    moved_back = known is not None and image.pushed_at <= known.as_of
-    pushed_at = max(image.pushed_at, facts.previous) if moved_back else image.pushed_at
-    key = f"{facts.app}:{image.tag}@{image.digest}#{pushed_at}"
-    at = datetime.fromtimestamp(pushed_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    name = "sweep-" + hashlib.sha256(key.encode()).hexdigest()[:40]
-    return Push(name, at, facts.app, image.tag, image.digest)
-
-
 RULES: tuple[Callable[[Facts], Iterator[Act]], ...] = (
     _finish_aborted,
     _point_stable_url,
@@ -360,7 +219,7 @@ RULES: tuple[Callable[[Facts], Iterator[Act]], ...] = (
     _restart_stopped,
     _report_unwatched,
     _delete_stable_urls,
-    _deploy_missed,
+    deploy_missed,
     _report_superseded,
     _free_slot,
     _list_or_unlist,
