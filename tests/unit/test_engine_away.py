@@ -128,7 +128,9 @@ def stopped_reason(engine: Starting, monkeypatch: pytest.MonkeyPatch) -> str:
         fargate._start(lambda: None, engine, {"image": "app"}, kwargs, settings=cast("Settings", None))
     answered: list[str] = []
     reason = f"{fargate._REPORTED_BY_MINISTACK}{raised.value}"
-    fargate._plain_reason(lambda task, client, reason: answered.append(reason), {"containers": []}, engine, reason)
+    fargate._plain_reason(
+        lambda task, client, reason: answered.append(reason), {"containers": []}, engine, reason
+    )
     return answered[0]
 
 
