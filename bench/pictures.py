@@ -60,7 +60,7 @@ def _push(setting: Setting, repository: str, what: str) -> None:
 
 
 def _take(page: Page) -> None:
-    page.locator("#under-way", has_text="Ask whether it answers").wait_for(timeout=WITHIN)
+    page.locator("#under-way", has_text="Check whether it answers").wait_for(timeout=WITHIN)
     page.screenshot(path=PICTURES / "console.png", full_page=True)
 
 

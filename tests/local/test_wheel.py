@@ -180,7 +180,7 @@ def test_what_was_changed_since_it_was_released_is_not_installed(carried: Path, 
     for path in carried.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / packaged.FUNCTIONS).write_bytes(b"other")
-    with pytest.raises(Exception, match="is not the file that was released"):
+    with pytest.raises(Exception, match="is not the released file"):
         Packaged.load(tmp_path)
 
 
@@ -192,7 +192,7 @@ def test_it_installs_deploys_upgrades_and_leaves_nothing(installer: Installer) -
     before = {**inventory(cloud), "buckets": buckets(cloud)}
     assert "There is no stack portcall" in installer.sentence(5, "upgrade", "--yes")
     assert "There is no stack portcall" in installer.sentence(5, "uninstall", "--confirm", "portcall")
-    assert "Say --yes" in installer.sentence(2, "install", "--email", EMAIL)
+    assert "To continue without being asked: --yes" in installer.sentence(2, "install", "--email", EMAIL)
     assert {**inventory(cloud), "buckets": buckets(cloud)} == before
 
     ended = installer.run("install", "--email", EMAIL, "--set", f"CpuArchitecture={MACHINE}", "--yes")
