@@ -14,12 +14,12 @@ demo: $(TOOLS) ## The whole road on this machine: cloud, docker push, mail, URL
 # Python and pytest keep what they compile, whatever the machine says: each of these processes would do it anew.
 KEEP_BYTECODE := PYTHONDONTWRITEBYTECODE=
 
-# The second half waits more than it works, so three run side by side on two cores.
+# The second half waits as much as it works, so four run side by side on two cores.
 test: $(TOOLS) ## All tests: unit, workflow, local, e2e, and the page in a browser
 	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group browser
 	@rm -rf .portcall/iam-decisions
 	@$(KEEP_BYTECODE) PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow
-	@$(KEEP_BYTECODE) PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
+	@$(KEEP_BYTECODE) PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder \
 		tests/local tests/e2e tests/console
 	@.venv/bin/python -m bench.permissions --parts --whole .portcall/iam-decisions
 
