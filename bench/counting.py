@@ -1,4 +1,4 @@
-"""The embedded cloud, which notes each signed call: `python -m bench.counting localcloud.server --port ...`.
+"""The embedded cloud, which notes what is called: `python -m bench.counting localcloud.server --port ...`.
 
 What Step Functions and EventBridge call inside it does not come by here.
 """
@@ -11,6 +11,7 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
+from bench import invocations
 from localcloud import server
 
 FILE = "calls.jsonl"
@@ -92,12 +93,13 @@ class Counted:
 
 def main() -> None:
     arguments = sys.argv[2:]
-    outermost, file = server.NoWebPages, server.parse(arguments).state_dir / FILE  # type: ignore[attr-defined]
+    outermost, state_dir = server.NoWebPages, server.parse(arguments).state_dir  # type: ignore[attr-defined]
 
     def counted(app: Any) -> Any:
-        return Counted(outermost(app), file)
+        return Counted(outermost(app), state_dir / FILE)
 
     server.NoWebPages = counted  # type: ignore[assignment, attr-defined]
+    invocations.note(state_dir)
     server.main(arguments)
 
 

@@ -1,13 +1,12 @@
 """What a deployment takes of AWS, read off the embedded cloud: calls, invocations, units, bytes of log."""
 
 import math
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench import counting
+from bench import counting, invocations
 from bench.costs import Use
 from bench.counting import Call
 from bench.prices import MEMORY_GB
@@ -15,30 +14,34 @@ from bench.setting import Setting
 
 # Nothing is called any more after so long without a call.
 QUIET_SECONDS = 1.0
-# The part of a CPU that Lambda gives to 1,024 MB; here each function has a whole one.
+# The part of a CPU that Lambda gives to 1,024 MB; here a function has a whole one, once it has one.
 LAMBDA_CPU = 1024 / 1769
 # A log event counts 26 bytes more than its text. https://aws.amazon.com/cloudwatch/pricing/
 LOG_EVENT_BYTES = 26
 READS = ("GetItem", "Query", "BatchGetItem")
-BILLED = re.compile(r"Billed Duration: ([\d.]+) ms")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment: how many calls there were, and the UNIX time."""
+    """A moment: how many calls and invocations there were, and the UNIX time."""
 
     calls: int
+    invocations: int
     at: float
 
 
 @dataclass(frozen=True)
 class Taken:
-    """`calls` by `service action`, `writes` as keys of items, `billed` in seconds as measured here."""
+    """`calls` by `service action`, `writes` as keys of items.
+
+    `cpu` and `waited` are seconds of all functions: see Invocation.
+    """
 
     calls: dict[str, int]
     writes: list[tuple[str, str]]
     invocations: int
-    billed: float
+    cpu: float
+    waited: float
     log_bytes: int
 
 
@@ -51,7 +54,7 @@ class Meter:
     def mark(self) -> Mark:
         """Wait until all is quiet, and begin."""
         self._settle()
-        return Mark(len(self._calls()), time.time())
+        return Mark(len(self._calls()), len(self._invocations()), time.time())
 
     def since(self, mark: Mark, caller: str, inner: tuple[Call, ...] = ()) -> Taken:
         """Wait until all is quiet; what `caller` has taken, with calls that no request shows.
@@ -61,12 +64,13 @@ class Meter:
         self._settle()
         calls = [*inner, *(call for call in self._calls()[mark.calls :] if call.caller == caller)]
         lines = list(self._log(mark.at)) if caller == "role" else []
-        billed = [float(found[1]) for line in lines if (found := BILLED.search(line))]
+        invoked = self._invocations()[mark.invocations :] if caller == "role" else []
         return Taken(
             calls=dict(sorted(Counter(f"{call.service} {call.action}" for call in calls).items())),
             writes=[key for call in calls if call.action != "GetItem" for key in call.keys],
-            invocations=len(billed),
-            billed=sum(billed) / 1000,
+            invocations=len(invoked),
+            cpu=sum(each.cpu for each in invoked),
+            waited=sum(each.waited for each in invoked),
             log_bytes=sum(len(line.encode()) + LOG_EVENT_BYTES for line in lines),
         )
 
@@ -80,7 +84,7 @@ class Meter:
         return Use(
             transitions=transitions,
             invocations=taken.invocations,
-            gb_seconds=taken.billed / LAMBDA_CPU * MEMORY_GB,
+            gb_seconds=(taken.cpu / LAMBDA_CPU + taken.waited) * MEMORY_GB,
             write_units=sum(units.get(key, 1) for key in taken.writes) + transactions,
             read_units=sum(calls[f"dynamodb {name}"] for name in READS),
             publishes=publishes,
@@ -100,6 +104,9 @@ class Meter:
 
     def _calls(self) -> list[Call]:
         return counting.read(self._setting.settings.state_dir)
+
+    def _invocations(self) -> list[invocations.Invocation]:
+        return invocations.read(self._setting.settings.state_dir)
 
     def _log(self, since: float) -> Iterator[str]:
         group = next(iter(self.functions.values()))["LoggingConfig"]["LogGroup"]
