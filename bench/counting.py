@@ -96,10 +96,11 @@ def main() -> None:
     outermost, state_dir = server.NoWebPages, server.parse(arguments).state_dir  # type: ignore[attr-defined]
 
     def counted(app: Any) -> Any:
+        # Not before: MiniStack, which this imports, reads the settings that `server.main` makes.
+        invocations.note(state_dir)
         return Counted(outermost(app), state_dir / FILE)
 
     server.NoWebPages = counted  # type: ignore[assignment, attr-defined]
-    invocations.note(state_dir)
     server.main(arguments)
 
 

@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from localcloud.patches.aws_lambda.lambda_runtime import FunctionProcess
-
 FILE = "invocations.jsonl"
 
 
@@ -34,7 +32,9 @@ def read(state_dir: Path) -> list[Invocation]:
 
 
 def note(state_dir: Path) -> None:
-    """From now on, note each invocation in this process."""
+    """From now on, note each invocation in this process, which is the embedded cloud's."""
+    from localcloud.patches.aws_lambda.lambda_runtime import FunctionProcess
+
     file = state_dir / FILE
     original: Callable[..., Any] = FunctionProcess.invoke
 
