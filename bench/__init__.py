@@ -1,6 +1,6 @@
 """Measures the figures in the docs, and checks what the tests cannot; `make bench` runs most of it.
 
-Those marked * are commands: `python -m bench.NAME`; `python -m bench` measures road, manual, burst and imports.
+Those marked * are commands: `python -m bench.NAME`. `python -m bench` measures road, manual, imports, or burst.
 
 Measured with an embedded cloud:
     road              a deployment with Portcall, from the push to the mail

@@ -65,10 +65,10 @@ class _Place:
 
     # Found when they are needed: structures contain themselves.
     @cached_property
-    def members(self) -> list[tuple[str, _Place]]:
+    def members(self) -> dict[str, _Place]:
         """Of a structure."""
         members = self._shape.members if isinstance(self._shape, StructureShape) else {}
-        return [(name, self._below(each, name)) for name, each in members.items()]
+        return {name: self._below(each, name) for name, each in members.items()}
 
     @cached_property
     def entry(self) -> _Place | None:
@@ -96,9 +96,9 @@ def _check(place: _Place, value: Any, path: str, found: list[Refusal]) -> None:
             if value.get(name) is None:
                 found.append(Refusal(f"{path}.{name}", None, "be there"))
         _hold(place.own_limits, value, path, found)
-        for name, member in place.members:
-            if value.get(name) is not None:
-                _check(member, value[name], f"{path}.{name}", found)
+        for name, each in value.items():
+            if each is not None and name in place.members:
+                _check(place.members[name], each, f"{path}.{name}", found)
     elif place.entry:
         for index, each in enumerate(value):
             _check(place.entry, each, f"{path}[{index}]", found)

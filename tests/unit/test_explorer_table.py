@@ -85,19 +85,28 @@ class Both:
         return {(each["pk"], each["sk"]): each for each in theirs} == self._table.items
 
 
-def test_answers_as_moto_does(ledger_table, monkeypatch):
+@pytest.fixture(scope="module")
+def played() -> dict[str, Asked]:
+    """Each scenario, with the table that it asked."""
+    found = {scenario: Asked() for scenario in dict(explore.scenarios())}
+    with pytest.MonkeyPatch.context() as monkeypatch, stage():
+        for scenario, table in found.items():
+            monkeypatch.setattr(aws, "Table", lambda *_, table=table, **__: table)
+            explore.undisturbed(scenario, SETTING)
+    return found
+
+
+def test_answers_as_moto_does(ledger_table, played, monkeypatch):
     """In every scenario; `make unit` plays those that ask something which none before them did."""
     other, seen = boto3.client("dynamodb"), set[str]()
-    for scenario in dict(explore.scenarios()):
-        asked, both = Asked(), Both(other)
+    for scenario, asked in played.items():
+        if QUICK and asked.requests.keys() <= seen:
+            continue
+        seen |= asked.requests.keys()
+        both = Both(other)
+        monkeypatch.setattr(aws, "Table", lambda *_, table=both, **__: table)
+        ledger_table()
         with stage():
-            monkeypatch.setattr(aws, "Table", lambda *_, table=asked, **__: table)
-            explore.undisturbed(scenario, SETTING)
-            if QUICK and asked.requests.keys() <= seen:
-                continue
-            seen |= asked.requests.keys()
-            monkeypatch.setattr(aws, "Table", lambda *_, table=both, **__: table)
-            ledger_table()
             explore.undisturbed(scenario, SETTING)
         assert both.unlike == [], scenario
         assert both.holds_the_same(), scenario
@@ -186,14 +195,10 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen() -> Seen:
+def seen(played: dict[str, Asked]) -> Seen:
     found = Seen()
-    with pytest.MonkeyPatch.context() as monkeypatch, stage():
-        for scenario in dict(explore.scenarios()):
-            table = Asked()
-            monkeypatch.setattr(aws, "Table", lambda *_, table=table, **__: table)
-            explore.undisturbed(scenario, SETTING)
-            found.note(table)
+    for table in played.values():
+        found.note(table)
     return found
 
 

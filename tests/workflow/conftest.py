@@ -508,6 +508,10 @@ def definition() -> str:
     return json.dumps(found)
 
 
+# The same definition, for each test.
+_refused = functools.cache(interpreter._validate_definition_jsonata)
+
+
 @pytest.fixture
 def deploy(
     world: World, requests: Requests, _patched: None, monkeypatch: pytest.MonkeyPatch
@@ -564,6 +568,13 @@ def deploy(
         interpreter, "_extract_lambda_ref", lambda resource: resource if ":function:" in resource else None
     )
     monkeypatch.setattr(interpreter, "_resolve_lambda_function_ref", lambda value, optimized: value)
+    # Nothing takes long here, so a task needs no thread of its own that could be left behind.
+    monkeypatch.setattr(
+        interpreter,
+        "_invoke_resource_with_timeout",
+        lambda resource, document, timeout: interpreter._invoke_resource(resource, document),
+    )
+    monkeypatch.setattr(interpreter, "_validate_definition_jsonata", _refused)
     # The interpreter waits a moment before each execution; with SFN_WAIT_SCALE=0 nothing else sleeps.
     monkeypatch.setattr(interpreter, "time", SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None}))
     from ministack.services import lambda_svc
