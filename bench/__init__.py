@@ -1,6 +1,6 @@
 """Measures the figures in the docs, and checks what the tests cannot; `make bench` runs most of it.
 
-Those marked * are commands: `python -m bench.NAME`. `python -m bench` measures road, manual, imports, or burst.
+Those marked * are commands: `python -m bench.NAME`. `python -m bench` measures road, manual and imports.
 
 Measured with an embedded cloud:
     road              a deployment with Portcall, from the push to the mail
@@ -9,10 +9,12 @@ Measured with an embedded cloud:
     service           an ECS service and `ecs deploy`
   * peers             Portcall against these ways
   * waking            with and without waking the steps by EventBridge
-    burst             many pushes of many apps at once
+  * burst             many pushes of many apps at once
+    burst_result      its figures, and what must hold
     imports           the imports of each function
   * command_line      the command line itself
   * console           the page
+  * fresh_machine     `make demo` on a fresh Debian
   * ledger            the commands' calls with a large ledger
 What these share:
     setting           a separate embedded cloud, with its app pushed once
@@ -20,6 +22,11 @@ What these share:
     meter             what a deployment takes of AWS
   * counting          the embedded cloud, noting each signed call
     browser           opens a page in Chromium
+    registry          pushes many images without building any
+    observed          what an install did, from the cloud's own APIs
+    invocations       what each call of a function took
+  * behind_rates      the embedded cloud within AWS's rates
+    rates             which calls are within the rates
 
 Failures in an embedded cloud:
   * faults            campaigns: calls fail, functions die, executions are aborted
@@ -50,6 +57,8 @@ Checked:
 Written and drawn:
     results           the raw results in bench/results/
   * plots             the plots of the docs, from the results
+    pages             tables in a page of the docs
+  * scale             the tables of docs/scale.md, from the results
   * reliability       the tables of docs/reliability.md, from the results
   * readme            the demo's output in the README
   * pictures          the pictures of the README and the docs
