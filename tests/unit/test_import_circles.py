@@ -15,10 +15,12 @@ PACKAGES = [
 
 def graph(packages: list[Path]) -> dict[str, set[str]]:
     """The name of each module -> those of these packages that it imports."""
+    places = {path.relative_to(package.parent): path for package in packages for path in package.rglob("*.py")}
+    # Without scan/.venv, and without the stack's files that a wheel carries.
     modules = {
-        ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__"): path
-        for package in packages
-        for path in package.rglob("*.py")
+        ".".join(place.with_suffix("").parts).removesuffix(".__init__"): path
+        for place, path in places.items()
+        if not any(part.startswith((".", "_stack")) for part in place.parts)
     }
     return {name: imported(name, path, modules.keys()) - {name} for name, path in modules.items()}
 
