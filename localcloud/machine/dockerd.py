@@ -50,10 +50,30 @@ def stop(daemon: psutil.Process) -> None:
     """Stop it with its containerd."""
     processes = [daemon, *(child for child in daemon.children() if child.name() == "containerd")]
     _signal(daemon, "TERM")
-    _, alive = psutil.wait_procs(processes, timeout=STOP_TIMEOUT)
-    for process in alive:
+    for process in _still_running(processes, within=STOP_TIMEOUT):
         _signal(process, "KILL")
-    psutil.wait_procs(alive, timeout=5)
+    _still_running(processes, within=5)
+    for started in _started:
+        started.poll()
+
+
+def _still_running(processes: Sequence[psutil.Process], within: float) -> list[psutil.Process]:
+    """Those that do not end within so many seconds.
+
+    One that has ended, and is a child of another process that never asks for it, stays a zombie: psutil's
+    wait_procs would wait for it the whole time.
+    """
+    deadline = time.monotonic() + within
+    while (running := [each for each in processes if _runs(each)]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return running
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _try_to_start(state_dir: Path, host: str, options: Sequence[str], log: Path) -> str | None:

@@ -1,10 +1,9 @@
 """Rollback, stop and similar commands, by a caller with only the operator policy."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from urllib.error import URLError
-
-import pytest
 
 from localcloud.inbox import read
 from tests.e2e.conftest import FIXTURES, Portcall, docker, get
@@ -69,8 +68,9 @@ def test_an_operator_stops_starts_restarts_and_ends(portcall: Portcall, tmp_path
     ended = operator("stop", app, "--yes", "-m", "maintenance")
     assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
     eventually(lambda: portcall.containers(app) == [], within=60, every=0.5)
-    with pytest.raises(URLError):
-        get(url)
+    # Docker may have given its IP to another app already.
+    with suppress(URLError):
+        assert get(url) != "plain-http first"
     portcall.sweep()
     assert status(portcall, app)["state"] == "stopped"
 

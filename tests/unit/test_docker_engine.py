@@ -4,6 +4,7 @@ import grp
 import os
 import platform
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -303,7 +304,18 @@ def test_stops_the_dockerd_that_was_started_with_our_pid_file(
     said.clear()
     stop_engine(tmp_path, said.append)
     assert said == [f"Stopping Docker (dockerd, process {sleeper.pid})"]
-    assert not psutil.pid_exists(sleeper.pid)
+    assert sleeper.wait() == -signal.SIGTERM
+
+
+def test_does_not_wait_for_a_dockerd_that_has_ended_and_whose_parent_never_asks_for_it() -> None:
+    command = ["sh", "-c", "sleep 60 & echo $!; exec sleep 60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        daemon = psutil.Process(int(parent.stdout.readline()))
+        dockerd.stop(daemon)
+        assert dockerd._still_running([daemon], within=float("inf")) == []
+        assert psutil.pid_exists(daemon.pid)
+        parent.kill()
 
 
 def test_the_cloud_of_another_folder_and_a_container_that_runs_use_the_engine(
