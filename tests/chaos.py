@@ -18,6 +18,7 @@ from deployer.aws.items import plain, wire
 from deployer.domain.deployment import FAILED, SUPERSEDED, Current, Deployment
 
 from localcloud.inbox import Received, read
+from tests import promises
 from tests.local.conftest import eventually
 from tests.local.installed import FAILS, SERVES, SILENT, Installed, containers
 from tests.promises import DIGEST, GIVEN_UP, Asked, Mailed, Pushed, Ran, World, broken
@@ -169,9 +170,11 @@ class Chaos:
         return Settled(did, round(time.monotonic() - began, 1))
 
     def unmailed(self) -> bool:
-        """Whether a superseded push is still to be mailed, which a sweep does two minutes later."""
-        orders = (self.ledger(app).get("order", {}) for app in self.pushed)
-        return self.events_within > 0 and any(order.get("unmailed") for order in orders)
+        """Whether a superseded push is forgotten until a sweep mails it, two minutes after its execution ended."""
+        waiting = [app for app in self.pushed if self.ledger(app).get("order", {}).get("unmailed")]
+        inbox = list(read(self.stack.settings.inbox)) if waiting else []
+        forgotten = promises.a_superseded_push_is_not_forgotten.__name__
+        return any(each.startswith(forgotten) for app in waiting for each in self.broken(app, inbox))
 
     # The result
 
