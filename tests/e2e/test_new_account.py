@@ -77,6 +77,8 @@ def test_above_the_quota_of_vcpus_a_push_waits_for_room(newcomer: Portcall):
     ecs, workflow = newcomer.client("ecs"), newcomer.client("stepfunctions")
     (cluster,) = ecs.list_clusters()["clusterArns"]
     subnet = newcomer.client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+    # A task that is being stopped takes its vCPU until it has ended, and then gives it to the push.
+    eventually(lambda: not stopping(ecs, cluster), within=90, every=0.5)
     fillers: list[str] = []
     while not (answer := fill(ecs, cluster, subnet))["failures"]:
         fillers += [task["taskArn"] for task in answer["tasks"]]
@@ -95,6 +97,13 @@ def test_above_the_quota_of_vcpus_a_push_waits_for_room(newcomer: Portcall):
     (deployment,) = settled(newcomer, app, 1)
     assert deployment["outcome"] == "deployed", deployment
     assert len(tasks(newcomer, app)) == 1
+
+
+def stopping(ecs: Any, cluster: str) -> list[str]:
+    """The last statuses of the tasks that are to stop and have not."""
+    arns = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"]
+    described = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+    return [task["lastStatus"] for task in described if task["lastStatus"] != "STOPPED"]
 
 
 def fill(ecs: Any, cluster: str, subnet: str) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def test_a_running_container_is_not_asked_for_again_and_again(monkeypatch: pytes
     watch = threading.Thread(target=task_exit._look, args=(None, task, engine), name="ministack-ecs-watch-arn")
     watch.start()
     assert engine.asked_to_wait.wait(30)
-    # As ListTasks and DescribeTasks do.
+    # As ListTasks does.
     for _ in range(10):
         task_exit._look(lambda: None, task, engine)
     assert (engine.looks, stopped.is_set()) == (0, False)
@@ -121,3 +121,25 @@ def test_a_running_container_is_not_asked_for_again_and_again(monkeypatch: pytes
     watch.join()
     assert stopped.is_set()
     assert task["containers"] == [{"lastStatus": "STOPPED", "exitCode": 3}]
+
+
+def test_a_task_whose_container_has_ended_is_never_described_as_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Docker may have given its address to another container before the watching thread comes to it."""
+    engine = Engine()
+    engine.ended.set()
+    task = {"taskArn": "arn:ended", "lastStatus": "RUNNING", "_docker_ids": ["c"], "containers": [{}]}
+
+    def mark_stopped(_arn: str, task: dict[str, Any], *_why: str) -> bool:
+        task["lastStatus"] = "STOPPED"
+        return False
+
+    monkeypatch.setattr(task_exit, "_watched", {"arn:ended"})
+    monkeypatch.setattr(ecs, "_get_docker", lambda: engine)
+    monkeypatch.setattr(ecs, "_resolve_cluster_name", lambda name: name)
+    monkeypatch.setattr(ecs, "_resolve_task", lambda name, cluster: task)
+    monkeypatch.setattr(ecs, "_task_is_active", lambda arn, task: True)
+    monkeypatch.setattr(ecs, "_mark_task_stopped", mark_stopped)
+    describe = task_exit._describe_as_docker_says
+    assert describe(lambda data: task["lastStatus"], {"cluster": "c", "tasks": ["ended"]}) == "STOPPED"

@@ -214,6 +214,24 @@ def test_a_version_that_has_died_since_it_answered_does_not_take_the_place(world
     assert world.stopped == []
 
 
+def test_a_version_that_has_died_unheard_does_not_take_the_place_although_something_answered(world, document):
+    """The event of its stop was lost, and another task has its address by now."""
+    before, event = current(), document(2)
+    task = event["task"]["arn"]
+    world.dead[task] = stopped(task, stop_code="EssentialContainerExited", exit_code=1)
+    with pytest.raises(TaskStoppedError, match="exit code 1"):
+        switch(event)
+    assert current() == before
+    assert world.stopped == []
+
+
+def test_a_task_that_ecs_does_not_show_yet_takes_the_place(world, document, monkeypatch):
+    """DescribeTasks may be behind the events, which said that it runs."""
+    monkeypatch.setattr(ecs, "describe_task", lambda *, cluster, task: None)
+    switch(document(2))
+    assert current().deployment == "push-2"
+
+
 # The fields that the ledger keeps.
 
 

@@ -9,10 +9,17 @@ from deployer.aws import apigateway, ec2, ecs, ledger, task_states
 from deployer.domain import endpoint, holds, preview
 from deployer.domain.document import Document, Switch
 from deployer.domain.endpoint import StableUrl
-from deployer.domain.errors import ContendedError, HeldError, PermanentError, SupersededError
+from deployer.domain.errors import (
+    ContendedError,
+    HeldError,
+    PermanentError,
+    SupersededError,
+    TaskStoppedError,
+)
 from deployer.domain.image_spec import ImageSpec
 from deployer.domain.push import Push
 from deployer.domain.superseded import TAG_WAS_DELETED
+from deployer.domain.task import TaskState
 from deployer.observe import logger
 from deployer.ready import ready
 from deployer.settings import Settings, settings
@@ -55,8 +62,7 @@ def handler(event: Document, context: object) -> Switch:
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason=f"Portcall: {why}"[:255])
         raise HeldError(why)
     if seen is None or not is_current:
-        # It answered, but it may have stopped since. Then the previous version stays.
-        task_states.raise_if_stopped(task=event["task"]["arn"])
+        _raise_if_stopped(event["task"]["arn"], config)
         seen = _switch(event, push, config, seen)
     _close_unused_ports(event)
     logger.info("Switched over", extra={"app": push.app, "task": seen.task})
@@ -95,6 +101,18 @@ def _point_stable_url(push: Push, seen: ledger.Current, result: Switch) -> Switc
         )
         return {**result, "url": seen.direct_url, "notes": [why, *result["notes"]]}
     return {**result, "result": "moved"}
+
+
+def _raise_if_stopped(task: str, config: Settings) -> None:
+    """Raise TaskStoppedError if the new version has stopped; then the previous one stays.
+
+    ECS is asked after the answer: the event of the stop may be late or lost, and the address may be another
+    task's by then, which answered in its place.
+    """
+    task_states.raise_if_stopped(task=task)
+    described = ecs.describe_task(cluster=config.cluster, task=task)
+    if described and described.state is TaskState.STOPPED:
+        raise TaskStoppedError(described.why_stopped())
 
 
 def _is_superseded(seen: ledger.Current | None, event: Document) -> bool:

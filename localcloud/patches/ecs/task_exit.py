@@ -2,8 +2,10 @@
 
 MiniStack: reports removed containers as running, and does not detect OOM kills. Asks Docker about each
     container ten times a second, and again in each ListTasks and DescribeTasks.
-AWS: reports the exit code, and OutOfMemoryError.
+AWS: reports the exit code, and OutOfMemoryError. Frees a task's address only after it says that the task stops;
+    Docker gives it to the next container at once, so DescribeTasks asks Docker here, too.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
 Upstream: none known
 Kind: fidelity
 """
@@ -49,6 +51,21 @@ def _look(original: Function, task: dict[str, Any], client: Any = None) -> None:
         _await_end(task, client)
     elif task_arn in _watched:
         return
+    _note_end(task, client)
+
+
+@patch(ecs, "_describe_tasks")
+def _describe_as_docker_says(original: Function, data: dict[str, Any]) -> Any:
+    cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
+    for name in data.get("tasks", []) if cluster is not None else ():
+        if task := ecs._resolve_task(name, cluster):
+            _note_end(task)
+    return original(data)
+
+
+def _note_end(task: dict[str, Any], client: Any = None) -> None:
+    """Mark a running task as stopped if an essential container has ended."""
+    task_arn = task["taskArn"]
     with resource_lock("ecs-task", task_arn):
         if (
             not ecs._task_is_active(task_arn, task)
