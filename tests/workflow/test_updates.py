@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from deployer.aws import ledger
-from deployer.domain.errors import NoAnswerError
+from deployer.domain.errors import NoAnswerError, NoCapacityError
 from deployer.events import operate, reconcile
 
 from tests.conftest import LambdaContext
@@ -133,6 +133,15 @@ def test_a_superseded_push_is_not_mailed_as_failed(deploy, world, push, call):
     assert outcomes() == {"push-1": "superseded", "push-2": "deployed"}
     assert world.live() == {current().task}
     assert current().deployment == "push-2"
+    assert len(world.mails) == 1
+
+
+def test_a_push_that_leaves_the_capacity_to_a_newer_one_is_not_mailed_as_failed(deploy, world, push):
+    world.faults["run_task on FARGATE"] = [NoCapacityError("no vCPU")]
+    world.faults["tasks_started_by"] = [lambda: deploy(push(2))]
+    assert deploy(push(1), moves_the_tag=True).error == "NotNewestError"
+    assert outcomes() == {"push-1": "superseded", "push-2": "deployed"}
+    assert world.live() == {current().task}
     assert len(world.mails) == 1
 
 
