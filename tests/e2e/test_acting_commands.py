@@ -48,7 +48,7 @@ def test_an_operator_rolls_back_and_resumes(portcall: Portcall, tmp_path: Path) 
         return {each["outcome"] for each in history if each["tag"] == "again"}
 
     # Within a minute of its first push, another tag of an image is taken for the same push.
-    eventually(lambda: outcomes() & {"recorded", "same image"}, within=60, every=0.5)
+    eventually(lambda: outcomes() & {"recorded", "same image"}, every=0.5)
     assert get(ended.stdout.strip()) == "plain-http old"
 
     ended = operator("resume", app, "--yes", "--json")
@@ -67,7 +67,7 @@ def test_an_operator_stops_starts_restarts_and_ends(portcall: Portcall, tmp_path
 
     ended = operator("stop", app, "--yes", "-m", "maintenance")
     assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
-    eventually(lambda: portcall.containers(app) == [], within=60, every=0.5)
+    eventually(lambda: portcall.containers(app) == [], every=0.5)
     # Docker may have given its IP to another app already.
     with suppress(URLError):
         assert get(url) != "plain-http first"
@@ -91,7 +91,7 @@ def test_an_operator_stops_starts_restarts_and_ends(portcall: Portcall, tmp_path
 
     assert operator("end", app, "--yes").returncode == 2
     assert operator("end", app, "--confirm", app).returncode == 0
-    eventually(lambda: portcall.containers(app) == [], within=60, every=0.5)
+    eventually(lambda: portcall.containers(app) == [], every=0.5)
     assert portcall.mails(app, second)[-1].subject.startswith(f"{app} has ended")
     assert operator("end", app, "--confirm", app).returncode == 5
 
@@ -114,7 +114,7 @@ def test_a_stopped_app_stays_stopped_when_the_stack_is_updated(portcall: Portcal
     portcall.mail(app, digest)
     operator = as_role(portcall, "OperatorPolicy", tmp_path)
     assert operator("stop", app, "--yes").returncode == 0
-    eventually(lambda: portcall.containers(app) == [], within=60, every=0.5)
+    eventually(lambda: portcall.containers(app) == [], every=0.5)
     try:
         # All functions are updated, because the port is in the variables of each.
         portcall.update(ContainerPort="3001")

@@ -170,7 +170,6 @@ def test_an_image_that_is_gone_when_its_app_is_to_start_again_is_reported(portca
     docker("kill", container)
     failed = eventually(
         lambda: [mail for mail in portcall.mails(app) if mail.attributes["outcome"] == "failed"],
-        within=60,
         every=0.2,
     )
     check("image-is-gone", failed[0], portcall)

@@ -212,7 +212,7 @@ def test_a_pull_request_has_a_preview_whose_url_is_an_output_and_which_ends_with
     (end,) = FILES[".github/workflows/end-preview.yml"]["jobs"].values()
     ended = runner.step(next(each for each in end["steps"] if "run" in each), {}, APP="flask-app", TAG="pr-7")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    eventually(lambda: not cloud.containers("flask-app_pr-7"), within=60)
+    eventually(lambda: not cloud.containers("flask-app_pr-7"))
     # The task is stopped a moment before the ledger says that the app has ended.
     again = eventually(lambda: said if (said := runner.pusher.portcall("wait", image)).returncode else None)
     assert again.returncode == 1, again.stderr
@@ -275,7 +275,7 @@ def test_a_merge_request_of_gitlab_has_a_preview_and_ends_it(runner: Runner, clo
     assert (name, get(url)) == ("URL", "plain-http merge request 7")
     ended = runner.shell("\n".join(pipeline["end"]["script"]), "-e", "-o", "pipefail", **known)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    eventually(lambda: not cloud.containers("flask-app_mr-7"), within=60)
+    eventually(lambda: not cloud.containers("flask-app_mr-7"))
 
 
 def test_a_merge_request_whose_image_does_not_start_is_red(runner: Runner, cloud: Portcall) -> None:

@@ -39,7 +39,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
-def eventually(look: Callable[[], T | None], *, within: float = 60.0, every: float = 0.05) -> T:
+def eventually(look: Callable[[], T | None], *, within: float = 120.0, every: float = 0.05) -> T:
     """Call until the result is true, and return it.
 
     The longer it takes, the longer are the pauses, but for a tenth of that time: each look is work for the cloud.

@@ -107,7 +107,7 @@ def test_no_image_that_tasks_have_pulled_stays_in_the_engine_and_built_ones_do(c
         return {name.partition("@")[0] for name in names()}
 
     with contextlib.suppress(AssertionError):
-        eventually(lambda: left() == {f"{image}:built"}, within=60)
+        eventually(lambda: left() == {f"{image}:built"})
     assert left() == {f"{image}:built"}
     # Fails if either name is gone.
     subprocess.check_call(["docker", "rmi", f"{image}:built", elsewhere], stdout=subprocess.DEVNULL)
