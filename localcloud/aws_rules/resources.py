@@ -7,9 +7,12 @@ of these members refuse it: several members may be called e.g. `Description`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.metadata import distribution
+from pathlib import Path
 from typing import Any
 
 import regex
@@ -43,15 +46,18 @@ def refusals(kind: str, properties: Mapping[str, Any]) -> list[Refusal]:
 
 @cache
 def _schema(kind: str) -> dict[str, Any] | None:
-    # Imported late: it takes most of a second, and only stacks use it.
-    from cfnlint.schema import ResourceNotFoundError
-    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
-
-    try:
-        schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, kind).schema
-    except ResourceNotFoundError:
+    """The schema of a type of resources, None if CloudFormation has no such type."""
+    name = json.loads((_schemas() / "providers" / f"{REGION}.json").read_text()).get(kind)
+    if name is None:
         return None
+    schema: dict[str, Any] = json.loads((_schemas() / "resources" / f"{name}.json").read_text())
     return schema
+
+
+@cache
+def _schemas() -> Path:
+    """The folder of the schemas in cfn-lint's wheel; to import cfn-lint itself takes more than a second."""
+    return Path(str(distribution("cfn-lint").locate_file("cfnlint/data/schemas")))
 
 
 def _is_document(schema: Mapping[str, Any], name: str) -> bool:

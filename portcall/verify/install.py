@@ -1,6 +1,9 @@
 """The install under a separate name, with the commands of the README."""
 
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,9 @@ from portcall.verify.tools import Tools
 
 SAM = str(Path(sys.executable).with_name("sam"))
 CONFIG = ["--config-file", str(PROJECT / "samconfig.toml")]
+# UpdateStack, which has no change set to review, needs the second one for SAM's transform.
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+SETTLE_SECONDS = 1800
 
 
 def build(tools: Tools, folder: Path) -> None:
@@ -28,10 +34,7 @@ def deploy(account: Account, state: State, tools: Tools, folder: Path, changes: 
 
     Raises CheckFailedError with CloudFormation's reasons, DifferentError if another parameter changed.
     """
-    state.parameters = {**state.parameters, **changes}
-    state.save()
-    overrides = [f"{name}={value}" for name, value in changes.items()]
-    try:
+    with _changing(account, state, changes):
         tools.run(
             SAM,
             "deploy",
@@ -47,8 +50,41 @@ def deploy(account: Account, state: State, tools: Tools, folder: Path, changes: 
             state.name,
             "--no-progressbar",
             "--parameter-overrides",
-            *overrides,
+            *(f"{name}={value}" for name, value in changes.items()),
         )
+
+
+def update(account: Account, state: State, changes: dict[str, str]) -> None:
+    """Change parameters with CloudFormation's UpdateStack, which keeps the template; otherwise like `deploy`.
+
+    Nothing is packed and uploaded again, so it takes a fraction of the time of `sam deploy`.
+    """
+    with _changing(account, state, changes):
+        cloudformation = account.client("cloudformation")
+        stack = describe(account, state.name) or {}
+        kept = [
+            each["ParameterKey"] for each in stack.get("Parameters", []) if each["ParameterKey"] not in changes
+        ]
+        cloudformation.update_stack(
+            StackName=state.name,
+            UsePreviousTemplate=True,
+            Capabilities=CAPABILITIES,
+            Parameters=[
+                *({"ParameterKey": name, "ParameterValue": value} for name, value in changes.items()),
+                *({"ParameterKey": name, "UsePreviousValue": True} for name in kept),
+            ],
+        )
+        if (status := settled(account, state.name)) != "UPDATE_COMPLETE":
+            raise CheckFailedError(f"After the update the stack is {status}")
+
+
+@contextmanager
+def _changing(account: Account, state: State, changes: dict[str, str]) -> Iterator[None]:
+    """Record the changed parameters before, and what the stack has after it; add CloudFormation's reasons."""
+    state.parameters = {**state.parameters, **changes}
+    state.save()
+    try:
+        yield
     except CheckFailedError as error:
         refused = refusals(account, state.name)
         raise CheckFailedError("\n".join([str(error), *refused])) from error
@@ -73,6 +109,20 @@ def describe(account: Account, name: str) -> dict[str, Any] | None:
     return next((each for each in stacks if each["StackStatus"] != "DELETE_COMPLETE"), None)
 
 
+def settled(account: Account, name: str) -> str | None:
+    """Wait until the stack no longer changes; return its status, None if it is gone."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        stack = describe(account, name)
+        status = str(stack["StackStatus"]) if stack else None
+        # A stack in review was never created.
+        if status is None or status == "REVIEW_IN_PROGRESS" or not status.endswith("_IN_PROGRESS"):
+            return status
+        if time.monotonic() > deadline:
+            return status
+        time.sleep(0.2 if account.embedded else 10)
+
+
 def remember(account: Account, state: State) -> None:
     """Record the stack's outputs and resources, so that leftovers can be found after its deletion."""
     stack = describe(account, state.name)
@@ -93,7 +143,7 @@ def _compare_parameters(account: Account, state: State) -> None:
     are = {each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", [])}
     wrong = {name: are.get(name) for name, value in state.parameters.items() if are.get(name) != value}
     if wrong:
-        raise DifferentError(f"sam deploy changed parameters that were not named: they are {wrong} now")
+        raise DifferentError(f"The update changed parameters that were not named: they are {wrong} now")
 
 
 def refusals(account: Account, name: str) -> list[str]:

@@ -1,7 +1,6 @@
 """Removes, finds and reports what an install and a run leave behind."""
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from portcall.verify.state import State
 from portcall.verify.tools import Tools
 
 SAMS_STACK = "aws-sam-cli-managed-default"
-SETTLE_SECONDS = 1800
 DELETE_ATTEMPTS = 2
 ERRORS = (BotoCoreError, ClientError, CheckFailedError)
 
@@ -50,26 +48,12 @@ def _delete_stack(account: Account, name: str) -> None:
     """Delete the stack, whatever its state; try again if the first deletion failed."""
     for _ in range(DELETE_ATTEMPTS):
         # An interrupted `sam deploy` continues in CloudFormation, so first wait for its end.
-        if _settled(account, name) is None:
+        if install.settled(account, name) is None:
             return
         account.client("cloudformation").delete_stack(StackName=name)
-    status = _settled(account, name)
+    status = install.settled(account, name)
     if status:
         raise CheckFailedError("\n".join([f"it is {status}", *install.refusals(account, name)]))
-
-
-def _settled(account: Account, name: str) -> str | None:
-    """Wait until the stack no longer changes; return its status, None if it is gone."""
-    deadline = time.monotonic() + SETTLE_SECONDS
-    while True:
-        stack = install.describe(account, name)
-        status = str(stack["StackStatus"]) if stack else None
-        # A stack in review was never created.
-        if status is None or status == "REVIEW_IN_PROGRESS" or not status.endswith("_IN_PROGRESS"):
-            return status
-        if time.monotonic() > deadline:
-            return status
-        time.sleep(1 if account.embedded else 10)
 
 
 def delete_uploads(account: Account, name: str) -> None:

@@ -49,7 +49,7 @@ class Run:
 
     def deploy(self, **changes: str) -> None:
         """Run `sam deploy` with these parameters, unless they have these values already."""
-        if self.state.parameters and changes.items() <= {**DEFAULTS, **self.state.parameters}.items():
+        if self._has(changes):
             return
         if not self.state.parameters:
             changes = {
@@ -59,8 +59,19 @@ class Run:
                 **({"Email": self.email} if self.email else {}),
                 **changes,
             }
-        self.say(f"sam deploy {' '.join(f'{name}={value}' for name, value in changes.items())}".strip())
+        self.say(f"sam deploy {_words(changes)}".strip())
         install.deploy(self.account, self.state, self.tools, self.folder, changes)
+
+    def update(self, **changes: str) -> None:
+        """The same without `sam deploy`, which takes longer: the template stays."""
+        if not self._has(changes):
+            self.say(f"updating the stack: {_words(changes)}")
+            install.update(self.account, self.state, changes)
+
+    def _has(self, parameters: dict[str, str]) -> bool:
+        return bool(self.state.parameters) and (
+            parameters.items() <= {**DEFAULTS, **self.state.parameters}.items()
+        )
 
     def sweep(self) -> None:
         """Run the sweep now; if one is running, first wait for its end."""
@@ -78,7 +89,7 @@ class Run:
 
     def push(self, tag: str, **arguments: str) -> Pushed:
         """Build the probe app with these build arguments, and push it with this tag."""
-        self.deploy(Environments="repository")
+        self.update(Environments="repository")
         self.say(f"docker build and push of {tag}")
         return self.push_image(self.images.build(tag, PROBE, **arguments), tag)
 
@@ -183,3 +194,7 @@ class Run:
         """Wait long enough to conclude that nothing comes."""
         self.say(f"waiting {self.pace.quiet:.0f} s for what should not come")
         time.sleep(self.pace.quiet)
+
+
+def _words(parameters: dict[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in parameters.items())

@@ -29,3 +29,6 @@ def test_the_whole_run_is_as_expected_and_leaves_nothing(verify: Verify) -> None
     evidence = json.loads((verify.state_dir / "verify-aws.json").read_text())
     assert {each["event"]["source"] for each in evidence["events"]} == {"aws.ecr", "aws.ecs"}
     assert {each["document"]["outcome"] for each in evidence["mails"]} == {"deployed", "failed", "ended"}
+    # The first installs, the second changes a parameter, as the README says; further changes need no packing.
+    (log,) = verify.state_dir.glob("verify-aws-*.log")
+    assert log.read_text().count("/sam deploy ") == 2

@@ -1,9 +1,9 @@
 """A task has a size that Fargate offers, and that the install allows."""
 
 import json
+from importlib.metadata import distribution
 from pathlib import Path
 
-import cfnlint.data.schemas.extensions.aws_ecs_taskdefinition as cfn_lint_schemas
 import pytest
 from deployer.domain.errors import BadLabelError
 from deployer.domain.fargate import MEMORY, Size, size
@@ -19,7 +19,9 @@ def sized(cpu=None, memory=None, default=DEFAULT, limit=LIMIT):
 
 
 def test_the_table_is_the_one_that_cfn_lint_knows():
-    schema = json.loads((Path(cfn_lint_schemas.__file__).parent / "fargate_cpu_memory.json").read_text())
+    # Found without importing it, which takes more than a second.
+    rules = "cfnlint/data/schemas/extensions/aws_ecs_taskdefinition/fargate_cpu_memory.json"
+    schema = json.loads(Path(distribution("cfn-lint").locate_file(rules)).read_text())
     pairs = [option["properties"] for option in schema["then"]["anyOf"]]
     known = {int(pair["Cpu"]["then"]["enum"][0]): pair["Memory"]["then"] for pair in pairs}
     assert MEMORY.keys() == known.keys()

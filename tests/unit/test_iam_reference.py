@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from policy_sentry.shared.iam_data import get_service_prefix_data
 
 from tests.policies import ACCOUNT, REGION, STACK, Statement, documents, statements, template
 
@@ -105,17 +104,25 @@ GLOBAL_KEYS = {"aws:SourceAccount", "aws:SourceArn"}
 OPERATORS = {"StringEquals", "StringLike", "ArnEquals", "ArnLike"}
 
 
+def reference_of(service: str) -> dict[str, Any]:
+    # Imported late: it takes a second to read, and only one process of a test run needs it.
+    from policy_sentry.shared.iam_data import get_service_prefix_data
+
+    found: dict[str, Any] = get_service_prefix_data(service)
+    return found
+
+
 @functools.cache
 def action_of(name: str) -> dict[str, Any] | None:
     service, _, action = name.partition(":")
-    found: dict[str, Any] | None = get_service_prefix_data(service).get("privileges", {}).get(action)
+    found: dict[str, Any] | None = reference_of(service).get("privileges", {}).get(action)
     return found
 
 
 @functools.cache
 def resources_of(action: str) -> dict[str, dict[str, Any]]:
     """The resource types that an action is asked about: name -> ARN and condition keys."""
-    known = get_service_prefix_data(action.partition(":")[0])["resources"]
+    known = reference_of(action.partition(":")[0])["resources"]
     found = action_of(action)
     return {name: known[name] for name in found["resource_types"] if name} if found else {}
 

@@ -13,11 +13,12 @@ from moto import mock_aws
 from portcall.cli.verify_aws import verify_aws
 from portcall.cli.verify_display import Display
 from portcall.core.terminal import Terminal
-from portcall.verify import cost, images, leftovers, preflight, queues, report, runner
+from portcall.verify import cost, images, install, leftovers, preflight, queues, report, runner
 from portcall.verify.check import Check
 from portcall.verify.checks import CHECKS, pushes
 from portcall.verify.checks import stable_url as stable_urls
 from portcall.verify.errors import CheckFailedError, DifferentError, NotRunError
+from portcall.verify.run import Run
 from portcall.verify.state import DIFFERENT, FAILED, NOT_RUN, SAME, Result, State
 
 ROOT = Path(__file__).parents[2]
@@ -481,7 +482,7 @@ class Formation:
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(install.time, "sleep", lambda seconds: None)
 
 
 def test_a_stack_that_is_being_made_is_deleted_then_and_once_more_where_that_failed(hurry: None):
@@ -493,6 +494,81 @@ def test_a_stack_that_is_being_made_is_deleted_then_and_once_more_where_that_fai
 def test_a_stack_that_cannot_be_deleted_is_reported_with_its_reasons(hurry: None):
     with pytest.raises(CheckFailedError, match="Vpc: it has dependencies"):
         leftovers._delete_stack(Formation(failures=9), "portcall-verify-1")  # type: ignore[arg-type]
+
+
+# A change of parameters
+
+
+class Updated:
+    """CloudFormation whose updates end with this status, and with `lost` at its default again."""
+
+    embedded = True
+
+    def __init__(self, ends: str = "UPDATE_COMPLETE", lost: str = "") -> None:
+        self.ends, self.lost, self.status = [ends], lost, "CREATE_COMPLETE"
+        self.parameters = {"HealthTimeout": "60", "StableUrl": "off", "MaxMemory": "4096"}
+        self.asked: list[dict[str, Any]] = []
+
+    def client(self, _service: str) -> "Updated":
+        return self
+
+    def update_stack(self, **given: Any) -> None:
+        self.asked.append(given)
+        assert {each["ParameterKey"] for each in given["Parameters"]} == set(self.parameters), "all are named"
+        changes = {each["ParameterKey"]: each.get("ParameterValue") for each in given["Parameters"]}
+        self.parameters |= {name: value for name, value in changes.items() if value is not None}
+        self.parameters |= {self.lost: "300"} if self.lost else {}
+        self.ends = ["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", *self.ends]
+
+    def describe_stacks(self, **_given: str) -> dict[str, Any]:
+        if self.asked:
+            self.status = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
+        parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in self.parameters.items()]
+        return {"Stacks": [{"StackStatus": self.status, "Parameters": parameters}]}
+
+    def describe_stack_events(self, **_given: str) -> dict[str, Any]:
+        reason = {"LogicalResourceId": "Vpc", "ResourceStatus": "UPDATE_FAILED", "ResourceStatusReason": "no"}
+        return {"StackEvents": [reason]}
+
+    def get_paginator(self, _operation: str) -> "Updated":
+        return self
+
+    def paginate(self, **_given: str) -> list[dict[str, Any]]:
+        return [{"StackResourceSummaries": []}]
+
+
+def updating(state: State, cloudformation: Updated, **changes: str) -> None:
+    state.parameters = {"HealthTimeout": "60"}
+    run = Run(cloudformation, state, None, None, None, None, "", lambda what: None)  # type: ignore[arg-type]
+    run.update(**changes)
+
+
+def test_a_parameter_is_changed_without_packing_the_stack_again_and_the_others_stay(state: State, hurry: None):
+    cloudformation = Updated()
+    updating(state, cloudformation, StableUrl="on")
+    (asked,) = cloudformation.asked
+    assert asked["UsePreviousTemplate"] is True
+    assert {"ParameterKey": "MaxMemory", "UsePreviousValue": True} in asked["Parameters"]
+    # SAM's transform needs it where no change set was reviewed.
+    assert "CAPABILITY_AUTO_EXPAND" in asked["Capabilities"]
+    assert cloudformation.status == "UPDATE_COMPLETE"
+    assert state.parameters == {"HealthTimeout": "60", "StableUrl": "on"}
+
+
+def test_a_parameter_that_has_the_value_already_changes_nothing(state: State):
+    cloudformation = Updated()
+    updating(state, cloudformation, StableUrl="off", HealthTimeout="60")
+    assert cloudformation.asked == []
+
+
+def test_an_update_that_was_rolled_back_is_reported_with_its_reasons(state: State, hurry: None):
+    with pytest.raises(CheckFailedError, match=r"(?s)the stack is UPDATE_ROLLBACK_COMPLETE\nVpc: no"):
+        updating(state, Updated(ends="UPDATE_ROLLBACK_COMPLETE"), StableUrl="on")
+
+
+def test_an_update_that_changes_another_parameter_differs(state: State, hurry: None):
+    with pytest.raises(DifferentError, match=r"\{'HealthTimeout': '300'\}"):
+        updating(state, Updated(lost="HealthTimeout"), StableUrl="on")
 
 
 def test_what_could_not_be_looked_for_counts_as_left(monkeypatch: pytest.MonkeyPatch, state: State):

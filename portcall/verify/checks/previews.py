@@ -12,7 +12,7 @@ TAG = "pr-1"
 
 @check("a tag is an app of its own, and ends with its tag")
 def preview(run: Run) -> str:
-    run.deploy(Environments="tag")
+    run.update(Environments="tag")
     document = run.live(run.push_image(run.images.build(TAG, PROBE, VERSION="preview"), TAG))
     if document["app"] != f"{run.state.name}:{TAG}":
         raise DifferentError(f"the app is called {document['app']}")

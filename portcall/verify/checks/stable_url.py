@@ -19,7 +19,7 @@ ARRIVES_AS = "/a/b%20c/%C3%A4?x=%2F&y"
 
 @check("with StableUrl=on the mail has a URL that is not the task's, where the app answers")
 def stable_url(run: Run) -> str:
-    run.deploy(StableUrl="on", AllowedCidr=EVERYONE)
+    run.update(StableUrl="on", AllowedCidr=EVERYONE)
     document = run.live(run.push("latest", VERSION="stable-1"))
     url, direct = document["url"], document["direct_url"]
     if url == direct:
@@ -106,7 +106,7 @@ def stable_url_of_a_stopped_app(run: Run) -> str:
     needs=("install", "stable-url"),
 )
 def stable_url_off(run: Run) -> str:
-    run.deploy(StableUrl="off")
+    run.update(StableUrl="off")
     document = run.live(run.push("latest", VERSION="stable-off"))
     if document["url"] != document["direct_url"]:
         raise DifferentError(f"the mail still has {document['url']}")
