@@ -26,6 +26,7 @@ import boto3
 import pytest
 
 from localcloud import refusals, root_key
+from localcloud.cloud import STOP_TIMEOUT
 
 T = TypeVar("T")
 
@@ -97,7 +98,12 @@ class Cloud:
     def stop(self) -> int:
         """Stop the cloud. Fails if it refused something that no test expected."""
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(timeout=20)
+        try:
+            status = self.process.wait(timeout=STOP_TIMEOUT)
+        finally:
+            # Does nothing if it has ended. Otherwise the test has failed, and leaves no cloud running.
+            self.process.kill()
+            self.process.wait()
         assert refusals.unexpected(self.state_dir, self._expected) == []
         return status
 
