@@ -37,6 +37,7 @@ def outcome(send, request: dict[str, Any]) -> Any:
     return [plain(each) for each in found if each]
 
 
+pytestmark = pytest.mark.long(20)
 PARTS = 6
 
 

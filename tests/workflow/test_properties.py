@@ -7,6 +7,7 @@ import contextlib
 import time
 from dataclasses import dataclass
 
+import pytest
 from deployer.aws import ledger
 from deployer.domain.errors import AwsUnavailableError, DeployError, ThrottledError
 from deployer.domain.missed_pushes import MAX_EVENT_DELAY_SECONDS
@@ -18,6 +19,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import LambdaContext, examples
 from tests.promises import DIGEST, Mailed, Pushed, Ran, World, broken
+
+pytestmark = pytest.mark.long(30)
 
 MOMENTS = ["claim", "next_in_order", "note_in_order", "manifest", "is_newest", "register_task_definition", "run_task", "addresses", "probe", "current", "create_stable_url", "make_current", "update_target", "ask_address", "stop_task", "publish", "record", "mark_notified"]  # fmt: skip
 FAULTS = [ThrottledError("Rate exceeded"), AwsUnavailableError("no answer")]
