@@ -62,7 +62,7 @@ def switch(number=1, seen=None, **more):
 
 
 def forget(seen, number=1, **facts):
-    return ledger.end_current(push=push(number), seen=seen, outcome="ended", **facts)
+    return ledger.end_current(push=push(number), seen=seen, **facts)
 
 
 def claim(number=1, execution="first", sequence=7, **more):

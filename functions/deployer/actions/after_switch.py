@@ -58,9 +58,9 @@ def _supersede(document: Document, push: Push, current: Current | None) -> None:
     else:
         reason = "Another deployment replaced it before its email was sent."
         if "restart" not in document:
-            superseded.supersede(push, reason=reason, **outcomes.so_far(document))
+            superseded.supersede(push, **outcomes.so_far(document, reason=reason))
             return
-    outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(document))
+    outcomes.record_outcome(push, outcomes.SUPERSEDED, None, **outcomes.so_far(document, reason=reason))
 
 
 def _is_there(push: Push, current: Current) -> bool:

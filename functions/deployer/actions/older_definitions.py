@@ -31,5 +31,5 @@ def record_branch(document: Document, error: str) -> bool:
         recorded_pushes.record(failure_facts.push_of(document), document.get("asked") or {})
     elif error == NotNewestError.__name__:
         push = failure_facts.push_of(document)
-        superseded.supersede(push, reason=NEWER_PUSH, **outcomes.so_far(document))
+        superseded.supersede(push, **outcomes.so_far(document, reason=NEWER_PUSH))
     return error in {each.__name__ for each in BRANCHES}

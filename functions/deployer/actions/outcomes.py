@@ -1,7 +1,7 @@
 """One outcome for each push: first in the ledger, then by mail, then as an event for other programs."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Unpack
 
 from deployer.actions import retries
 from deployer.aws import events, ledger
@@ -16,7 +16,7 @@ from deployer.domain.deployment import RECORDED as RECORDED
 from deployer.domain.deployment import RETRIED as RETRIED
 from deployer.domain.deployment import SAME_IMAGE as SAME_IMAGE
 from deployer.domain.deployment import SUPERSEDED as SUPERSEDED
-from deployer.domain.deployment import Outcome
+from deployer.domain.deployment import Outcome, OutcomeFacts
 from deployer.domain.document import Document
 from deployer.domain.errors import DeployError
 from deployer.domain.push import Push
@@ -38,7 +38,9 @@ DETAIL_TYPES = {
 }
 
 
-def record_outcome(push: Push, outcome: Outcome, publish: Callable[[], object] | None, **facts: Any) -> None:
+def record_outcome(
+    push: Push, outcome: Outcome, publish: Callable[[], object] | None, **facts: Unpack[OutcomeFacts]
+) -> None:
     """Record the outcome, `publish` its mail, and send an event for other programs.
 
     Before the mail, anything may fail and be retried. After it, errors are only logged: a retry would send
@@ -65,7 +67,7 @@ def ignore(push: Push) -> None:
     record_outcome(push, IGNORED, None, reason=NOT_AN_APP)
 
 
-def _log(push: Push, outcome: str, facts: Mapping[str, Any]) -> None:
+def _log(push: Push, outcome: str, facts: OutcomeFacts) -> None:
     """One log line per deployment, with all fields of template.yaml's saved queries; seconds as numbers."""
     phases = {name: float(took) for name, took in facts.get("phases", {}).items()}
     logger.info(
@@ -84,14 +86,15 @@ def _log(push: Push, outcome: str, facts: Mapping[str, Any]) -> None:
     )
 
 
-def so_far(document: Document, until: float | None = None) -> dict[str, Any]:
-    """The phases, revision and task of a deployment so far, for the ledger.
+def so_far(document: Document, until: float | None = None, **known: Unpack[OutcomeFacts]) -> OutcomeFacts:
+    """What is `known` of an outcome, with the phases, revision and task of the deployment so far.
 
     `until` is when the last phase failed, in UNIX seconds.
     """
-    facts = {
-        "phases": {name: str(round(took, 3)) for name, took in timing.phases(document, until)},
-        "revision": document.get("taskDefinition", {}).get("arn"),
-        "task": document.get("task", {}).get("arn"),
-    }
-    return {name: value for name, value in facts.items() if value}
+    if phases := timing.phases(document, until):
+        known["phases"] = {name: str(round(took, 3)) for name, took in phases}
+    if revision := document.get("taskDefinition", {}).get("arn"):
+        known["revision"] = revision
+    if task := document.get("task", {}).get("arn"):
+        known["task"] = task
+    return known

@@ -1,7 +1,6 @@
 """Ends apps: a preview ends when its tag is deleted or its time is up."""
 
 import dataclasses
-import time
 
 from deployer.actions import mail_limit, outcomes, slots, stable_url
 from deployer.aws import ecs, ledger
@@ -29,13 +28,7 @@ def end_app(*, app: str, current: ledger.Current, reason: str) -> bool:
         ecs.stop_task(cluster=config.cluster, task=task, reason=f"Portcall: {current.gave_up_reason}")
     push = Push(f"end-{current.deployment}", current.since, app, current.tag, current.digest)
     # After this write the app is gone. The call that removed it sends the mail; if that fails, the sweep does.
-    end = {
-        "outcome": outcomes.ENDED,
-        "ended_at": int(time.time()),
-        "reason": current.gave_up_reason,
-        "url": current.url,
-    }
-    if not ledger.end_current(push=push, seen=current, **end):
+    if not ledger.end_current(push=push, seen=current, reason=current.gave_up_reason, url=current.url):
         return False
     slots.free(app)
     notify_ended(push, reason=current.gave_up_reason, url=current.url)

@@ -2,13 +2,13 @@
 
 import dataclasses
 import time
-from typing import Any
+from collections.abc import Callable
 
 from deployer.actions import after_switch, failure_facts, mail_limit, outcomes, slots, superseded
 from deployer.actions.failure_facts import Known
 from deployer.aws import ecs, ledger
 from deployer.domain import failed_deployment, failure, limits, mail, slow_start, timing
-from deployer.domain.deployment import Outcome
+from deployer.domain.deployment import Outcome, OutcomeFacts
 from deployer.domain.document import Document, Restart
 from deployer.domain.errors import AccessDeniedError, PermanentError
 from deployer.domain.push import Push
@@ -87,9 +87,9 @@ def _why(document: Document, error: str, message: str, words: failure_facts.Last
     )
 
 
-def _facts(document: Document, why: failure.Failure, log: list[str], until: float | None) -> dict[str, Any]:
+def _facts(document: Document, why: failure.Failure, log: list[str], until: float | None) -> OutcomeFacts:
     """The fields that the ledger keeps of a failure."""
-    facts: dict[str, Any] = {
+    facts: OutcomeFacts = {
         "reason": printable(why.reason),
         "error": why.error,
         "summary": why.summary,
@@ -99,10 +99,10 @@ def _facts(document: Document, why: failure.Failure, log: list[str], until: floa
     if "restart" in document:
         # A restart that AWS did not start has not been claimed.
         facts["restart"] = document["restart"]
-    return facts | outcomes.so_far(document, until)
+    return outcomes.so_far(document, until, **facts)
 
 
-def _record(push: Push, outcome: Outcome, publish: Any, facts: dict[str, Any]) -> None:
+def _record(push: Push, outcome: Outcome, publish: Callable[[], object], facts: OutcomeFacts) -> None:
     try:
         outcomes.record_outcome(push, outcome, publish, **facts)
     except AccessDeniedError as denied:
@@ -136,12 +136,7 @@ def _try_again(
     document: Document, push: Push, why: failure.Failure, log: list[str], until: float | None
 ) -> bool:
     """Let the sweep deploy the push again, unless a newer push supersedes it. False if the ledger refuses."""
-    facts = {
-        "reason": printable(why.reason),
-        "error": why.error,
-        "log": log,
-        **outcomes.so_far(document, until),
-    }
+    facts = outcomes.so_far(document, until, reason=printable(why.reason), error=why.error, log=log)
     sequence = document.get("admission", {}).get("sequence", 0)
     try:
         if 0 < sequence < ledger.newest(app=push.app):

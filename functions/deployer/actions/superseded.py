@@ -1,22 +1,22 @@
 """Superseded pushes. They get no mail of their own; the mail about the newer push names them."""
 
 import dataclasses
-from typing import Any
+from typing import Unpack
 
 from deployer.actions import outcomes, retries
 from deployer.aws import ledger
 from deployer.domain import superseded
-from deployer.domain.deployment import Deployment
+from deployer.domain.deployment import Deployment, OutcomeFacts
 from deployer.domain.errors import DeployError
 from deployer.domain.push import Push
 from deployer.observe import logger
 from deployer.settings import settings
 
 
-def supersede(push: Push, *, reason: str, **facts: Any) -> None:
+def supersede(push: Push, **facts: Unpack[OutcomeFacts]) -> None:
     """Record that a newer push superseded this one; the mail about the newer one, or the sweep, reports it."""
     ledger.add_unmailed(push=push)
-    outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason, **facts)
+    outcomes.record_outcome(push, outcomes.SUPERSEDED, None, **facts)
 
 
 def note_further_tag(push: Push) -> None:

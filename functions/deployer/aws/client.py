@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
 import botocore.session
 from botocore.client import BaseClient
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import boto3
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_ecs import ECSClient
@@ -149,7 +150,7 @@ def _session() -> "boto3.Session":
 def _raising_ours(made: BaseClient) -> BaseClient:
     """The client, with our errors. It sends every call, and each page of a paginator, by `_make_api_call`."""
 
-    def send(operation: str, request: dict[str, Any]) -> Any:
+    def send(operation: str, request: dict[str, object]) -> object:
         with errors_as_ours():
             return BaseClient._make_api_call(made, operation, request)  # type: ignore[attr-defined]
 
@@ -193,11 +194,27 @@ def _cancelled_by_load(error: ClientError) -> bool:
     return bool(codes & CANCELLED_BY_LOAD) and not codes & CANCELLED_FOR_GOOD
 
 
-def answer_of(error: DeployError) -> dict[str, Any]:
+class Refusal(TypedDict, total=False):
+    """AWS's response to a call that it refused; for a condition of DynamoDB with the `Item` as it is."""
+
+    Error: "Reason"
+    CancellationReasons: "list[Reason]"
+    Item: "dict[str, AttributeValueTypeDef]"
+
+
+class Reason(TypedDict, total=False):
+    """Why a call, or one write of a transaction, was refused."""
+
+    Code: str
+    Message: str
+
+
+def answer_of(error: DeployError) -> Refusal:
     """AWS's response behind one of our errors, {} if there is none."""
-    return getattr(error.__cause__, "response", None) or {}
+    refusal: Refusal | None = getattr(error.__cause__, "response", None)
+    return refusal or {}
 
 
 def code_of(error: DeployError) -> str:
     """AWS's error code behind one of our errors, e.g. `ResourceNotFoundException`, '' if there is none."""
-    return str(answer_of(error).get("Error", {}).get("Code", ""))
+    return answer_of(error).get("Error", {}).get("Code", "")

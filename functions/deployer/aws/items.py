@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
+# DynamoDB has no schema: an attribute has the type that the module which reads it has written.
+Item = dict[str, Any]
 
-def wire(item: Mapping[str, Any]) -> "dict[str, AttributeValueTypeDef]":
+
+def wire(item: Mapping[str, object]) -> "dict[str, AttributeValueTypeDef]":
     """`{"n": 1}` becomes `{"n": {"N": "1"}}`. Takes str, int, None, list, dict and sets of str."""
     return {name: _typed(value) for name, value in item.items()}
 
 
-def plain(item: "Mapping[str, AttributeValueTypeDef]") -> dict[str, Any]:
+def plain(item: "Mapping[str, AttributeValueTypeDef]") -> Item:
     """The inverse of `wire`; numbers become int."""
     return {name: _untyped(value) for name, value in item.items()}
 
 
-def _typed(value: Any) -> "AttributeValueTypeDef":
+def _typed(value: object) -> "AttributeValueTypeDef":
     match value:
         case str():
             return {"S": value}

@@ -1,7 +1,7 @@
 """Amazon DynamoDB: the keys of the ledger's items. `deployer.aws.ledger` explains each item."""
 
 import re
-from typing import Any
+from collections.abc import Mapping
 
 from deployer.domain.push import Push
 
@@ -39,9 +39,9 @@ def current(app: str) -> Key:
     return {"pk": partition(app), "sk": "current"}
 
 
-def is_current(item: dict[str, Any]) -> bool:
+def is_current(item: Mapping[str, object]) -> bool:
     """Whether an item is the current deployment."""
-    return bool(item["sk"] == "current")
+    return item["sk"] == "current"
 
 
 def order(app: str) -> Key:

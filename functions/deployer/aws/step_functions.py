@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deployer.aws.client import client, code_of
 from deployer.domain.deployment import Ending as Ending
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NOBODY_WAITS = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
 
 
-def send_task_success(*, token: str, output: dict[str, Any]) -> bool:
+def send_task_success(*, token: str, output: Mapping[str, object]) -> bool:
     """Wake the state that waits with `token`; False if it no longer waits."""
     return _answer(
         lambda: client("stepfunctions").send_task_success(taskToken=token, output=json.dumps(output))
@@ -33,7 +33,7 @@ def send_task_failure(*, token: str, error: str, cause: str) -> bool:
     )
 
 
-def start_execution(*, machine: str, name: str, document: Mapping[str, Any]) -> bool:
+def start_execution(*, machine: str, name: str, document: Mapping[str, object]) -> bool:
     """Start an execution; False if the name (at most 80 characters) was used before."""
     try:
         client("stepfunctions").start_execution(stateMachineArn=machine, name=name, input=json.dumps(document))

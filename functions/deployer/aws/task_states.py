@@ -5,17 +5,17 @@ It is the item `task#<taskArn>` / `state` of the ledger's table; `expires_at` is
 
 import time
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client, code_of
-from deployer.aws.items import plain, wire
+from deployer.aws.items import Item, plain, wire
 from deployer.domain.errors import AwsRefusedError, TaskStoppedError
 from deployer.domain.task import Task, TaskState
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import UpdateItemInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UpdateItemInputTypeDef
 
 RETENTION_SECONDS = 24 * 60 * 60
 
@@ -61,7 +61,7 @@ def raise_if_stopped(*, task: str) -> None:
         raise TaskStoppedError(news.why_stopped())
 
 
-def _update(task: str, values: dict[str, Any], condition: str = "") -> TaskRecord:
+def _update(task: str, values: dict[str, object], condition: str = "") -> TaskRecord:
     values = {**values, "expires_at": int(time.time()) + RETENTION_SECONDS}
     request: UpdateItemInputTypeDef = {
         "TableName": table.name(),
@@ -77,10 +77,10 @@ def _update(task: str, values: dict[str, Any], condition: str = "") -> TaskRecor
     return _record_of(task, plain(answer["Attributes"]))
 
 
-def _key(task: str) -> dict[str, Any]:
+def _key(task: str) -> "dict[str, AttributeValueTypeDef]":
     return wire(keys.task(task))
 
 
-def _record_of(task: str, item: dict[str, Any]) -> TaskRecord:
+def _record_of(task: str, item: Item) -> TaskRecord:
     known = {each.name: item[each.name] for each in fields(Task) if each.name in item}
     return TaskRecord(Task(arn=task, **known) if "version" in item else None, item.get("token", ""))

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
-from deployer.domain.document import Image
+from deployer.domain.document import Image, Restart
 from deployer.domain.endpoint import NOWHERE, StableUrl
 
 # The outcomes of a push.
@@ -25,6 +25,30 @@ NOT_AN_APP: Final = "The push is not an app: it is a signature, a chart or a sim
 Outcome = Literal[
     "deployed", "failed", "superseded", "ignored", "ended", "retried", "duplicate", "same image", "recorded"
 ]
+
+
+class OutcomeFacts(TypedDict, total=False):
+    """What an outcome has besides its name, as the ledger and the event for other programs have it."""
+
+    reason: str
+    error: str
+    # Those of the failure's mail, and the end of the app's log.
+    summary: str
+    hint: str
+    log: list[str]
+    # Name -> seconds.
+    phases: dict[str, str]
+    # ARNs.
+    revision: str
+    task: str
+    url: str
+    direct_url: str
+    # A line of the mail, and why a version that went live has stopped since.
+    note: str
+    stopped: str
+    # The deployment that handles the image, if this is another tag of it.
+    same_as: str
+    restart: Restart
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def handler(event: Document, context: object) -> TaskDefinition:
     if event["image"]["gated"] and "findings" not in event:
         raise FindingsNotCheckedError("The scan of the image was not checked.")
     if not ledger.is_newest(push=push, sequence=event["admission"]["sequence"]):
-        superseded.supersede(push, reason=NEWER_PUSH, **outcomes.so_far(event))
+        superseded.supersede(push, **outcomes.so_far(event, reason=NEWER_PUSH))
         raise SupersededError(NEWER_PUSH)
     if not slot_admission.take(push):
         raise SupersededError("The deployment has ended already.")

@@ -54,9 +54,9 @@ def handler(event: Document, context: object) -> Switch:
         else:
             reason = f"Another deployment, {seen.deployment}, replaced it." if seen else "The app has ended."
         if "restart" in event:
-            outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason, **outcomes.so_far(event))
+            outcomes.record_outcome(push, outcomes.SUPERSEDED, None, **outcomes.so_far(event, reason=reason))
         else:
-            superseded.supersede(push, reason=reason, **outcomes.so_far(event))
+            superseded.supersede(push, **outcomes.so_far(event, reason=reason))
         raise SupersededError(reason)
     if not is_current and (why := _why_held(push, seen, event)):
         ecs.stop_task(cluster=config.cluster, task=event["task"]["arn"], reason=f"Portcall: {why}"[:255])

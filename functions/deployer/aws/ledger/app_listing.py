@@ -1,11 +1,9 @@
 """Amazon DynamoDB: the list of apps."""
 
-from typing import Any
-
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client
-from deployer.aws.items import wire
+from deployer.aws.items import Item, wire
 from deployer.aws.ledger.calls import listing, try_update
 
 
@@ -14,7 +12,7 @@ def apps() -> set[str]:
     return {keys.app_of(str(item["pk"])) for item in listed()}
 
 
-def listed() -> list[dict[str, Any]]:
+def listed() -> list[Item]:
     """The `order` item of every app."""
     return listing(keys.APPS)
 

@@ -1,9 +1,9 @@
 """Amazon DynamoDB: the unfinished pushes of an app, from one read of its item `order`."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from deployer.aws import ledger_keys as keys
+from deployer.aws.items import Item
 from deployer.aws.ledger.calls import get
 from deployer.aws.ledger.deployment_records import known
 from deployer.domain.deployment import Deployment
@@ -52,13 +52,13 @@ def unclaimed(*, app: str) -> list[tuple[str, str]]:
     return _without(_deployments(app, order, "open"), order)
 
 
-def _without(deployments: list[Deployment], order: dict[str, Any]) -> list[tuple[str, str]]:
+def _without(deployments: list[Deployment], order: Item) -> list[tuple[str, str]]:
     claimed = {keys.name_of(each.time, each.deployment) for each in deployments}
     names = (name.partition("#") for name in sorted(set(order.get("open", ())) - claimed))
     return [(time, deployment) for time, _, deployment in names]
 
 
-def _deployments(app: str, order: dict[str, Any], names: str) -> list[Deployment]:
+def _deployments(app: str, order: Item, names: str) -> list[Deployment]:
     items = [get(keys.deployment(app, name)) for name in sorted(order.get(names, set()))]
     # A push that was not claimed (yet) has no item.
     return [known(item) for item in items if item]

@@ -1,12 +1,12 @@
 """Amazon DynamoDB: the calls that several modules of the ledger make."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, Unpack
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import answer_of, client, code_of
-from deployer.aws.items import plain, wire
+from deployer.aws.items import Item, plain, wire
 from deployer.domain.errors import AwsRefusedError
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ class Condition(TypedDict):
     ReturnValuesOnConditionCheckFailure: NotRequired[Literal["ALL_OLD", "NONE"]]
 
 
-def get(key: keys.Key) -> dict[str, Any]:
+def get(key: keys.Key) -> Item:
     """An item, {} if there is none."""
     answer = client("dynamodb").get_item(TableName=table.name(), Key=wire(key), ConsistentRead=True)
     return plain(answer.get("Item") or {})
 
 
-def listing(partition: str) -> list[dict[str, Any]]:
+def listing(partition: str) -> list[Item]:
     """The items in a partition of the index `listing`, where the latest changes may be missing."""
     pages = (
         client("dynamodb")

@@ -2,13 +2,13 @@
 
 import time
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
-from deployer.aws.items import wire
+from deployer.aws.items import Item, wire
 from deployer.aws.ledger.calls import RETENTION_SECONDS, Condition, get, try_put, try_transaction
-from deployer.domain.deployment import Current, Pin, Stop
+from deployer.domain.deployment import ENDED, Current, OutcomeFacts, Pin, Stop
 from deployer.domain.endpoint import StableUrl
 from deployer.domain.push import Push
 
@@ -56,16 +56,19 @@ def change_current(*, app: str, new: Current, seen: Current) -> bool:
     return try_put(**_replacement(app, new, seen))
 
 
-def end_current(*, push: Push, seen: Current, **facts: Any) -> bool:
+def end_current(*, push: Push, seen: Current, **facts: Unpack[OutcomeFacts]) -> bool:
     """Remove the current deployment, and record its end under `push`; its mail is sent afterwards.
 
     False if the current deployment has changed since it was read, or is gone: if several callers end an app,
     only one succeeds.
     """
+    now = int(time.time())
     values = {
         "tag": push.tag,
         "digest": push.digest,
-        "expires_at": int(time.time()) + RETENTION_SECONDS,
+        "expires_at": now + RETENTION_SECONDS,
+        "outcome": ENDED,
+        "ended_at": now,
         **facts,
     }
     gone: DeleteTypeDef = {
@@ -104,7 +107,7 @@ def unchanged(seen: Current | None) -> Condition:
     return {"ConditionExpression": "version = :seen", "ExpressionAttributeValues": values}
 
 
-def current_of(item: dict[str, Any]) -> Current:
+def current_of(item: Item) -> Current:
     """The deployment that an item describes."""
     known = {each.name: item[each.name] for each in fields(Current) if each.name in item}
     nested = {"last_stable_url": StableUrl, "pin": Pin, "stop": Stop}

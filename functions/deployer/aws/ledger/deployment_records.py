@@ -3,16 +3,17 @@
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client, code_of
-from deployer.aws.items import plain, wire
+from deployer.aws.items import Item, plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, listing, try_transaction
 from deployer.aws.ledger.preview_slots import note_ended
 from deployer.aws.ledger.push_order import note_open
-from deployer.domain.deployment import RECORDED, Current, Deployment, Outcome
+from deployer.domain.deployment import RECORDED, Current, Deployment, Outcome, OutcomeFacts
+from deployer.domain.document import Restart, Retry
 from deployer.domain.errors import AwsRefusedError
 from deployer.domain.push import Push
 
@@ -37,9 +38,9 @@ def claim(
     push: Push,
     execution: str,
     sequence: int,
-    restart: Mapping[str, Any] | None = None,
-    retry: Mapping[str, Any] | None = None,
-    asked: dict[str, Any] | None = None,
+    restart: Restart | None = None,
+    retry: Retry | None = None,
+    asked: Mapping[str, object] | None = None,
 ) -> int | None:
     """Record that `execution` handles this push and return its number; None if another one does already.
 
@@ -66,7 +67,7 @@ def claim(
         raise
 
 
-def record(*, push: Push, outcome: Outcome, **facts: Any) -> bool:
+def record(*, push: Push, outcome: Outcome, **facts: Unpack[OutcomeFacts]) -> bool:
     """Record the outcome of a push; return whether its mail is still to be sent.
 
     If the push already has another outcome, it keeps that one, and no mail is to be sent.
@@ -192,9 +193,7 @@ def _close(app: str, names: set[str]) -> None:
     )
 
 
-def _update(
-    push: Push, values: dict[str, Any], condition: str = "", keep: Collection[str] = ()
-) -> dict[str, Any]:
+def _update(push: Push, values: dict[str, object], condition: str = "", keep: Collection[str] = ()) -> Item:
     """Set values, but those in `keep` only if they are missing; return the whole item."""
     values = {**values, "listed": keys.listed_by_id(push.deployment)}
     new = {name: f"if_not_exists(#{name}, :{name})" if name in keep else f":{name}" for name in values}
@@ -212,7 +211,7 @@ def _update(
     return plain(answer["Attributes"])
 
 
-def known(item: dict[str, Any]) -> Deployment:
+def known(item: Item) -> Deployment:
     """The deployment that an item describes."""
     at, deployment = keys.time_and_deployment(item["sk"])
     # A push that AdmitPush could not claim has an outcome and nothing else.

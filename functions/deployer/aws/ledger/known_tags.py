@@ -1,12 +1,11 @@
 """Amazon DynamoDB: the digests of an app's tags, and which deployment handles each."""
 
 import time
-from typing import Any
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import answer_of, client, code_of
-from deployer.aws.items import plain, wire
+from deployer.aws.items import Item, plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, try_update
 from deployer.domain.deployment import KnownTag
 from deployer.domain.errors import AwsRefusedError
@@ -94,5 +93,5 @@ def record_tag(*, app: str, tag: str, digest: str, as_of: int, seen: KnownTag | 
     )
 
 
-def _known_tag(item: dict[str, Any]) -> KnownTag:
+def _known_tag(item: Item) -> KnownTag:
     return KnownTag(item["digest"], item["as_of"], item["deployment"])

@@ -1,18 +1,28 @@
 """Amazon DynamoDB: the requests of operators."""
 
 import time
-from typing import Any
+from typing import TypedDict, Unpack
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client
-from deployer.aws.items import plain, wire
+from deployer.aws.items import Item, plain, wire
 from deployer.aws.ledger.calls import RETENTION_SECONDS
 
 
-def note_operation(*, app: str, name: str, **facts: Any) -> dict[str, Any]:
+class Request(TypedDict, total=False):
+    """What an operator asks for; `at` is ISO 8601, `token` is that of the call which noted it first."""
+
+    action: str
+    at: str
+    by: str
+    reason: str
+    token: str
+
+
+def note_operation(*, app: str, name: str, **asked: Unpack[Request]) -> Item:
     """Record a request. If it comes a second time, return the first record."""
-    values = {**facts, "expires_at": int(time.time()) + RETENTION_SECONDS}
+    values = {**asked, "expires_at": int(time.time()) + RETENTION_SECONDS}
     answer = client("dynamodb").update_item(
         TableName=table.name(),
         Key=wire(keys.operation(app, name)),
@@ -34,7 +44,7 @@ def answer_operation(*, app: str, name: str, answer: dict[str, str]) -> None:
     )
 
 
-def operations(*, app: str) -> list[dict[str, Any]]:
+def operations(*, app: str) -> list[Item]:
     """The requests of the last 90 days, the last first: `action`, `by`, `reason`, `at` (ISO 8601)."""
     pages = (
         client("dynamodb")

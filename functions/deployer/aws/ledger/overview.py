@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client
-from deployer.aws.items import plain, wire
+from deployer.aws.items import Item, plain, wire
 from deployer.aws.ledger.app_listing import listed
 from deployer.aws.ledger.current_deployment import current_of
 from deployer.aws.ledger.deployment_records import deployments, known
@@ -33,7 +33,7 @@ class AppRecords:
     app: str
     current: Current | None = None
     deployments: list[Deployment] = field(default_factory=list)
-    order: dict[str, Any] = field(default_factory=dict)
+    order: Item = field(default_factory=dict)
 
 
 def overview(*, before: Iterable[AppRecords] = ()) -> list[AppRecords]:
@@ -55,24 +55,24 @@ def overview(*, before: Iterable[AppRecords] = ()) -> list[AppRecords]:
         if app not in same
         for key in (keys.current(app), *(keys.deployment(app, name) for name in _names(order)))
     ]
-    items: dict[str, list[dict[str, Any]]] = {app: [] for app in orders}
+    items: dict[str, list[Item]] = {app: [] for app in orders}
     for item in _items(wanted):
         items[keys.app_of(str(item["pk"]))].append(item)
     return [same.get(app) or _records(app, orders[app], items[app]) for app in sorted(orders)]
 
 
-def _names(order: dict[str, Any]) -> set[str]:
+def _names(order: Item) -> set[str]:
     return {*order.get("open", ()), *filter(None, [order.get("last_deployment")])}
 
 
-def _records(app: str, order: dict[str, Any], items: list[dict[str, Any]]) -> AppRecords:
+def _records(app: str, order: Item, items: list[Item]) -> AppRecords:
     serving = next((current_of(item) for item in items if keys.is_current(item)), None)
     if serving and "last_deployment" in order:
         return AppRecords(app, serving, [known(item) for item in items if not keys.is_current(item)], order)
     return AppRecords(app, serving, deployments(app=app, most=MAX_DEPLOYMENTS), order)
 
 
-def _items(wanted: list[keys.Key]) -> Iterator[dict[str, Any]]:
+def _items(wanted: list[keys.Key]) -> Iterator[Item]:
     """The items of these keys that exist. Raises ThrottledError if DynamoDB repeatedly leaves some out."""
     for begin in range(0, len(wanted), MAX_KEYS_PER_CALL):
         some = [wire(key) for key in wanted[begin : begin + MAX_KEYS_PER_CALL]]

@@ -1,11 +1,9 @@
 """Amazon DynamoDB: the sequence numbers of an app's pushes, and the list of open ones."""
 
-from typing import Any
-
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client
-from deployer.aws.items import plain, wire
+from deployer.aws.items import Item, plain, wire
 from deployer.aws.ledger.calls import Condition, get, try_update
 from deployer.domain.push import Push
 
@@ -71,7 +69,7 @@ def no_more_than(noted: int) -> Condition:
     return {"ConditionExpression": "admitted = :noted", "ExpressionAttributeValues": values}
 
 
-def note_open(push: Push) -> dict[str, Any]:
+def note_open(push: Push) -> Item:
     """Add a push to the app's open ones, draw a number, and return the item."""
     answer = client("dynamodb").update_item(
         TableName=table.name(),

@@ -1,12 +1,11 @@
 """Amazon DynamoDB: the lock that allows one sweep at a time, and the progress of the sweep."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client, code_of
-from deployer.aws.items import plain, wire
+from deployer.aws.items import Item, plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED, get, try_update
 from deployer.domain.errors import AwsRefusedError, PermanentError
 
@@ -65,7 +64,7 @@ def begin_sweep(*, sweep: str, now: int, until: int, watching: str = "") -> Swee
     )
 
 
-def _since(before: dict[str, Any], watching: str, now: int) -> int:
+def _since(before: Item, watching: str, now: int) -> int:
     if "since" not in before:
         return min(_created_at(now), now)
     return int(before["since"]) if before["watching"] == watching else now
