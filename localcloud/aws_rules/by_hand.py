@@ -12,7 +12,7 @@ from typing import Any
 
 import regex
 
-from localcloud.aws_rules import documents
+from localcloud.aws_rules import documents, members, networks, policies
 from localcloud.aws_rules.limits import Limit, at_least, at_most, begins_not, bytes_at_most, matches, one_of
 
 _TAG_OF_AWS = begins_not("aws:")
@@ -46,13 +46,13 @@ def _json(why_not: Callable[[Any], str], asks: str) -> Limit:
 
 _LIFECYCLE_POLICY = _json(documents.wrong_in_lifecycle_policy, "be a lifecycle policy that ECR takes")
 _EVENT_PATTERN = _json(documents.wrong_in_event_pattern, "be an event pattern that EventBridge takes")
-_POLICY = _json(documents.wrong_in_policy, "be a policy document that IAM takes")
-_IDENTITY_POLICY = _json(documents.wrong_in_identity_policy, "be a policy document that IAM takes")
-_TRUST = _json(documents.wrong_in_trust_policy, "be a policy document that IAM takes for a role's trust")
+_POLICY = _json(policies.wrong_in_policy, "be a policy document that IAM takes")
+_IDENTITY_POLICY = _json(policies.wrong_in_identity_policy, "be a policy document that IAM takes")
+_TRUST = _json(policies.wrong_in_trust_policy, "be a policy document that IAM takes for a role's trust")
 _SCHEDULE = Limit("be a schedule, rate(5 minutes) say", lambda value: not documents.wrong_in_schedule(value))
 _INTEGRATION = Limit(
     "be a URL with a public name or an IP, and the port 80, 443 or from 1024 on",
-    lambda value: not documents.wrong_in_integration_uri(value),
+    lambda value: not networks.wrong_in_integration_uri(value),
     says="Invalid HTTP endpoint specified for URI",
 )
 
@@ -71,7 +71,7 @@ _ROLE_POLICY = (_IDENTITY_POLICY, _without_spaces_at_most(10240))
 _TRUST_POLICY = (_TRUST, _without_spaces_at_most(2048))
 
 _SUBSCRIPTION = Limit(
-    "have an endpoint of the kind of its protocol", lambda value: not documents.wrong_in_subscription(value)
+    "have an endpoint of the kind of its protocol", lambda value: not members.wrong_in_subscription(value)
 )
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 _RESERVED_VARIABLES = {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_SESSION_TOKEN"} | {
@@ -123,13 +123,13 @@ MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
     ("ecs", "LogConfiguration", "options"): (
         Limit(
             "give streams a name without : and *, and leave room for the task in its 512 characters",
-            (lambda options: not documents.wrong_in_log_prefix(options.get("awslogs-stream-prefix", ""))),
+            (lambda options: not members.wrong_in_log_prefix(options.get("awslogs-stream-prefix", ""))),
         ),
     ),
     ("ecs", "RegisterTaskDefinitionRequest", ""): (
         # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
         Limit("have at most 64 KB", lambda request: len(json.dumps(request).encode()) <= 64 * 1024),
-        Limit("be of a size that Fargate has", lambda request: not documents.wrong_in_fargate_size(request)),
+        Limit("be of a size that Fargate has", lambda request: not members.wrong_in_fargate_size(request)),
     ),
     ("ec2", "CreateTagsRequest", "Tags"): (at_most(50, "entries"),),
     ("ec2", "IpPermission", "IpProtocol"): (
@@ -138,9 +138,9 @@ MEMBERS: dict[tuple[str, str, str], tuple[Limit, ...]] = {
     ("ec2", "IpPermission", "FromPort"): _PORT,
     ("ec2", "IpPermission", "ToPort"): _PORT,
     ("ec2", "IpPermission", ""): (
-        Limit("have no FromPort above its ToPort", lambda rule: not documents.wrong_in_ports(rule)),
+        Limit("have no FromPort above its ToPort", lambda rule: not networks.wrong_in_ports(rule)),
     ),
-    ("ec2", "IpRange", "CidrIp"): (Limit("be a CIDR block", lambda value: not documents.wrong_in_cidr(value)),),
+    ("ec2", "IpRange", "CidrIp"): (Limit("be a CIDR block", lambda value: not networks.wrong_in_cidr(value)),),
     ("ecr", "Tag", "Key"): (at_most(128, "characters"), _TAG_OF_AWS),
     ("ecr", "Tag", "Value"): (at_most(256, "characters"),),
     ("ecr", "PutLifecyclePolicyRequest", "lifecyclePolicyText"): (_LIFECYCLE_POLICY,),
@@ -226,11 +226,11 @@ PROPERTIES: dict[tuple[str, str], tuple[Limit, ...]] = {
     ("AWS::SQS::Queue", ""): (
         Limit(
             "be a FIFO queue by its name too, and have a count with where it redrives to",
-            lambda queue: not documents.wrong_in_queue(queue),
+            lambda queue: not members.wrong_in_queue(queue),
         ),
     ),
     ("AWS::EC2::Route", ""): (
-        Limit("have one destination and one target", lambda route: not documents.wrong_in_route(route)),
+        Limit("have one destination and one target", lambda route: not networks.wrong_in_route(route)),
     ),
     ("AWS::EC2::Subnet", "AvailabilityZone"): (
         matches(r"[a-z]{2,4}(-[a-z]+)+-[0-9]([a-z]|(-[a-z0-9]+)+)", "be a zone, us-east-1a say"),
@@ -260,15 +260,15 @@ PROPERTIES: dict[tuple[str, str], tuple[Limit, ...]] = {
     ("AWS::EC2::SecurityGroupIngress", ""): MEMBERS["ec2", "IpPermission", ""],
     ("AWS::EC2::SecurityGroupEgress", ""): MEMBERS["ec2", "IpPermission", ""],
     ("AWS::EC2::VPC", "CidrBlock"): (
-        Limit("be a CIDR block from /16 to /28", lambda value: not documents.wrong_in_cidr(value, 16, 28)),
+        Limit("be a CIDR block from /16 to /28", lambda value: not networks.wrong_in_cidr(value, 16, 28)),
     ),
     ("AWS::EC2::Subnet", "CidrBlock"): (
-        Limit("be a CIDR block from /16 to /28", lambda value: not documents.wrong_in_cidr(value, 16, 28)),
+        Limit("be a CIDR block from /16 to /28", lambda value: not networks.wrong_in_cidr(value, 16, 28)),
     ),
     ("AWS::EC2::Route", "DestinationCidrBlock"): MEMBERS["ec2", "IpRange", "CidrIp"],
     ("AWS::DynamoDB::Table", ""): (
         Limit(
-            "define the attributes of its keys, and no others", lambda table: not documents.wrong_in_keys(table)
+            "define the attributes of its keys, and no others", lambda table: not members.wrong_in_keys(table)
         ),
     ),
     # Their members have another name, or are not the only ones of theirs.

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import regex
 
-from localcloud.aws_rules import by_hand, documents, models, resources, wire
+from localcloud.aws_rules import by_hand, models, networks, resources, wire
 from localcloud.aws_rules.documentation import limits_in
 from localcloud.aws_rules.exceptions import WRONG
 from localcloud.aws_rules.requests import refusals
@@ -189,7 +189,7 @@ def test_what_is_conditional_or_not_understood_is_not_a_limit(sentence):
     ],
 )
 def test_where_an_integration_may_point(uri, taken):
-    assert (documents.wrong_in_integration_uri(uri) == "") is taken
+    assert (networks.wrong_in_integration_uri(uri) == "") is taken
 
 
 # The rules themselves
