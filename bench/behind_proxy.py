@@ -49,7 +49,7 @@ class Faults:
         """Only once MiniStack is there."""
         from ministack.services import stepfunctions as sfn
 
-        from localcloud.patches.aws_lambda.lambda_runtime import FunctionProcess
+        from localcloud.patches.aws_lambda.function_process import FunctionProcess
         from localcloud.patches.eventbridge import events
 
         publish, execute, invoke = events.publish, sfn._execute_task, FunctionProcess.invoke

@@ -33,7 +33,7 @@ def read(state_dir: Path) -> list[Invocation]:
 
 def note(state_dir: Path) -> None:
     """From now on, note each invocation in this process, which is the embedded cloud's."""
-    from localcloud.patches.aws_lambda.lambda_runtime import FunctionProcess
+    from localcloud.patches.aws_lambda.function_process import FunctionProcess
 
     file = state_dir / FILE
     original: Callable[..., Any] = FunctionProcess.invoke

@@ -1,4 +1,4 @@
-"""Runs one Lambda function as AWS's Python runtime does; lambda_runtime.py starts it in a separate Python.
+"""Runs one Lambda function as AWS's Python runtime does; function_process.py starts it in its own Python.
 
 Reads one JSON line for each invocation and writes one for each result. The function's output is its log.
 """
