@@ -3,7 +3,7 @@
 import dataclasses
 import re
 import time
-from typing import cast
+from typing import assert_never, cast
 
 from deployer.actions import (
     outcomes,
@@ -32,6 +32,9 @@ MAX_STEP_SECONDS = 3
 def carry_out(act: Act, facts: Facts) -> str:
     """Carry the act out; return what was done, '' if nothing was left to do."""
     app = facts.app
+    if isinstance(act, acts.LedgerAct):
+        _change_ledger(act, facts)
+        return ""
     match act:
         case acts.EndApp(reason):
             was_ended = facts.current and previews.end_app(app=app, current=facts.current, reason=reason)
@@ -40,28 +43,13 @@ def carry_out(act: Act, facts: Facts) -> str:
             freed = ledger.free_slot(app=app, noted=facts.noted, seen=facts.current)
             # That an app is down was mailed before.
             return "freed its slot" if freed and not facts.current else ""
-        case acts.MoveSlot():
-            ledger.move_slot(app=app, preview=facts.is_preview)
-            return ""
-        case acts.ListApp():
-            ledger.list_app(app=app)
-            return ""
-        case acts.UnlistApp():
-            ledger.unlist_app(app=app)
-            return ""
         case acts.FinishDeployment(name):
             _record_outcome(app, _open(facts, name), facts.endings[name])
             return f"finished {name}"
         case acts.NotifyEnded(name):
-            ended = _open(facts, name)
-            push = Push(name, ended.time, app, ended.tag, ended.digest)
-            previews.notify_ended(push, reason=ended.reason, url=ended.url)
-            return f"mailed that {app} has ended"
+            return _notify_ended(app, _open(facts, name))
         case acts.RetryDeployment(name):
             return _retry(app, _open(facts, name))
-        case acts.CloseDeployments(names):
-            ledger.close(app=app, deployments=[_open(facts, name) for name in names])
-            return ""
         case acts.ForgetUnclaimed(pushes):
             for time_of_push, name in pushes:
                 ledger.close_push(push=Push(name, time_of_push, app, "", ""))
@@ -69,14 +57,9 @@ def carry_out(act: Act, facts: Facts) -> str:
         case acts.ReportSuperseded(names):
             superseded_report.send(facts, names)
             return f"mailed that {', '.join(names)} were superseded"
-        case acts.CloseSuperseded(names):
-            over = [each for each in facts.unmailed if each.deployment in names]
-            ledger.remove_unmailed(app=app, deployments=over)
-            return ""
         case acts.StopTask(task):
-            ecs.stop_task(
-                cluster=settings().cluster, task=task, reason="Portcall: no deployment owns this task"
-            )
+            reason = "Portcall: no deployment owns this task"
+            ecs.stop_task(cluster=settings().cluster, task=task, reason=reason)
             return f"stopped {task}"
         case acts.NotifyAgain():
             notified = facts.current and restarts.notify_again(app, facts.current) == "given up"
@@ -87,27 +70,48 @@ def carry_out(act: Act, facts: Facts) -> str:
             if facts.current:
                 unwatched.report(facts, facts.current)
             return "mailed that it is not watched"
-        case acts.MarkWatched():
-            if facts.current:
-                unwatched.mark(app, facts.current, 0)
-            return ""
         case acts.PointStableUrl():
             stable_url.point_at_current_with_retries(app)
             return "pointed its stable URL at the current task"
         case acts.DeleteStableUrl(api):
             apigateway.delete_stable_url(api)
             return f"deleted stable URL {api}"
+        case acts.DeployPush(push):
+            return _deploy(push, facts)
+
+
+def _change_ledger(act: acts.LedgerAct, facts: Facts) -> None:
+    app = facts.app
+    match act:
+        case acts.MoveSlot():
+            ledger.move_slot(app=app, preview=facts.is_preview)
+        case acts.ListApp():
+            ledger.list_app(app=app)
+        case acts.UnlistApp():
+            ledger.unlist_app(app=app)
+        case acts.CloseDeployments(names):
+            ledger.close(app=app, deployments=[_open(facts, name) for name in names])
+        case acts.CloseSuperseded(names):
+            over = [each for each in facts.unmailed if each.deployment in names]
+            ledger.remove_unmailed(app=app, deployments=over)
+        case acts.MarkWatched():
+            if facts.current:
+                unwatched.mark(app, facts.current, 0)
         case acts.ForgetStableUrl():
             if facts.current:
                 without = dataclasses.replace(facts.current, last_stable_url=None)
                 ledger.change_current(app=app, new=without, seen=facts.current)
-            return ""
-        case acts.DeployPush(push):
-            return _deploy(push, facts)
         case acts.RecordTag(tag, digest):
             known = (facts.tags or {}).get(tag)
             ledger.record_tag(app=app, tag=tag, digest=digest, as_of=facts.listed_at, seen=known)
-            return ""
+        case _:
+            assert_never(act)
+
+
+def _notify_ended(app: str, ended: Deployment) -> str:
+    push = Push(ended.deployment, ended.time, app, ended.tag, ended.digest)
+    previews.notify_ended(push, reason=ended.reason, url=ended.url)
+    return f"mailed that {app} has ended"
 
 
 def _deploy(push: Push, facts: Facts) -> str:

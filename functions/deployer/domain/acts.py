@@ -146,27 +146,31 @@ class RecordTag:
     digest: str
 
 
-Act = (
-    EndApp
-    | FreeSlot
-    | MoveSlot
+# These only change the ledger, and nobody needs to know.
+LedgerAct = (
+    MoveSlot
     | ListApp
     | UnlistApp
+    | CloseDeployments
+    | CloseSuperseded
+    | MarkWatched
+    | ForgetStableUrl
+    | RecordTag
+)
+Act = (
+    LedgerAct
+    | EndApp
+    | FreeSlot
     | FinishDeployment
     | NotifyEnded
     | RetryDeployment
-    | CloseDeployments
     | ForgetUnclaimed
     | ReportSuperseded
-    | CloseSuperseded
     | StopTask
     | NotifyAgain
     | RestartApp
     | ReportUnwatched
-    | MarkWatched
     | PointStableUrl
     | DeleteStableUrl
-    | ForgetStableUrl
     | DeployPush
-    | RecordTag
 )
