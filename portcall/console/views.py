@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
+from functools import partial
 
 from deployer.domain.text import plain
 from flask import (
@@ -29,6 +30,9 @@ from portcall.core.trouble import Trouble
 # Each stream has a thread; browsers allow six connections per host.
 MOST_STREAMS = 50
 
+# A page with its status, or a stream.
+Shown = tuple[str, int] | Response
+
 
 def _here(**more: str) -> str:
     """The URL of this page with more arguments, quoted: Flask's `full_path` is unquoted."""
@@ -36,113 +40,118 @@ def _here(**more: str) -> str:
     return url_for(request.endpoint or "page.apps", **asked | (request.view_args or {}) | more)
 
 
-def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
-    """The blueprint with all routes."""
-    page = Blueprint("page", __name__)
+class Views:
+    """The view of each page: a method each."""
 
-    apps_reader = pages.AppsReader(source)
+    def __init__(self, source: Source, poller: Poller, operator: Operator) -> None:
+        self._source, self._poller, self._operator = source, poller, operator
+        self._apps = pages.AppsReader(source)
 
-    def show(
-        template: str,
-        key: Hashable,
-        read: Callable[[], Page],
-        read_again: Callable[[], Page] | None = None,
-        **more: str,
-    ) -> tuple[str, int] | Response:
-        """A page, or with `live` a stream of its changes, which begins with the whole page."""
-        if "live" in request.args:
-            return _stream(poller, template, key, read_again or read, more)
-        reading = read_once(read)
-        live = _here(live="1")
-        text = render_template(f"{template}.html", reading=reading, page=reading.page, live=live, **more)
-        return text, 404 if reading.missing and not more.get("asked") else 200
+    def apps(self) -> Shown:
+        return self._show("apps", "apps", self._apps.whole, self._apps.changed)
 
-    @page.get("/")
-    def apps() -> tuple[str, int] | Response:
-        return show("apps", "apps", apps_reader.whole, apps_reader.changed)
+    def app(self, app: str) -> Shown:
+        read = partial(pages.app_page, self._source, self._operator, app)
+        return self._show("app", ("app", app), read, name=app)
 
-    @page.get("/apps/<path:app>")
-    def app(app: str) -> tuple[str, int] | Response:
-        return show("app", ("app", app), lambda: pages.app_page(source, operator, app), name=app)
-
-    @page.get("/deployments/<name>")
-    def deployment(name: str) -> tuple[str, int] | Response:
+    def deployment(self, name: str) -> Shown:
         of, asked = request.args.get("app", ""), request.args.get("asked", "")
-        key = ("deployment", of, name)
-        return show("deployment", key, lambda: pages.deployment_page(source, of, name), name=name, asked=asked)
+        read = partial(pages.deployment_page, self._source, of, name)
+        return self._show("deployment", ("deployment", of, name), read, name=name, asked=asked)
 
-    @page.get("/logs/<path:app>")
-    def log(app: str) -> tuple[str, int] | Response:
+    def log(self, app: str) -> Shown:
         span = _span()
         # All lines since then, up to the page's limit.
         wanted = logs.MOST_LINES if span else request.args.get("lines", logs.FIRST_LINES, int)
         lines, since = min(max(1, wanted), logs.MOST_LINES), _since(span)
         if "live" in request.args:
-            return _events(logs.message(said) for said in logs.follow(source, app, lines, since))
-        return show("log", None, lambda: logs.log_page(source, app, lines, since), name=app, span=span)
+            return _events(logs.message(said) for said in logs.follow(self._source, app, lines, since))
+        read = partial(logs.log_page, self._source, app, lines, since)
+        return self._show("log", None, read, name=app, span=span)
 
-    @page.get("/log-files/<path:app>")
-    def log_file(app: str) -> Response:
+    def log_file(self, app: str) -> Response:
         try:
-            found = logs.log_page(source, app, logs.DOWNLOAD_LINES, _since(_span()))
+            found = logs.log_page(self._source, app, logs.DOWNLOAD_LINES, _since(_span()))
         except Trouble as trouble:
             abort(404, trouble.message)
         text = "".join(f"{plain(line)}\n" for line in found.lines)
-        return Response(
-            text, mimetype="text/plain", headers={"Content-Disposition": "attachment; filename=app.log"}
-        )
+        headers = {"Content-Disposition": "attachment; filename=app.log"}
+        return Response(text, mimetype="text/plain", headers=headers)
 
-    @page.get("/inbox")
-    def mails() -> tuple[str, int] | Response:
-        if not source.embedded:
+    def mails(self) -> Shown:
+        if not self._source.embedded:
             abort(404, "For an install in AWS, the mails are in your own inbox.")
-        return show("inbox", "inbox", inbox_page)
+        return self._show("inbox", "inbox", inbox_page)
 
-    @page.get("/doctor")
-    def doctor() -> str:
+    def doctor(self) -> str:
         return render_template("doctor.html", app=request.args.get("app", ""))
 
-    @page.get("/doctor/checks")
-    def checks() -> tuple[str, int]:
+    def checks(self) -> str:
         try:
-            found = checkup_page(source, request.args.get("app", ""))
+            found = checkup_page(self._source, request.args.get("app", ""))
         except Trouble as trouble:
             abort(404, trouble.message)
-        return render_template("_doctor.html", page=found, words=WORDS), 200
+        return render_template("_doctor.html", page=found, words=WORDS)
 
-    @page.get("/act/<action>")
-    def plan(action: str) -> str:
-        return _plan(action, request.args)
+    def plan(self, action: str) -> str:
+        return self._plan(action, request.args)
 
-    @page.post("/act/<action>")
-    def act(action: str) -> tuple[str, int] | AnyResponse:
+    def act(self, action: str) -> tuple[str, int] | AnyResponse:
         form = request.form
         app, reason, asked = form.get("app", ""), form.get("reason", "").strip(), form.get("request", "")
-        if (
-            action not in acting.LABELS
-            or not acting.REQUEST.fullmatch(asked)
-            or len(reason) > acting.MAX_REASON
-        ):
+        known = action in acting.LABELS and acting.REQUEST.fullmatch(asked)
+        if not known or len(reason) > acting.MAX_REASON:
             abort(400)
         try:
-            answer = operator.act(action, app, to=form.get("to", ""), reason=reason, request=asked)
+            answer = self._operator.act(action, app, to=form.get("to", ""), reason=reason, request=asked)
         except Trouble as trouble:
-            return _plan(action, form, trouble.message), 409
+            return self._plan(action, form, trouble.message), 409
         # The function needs the app's present name.
         app = str(answer.get("app", app))
         if name := answer.get("deployment"):
             return redirect(url_for("page.deployment", name=name, app=app, asked="yes"), 303)
         return redirect(url_for("page.app", app=app), 303)
 
-    def _plan(action: str, words: MultiDict[str, str], trouble: str = "") -> str:
-        if action not in acting.LABELS or operator.read_only:
+    def _show(
+        self,
+        template: str,
+        key: Hashable,
+        read: Callable[[], Page],
+        read_again: Callable[[], Page] | None = None,
+        **more: str,
+    ) -> Shown:
+        """A page, or with `live` a stream of its changes, which begins with the whole page."""
+        if "live" in request.args:
+            return _stream(self._poller, template, key, read_again or read, more)
+        reading = read_once(read)
+        live = _here(live="1")
+        text = render_template(f"{template}.html", reading=reading, page=reading.page, live=live, **more)
+        return text, 404 if reading.missing and not more.get("asked") else 200
+
+    def _plan(self, action: str, words: MultiDict[str, str], trouble: str = "") -> str:
+        if action not in acting.LABELS or self._operator.read_only:
             abort(404)
+        app, to = words.get("app", ""), words.get("to", "")
         try:
-            made = acting.plan(source, operator, action, words.get("app", ""), words.get("to", ""))
+            made = acting.plan(self._source, self._operator, action, app, to)
         except Trouble as missing:
             abort(404, missing.message)
         return render_template("act.html", plan=made, trouble=trouble, reason=words.get("reason", ""))
 
+
+def blueprint(source: Source, poller: Poller, operator: Operator) -> Blueprint:
+    """The blueprint with all routes."""
+    page, views = Blueprint("page", __name__), Views(source, poller, operator)
+    page.get("/")(views.apps)
+    page.get("/apps/<path:app>")(views.app)
+    page.get("/deployments/<name>")(views.deployment)
+    page.get("/logs/<path:app>")(views.log)
+    page.get("/log-files/<path:app>")(views.log_file)
+    page.get("/inbox")(views.mails)
+    page.get("/doctor")(views.doctor)
+    page.get("/doctor/checks")(views.checks)
+    page.get("/act/<action>")(views.plan)
+    page.post("/act/<action>")(views.act)
     return page
 
 
