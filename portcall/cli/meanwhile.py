@@ -22,7 +22,7 @@ class Meanwhile(Generic[T]):
         self._phase = phase
 
     def result(self, progress: Progress) -> T:
-        """Wait for its end, with its present phase shown. Raises what it raised."""
+        """Wait until it has ended, and show its phase meanwhile. Raises what it raised."""
         while not wait([self._future], timeout=LOOK_EVERY_SECONDS).done:
             if self._phase:
                 progress(self._phase)

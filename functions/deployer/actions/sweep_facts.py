@@ -18,7 +18,7 @@ from deployer.domain.task import Task, TaskState
 from deployer.observe import logger
 from deployer.settings import settings, watch_settings
 
-# Within this time, an execution that an operator asked for has begun.
+# An execution that an operator asked for begins within this time.
 MAX_START_DELAY_SECONDS = 120
 
 

@@ -16,7 +16,7 @@ SLOW_PULL_SECONDS: Final = 10.0
 SMALL_IMAGE_BYTES: Final = 100 * 1000**2
 # From which on AWS recommends to load images lazily, with SOCI (the page above).
 SOCI_IMAGE_BYTES: Final = 250 * 1000**2
-# What Fargate takes to find room and to attach a network interface is 10 to 20 seconds.
+# Fargate needs 10 to 20 seconds to find room for a task and to attach its network interface.
 SLOW_SCHEDULE_SECONDS: Final = 30.0
 
 # Without `oci-mediatypes` BuildKit gives zstd layers a media type that the OCI specification does not have.
