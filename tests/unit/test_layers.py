@@ -116,3 +116,20 @@ def test_of_two_parts_of_a_package_only_one_imports_the_other(package):
         }
         uses[part] |= within & uses.keys() - {part}
     TopologicalSorter(uses).prepare()
+
+
+SOURCES = [
+    path
+    for folder in ("functions", "portcall", "localcloud", "bench")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+
+
+def test_files_and_functions_are_short_enough_to_read_at_once():
+    for path in SOURCES:
+        source = path.read_text()
+        assert source.count("\n") <= 320, f"{path}: split it by subject"
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                assert lines <= 70, f"{path}: {node.name} has {lines} lines"
