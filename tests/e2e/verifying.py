@@ -1,5 +1,6 @@
 """`portcall verify-aws` against an embedded cloud without any Portcall."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -90,9 +91,18 @@ class Verify:
         }  # fmt: skip
 
 
+@contextlib.contextmanager
+def verifying(folder: Path) -> Iterator[Verify]:
+    """The command, and a cloud for it."""
+    cloud = start_cloud(folder)
+    try:
+        yield Verify(cloud, folder)
+    finally:
+        cloud.stop()
+        forget_images(cloud.port)
+
+
 @pytest.fixture
 def verify(base_image: None, tmp_path: Path) -> Iterator[Verify]:
-    cloud = start_cloud(tmp_path)
-    yield Verify(cloud, tmp_path)
-    cloud.stop()
-    forget_images(cloud.port)
+    with verifying(tmp_path) as made:
+        yield made

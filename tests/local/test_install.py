@@ -22,7 +22,7 @@ from tests import installing
 from tests.local.conftest import ACCOUNT, REGION, Cloud, start_cloud
 from tests.local.installed import inventory
 
-pytestmark = pytest.mark.long(110)
+pytestmark = pytest.mark.long(150)
 
 # What SAM and make may take together, with nothing in their caches.
 WITHIN = 420.0

@@ -28,7 +28,7 @@ from tests.local.installed import (
     describe,
 )
 
-pytestmark = pytest.mark.long(100)
+pytestmark = pytest.mark.long(110)
 
 
 @pytest.fixture(scope="module")
