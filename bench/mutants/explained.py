@@ -45,6 +45,11 @@ EXPLAINED = (
         )
         for zero in (1, -1)
     ),
+    Explained(
+        "deployer.aws.ledger.operations",
+        "- class Request(TypedDict, total=False):\n+ class Request(TypedDict, total=True):",
+        "It is for mypy: nothing looks at it at run time.",
+    ),
     *(
         Explained(
             "deployer.aws.ledger.push_order",
@@ -98,6 +103,17 @@ EXPLAINED = (
             "Where nothing served before there is no task to stop, and nothing else reads the version.",
         )
         for zero in (1, -1)
+    ),
+    Explained(
+        "deployer.steps.switch_over",
+        "+ described = ecs.describe_task(cluster=config.cluster, task=task)\n"
+        "- described = ecs.describe_task(cluster=config.cluster, task=task)",
+        "Both are asked, and one that says that the task has stopped is enough.",
+    ),
+    Explained(
+        "deployer.actions.sweep_acts",
+        "- assert_never(act)\n+ pass",
+        "It is for mypy: no act comes this far.",
     ),
     Explained(
         "deployer.steps.switch_over",

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # The killer of a mutant that did not end.
@@ -35,6 +36,13 @@ class Mutant:
         """The lines that went and came, by which a mutant is known though others move it down the file."""
         lines = difflib.ndiff(self.before.splitlines(), self.after.splitlines())
         return "\n".join(f"{line[0]} {line[2:].strip()}" for line in lines if line[0] in "-+")
+
+    def may_be_noticed(self, file: str, lines: Mapping[str, Sequence[int]]) -> bool:
+        """Whether a test that ran these lines, by file, may notice the mutant, which is in `file`."""
+        if self.before.lstrip().startswith(("def ", "@", "class ")):
+            return bool(set(lines.get(file, ())) & {*self.lines})
+        # At most the test that happened to import the module has run this line.
+        return file in lines
 
 
 def first_change(before: str, after: str) -> int:

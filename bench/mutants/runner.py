@@ -154,12 +154,9 @@ class _Runner:
         return ""
 
     def _tests_of(self, mutant: Mutant, known: dict[str, Test]) -> list[str]:
-        """The tests that run what was changed; what runs when a module is imported, all tests of it."""
+        """The tests that may notice, the most promising first."""
         file = str(Path(sys.modules[mutant.module].__file__ or "").relative_to(FUNCTIONS))
-        running = [name for name, test in known.items() if set(test.lines.get(file, ())) & {*mutant.lines}]
-        if not running:
-            imported = not mutant.before.lstrip().startswith(("def ", "@", "class "))
-            running = [name for name, test in known.items() if file in test.lines] if imported else []
+        running = [name for name, test in known.items() if mutant.may_be_noticed(file, test.lines)]
         caught = self._caught[mutant.module]
         first = sorted(
             (name for name in running if caught[name]),

@@ -1,5 +1,6 @@
 """The runner of mutants, without Cosmic Ray."""
 
+import dataclasses
 import sys
 from types import ModuleType
 
@@ -11,6 +12,7 @@ from bench.mutants.mutant import TIME_OUT, Mutant, Result, first_change
 from bench.mutants.report import report
 from bench.mutants.targets import files, module_of
 
+FILE = "steps/admit_push.py"
 SOURCE = """
 from functools import cache, cached_property, wraps
 
@@ -109,6 +111,18 @@ def mutant(module="deployer.actions.restarts", after="    b = 3"):
 
 SUBJECTS = {"deployer.actions.restarts": "restarts", "deployer.actions.previous_tasks": "switch-over"}
 EXCUSED = Explained("deployer.actions.restarts", "- b = 2\n+ b = 3", "Nobody reads it.")
+
+
+def test_a_mutant_of_a_constant_meets_all_tests_of_its_module_and_not_only_the_one_that_imported_it():
+    imports, uses, neither = {FILE: [22]}, {FILE: [50]}, {"other.py": [22]}
+    constant = Mutant(
+        "deployer.steps.admit_push", "NumberReplacer", 22, range(22, 23), "DELAY = 30", "DELAY = 31"
+    )
+    assert [constant.may_be_noticed(FILE, lines) for lines in (imports, uses, neither)] == [True, True, False]
+    function = dataclasses.replace(
+        constant, before="def delay():\n    return 30", after="def delay():\n    return 31"
+    )
+    assert [function.may_be_noticed(FILE, lines) for lines in (imports, uses, neither)] == [True, False, False]
 
 
 def test_each_survivor_is_shown_with_its_line():
