@@ -27,9 +27,11 @@ def keep(name: str, result: dict[str, Any]) -> Path:
 
 
 def _commit() -> str:
-    """The commit, with `-dirty` if the code has changed since. Results of earlier rounds do not count."""
+    """The commit, with `-dirty` if the code has changed since. Earlier results and their pages do not count."""
     described = _git("describe", "--always").stdout.strip()
-    changed = _git("diff", "--quiet", "HEAD", "--", ":/", ":(exclude,top)bench/results").returncode
+    changed = _git(
+        "diff", "--quiet", "HEAD", "--", ":/", ":(exclude,top)bench/results", ":(exclude,top)docs"
+    ).returncode
     return f"{described}-dirty" if changed else described
 
 
