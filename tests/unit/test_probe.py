@@ -110,6 +110,13 @@ def nothing() -> None:
     pass
 
 
+def wait_for(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
 @pytest.fixture
 def listener() -> Iterator[Callable[[bytes | None], int]]:
     """`listener(words)` accepts connections, says these words and hangs up, or keeps silent for None; returns its port."""
@@ -141,6 +148,52 @@ def listener() -> Iterator[Callable[[bytes | None], int]]:
         thread.join()
     for each in [*servers, *accepted]:
         each.close()
+
+
+@pytest.fixture
+def late_body() -> Iterator[Callable[..., tuple[int, list[str]]]]:
+    """`late_body(headers, body)` sends the head, then the body; returns its port and how each connection ended.
+
+    A connection ends with "closed" once the other side has closed it in order, with "reset" if it has reset it.
+    """
+    servers: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def serve(headers: bytes, body: bytes) -> tuple[int, list[str]]:
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+        ends: list[str] = []
+
+        def answer(connection: socket.socket) -> None:
+            with connection:
+                try:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n")
+                    time.sleep(0.02)
+                    for start in range(0, len(body), 10_000):
+                        connection.sendall(body[start : start + 10_000])
+                    if b"Content-Length" not in headers:
+                        connection.shutdown(socket.SHUT_WR)
+                    ends.append("said more" if connection.recv(1) else "closed")
+                except OSError:
+                    ends.append("reset")
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    threads.append(threading.Thread(target=answer, args=(server.accept()[0],)))
+                    threads[-1].start()
+
+        threads.append(threading.Thread(target=accept))
+        threads[-1].start()
+        return int(server.getsockname()[1]), ends
+
+    yield serve
+    for each in servers:
+        each.shutdown(socket.SHUT_RDWR)
+        each.close()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.fixture
@@ -307,6 +360,28 @@ def test_stops_asking_once_there_is_no_point():
     with pytest.raises(TaskStoppedError):
         probe.wait_until_answers(["http://127.0.0.1:9/"], timeout=30, raise_if_stopped=gone)
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("headers", [b"", b"Content-Length: 200000\r\n"], ids=["until the end", "of a length"])
+def test_a_body_is_read_so_that_the_app_sees_no_reset(late_body, headers):
+    port, ends = late_body(headers, b"x" * 200_000)
+    assert ask(f"http://127.0.0.1:{port}/").status == 200
+    wait_for(lambda: len(ends) == 2)
+    assert ends == ["closed", "closed"]
+
+
+def test_a_body_that_never_ends_costs_little(trickle, monkeypatch):
+    monkeypatch.setattr(probe, "MAX_BODY_BYTES", 10**12)
+    port = trickle(b"HTTP/1.1 200 OK\r\n\r\ndata: 1\n\n")
+    began = time.monotonic()
+    assert ask(f"http://127.0.0.1:{port}/", timeout=20).status == 200
+    assert time.monotonic() - began < 5
+
+
+def test_a_body_that_is_large_is_left_soon(trickle, monkeypatch):
+    monkeypatch.setattr(probe, "BODY_SECONDS", 1000)
+    port = trickle(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n" + b"x" * 10_000)
+    assert ask(f"http://127.0.0.1:{port}/", timeout=5).status == 200
 
 
 OK = b"HTTP/1.1 200 OK\r\n"

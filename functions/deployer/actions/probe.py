@@ -1,4 +1,4 @@
-"""Sends requests to an app until it answers. It is other people's code: only status and headers are read.
+"""Sends requests to an app until it answers. It is other people's code: only status and headers are used.
 
 Each request has a deadline, and so have all requests together, whatever the server does. The time-outs of
 sockets and of http.client would start again with each byte.
@@ -8,7 +8,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -22,6 +22,8 @@ ANSWERS_IN_A_ROW = 2
 GRACE_SECONDS = 2.0
 # The most bytes that a server may send before its headers end.
 MAX_HEAD_BYTES = 64 * 1024
+# How much of a response's body is read and dropped, and for how long. See `_drop_body`.
+MAX_BODY_BYTES, BODY_SECONDS = 1024 * 1024, 0.25
 
 STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})(?: |$)")
 END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
@@ -216,6 +218,7 @@ def _get(connection: socket.socket, parts: SplitResult, by: float) -> tuple[int,
             status, headers = _parsed(received[: end.start()])
             # 100 Continue, 103 Early Hints: the final response comes after them.
             if status >= 200 or status == 101:
+                _drop_body(connection, headers, len(received) - end.end(), by)
                 return status, headers
             received = received[end.end() :]
             continue
@@ -225,6 +228,24 @@ def _get(connection: socket.socket, parts: SplitResult, by: float) -> tuple[int,
             raise NotHttp if received else Closed
         received += chunk
         size += len(chunk)
+
+
+def _drop_body(connection: socket.socket, headers: Headers, received: int, by: float) -> None:
+    """Read the rest of the response, of which `received` bytes are here, and drop it.
+
+    A connection that is closed with unread bytes is reset. Many servers log a traceback then, which a failure
+    email would quote. A body that is large or streamed is left soon: the app has answered.
+    """
+    length = headers.get("content-length", "")
+    size = min(int(length), MAX_BODY_BYTES) if re.fullmatch(r"\d{1,10}", length, re.ASCII) else MAX_BODY_BYTES
+    by = min(by, time.monotonic() + BODY_SECONDS)
+    # A TimeoutError is an OSError.
+    with suppress(OSError):
+        while received < size:
+            connection.settimeout(_left(by))
+            if not (chunk := connection.recv(MAX_HEAD_BYTES)):
+                return
+            received += len(chunk)
 
 
 def _parsed(head: bytes) -> tuple[int, Headers]:
