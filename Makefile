@@ -8,7 +8,7 @@ TOOLS := .venv/.ready
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(TOOLS) ## The whole road on this machine: cloud, docker push, mail, URL
+demo: $(TOOLS) ## All of it on this machine: cloud, docker push, mail, URL
 	@$(PORTCALL) demo
 
 # Python and pytest keep what they compile, whatever the machine says: each of these processes would do it anew.
@@ -32,7 +32,7 @@ check: $(TOOLS) ## Format, lint, types, template; changes nothing
 	@.venv/bin/mypy
 	@.venv/bin/python -m bench.permissions
 	@AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 .venv/bin/sam validate --lint
-	@.venv/bin/cfn-lint template.yaml bench/polling.yaml
+	@.venv/bin/cfn-lint template.yaml bench/ways/polling.yaml
 
 tools: $(TOOLS) ## SAM, uv and portcall, in .venv/bin
 

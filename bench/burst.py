@@ -1,8 +1,8 @@
 """A burst of pushes with real containers in the embedded cloud: `python -m bench.burst --pushes 200 --apps 50`.
 
-With `--within-rates`, AWS's rates are in front of the cloud (bench/behind_rates.py), and Fargate's vCPUs have
-their quota. Prints the figures, and what must hold at the end and does not; exits with 1 then. bench/results/
-keeps the result, with the outcome of each push.
+With `--within-rates`, AWS's rates are in front of the cloud (bench/servers/rate_limited.py), and Fargate's
+vCPUs have their quota. Prints the figures, and what must hold at the end and does not; exits with 1 then.
+bench/results/ keeps the result, with the outcome of each push.
 """
 
 import argparse
@@ -14,11 +14,14 @@ import urllib.request
 from collections import Counter
 from typing import Any
 
-from bench import drain, quotas, results
-from bench.burst_result import ALONE, Burst, Load, measure, outcomes, violations
-from bench.observed import Observed
-from bench.registry import digest_of, prepare, registry
-from bench.setting import Setting
+from bench.cloud.bench_cloud import BenchCloud
+from bench.cloud.registry import digest_of, prepare, registry
+from bench.measurements.burst_figures import ALONE, Burst, Load, measure, outcomes, violations
+from bench.measurements.observed import Observed
+from bench.rates_and_prices import quotas
+from bench.rates_and_prices.rates import registered_by
+from bench.reporting import results
+from bench.simulated import bursts
 from localcloud import switches
 
 PUSHES, APPS = 200, 50
@@ -35,26 +38,26 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--new-account", action="store_true", help="ten functions at once")
     asked = parser.parse_args(arguments)
     through: tuple[str, ...] = ()
-    model = drain.Burst(asked.pushes, asked.apps, new_account=asked.new_account)
+    model = bursts.Burst(asked.pushes, asked.apps, new_account=asked.new_account)
     if asked.within_rates:
-        through = ("bench.behind_rates",)
+        through = ("bench.servers.rate_limited",)
         # One app more than the burst has: that which is pushed alone.
         said = f"vcpus={model.vcpus_allowed() + quotas.APP_VCPUS}"
         if asked.new_account:
             # Two cores cannot run the 1,000 functions at once that other accounts may.
             said += f" lambda-concurrency={quotas.NEW_CONCURRENCY}"
         os.environ[switches.VARIABLE] = said
-    with Setting({"RepositoryName": "bench-idle", "RepositoryPattern": PATTERN}, through=through) as setting:
+    with BenchCloud({"RepositoryName": "bench-idle", "RepositoryPattern": PATTERN}, through=through) as cloud:
         apps = [f"bench-{number:02}" for number in range(asked.apps)]
-        manifests = prepare(setting, apps, -(-asked.pushes // asked.apps))
-        alone = deploy_alone(setting)
-        burst = push(setting, manifests, asked.pushes)
-        observed = Observed(setting, burst.began)
+        manifests = prepare(cloud, apps, -(-asked.pushes // asked.apps))
+        alone = deploy_alone(cloud)
+        burst = push(cloud, manifests, asked.pushes)
+        observed = Observed(cloud, burst.began)
         load = wait(observed, burst.pushes)
         figures, broken = measure(observed, burst, load), violations(observed, burst)
         kept: dict[str, Any] = figures.document() | {"alone": alone, "broken": broken}
         if asked.within_rates:
-            kept |= within_rates(setting, burst, figures.drained, alone)
+            kept |= within_rates(cloud, burst, figures.drained, alone)
         kept["pushed"] = outcomes(observed, burst)
     print(f"## A burst: {figures.pushes} pushes over {len(burst.pushed)} apps\n")
     print(figures.table())
@@ -72,12 +75,12 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
 
 
-def deploy_alone(setting: Setting) -> float:
+def deploy_alone(cloud: BenchCloud) -> float:
     """The seconds of a single deployment, after a first one that is not counted: Docker's caches are cold."""
     took = 0.0
-    for manifest in prepare(setting, [ALONE], 2)[ALONE]:
-        one = push(setting, {ALONE: [manifest]}, 1)
-        observed = Observed(setting, one.began)
+    for manifest in prepare(cloud, [ALONE], 2)[ALONE]:
+        one = push(cloud, {ALONE: [manifest]}, 1)
+        observed = Observed(cloud, one.began)
         wait(observed, 1)
         took = max(each["stopDate"].timestamp() for each in observed.executions()) - one.began
     # Until each bucket is full again.
@@ -85,11 +88,11 @@ def deploy_alone(setting: Setting) -> float:
     return round(took, 1)
 
 
-def push(setting: Setting, manifests: dict[str, list[bytes]], pushes: int) -> Burst:
+def push(cloud: BenchCloud, manifests: dict[str, list[bytes]], pushes: int) -> Burst:
     """Push every app's first version, then every app's second, and so on, one right after the other."""
     apps = list(manifests)
     burst = Burst(began=time.time())
-    with registry(setting) as opened:
+    with registry(cloud) as opened:
         for number in range(pushes):
             app = apps[number % len(apps)]
             manifest = manifests[app][number // len(apps)]
@@ -106,18 +109,18 @@ def wait(observed: Observed, pushes: int) -> Load:
     while time.monotonic() < deadline:
         ended = Counter(each["status"] for each in observed.executions())
         print(dict(ended), file=sys.stderr, flush=True)
-        load.look(observed.setting)
+        load.look(observed.cloud)
         if sum(ended.values()) >= pushes and not ended["RUNNING"]:
             break
         time.sleep(1)
     return load
 
 
-def within_rates(setting: Setting, burst: Burst, drained: float, alone: float) -> dict[str, Any]:
+def within_rates(cloud: BenchCloud, burst: Burst, drained: float, alone: float) -> dict[str, Any]:
     """What the quota of task definitions allows for these pushes, and which calls were throttled."""
     newest = [at - burst.began for pushed in burst.pushed.values() for at, _ in pushed[-1:]]
-    quota = drain.registered_by(newest)
-    with urllib.request.urlopen(f"http://127.0.0.1:{setting.settings.port}/_rates/") as said:
+    quota = registered_by(newest)
+    with urllib.request.urlopen(f"http://127.0.0.1:{cloud.settings.port}/_rates/") as said:
         counted: dict[str, Any] = json.load(said)
     return {
         "quota": round(quota, 1),

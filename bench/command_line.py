@@ -5,10 +5,11 @@ a script that only creates one client of botocore.
 """
 
 import resource
-import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+from bench.reporting.figures import spread
 
 ROUNDS = 7
 PORTCALL = str(Path(sys.executable).parent / "portcall")
@@ -38,7 +39,7 @@ def main() -> None:
             taken[name].append(cpu(command))
     print("| | CPU seconds, median (smallest to largest) |\n|---|---|")
     for name, seconds in taken.items():
-        print(f"| {name} | {statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f}) |")
+        print(f"| {name} | {spread(seconds, unit='')} |")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from deployer.domain.deployment import DEPLOYED, Current
 from deployer.domain.push import Push
 from playwright.sync_api import Page, sync_playwright
 
-from bench.__main__ import spread
-from bench.browser import PROGRAM, page_of
-from bench.setting import Setting
+from bench.cloud.bench_cloud import BenchCloud
+from bench.cloud.browser import PROGRAM, page_of
+from bench.reporting.figures import spread
 from portcall.console.pages import AppsReader
 from portcall.console.source import Source
 
@@ -30,12 +30,12 @@ PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 def main() -> None:
     """Fill the ledger of a cloud, and measure the page."""
     with (
-        Setting({"Email": "you@example.com", "RepositoryName": "other-app"}) as setting,
+        BenchCloud({"Email": "you@example.com", "RepositoryName": "other-app"}) as cloud,
         sync_playwright() as driver,
     ):
         browser = driver.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
-        with page_of(setting, browser) as page:
-            table.use(setting.outputs["LedgerTableName"])
+        with page_of(cloud, browser) as page:
+            table.use(cloud.outputs["LedgerTableName"])
             for app in range(APPS):
                 _fill(f"team/app-{app:03}")
             print(f"## The page, with {APPS} apps and {DEPLOYMENTS:,} deployments\n")
@@ -45,13 +45,13 @@ def main() -> None:
             seen = [_seen(page, app) for app in apps]
             print(f"| from a push in the ledger to the page | {spread(seen)} |")
             browser.close()
-        for what, took in _cpu(setting).items():
+        for what, took in _cpu(cloud).items():
             print(f"| processor: {what} | {spread(took)} |")
 
 
-def _cpu(setting: Setting) -> dict[str, list[float]]:
+def _cpu(cloud: BenchCloud) -> dict[str, list[float]]:
     """Seconds of this process's CPU, which depend less on what else the machine does."""
-    folder = {"PORTCALL_STATE_DIR": str(setting.settings.state_dir)}
+    folder = {"PORTCALL_STATE_DIR": str(cloud.settings.state_dir)}
     with patch.dict(os.environ, folder):
         reader = AppsReader(Source({"local": True}))
         # Once before: clients are made at the first call.

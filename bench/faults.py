@@ -16,8 +16,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from bench import results
-from bench.campaign import Campaign, campaign, say
+from bench.cloud.campaign import Campaign, campaign, say
+from bench.reporting import results
 from localcloud.inbox import read
 from tests.chaos import Settled
 

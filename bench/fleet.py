@@ -2,7 +2,7 @@
 
 One install of Portcall in one region of one account is a cell. Prints what caps the apps of a cell, how many
 cells there are to be, and what they cost a month. What a deployment and a sweep ask of AWS is not assumed but
-counted, in simulated time; the rest is arithmetic on bench/quotas.py and bench/prices.py.
+counted, in simulated time; the rest is arithmetic on the quotas and prices of bench/rates_and_prices/.
 """
 
 import argparse
@@ -10,9 +10,11 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench import drain, prices, quotas, results, sweep
-from bench.drain import Burst
-from bench.throttling import COLD_START
+from bench.rates_and_prices import prices, quotas
+from bench.reporting import results
+from bench.simulated import bursts, sweeps
+from bench.simulated.bursts import Burst
+from bench.simulated.throttling import COLD_START
 from tests.explorer import aws
 from tests.explorer.game import stage
 
@@ -42,7 +44,7 @@ class Cap:
 
 
 def caps(swept: dict[str, int]) -> list[Cap]:
-    """What caps the apps of a cell, by default, the lowest first; `swept` is from `sweep.reach`."""
+    """What caps the apps of a cell, by default, the lowest first; `swept` is from `sweeps.reach`."""
     # A new version runs beside the old one for a moment: all apps may change hands at once.
     versions = 2
     found = [
@@ -73,10 +75,10 @@ def caps(swept: dict[str, int]) -> list[Cap]:
 
 
 def deployment_cost(counted: dict[str, Any]) -> float:
-    """What a deployment costs, in dollars, with every function cold. `counted` is what `drain.play` says."""
+    """What a deployment costs, in dollars, with every function cold. `counted` is what `bursts.play` says."""
     calls: dict[str, int] = counted["calls"]
     seconds = (
-        counted["invocations"] * COLD_START + sum(calls.values()) * drain.A_CALL + calls["app.ask"] * ANSWERS
+        counted["invocations"] * COLD_START + sum(calls.values()) * bursts.A_CALL + calls["app.ask"] * ANSWERS
     )
     dollars: float = (
         counted["transitions"] * prices.TRANSITION
@@ -89,7 +91,7 @@ def deployment_cost(counted: dict[str, Any]) -> float:
     return dollars
 
 
-def month(apps: int, cell: int, a_day: float, deployment: float, swept: sweep.Line) -> dict[str, float]:
+def month(apps: int, cell: int, a_day: float, deployment: float, swept: sweeps.Line) -> dict[str, float]:
     """What so many apps cost a month, in dollars, where each is deployed so often a day."""
     return {
         "the apps themselves": apps * prices.SMALLEST_APP_MONTH,
@@ -109,14 +111,14 @@ def main() -> None:
     parser.add_argument("--cell", type=int, default=CELL)
     parser.add_argument("--deployments-a-day", type=float, default=1.0)
     asked = parser.parse_args()
-    aws.A_CALL, aws.STARTS = drain.A_CALL, drain.STARTS  # type: ignore[attr-defined]
+    aws.A_CALL, aws.STARTS = bursts.A_CALL, bursts.STARTS  # type: ignore[attr-defined]
     with stage():
-        one = drain.play(Burst(1, 1))
-        rows = [sweep.measure(1), sweep.measure(100)]
-    swept = sweep.line([(row["apps"], sweep.cost(row["well"]["calls"], sweep.INTERVALS[0])) for row in rows])
+        one = bursts.play(Burst(1, 1))
+        rows = [sweeps.measure(1), sweeps.measure(100)]
+    swept = sweeps.line([(row["apps"], sweeps.cost(row["well"]["calls"], sweeps.INTERVALS[0])) for row in rows])
     deployment = deployment_cost(one)
     costs = month(asked.apps, asked.cell, asked.deployments_a_day, deployment, swept)
-    capped = caps(sweep.reach(rows))
+    capped = caps(sweeps.reach(rows))
     for cap in capped:
         print(f"{cap.apps:>8,} apps: {cap.what}; {cap.remedy}")
     number = cells(asked.apps, asked.cell)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import results
+from bench.reporting import results
 from localcloud.machine import base_image, debian
 from localcloud.settings import PROJECT
 

@@ -25,8 +25,8 @@ from typing import Any
 
 import psutil
 
-from bench import results
-from bench.campaign import say
+from bench.cloud.campaign import say
+from bench.reporting import results
 from localcloud.inbox import read
 from localcloud.machine import dockerd
 from localcloud.settings import PROJECT
@@ -93,7 +93,7 @@ def _cloud(state: Path, seed: int, port: int = 0) -> Cloud:
     return start_cloud(
         state,
         port=port,
-        module="bench.behind_proxy",
+        module="bench.servers.faulty",
         PYTHONPATH=str(PROJECT),
         FAULTS_SEED=str(seed),
         PERSISTENT="1",

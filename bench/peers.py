@@ -10,12 +10,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bench import costs, manual, plots, polling, results, road, service
-from bench.answers import Answers
-from bench.costs import Use
-from bench.counting import Call
-from bench.meter import Meter, Taken
-from bench.setting import Setting
+from bench import plots
+from bench.cloud.bench_cloud import BenchCloud
+from bench.measurements.answers import Answers
+from bench.measurements.meter import Meter, Taken
+from bench.rates_and_prices import costs
+from bench.rates_and_prices.costs import Use
+from bench.reporting import results
+from bench.reporting.figures import spread
+from bench.servers.counting import Call
+from bench.ways import by_hand, ecs_deploy, polling, with_portcall
 
 ROUNDS = 5
 COLD, WARM, HAND, SERVICE, POLLING = (
@@ -61,39 +65,39 @@ class Measured:
 class Ways:
     """All of them, in one cloud. The peers have a cluster of their own, of which Portcall hears nothing."""
 
-    def __init__(self, setting: Setting, answers: Answers) -> None:
-        self._setting, self._answers = setting, answers
-        self.meter = Meter(setting)
-        network = manual.network(setting)
-        self._peers = polling.install(setting, network, POLL_SECONDS)
+    def __init__(self, cloud: BenchCloud, answers: Answers) -> None:
+        self._cloud, self._answers = cloud, answers
+        self.meter = Meter(cloud)
+        network = by_hand.network(cloud)
+        self._peers = polling.install(cloud, network, POLL_SECONDS)
         known = answers.known()
-        service.create(setting, self._peers["Cluster"], self._peers["ExecutionRole"], network)
+        ecs_deploy.create(cloud, self._peers["Cluster"], self._peers["ExecutionRole"], network)
         answers.new(known)
         # Who calls AWS, and what is done.
         self.all: dict[str, tuple[str, Callable[[], Turn]]] = {
             COLD: ("role", self._cold),
             WARM: ("role", self._warm),
-            HAND: (manual.CALLER, self._by_hand),
-            SERVICE: (service.CALLER, self._service),
+            HAND: (by_hand.CALLER, self._by_hand),
+            SERVICE: (ecs_deploy.CALLER, self._service),
             POLLING: ("workflow", self._polling),
         }
 
     def _cold(self) -> Turn:
-        self._setting.kill_lambdas()
+        self._cloud.kill_lambdas()
         return self._warm()
 
     def _warm(self) -> Turn:
-        done = road.deploy(self._setting)
+        done = with_portcall.deploy(self._cloud)
         return Turn(done.accepted, done.accepted + done.whole, done.transitions)
 
     def _by_hand(self) -> Turn:
-        return Turn(*manual.deploy(self._setting, self._peers["Cluster"]))
+        return Turn(*by_hand.deploy(self._cloud, self._peers["Cluster"]))
 
     def _service(self) -> Turn:
-        return Turn(*service.deploy(self._setting, self._peers["Cluster"]))
+        return Turn(*ecs_deploy.deploy(self._cloud, self._peers["Cluster"]))
 
     def _polling(self) -> Turn:
-        accepted, mailed, history = polling.deploy(self._setting, self._peers["Workflow"])
+        accepted, mailed, history = polling.deploy(self._cloud, self._peers["Workflow"])
         entered = [event for event in history if "stateEnteredEventDetails" in event]
         scheduled = [
             event["taskScheduledEventDetails"] for event in history if event["type"] == "TaskScheduled"
@@ -110,7 +114,7 @@ class Ways:
         answer = self._answers.new(known)
         taken = self.meter.since(mark, caller, turn.inner_calls)
         if way == POLLING:
-            self._setting.client("ecs").stop_task(cluster=self._peers["Cluster"], task=answer.task)
+            self._cloud.client("ecs").stop_task(cluster=self._peers["Cluster"], task=answer.task)
         return Measured(
             answered=answer.at - turn.began,
             reported=turn.ended - turn.began,
@@ -124,14 +128,9 @@ class Ways:
         (name,) = [name for name in self.meter.functions if "-Reconcile" in name]
         for _ in range(2):  # the first one has something to do, and is cold
             mark = self.meter.mark()
-            self._setting.client("lambda").invoke(FunctionName=name)
+            self._cloud.client("lambda").invoke(FunctionName=name)
             taken = self.meter.since(mark, "role")
         return self.meter.use(taken)
-
-
-def spread(values: list[float], unit: str = " s") -> str:
-    """`median (smallest to largest)`."""
-    return f"{statistics.median(values):.2f}{unit} ({min(values):.2f} to {max(values):.2f})"
 
 
 def report(measured: dict[str, list[Measured]], uses: dict[str, Use], sweep: Use) -> None:
@@ -184,11 +183,11 @@ def report(measured: dict[str, list[Measured]], uses: dict[str, Use], sweep: Use
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
-    with Setting(through=("bench.counting",)) as setting, Answers(setting) as answers:
+    with BenchCloud(through=("bench.servers.counting",)) as cloud, Answers(cloud) as answers:
         # The first of each is thrown away: Docker's caches are cold.
-        road.deploy(setting)
-        Meter(setting).mark()
-        ways = Ways(setting, answers)
+        with_portcall.deploy(cloud)
+        Meter(cloud).mark()
+        ways = Ways(cloud, answers)
         for way in (HAND, SERVICE):
             ways.measure(way)
         measured: dict[str, list[Measured]] = {way: [] for way in ways.all}

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 from rich.text import Text
 
-from bench.browser import PROGRAM, page_of
-from bench.setting import Setting
+from bench.cloud.bench_cloud import BenchCloud
+from bench.cloud.browser import PROGRAM, page_of
 from bench.workflow_drawing import PICTURE, workflow
 from localcloud.machine.base_image import build_arguments
 
@@ -37,24 +37,24 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     PICTURE.write_text(workflow())
     parameters = {"Email": "you@example.com", "RepositoryPattern": "*"}
-    with Setting(parameters) as setting, sync_playwright() as playwright:
+    with BenchCloud(parameters) as cloud, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
-        with page_of(setting, browser) as page:
+        with page_of(cloud, browser) as page:
             for repository, what, state in PUSHES:
-                _push(setting, repository, what)
+                _push(cloud, repository, what)
                 page.locator("#apps tr", has_text=repository).get_by_text(state).wait_for(timeout=WITHIN)
-            _push(setting, *LAST)
+            _push(cloud, *LAST)
             _take(page)
-            _take_terminal(setting, "status")
+            _take_terminal(cloud, "status")
 
 
-def _push(setting: Setting, repository: str, what: str) -> None:
-    ecr = setting.client("ecr")
+def _push(cloud: BenchCloud, repository: str, what: str) -> None:
+    ecr = cloud.client("ecr")
     known = [each["repositoryName"] for each in ecr.describe_repositories()["repositories"]]
     if repository not in known:
         ecr.create_repository(repositoryName=repository)
-    image = f"{setting.settings.registry}/{repository}:latest"
-    build = ["build", *build_arguments(setting.settings.state_dir), "--quiet", "--tag", image]
+    image = f"{cloud.settings.registry}/{repository}:latest"
+    build = ["build", *build_arguments(cloud.settings.state_dir), "--quiet", "--tag", image]
     for command in ([*build, str(FIXTURES / what)], ["push", "--quiet", image]):
         subprocess.run(["docker", *command], check=True, stdout=subprocess.DEVNULL)
 
@@ -64,13 +64,13 @@ def _take(page: Page) -> None:
     page.screenshot(path=PICTURES / "console.png", full_page=True)
 
 
-def _take_terminal(setting: Setting, *words: str) -> None:
+def _take_terminal(cloud: BenchCloud, *words: str) -> None:
     """What a command prints on a terminal."""
     environment = {
         **os.environ,
         "COLUMNS": str(COLUMNS),
         "FORCE_COLOR": "1",
-        "PORTCALL_STATE_DIR": str(setting.settings.state_dir),
+        "PORTCALL_STATE_DIR": str(cloud.settings.state_dir),
     }
     command = [str(Path(sys.executable).with_name("portcall")), *words]
     printed = subprocess.run(

@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from bench import results
+from bench.reporting import results
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 # The same result draws the same file.
@@ -21,7 +21,7 @@ TOO_SHORT_SECONDS = 0.01
 MOMENTS = {"answered": "D", "reported": "o"}
 
 
-def road(kept: dict[str, Any]) -> Any:
+def deployment(kept: dict[str, Any]) -> Any:
     """Where the time of a deployment goes, state by state: medians of all rounds."""
     figure, axes = plt.subplots(figsize=(9, 2.8))
     ways = ("warm", "cold")
@@ -131,7 +131,7 @@ def peers(kept: dict[str, Any]) -> Any:
 
 
 PLOTS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "road": road,
+    "deployment": deployment,
     "sweep": sweep,
     "drain": drain,
     "peers": peers,

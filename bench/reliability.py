@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import results
+from bench.reporting import results
 
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
 

@@ -5,8 +5,9 @@
 
 from typing import Any
 
-from bench import drain, pages, results, sweep
-from bench.burst_result import Figures
+from bench.measurements.burst_figures import Figures
+from bench.reporting import pages, results
+from bench.simulated import bursts, sweeps
 
 # Bursts with real containers, within AWS's rates.
 REAL = "burst-*-within-rates*.json"
@@ -22,10 +23,10 @@ def caps() -> str:
     return pages.table(("limit", "apps", "what to do"), rows)
 
 
-def bursts() -> str:
+def simulated_bursts() -> str:
     """Bursts in simulated time."""
     kept = _read("drain")
-    return drain.table(kept["bursts"], kept["alone"])
+    return bursts.table(kept["bursts"], kept["alone"])
 
 
 def real_bursts() -> str:
@@ -50,9 +51,9 @@ def real_bursts() -> str:
     return pages.table(heads, rows)
 
 
-def sweeps() -> str:
+def sweep_costs() -> str:
     """Calls and cost of a sweep as apps grow."""
-    return sweep.table(_read("sweep")["sizes"])
+    return sweeps.table(_read("sweep")["sizes"])
 
 
 def months() -> str:
@@ -78,7 +79,7 @@ def short_sweeps() -> str:
     rows = []
     for each in _read("sweep")["sizes"]:
         made, took = each["well"]["calls"], each["well"]["simulated seconds"]
-        calls, month = sum(made.values()), sweep.cost(made, sweep.INTERVALS[0])
+        calls, month = sum(made.values()), sweeps.cost(made, sweeps.INTERVALS[0])
         rows.append(
             (f"{each['apps']:,}", f"{calls:,}", f"{calls / each['apps']:.2f}", f"{took:.1f} s", f"${month:.2f}")
         )
@@ -88,9 +89,9 @@ def short_sweeps() -> str:
 PAGES = {
     "scale.md": {
         "limits": caps,
-        "bursts": bursts,
+        "bursts": simulated_bursts,
         "bursts with containers": real_bursts,
-        "sweeps": sweeps,
+        "sweeps": sweep_costs,
         "months": months,
     },
     "performance.md": {"a burst": burst, "sweeps": short_sweeps},

@@ -18,7 +18,7 @@ from typing import Any
 # As Lambda has it: the functions are no package that could be installed.
 sys.path[:0] = [str(Path(__file__).parents[1] / "functions")]
 
-from bench import results  # noqa: E402 - needs the path above
+from bench.reporting import results  # noqa: E402 - needs the path above
 from tests.explorer.game import game, stage  # noqa: E402
 from tests.explorer.soak import Inventory, Soak, SoakSetting, leaks, ninety_days_later  # noqa: E402
 

@@ -7,8 +7,9 @@ import statistics
 import sys
 from dataclasses import asdict
 
-from bench import results, road
-from bench.setting import Setting
+from bench.cloud.bench_cloud import BenchCloud
+from bench.reporting import results
+from bench.ways import with_portcall
 
 ROUNDS = 5
 RULES = ("WakeOnPush", "WakeOnTaskStart")
@@ -16,20 +17,20 @@ RULES = ("WakeOnPush", "WakeOnTaskStart")
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
-    found: dict[str, list[road.Deployment]] = {"not woken": [], "woken": []}
-    with Setting() as setting:
-        events = setting.client("events")
+    found: dict[str, list[with_portcall.Deployment]] = {"not woken": [], "woken": []}
+    with BenchCloud() as cloud:
+        events = cloud.client("events")
         rules = [
             each["Name"] for each in events.list_rules()["Rules"] if any(rule in each["Name"] for rule in RULES)
         ]
-        road.deploy(setting)  # the first is thrown away: Docker's caches are cold
+        with_portcall.deploy(cloud)  # the first is thrown away: Docker's caches are cold
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
             for how, change in (("not woken", events.disable_rule), ("woken", events.enable_rule)):
                 for rule in rules:
                     change(Name=rule)
-                setting.kill_lambdas()
-                found[how].append(road.deploy(setting))
+                cloud.kill_lambdas()
+                found[how].append(with_portcall.deploy(cloud))
     print("| every Lambda cold | total | without the container's own start |\n|---|---|---|")
     for how, deployments in found.items():
         total, own = ([getattr(each, name) for each in deployments] for name in ("whole", "own"))

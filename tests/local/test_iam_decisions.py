@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from bench.permission_report import load
+from bench.permissions.report import load
 from tests.local.conftest import Cloud, start_cloud
 
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from bench import costs, counting
-from bench.costs import Use
+from bench.rates_and_prices import costs
+from bench.rates_and_prices.costs import Use
+from bench.servers import counting
 
 
 def test_a_deployment_costs_what_each_service_takes():

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import invocations
+from bench.servers import invocations
 from localcloud.patches.aws_lambda.function_process import FunctionProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone counts the wait for a processor")

@@ -100,7 +100,7 @@ def test_the_health_check_starts_without_an_aws_client():
 
 PACKAGES = sorted(
     folder.relative_to(ROOT).as_posix()
-    for package in ("functions/deployer", "portcall", "localcloud")
+    for package in ("functions/deployer", "portcall", "localcloud", "bench")
     for folder in (ROOT / package, *(ROOT / package).rglob("*"))
     if (folder / "__init__.py").exists()
 )

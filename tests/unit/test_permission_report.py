@@ -5,9 +5,9 @@ from functools import cache
 
 import pytest
 
-from bench import permission_table, permissions
-from bench.permission_report import Decision, Report, excused, excused_parts, load, logical
-from bench.permission_table import BEGIN, may, outdated, table
+from bench.permissions import __main__ as permissions
+from bench.permissions.report import Decision, Report, excused, excused_parts, load, logical
+from bench.permissions.table import BEGIN, may, outdated, table
 
 STATEMENT = {
     "sid": "ExchangeTaskStates",
@@ -127,7 +127,7 @@ def test_a_part_of_the_tests_is_not_a_verdict(tmp_path, monkeypatch, capsys):
     def reported(*options: str, left_out: list[str]) -> object:
         monkeypatch.setattr(permissions, "missing", lambda folder: left_out)
         # Whether the table follows the template is what `make check` asks.
-        monkeypatch.setattr(permission_table, "outdated", lambda document: [])
+        monkeypatch.setattr(permissions, "outdated", lambda document: [])
         monkeypatch.setattr("sys.argv", ["permissions", *options, str(tmp_path)])
         with pytest.raises(SystemExit) as ended:
             permissions.main()

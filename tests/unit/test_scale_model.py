@@ -2,12 +2,14 @@
 
 import pytest
 
-from bench import fleet, prices, quotas, sweep
+from bench import fleet
+from bench.rates_and_prices import prices, quotas
+from bench.simulated import sweeps
 from tests import templates
 
 
 def test_a_line_is_a_constant_and_what_each_adds():
-    found = sweep.line([(1, 14.0), (10, 50.0), (101, 414.0)])
+    found = sweeps.line([(1, 14.0), (10, 50.0), (101, 414.0)])
     assert (found.constant, found.each) == pytest.approx((10, 4))
     assert found.at(1000) == pytest.approx(4010)
 
@@ -21,8 +23,8 @@ def test_what_sweeps_cost_is_what_they_call():
     }
     # 8,760 sweeps a month of 40.02 seconds at 1 GB, 3,000 reads and two writes each.
     by_hand = 8760 * (40.02 * 0.0000133334 + 3000 * 0.125e-6 + 2 * 0.625e-6 + 0.2e-6)
-    assert sweep.cost(calls, 5) == pytest.approx(by_hand)
-    assert sweep.cost(calls, 60) == pytest.approx(by_hand / 12)
+    assert sweeps.cost(calls, 5) == pytest.approx(by_hand)
+    assert sweeps.cost(calls, 60) == pytest.approx(by_hand / 12)
 
 
 def test_how_far_a_sweep_reaches():
@@ -31,7 +33,7 @@ def test_how_far_a_sweep_reaches():
         {"apps": apps, "well": {"calls": {"ecr.describe_images": apps, "dynamodb.get_item": 3 * apps}}}
         for apps in (1, 100)
     ]
-    assert list(sweep.reach(rows).values()) == pytest.approx([6000, 6000, 24000], abs=1)
+    assert list(sweeps.reach(rows).values()) == pytest.approx([6000, 6000, 24000], abs=1)
 
 
 def test_an_app_costs_its_vcpu_memory_and_address():
@@ -50,7 +52,7 @@ def test_what_a_deployment_costs():
 
 
 def test_a_fleet_costs_its_apps_deployments_and_sweeps():
-    costs = fleet.month(2001, 1000, 2.0, 0.0005, sweep.Line(0.1, 0.008))
+    costs = fleet.month(2001, 1000, 2.0, 0.0005, sweeps.Line(0.1, 0.008))
     assert costs["the apps themselves"] == pytest.approx(2001 * prices.SMALLEST_APP_MONTH)
     assert costs["deployments"] == pytest.approx(2001 * 60 * 0.0005)
     assert costs["sweeps"] == pytest.approx(3 * 0.1 + 2001 * 0.008)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bench import pages, scale
+from bench import scale
+from bench.reporting import pages
 
 
 @pytest.mark.parametrize("page", scale.PAGES)

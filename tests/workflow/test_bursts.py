@@ -6,10 +6,11 @@ import pytest
 from deployer.actions.sweep_facts import Account
 from deployer.aws import ledger_keys as keys
 
-from bench import drain, quotas
-from bench.drain import Burst
-from bench.quotas import Bucket
-from bench.rates import Tokens
+from bench.rates_and_prices import quotas
+from bench.rates_and_prices.quotas import Bucket
+from bench.rates_and_prices.rates import Tokens
+from bench.simulated import bursts
+from bench.simulated.bursts import Burst
 from tests.explorer.game import REPOSITORY, Setting, game, stage
 
 
@@ -80,23 +81,23 @@ def test_what_the_quotas_allow(pushes, apps, seconds):
 
 @pytest.mark.parametrize(("pushes", "apps", "new_account"), [(40, 40, False), (90, 3, False), (60, 30, True)])
 def test_within_the_quotas_each_promise_holds_and_the_quota_is_used(monkeypatch, pushes, apps, new_account):
-    monkeypatch.setattr("tests.explorer.aws.A_CALL", drain.A_CALL)
-    monkeypatch.setattr("tests.explorer.aws.STARTS", drain.STARTS)
-    alone = drain.play(Burst(1, 1))["drained"]
-    found = drain.play(Burst(pushes, apps, new_account=new_account))
+    monkeypatch.setattr("tests.explorer.aws.A_CALL", bursts.A_CALL)
+    monkeypatch.setattr("tests.explorer.aws.STARTS", bursts.STARTS)
+    alone = bursts.play(Burst(1, 1))["drained"]
+    found = bursts.play(Burst(pushes, apps, new_account=new_account))
     assert found["broken"] == []
     assert sum(found["outcomes"].values()) == pushes
     assert found["functions at once"] <= (10 if new_account else 1000)
     if pushes == apps:
         assert found["throttled"]["ECS task definitions"]
-        assert found["drained"] < drain.ALLOWED * (found["quota"] + alone)
+        assert found["drained"] < bursts.ALLOWED * (found["quota"] + alone)
 
 
 def test_where_vcpus_are_short_every_push_has_its_outcome_and_none_fails(monkeypatch):
     """Superseded deployments that wait leave their vCPUs and their repository's places to the newest."""
-    monkeypatch.setattr("tests.explorer.aws.A_CALL", drain.A_CALL)
-    monkeypatch.setattr("tests.explorer.aws.STARTS", drain.STARTS)
-    found = drain.play(Burst(150, 2))
+    monkeypatch.setattr("tests.explorer.aws.A_CALL", bursts.A_CALL)
+    monkeypatch.setattr("tests.explorer.aws.STARTS", bursts.STARTS)
+    found = bursts.play(Burst(150, 2))
     assert found["broken"] == []
     assert found["retries"]["RunTask"]
     assert set(found["outcomes"]) == {"deployed", "superseded"}
@@ -105,5 +106,5 @@ def test_where_vcpus_are_short_every_push_has_its_outcome_and_none_fails(monkeyp
 def test_a_step_that_takes_longer_than_its_function_may_is_seen(monkeypatch):
     """Otherwise a burst that no function could handle in time would look fine."""
     monkeypatch.setattr("tests.explorer.aws.A_CALL", 4.0)
-    found = drain.play(Burst(1, 1))
+    found = bursts.play(Burst(1, 1))
     assert found["retries"]["AdmitPush"]

@@ -1,0 +1,1 @@
+"""Finds the permissions that no test needs: `python -m bench.permissions`."""
