@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import get_args, get_overloads
 
+import botocore.loaders
 import botocore.session
 import pytest
 from botocore.exceptions import (
@@ -224,6 +226,17 @@ def test_so_is_what_a_client_raises_that_is_made_from_the_command_lines_session(
 def test_a_client_is_made_once_and_by_boto3():
     assert client("ecs") is client("ecs")
     assert "Boto3/" in client("ecs").meta.config.user_agent
+
+
+def test_a_client_of_each_api_is_made_without_a_look_at_all_others(monkeypatch):
+    typed = [each.__annotations__["service"] for each in get_overloads(client)]
+    assert [get_args(each) for each in typed if each is not str] == [(each,) for each in clients.SERVICES]
+    assert set(clients.SERVICES) <= set(botocore.loaders.Loader().list_available_services("service-2"))
+    looked_at: list[object] = []
+    monkeypatch.setattr(botocore.loaders.Loader, "list_available_services", looked_at.append)
+    for service in clients.SERVICES:
+        clients._client.__wrapped__(service)
+    assert looked_at == []
 
 
 def test_a_client_that_cannot_be_made_is_said_in_our_words(monkeypatch):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
+import botocore.loaders
 import botocore.session
 from botocore.client import BaseClient
 from botocore.config import Config
@@ -82,6 +83,28 @@ DENIALS = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Au
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 CANCELLED_BY_LOAD = {"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionInProgress"}
 CANCELLED_FOR_GOOD = {"ConditionalCheckFailed", "ValidationError", "ItemCollectionSizeLimitExceeded"}
+SERVICES = (
+    "apigatewayv2",
+    "dynamodb",
+    "ec2",
+    "ecr",
+    "ecs",
+    "events",
+    "lambda",
+    "logs",
+    "sns",
+    "ssm",
+    "stepfunctions",
+    "sts",
+)
+
+
+class Loader(botocore.loaders.Loader):
+    """botocore's reader of its models of AWS's APIs, which does not look through all 400 of them first."""
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """The APIs that `client` knows."""
+        return list(SERVICES)
 
 
 _given: tuple[botocore.session.Session, str] | None = None
@@ -124,7 +147,7 @@ def client(service: str) -> object:
     """boto3's client of an AWS API, e.g. `ecs`, created once.
 
     Its calls and paginators raise our errors: AccessDeniedError, AwsRefusedError, AwsUnavailableError or
-    ThrottledError. A new API needs an overload.
+    ThrottledError. A new API needs an overload, and its name in SERVICES.
     """
     return _client(service)
 
@@ -144,7 +167,9 @@ def _session() -> "boto3.Session":
     # Imported here: the command line uses a session of botocore and starts without boto3.
     import boto3
 
-    return boto3.Session()
+    session = botocore.session.get_session()
+    session.register_component("data_loader", Loader())
+    return boto3.Session(botocore_session=session)
 
 
 def _raising_ours(made: BaseClient) -> BaseClient:
