@@ -97,7 +97,7 @@ def _fill(app: str) -> None:
 
 
 def _admit(push: Push) -> int:
-    sequence = ledger.next_in_order(push=push, now=time.time())
+    sequence = ledger.next_in_order(push=push, now=time.time()).number
     ledger.claim(push=push, execution="", sequence=sequence)
     ledger.note_in_order(push=push, sequence=sequence)
     return sequence

@@ -135,7 +135,7 @@ class World:
         number, at = self.count, self.now - ago
         push = Push(f"push-{number:05}", iso(at), app, tag, f"sha256:{number * 7919:07x}{number:057x}")
         self.pushes.append(push)
-        sequence = ledger.next_in_order(push=push, now=self.now + 1e6)
+        sequence = ledger.next_in_order(push=push, now=self.now + 1e6).number
         execution = f"arn:aws:states:eu-west-1:111122223333:execution:deploy:{push.deployment}"
         ledger.claim(push=push, execution=execution, sequence=sequence)
         ledger.note_in_order(push=push, sequence=sequence)

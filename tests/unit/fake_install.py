@@ -102,7 +102,7 @@ def pushed(number, *, app="flask-app", tag="latest"):
 def begin(number, **where):
     """Admit a push, as the workflow does."""
     push = pushed(number, **where)
-    sequence = ledger.next_in_order(push=push, now=2_000_000_000)
+    sequence = ledger.next_in_order(push=push, now=2_000_000_000).number
     ledger.claim(push=push, execution=f"execution-{number}", sequence=sequence)
     ledger.note_in_order(push=push, sequence=sequence)
     return push, sequence

@@ -78,7 +78,7 @@ def open_ones(app="flask-app"):
 
 
 def draw(number=1, now=NOW, **more):
-    return ledger.next_in_order(push=push(number, **more), now=now)
+    return ledger.next_in_order(push=push(number, **more), now=now).number
 
 
 def note(number, sequence, **more):
@@ -175,7 +175,7 @@ def test_how_many_deployments_were_begun_is_counted():
 
 def test_what_somebody_asks_for_comes_after_all_that_was_admitted_whatever_the_clocks_say():
     def asked(number, **more):
-        return ledger.next_in_order(push=push(number, **more), now=NOW, after_all=True)
+        return ledger.next_in_order(push=push(number, **more), now=NOW, after_all=True).number
 
     assert asked(1) == push(1).pushed_at * 1_000_000 + 1
     ahead = (NOW + 1000) * 1_000_000

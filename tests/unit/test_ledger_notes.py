@@ -157,7 +157,7 @@ def test_what_people_asked_for_is_listed_by_app_newest_first():
 
 def admit(number, app=APP):
     """A push that is on the app's list of open ones, and is its last one."""
-    sequence = ledger.next_in_order(push=push(number, app), now=time.time())
+    sequence = ledger.next_in_order(push=push(number, app), now=time.time()).number
     ledger.claim(push=push(number, app), execution=f"{number}", sequence=sequence)
     ledger.note_in_order(push=push(number, app), sequence=sequence)
 

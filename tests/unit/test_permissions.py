@@ -102,6 +102,7 @@ NEEDS = {
     "ledger.find": {"dynamodb:Query"},
     "ledger.deployments": {"dynamodb:Query"},
     "ledger.open_deployments": {"dynamodb:GetItem"},
+    "ledger.named": {"dynamodb:GetItem"},
     "ledger.unclaimed": {"dynamodb:GetItem"},
     "ledger.close": {"dynamodb:UpdateItem"},
     "ledger.unmailed": {"dynamodb:GetItem"},

@@ -68,7 +68,7 @@ def test_nothing_goes_while_any_deployment_is_under_way(deploy, world, push):
 
 def admitted_of_another_app() -> Push:
     other = Push("push-2", "2026-11-25T12:00:00Z", "team/other", "latest", f"sha256:{2:064x}")
-    sequence = ledger.next_in_order(push=other, now=other.pushed_at)
+    sequence = ledger.next_in_order(push=other, now=other.pushed_at).number
     ledger.claim(push=other, execution="", sequence=sequence)
     return other
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deployer.actions import further_tags, mail_limit, outcomes, superseded
-from deployer.aws import ledger
+from deployer.aws.ledger import AppPushes
 from deployer.domain import mail, operation, ports, slow_start, task_definition, timing
 from deployer.domain.deployment import Current
 from deployer.domain.document import Document
@@ -16,12 +16,20 @@ STEPS_WITH_NOTES = ("health", "findings", "task", "switch", "stopped")
 RESTARTED = "It stopped once after it went live, and was restarted."
 
 
-def record_outcome(document: Document, push: Push, current: Current | None, *, note: str = "") -> bool:
+def record_outcome(
+    document: Document,
+    push: Push,
+    current: Current | None,
+    *,
+    pushes: AppPushes | None = None,
+    note: str = "",
+) -> bool:
     """Record the outcome and send the mail that fits; return whether the app is live.
 
     `document` is the workflow's document so far. `current` is the ledger's record, read after the switch-over.
     The mail does not call a version live that has stopped since. A version that was replaced gets no mail.
-    `note` is one more line for the mail.
+    `pushes` are the app's other unfinished pushes, if they have been read. `note` is one more line for the
+    mail.
     """
     if current is None or not _is_there(push, current):
         _supersede(document, push, current)
@@ -34,13 +42,15 @@ def record_outcome(document: Document, push: Push, current: Current | None, *, n
     else:
         facts |= {"url": _url(document, current), "direct_url": current.direct_url}
 
-    others = [] if "restart" in document else superseded.mailed_with_live(push, current.sequence)
+    others = [] if "restart" in document else superseded.mailed_with_live(push, current.sequence, pushes)
 
     def publish() -> None:
         sent: list[mail.Mail] = []
 
-        def latest() -> mail.Mail | None:
-            message = _news(document, push, [*superseded.note(push, others), *([note] if note else [])])
+        notes = [*further_tags.note(push), *superseded.note(push, others), *([note] if note else [])]
+
+        def latest(now: Current | None) -> mail.Mail | None:
+            message = _news(document, push, now, notes)
             sent.extend([message] if message else [])
             return message
 
@@ -72,11 +82,9 @@ def _url(document: Document, current: Current) -> str:
     return current.url if "stableUrl" in document or not current.stable_url else current.direct_url
 
 
-def _news(document: Document, push: Push, more: list[str]) -> mail.Mail | None:
+def _news(document: Document, push: Push, current: Current | None, more: list[str]) -> mail.Mail | None:
     """The mail, from what the ledger says now; None if a newer deployment made it pointless."""
-    notes = [*_notes(document), *further_tags.note(push), *more]
-    # Read last: later changes cannot be known here.
-    current, restart = ledger.current(app=push.app), document.get("restart")
+    notes, restart = [*_notes(document), *more], document.get("restart")
     if current is None or not _is_there(push, current):
         return None
     where = _context(document, push, current)

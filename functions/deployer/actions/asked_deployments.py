@@ -160,7 +160,7 @@ def start(asked: Operation, push: Push, sequence: int = 0, **more: Any) -> Answe
 
 
 def _draw(push: Push) -> int:
-    return ledger.next_in_order(push=push, now=_seconds(push.time), after_all=True)
+    return ledger.next_in_order(push=push, now=_seconds(push.time), after_all=True).number
 
 
 def _seconds(time: str) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from deployer.aws import ledger, sns
 from deployer.domain import holds, limits, mail
+from deployer.domain.deployment import Current
 from deployer.domain.errors import MailLimitError, PermanentError
 from deployer.domain.mail import Mail
 from deployer.domain.push import Push
@@ -15,12 +16,13 @@ from deployer.settings import settings
 MAX_MAILS_PER_SECOND = 4
 
 
-def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: str = "") -> None:
+def publish(push: Push, message: Mail | Callable[[Current | None], Mail | None], *, refusal: str = "") -> None:
     """Publish a mail about a push. At the limit, drop it; a notice replaces the first dropped mail.
 
-    `message` is the mail, or a function that is called as late as possible and returns the mail, or None if it
-    is no longer needed. `refusal` names the limit for which the push was refused, '' for other mails: only the
-    first refusal of a repository in an hour is mailed. Raises MailLimitError if the mail has to wait.
+    `message` is the mail, or a function that gets the app's current deployment, read as late as possible, and
+    returns the mail, or None if it is no longer needed. `refusal` names the limit for which the push was
+    refused, '' for other mails: only the first refusal of a repository in an hour is mailed. Raises
+    MailLimitError if the mail has to wait.
     """
     config, now = settings(), time.time()
     hour = limits.hour(now)
@@ -36,10 +38,13 @@ def publish(push: Push, message: Mail | Callable[[], Mail | None], *, refusal: s
         if not is_among_first("held back", 1):
             return
         message = mail.held_back(push, limits.MAX_MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
-    notes = _hold_notes(push)
     check_rate()
-    # `message` reads the current state last.
-    latest = message() if callable(message) else message
+    if callable(message):
+        # Read last: later changes cannot be known.
+        current = ledger.current(app=push.app)
+        latest, notes = message(current), holds.note(current)
+    else:
+        latest, notes = message, _hold_notes(push)
     if latest:
         noted = mail.with_notes(latest, notes)
         sns.publish(topic=config.topic, mail=mail.with_dashboard(noted, config.dashboard_url))

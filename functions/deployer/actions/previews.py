@@ -43,8 +43,8 @@ def notify_ended(push: Push, *, reason: str, url: str) -> None:
     command = "" if reason == TAG_DELETED or reason.startswith(REPLACED) else config.deploy_command(push)
     message = mail.ended(push, url, reason, command, replaced=reason.startswith(REPLACED))
 
-    def unless_it_is_back() -> mail.Mail | None:
-        return message if ledger.current(app=push.app) is None else None
+    def unless_it_is_back(current: ledger.Current | None) -> mail.Mail | None:
+        return message if current is None else None
 
     def publish() -> None:
         mail_limit.publish(push, unless_it_is_back)

@@ -31,17 +31,20 @@ def mailed_with(push: Push, sequence: int) -> list[Deployment]:
     return superseded.mailed_with(ledger.unmailed(app=push.app), push, sequence)
 
 
-def mailed_with_live(push: Push, sequence: int) -> list[Deployment]:
-    """The pushes that the mail about this live one names. Older ones in progress cannot go live any more."""
-    pushes = ledger.app_pushes(app=push.app)
+def mailed_with_live(push: Push, sequence: int, known: ledger.AppPushes | None = None) -> list[Deployment]:
+    """The pushes that the mail about this live one names. Older ones in progress cannot go live any more.
+
+    `known` are the app's other pushes, if they have been read.
+    """
+    pushes = known or ledger.app_pushes(app=push.app, but=push)
     unmailed = pushes.unmailed
     if any(each.outcome for each in pushes.open):
         # One may have been superseded after the list was read.
         unmailed = ledger.unmailed(app=push.app)
     ended = superseded.mailed_with(unmailed, push, sequence)
-    known = {each.deployment for each in ended}
+    names = {each.deployment for each in ended}
     coming = superseded.will_be_superseded(pushes.open, push, sequence)
-    return [*(each for each in coming if each.deployment not in known), *ended]
+    return [*(each for each in coming if each.deployment not in names), *ended]
 
 
 def note(push: Push, others: list[Deployment]) -> list[str]:

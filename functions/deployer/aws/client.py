@@ -102,7 +102,7 @@ SERVICES = (
 class Loader(botocore.loaders.Loader):
     """botocore's reader of its models of AWS's APIs, which does not look through all 400 of them first."""
 
-    def list_available_services(self, type_name: str) -> list[str]:
+    def list_available_services(self, _type_name: str) -> list[str]:
         """The APIs that `client` knows."""
         return list(SERVICES)
 

@@ -50,7 +50,8 @@ def _admit(event: Execution, push: Push) -> int:
     asked = document.get("asked") or {}
     if asked and (before or _noted(push)).asked != asked:
         raise BadEventError("The event says that somebody asked for it, which the ledger does not.")
-    number = ledger.next_in_order(push=push, now=time.time())
+    drawn = ledger.next_in_order(push=push, now=time.time())
+    number = drawn.number
     if restart:
         # The number of the deployment that it restarts, so any push in progress supersedes it.
         number = restart["sequence"]
@@ -73,12 +74,13 @@ def _admit(event: Execution, push: Push) -> int:
     if not by_digest:
         _check_tag(push, document, before)
     name = before.deployment if before else ""
-    if first := image_claim.handled_by(push, before=name, asked=bool(asked)):
+    seen = image_claim.read(push)
+    if first := image_claim.handled_by(push, seen, before=name, asked=bool(asked)):
         reason = f"Another tag of an image that deployment {first} handles."
         superseded.note_further_tag(push)
         outcomes.record_outcome(push, outcomes.SAME_IMAGE, None, reason=reason, same_as=first)
         raise SameImageError(reason)
-    if why := push_holds.why_not(push, asked):
+    if why := push_holds.why_not(push, asked, seen.current, drawn.others):
         raise HeldError(why)
     ledger.note_in_order(push=push, sequence=sequence, of_tag=not by_digest)
     return sequence

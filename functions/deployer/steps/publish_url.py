@@ -31,17 +31,18 @@ def handler(event: Attempt, context: object) -> Ended:
     config = settings()
     push = Push.from_event(document, by_tag=config.by_tag)
     current = ledger.current(app=push.app)
+    pushes = None
     if current and current.runs(push.deployment) and "restart" not in document:
-        _wait_for_newer(push, document["admission"]["sequence"], attempt)
-    if after_switch.record_outcome(document, push, current):
+        pushes = ledger.app_pushes(app=push.app, but=push)
+        _wait_for_newer(pushes, document["admission"]["sequence"], attempt)
+    if after_switch.record_outcome(document, push, current, pushes=pushes):
         seconds("PushToUrl", sum(took for _, took in timing.phases(document)))
     return {"at": time.time()}
 
 
-def _wait_for_newer(push: Push, sequence: int, attempt: int) -> None:
+def _wait_for_newer(others: ledger.AppPushes, sequence: int, attempt: int) -> None:
     """Raise NewerPushError in a burst of pushes, because this version would be live only for seconds."""
     if attempt >= MAX_WAITS:
         return
-    open_ones = ledger.open_deployments(app=push.app)
-    if any(each.sequence > sequence and not each.outcome and not each.restart for each in open_ones):
+    if any(each.sequence > sequence and not each.outcome and not each.restart for each in others.open):
         raise NewerPushError("A newer push of the app is being deployed.")

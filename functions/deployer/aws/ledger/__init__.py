@@ -41,7 +41,9 @@ seconds.
 from deployer.aws.ledger.app_listing import apps as apps
 from deployer.aws.ledger.app_listing import list_app as list_app
 from deployer.aws.ledger.app_listing import unlist_app as unlist_app
+from deployer.aws.ledger.app_pushes import AppPushes as AppPushes
 from deployer.aws.ledger.app_pushes import app_pushes as app_pushes
+from deployer.aws.ledger.app_pushes import named as named
 from deployer.aws.ledger.app_pushes import open_deployments as open_deployments
 from deployer.aws.ledger.app_pushes import unclaimed as unclaimed
 from deployer.aws.ledger.app_pushes import unmailed as unmailed
@@ -81,6 +83,7 @@ from deployer.aws.ledger.preview_slots import note_under_way as note_under_way
 from deployer.aws.ledger.preview_slots import slots as slots
 from deployer.aws.ledger.preview_slots import take_slot as take_slot
 from deployer.aws.ledger.preview_slots import taken_slots as taken_slots
+from deployer.aws.ledger.push_order import Drawn as Drawn
 from deployer.aws.ledger.push_order import is_newest as is_newest
 from deployer.aws.ledger.push_order import newest as newest
 from deployer.aws.ledger.push_order import next_in_order as next_in_order

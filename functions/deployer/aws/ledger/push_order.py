@@ -1,5 +1,7 @@
 """Amazon DynamoDB: the sequence numbers of an app's pushes, and the list of open ones."""
 
+from dataclasses import dataclass
+
 from deployer.aws import ledger_keys as keys
 from deployer.aws import table
 from deployer.aws.client import client
@@ -8,7 +10,15 @@ from deployer.aws.ledger.calls import Condition, get, try_update
 from deployer.domain.push import Push
 
 
-def next_in_order(*, push: Push, now: float, after_all: bool = False) -> int:
+@dataclass(frozen=True)
+class Drawn:
+    """A push's sequence number, and the names of the app's `others` that were open when it was drawn."""
+
+    number: int
+    others: frozenset[str]
+
+
+def next_in_order(*, push: Push, now: float, after_all: bool = False) -> Drawn:
     """Draw the sequence number of a push, and record the push as open.
 
     A push of a later second gets a larger number, in whatever order the events arrive. Within a second, and
@@ -19,8 +29,10 @@ def next_in_order(*, push: Push, now: float, after_all: bool = False) -> int:
     order = note_open(push)
     number = min(push.pushed_at, int(now)) * 1_000_000 + int(order["admitted"])
     if after_all:
-        return int(max(number, order.get("last_number", 0) + 1, order.get("last_admitted", 0) + 1))
-    return max(number, order["last_number"] + 1) if order.get("last_tag") == push.tag else number
+        number = max(number, order.get("last_number", 0) + 1, order.get("last_admitted", 0) + 1)
+    elif order.get("last_tag") == push.tag:
+        number = max(number, order["last_number"] + 1)
+    return Drawn(int(number), frozenset(order["open"] - {keys.name_of_push(push)}))
 
 
 def note_in_order(*, push: Push, sequence: int, of_tag: bool = True) -> None:
