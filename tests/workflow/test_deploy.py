@@ -2,7 +2,9 @@
 
 import itertools
 import time
+from collections import Counter
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from deployer.aws import ledger, task_states
@@ -372,3 +374,23 @@ def test_transitions_do_not_grow_with_what_the_task_goes_through(deploy, world, 
         stopped().__class__("", "RUNNING", "RUNNING", 9, interface="eni-1"),
     ]  # fmt: skip
     assert len(deploy({**push, "id": "another", "time": "2026-11-20T09:16:00Z"}).states) == short
+
+
+# PublishUrl reads the current deployment once more before it writes the mail, which must be true then.
+READ_AGAIN = {("PublishUrl", "current"): 2}
+
+
+def test_no_step_reads_an_item_of_the_ledger_twice(deploy, world, push, ledger_in_memory, monkeypatch):
+    deploy(push)
+    second = {**push, "id": "second", "detail": {**push["detail"], "image-digest": f"sha256:{'2' * 64}"}}
+    read = ledger_in_memory.get_item
+    reads: Counter[tuple[str, str]] = Counter()
+
+    def get_item(**request: Any) -> dict[str, Any]:
+        reads[world.steps[-1][0], request["Key"]["sk"]["S"].partition("#")[0]] += 1
+        return read(**request)
+
+    monkeypatch.setattr(ledger_in_memory, "get_item", get_item)
+    assert deploy(second).states == HAPPY
+    assert ("AdmitPush", "current") in reads
+    assert {each: times for each, times in reads.items() if times > 1} == READ_AGAIN
