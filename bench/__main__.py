@@ -33,11 +33,13 @@ def main() -> None:
             warm.append(with_portcall.deploy(cloud))
             began, ended = by_hand.deploy(cloud)
             manual.append(ended - began)
+        compiling = _without_bytecode(cloud, rounds)
         ours = [each.whole for each in warm]
         print("## From the registry's acceptance of the manifest to the mail\n")
         print("| | whole | without the container's own start |\n|---|---|---|")
-        print(f"| every Lambda cold | {spread([e.whole for e in cold])} | {spread([e.own for e in cold])} |")
-        print(f"| warm | {spread(ours)} | {spread([e.own for e in warm])} |")
+        print(_row("every Lambda cold", cold))
+        print(_row("the same, without bytecode", compiling))
+        print(_row("warm", warm))
         print(f"| by hand, with the AWS CLI | {spread(manual)} | |")
         ratio = statistics.median(hand / mine for hand, mine in zip(manual, ours, strict=True))
         print(f"\nBy hand takes {ratio:.1f} times as long (median of {rounds} pairs).")
@@ -45,7 +47,22 @@ def main() -> None:
         print("\n## What a cold start costs\n")
         imports.report(cloud)
         raw = {"cold": [asdict(each) for each in cold], "warm": [asdict(each) for each in warm]}
+        raw |= {"without bytecode": [asdict(each) for each in compiling]}
         results.keep("deployment", raw | {"by hand": manual})
+
+
+def _row(way: str, taken: list[with_portcall.Deployment]) -> str:
+    return f"| {way} | {spread([each.whole for each in taken])} | {spread([each.own for each in taken])} |"
+
+
+def _without_bytecode(cloud: BenchCloud, rounds: int) -> list[with_portcall.Deployment]:
+    """Deployments with every Lambda cold, and nothing compiled beforehand: AWS keeps no bytecode."""
+    cloud.forget_bytecode()
+    taken = []
+    for _ in range(rounds):
+        cloud.kill_lambdas()
+        taken.append(with_portcall.deploy(cloud))
+    return taken
 
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ class Ways:
 
     def __init__(self, cloud: BenchCloud, answers: Answers) -> None:
         self._cloud, self._answers = cloud, answers
+        cloud.forget_bytecode()
         self.meter = Meter(cloud)
         network = by_hand.network(cloud)
         self._peers = polling.install(cloud, network, POLL_SECONDS)

@@ -151,6 +151,23 @@ class BenchCloud:
             worker.kill()
         psutil.wait_procs(workers, timeout=5)
 
+    def forget_bytecode(self) -> None:
+        """From now on, a function compiles its sources whenever it is loaded: on AWS, it cannot keep bytecode.
+
+        Until then, as on any laptop, Python keeps it beside the sources.
+        """
+        functions = self.client("lambda")
+        for page in functions.get_paginator("list_functions").paginate():
+            for each in page["Functions"]:
+                variables = each.get("Environment", {}).get("Variables", {})
+                functions.update_function_configuration(
+                    FunctionName=each["FunctionName"],
+                    Environment={"Variables": variables | {"PYTHONDONTWRITEBYTECODE": "1"}},
+                )
+        self.kill_lambdas()
+        for compiled in (self.settings.state_dir / "lambda").rglob("*.pyc"):
+            compiled.unlink()
+
 
 def _say(phase: str) -> None:
     print(phase, file=sys.stderr, flush=True)
