@@ -53,8 +53,8 @@ EXPLAINED = (
     *(
         Explained(
             "deployer.aws.ledger.push_order",
-            '- return int(max(number, order.get("last_number", 0) + 1, order.get("last_admitted", 0) + 1))\n'
-            f'+ return int(max(number, order.get("last_number", {last}) + 1, order.get("last_admitted", {admitted}) + 1))',
+            '- number = max(number, order.get("last_number", 0) + 1, order.get("last_admitted", 0) + 1)\n'
+            f'+ number = max(number, order.get("last_number", {last}) + 1, order.get("last_admitted", {admitted}) + 1)',
             "No push has so small a number.",
         )
         for last, admitted in ((1, 0), (-1, 0), (0, 1), (0, -1))
@@ -91,8 +91,8 @@ EXPLAINED = (
     ),
     Explained(
         "deployer.steps.admit_push",
-        "+ number = ledger.next_in_order(push=push, now=time.time())\n"
-        "- number = ledger.next_in_order(push=push, now=time.time())",
+        "+ drawn = ledger.next_in_order(push=push, now=time.time())\n"
+        "- drawn = ledger.next_in_order(push=push, now=time.time())",
         "A refused push then has a number, which is not read: RollBack puts it on the list all the same.",
     ),
     *(
