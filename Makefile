@@ -3,7 +3,7 @@
 PORTCALL := .venv/bin/portcall
 TOOLS := .venv/.ready
 
-.PHONY: demo test unit check tools up down bench pictures readme verify-aws wheel clean help
+.PHONY: demo test unit unit-lambda check tools up down bench pictures readme verify-aws wheel clean help
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,10 @@ test: $(TOOLS) ## All tests: unit, workflow, local, e2e, and the page in a brows
 
 unit: $(TOOLS) ## Unit and workflow tests alone, the fastest verdict. ARGS="-k stable_url" for some
 	@$(KEEP_BYTECODE) PORTCALL_QUICK=1 .venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow $(ARGS)
+
+unit-lambda: $(TOOLS) ## The same tests on Lambda's version of Python, which uv gets if this machine does not have it
+	@.tools/bin/uv run --quiet --isolated --locked --python 3.13 \
+		python -m pytest -n 2 --dist worksteal tests/unit tests/workflow $(ARGS)
 
 check: $(TOOLS) ## Format, lint, types, template; changes nothing
 	@.venv/bin/ruff format --check .

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from bench import readme
+from tests.templates import template
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,10 +22,15 @@ def parsed(path: str) -> Any:
 def test_ci_runs_what_a_laptop_runs() -> None:
     workflow = parsed(".github/workflows/ci.yml")
     assert workflow["permissions"] == {"contents": "read"}
-    (job,) = workflow["jobs"].values()
-    assert job["timeout-minutes"] <= 60
-    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    run = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    assert run == [".ci/run", "make unit-lambda"]
+    assert all(job["timeout-minutes"] <= 60 for job in workflow["jobs"].values())
     assert (ROOT / ".ci/run").stat().st_mode & 0o100
+
+
+def test_the_tests_on_lambdas_python_run_on_that_of_the_template() -> None:
+    runtime = template()["Globals"]["Function"]["Runtime"]
+    assert f"--python {runtime.removeprefix('python')} " in (ROOT / "Makefile").read_text()
 
 
 def test_an_action_is_named_by_its_commit() -> None:
