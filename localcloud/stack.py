@@ -26,10 +26,19 @@ def client(settings: CloudSettings, service: str) -> Any:
 
 @cache
 def _client(settings: CloudSettings, service: str, secret: str) -> Any:
-    session = boto3.Session(
-        aws_access_key_id=settings.account, aws_secret_access_key=secret, region_name=settings.region
+    return _session().client(  # type: ignore[call-overload]
+        service,
+        aws_access_key_id=settings.account,
+        aws_secret_access_key=secret,
+        region_name=settings.region,
+        endpoint_url=settings.endpoint,
     )
-    return session.client(service, endpoint_url=settings.endpoint)  # type: ignore[call-overload]
+
+
+@cache
+def _session() -> boto3.Session:
+    """One for all clients: it reads the models of AWS's APIs once, most of what a client takes."""
+    return boto3.Session()
 
 
 def install(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import StateFolder
 from tests.e2e.verifying import Verify, verifying
 from tests.local.conftest import ACCOUNT
 
@@ -28,8 +29,8 @@ class Whole:
 
 # Several tests of one run: xdist puts another file behind one of less than three tests, before it begins.
 @pytest.fixture(scope="module")
-def whole(base_image: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    with verifying(tmp_path_factory.mktemp("verify")) as verify:
+def whole(base_image: None, state_folder: StateFolder) -> Iterator[Whole]:
+    with verifying(state_folder("verify")) as verify:
         before = verify.everything()
         yield Whole(verify, before, *verify.says())
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from localcloud import root_key
+from tests.conftest import StateFolder
 from tests.e2e.conftest import COMMANDS, docker
-from tests.local.conftest import ACCOUNT, REGION, Cloud, forget_images, start_cloud
-from tests.local.installed import is_the_accounts
+from tests.local.conftest import ACCOUNT, REGION, Cloud
+from tests.local.installed import cloud_of_its_own, is_the_accounts
 
 SAMS = "aws-sam-cli-managed-default"
 
@@ -94,15 +95,11 @@ class Verify:
 @contextlib.contextmanager
 def verifying(folder: Path) -> Iterator[Verify]:
     """The command, and a cloud for it."""
-    cloud = start_cloud(folder)
-    try:
+    with cloud_of_its_own(folder) as cloud:
         yield Verify(cloud, folder)
-    finally:
-        cloud.stop()
-        forget_images(cloud.port)
 
 
 @pytest.fixture
-def verify(base_image: None, tmp_path: Path) -> Iterator[Verify]:
-    with verifying(tmp_path) as made:
+def verify(base_image: None, state_folder: StateFolder) -> Iterator[Verify]:
+    with verifying(state_folder("verify")) as made:
         yield made

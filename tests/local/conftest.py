@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import uuid
 import zipfile
@@ -27,6 +28,7 @@ import pytest
 
 from localcloud import refusals, root_key
 from localcloud.cloud import STOP_TIMEOUT
+from localcloud.settings import PROJECT
 
 T = TypeVar("T")
 
@@ -61,6 +63,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+# boto3's session, which all clouds share, because it reads the models of AWS's APIs, makes one client at a time.
+_making = threading.Lock()
+
+
 @dataclass
 class Cloud:
     """A running embedded cloud."""
@@ -81,12 +87,14 @@ class Cloud:
         """A client of the root user, whose key id is the account, or of another key."""
         known = (service, key_id, secret)
         if known not in self._clients:
-            session = boto3.Session(
-                aws_access_key_id=key_id,
-                aws_secret_access_key=secret or root_key.read(self.state_dir),
-                region_name=self.region,
-            )
-            self._clients[known] = session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
+            with _making:
+                self._clients[known] = boto3.client(  # type: ignore[call-overload]
+                    service,
+                    aws_access_key_id=key_id,
+                    aws_secret_access_key=secret or root_key.read(self.state_dir),
+                    region_name=self.region,
+                    endpoint_url=self.endpoint,
+                )
         return self._clients[known]
 
     def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
@@ -359,16 +367,17 @@ class Cloud:
         return look
 
 
-def start_cloud(
-    state_dir: Path, *, port: int = 0, module: str = "localcloud.server", **environment: str
-) -> Cloud:
+def start_cloud(state_dir: Path, *, port: int = 0, through: tuple[str, ...] = (), **environment: str) -> Cloud:
+    """A cloud in a process of its own. `through` is a module of the tests that runs the server's."""
     port = port or free_port()
-    command = [sys.executable, "-m", module, "--port", str(port), "--account", ACCOUNT]
+    command = [sys.executable, "-m", *through, "localcloud.server", "--port", str(port), "--account", ACCOUNT]
     python = state_dir / "lambda-python" / "bin" / "python"
     command += ["--region", REGION, "--state-dir", str(state_dir)]
     command += ["--lambda-python", str(python if python.exists() else sys.executable)]
     with (state_dir / "cloud.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment})
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=PROJECT, env={**os.environ, **environment}
+        )
     cloud = Cloud(process, port, state_dir)
 
     def answers() -> bool:

@@ -1,4 +1,4 @@
-"""The embedded cloud with faults in the functions' calls: `python -m tests.local.faulty --port ...`.
+"""The embedded cloud with faults in the functions' calls: `python -m tests.local.faulty localcloud.server --port ...`.
 
 `PUT /_faults/<share>` says how many of their calls are throttled, fail, or take effect without an answer. As
 many of ECS's events are lost; `GET /_faults/` says how many were.
@@ -6,6 +6,7 @@ many of ECS's events are lost; `GET /_faults/` says how many were.
 
 import os
 import random
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -109,7 +110,7 @@ def main() -> None:
         return faults
 
     server.NoWebPages = with_faults  # type: ignore[assignment, misc]
-    server.main()
+    server.main(sys.argv[2:])
 
 
 if __name__ == "__main__":

@@ -211,8 +211,8 @@ def policies(cloud: Cloud, role: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def cloud_of_its_own(folder: Path, **environment: str) -> Iterator[Cloud]:
-    """A separate cloud."""
-    cloud = start_cloud(folder, **environment)
+    """A separate cloud, whose functions load faster."""
+    cloud = start_cloud(folder, through=("tests.forked_functions",), **environment)
     try:
         yield cloud
     finally:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.settings import PROJECT
 from portcall.installer.packaged import Packaged
 from tests import installing
 from tests.chaos import Chaos
@@ -34,8 +33,7 @@ def chaos(engine: None, release: Packaged, state_folder: StateFolder) -> Iterato
     folder: Path = state_folder("chaos")
     cloud = start_cloud(
         folder,
-        module="tests.local.faulty",
-        PYTHONPATH=str(PROJECT),
+        through=("tests.local.faulty",),
         FAULTS_SEED=str(SEED),
         PORTCALL_SWITCHES=SWITCHES,
     )

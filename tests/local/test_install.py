@@ -19,8 +19,9 @@ import pytest
 from localcloud.settings import PROJECT, CloudSettings
 from portcall.installer.packaged import Packaged
 from tests import installing
-from tests.local.conftest import ACCOUNT, REGION, Cloud, start_cloud
-from tests.local.installed import inventory
+from tests.conftest import StateFolder
+from tests.local.conftest import ACCOUNT, REGION, Cloud
+from tests.local.installed import cloud_of_its_own, inventory
 
 pytestmark = pytest.mark.long(150)
 
@@ -82,11 +83,10 @@ class Terminal:
 
 
 @pytest.fixture(scope="module")
-def account(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def account(engine: None, state_folder: StateFolder) -> Iterator[Cloud]:
     """An account in which ECS was never used."""
-    running = start_cloud(tmp_path_factory.mktemp("account"), PORTCALL_SWITCHES="ecs-role-late=1")
-    yield running
-    running.stop()
+    with cloud_of_its_own(state_folder("account"), PORTCALL_SWITCHES="ecs-role-late=1") as cloud:
+        yield cloud
 
 
 @pytest.fixture(scope="module")

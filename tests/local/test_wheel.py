@@ -20,6 +20,7 @@ from localcloud.settings import PROJECT
 from portcall.installer import packaged
 from portcall.installer.packaged import Packaged
 from release import packaging
+from tests.conftest import StateFolder
 from tests.deployments import WITHIN
 from tests.local.conftest import (
     ACCOUNT,
@@ -28,10 +29,8 @@ from tests.local.conftest import (
     REGION,
     Cloud,
     eventually,
-    forget_images,
-    start_cloud,
 )
-from tests.local.installed import SERVES, inventory
+from tests.local.installed import SERVES, cloud_of_its_own, inventory
 
 pytestmark = pytest.mark.long(60)
 
@@ -64,13 +63,9 @@ def carried(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def account(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    cloud = start_cloud(tmp_path_factory.mktemp("account"))
-    try:
+def account(engine: None, state_folder: StateFolder) -> Iterator[Cloud]:
+    with cloud_of_its_own(state_folder("account")) as cloud:
         yield cloud
-    finally:
-        cloud.stop()
-        forget_images(cloud.port)
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ import logging
 import os
 import queue
 import re
-import subprocess
 import tempfile
 import threading
 import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import IO, Any
 
 from ministack.core import lambda_runtime as runtime
@@ -106,14 +106,14 @@ class FunctionProcess(runtime.Worker):  # type: ignore[misc]
         code = unpacked(self.code_zip, self._settings.state_dir / "lambda")
         layers = [unpacked(layer, self._settings.state_dir / "lambda") / "python" for layer in self._layers()]
         self._outcomes, self._lines = queue.SimpleQueue(), queue.SimpleQueue()
-        self._proc = subprocess.Popen(
+        self._proc = Popen(
             # -P keeps the bootstrap's own directory off the function's path.
             [str(self._settings.lambda_python), "-P", lambda_bootstrap.__file__, str(code), *map(str, layers)],
             cwd=code,
             env=environment(self.config, code, self._settings),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
             text=True,
             encoding="utf-8",
             errors="replace",
