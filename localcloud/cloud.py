@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import docker
 import psutil
 from docker.errors import DockerException
 
-from localcloud.processes import CloudError, run
+from localcloud.processes import CloudError, Detached, reap, run
 from localcloud.settings import PROJECT, CloudSettings
 
 START_TIMEOUT = 60.0
@@ -57,20 +56,9 @@ def start(settings: CloudSettings, progress: Callable[[str], None], *, through: 
         "--lambda-python": str(python),
     }
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                *through,
-                "localcloud.server",
-                *(word for pair in arguments.items() for word in pair),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=PROJECT,
-            start_new_session=True,
-        )
+        words = (word for pair in arguments.items() for word in pair)
+        command = [sys.executable, "-m", *through, "localcloud.server", *words]
+        process = Detached(command, output=output, folder=PROJECT)
     _pid_file(settings).write_text(f"{process.pid}\n")
     settings.save()
     deadline = time.monotonic() + START_TIMEOUT
@@ -107,6 +95,8 @@ def _end_group(leader: int) -> None:
     deadline = time.monotonic() + END_TIMEOUT
     with contextlib.suppress(ProcessLookupError):
         while time.monotonic() < deadline:
+            # An ended leader that we have started belongs to its group until then.
+            reap()
             os.killpg(leader, signal.SIGKILL)
             time.sleep(0.05)
 

@@ -1,8 +1,9 @@
-"""Runs programs: their output goes to a log, and a failure becomes a sentence."""
+"""Runs programs: their output goes to a log, and a failure becomes a sentence. Starts those that outlive us."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from localcloud.errors import CloudError as CloudError
 
@@ -25,3 +26,38 @@ def run(
     if done.returncode != 0:
         said = log.read_bytes()[begin:].decode("utf-8", "replace").strip().splitlines()
         raise CloudError("\n".join([f"{failed} The end of its output (all of it: {log}):", *said[-12:]]))
+
+
+class Detached(subprocess.Popen[bytes]):
+    """A program that is meant to outlive our process, in a session of its own; both outputs go to `output`."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        output: IO[bytes],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+        )
+        _started.append(self)
+
+    def __del__(self) -> None:
+        """Popen warns here if the process still runs."""
+
+
+_started: list[Detached] = []
+
+
+def reap() -> None:
+    """Remove those that have ended from the process table, where they would stay until we end."""
+    for each in _started:
+        each.poll()

@@ -10,6 +10,7 @@ import psutil
 
 from localcloud.machine import debian, docker_hosts
 from localcloud.machine.engine import Engine, EngineUnavailable
+from localcloud.processes import Detached, reap
 
 Progress = Callable[[str], None]
 
@@ -22,8 +23,6 @@ _REMEDIES = (
     (("iptables", "ip6tables", "nat chain"), (NO_NAT, "--ip6tables=false"), "without its own firewall rules"),
     (("overlay", "graphdriver", "storage-driver"), ("--storage-driver=vfs",), "with a slower storage driver"),
 )
-# Kept, because a Popen that is thrown away warns about the process that it leaves running.
-_started: list["subprocess.Popen[bytes]"] = []
 
 
 def start(
@@ -53,8 +52,7 @@ def stop(daemon: psutil.Process) -> None:
     for process in _still_running(processes, within=STOP_TIMEOUT):
         _signal(process, "KILL")
     _still_running(processes, within=5)
-    for started in _started:
-        started.poll()
+    reap()
 
 
 def _still_running(processes: Sequence[psutil.Process], within: float) -> list[psutil.Process]:
@@ -86,16 +84,7 @@ def _try_to_start(state_dir: Path, host: str, options: Sequence[str], log: Path)
     note(log, f"$ {' '.join(command)}\n")
     with log.open("ab") as output:
         begin = output.tell()
-        daemon = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=debian.environment(),
-            cwd="/",
-            start_new_session=True,
-        )
-    _started.append(daemon)
+        daemon = Detached(command, output=output, folder=Path("/"), environment=debian.environment())
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline and daemon.poll() is None:
         _own(host, root)

@@ -354,7 +354,7 @@ def test_the_socket_is_given_to_this_user_and_to_no_group(
     host = tmp_path / "docker.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(host))
-        monkeypatch.setattr(subprocess, "Popen", Daemon)
+        monkeypatch.setattr(dockerd, "Detached", Daemon)
         monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command))
         monkeypatch.setattr(debian, "as_root", lambda: ["sudo", "-n"])
         monkeypatch.setattr(debian, "is_root", lambda: False)
