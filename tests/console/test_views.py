@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import BrowserContext, expect
 
 import portcall.console
+from localcloud.inbox import Received
+from portcall.console import inbox
 from tests.console.conftest import Open
 from tests.console.world import World
 
@@ -53,3 +56,22 @@ def test_what_follows_a_heading_is_right_below_it(world: World, open_page: Open)
 def test_the_page_s_own_style_sheet_stays_small() -> None:
     sheet = Path(portcall.console.__file__).parent / "static/own.css"
     assert sheet.stat().st_size < 5000
+
+
+@pytest.mark.parametrize("sheet", ["own.css", "vendor/pico.min.css"])
+def test_without_one_of_its_style_sheets_the_page_loads_nothing_that_its_policy_forbids(
+    world: World, open_page: Open, context: BrowserContext, monkeypatch: pytest.MonkeyPatch, sheet: str
+) -> None:
+    """Pico has its icons as `data:` URLs, which the policy refuses; the fixture `faults` sees a refusal."""
+    push = world.fail("blog", "v2")
+    world.embedded = True
+    monkeypatch.setattr(inbox, "read", lambda _: [Received("1", "", "Portcall", "you", "It is live", "", {})])
+    context.route(f"**/static/{sheet}", lambda route: route.abort())
+    # One tab: each holds a connection, and Chromium has six for a host.
+    page = open_page()
+    home = page.url
+    for path in ("", f"deployments/{push.deployment}?app=blog", "logs/blog", "inbox", "nothing"):
+        page.goto(f"{home}{path}")
+        expect(page.locator("h1")).to_be_visible()
+        # It paints, which loads the images.
+        page.screenshot()
