@@ -11,7 +11,7 @@ help: ## What there is
 demo: $(TOOLS) ## All of it on this machine: cloud, docker push, mail, URL
 	@$(PORTCALL) demo
 
-# Python and pytest keep what they compile, whatever the machine says: each of these processes would do it anew.
+# Python and pytest keep what they compile, whatever the machine says: each of these processes would compile again.
 KEEP_BYTECODE := PYTHONDONTWRITEBYTECODE=
 
 # The second half waits as much as it works, so four run side by side on two cores.

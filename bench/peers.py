@@ -63,7 +63,7 @@ class Measured:
 
 
 class Ways:
-    """All of them, in one cloud. The peers have a cluster of their own, of which Portcall hears nothing."""
+    """All of them, in one cloud. The peers have a cluster of their own, whose events Portcall does not get."""
 
     def __init__(self, cloud: BenchCloud, answers: Answers) -> None:
         self._cloud, self._answers = cloud, answers
@@ -185,7 +185,7 @@ def report(measured: dict[str, list[Measured]], uses: dict[str, Use], sweep: Use
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     with BenchCloud(through=("bench.servers.counting",)) as cloud, Answers(cloud) as answers:
-        # The first of each is thrown away: Docker's caches are cold.
+        # The first of each is not counted: Docker's caches are cold.
         with_portcall.deploy(cloud)
         Meter(cloud).mark()
         ways = Ways(cloud, answers)

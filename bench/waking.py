@@ -23,7 +23,7 @@ def main() -> None:
         rules = [
             each["Name"] for each in events.list_rules()["Rules"] if any(rule in each["Name"] for rule in RULES)
         ]
-        with_portcall.deploy(cloud)  # the first is thrown away: Docker's caches are cold
+        with_portcall.deploy(cloud)  # the first is not counted: Docker's caches are cold
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
             for how, change in (("not woken", events.disable_rule), ("woken", events.enable_rule)):

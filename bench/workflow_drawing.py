@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from portcall.core.execution import ROAD
+from portcall.core.execution import PATH_TO_LIVE
 
 ROOT = Path(__file__).parents[1]
 DEFINITION, PICTURE = ROOT / "statemachine/deploy.asl.yaml", ROOT / "docs/pictures/workflow.svg"
@@ -78,10 +78,10 @@ class Picture:
 
 
 def draw(definition: dict[str, Any]) -> str:
-    """The SVG of a workflow whose way is `ROAD`."""
+    """The SVG of a workflow whose way is `PATH_TO_LIVE`."""
     states, picture = definition["States"], Picture()
     y, before = float(ROW), 0.0
-    for name in ROAD:
+    for name in PATH_TO_LIVE:
         width = len(name) * LETTER + 2 * PAD
         right = picture.box(MIDDLE - width / 2, y, name, states[name]["Type"])
         if before:
@@ -92,7 +92,7 @@ def draw(definition: dict[str, Any]) -> str:
             at = y + number * ROW
             picture.line((right, y), (right + GAP / 2, y), (right + GAP / 2, at), (BRANCHES, at))
             picture.text(BRANCHES - 6, at - 9, said, "end", "said")
-            _chain(picture, states, to, BRANCHES, at, set(ROAD))
+            _chain(picture, states, to, BRANCHES, at, set(PATH_TO_LIVE))
         y += ROW * max(1, len(branches))
     _failures(picture, states, y + ROW / 2)
     return picture.svg("The workflow of a deployment")

@@ -60,7 +60,7 @@ def in_memory(events: BaseEventHooks) -> Iterator[Table]:
 
     events.register_last("before-call", answer, unique_id="in memory")
     try:
-        # Nobody reads these, and botocore makes them anew for each request: an eighth of each test.
+        # Nobody reads these, and botocore makes them again for each request: an eighth of each test.
         nowhere = ("https://aws.example", {}, {})
         with (
             patch.object(UserAgentString, "to_string", lambda _: "tests"),

@@ -27,7 +27,7 @@ class Answer:
 
 
 class Answers:
-    """Use it in a `with`. It hears from ECS of each task that runs, and asks its app until it answers."""
+    """Use it in a `with`. It gets ECS's event of each task that runs, and asks its app until it answers."""
 
     def __init__(self, cloud: BenchCloud) -> None:
         self._cloud = cloud

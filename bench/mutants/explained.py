@@ -93,7 +93,7 @@ EXPLAINED = (
         "deployer.steps.admit_push",
         "+ drawn = ledger.next_in_order(push=push, now=time.time())\n"
         "- drawn = ledger.next_in_order(push=push, now=time.time())",
-        "A refused push then has a number, which is not read: RollBack puts it on the list all the same.",
+        "A refused push then has a number, which is not read: RollBack puts it on the list anyway.",
     ),
     *(
         Explained(

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def apply(module: ModuleType, statement: str) -> None:
-    """Run a statement from the top of a module anew, and have everybody who knows its result use the new one.
+    """Run a statement from the top of a module again, and have everybody who knows its result use the new one.
 
     Functions keep their identity, for others hold on to them: they get new code and new defaults.
     """

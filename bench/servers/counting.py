@@ -2,7 +2,7 @@
 
 `python -m bench.servers.counting localcloud.server --port ...`, as `BenchCloud(through=...)` starts it.
 
-What Step Functions and EventBridge call inside it does not come by here.
+Calls of Step Functions and EventBridge inside the cloud do not pass through here.
 """
 
 import dataclasses

@@ -2,9 +2,9 @@
 
 `python -m bench.servers.rate_limited localcloud.server --port ...`, as `BenchCloud(through=...)` starts it. The
 functions' calls and the pushes are throttled as bench/rates_and_prices/quotas.py has it, and botocore repeats
-them as the functions configure it. `GET /_rates/` says which buckets were empty, and how often. What Step
-Functions and EventBridge call inside the cloud does not come by here; their rates are far above what two cores
-can do. The quotas of vCPUs and of functions at once are switches of the embedded cloud.
+them as the functions configure it. `GET /_rates/` says which buckets were empty, and how often. Calls of
+Step Functions and EventBridge inside the cloud do not pass through here; their rates are far above what two
+cores can do. The quotas of vCPUs and of functions at once are switches of the embedded cloud.
 """
 
 import json

@@ -51,7 +51,7 @@ class Burst:
 
 
 def play(burst: Burst) -> dict[str, Any]:
-    """Push all of it, with a sweep every five minutes, let the dust settle, and say what it came to."""
+    """Push all of it, with a sweep every five minutes, wait until all has settled, and return the figures."""
     with game(Setting()) as played:
         concurrency = quotas.NEW_CONCURRENCY if burst.new_account else quotas.CONCURRENCY
         played.allow("MAX_APPS", max(100, burst.apps))

@@ -58,12 +58,12 @@ def cost(calls: dict[str, int], minutes: float) -> float:
 
 
 def reach(rows: list[dict[str, Any]]) -> dict[str, int]:
-    """How many apps one sweep looks after, and how many it can list before its function's time is up."""
+    """How many apps one sweep handles, and how many it can list before its function's time is up."""
     listing = line([(row["apps"], row["well"]["calls"].get(LISTED, 0) * A_CALL) for row in rows])
     all_of_it = line([(row["apps"], sum(row["well"]["calls"].values()) * A_CALL) for row in rows])
     looking = Line(all_of_it.constant, all_of_it.each - listing.each)
     return {
-        "apps that one sweep looks after": int((MAX_APPS_SECONDS - looking.constant) / looking.each),
+        "apps that one sweep handles": int((MAX_APPS_SECONDS - looking.constant) / looking.each),
         "apps until the function's time is up": int((MAX_SWEEP_SECONDS - all_of_it.constant) / all_of_it.each),
         "repositories that can be listed at all": int(MAX_SWEEP_SECONDS / listing.each),
     }

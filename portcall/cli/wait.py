@@ -22,8 +22,8 @@ from portcall.core.waiting import Image, Verdict, last_of, verdict
 EARLIER = 15 * 60
 LOOK_EVERY = 2.0
 SPEAK_EVERY = 30.0
-HEARD_WITHIN = 60.0
-NOT_HEARD = (
+PATIENCE_SECONDS = 60.0
+NO_DEPLOYMENT_YET = (
     "There is no deployment of this push yet. Does its tag match TagPattern? If its event was lost, the sweep "
     "finds the image within seven minutes."
 )
@@ -124,15 +124,15 @@ class _Wait:
 
     def verdict(self) -> Verdict:
         start = spoken = time.monotonic()
-        heard = asked = False
+        seen = asked = False
         said = f"Waiting for {self.image.repository} {self.image.digest[:19]}"
         trouble = ""
         with _spinner(said) as speak:
             while True:
                 passed = time.monotonic() - start
                 try:
-                    found, on_its_way = self._look(patient=passed < HEARD_WITHIN)
-                    heard, trouble = heard or bool(on_its_way), ""
+                    found, on_its_way = self._look(patient=passed < PATIENCE_SECONDS)
+                    seen, trouble = seen or bool(on_its_way), ""
                     if found:
                         return found
                 except Trouble as error:
@@ -141,13 +141,13 @@ class _Wait:
                         raise
                     trouble, on_its_way = error.message, ""
                 if passed >= self.timeout:
-                    return self._unknown(heard, on_its_way, trouble)
-                if not heard and not asked and passed >= HEARD_WITHIN and not trouble:
+                    return self._unknown(seen, on_its_way, trouble)
+                if not seen and not asked and passed >= PATIENCE_SECONDS and not trouble:
                     asked = True
-                    speak(NOT_HEARD, lasting=True)
+                    speak(NO_DEPLOYMENT_YET, lasting=True)
                 elif time.monotonic() - spoken >= SPEAK_EVERY:
                     spoken = time.monotonic()
-                    state = trouble or ("in progress" if heard else "no deployment yet")
+                    state = trouble or ("in progress" if seen else "no deployment yet")
                     speak(f"{said}: {state}, {passed:.0f} s")
                 time.sleep(min(LOOK_EVERY, max(0.0, self.timeout - passed)))
 
@@ -170,10 +170,10 @@ class _Wait:
                 on_its_way = last.deployment
         return None, on_its_way
 
-    def _unknown(self, heard: bool, deployment: str, trouble: str) -> Verdict:
+    def _unknown(self, seen: bool, deployment: str, trouble: str) -> Verdict:
         if trouble:
             said = f"Its outcome is not known: {trouble}"
-        elif heard:
+        elif seen:
             said = f"It is not done after {self.timeout} s, and continues: portcall show {deployment}".rstrip()
         else:
             said = f"There was no deployment of the push within {self.timeout} s."

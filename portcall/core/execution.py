@@ -29,7 +29,7 @@ SAID = {
     "RollBack": "Roll back",
 }
 # The steps of a successful push, in order.
-ROAD = (
+PATH_TO_LIVE = (
     "AdmitPush",
     "ReadImage",
     "RegisterTaskDefinition",
@@ -125,5 +125,5 @@ def to_come(known: list[Step]) -> list[Step]:
     names = [each.name for each in known]
     if "RollBack" in names:
         return []
-    came = max((ROAD.index(each) for each in names if each in ROAD), default=-1)
-    return [Step(each) for each in ROAD[came + 1 :]]
+    came = max((PATH_TO_LIVE.index(each) for each in names if each in PATH_TO_LIVE), default=-1)
+    return [Step(each) for each in PATH_TO_LIVE[came + 1 :]]

@@ -176,7 +176,7 @@ def test_what_one_types_and_marks_outlasts_a_change(world: World, open_page: Ope
     expect(rows).to_have_count(12)
 
 
-def test_expired_credentials_are_said_and_used_anew_once_they_are_renewed(
+def test_expired_credentials_are_said_and_used_again_once_they_are_renewed(
     world: World, streamed: list[Reading], open_page: Open
 ) -> None:
     world.live("flask-app")

@@ -14,7 +14,7 @@ def lines(page: Page) -> int:
     return page.locator("#log > div").count()
 
 
-def test_what_an_app_writes_is_there_as_it_writes_it_and_goes_on_in_the_next_version(
+def test_what_an_app_writes_is_there_as_it_writes_it_and_continues_in_the_next_version(
     world: World, open_page: Open
 ) -> None:
     written = world.log_of(world.live("flask-app", "v1"))

@@ -180,7 +180,7 @@ def test_only_an_address_of_the_web_is_a_link(world: World, open_page: Open) -> 
 class Foreign(http.server.BaseHTTPRequestHandler):
     """A server of somebody else's on another port of this machine."""
 
-    seen: list[str] = []  # noqa: RUF012 - set anew for each server
+    seen: list[str] = []  # noqa: RUF012 - set again for each server
 
     def do_GET(self) -> None:
         self.seen.append(str(self.headers["Cookie"]))

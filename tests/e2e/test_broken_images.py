@@ -1,6 +1,6 @@
 """One mail explains why an image does not work, and nothing of it is left running.
 
-Each mail is kept in `mails/`, to be read as those who get it do; `UPDATE_MAILS=1` writes them anew.
+Each mail is kept in `mails/`, to be read as those who get it do; `UPDATE_MAILS=1` writes them again.
 """
 
 import os

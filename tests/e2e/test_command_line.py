@@ -61,7 +61,7 @@ UP_AGAIN = [
 ]
 
 
-def test_up_again_makes_nothing_anew_and_leaves_the_apps_alone(portcall: Portcall) -> None:
+def test_up_again_makes_nothing_again_and_leaves_the_apps_alone(portcall: Portcall) -> None:
     digest = portcall.push(FIXTURES / "plain-http", "plain-app", VERSION="patient")
     url = portcall.mail("plain-app", digest).text.splitlines()[0]
     eventually(lambda: len(portcall.containers("plain-app")) == 1, every=0.2)

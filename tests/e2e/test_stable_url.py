@@ -37,11 +37,11 @@ def visit(portcall: Portcall, version: str) -> str:
 class Visitors:
     """The answers to requests without a pause: the time and the text of each."""
 
-    heard: list[tuple[float, str]] = field(default_factory=list)
+    answers: list[tuple[float, str]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
     def longest_silence(self) -> float:
-        times = sorted(at for at, _ in self.heard)
+        times = sorted(at for at, _ in self.answers)
         return max(after - before for before, after in itertools.pairwise(times))
 
 
@@ -56,7 +56,7 @@ def visitors(url: str, number: int = 3, most: int = 20_000) -> Iterator[Visitors
                 return
             try:
                 answer = get(url)
-                seen.heard.append((time.monotonic(), answer))
+                seen.answers.append((time.monotonic(), answer))
             except OSError as error:
                 seen.failed.append(str(error))
 
@@ -79,7 +79,7 @@ def test_two_versions_have_one_url_and_no_visitor_sees_an_error(steady: Portcall
         eventually(lambda: len(steady.containers("steady-app")) == 1, every=0.2)
         time.sleep(0.5)
     assert seen.failed == []
-    said = [answer for _, answer in sorted(seen.heard)]
+    said = [answer for _, answer in sorted(seen.answers)]
     assert said[0] == "plain-http first"
     assert said[-1] == "plain-http second"
     assert len(said) > 100

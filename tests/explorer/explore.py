@@ -27,8 +27,8 @@ DIES_BEFORE, DIES_AFTER, ABORTED = (
     "its function dies after",
     "its execution is aborted",
 )
-TIMES_OUT, GOES_ON = "its function times out after", "its caller loses it, and it goes on later"
-FAULTS = (THROTTLED, ANSWER_LOST, SENT_TWICE, DIES_BEFORE, DIES_AFTER, ABORTED, TIMES_OUT, GOES_ON)
+TIMES_OUT, CONTINUES = "its function times out after", "its caller loses it, and it continues later"
+FAULTS = (THROTTLED, ANSWER_LOST, SENT_TWICE, DIES_BEFORE, DIES_AFTER, ABORTED, TIMES_OUT, CONTINUES)
 # The time-out of functions in seconds.
 MAX_SWEEP_SECONDS = 30.0
 NESTED, BESIDE, ASTRIDE = "nested", "beside", "astride"
@@ -122,7 +122,7 @@ class _Disturber:
                     raise Died
                 case what if what == ABORTED:
                     self.game.abort(process)
-                case what if what == GOES_ON:
+                case what if what == CONTINUES:
                     self._lose(process)
         return twice
 
@@ -227,11 +227,14 @@ def _can_be_helped(fault: str, number: int, calls: list[str]) -> bool:
     sends = calls[number] == "sns.publish" and fault in (ANSWER_LOST, SENT_TWICE, DIES_AFTER, TIMES_OUT)
     # If several deployments run, the call before may belong to another one.
     notes_it = calls[number] == "dynamodb.update_item deployment" and "sns.publish" in calls[:number][-5:]
-    has_sent = ((number and calls[number - 1] == "sns.publish") or notes_it) and fault in (DIES_BEFORE, GOES_ON)
+    has_sent = ((number and calls[number - 1] == "sns.publish") or notes_it) and fault in (
+        DIES_BEFORE,
+        CONTINUES,
+    )
     # Between a mail and its record, the pushes that it names are recorded.
     notes_others = calls[number] == "dynamodb.update_item order" and "sns.publish" in calls[:number][-5:]
-    has_sent = has_sent or (notes_others and fault in (DIES_BEFORE, DIES_AFTER, TIMES_OUT, GOES_ON))
-    about_to_send = fault == GOES_ON and _is_about_to_send(calls[number:])
+    has_sent = has_sent or (notes_others and fault in (DIES_BEFORE, DIES_AFTER, TIMES_OUT, CONTINUES))
+    about_to_send = fault == CONTINUES and _is_about_to_send(calls[number:])
     aws = _is_of_aws(calls[number]) or fault not in (THROTTLED, ANSWER_LOST, SENT_TWICE)
     return aws and not (sends or has_sent or about_to_send)
 

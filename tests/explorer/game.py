@@ -116,23 +116,25 @@ class Game:
     # The acts
 
     def push(
-        self, image: str = GOOD, *, repository: str = REPOSITORY, tag: str = "", heard: bool = True
+        self, image: str = GOOD, *, repository: str = REPOSITORY, tag: str = "", with_event: bool = True
     ) -> None:
         """Push a new image; its event comes a moment later, unless it is lost."""
         digest = f"sha256:{len(self.made) + 1:064x}"
         self.cloud.push(repository, tag or self.setting.tag, digest, image)
-        self._note_push(repository, tag or self.setting.tag, digest, image, heard=heard)
+        self._note_push(repository, tag or self.setting.tag, digest, image, with_event=with_event)
 
-    def _note_push(self, repository: str, tag: str, digest: str, image: str, *, heard: bool = True) -> None:
+    def _note_push(
+        self, repository: str, tag: str, digest: str, image: str, *, with_event: bool = True
+    ) -> None:
         number = len(self.made) + 1
         watched = self.watched or repository != REPOSITORY
-        heard = heard and watched
+        with_event = with_event and watched
         app = f"{repository}:{tag}" if self.by_tag else repository
         push = Pushed(
-            f"push-{number}" if heard else "", app, tag, digest, image in ANSWERING, is_app=image != NO_APP
+            f"push-{number}" if with_event else "", app, tag, digest, image in ANSWERING, is_app=image != NO_APP
         )
         self.made.append(Made(push, image, self.clock.now, watched))
-        if heard:
+        if with_event:
             self.deliver(number)
 
     def deliver(self, number: int) -> None:

@@ -39,15 +39,15 @@ def push_that_crashes(game: Game) -> None:
 
 def lost_push(game: Game) -> None:
     """A push whose event is lost; the sweep must find it."""
-    game.push(heard=False)
+    game.push(with_event=False)
     game.time_passes(150)
 
 
 def deliver_again(game: Game) -> None:
     """The event of the last push arrives again."""
-    heard = [number for number, each in enumerate(game.made, 1) if each.push.deployment]
-    if heard:
-        game.deliver(heard[-1])
+    known = [number for number, each in enumerate(game.made, 1) if each.push.deployment]
+    if known:
+        game.deliver(known[-1])
 
 
 def other_tag(game: Game) -> None:

@@ -1,6 +1,6 @@
 """Hours of pushes, crashes and previews, one after the other in one account, and what is there after each.
 
-Pushes come for 45 minutes of each hour, a sweep every five. The last quarter lets the dust settle, so that what is
+Pushes come for 45 minutes of each hour, a sweep every five. The last quarter is quiet, so that what is
 there at the end of an hour is there for a reason.
 """
 
@@ -113,9 +113,9 @@ class Soak:
         repository = self.dice.choice(REPOSITORIES)
         image = self.dice.choices([GOOD, TWO_PORTS, SILENT, CRASHES], [6, 2, 1, 1])[0]
         # The event of a push to another repository may be lost too, but of the first one nobody would know that.
-        heard = repository != REPOSITORY or self.dice.random() > LOST_PUSHES
-        self.game.push(image, repository=repository, tag=self._tag(repository), heard=heard)
-        if heard and self.dice.random() < ABORTS:
+        with_event = repository != REPOSITORY or self.dice.random() > LOST_PUSHES
+        self.game.push(image, repository=repository, tag=self._tag(repository), with_event=with_event)
+        if with_event and self.dice.random() < ABORTS:
             self.game.clock.at(self.dice.uniform(0.5, 8), self._abort)
 
     def _tag(self, repository: str) -> str:
@@ -145,9 +145,9 @@ class Soak:
             self.game.push_again(tag="stable")
 
     def _deliver_again(self) -> None:
-        heard = [number for number, each in enumerate(self.game.made, 1) if each.push.deployment]
-        if heard:
-            self.game.deliver(self.dice.choice(heard[-10:]))
+        known = [number for number, each in enumerate(self.game.made, 1) if each.push.deployment]
+        if known:
+            self.game.deliver(self.dice.choice(known[-10:]))
 
     def _abort(self) -> None:
         execution = list(self.game.machine.executions.values())[-1]
@@ -198,7 +198,7 @@ def _sweep(game: Game) -> None:
 def ninety_days_later(game: Game) -> tuple[Inventory, Inventory, list[str]]:
     """What there is once all previews have ended, and once the ledger has forgotten all; and what has changed.
 
-    Nothing is pushed meanwhile. What changes then is wrong: what serves goes on, and nobody is mailed.
+    Nothing is pushed meanwhile. What changes then is wrong: what serves continues, and nobody is mailed.
     """
     game.clock.now += (PREVIEW_HOURS + 1) * HOUR
     _sweep(game)

@@ -158,7 +158,7 @@ def test_what_a_tag_points_to_is_deployed_once_more_and_without_a_tag_the_one_th
 # ── What seldom happens, with the permissions that there are for it
 
 
-def test_the_sweep_starts_an_app_again_whose_stop_nobody_heard_of(stack: Installed) -> None:
+def test_the_sweep_starts_an_app_again_whose_stop_event_was_lost(stack: Installed) -> None:
     execution = stack.deploy()
     assert execution["status"] == "SUCCEEDED", execution.get("cause")
     (task,) = eventually(lambda: stack.tasks() if stack.tasks() == stack.tasks(execution) else None)
@@ -273,8 +273,8 @@ def test_a_step_that_finds_its_push_superseded_informs_other_programs(stack: Ins
     event = {"execution": first["executionArn"], "push": late} if step == "AdmitPush" else late
     error, said = stack.cloud.invoke(stack.resources[f"{step}Function"], event)
     assert (error, said["errorType"]) == ("Unhandled", "SupersededError")
-    (heard,) = eventually(events)
-    assert heard["detail-type"] == "Deployment Superseded"
+    (event,) = eventually(events)
+    assert event["detail-type"] == "Deployment Superseded"
 
 
 def test_an_app_gets_a_parameter_that_is_encrypted_with_a_key_of_the_account(stack: Installed) -> None:

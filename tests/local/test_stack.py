@@ -66,7 +66,7 @@ def test_a_push_is_live_with_no_more_than_the_steps_own_permissions(stack: Insta
     (mail,) = stack.mails(execution)
     assert mail.attributes == {"app": "flask-app", "outcome": "deployed"}
     assert stack.tasks() == stack.tasks(execution)
-    # Other programs hear of it too.
+    # Other programs learn of it, too.
     (event,) = eventually(events)
     assert event["detail-type"] == "Deployment Succeeded"
     assert event["detail"]["url"] == mail.text.splitlines()[0]

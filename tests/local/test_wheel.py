@@ -179,7 +179,7 @@ def test_what_was_changed_since_it_was_released_is_not_installed(carried: Path, 
         Packaged.load(tmp_path)
 
 
-# ── On the road, in this order
+# ── One after the other, in this order
 
 
 def test_it_installs_deploys_upgrades_and_leaves_nothing(installer: Installer) -> None:

@@ -162,7 +162,7 @@ def test_the_exit_code_is_the_outcome_of_the_deployment(stack, outcome, code):
     assert ("exit code 1" in ended.stderr) == (code != 0)
 
 
-def test_what_is_not_done_in_time_is_not_known_and_goes_on(stack):
+def test_what_is_not_done_in_time_is_not_known_and_continues(stack):
     stack.ends = [{"status": "under way"}]
     ended = portcall("restart", "flask-app", "--timeout", "0")
     assert ended.exit_code == Exit.NOT_KNOWN
@@ -170,7 +170,7 @@ def test_what_is_not_done_in_time_is_not_known_and_goes_on(stack):
 
 
 @pytest.mark.parametrize("action", ["deploy", "rollback", "resume", "restart", "start"])
-def test_who_does_not_wait_hears_what_was_begun(stack, action):
+def test_without_waiting_it_says_what_was_begun(stack, action):
     ended = portcall(*sure(action), "--no-wait", "--json")
     assert json.loads(ended.stdout)["outcome"] == "started"
     assert not [each for each in stack.asked if each["action"] == "follow"]
@@ -289,7 +289,7 @@ def test_a_stack_that_knows_no_test_email_says_so(stack):
     [("0.0.1", "Upgrade the stack"), ("99.0.0", "Upgrade the command line"), ("", "an old one")],
 )
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_stack_of_another_version_is_reported_and_asked_all_the_same(
+def test_a_stack_of_another_version_is_reported_and_asked_anyway(
     stack, monkeypatch, action, of_the_stack, said
 ):
     monkeypatch.setattr(options.choose(), "version", lambda own: of_the_stack)

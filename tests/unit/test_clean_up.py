@@ -148,7 +148,7 @@ def test_waits_as_long_as_aws_throttles(cloudformation, cluster):
     assert cluster.active == []
 
 
-def test_goes_on_in_the_next_call_where_its_time_was_up(cloudformation, cluster, monkeypatch):
+def test_continues_in_the_next_call_where_its_time_was_up(cloudformation, cluster, monkeypatch):
     """Lambda calls again, for nothing was answered; what is done is done."""
     now = [0.0]
     monkeypatch.setattr(clean_up.time, "monotonic", lambda: now[0])

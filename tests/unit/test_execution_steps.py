@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from portcall.core.execution import ROAD, SAID, steps_of, to_come
+from portcall.core.execution import PATH_TO_LIVE, SAID, steps_of, to_come
 from tests.console.world import event, passed
 
 STATES: dict[str, Any] = yaml.safe_load(
@@ -19,9 +19,9 @@ def test_each_step_of_the_workflow_has_its_words() -> None:
     assert set(SAID) == {name for name, state in STATES.items() if state["Type"] == "Task"}
 
 
-def test_the_road_is_a_way_through_the_workflow() -> None:
-    assert [STATES[name]["Next"] for name, _ in pairwise(ROAD)] == list(ROAD[1:])
-    assert STATES[ROAD[-1]]["End"] is True
+def test_the_steps_of_a_push_that_goes_live_are_a_path_through_the_workflow() -> None:
+    assert [STATES[name]["Next"] for name, _ in pairwise(PATH_TO_LIVE)] == list(PATH_TO_LIVE[1:])
+    assert STATES[PATH_TO_LIVE[-1]]["End"] is True
 
 
 @pytest.mark.parametrize("end", ["SucceedStateEntered", "TaskStateEntered"])
@@ -47,13 +47,13 @@ def test_a_step_that_found_another_one_missing_begins_after_that() -> None:
     ]
 
 
-def test_a_step_that_runs_has_no_end_and_the_rest_of_the_road_is_ahead() -> None:
+def test_a_step_that_runs_has_no_end_and_the_remaining_steps_are_ahead() -> None:
     steps = steps_of([*passed("AdmitPush", 10, 0.5), event("TaskStateEntered", 11, "ReadImage")])
     assert [(each.name, each.running, each.seconds, each.failed) for each in steps] == [
         ("AdmitPush", False, 0.5, False),
         ("ReadImage", True, 0.0, False),
     ]
-    assert [each.name for each in to_come(steps)] == list(ROAD[2:])
+    assert [each.name for each in to_come(steps)] == list(PATH_TO_LIVE[2:])
 
 
 def test_a_step_that_is_tried_again_has_not_failed() -> None:

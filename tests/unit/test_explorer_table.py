@@ -61,7 +61,7 @@ class Asked(Table):
 
 
 class Both:
-    """Has both tables write, and goes on with the answer of the one in memory."""
+    """Has both tables write, and continues with the answer of the one in memory."""
 
     def __init__(self, other: Any) -> None:
         self._table = Table()

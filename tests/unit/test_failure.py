@@ -416,7 +416,7 @@ CERTAIN = [
     (REFUSED, [ELSEWHERE], True),
     (REFUSED, ["Running on http://127.0.0.1:3000", "Press CTRL+C to quit"], True),
     (REFUSED, [ELSEWHERE, "", *["GET /healthz 200"] * 4], True),
-    # It may have opened a port for something else first, and goes on.
+    # It may have opened a port for something else first, and continues.
     (REFUSED, [ELSEWHERE, *["loading"] * 9], False),
     (REFUSED, [ELSEWHERE, "waiting for db"], False),
     (REFUSED, ["Listening on port 3000"], False),

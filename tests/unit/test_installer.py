@@ -251,7 +251,7 @@ def event(number, status, name="Ledger", kind="AWS::DynamoDB::Table", reason="")
     }
 
 
-def test_a_change_set_whose_answer_was_lost_is_the_one_that_goes_on(account):
+def test_a_change_set_whose_answer_was_lost_is_the_one_that_continues(account):
     """botocore asks again, and the answer is that it exists."""
     account.operations |= {
         "create_change_set": lambda **_: throw(

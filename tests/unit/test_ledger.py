@@ -200,7 +200,7 @@ def test_a_deployment_that_has_ended_gives_its_place_back_once_its_outcome_is_th
     assert not ledger.note_under_way(push=second, most=1)
     assert ledger.record(push=first, outcome="failed")
     assert ledger.note_under_way(push=second, most=1)
-    # Another outcome is refused, and the place is free all the same.
+    # Another outcome is refused, and the place is free anyway.
     assert ledger.note_under_way(push=first, most=2)
     assert not ledger.record(push=first, outcome="deployed")
     assert not ledger.note_under_way(push=push(3), most=1)
@@ -342,7 +342,7 @@ def test_what_was_given_up_cannot_become_current_any_more():
     assert current() is None
 
 
-def test_what_was_given_up_before_it_was_admitted_is_reported_all_the_same():
+def test_what_was_given_up_before_it_was_admitted_is_reported_anyway():
     ledger.abandon(push=push())
     (found,) = ledger.open_deployments(app="flask-app")
     assert (found.deployment, found.tag, found.digest) == ("push-1", "latest", push().digest)
@@ -658,7 +658,7 @@ def test_a_sweep_that_took_longer_than_it_had_disturbs_no_other():
     assert begin("c", now=NOW + 480).after == "web"
 
 
-def test_what_is_watched_anew_is_watched_since_now():
+def test_what_is_watched_again_is_watched_since_now():
     begin("a", watching="shop")
     end("a")
     assert begin("b", now=NOW + 1, watching="shop").since == NOW

@@ -204,7 +204,7 @@ def test_of_an_app_of_which_no_last_push_is_noted_the_overview_looks_for_it():
     assert names(found) == ["push-1"]
 
 
-def test_the_overview_reads_again_what_was_pushed_or_goes_on_and_takes_the_rest_from_before(monkeypatch):
+def test_the_overview_reads_again_what_was_pushed_or_continues_and_takes_the_rest_from_before(monkeypatch):
     for app in (APP, "pushed", "goes-on"):
         admit(1, app)
         serve(1, app)

@@ -55,8 +55,8 @@ def stack(monkeypatch):
 def on_a_terminal(*words, typed=(), columns=80):
     """`portcall ...` in a process with a terminal of its own: its exit code, and all that was written there.
 
-    `typed` are pairs: what is waited for, and what is typed then. Ctrl-C is pressed again until it is heard:
-    readline does not hear one in the moment before it begins to wait.
+    `typed` are pairs: what is waited for, and what is typed then. Ctrl-C is pressed again until it has an
+    effect: readline ignores one in the moment before it begins to wait.
     """
     child, terminal = pty.fork()
     if not child:
@@ -130,7 +130,7 @@ def test_ctrl_c_at_a_question_changes_nothing(command):
     assert "Traceback" not in written
 
 
-def test_ctrl_c_while_it_waits_says_that_it_goes_on(monkeypatch):
+def test_ctrl_c_while_it_waits_says_that_it_continues(monkeypatch):
     def follow(*_, speak, **__):
         speak("flask-app is on its way")
         os.kill(os.getpid(), signal.SIGINT)

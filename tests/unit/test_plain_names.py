@@ -100,6 +100,15 @@ PRIVATE = {
     r"led (on|to)": "pointed to",
     r"in trouble": "that need attention",
     r"how-manieth": "which attempt",
+    r"anew": "again",
+    r"all the same": "anyway",
+    r"go(es)? on\b": "continue",
+    r"hears?|(un)?heard": "get (an event, a mail), know",
+    r"look(s|ed|ing)? after": "handle",
+    r"dust": "everything has settled",
+    r"comes? by here": "pass through here",
+    r"thrown? away": "discard, not counted",
+    r"road": "path, steps",
 }
 WORDS = re.compile("|".join(rf"\b(?:{each})\b" for each in PRIVATE), re.IGNORECASE)
 PAGES = [
@@ -153,13 +162,9 @@ def test_the_names_of_tests_are_in_plain_words(path):
 # Words of messages that readers had to read twice, and the plain ones for them.
 IN_MESSAGES = {
     r"(?<!there )is no (?!longer|more|other|such)\w+": "is not a",
-    r"go(es)? on\b": "continue",
-    r"anew": "again",
-    r"all the same": "anyway",
     r"before long": "soon",
     r"none of Portcall's": "not an install of Portcall",
     r"say --": "use --",
-    r"heard of": "no deployment yet",
     r"is at it": "is running",
     r"on (its|their) way": "in progress",
     r"(you|user|caller) may not": "have no permission to",

@@ -221,7 +221,7 @@ def test_where_no_slot_is_free_it_is_refused_as_the_workflow_does(images, parame
     assert (planned()["would"], planned()["slot"]) == ("deploy", "free")
 
 
-def test_who_may_not_see_the_slots_hears_so(images, monkeypatch):
+def test_plan_says_that_the_caller_may_not_see_the_slots(images, monkeypatch):
     def denied(**_):
         raise AccessDeniedError("no")
 

@@ -352,7 +352,7 @@ def test_what_never_ran_has_no_log(written):
     assert (result.exit_code, "No task of flask-app was started" in result.stderr) == (1, True)
 
 
-def test_logs_go_on_and_join_the_next_version(written, clock):
+def test_logs_continue_and_join_the_next_version(written, clock):
     go_live(1)
     written["task-1"] = ["one"]
 
@@ -369,7 +369,7 @@ def test_logs_go_on_and_join_the_next_version(written, clock):
     assert result.stderr.count("──  ") + result.stderr.count(" ──\n") == 2
 
 
-def test_logs_go_on_when_aws_is_too_busy(written, clock, monkeypatch):
+def test_logs_continue_when_aws_is_too_busy(written, clock, monkeypatch):
     go_live(1)
     written["task-1"] = ["one"]
     real = logs.newer
@@ -518,7 +518,7 @@ def test_wait_reports_a_push_that_was_superseded(clock):
     assert portcall("wait", f"flask-app@{push.digest}", "--superseded", "ok").exit_code == 0
 
 
-def test_wait_gives_up_after_its_time_and_says_that_it_goes_on(clock):
+def test_wait_gives_up_after_its_time_and_says_that_it_continues(clock):
     begin(1)
     began = clock.now
     result = portcall("wait", f"flask-app@{digest(1)}", "--timeout", "2m")
@@ -528,7 +528,7 @@ def test_wait_gives_up_after_its_time_and_says_that_it_goes_on(clock):
     assert len([line for line in result.stderr.splitlines() if "in progress" in line]) == 3
 
 
-def test_wait_says_when_a_push_is_not_heard_of():
+def test_wait_says_when_a_push_has_no_deployment():
     result = portcall("wait", f"flask-app@{digest(1)}", "--timeout", "90s")
     assert result.exit_code == 4
     assert "There is no deployment of this push yet" in result.stderr
@@ -547,7 +547,7 @@ def again(push):
     return dataclasses.replace(seen, digest=push.digest)
 
 
-def test_wait_takes_an_old_failure_for_it_when_nothing_newer_is_heard_of(clock):
+def test_wait_takes_an_old_failure_for_it_when_nothing_newer_is_found(clock):
     push = fail(1)
     clock.now += 3600
     assert portcall("wait", f"flask-app@{push.digest}").exit_code == 1
@@ -641,7 +641,7 @@ def test_wait_is_never_green_where_it_looks_in_the_wrong_place(github, clock, ki
         github("output")
 
 
-def test_wait_says_on_ctrl_c_that_the_deployment_goes_on(monkeypatch):
+def test_wait_says_on_ctrl_c_that_the_deployment_continues(monkeypatch):
     begin(1)
 
     def interrupt(_):

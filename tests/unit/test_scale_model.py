@@ -28,7 +28,7 @@ def test_what_sweeps_cost_is_what_they_call():
 
 
 def test_how_far_a_sweep_reaches():
-    """A call takes 10 ms: four an app take 40 ms, one of them before the first app is looked after."""
+    """A call takes 10 ms: four an app take 40 ms, one of them before the first app is handled."""
     rows = [
         {"apps": apps, "well": {"calls": {"ecr.describe_images": apps, "dynamodb.get_item": 3 * apps}}}
         for apps in (1, 100)
@@ -59,9 +59,7 @@ def test_a_fleet_costs_its_apps_deployments_and_sweeps():
 
 
 def test_the_lowest_cap_comes_first_and_by_default_it_is_fargates():
-    found = fleet.caps(
-        {"apps that one sweep looks after": 6000, "repositories that can be listed at all": 24000}
-    )
+    found = fleet.caps({"apps that one sweep handles": 6000, "repositories that can be listed at all": 24000})
     assert [each.apps for each in found] == sorted(each.apps for each in found)
     # Twelve apps whose two versions of a quarter of a vCPU run side by side.
     assert (found[0].what, found[0].apps) == (

@@ -51,7 +51,7 @@ def test_nothing_is_installed_past_the_lock_file() -> None:
     files = ["bootstrap.sh", "Makefile", ".ci/run", "localcloud/cloud.py"]
     for name in files:
         text = (ROOT / name).read_text()
-        # A command goes on behind a backslash, and in Python to the end of its statement.
+        # A command continues behind a backslash, and in Python to the end of its statement.
         for command in re.findall(r"pip[\" ,]+install(?:[^\n\\]|\\\n)*|uv sync(?:[^\n\\]|\\\n)*", text):
             wanted = ("--locked", "--frozen") if command.startswith("uv") else ("--require-hashes", "*install")
             assert any(word in command for word in wanted), (name, command)

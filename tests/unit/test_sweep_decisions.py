@@ -244,7 +244,7 @@ def missed(**facts):
     return decide(app(**known | facts))
 
 
-def test_a_push_that_the_ledger_has_not_heard_of_is_deployed():
+def test_a_push_that_the_ledger_does_not_know_is_deployed():
     (act,) = missed()
     assert isinstance(act, DeployPush)
     assert (act.push.tag, act.push.digest, act.push.pushed_at) == ("latest", NEW, NOW - 1000)
@@ -274,7 +274,7 @@ def test_what_is_not_a_lost_push_is_not_taken_for_one(facts):
     assert missed(**facts) == []
 
 
-def test_a_push_of_a_tag_that_was_never_heard_of_is_deployed_while_it_is_fresh():
+def test_a_push_of_an_unknown_tag_is_deployed_while_it_is_fresh():
     (act,) = missed(images=[Image(NOW - 1000, NEW, "next")], tags={})
     assert act.push.tag == "next"
 

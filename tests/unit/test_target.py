@@ -268,7 +268,7 @@ def test_the_functions_modules_ask_the_target(stack, embedded):
     assert aws.client("dynamodb").meta.endpoint_url == "https://dynamodb.us-east-2.amazonaws.com"
 
 
-def test_the_version_that_was_kept_is_asked_for_anew_once_it_is_another(stack):
+def test_the_version_that_was_kept_is_asked_for_again_once_it_is_another(stack):
     stack.outputs["Version"] = "0.1.0"
     assert target.choose().version("0.1.0") == "0.1.0"
     stack.outputs["Version"] = "0.2.0"

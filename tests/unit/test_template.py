@@ -334,11 +334,11 @@ WOKEN = {
     for target in RESOURCES[rule]["Properties"]["Targets"]
 }
 # The states that each successful push passes. AdmitPush is called too early to be woken.
-ROAD = {"ReadImage", "RegisterTaskDefinition", "RunTask", "WaitForRunning", "RecordTaskState", "ResolvePublicIp", "CheckHealth", "SwitchOver", "PublishUrl"}  # fmt: skip
+PATH_TO_LIVE = {"ReadImage", "RegisterTaskDefinition", "RunTask", "WaitForRunning", "RecordTaskState", "ResolvePublicIp", "CheckHealth", "SwitchOver", "PublishUrl"}  # fmt: skip
 
 
 def test_each_step_of_a_deployment_is_woken_and_knows_the_call():
-    assert set(WOKEN) == ROAD
+    assert set(WOKEN) == PATH_TO_LIVE
     for name, target in WOKEN.items():
         function = f"{name}Function"
         assert target["Arn"] == {"Fn::GetAtt": [function, "Arn"]}

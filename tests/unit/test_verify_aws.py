@@ -176,13 +176,13 @@ def test_a_run_in_which_a_check_was_never_reached_is_not_as_expected(state: Stat
 # What events are taken for
 
 
-class Heard:
+class WithEvents:
     """What the checks of events see of a run."""
 
     def __init__(self, state: State, *details: dict[str, Any]) -> None:
         self.state = state
         state.facts["first-push"] = {"digest": "sha256:" + "a" * 64}
-        self.heard = [
+        self.sent = [
             {
                 "sent": 1_800_000_005_000,
                 "event": {"source": "aws.ecr", "time": "2027-01-15T08:00:00Z", "detail": each},
@@ -192,7 +192,7 @@ class Heard:
         self.pace = type("Pace", (), {"event": 0.0})
 
     def events(self, _source: str) -> list[dict[str, Any]]:
-        return self.heard
+        return self.sent
 
     def eventually(self, look: Any, _within: float) -> Any:
         return look()
@@ -204,7 +204,7 @@ def push_of(letter: str = "a", **more: str) -> dict[str, Any]:
 
 def test_an_index_with_untagged_children_is_as_expected(state: State):
     child = push_of("b", **{"image-tag": ""})
-    seen = pushes.push_events(Heard(state, child, push_of()))  # type: ignore[arg-type]
+    seen = pushes.push_events(WithEvents(state, child, push_of()))  # type: ignore[arg-type]
     assert "image-tag ``" in seen
     assert "5 s late" in seen
 
@@ -221,7 +221,7 @@ def test_an_index_with_untagged_children_is_as_expected(state: State):
 )
 def test_other_events_of_a_push_differ(state: State, details: list[dict[str, Any]]):
     with pytest.raises(DifferentError):
-        pushes.push_events(Heard(state, *details))  # type: ignore[arg-type]
+        pushes.push_events(WithEvents(state, *details))  # type: ignore[arg-type]
 
 
 # Where the stable URL points

@@ -33,7 +33,7 @@ OLD_ONE = {"began_at": 100, "ended_at": 200}
 DOWN = {"last_stop": "t", "gave_up_reason": "It crashed 3 times within ten minutes.", "gave_up_at": 1200}
 OTHER_ONE = serves(OTHER, "push-2", sequence=30)
 PATIENT = {
-    "nothing is heard of": (None, [], None),
+    "there is no deployment": (None, [], None),
     "another serves": (OTHER_ONE, [], None),
     "in progress": (None, [push()], None),
     "on its way while another serves": (serves(OTHER, "push-0", sequence=10), [push()], None),
@@ -78,7 +78,7 @@ IMPATIENT = {
     "down": (serves(**DOWN | {"gave_up_at": 500}), [push("deployed", **OLD_ONE)], 1),
     "failed": (None, [push("failed", **OLD_ONE)], 1),
     "replaced long ago is no verdict ever": (OTHER_ONE, [push("deployed", **OLD_ONE)], None),
-    "nothing is heard of": (None, [], None),
+    "there is no deployment": (None, [], None),
 }  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def test_verdict(current, deployments, expected):
 
 
 @pytest.mark.parametrize(("current", "deployments", "expected"), IMPATIENT.values(), ids=IMPATIENT)
-def test_verdict_once_no_newer_push_was_heard_of(current, deployments, expected):
+def test_verdict_once_no_newer_push_was_found(current, deployments, expected):
     assert code(current, deployments, patient=False) == expected
 
 

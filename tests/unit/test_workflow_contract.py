@@ -111,7 +111,7 @@ def test_every_transition_lands_and_every_state_is_reachable():
     assert reachable(DEFINITION["StartAt"]) == set(STATES)
 
 
-def test_every_state_ends_or_goes_on():
+def test_every_state_ends_or_continues():
     for name, state in STATES.items():
         assert state["Type"] in ("Succeed", "Fail") or "Next" in state or state["End"] is True, name
 

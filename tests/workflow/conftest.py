@@ -625,7 +625,7 @@ def deploy(
     def follow(execution_arn: str) -> Execution:
         execution = interpreter._executions[execution_arn]
         deadline = time.monotonic() + 30
-        # A step goes on when its execution is aborted.
+        # A step continues when its execution is aborted.
         with something_ended:
             while (
                 execution["status"] == "RUNNING" or execution_arn in at_work

@@ -218,7 +218,7 @@ def test_a_step_that_runs_once_more_later_changes_nothing(deploy, world, push, s
     assert sweep() == {}
 
 
-def test_a_slow_step_that_goes_on_after_the_sweep_gave_its_deployment_up_changes_nothing(deploy, world, push):
+def test_a_slow_step_that_continues_after_the_sweep_gave_its_deployment_up_changes_nothing(deploy, world, push):
     deploy(push(1))
     before = current()
     world.faults["SwitchOver"] = [world.abort]
@@ -266,7 +266,7 @@ def test_a_url_that_could_not_be_published_is_published_by_the_sweep(deploy, wor
     assert len(world.mails) == 1
 
 
-def test_a_url_that_nobody_heard_of_before_the_next_push_took_over_is_not_mailed(deploy, world, push):
+def test_a_url_that_was_not_mailed_before_the_next_push_took_over_is_not_mailed(deploy, world, push):
     world.faults["publish"] = [AccessDeniedError("Publish: not authorized")] * 2
     deploy(push(1))
     deploy(push(2))

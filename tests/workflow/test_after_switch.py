@@ -116,7 +116,7 @@ def test_what_was_aborted_after_it_took_over_is_not_called_aborted_once_its_rest
 ):
     deploy(push(1))
     world.faults[moment] = [world.abort]
-    # A step that has begun goes on; this one never does.
+    # A step that has begun continues; this one never does.
     if moment == "PublishUrl":
         world.faults[moment] = [lambda: (world.abort(), (_ for _ in ()).throw(LambdaDied("Lambda.Unknown")))]
     assert deploy(push(2)).status == "ABORTED"

@@ -71,7 +71,7 @@ def test_a_rollback_runs_the_previous_version_as_a_new_task_and_pins_it(two_vers
     assert sweep() == {}
 
 
-def test_the_mail_of_a_rollback_says_who_asked_and_why_and_how_to_go_on(two_versions, world):
+def test_the_mail_of_a_rollback_says_who_asked_and_why_and_how_to_continue(two_versions, world):
     ask("rollback", reason="500s on /pay")
     text = world.mails[-1]["text"]
     assert f"It was rolled back from {digest(2)}. To deploy the newest push again: aws lambda invoke" in text
@@ -273,7 +273,7 @@ def test_a_push_that_is_on_its_way_yields_to_the_rollback(two_versions, deploy, 
     assert ("3", "superseded") in outcomes()
 
 
-def test_a_push_that_is_heard_of_after_the_rollback_was_before_it(two_versions, deploy, push):
+def test_a_push_whose_event_comes_after_the_rollback_was_before_it(two_versions, deploy, push):
     ask("rollback")
     deploy(push(3))
     assert (current().digest, current().pin.digest) == (digest(1), digest(1))
@@ -312,7 +312,7 @@ def test_the_same_request_twice_is_one_rollback(two_versions, world):
     assert len(world.mails) == 3
 
 
-def test_a_request_whose_start_failed_goes_on_when_it_comes_again(two_versions, world):
+def test_a_request_whose_start_failed_continues_when_it_comes_again(two_versions, world):
     world.faults["start_execution"] = [ThrottledError("StartExecution: Rate exceeded")]
     answer = ask("rollback", id="0123456789ab")
     assert answer == {"status": "refused", "reason": "StartExecution: Rate exceeded", "kind": "not known"}

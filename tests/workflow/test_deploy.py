@@ -113,7 +113,7 @@ def test_a_task_that_has_stopped_by_itself_is_not_stopped_again(deploy, world, p
     assert "Essential container in task exited" in world.mails[0]["text"]
 
 
-def test_a_task_that_cannot_be_described_is_stopped_all_the_same(deploy, world, push):
+def test_a_task_that_cannot_be_described_is_stopped_anyway(deploy, world, push):
     world.answers = None
     world.faults["describe_task"] = [AccessDeniedError("DescribeTasks: not authorized")]
     deploy(push)

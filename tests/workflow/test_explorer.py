@@ -80,7 +80,7 @@ def test_whatever_happens_at_a_call_each_promise_holds(scenario, setting):
         Schedule(
             "a bad push",
             Setting(stale=True),
-            (Disturbance("dynamodb.update_item order #3", "its caller loses it, and it goes on later"),),
+            (Disturbance("dynamodb.update_item order #3", "its caller loses it, and it continues later"),),
         ),
         Schedule(
             "a push after a change of Environments",

@@ -105,7 +105,7 @@ def test_a_failure_is_that_of_all_its_tags_and_is_mailed_once(deploy, world, tag
     assert len(world.mails) == len(world.tasks) == 1
 
 
-def test_an_image_that_failed_before_is_deployed_when_it_is_tagged_anew(deploy, world, tagged):
+def test_an_image_that_failed_before_is_deployed_when_it_is_tagged_again(deploy, world, tagged):
     world.answers = None
     deploy(tagged("latest"))
     world.answers = 200

@@ -152,7 +152,7 @@ def test_where_that_was_chosen_an_unscanned_image_is_let_in_and_the_mail_says_so
     assert "It was deployed without a scan result (WhenNotScanned=deploy)." in world.mails[-1]["text"]
 
 
-def test_what_is_known_of_a_scan_that_does_not_end_keeps_an_image_out_all_the_same(
+def test_what_is_known_of_a_scan_that_does_not_end_keeps_an_image_out_anyway(
     deploy, world, push, gate, impatient
 ):
     gate("high", when_not_scanned="deploy")

@@ -1,6 +1,6 @@
 """The mails about working apps, kept in `mails/`, so that a person can read them.
 
-`UPDATE_MAILS=1` writes them anew. Those of images that do not work are kept in `tests/e2e/mails`.
+`UPDATE_MAILS=1` writes them again. Those of images that do not work are kept in `tests/e2e/mails`.
 """
 
 import os

@@ -98,7 +98,7 @@ def test_a_repository_takes_its_share_of_the_previews_and_others_have_theirs(dep
     assert len(refused) == 3
 
 
-def test_a_repository_that_is_refused_for_the_sum_hears_of_it_too(deploy, world, pushed, by_tag):
+def test_a_repository_that_is_refused_for_the_sum_is_mailed_about_it_too(deploy, world, pushed, by_tag):
     for number, image in enumerate(
         ["aa:pr-1", "aa:pr-2", "bb:pr-1", "bb:pr-2", "cc:pr-1", "cc:pr-2", "dd:pr-1"], 1
     ):

@@ -164,7 +164,7 @@ def test_a_test_email_has_nothing_of_its_callers_but_their_name(world, subscribe
     assert "\x1b" not in repr(mail["text"])
 
 
-def test_who_would_hear_is_counted_after_the_mail_is_out(world, subscribed):
+def test_the_subscribers_are_counted_after_the_mail_is_out(world, subscribed):
     subscribed.update(confirmed=0, pending=2)
     answer = ask(action="notify")
     assert (answer["confirmed"], answer["pending"]) == (0, 2)

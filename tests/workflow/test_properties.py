@@ -100,7 +100,7 @@ def play(acts, deploy, world, push):
             if not act.good:
                 world.bad.add(f"push-{act.push}")
         event = push(act.push)
-        # AWS's clock goes on, a second at a time; two pushes may share one.
+        # AWS's clock advances, a second at a time; two pushes may share one.
         event["time"] = f"2026-11-20T09:15:{10 + made.index(act.push) // 2:02}Z"
         deploy(event, moves_the_tag=first)
         if act.crash_after:
@@ -114,7 +114,9 @@ def play(acts, deploy, world, push):
 
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(acts=ACTS, stays=st.sampled_from(["off", "on"]))
-def test_when_the_dust_has_settled(acts, stays, deploy, world, push, ledger_table, stable_url, monkeypatch):
+def test_the_promises_hold_once_all_has_settled(
+    acts, stays, deploy, world, push, ledger_table, stable_url, monkeypatch
+):
     ledger_table()
     monkeypatch.setenv("STABLE_URL", stays)
     deployer_settings.cache_clear()

@@ -123,7 +123,7 @@ def test_what_is_not_a_crash_of_the_app_is_not_counted_as_one(started, task):
     assert current().crashes == [NOW - 60, NOW - 30]
 
 
-def test_a_task_of_which_nothing_is_known_is_started_again_all_the_same(started):
+def test_a_task_of_which_nothing_is_known_is_started_again_anyway(started):
     handle_stop(None)
     assert started[0]["restart"]["reason"] == "The task was gone, and AWS gives no reason"
 
@@ -192,7 +192,7 @@ def test_the_mail_of_an_app_that_is_down_names_the_task_that_died_and_its_last_w
     assert serving.revision.rpartition("/")[2] in text
 
 
-def test_an_app_whose_log_cannot_be_read_is_reported_as_down_all_the_same(world, started, monkeypatch):
+def test_an_app_whose_log_cannot_be_read_is_reported_as_down_anyway(world, started, monkeypatch):
     def refuse(**_):
         raise AccessDeniedError("GetLogEvents: not authorized")
 

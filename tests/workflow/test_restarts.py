@@ -441,7 +441,7 @@ def test_a_restart_does_not_bring_back_what_is_to_be_down(deploy, world, push, s
     assert sweep() == {}
 
 
-def test_a_stop_by_hand_is_heard_at_once_with_its_first_event(deploy, world, push, stop):
+def test_a_stop_by_hand_is_handled_at_once_with_its_first_event(deploy, world, push, stop):
     deploy(push(1))
     task = current().task
     stop(code="UserInitiated", exit_code=None, times=1)

@@ -60,7 +60,7 @@ def ended(world, event, **how):
     world.dead[arn] = stopped(arn, **{"stop_code": "EssentialContainerExited", "exit_code": 1} | how)
 
 
-def test_its_task_is_stopped_and_what_serves_goes_on(world, document):
+def test_its_task_is_stopped_and_what_serves_continues(world, document):
     before, event = current(), document()
     assert roll(event)["error"] == "NoAnswerError"
     assert world.stopped == [event["task"]["arn"]]
@@ -109,7 +109,7 @@ def test_a_task_that_is_about_to_start_is_stopped(world, document):
     assert world.stopped == [event["task"]["arn"]]
 
 
-def test_a_task_that_ecs_does_not_know_is_stopped_all_the_same(world, document, monkeypatch):
+def test_a_task_that_ecs_does_not_know_is_stopped_anyway(world, document, monkeypatch):
     monkeypatch.setattr(ecs, "describe_task", lambda **_: None)
     event = document()
     roll(event)
@@ -184,7 +184,7 @@ def test_what_ecs_and_the_log_do_not_say_is_reported_as_missing(world, document,
     assert "It did not answer." in last_mail(world)
 
 
-def test_an_outcome_that_cannot_be_written_down_is_mailed_all_the_same(world, document):
+def test_an_outcome_that_cannot_be_written_down_is_mailed_anyway(world, document):
     world.faults["record"] = [DENIED]
     roll(document())
     assert world.mails[-1]["attributes"]["outcome"] == "failed"
@@ -301,7 +301,7 @@ def test_where_no_task_was_started_no_log_is_looked_for(world, document, monkeyp
 # What is refused keeps nothing else from being done and reported.
 
 
-def test_a_task_of_which_ecs_knows_nothing_is_stopped_all_the_same(world, document):
+def test_a_task_of_which_ecs_knows_nothing_is_stopped_anyway(world, document):
     event = document()
     world.faults["describe_task"] = [DENIED]
     roll(event)
@@ -445,7 +445,7 @@ def test_a_failure_of_an_older_push_says_that_a_newer_version_serves(world, docu
     assert f"A newer version is running at {serving.url}" in last_mail(world)
 
 
-def test_a_worker_that_goes_on_has_no_url_to_report(world, document):
+def test_a_worker_that_continues_has_no_url_to_report(world, document):
     event = document()
     change(url="", direct_url="")
     roll(event)
@@ -460,9 +460,7 @@ def test_what_is_about_to_end_is_not_said_to_serve_though_its_task_still_runs(wo
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_what_has_stopped_is_not_said_to_serve_though_nobody_has_heard_of_that(
-    world, document, monkeypatch, known
-):
+def test_what_has_stopped_is_not_said_to_serve_though_no_event_has_said_so(world, document, monkeypatch, known):
     event, serving, describe = document(), current().task, ecs.describe_task
     died = stopped(serving, stop_code="EssentialContainerExited", exit_code=1) if known else None
     monkeypatch.setattr(

@@ -168,7 +168,7 @@ def test_the_trouble_of_one_app_does_not_keep_the_others_waiting(deploy, world, 
     assert done["flask-app"][0].startswith("restarted")
 
 
-def test_a_push_that_could_not_be_claimed_is_known_all_the_same(deploy, world, push, sweep):
+def test_a_push_that_could_not_be_claimed_is_known_anyway(deploy, world, push, sweep):
     world.faults["claim"] = [AccessDeniedError("PutItem: not authorized")]
     assert deploy(push(1)).status == "FAILED"
     world.pushed_at[push(1)["detail"]["image-digest"]] = NOW - 1000
@@ -352,7 +352,7 @@ def test_an_app_that_is_well_costs_few_calls_however_much_the_ledger_knows_of_it
     assert calls.count("Query") == 2
 
 
-def test_two_hundred_apps_are_looked_after_in_one_sweep(world, sweep):
+def test_two_hundred_apps_are_handled_in_one_sweep(world, sweep):
     """Nothing is known of them: each is a task that nobody owns."""
     for number in range(200):
         arn = f"{ARN}{number}"
@@ -366,7 +366,7 @@ def test_two_hundred_apps_are_looked_after_in_one_sweep(world, sweep):
     assert not any("theirs" in arn for arn in world.stopped)
 
 
-def test_an_app_that_only_the_ledger_knows_is_looked_after(deploy, world, push, sweep):
+def test_an_app_that_only_the_ledger_knows_is_handled(deploy, world, push, sweep):
     """Its tag is deleted, and its one task has died."""
     deploy(push(1))
     world.tags.clear()
@@ -495,7 +495,7 @@ def test_a_lost_push_is_found_behind_a_signature_that_was_pushed_after_it(deploy
     assert sweep() == {}
 
 
-def test_a_tag_that_was_pointed_back_to_an_older_image_unheard_is_followed(deploy, world, push, sweep):
+def test_a_tag_that_was_pointed_back_to_an_older_image_without_an_event_is_followed(deploy, world, push, sweep):
     deploy(push(1))
     deploy(push(2))
     sweep()

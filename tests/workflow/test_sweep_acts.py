@@ -80,7 +80,7 @@ def settle(open_one, ending):
 
 
 @pytest.mark.parametrize(("ago", "waits"), [(10, 0), (3, 0), (1, 2), (-60, 3)])
-def test_a_step_that_goes_on_after_an_abort_is_given_three_seconds(deploy, world, push, slept, ago, waits):
+def test_a_step_that_continues_after_an_abort_is_given_three_seconds(deploy, world, push, slept, ago, waits):
     deploy(push(1))
     assert settle(deployment(push), Ending("ABORTED", at=NOW - ago)) == "finished push-2"
     assert slept == [waits]
@@ -493,7 +493,7 @@ def test_a_push_that_is_left_to_the_next_sweep_holds_up_nothing_else(world, deci
     assert sweep() == {APP: [f"stopped {ARN}orphan"]}
 
 
-def test_a_sweep_deploys_three_lost_pushes_and_the_next_one_goes_on(world, monkeypatch):
+def test_a_sweep_deploys_three_lost_pushes_and_the_next_one_continues(world, monkeypatch):
     """A mistake of the sweep's deploys no whole account again."""
     deployed = []
     for name in ("a", "b", "c", "d"):
@@ -534,9 +534,7 @@ def test_a_sweep_logs_the_security_groups_that_it_changed(world, warned, monkeyp
     assert warned == (said if changed else [])
 
 
-def test_security_groups_that_ec2_does_not_show_keep_no_app_from_being_looked_after(
-    world, decided, monkeypatch
-):
+def test_security_groups_that_ec2_does_not_show_keep_no_app_from_being_handled(world, decided, monkeypatch):
     def refuse(**_):
         raise AccessDeniedError("DescribeSecurityGroups: not authorized")
 
@@ -567,7 +565,7 @@ def test_the_first_sweep_counts_from_the_install_on(world, monkeypatch, installe
 
 
 def test_a_sweep_that_cannot_know_when_it_was_installed_counts_from_now_on(world, monkeypatch):
-    """A policy of the organization may deny the call, and the rest of the sweep must go on."""
+    """A policy of the organization may deny the call, and the rest of the sweep must continue."""
     denied = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
 
     def refuse(*_, **__):

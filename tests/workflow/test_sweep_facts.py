@@ -31,7 +31,7 @@ def clock(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def ends(monkeypatch):
-    """How executions ended, by ARN; the others go on."""
+    """How executions ended, by ARN; the others continue."""
     known = {}
     monkeypatch.setattr(step_functions, "ending", known.get)
     return known
@@ -146,7 +146,7 @@ def test_where_nothing_runs_that_is_known(world):
     assert (found.tasks, found.stable_urls, found.started) == ({}, {}, set())
 
 
-def test_a_repository_is_heard_of_once_one_of_its_tags_was_pushed(world, parameters):
+def test_a_repository_is_known_once_one_of_its_tags_was_pushed(world, parameters):
     """Whatever the apps were called then."""
     ledger.list_app(app="shop:pr-7")
     assert account().announced == {"shop"}
@@ -340,7 +340,7 @@ def test_of_a_task_that_ecs_has_forgotten_its_last_event_says_whether_it_stopped
     ("of", "outcome", "restarting"),
     [("restart", "", True), ("restart", "superseded", False), ("push", "", False)],
 )
-def test_a_restart_that_has_no_outcome_goes_on(world, asked, of, outcome, restarting):
+def test_a_restart_that_has_no_outcome_continues(world, asked, of, outcome, restarting):
     serve()
     restart = {"deployment": "push-1", "sequence": 1, "revision": "app:1", "reason": "exit code 1"}
     note(pushed(number=2), **({"restart": restart} if of == "restart" else {}))
@@ -351,7 +351,7 @@ def test_a_restart_that_has_no_outcome_goes_on(world, asked, of, outcome, restar
     assert asked == ([] if restarting else [f"{ARN}1"])
 
 
-def test_a_restart_that_begins_while_the_sweep_looks_goes_on(world, monkeypatch):
+def test_a_restart_that_begins_while_the_sweep_looks_continues(world, monkeypatch):
     """It is not taken for one that came to nothing, which would be followed by another."""
     serve(last_stop=f"{ARN}1", restarted_at="2026-11-20T10:00:00.000Z")
     restart = Push("restart-1", "2026-11-20T10:00:00.000Z", APP, "latest", DIGEST)

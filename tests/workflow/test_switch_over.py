@@ -214,7 +214,9 @@ def test_a_version_that_has_died_since_it_answered_does_not_take_the_place(world
     assert world.stopped == []
 
 
-def test_a_version_that_has_died_unheard_does_not_take_the_place_although_something_answered(world, document):
+def test_a_version_that_has_died_without_an_event_does_not_take_the_place_although_something_answered(
+    world, document
+):
     """The event of its stop was lost, and another task has its address by now."""
     before, event = current(), document(2)
     task = event["task"]["arn"]
@@ -235,7 +237,7 @@ def test_a_task_that_ecs_does_not_show_yet_takes_the_place(world, document, monk
 # The fields that the ledger keeps.
 
 
-def test_a_push_begins_anew_and_a_restart_takes_along_when_the_app_crashed(document):
+def test_a_push_begins_again_and_a_restart_takes_along_when_the_app_crashed(document):
     change(crashes=[1, 2], until=int(time.time()) + 99, unwatched_at=5)
     until = current().until
     for number in (2, 3):

@@ -1,6 +1,6 @@
 """Branches that an older definition of the workflow takes for failures.
 
-After an update, executions go on with the definition that they began with, and call the new functions. A
+After an update, executions continue with the definition that they began with, and call the new functions. A
 definition from before BranchError catches it like a failure and enters RollBack, which must neither stop nor
 mail anything then.
 """

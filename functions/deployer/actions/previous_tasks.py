@@ -11,7 +11,7 @@ from deployer.settings import settings
 def stop(push: Push, current: ledger.Current) -> list[str]:
     """Stop the tasks of earlier deployments; return notes for the mail.
 
-    If AWS refuses, only a note says so: the new version is live all the same.
+    If AWS refuses, only a note says so: the new version is live anyway.
     """
     config = settings()
     try:

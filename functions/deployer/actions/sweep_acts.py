@@ -25,7 +25,7 @@ from deployer.domain.errors import DeployError, MailLimitError
 from deployer.domain.push import Push
 from deployer.settings import settings, watch_settings
 
-# A function that is running when its execution is aborted goes on for a moment.
+# A function that is running when its execution is aborted continues for a moment.
 MAX_STEP_SECONDS = 3
 
 

@@ -15,12 +15,14 @@ def send(*, token: str, task: Task) -> None:
         times = task.launch()
         output = {"interface": task.interface, "digest": task.digest, "at": times.pop("startedAt", time.time())}
         output |= times
-        heard = step_functions.send_task_success(token=token, output=output)
+        accepted = step_functions.send_task_success(token=token, output=output)
     elif task.state is TaskState.STOPPED:
         # Fargate may accept a task and only then find no capacity for it.
         lacks_room = task.stop_code == "TaskFailedToStart" and capacity.is_shortage(task.stopped_reason)
         error = NoCapacityError if lacks_room else TaskStoppedError
-        heard = step_functions.send_task_failure(token=token, error=error.__name__, cause=task.why_stopped())
+        accepted = step_functions.send_task_failure(token=token, error=error.__name__, cause=task.why_stopped())
     else:
         return
-    logger.info("Answered the workflow", extra={"task": task.arn, "state": task.state.value, "heard": heard})
+    logger.info(
+        "Answered the workflow", extra={"task": task.arn, "state": task.state.value, "accepted": accepted}
+    )

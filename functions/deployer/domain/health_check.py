@@ -21,7 +21,7 @@ NANOSECONDS = 10**9
 # A worker has no port to check. It counts as live once it has run for this long.
 WORKER_SECONDS = 30.0
 
-# The address must end here: if the path goes on with a variable, it is unknown.
+# The address must end here: if the path continues with a variable, it is unknown.
 ADDRESS = re.compile(
     r"""
     (?: (?P<scheme> http:// ) | (?<! [\w./:@-] ) )

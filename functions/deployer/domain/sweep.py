@@ -109,7 +109,7 @@ def _stop_unowned_tasks(facts: Facts) -> Iterator[Act]:
 
 
 def _may_serve(facts: Facts, current: Current) -> bool:
-    """Whether requests may still reach the previous versions: the switch-over goes on or was interrupted.
+    """Whether requests may still reach the previous versions: the switch-over is running or was interrupted.
 
     API Gateway needs a moment for a change of this sweep, so the next sweep stops the tasks.
     """

@@ -37,7 +37,7 @@ _OF_A_KEY = re.compile(r"\s*(?:[A-Za-z0-9+/]+={0,2}|(?:Proc-Type|DEK-Info): .*)?
 
 
 def printable(text: str, limit: int = LIMIT) -> str:
-    """One line without control characters, colours and the like, and not too long."""
+    """One line without control characters, colours or similar, and not too long."""
     line = "".join(each if each.isprintable() else " " for each in ESCAPES.sub("", text)).rstrip()
     return line if len(line) <= limit else line[: limit - 4] + " ..."
 

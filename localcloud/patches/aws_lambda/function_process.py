@@ -1,4 +1,4 @@
-"""The process in which a Lambda function of Python runs: it is started, called, timed out and heard."""
+"""The process in which a Lambda function of Python runs: its start, calls, time-outs and output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB: all apps at once, for `portcall status` and the like."""
+"""Amazon DynamoDB: all apps at once, for `portcall status` and similar commands."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
