@@ -36,7 +36,7 @@ ANSWERS = 1.0
 
 @dataclass(frozen=True)
 class Cap:
-    """How many apps of a cell something allows, and what can be done about it."""
+    """A limit on the apps of a cell, and how to raise it."""
 
     what: str
     apps: int
@@ -44,7 +44,7 @@ class Cap:
 
 
 def caps(swept: dict[str, int]) -> list[Cap]:
-    """What caps the apps of a cell, by default, the lowest first; `swept` is from `sweeps.reach`."""
+    """The limits on the apps of a cell by default, the lowest first; `swept` is from `sweeps.reach`."""
     # A new version runs beside the old one for a moment: all apps may change hands at once.
     versions = 2
     found = [
@@ -92,7 +92,7 @@ def deployment_cost(counted: dict[str, Any]) -> float:
 
 
 def month(apps: int, cell: int, a_day: float, deployment: float, swept: sweeps.Line) -> dict[str, float]:
-    """What so many apps cost a month, in dollars, where each is deployed so often a day."""
+    """The dollars a month for this many apps, if each is deployed this often a day."""
     return {
         "the apps themselves": apps * prices.SMALLEST_APP_MONTH,
         "deployments": apps * a_day * DAYS * deployment,
@@ -101,7 +101,7 @@ def month(apps: int, cell: int, a_day: float, deployment: float, swept: sweeps.L
 
 
 def cells(apps: int, cell: int) -> int:
-    """How many cells so many apps need."""
+    """The number of cells for this many apps."""
     return math.ceil(apps / cell)
 
 

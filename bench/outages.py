@@ -66,7 +66,7 @@ class Machine:
 
 @contextlib.contextmanager
 def machine(seed: int) -> Iterator[Machine]:
-    """Start everything and install the stack; take it all away afterwards."""
+    """Start everything and install the stack; remove all of it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="portcall-outages-"))
     os.environ["DOCKER_HOST"] = f"unix://{folder}/docker.sock"
     with _small(folder / "docker", 400), _small(folder / "state", 400), _bridge():
@@ -136,7 +136,7 @@ def _bridge() -> Iterator[None]:
 
 @contextlib.contextmanager
 def full(folder: Path) -> Iterator[None]:
-    """A file system without a byte left."""
+    """Fill a file system up for the duration of the block."""
     filler = folder / "filler"
     subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=64k"], capture_output=True, check=False)
     try:
@@ -155,7 +155,7 @@ def pushes(made: Machine, *, good: bool = True) -> None:
 
 
 def daemon_killed(made: Machine) -> None:
-    """The Docker daemon is killed while four deployments are under way, and comes back ten seconds later."""
+    """The Docker daemon is killed during four deployments, and comes back ten seconds later."""
     pushes(made)
     # A deployment takes some three seconds.
     time.sleep(made.chaos.dice.uniform(0, 2))
@@ -179,7 +179,7 @@ def cloud_disk_full(made: Machine) -> None:
 
 
 def cloud_stands_still(made: Machine) -> None:
-    """The cloud is stopped for half a minute while four deployments are under way: every call hangs."""
+    """The cloud is suspended for half a minute during four deployments: every call hangs."""
     pushes(made)
     # A deployment takes some three seconds.
     time.sleep(made.chaos.dice.uniform(0, 2))
@@ -189,9 +189,9 @@ def cloud_stands_still(made: Machine) -> None:
 
 
 def cloud_killed(made: Machine) -> None:
-    """The cloud and all functions are killed while four deployments are under way; its stores outlive it.
+    """The cloud and all functions are killed during four deployments; its stores remain.
 
-    All executions that ran have failed then, all tasks have stopped, and no event says so: AWS is not so cruel.
+    All executions that ran have failed then, and all tasks have stopped, without an event. AWS is not as bad.
     """
     pushes(made)
     # A deployment takes some three seconds.

@@ -38,7 +38,7 @@ SWEEP_MINUTES = (1, 5, 15, 60)
 
 @dataclass(frozen=True)
 class Turn:
-    """What a way knows of itself: UNIX times, its transitions, and calls that no request shows."""
+    """What a way reports of itself: UNIX times, its transitions, and calls inside the cloud."""
 
     began: float
     ended: float
@@ -125,7 +125,7 @@ class Ways:
         )
 
     def sweep(self) -> Use:
-        """What one sweep takes while one app is there and well."""
+        """What one sweep uses if there is one healthy app."""
         (name,) = [name for name in self.meter.functions if "-Reconcile" in name]
         for _ in range(2):  # the first one has something to do, and is cold
             mark = self.meter.mark()
@@ -213,7 +213,7 @@ def main() -> None:
 
 
 def _median(uses: list[Use]) -> Use:
-    """Of each thing that is taken the median: a sweep may have come between."""
+    """The median of each figure, because a sweep may have run meanwhile."""
     return Use(**{name: statistics.median(asdict(use)[name] for use in uses) for name in asdict(uses[0])})
 
 

@@ -94,7 +94,7 @@ def _print(inventory: Inventory, name: str = "") -> None:
 
 
 def _memory(accounts: int, seed: int) -> Iterator[int]:
-    """Bytes that are left of an account of one hour once it is gone: what the functions' modules keep."""
+    """The bytes that the functions' modules still hold after an hour of an account."""
     tracemalloc.start()
     for number in range(accounts):
         with game(SETTINGS[-1]) as played:

@@ -1,4 +1,4 @@
-"""What it is worth that EventBridge wakes the steps: `python -m bench.waking [ROUNDS]`.
+"""Measures how much time it saves that EventBridge wakes the steps: `python -m bench.waking [ROUNDS]`.
 
 Each round has a cold deployment with the two rules disabled, and one with them enabled, in the same cloud.
 """

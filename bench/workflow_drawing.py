@@ -78,7 +78,7 @@ class Picture:
 
 
 def draw(definition: dict[str, Any]) -> str:
-    """The SVG of a workflow whose way is `PATH_TO_LIVE`."""
+    """The SVG of a workflow, with the steps of `PATH_TO_LIVE` from top to bottom."""
     states, picture = definition["States"], Picture()
     y, before = float(ROW), 0.0
     for name in PATH_TO_LIVE:
@@ -111,7 +111,7 @@ def _case(error: str) -> str:
 
 
 def _chain(picture: Picture, states: dict[str, Any], name: str, x: float, y: float, way: set[str]) -> None:
-    """A state and those that come after it, until one that is on the way already."""
+    """A state and those after it, up to one that is drawn already."""
     while True:
         again = name in way
         right = picture.box(x, y, name, "Again" if again else states[name]["Type"])
@@ -122,7 +122,7 @@ def _chain(picture: Picture, states: dict[str, Any], name: str, x: float, y: flo
 
 
 def _failures(picture: Picture, states: dict[str, Any], y: float) -> None:
-    """What every task does whose retries are over."""
+    """Where each task leads when its retries are used up."""
     (back,) = {state["Catch"][-1]["Next"] for state in states.values() if "Catch" in state} - {"RollBackFailed"}
     picture.text(PAD, y, "any state that fails", kind="said")
     picture.line((MIDDLE - 6, y), (MIDDLE + GAP, y), kind="fails")

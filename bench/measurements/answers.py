@@ -1,4 +1,4 @@
-"""When the app of each new task first answered over HTTP, looked at from outside, in one way for all."""
+"""Measures when the app of each new task first answers over HTTP, in the same way for all ways to deploy."""
 
 import contextlib
 import http.client

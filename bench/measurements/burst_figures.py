@@ -1,4 +1,4 @@
-"""What a burst in the embedded cloud came to: its figures, and what must hold and does not."""
+"""The figures of a burst in the embedded cloud, and the conditions that do not hold at its end."""
 
 import contextlib
 import http.client
@@ -151,7 +151,7 @@ def measure(observed: Observed, burst: Burst, load: Load) -> Figures:
 
 
 def outcomes(observed: Observed, burst: Burst) -> dict[str, list[list[Any]]]:
-    """Of each app's pushes, in order: when it was pushed and when it ended, in seconds, and its outcome."""
+    """For each app its pushes in order: the seconds until it was pushed and until it ended, and its outcome."""
     found: dict[str, list[list[Any]]] = {}
     for app, pushed in burst.pushed.items():
         known = {each["digest"]: each for each in observed.ledger(app).values()}
@@ -184,9 +184,9 @@ def violations(observed: Observed, burst: Burst) -> list[str]:
             found.append(f"{app}: not the last version is live, but {names}; {', '.join(verdicts)}")
         elif not _answers(live[app][0].url):
             found.append(f"{app}: {live[app][0].url} does not answer")
-    strangers = live.keys() - burst.pushed.keys() - {ALONE}
-    if strangers:
-        found.append(f"tasks of no app: {sorted(strangers)}")
+    unknown = live.keys() - burst.pushed.keys() - {ALONE}
+    if unknown:
+        found.append(f"tasks of no app: {sorted(unknown)}")
     containers, tasks = len(observed.containers()), sum(map(len, live.values()))
     if containers != tasks:
         found.append(f"{containers} containers for {tasks} tasks")
@@ -199,7 +199,7 @@ def violations(observed: Observed, burst: Burst) -> list[str]:
 
 
 def _version_of(digest: str, digests: list[str]) -> str:
-    return f"{digests.index(digest) + 1} of {len(digests)}" if digest in digests else "a stranger"
+    return f"{digests.index(digest) + 1} of {len(digests)}" if digest in digests else "an unknown version"
 
 
 def _answers(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""Measures the imports of each function, which dominate its cold start: wall time, CPU time and memory."""
+"""Measures the imports of each function, the largest part of its cold start: wall time, CPU time and memory."""
 
 import os
 import statistics

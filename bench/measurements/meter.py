@@ -1,4 +1,4 @@
-"""What a deployment takes of AWS, read off the embedded cloud: calls, invocations, units, bytes of log."""
+"""Counts what a deployment uses of AWS, in the embedded cloud: calls, invocations, units, bytes of log."""
 
 import math
 import time
@@ -52,12 +52,14 @@ class Meter:
         self.functions = {each["FunctionName"]: each for each in functions}
 
     def mark(self) -> Mark:
-        """Wait until all is quiet, and begin."""
+        """Wait until nothing is called any more; return this moment."""
         self._settle()
         return Mark(len(self._calls()), len(self._invocations()), time.time())
 
     def since(self, mark: Mark, caller: str, inner: tuple[Call, ...] = ()) -> Taken:
-        """Wait until all is quiet; what `caller` has taken, with calls that no request shows.
+        """Wait until nothing is called any more; return what `caller` has used since the mark.
+
+        `inner` are its calls inside the cloud, which no request shows.
 
         The functions are Portcall's, whose caller is `role`.
         """
@@ -75,7 +77,7 @@ class Meter:
         )
 
     def use(self, taken: Taken, transitions: int = 0) -> Use:
-        """What AWS would bill: a read is one unit, a write as many as its item has KB now, twice if listed."""
+        """What AWS would bill: one unit for a read, one for each KB of a write, twice that if it is listed."""
         calls = Counter(taken.calls)
         units = self._write_units()
         # A transaction's writes count twice, and those here have two at most.

@@ -1,10 +1,10 @@
-"""Which statements the calls of the tests have needed: `python -m bench.permissions FOLDER`.
+"""Reports which statements the calls of the tests needed: `python -m bench.permissions FOLDER`.
 
 The embedded cloud writes the calls that IAM let through to PORTCALL_IAM_DECISIONS; its engine is asked again.
 A statement that nothing needs must say so in template.yaml, at its Sid: `# not exercised here: why`;
 a part of one above it: `# dynamodb:Query is not exercised here: why`.
-What some of the tests need says nothing of what all of them need: where not every test of tests/local and
-tests/e2e has run, the report says so, and nothing fails. `make test` runs them all, and says so: `--whole`.
+If not all tests of tests/local and tests/e2e have run, the report says so, and nothing fails: the others may
+need the rest. `make test` runs them all, and passes `--whole`.
 """
 
 from __future__ import annotations

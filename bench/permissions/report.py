@@ -1,4 +1,4 @@
-"""What the recorded calls of the tests have needed of the roles' statements, and what they have not."""
+"""Which statements of the roles the recorded calls of the tests needed, and which not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Parsed = dict[str, Any]
 
 @dataclass(frozen=True)
 class Decision:
-    """A call that was let through, with the statements that decided it."""
+    """A call that was allowed, with the statements that decided it."""
 
     role: str
     test: str
@@ -117,7 +117,7 @@ def places(statement: Parsed) -> dict[Place, str]:
 
 
 def without(decision: Decision, sid: str, place: Place) -> bool:
-    """Whether a call is still let through once what stands at a place of a statement is taken away."""
+    """Whether a call is still allowed without what stands at a place of a statement."""
     changed = copy.deepcopy(decision.statements)
     for statement in changed:
         if statement["sid"] == sid and place in places(statement):
@@ -179,7 +179,7 @@ class Report:
         return found
 
     def survivors(self) -> list[str]:
-        """What could be taken away from statements and no call of the tests would be refused."""
+        """The parts of statements without which every call of the tests is still allowed."""
         excuses = excused_parts(self.template)
         return [
             f"{role}: {sid} without {shown}"

@@ -8,7 +8,7 @@ from bench.rates_and_prices.quotas import Bucket
 
 
 class Tokens:
-    """What is left in a bucket, by a clock in seconds."""
+    """The tokens that are left in a bucket, by a clock in seconds."""
 
     def __init__(self, bucket: Bucket, now: float) -> None:
         self.bucket, self.left, self.at = bucket, bucket.burst, now
@@ -37,7 +37,7 @@ class Rates:
                 self._of.setdefault(call, []).append(tokens)
 
     def take(self, call: str, now: float) -> bool:
-        """Whether a call, `service.operation`, is within the rates: it counts then."""
+        """Whether a call, `service.operation`, is within the rates; if so, it is counted."""
         buckets = self._of.get(call, [])
         empty = [each for each in buckets if each.is_empty(now)]
         self.throttled.update(each.bucket.name for each in empty)
@@ -48,7 +48,7 @@ class Rates:
 
 
 def registered_by(pushed: Iterable[float]) -> float:
-    """When AWS could have registered all of these at the earliest, by when each was pushed, in seconds."""
+    """The earliest time at which AWS could have registered all of these pushes, in seconds."""
     now, tokens = 0.0, Tokens(quotas.REGISTER, 0.0)
     for at in sorted(pushed):
         now = max(now, at)

@@ -21,7 +21,7 @@ FILE = "calls.jsonl"
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """`caller` is the AWS_SDK_UA_APP_ID of who called, or `role` with a role's keys, or empty.
+    """`caller` is the caller's AWS_SDK_UA_APP_ID, or `role` with the keys of a role, or empty.
 
     `keys` are those of the items that DynamoDB was asked to write, as `(pk, sk)`.
     """
@@ -40,7 +40,7 @@ def read(state_dir: Path) -> list[Call]:
 
 
 def call_of(method: str, headers: dict[str, str], body: bytes) -> Call | None:
-    """What was called; None if it is no signed call. `headers` have lower-case names."""
+    """The call; None if the request is not a signed call. `headers` have lower-case names."""
     scope = re.search(r"Credential=(\w+)/\d+/[\w-]+/([\w-]+)/", headers.get("authorization", ""))
     if not scope:
         return None

@@ -1,8 +1,8 @@
 """The embedded cloud's server for bench.faults and bench.outages: `python -m bench.servers.faulty --port ...`.
 
 Functions call it through a proxy: their calls are signed for the proxy's host, PROXY_HOST, and the proxy puts
-the cloud's in its place. `PUT /_faults/<share>` says how much goes wrong inside: events are lost, executions
-are aborted and the processes of functions killed, both in the middle of a state. `GET /_faults/` says what did.
+the cloud's in its place. `PUT /_faults/<share>` sets the share of faults inside the cloud: events are lost, and
+executions are aborted and processes of functions killed in the middle of a state. `GET /_faults/` lists them.
 """
 
 import contextvars
@@ -32,7 +32,7 @@ ENDS = {"Sandbox.Timedout": "timed out", "Runtime.ExitError": "killed"}
 
 
 class Faults:
-    """What goes wrong inside the cloud."""
+    """The faults inside the cloud."""
 
     def __init__(self) -> None:
         self.share = 0.0
@@ -46,7 +46,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def install(self) -> None:
-        """Only once MiniStack is there."""
+        """Replace functions of MiniStack; it must be loaded."""
         from ministack.services import stepfunctions as sfn
 
         from localcloud.patches.aws_lambda.function_process import FunctionProcess
@@ -140,7 +140,7 @@ class Controlled:
 
 
 def kill_all() -> None:
-    """What AWS keeps for good is on disk, then the cloud and its functions die of SIGKILL."""
+    """Save what AWS would keep to the disk, then kill the cloud and its functions with SIGKILL."""
     from ministack.app import _build_persistence_save_dict
     from ministack.core.persistence import save_all
 
@@ -151,7 +151,7 @@ def kill_all() -> None:
 
 
 def stop_restored_tasks() -> None:
-    """MiniStack still wants them to run, though their containers went with it; ECS knows no such task."""
+    """Mark restored tasks as stopped: their containers ended with the cloud, which MiniStack does not see."""
     from ministack.services import ecs
 
     load = ecs.load_persisted_state

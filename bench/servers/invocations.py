@@ -1,4 +1,4 @@
-"""What each invocation of a function takes: seconds of CPU, and seconds in which it waits for something else.
+"""Measures each invocation of a function: the seconds of CPU, and the seconds in which it waits for others.
 
 On a laptop a dozen functions load at once and wait for each other's processors, which functions of Lambda do
 not. Linux counts that wait for each thread, so that it can be left out:
@@ -17,7 +17,7 @@ FILE = "invocations.jsonl"
 
 @dataclass(frozen=True)
 class Invocation:
-    """`waited` is the time without a wish for a processor: for AWS's answers, say."""
+    """`waited` is the time in which it needed no processor, e.g. while it waited for AWS's answers."""
 
     function: str
     cpu: float

@@ -39,7 +39,7 @@ def operation(method: str, path: str, headers: dict[str, str], body: bytes) -> s
 
 
 def refusal(operation: str, headers: dict[str, str]) -> tuple[int, bytes]:
-    """The status and the body with which the service says that there were too many calls."""
+    """The status and the body of the service's answer to too many calls."""
     if operation == "ecr.put_image":
         return 429, TOO_MANY
     if "json" in headers.get("content-type", ""):
@@ -82,7 +82,7 @@ class Throttled:
         await self.app(scope, again, send)
 
     def counted(self) -> dict[str, dict[str, int]]:
-        """By bucket: the calls that were let through, and those that were not."""
+        """For each bucket the number of calls that were answered, and of those that were throttled."""
         taken = {name: tokens.taken for name, tokens in self.rates.tokens.items() if tokens.taken}
         return {"taken": taken, "throttled": dict(self.rates.throttled)}
 

@@ -34,11 +34,11 @@ class Burst:
     vcpus: float = 0.0
 
     def vcpus_allowed(self) -> float:
-        """Fargate's vCPUs: an account for so many apps has asked for them."""
+        """Fargate's vCPUs; an account for so many apps has requested a larger quota."""
         return self.vcpus or max(quotas.VCPUS, 2 * self.apps * quotas.APP_VCPUS)
 
     def arrivals(self) -> list[tuple[float, str]]:
-        """When which app is pushed, in seconds, as fast as ECR takes it: first each app once, then again."""
+        """The seconds and the app of each push: as fast as ECR allows, first each app once, then again."""
         burst, rate = quotas.PUT_IMAGE.burst, quotas.PUT_IMAGE.per_second
         return [
             (max(0.0, (number + 1 - burst) / rate), f"app-{number % self.apps:04}")
@@ -76,7 +76,7 @@ def play(burst: Burst) -> dict[str, Any]:
 
 
 def measure(burst: Burst, played: Game, account: Account, machine: ThrottledMachine) -> dict[str, Any]:
-    """What a burst came to, in seconds since its first push."""
+    """The figures of a burst, in seconds since its first push."""
     began = played.made[0].at
     ended: dict[str, float] = {}
     for each in machine.executions.values():
@@ -120,7 +120,7 @@ def measure(burst: Burst, played: Game, account: Account, machine: ThrottledMach
 
 
 def _curve(begun: list[float], ended: list[float]) -> dict[str, Any]:
-    """How many pushes have come and have no outcome yet, every so many seconds."""
+    """The number of pushes without an outcome, at regular intervals."""
     step = max(1, math.ceil(ended[-1] / POINTS))
     times = range(0, math.ceil(ended[-1]) + step, step)
     return {"every": step, "pushes": [sum(b <= t for b in begun) - sum(e <= t for e in ended) for t in times]}
@@ -129,8 +129,8 @@ def _curve(begun: list[float], ended: list[float]) -> dict[str, Any]:
 def table(played: list[dict[str, Any]], alone: float) -> str:
     """A row for each burst, in Markdown.
 
-    Nobody can know that a newer push will come, so older versions are registered as well: what those that were
-    take by the quota is the last ratio's measure.
+    An older version is registered if no newer push has come yet, so a burst registers more than one version of
+    an app. The last ratio compares with the time that the quota allows for all of these.
     """
     lines = [
         "| pushes over apps | drained | the quota allows | times that | times what its revisions take "

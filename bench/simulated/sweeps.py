@@ -43,7 +43,7 @@ def line(sizes: list[tuple[int, float]]) -> Line:
 
 
 def cost(calls: dict[str, int], minutes: float) -> float:
-    """What the sweeps of a month cost, in dollars, where one makes these calls and they follow each other."""
+    """The dollars for the sweeps of a month, if each makes these calls, one after the other."""
     sweeps = prices.HOURS * 60 / minutes
     # A read of up to 4 KB that is consistent counts as one.
     reads = calls.get("dynamodb.get_item", 0) + calls.get("dynamodb.query", 0)

@@ -1,4 +1,4 @@
-"""Puts AWS's rates in front of the explorer's AWS: calls are throttled, functions start cold, or not at all."""
+"""Applies AWS's rates to the explorer's AWS: calls are throttled, functions start cold, or not at all."""
 
 import random
 from collections import Counter
@@ -61,7 +61,7 @@ class Account:
         return quotas.APP_VCPUS * sum(task.status != "STOPPED" for task in self.cloud.tasks.values())
 
     def begin(self, function: str) -> bool:
-        """Start a function, unless as many run already as may."""
+        """Start a function; False if the account's concurrency is used up."""
         if self.running >= self.concurrency:
             self.throttled["Lambda concurrency"] += 1
             return False
@@ -90,7 +90,7 @@ class ThrottledMachine(Machine):
         self.jitter = lambda wait: account.dice.uniform(0, wait)
 
     def further_states(self) -> int:
-        """The transitions besides: into choices and ends."""
+        """The other transitions: into choices and ends."""
         states = definition()["States"]
         entered = (name for each in self.executions.values() for name in each.states)
         return sum(states[name]["Type"] != "Task" for name in entered)
@@ -125,7 +125,7 @@ def _timeout(function: str) -> float:
 def throttled(
     game: Game, *, concurrency: int = quotas.CONCURRENCY, vcpus: float = quotas.VCPUS, seed: int = 1
 ) -> Iterator[tuple[Account, ThrottledMachine]]:
-    """Meanwhile the game's AWS keeps its rates."""
+    """Apply AWS's rates to the game for the duration of the block."""
     account = Account(game.cloud, concurrency=concurrency, vcpus=vcpus, seed=seed)
     game.machine = machine = ThrottledMachine(game.cloud, account)
     deliver = game.deliver
@@ -147,7 +147,7 @@ def throttled(
 
 
 def _queued(name: str, handler: Callable[[Any, Any], object], account: Account) -> Callable[[Any, Any], object]:
-    """What events invoke waits in Lambda's own queue until there is room."""
+    """A function that events invoke: it waits in Lambda's own queue until the concurrency allows it."""
 
     def run(event: Any, context: Any) -> object:
         while not account.begin(name):

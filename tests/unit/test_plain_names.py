@@ -144,7 +144,12 @@ def test_comments_and_docstrings_are_in_plain_words(path):
 @pytest.mark.parametrize("page", [*PAGES, *DEFINITIONS, *TEMPLATES, *MAILS])
 def test_the_pages_are_in_plain_words(page):
     """Of the template and the workflow, their comments and descriptions are read by people, too."""
-    assert [found[0] for found in WORDS.finditer((ROOT / page).read_text())] == []
+    text = (ROOT / page).read_text()
+    if page == "CHANGELOG.md":
+        # What was released keeps its words.
+        text = "".join(re.split(r"^(?=## )", text, flags=re.MULTILINE)[:2])
+        assert "## Unreleased" in text
+    assert [found[0] for found in WORDS.finditer(text)] == []
 
 
 # `tell` is a method of Python's files.
