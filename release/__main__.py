@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from release import packaging
+from release import bytecode, packaging
 
 ROOT = Path(__file__).parents[1]
 CARRIED = ROOT / "portcall" / "_stack"
@@ -26,6 +26,9 @@ def main() -> None:
     subprocess.run(
         sam, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+    functions, runtime = packaging.functions(build / "template.yaml")
+    if not bytecode.add(functions, runtime, tools / "uv"):
+        print(f"The functions have no bytecode: uv has no {runtime} and could not get it.", file=sys.stderr)
     description = packaging.write(build / "template.yaml", CARRIED)
     subprocess.run(
         [str(tools / "uv"), "build", "--quiet", "--wheel", *sys.argv[1:]], cwd=ROOT, env=environment, check=True

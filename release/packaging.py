@@ -19,6 +19,7 @@ from portcall.installer.packaged import (
     FUNCTIONS_KEY,
     TEMPLATE,
 )
+from release import bytecode
 
 # The oldest date of a zip, so that the same files give the same bytes.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -32,25 +33,31 @@ def write(built: Path, folder: Path) -> dict[str, Any]:
     `built` is the template that `sam build` wrote.
     """
     template = yaml_parse(built.read_text())
-    (code,) = {each for each in _of_functions(template)}
+    code, runtime = _functions(template)
     (workflow,) = {
         each["Properties"]["DefinitionUri"]
         for each in template["Resources"].values()
         if each["Type"] == "AWS::Serverless::StateMachine"
     }
-    functions = archive(built.parent / code)
+    zipped = archive(built.parent / code, runtime)
     definition = (built.parent / workflow).read_bytes()
     description = {
         "version": template["Metadata"]["Portcall"]["Version"],
         "parameters": list(template["Parameters"]),
-        "sha256": {FUNCTIONS: _sha256(functions), DEFINITION: _sha256(definition)},
+        "sha256": {FUNCTIONS: _sha256(zipped), DEFINITION: _sha256(definition)},
     }
     folder.mkdir(exist_ok=True)
-    (folder / FUNCTIONS).write_bytes(functions)
+    (folder / FUNCTIONS).write_bytes(zipped)
     (folder / DEFINITION).write_bytes(definition)
     (folder / TEMPLATE).write_text(packaged(template))
     (folder / DESCRIPTION).write_text(json.dumps(description, indent=1) + "\n")
     return description
+
+
+def functions(built: Path) -> tuple[Path, str]:
+    """The folder with the code of all functions, and their runtime."""
+    code, runtime = _functions(yaml_parse(built.read_text()))
+    return built.parent / code, runtime
 
 
 def packaged(template: dict[str, Any]) -> str:
@@ -65,26 +72,28 @@ def packaged(template: dict[str, Any]) -> str:
     return text
 
 
-def archive(folder: Path) -> bytes:
-    """The folder as a zip, the same bytes for the same files."""
-    zipped = io.BytesIO()
-    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archived:
-        for path in sorted(each for each in folder.rglob("*") if each.is_file() and _is_code(each)):
+def archive(folder: Path, runtime: str) -> bytes:
+    """The folder as a zip, the same bytes for the same files. It has no bytecode but the runtime's."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archived:
+        for path in sorted(each for each in folder.rglob("*") if each.is_file() and _is_code(each, runtime)):
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), NO_TIME)
             entry.external_attr = 0o100644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archived.writestr(entry, path.read_bytes())
-    return zipped.getvalue()
+    return target.getvalue()
 
 
-def _is_code(path: Path) -> bool:
+def _is_code(path: Path, runtime: str) -> bool:
     about_the_install = path.parent.suffix == ".dist-info" and path.name in NOT_CODE
-    return not about_the_install and path.suffix != ".pyc"
+    return not about_the_install and (path.suffix != ".pyc" or path.name.endswith(bytecode.suffix(runtime)))
 
 
-def _of_functions(template: dict[str, Any]) -> list[str]:
+def _functions(template: dict[str, Any]) -> tuple[str, str]:
+    """The one folder with the functions' code, and their one runtime."""
     kind = "AWS::Serverless::Function"
-    return [each["Properties"]["CodeUri"] for each in template["Resources"].values() if each["Type"] == kind]
+    (code,) = {each["Properties"]["CodeUri"] for each in template["Resources"].values() if each["Type"] == kind}
+    return code, template["Globals"]["Function"]["Runtime"]
 
 
 def _sha256(content: bytes) -> str:
