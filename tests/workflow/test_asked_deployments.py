@@ -155,6 +155,14 @@ def test_resume_of_tags_of_versions_deploys_the_newest_of_them(deploy, push):
     assert current().digest == digest(2)
 
 
+def test_a_resume_does_not_take_a_signature_for_the_newest_push(two_versions, deploy, world, pushed_now):
+    ask("rollback")
+    world.manifests[digest(3)] = {"schemaVersion": 2, "config": {"mediaType": "sig"}}
+    assert deploy(pushed_now(3, tag="sha256-2.sig")).states[-1] == "IgnorePush"
+    assert ask("resume")["tag"] == "latest"
+    assert current().digest == digest(2)
+
+
 def test_a_resume_waits_for_a_push_that_is_being_admitted(two_versions, world, push):
     """It may be the newest one, and nothing says yet of which tag it is."""
     ask("rollback")

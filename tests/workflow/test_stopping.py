@@ -1,10 +1,12 @@
 """Stop, start and end: the task stops, the slot stays, and pushes wait."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
-from deployer.aws import ledger
+from deployer.aws import ecr, ledger
 from deployer.domain.errors import ThrottledError
+from deployer.domain.push import Push
 from deployer.events import operate, reconcile
 
 from tests.conftest import LambdaContext
@@ -74,6 +76,39 @@ def test_a_start_deploys_the_newest_push(stopped_app, deploy, world, pushed_now)
     assert (current().digest, current().stop, current().gave_up_reason) == (digest(3), None, "")
     assert world.live() == {current().task}
     assert sweep() == {}
+
+
+def test_a_push_while_a_start_looks_for_the_newest_one_wins(
+    stopped_app, deploy, world, pushed_now, monkeypatch
+):
+    deploy(pushed_now(2))
+    other = pushed_now(3)
+    other["detail"]["image-tag"] = "next"
+    digest_of, pushes = ecr.digest_of, [other]
+
+    def look(**tag):
+        found = digest_of(**tag)
+        if ledger.current(app="flask-app").stop is None and pushes:
+            deploy(pushes.pop())
+        return found
+
+    monkeypatch.setattr(ecr, "digest_of", look)
+    assert ask("start")["digest"] == digest(2)
+    assert (current().digest, current().tag) == (digest(3), "next")
+    assert world.live() == {current().task}
+    assert sweep() == {}
+
+
+def test_a_start_waits_for_a_push_that_is_being_admitted_and_leaves_the_app_stopped(stopped_app, pushed_now):
+    coming = Push.from_event(pushed_now(2), by_tag=False)
+    ledger.next_in_order(push=coming, now=time.time())
+    assert ask("start")["reason"] == (
+        "A push of flask-app is being admitted at this moment. Try again in a minute."
+    )
+    assert current().stop.reason == "maintenance"
+    ledger.claim(push=coming, execution="one", sequence=1)
+    assert [name for _, name in ledger.unclaimed(app="flask-app")] == []
+    assert ask("start")["status"] == "started"
 
 
 def test_a_start_without_a_push_runs_what_ran_before(stopped_app, world):

@@ -2,13 +2,14 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from deployer.aws import ecr, ledger, step_functions
 from deployer.domain import holds, operation, versions
-from deployer.domain.deployment import RECORDED, RETRIED, Current, Deployment
+from deployer.domain.deployment import IGNORED, RECORDED, RETRIED, Current, Deployment
 from deployer.domain.document import Document
 from deployer.domain.operation import NoSuchThing, NotPossible, Operation
 from deployer.domain.push import Push
@@ -19,6 +20,15 @@ DEPLOYMENTS = 1000
 # How long AdmitPush may take from the number that it draws to the record of the push.
 ADMISSION_SECONDS = 60
 Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What to deploy; `by_digest` says that it does not matter where the tag points."""
+
+    tag: str
+    digest: str
+    by_digest: bool = False
 
 
 def deploy(asked: Operation, app: str, at: str) -> Answer:
@@ -63,48 +73,75 @@ def resume(asked: Operation, app: str, at: str) -> Answer:
     rolls_back = any(each.to_come and each.asked.get("action") == operation.ROLLBACK for each in open_ones)
     if not (current.pin or rolls_back):
         raise NotPossible(f"{app} is not pinned, so there is nothing to resume.")
-    push = Push(_name(asked), at, app, current.tag, current.digest)
-    # Before the newest push is looked up: a push that is admitted afterwards gets a larger number, and wins.
+
+    def newest(push: Push) -> Chosen:
+        pushed = (each.tag for each in _pushes(app) if each.outcome != IGNORED)
+        tag = next(pushed, current.tag)
+        return Chosen(tag, _digest_of(app, tag))
+
+    return start_chosen(asked, Push(_name(asked), at, app, current.tag, current.digest), newest)
+
+
+def start_newest(asked: Operation, app: str, at: str, let_in: Callable[[], Current]) -> Answer:
+    """Deploy the newest push of a stopped app, or what ran before.
+
+    `let_in` ends the stop and returns what is current. It is called once there is something to start.
+    """
+    current = serving(app)
+
+    def newest(push: Push) -> Chosen:
+        _newest_of_stopped(push, current)
+        return _newest_of_stopped(push, let_in())
+
+    return start_chosen(asked, Push(_name(asked), at, app, current.tag, current.digest), newest)
+
+
+def start_chosen(asked: Operation, push: Push, choose: Callable[[Push], Chosen]) -> Answer:
+    """Draw a number, choose by the pushes known then, and start. A push that is admitted afterwards wins."""
     sequence = 0 if asked.dry_run else _draw(push)
     try:
-        tag = _newest_tag(push)
-        push = dataclasses.replace(push, tag=tag, digest=_digest_of(app, tag))
-    except (NoSuchThing, NotPossible):
+        _must_know_all_pushes(push)
+        chosen = choose(push)
+    except NotPossible:
         if not asked.dry_run:
             ledger.close_push(push=push)
         raise
-    return start(asked, push, sequence)
+    push = dataclasses.replace(push, tag=chosen.tag, digest=chosen.digest)
+    return start(asked, push, sequence, **({"by_digest": True} if chosen.by_digest else {}))
 
 
-def _newest_tag(asked_for: Push) -> str:
-    """The tag of the app's newest push. Raises NotPossible while a push is being admitted."""
+def _must_know_all_pushes(asked_for: Push) -> None:
+    """Raise NotPossible while a push is being admitted that may have drawn its number before this request."""
     app = asked_for.app
     for time, name in ledger.unclaimed(app=app):
-        if name != asked_for.deployment and _seconds(asked_for.time) - _seconds(time) < ADMISSION_SECONDS:
+        is_push = name.partition("-")[0] not in operation.ACTIONS
+        if is_push and _seconds(asked_for.time) - _seconds(time) < ADMISSION_SECONDS:
             raise NotPossible(f"A push of {app} is being admitted at this moment. Try again in a minute.")
-    deployments = ledger.deployments(app=app, most=DEPLOYMENTS)
-    pushed = (each.tag for each in deployments if not (each.asked or each.restart))
-    return next(pushed, asked_for.tag)
 
 
-def newest(asked: Operation, app: str, at: str, current: Current) -> Answer:
-    """Deploy the newest push of a stopped app: one that was recorded meanwhile, or what ran before."""
+def _pushes(app: str) -> list[Deployment]:
+    """The app's pushes, the newest first."""
     deployments = ledger.deployments(app=app, most=DEPLOYMENTS)
+    return [each for each in deployments if not (each.asked or each.restart)]
+
+
+def _newest_of_stopped(push: Push, current: Current) -> Chosen:
+    """The newest push that was recorded meanwhile or is about to be, or what ran before."""
     bad = current.pin.bad if current.pin else []
-    recorded = (each for each in deployments if each.outcome == RECORDED and not each.asked)
+    recorded = (each for each in _pushes(push.app) if each.outcome == RECORDED or each.to_come)
     found = next(
         (each for each in recorded if each.sequence > current.sequence and each.digest not in bad), None
     )
-    repository = app.partition(":")[0]
+    repository = push.repository
     _must_be_watched(repository)
     tag = found.tag if found else current.tag
     digest = "" if current.pin and not found else ecr.digest_of(repository=repository, tag=tag)
     if digest and digest not in bad:
-        return start(asked, Push(_name(asked), at, app, tag, digest))
+        return Chosen(tag, digest)
     # It is pinned, or its tag is gone: what it ran before.
     if not ecr.has_image(repository=repository, digest=current.digest):
-        raise NotPossible(f"The image of {app} ({current.digest}) is no longer in ECR. Push one.")
-    return start(asked, Push(_name(asked), at, app, current.tag, current.digest), by_digest=True)
+        raise NotPossible(f"The image of {push.app} ({current.digest}) is no longer in ECR. Push one.")
+    return Chosen(current.tag, current.digest, by_digest=True)
 
 
 def restart(asked: Operation, app: str, at: str) -> Answer:

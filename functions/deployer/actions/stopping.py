@@ -40,21 +40,27 @@ def stop(asked: Operation, app: str, at: int) -> Answer:
 
 def start(asked: Operation, app: str, at: str) -> Answer:
     """Deploy the newest push of an app that is stopped or down."""
-    for _ in range(MAX_ATTEMPTS):
-        current = asked_deployments.serving(app)
-        if not current.stopped:
-            raise NotPossible(f"{app} is not stopped. To restart it: portcall restart {app}")
-        if asked.dry_run or current.stop is None:
-            break
-        # An app that cannot be started stays stopped.
-        asked_deployments.newest(dataclasses.replace(asked, dry_run=True), app, at, current)
-        # First end the stop: later pushes are then deployed, and earlier ones are recorded and can be found.
-        new = dataclasses.replace(current, stop=None, gave_up_reason=holds.STARTED)
-        if ledger.change_current(app=app, new=new, seen=current):
-            break
-    else:
+
+    def let_in() -> Current:
+        """End the stop: later pushes are then deployed, and earlier ones are recorded and can be found."""
+        for _ in range(MAX_ATTEMPTS):
+            current = _stopped(app)
+            new = dataclasses.replace(current, stop=None, gave_up_reason=holds.STARTED)
+            if asked.dry_run or current.stop is None:
+                return current
+            if ledger.change_current(app=app, new=new, seen=current):
+                return current
         raise ContendedError(f"The current version of {app} keeps changing. Try again in a moment.")
-    return asked_deployments.newest(asked, app, at, current)
+
+    _stopped(app)
+    return asked_deployments.start_newest(asked, app, at, let_in)
+
+
+def _stopped(app: str) -> Current:
+    current = asked_deployments.serving(app)
+    if not current.stopped:
+        raise NotPossible(f"{app} is not stopped. To restart it: portcall restart {app}")
+    return current
 
 
 def end(asked: Operation, app: str, *, repeated: bool) -> Answer:
