@@ -149,7 +149,8 @@ EXPLAINED = (
     ),
     Explained(
         "deployer.actions.rollback",
-        "- if 0 < sequence < ledger.newest(app=push.app):\n+ if 1 < sequence < ledger.newest(app=push.app):",
+        "- if was_read and 0 < sequence < ledger.newest(app=push.app):\n"
+        "+ if was_read and 1 < sequence < ledger.newest(app=push.app):",
         "No push has the number 1.",
     ),
     Explained(

@@ -176,6 +176,26 @@ def test_an_abort_of_what_was_superseded_is_not_mailed(deploy, world, push):
     assert world.live() == {current().task}
 
 
+def test_an_aborted_signature_is_ignored_though_a_newer_push_was_admitted(deploy, world, push):
+    """Without its image nobody knows that it is one, and a mail would call it a push that was not deployed."""
+    signature = push(1)
+    signature["detail"]["image-tag"] = "sha256-9.sig"
+    world.manifests[signature["detail"]["image-digest"]] = {"schemaVersion": 2, "config": {"mediaType": "sig"}}
+    world.faults["AdmitPush answer"] = [world.abort]
+    deploy(signature)
+    world.answers = None
+    deploy(push(2))
+    assert {name: each.outcome for name, each in known().items()} == {"push-1": "", "push-2": "failed"}
+    sweep()
+    assert {name: each.outcome for name, each in known().items()} == {
+        "push-1": "retried",
+        "push-2": "failed",
+        "retry-2-push-1": "ignored",
+    }
+    assert ledger.unmailed(app="flask-app") == []
+    assert mailed_outcomes(world, 1) == []
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_a_function_that_dies_at_its_end_doubles_nothing(deploy, world, push, state):
     """Its work is done, and its answer is lost; the workflow tries it again."""

@@ -11,6 +11,7 @@ from deployer.domain.deployment import SUPERSEDED
 from deployer.domain.errors import AccessDeniedError
 from deployer.domain.push import Push
 from deployer.events import reconcile
+from deployer.settings import settings
 
 from tests.conftest import LambdaContext
 
@@ -174,6 +175,44 @@ def test_what_is_superseded_by_what_has_failed_already_is_reported_by_the_sweep(
     )
     assert f"The previous version is still running at {current().url}" in news["text"]
     assert news["attributes"] == {"app": "flask-app", "outcome": "superseded"}
+    assert sweep() == {}
+    assert len(world.mails) == 3
+
+
+def test_no_mail_calls_a_signature_superseded_whose_image_was_signed_again(deploy, world, push, sweep, tagged):
+    """Its push ends before anything is read of it."""
+    for number in (2, 3):
+        world.manifests[digest(number)] = {"schemaVersion": 2, "config": {"mediaType": "sig"}}
+    deploy(push(1))
+    tag = digest(1).replace(":", "-") + ".sig"
+    world.tags["flask-app", tag] = digest(3)
+    deploy(tagged(tag, 2), moves_the_tag=False)
+    assert deploy(tagged(tag, 3)).states[-1] == "IgnorePush"
+    assert outcomes()["push-2"] == "superseded"
+    sweep()
+    deploy(push(4))
+    assert subjects(world) == ["flask-app is live", "flask-app is live"]
+    assert digest(2) not in world.mails[1]["text"]
+    assert ledger.unmailed(app="flask-app") == []
+
+
+def test_what_only_a_mail_that_was_not_sent_named_is_reported_by_the_sweep(
+    deploy, world, push, sweep, tagged, monkeypatch, request
+):
+    """Only the first refusal of an hour is mailed."""
+    request.addfinalizer(settings.cache_clear)
+    monkeypatch.setenv("MAX_APPS", "1")
+    settings.cache_clear()
+    other = push(4)
+    other["detail"]["repository-name"] = "other"
+    deploy(other)
+    deploy(push(1))
+    deploy(push(2), moves_the_tag=False)
+    deploy(tagged("edge", 3))
+    assert subjects(world) == ["other is live", "flask-app was refused: too many apps"]
+    sweep()
+    assert subjects(world)[2:] == ["flask-app was not deployed: its push was superseded"]
+    assert digest(2) in world.mails[2]["text"]
     assert sweep() == {}
     assert len(world.mails) == 3
 

@@ -45,17 +45,12 @@ def record_outcome(
     others = [] if "restart" in document else superseded.mailed_with_live(push, current.sequence, pushes)
 
     def publish() -> None:
-        sent: list[mail.Mail] = []
-
         notes = [*further_tags.note(push), *superseded.note(push, others), *([note] if note else [])]
 
         def latest(now: Current | None) -> mail.Mail | None:
-            message = _news(document, push, now, notes)
-            sent.extend([message] if message else [])
-            return message
+            return _news(document, push, now, notes)
 
-        mail_limit.publish(push, latest)
-        if sent:
+        if mail_limit.publish(push, latest):
             superseded.close(push, others)
 
     outcomes.record_outcome(push, outcomes.DEPLOYED, publish, **facts)

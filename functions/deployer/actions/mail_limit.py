@@ -16,8 +16,10 @@ from deployer.settings import settings
 MAX_MAILS_PER_SECOND = 4
 
 
-def publish(push: Push, message: Mail | Callable[[Current | None], Mail | None], *, refusal: str = "") -> None:
-    """Publish a mail about a push. At the limit, drop it; a notice replaces the first dropped mail.
+def publish(push: Push, message: Mail | Callable[[Current | None], Mail | None], *, refusal: str = "") -> bool:
+    """Publish a mail about a push; return whether it was sent.
+
+    At the limit it is dropped; a notice replaces the first dropped mail.
 
     `message` is the mail, or a function that gets the app's current deployment, read as late as possible, and
     returns the mail, or None if it is no longer needed. `refusal` names the limit for which the push was
@@ -32,11 +34,12 @@ def publish(push: Push, message: Mail | Callable[[Current | None], Mail | None],
 
     if refusal and not is_among_first(refusal, 1):
         logger.warning("Mailed a refusal before", extra={"app": push.app, "reason": refusal})
-        return
-    if not is_among_first("mails", limits.MAX_MAILS_PER_HOUR):
+        return False
+    is_held_back = not is_among_first("mails", limits.MAX_MAILS_PER_HOUR)
+    if is_held_back:
         logger.warning("Held a mail back", extra={"app": push.app})
         if not is_among_first("held back", 1):
-            return
+            return False
         message = mail.held_back(push, limits.MAX_MAILS_PER_HOUR, limits.end_of_hour(now), config.ledger)
     check_rate()
     if callable(message):
@@ -48,6 +51,7 @@ def publish(push: Push, message: Mail | Callable[[Current | None], Mail | None],
     if latest:
         noted = mail.with_notes(latest, notes)
         sns.publish(topic=config.topic, mail=mail.with_dashboard(noted, config.dashboard_url))
+    return latest is not None and not is_held_back
 
 
 def _hold_notes(push: Push) -> list[str]:

@@ -61,9 +61,9 @@ def roll_back(document: Document, *, error: str, message: str, until: float | No
 
     def publish() -> None:
         # Only the first failure of a restart on AWS's side is mailed.
-        if not (refused and restart and restart.get("refusals")):
-            mail_limit.publish(push, failed, refusal=refusal)
-        superseded.close(push, others.value)
+        was_mailed = refused and restart and restart.get("refusals")
+        if not was_mailed and mail_limit.publish(push, failed, refusal=refusal):
+            superseded.close(push, others.value)
 
     facts = _facts(document, why, log, until)
     if task.value:
@@ -138,8 +138,10 @@ def _try_again(
     """Let the sweep deploy the push again, unless a newer push supersedes it. False if the ledger refuses."""
     facts = outcomes.so_far(document, until, reason=printable(why.reason), error=why.error, log=log)
     sequence = document.get("admission", {}).get("sequence", 0)
+    # Before that, nobody knows whether it is an app. The next attempt finds out.
+    was_read = "image" in document
     try:
-        if 0 < sequence < ledger.newest(app=push.app):
+        if was_read and 0 < sequence < ledger.newest(app=push.app):
             superseded.supersede(push, **facts)
         else:
             ledger.record(push=push, outcome=outcomes.RETRIED, **facts)

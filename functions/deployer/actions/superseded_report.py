@@ -17,8 +17,8 @@ def send(facts: Facts, names: tuple[str, ...]) -> None:
     newest = others[0]
     push = Push(newest.deployment, newest.time, facts.app, newest.tag, newest.digest)
     message = mail.not_deployed(push, others, _standing(facts), config.deploy_command(push))
-    mail_limit.publish(push, message)
-    superseded.close(push, others)
+    if mail_limit.publish(push, message):
+        superseded.close(push, others)
 
 
 def _standing(facts: Facts) -> mail.Standing:

@@ -1,5 +1,6 @@
 """Pushes that were superseded before they were live: which mail names them, and in which words."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from deployer.domain.deployment import SAME_IMAGE, SUPERSEDED, Current, Deployment, KnownTag
@@ -9,6 +10,10 @@ MAX_NAMED = 10
 # For a push whose tag is gone. Often it was not deleted by the person who waits for the URL.
 TAG_WAS_DELETED = "Its tag was deleted before it was live."
 NEWER_PUSH = "A newer push of the app was admitted."
+# Signatures and similar artifacts, named after their image by cosign and by
+# https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
+# If one is superseded before it is read, nothing else shows that it is not an app.
+REFERRER = re.compile(r"sha256-[0-9a-f]{64}(\.\w+)?")
 
 
 def mailed_with(unmailed: Sequence[Deployment], push: Push, sequence: int) -> list[Deployment]:
@@ -19,7 +24,9 @@ def mailed_with(unmailed: Sequence[Deployment], push: Push, sequence: int) -> li
     return [
         each
         for each in reversed(unmailed)
-        if each.digest != push.digest and (each.outcome == SAME_IMAGE or _was_superseded(each, push, sequence))
+        if each.digest != push.digest
+        and not REFERRER.fullmatch(each.tag)
+        and (each.outcome == SAME_IMAGE or _was_superseded(each, push, sequence))
     ]
 
 
@@ -33,13 +40,17 @@ def will_be_superseded(open_ones: Sequence[Deployment], push: Push, sequence: in
     return [
         each
         for each in reversed(open_ones)
-        if each.to_come and not each.restart and each.digest != push.digest and 0 < each.sequence < sequence
+        if each.to_come
+        and not each.restart
+        and each.digest != push.digest
+        and not REFERRER.fullmatch(each.tag)
+        and 0 < each.sequence < sequence
     ]
 
 
 def needs_a_mail(each: Deployment, current: Current | None, tags: Mapping[str, KnownTag]) -> bool:
     """Whether a push that no mail named must be mailed: nothing newer is live."""
-    if each.outcome != SUPERSEDED:
+    if each.outcome != SUPERSEDED or REFERRER.fullmatch(each.tag):
         return False
     if current is None:
         return True
