@@ -1,8 +1,10 @@
 """An app keeps its name, and an app that is no longer watched is ended or mailed."""
 
 import time
+from datetime import UTC, datetime
 
 import pytest
+from deployer.actions import sweep_facts
 from deployer.aws import ledger
 from deployer.domain.errors import AccessDeniedError
 from deployer.events import reconcile
@@ -140,6 +142,26 @@ def test_a_push_that_fails_while_the_stack_is_deployed_fails_under_its_own_name(
     assert ledger.deployments(app=new) == []
     sweep()
     assert subjects(world) == [f"{old} failed: Portcall lacks a permission"]
+    assert sweep() == {}
+
+
+@pytest.mark.parametrize(("before", "after", "old", "new"), FLIPS)
+def test_a_push_that_was_handled_under_another_name_between_two_sweeps_was_not_lost(
+    deploy, world, push, change, before, after, old, new
+):
+    """The sweep cannot see that Environments was changed and changed back."""
+    change(ENVIRONMENTS=before)
+    long_ago = int(time.time()) - 10_000
+    ledger.begin_sweep(sweep="before", now=long_ago, until=long_ago, watching=sweep_facts.watching())
+    change(ENVIRONMENTS=after)
+    pushed_at = int(time.time()) - 200
+    event = push(1) | {"time": datetime.fromtimestamp(pushed_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    deploy(event)
+    world.pushed_at[event["detail"]["image-digest"]] = pushed_at
+    change(ENVIRONMENTS=before)
+    sweep()
+    assert (current(new).deployment, current(old)) == ("push-1", None)
+    assert len(world.tasks) == 1
     assert sweep() == {}
 
 

@@ -44,7 +44,7 @@ def _takes_over(push: Push, taken: Mapping[str, set[str]], slots: Mapping[str, i
 
     Once this deployment is live, the sweep ends the old app, if it is not down already, and frees its slot.
     """
-    before = f"{push.repository}:{push.tag}" if push.app == push.repository else push.repository
+    before = push.other_app
     current = ledger.current(app=before)
     if current and current.tag != push.tag:
         return False

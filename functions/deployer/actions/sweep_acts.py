@@ -118,6 +118,10 @@ def _deploy(push: Push, facts: Facts) -> str:
     # Read again, because the listing may be older than the ledger's records.
     if ecr.digest_of(repository=push.repository, tag=push.tag) != push.digest:
         return ""
+    other = ledger.tag(app=push.other_app, tag=push.tag)
+    if other and other.digest == push.digest and other.as_of >= push.pushed_at:
+        # Its event came, while Environments had its other value for less than the time between two sweeps.
+        return carry_out(acts.RecordTag(push.tag, push.digest), facts)
     document = push.event() | {"found": {"at": facts.listed_at}}
     started = step_functions.start_execution(
         machine=watch_settings().state_machine, name=push.deployment, document=document

@@ -91,6 +91,11 @@ class Push:
         """The ECR repository; its name contains no `:`."""
         return self.app.partition(":")[0]
 
+    @property
+    def other_app(self) -> str:
+        """The name that the app has with the other value of Environments."""
+        return f"{self.app}:{self.tag}" if self.app == self.repository else self.repository
+
     def family(self, stack: str) -> str:
         """The task definition family of the app: `<stack>_<app>`, in the characters that ECS allows.
 
