@@ -58,7 +58,7 @@ def look(seed: int, minutes: float) -> tuple[int, list[Played]]:
         while time.monotonic() < until:
             undisturbed, place = dice.choice(places)
             first = explore.play(Schedule(*place, (explore.any_disturbance(undisturbed.calls, dice),)))
-            second = explore.any_disturbance(first.calls, dice)
+            second = explore.any_disturbance(first.calls, dice, first.schedule.disturbances[0])
             both = explore.play(Schedule(*place, (*first.schedule.disturbances, second)))
             played += 2
             broken += _smallest(first, both)
@@ -73,7 +73,10 @@ def _smallest(first: Played, both: Played) -> Iterator[Played]:
         alone = explore.play(
             Schedule(both.schedule.scenario, both.schedule.setting, both.schedule.disturbances[1:])
         )
-        yield alone if alone.broken else both
+        undisturbed = explore.undisturbed(both.schedule.scenario, both.schedule.setting)
+        # Without the first one, it may be at a call after which a second mail cannot be helped.
+        counts = explore.can_be_helped(both.schedule.disturbances[1], undisturbed.calls)
+        yield alone if alone.broken and counts else both
 
 
 if __name__ == "__main__":

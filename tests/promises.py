@@ -13,6 +13,7 @@ from deployer.domain import limits
 from deployer.domain.deployment import DEPLOYED, FAILED, RECORDED, RETRIED, SUPERSEDED, Current, Deployment
 from deployer.domain.endpoint import NOWHERE
 from deployer.domain.holds import STARTED
+from deployer.domain.sweep import REPLACED
 
 OUTCOMES = {
     "deployed",
@@ -216,8 +217,9 @@ def each_outcome_is_mailed_once_and_as_it_is(world: World) -> Iterator[str]:
 
 @promise
 def a_superseded_push_is_not_forgotten(world: World) -> Iterator[str]:
-    """Unless something newer is live, a mail names it."""
+    """Unless something newer is live, a mail names it. Signatures and similar artifacts need none."""
     named = {digest for mail in world.mails for digest in mail.digests}
+    named |= {push.digest for push in world.pushes if not push.is_app}
     for app, each in _all(world):
         current = world.current.get(app)
         is_older = current and (
@@ -270,9 +272,30 @@ def the_newest_good_push_is_current(world: World) -> Iterator[str]:
             continue
         if _is_held(current) or _gave_way_to_what_was_asked(world, push, "rollback"):
             continue
+        if _was_aborted_again(world, push) or (current is None and _was_held_to_the_end(world, push)):
+            continue
         if current is None or current.digest not in {each.digest for each in (push, *as_late)}:
             is_current = current.digest[-4:] if current else "nothing"
             yield f"{push.digest[-4:]} of {push.app} is not current, but {is_current}"
+
+
+def _was_aborted_again(world: World, push: Pushed) -> bool:
+    """Whether its retry was aborted, too: that is intended, so it is not retried again, and its mail says so."""
+    return any(
+        (each.digest, each.outcome, each.error) == (push.digest, FAILED, "AbortedError")
+        and {each.deployment, each.retry.get("of")} <= world.aborted
+        for each in world.deployments.get(push.app, ())
+    )
+
+
+def _was_held_to_the_end(world: World, push: Pushed) -> bool:
+    """Whether it was rolled back, and later the app was replaced by one of another name."""
+    was_rolled_back = any(
+        each.asked.get("from") == push.digest and each.outcome == DEPLOYED
+        for each in world.deployments.get(push.app, ())
+    )
+    ends = [mail.reason for mail in world.mails if mail.app == push.app and mail.outcome == "ended"]
+    return was_rolled_back and any(reason.startswith(REPLACED) for reason in ends)
 
 
 def _is_held(current: Current | None) -> bool:
@@ -388,8 +411,13 @@ def nothing_is_called_failed_that_is_live(world: World) -> Iterator[str]:
 def nothing_that_has_ended_comes_back(world: World) -> Iterator[str]:
     pushed = {(each.app, each.digest): number for number, each in enumerate(world.pushes)}
     names = {each.deployment: (app, each.digest) for app, each in _all(world)}
-    # An operator may go back to an earlier version once the app exists again.
+    # An operator may go back to an earlier version once the app exists again, and that may be restarted.
     went_back = {each.deployment for _, each in _all(world) if each.asked.get("action") == "rollback"}
+    while (
+        restarts := {each.deployment for _, each in _all(world) if each.restart.get("deployment") in went_back}
+        - went_back
+    ):
+        went_back |= restarts
     ended: dict[str, int] = {}
     for mail in world.mails:
         if mail.outcome == "ended":
@@ -426,7 +454,9 @@ def what_has_a_slot_is_there(world: World) -> Iterator[str]:
 def what_is_there_has_a_slot(world: World) -> Iterator[str]:
     for app, current in world.current.items():
         # An app that was down before the stop had freed its slot.
-        was_down = app in world.stopped_by_hand.values()
+        was_down = app in world.stopped_by_hand.values() or any(
+            (mail.outcome, mail.deployment) == (GIVEN_UP, current.deployment) for mail in world.mails
+        )
         runs = (current.stop and not was_down) or not current.gave_up_reason
         if world.slots is not None and app not in world.slots and runs:
             yield f"{app} has no slot"
@@ -512,8 +542,11 @@ def that_an_app_is_given_up_is_mailed_once(world: World) -> Iterator[str]:
 def what_nobody_watches_is_not_deployed(world: World) -> Iterator[str]:
     images = {(push.tag, push.digest) for push in world.unwatched_pushes}
     images -= {(push.tag, push.digest) for push in world.pushes}
+    # An operator may start an app with what its tag points to, and that may be restarted.
+    wanted = {each.digest for _, each in _all(world) if each.asked}
     for _, each in _all(world):
-        if (each.tag, each.digest) in images:
+        is_wanted = each.asked or (each.restart and each.digest in wanted)
+        if (each.tag, each.digest) in images and not is_wanted:
             yield f"{each.deployment} is of a push that nobody watched, and {each.outcome}"
 
 

@@ -139,13 +139,13 @@ class Mail:
 
 @dataclass
 class Api:
-    """An HTTP API; `targets` has its targets with the time (UNIX seconds) of each change."""
+    """An HTTP API; `targets` has its targets, each with when it applies and when it was set (UNIX seconds)."""
 
     id: str
     name: str
     description: str
     made_at: float
-    targets: list[tuple[float, str]] = field(default_factory=list)
+    targets: list[tuple[float, str, float]] = field(default_factory=list)
     deleted: bool = False
 
     @property
@@ -153,7 +153,14 @@ class Api:
         return self.description.partition(" at ")[0]
 
     def target(self, now: float) -> str:
-        return [target for since, target in self.targets if since <= now][-1]
+        return self._applied(now)[1]
+
+    def was_set_after(self, began: float, now: float) -> bool:
+        """Whether the present target was set after a task began. An older one may be an IP that it got by chance."""
+        return self._applied(now)[2] >= began
+
+    def _applied(self, now: float) -> tuple[float, str, float]:
+        return [each for each in self.targets if each[0] <= now][-1]
 
 
 def refuse(operation: str, code: str, message: str = "", status: int = 400) -> ClientError:
@@ -164,6 +171,12 @@ def refuse(operation: str, code: str, message: str = "", status: int = 400) -> C
     return ClientError(answer, operation)
 
 
+class Call(str):
+    """The name of a call, and the number of the process that made it."""
+
+    by: int
+
+
 class Cloud:
     """An account of AWS. `calls` are the names of all calls, in order."""
 
@@ -171,7 +184,7 @@ class Cloud:
         self.clock = clock
         # Whether reads may return the state of a moment ago, and released IPs belong to somebody else at once.
         self.stale = stale
-        self.calls: list[str] = []
+        self.calls: list[Call] = []
         # Called before and after each call takes effect, with its number. It may raise the call's error, or
         # return that the call is to be sent twice.
         self.before: Callable[[int, str], bool] = lambda number, name: False
@@ -211,7 +224,8 @@ class Cloud:
         if process.died:
             raise Died
         number = len(self.calls)
-        self.calls.append(name)
+        self.calls.append(Call(name))
+        self.calls[number].by = process.number
         if name == "sns.publish":
             process.looked = self.clock.now, self._current_items(), {*self.tags, *self._known_tags()}
         twice = self.before(number, name)
@@ -393,7 +407,8 @@ class Cloud:
             replaced_by = self.tasks[serving.task]
             # Another app's may still point at the IP, if the event that its task stopped is lost.
             its_own = [api for api in self.apis if api.app == found.app and not api.deleted]
-            led_here = [api for api in its_own if self.task_at(api.target(self.clock.now)) is found]
+            pointed = [api for api in its_own if api.was_set_after(found.began, self.clock.now)]
+            led_here = [api for api in pointed if self.task_at(api.target(self.clock.now)) is found]
             if led_here and replaced_by.alive:
                 self.cut_off.append(task)
         self.end_task(found, "UserInitiated", reason, 143)
@@ -516,14 +531,15 @@ class Cloud:
     # Amazon API Gateway
 
     def apigatewayv2_create_api(self, *, Name: str, Target: str, Description: str, **_: Any) -> Answer:
-        api = Api(f"api-{len(self.apis)}", Name, Description, self.clock.now, [(self.clock.now, Target)])
+        api = Api(f"api-{len(self.apis)}", Name, Description, self.clock.now)
+        api.targets.append((self.clock.now, Target, self.clock.now))
         self.apis.append(api)
         return {"ApiId": api.id, "ApiEndpoint": f"https://{api.id}.example"}
 
     def apigatewayv2_update_api(self, *, ApiId: str, Target: str, Description: str) -> Answer:
         api = self._api("UpdateApi", ApiId)
         api.description = Description
-        api.targets.append((self.clock.now + DEPLOYS, Target))
+        api.targets.append((self.clock.now + DEPLOYS, Target, self.clock.now))
         return {}
 
     def apigatewayv2_delete_api(self, *, ApiId: str) -> Answer:

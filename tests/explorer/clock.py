@@ -31,6 +31,7 @@ class Process:
 
     name: str
     cause: str
+    number: int = field(default_factory=itertools.count(1).__next__)
     go: _thread.LockType = field(default_factory=_gate)
     ended: bool = False
     # Its function was killed.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import ReadTimeoutError
 
-from tests.explorer.aws import refuse
+from tests.explorer.aws import Call, refuse
 from tests.explorer.clock import Died, Process
 from tests.explorer.game import Game, Setting, game
 from tests.explorer.scenarios import ACTS, SCENARIOS
@@ -32,6 +32,8 @@ FAULTS = (THROTTLED, ANSWER_LOST, SENT_TWICE, DIES_BEFORE, DIES_AFTER, ABORTED, 
 # The time-out of functions in seconds.
 MAX_SWEEP_SECONDS = 30.0
 NESTED, BESIDE, ASTRIDE = "nested", "beside", "astride"
+# They record that a mail was sent: about a deployment, or about the current one.
+RECORDS = ("dynamodb.update_item deployment", "dynamodb.put_item")
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Played:
     """The result of a schedule: the calls from the disturbance on, and the broken promises."""
 
     schedule: Schedule
-    calls: list[str]
+    calls: list[Call]
     broken: list[str]
 
     def story(self) -> str:
@@ -79,7 +81,7 @@ class Played:
         return "\n".join([f"    {self.schedule},", *(f"    # {each}" for each in self.broken)])
 
 
-def named(calls: list[str]) -> list[str]:
+def named(calls: list[Call]) -> list[str]:
     """The calls with unique names."""
     seen: Counter[str] = Counter()
     found = []
@@ -204,7 +206,7 @@ def scenarios() -> Iterator[tuple[str, Setting]]:
                 yield name, setting
 
 
-def each_disturbance(calls: list[str]) -> Iterator[tuple[str, str, str]]:
+def each_disturbance(calls: list[Call]) -> Iterator[tuple[str, str, str]]:
     """The arguments of a Disturbance: every fault, and every nested or concurrent act, at each of the calls.
 
     There are thousands; only some are played.
@@ -218,30 +220,40 @@ def each_disturbance(calls: list[str]) -> Iterator[tuple[str, str, str]]:
                 yield name, act, how
 
 
-def _can_be_helped(fault: str, number: int, calls: list[str]) -> bool:
+def can_be_helped(disturbance: Disturbance, calls: list[Call]) -> bool:
+    """Whether a promise that breaks with this disturbance could be kept."""
+    names = named(calls)
+    known = disturbance.call in names and disturbance.what in FAULTS
+    return not known or _can_be_helped(disturbance.what, names.index(disturbance.call), calls)
+
+
+def _can_be_helped(fault: str, number: int, calls: list[Call]) -> bool:
     """Whether a broken promise could be prevented.
 
     SNS has no idempotency token. If a function ends between a mail and its record, the mail is sent again,
     because two mails are better than none.
     """
-    sends = calls[number] == "sns.publish" and fault in (ANSWER_LOST, SENT_TWICE, DIES_AFTER, TIMES_OUT)
-    # If several deployments run, the call before may belong to another one.
-    notes_it = calls[number] == "dynamodb.update_item deployment" and "sns.publish" in calls[:number][-5:]
-    has_sent = ((number and calls[number - 1] == "sns.publish") or notes_it) and fault in (
-        DIES_BEFORE,
-        CONTINUES,
-    )
-    # Between a mail and its record, the pushes that it names are recorded.
-    notes_others = calls[number] == "dynamodb.update_item order" and "sns.publish" in calls[:number][-5:]
-    has_sent = has_sent or (notes_others and fault in (DIES_BEFORE, DIES_AFTER, TIMES_OUT, CONTINUES))
-    about_to_send = fault == CONTINUES and _is_about_to_send(calls[number:])
-    aws = _is_of_aws(calls[number]) or fault not in (THROTTLED, ANSWER_LOST, SENT_TWICE)
+    call = calls[number]
+    sends = call == "sns.publish" and fault in (ANSWER_LOST, SENT_TWICE, DIES_AFTER, TIMES_OUT)
+    ends = fault in (DIES_BEFORE, CONTINUES) or (fault in (DIES_AFTER, TIMES_OUT) and call not in RECORDS)
+    has_sent = ends and _is_to_record_a_mail(number, calls)
+    about_to_send = fault == CONTINUES and _is_about_to_send(number, calls)
+    aws = _is_of_aws(call) or fault not in (THROTTLED, ANSWER_LOST, SENT_TWICE)
     return aws and not (sends or has_sent or about_to_send)
 
 
-def _is_about_to_send(calls: list[str]) -> bool:
-    """Whether a function has checked for the last time whether to send its mail."""
-    for call in calls:
+def _is_to_record_a_mail(number: int, calls: list[Call]) -> bool:
+    """Whether the function has sent a mail and not recorded it before this call.
+
+    Between a mail and its record, the pushes that it names are recorded.
+    """
+    before = [call for call in calls[:number] if call.by == calls[number].by][-2:]
+    return "sns.publish" in before and not {*RECORDS} & {*before}
+
+
+def _is_about_to_send(number: int, calls: list[Call]) -> bool:
+    """Whether the function has checked for the last time whether to send its mail."""
+    for call in (call for call in calls[number:] if call.by == calls[number].by):
         if call == "sns.publish":
             return True
         if call == "dynamodb.update_item deployment" or call.startswith("end "):
@@ -249,19 +261,23 @@ def _is_about_to_send(calls: list[str]) -> bool:
     return False
 
 
-def astride(scenario: str, setting: Setting, calls: list[str], dice: random.Random) -> Schedule:
+def astride(scenario: str, setting: Setting, calls: list[Call], dice: random.Random) -> Schedule:
     """All schedules with an act that begins at one of the calls and is paused at one of its own."""
     disturbance = Disturbance(dice.choice(named(calls)), dice.choice(list(ACTS)), ASTRIDE, dice.randrange(60))
     return Schedule(scenario, setting, (disturbance,))
 
 
-def any_disturbance(calls: list[str], dice: random.Random) -> Disturbance:
-    """A random disturbance at one of the calls."""
+def any_disturbance(calls: list[Call], dice: random.Random, first: Disturbance | None = None) -> Disturbance:
+    """A random disturbance at one of the calls, besides the `first` one."""
     while True:
         number = dice.randrange(len(calls))
         what = dice.choice([*FAULTS, *ACTS])
+        how = dice.choice([NESTED, BESIDE, ASTRIDE]) if what in ACTS else NESTED
+        # A function of an aborted execution that pauses between a mail and its record is like one that ends there.
+        pauses = first is not None and first.what == ABORTED and what in ACTS and how != BESIDE
+        if pauses and _is_to_record_a_mail(number, calls):
+            continue
         if what in ACTS or _can_be_helped(what, number, calls):
-            how = dice.choice([NESTED, BESIDE, ASTRIDE]) if what in ACTS else NESTED
             return Disturbance(named(calls)[number], what, how, dice.randrange(60) if how == ASTRIDE else 0)
 
 

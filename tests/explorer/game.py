@@ -21,6 +21,7 @@ from deployer.aws import client as aws_client
 from deployer.aws import ledger
 from deployer.domain import limits
 from deployer.domain.deployment import Current
+from deployer.domain.sweep import UNCLAIMED_SECONDS
 from deployer.events import operate, reconcile
 
 from tests.conftest import LambdaContext
@@ -189,6 +190,10 @@ class Game:
         self.watched, self.changed_at = not self.watched, self.clock.now
         self.changes += 1
         set_parameters({"REPOSITORY_PATTERNS": WATCHED if self.watched else NOT_WATCHED})
+        if self.watched and REPOSITORY in self.cloud.table.items["sweep", "first"]["watching"]:
+            # No sweep has seen that it was not watched. To Portcall, the events of the pushes since were lost.
+            for each in self.made:
+                each.watched = True
 
     def allow(self, parameter: str, most: int) -> None:
         """MaxApps or MaxPreviews is changed."""
@@ -232,7 +237,8 @@ class Game:
             "app": self.setting.app,
             "by": "ann",
             "reason": "why not",
-            "id": f"{self.requests:032x}",
+            # Unlike a task's, after which a restart is named.
+            "id": f"a{self.requests:031x}",
             "confirm": self.setting.app,
         }
 
@@ -302,8 +308,15 @@ class Game:
         """Wait until all deployments have ended and run two sweeps; a third one checks that nothing is left to
         do.
 
-        If a sweep deploys something, wait again.
+        If a sweep deploys something, wait again. If AdmitPush died before it recorded a push, the sweep forgets
+        that push an hour later.
         """
+        self._sweep_until_all_is_done()
+        if any(ledger.unclaimed(app=app) for app in self._apps()):
+            self.time_passes(UNCLAIMED_SECONDS)
+            self._sweep_until_all_is_done()
+
+    def _sweep_until_all_is_done(self) -> None:
         begun, sweeps = -1, 0
         while sweeps < SWEEPS and self.clock.now < BEGINS + 10 * DAY:
             sweeps = sweeps + 1 if len(self.machine.executions) == begun else 1
@@ -346,10 +359,13 @@ class Game:
                 good = each.push.good and each.push.digest not in spoiled | refused and not lost
                 yield replace(each.push, app=self._app_of(each), good=good, second=int(each.at))
 
+    def _apps(self) -> set[str]:
+        keys = self.cloud.table.items
+        return {pk.removeprefix("app#") for pk, sk in keys if sk in ("order", "current")}
+
     def world(self) -> World:
         cloud = self.cloud
-        apps = {pk.removeprefix("app#") for pk, sk in cloud.table.items if sk in ("order", "current")}
-        apps |= {each.push.app for each in self.made}
+        apps = self._apps() | {each.push.app for each in self.made}
         current = {app: found for app in apps if (found := cloud.current(app))}
         orders = {app: cloud.table.items.get((f"app#{app}", "order"), {}) for app in apps}
         under_way = [item for (_, sk), item in cloud.table.items.items() if sk == "under way"]

@@ -62,7 +62,12 @@ def same_image(game: Game) -> None:
 
 def signature(game: Game) -> None:
     """A signature of the last image is pushed."""
-    game.push(NO_APP, tag=f"sha256-{len(game.made)}.sig")
+    game.push(NO_APP, tag=f"{game.made[-1].push.digest.replace(':', '-')}.sig")
+
+
+def signature_again(game: Game) -> None:
+    """The tag of the last signature is moved to another one, as for a second signature."""
+    game.push(NO_APP, tag=game.made[-1].push.tag)
 
 
 def forgotten_stop(game: Game) -> None:
@@ -137,6 +142,7 @@ SCENARIOS: dict[str, Scenario] = {
     "a push after a deletion": Scenario((push,), (push, Game.delete_tag), previews_only=True),
     "an event that comes twice": Scenario((push, deliver_again)),
     "a push and its signature": Scenario((push, signature)),
+    "an image that is signed twice": Scenario((push, signature, signature_again)),
     "a sweep after a forgotten stop by hand": Scenario((Game.sweep,), (push, forgotten_stop)),
     "a push after a change of Environments": Scenario((push, Game.sweep), (push, Game.change_environments)),
     "a sweep after a change of Environments": Scenario((Game.sweep,), (push, Game.change_environments)),

@@ -112,6 +112,108 @@ def test_whatever_happens_at_a_call_each_promise_holds(scenario, setting):
             Setting(stable_url=True),
             (Disturbance("dynamodb.get_item current", "a push of another tag", "beside"),),
         ),
+        Schedule(
+            "a push after MaxApps was lowered",
+            Setting(stable_url=True),
+            (Disturbance("apigatewayv2.get_apis", "a crash", "astride", far=8),),
+        ),
+        Schedule(
+            "a start",
+            Setting(stable_url=True),
+            (Disturbance("dynamodb.get_item deployment", "a push of another tag"),),
+        ),
+        Schedule(
+            "a push where all slots are taken",
+            Setting(by_tag=True, stable_url=True, stale=True),
+            (Disturbance("dynamodb.update_item tag", "a push of another tag", "astride", far=59),),
+        ),
+        Schedule(
+            "a start",
+            Setting(stable_url=True),
+            (Disturbance("start Operate", "a push of another tag", "astride", far=16),),
+        ),
+        Schedule(
+            "a restart that is asked for",
+            Setting(by_tag=True),
+            (Disturbance("end CheckHealth", "a stop by hand", "beside"),),
+        ),
+        Schedule(
+            "a restart that is asked for",
+            Setting(stable_url=True),
+            (Disturbance("ecs.describe_tasks", "a stop by hand", "beside"),),
+        ),
+        Schedule(
+            "a push after a change of Environments",
+            Setting(stable_url=True),
+            (
+                Disturbance("end RegisterTaskDefinition", "its execution is aborted"),
+                Disturbance("dynamodb.get_item image #2", "its execution is aborted"),
+            ),
+        ),
+        Schedule(
+            "a restart that is asked for",
+            Setting(by_tag=True, stable_url=True, stale=True),
+            (
+                Disturbance("end AdmitPush", "a stop by hand"),
+                Disturbance("start CheckHealth", "its execution is aborted"),
+            ),
+        ),
+        Schedule(
+            "a push and its signature",
+            Setting(stale=True),
+            (
+                Disturbance("dynamodb.update_item order #2", "a bad push", "beside"),
+                Disturbance("dynamodb.update_item push #2", "its execution is aborted"),
+            ),
+        ),
+        Schedule(
+            "a crash after a change of Environments",
+            Setting(by_tag=True),
+            (
+                Disturbance("stepfunctions.send_task_failure", "a push", "beside"),
+                Disturbance("ecr.get_download_url_for_layer", "a change of Environments"),
+            ),
+        ),
+        Schedule(
+            "a crash of what is not watched any more",
+            Setting(stable_url=True),
+            (
+                Disturbance("apigatewayv2.update_api #2", "a change of RepositoryPattern"),
+                Disturbance("dynamodb.get_item current", "a bad push", "beside"),
+            ),
+        ),
+        Schedule(
+            "a push and its signature",
+            Setting(by_tag=True, stable_url=True, stale=True),
+            (
+                Disturbance("dynamodb.update_item order", "its answer is lost"),
+                Disturbance("dynamodb.update_item push", "its execution is aborted"),
+            ),
+        ),
+        Schedule(
+            "a third crash",
+            Setting(stale=True),
+            (
+                Disturbance("dynamodb.update_item of the hour", "a sweep"),
+                Disturbance("dynamodb.update_item first #3", "a stop that is asked for", "beside"),
+            ),
+        ),
+        Schedule(
+            "a crash after a change of Environments",
+            Setting(by_tag=True, stable_url=True, stale=True),
+            (
+                Disturbance("start WaitForRunning", "a push of another repository", "beside"),
+                Disturbance("dynamodb.update_item under way #2", "a change of Environments", "beside"),
+            ),
+        ),
+        Schedule(
+            "a crash of what is not watched any more",
+            Setting(by_tag=True, stable_url=True, stale=True),
+            (
+                Disturbance("stepfunctions.send_task_failure", "a push that crashes", "astride", far=29),
+                Disturbance("dynamodb.get_item current #5", "a change of RepositoryPattern", "beside"),
+            ),
+        ),
     ],
     ids=str,
 )
@@ -127,3 +229,18 @@ def test_a_function_that_ends_between_a_mail_and_its_record_sends_the_same_mail_
     outcome = "deployed" if scenario == "a first push" else "failed"
     assert broken.startswith("each_outcome_is_mailed_once_and_as_it_is: ")
     assert broken.endswith(f"is {outcome}, its mails say ['{outcome}', '{outcome}']")
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"), [("sns.publish", explore.DIES_AFTER), ("dynamodb.put_item #2", explore.DIES_BEFORE)]
+)
+def test_that_an_app_is_given_up_is_mailed_again_if_the_function_ends_before_its_record(call, fault):
+    """The same of the other mail. The search does not count it, even where it is the second disturbance."""
+    disturbance = Disturbance(call, fault)
+    played = explore.play(Schedule("a third crash", Setting(by_tag=True), (disturbance,)))
+    (broken,) = played.broken
+    assert broken.startswith("that_an_app_is_given_up_is_mailed_once: ")
+    assert broken.endswith("was mailed 2 times")
+    assert not explore.can_be_helped(
+        disturbance, explore.undisturbed("a third crash", Setting(by_tag=True)).calls
+    )
