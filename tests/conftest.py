@@ -24,9 +24,10 @@ from tests.explorer.dynamodb import Table
 from tests.ledger_in_memory import in_memory
 
 # The same examples in every CI run; on a developer's machine they are random.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# How long one of them takes depends on the machine, so it has no deadline.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("here", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 # `make unit` plays only a part of the tests with thousands of examples.
 QUICK = "PORTCALL_QUICK" in os.environ
 # `python -m bench.properties` multiplies the examples by this number.

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import yaml
 
 from bench import readme
@@ -98,6 +99,11 @@ def test_a_version_is_the_same_wherever_it_is_named() -> None:
             r"(?:portcall-|portcall@v|portcall/action@v)(\d+\.\d+\.\d+)", (ROOT / path).read_text()
         )
         assert set(named) == {version}, path
+
+
+def test_no_property_fails_because_the_machine_is_busy() -> None:
+    assert hypothesis.settings.default is not None
+    assert hypothesis.settings.default.deadline is None
 
 
 def test_what_was_released_gets_no_further_changes() -> None:
