@@ -36,7 +36,7 @@ def read(folder: Path) -> list[Received]:
 
 @lru_cache(maxsize=10_000)
 def _received(folder: Path, key: str) -> Received:
-    """A mail: nothing changes one, and to parse it takes longer than to read hundreds of keys."""
+    """A mail, parsed once: mails do not change, and parsing is slow."""
     content = mailbox.Maildir(folder, create=False).get_bytes(key)
     message: Message = BytesParser(policy=email.policy.default).parsebytes(content)
     assert isinstance(message, EmailMessage)  # noqa: S101 - for mypy; the policy makes it so

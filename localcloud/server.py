@@ -157,7 +157,7 @@ async def serve(listener: socket.socket, settings: Settings) -> None:
     from localcloud.request_guard import NothingThatAwsRefuses
     from localcloud.signatures import SignedOnly
 
-    _spare_the_ownerless(container_reaper)
+    _keep_unlabelled_containers(container_reaper)
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -195,7 +195,7 @@ async def serve(listener: socket.socket, settings: Settings) -> None:
     os._exit(0)
 
 
-def _spare_the_ownerless(container_reaper: Any) -> None:
+def _keep_unlabelled_containers(container_reaper: Any) -> None:
     """Keep containers without an instance's label; MiniStack removes them, but they may be another cloud's."""
     reap_all = container_reaper.reap_all
 

@@ -37,7 +37,7 @@ def _client(settings: CloudSettings, service: str, secret: str) -> Any:
 
 @cache
 def _session() -> boto3.Session:
-    """One for all clients: it reads the models of AWS's APIs once, most of what a client takes."""
+    """One session for all clients: it reads the models of AWS's APIs once, which is most of a client's time."""
     return boto3.Session()
 
 

@@ -63,8 +63,8 @@ class BaseImageUnavailable(CloudError):
 def ensure_base_image(reference: str, state_dir: Path, progress: Progress) -> None:
     """Make sure that the image `reference` is in the Docker engine, e.g. "python:3.13-slim".
 
-    If it cannot be pulled, a Python image is built from Debian packages under the same name, with Debian's
-    Python whatever version the tag says, and with the label stand-in-for. Raises BaseImageUnavailable, or
+    If it cannot be pulled, a Python image is built from Debian packages under the same name. It has Debian's
+    Python, whatever version the tag names, and the label stand-in-for. Raises BaseImageUnavailable, or
     CloudError with the end of the output of apt-get or mmdebstrap.
     """
     try:

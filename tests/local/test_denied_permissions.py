@@ -273,8 +273,8 @@ def test_a_step_that_finds_its_push_superseded_informs_other_programs(stack: Ins
     event = {"execution": first["executionArn"], "push": late} if step == "AdmitPush" else late
     error, said = stack.cloud.invoke(stack.resources[f"{step}Function"], event)
     assert (error, said["errorType"]) == ("Unhandled", "SupersededError")
-    (event,) = eventually(events)
-    assert event["detail-type"] == "Deployment Superseded"
+    (sent,) = eventually(events)
+    assert sent["detail-type"] == "Deployment Superseded"
 
 
 def test_an_app_gets_a_parameter_that_is_encrypted_with_a_key_of_the_account(stack: Installed) -> None:

@@ -106,8 +106,8 @@ def _point_stable_url(push: Push, seen: ledger.Current, result: Switch) -> Switc
 def _raise_if_stopped(task: str, config: Settings) -> None:
     """Raise TaskStoppedError if the new version has stopped; then the previous one stays.
 
-    ECS is asked after the answer: the event of the stop may be late or lost, and the address may be another
-    task's by then, which answered in its place.
+    ECS is asked after the app has answered. The event of the stop may be late or lost. By then, another task
+    may have the address, and may have answered instead.
     """
     task_states.raise_if_stopped(task=task)
     described = ecs.describe_task(cluster=config.cluster, task=task)

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 LOOK_AGAIN_SECONDS = 0.05
-# For how long a process that has loaded for an event may keep others of its function from loading: an event
-# of a second's work and more is no reason to wait.
+# How long a process that has loaded for an event may keep others of its function from loading. An event that
+# takes longer is not waited for.
 HOLD_SECONDS = 1.0
 
 
