@@ -5,7 +5,7 @@ import fcntl
 import gc
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,15 @@ gc.set_threshold(50_000, 20, 20)
 def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test that has passed has printed need not go to the process that reports, which shows none of it."""
+    report = yield
+    if report.passed and "PYTEST_XDIST_WORKER" in os.environ:
+        report.sections = []
+    return report
 
 
 @pytest.hookimpl(trylast=True)

@@ -23,7 +23,7 @@ WITHIN = 20
 
 
 @pytest.fixture
-def world(ledger_table: Any, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(ledger_in_memory: Any, monkeypatch: pytest.MonkeyPatch) -> World:
     """An install with an empty ledger."""
     made = World(now=time.time())
     monkeypatch.setattr(step_functions, "history", made.history)

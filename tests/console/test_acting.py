@@ -1,5 +1,7 @@
 """The page's actions on apps, and why an action is not possible."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -10,6 +12,12 @@ from tests.console.conftest import Open, Serve
 from tests.console.test_security import Answer, come_in
 from tests.console.world import World
 from tests.local.conftest import eventually
+
+
+@pytest.fixture
+def ledger_in_memory(ledger_table: Any) -> Any:
+    """moto's, which plays STS as well: it is asked who acts."""
+    return ledger_table
 
 
 def ask_for(page: Page, label: str) -> None:
