@@ -93,7 +93,7 @@ def _cloud(state: Path, seed: int, port: int = 0) -> Cloud:
     return start_cloud(
         state,
         port=port,
-        module="bench.servers.faulty",
+        through=("bench.servers.faulty",),
         PYTHONPATH=str(PROJECT),
         FAULTS_SEED=str(seed),
         PERSISTENT="1",

@@ -172,7 +172,7 @@ def campaign(seed: int) -> Iterator[Campaign]:
     port = free_port()
     cloud = start_cloud(
         folder,
-        module="bench.servers.faulty",
+        through=("bench.servers.faulty",),
         PYTHONPATH=str(PROJECT),
         PROXY_HOST=f"127.0.0.1:{port}",
         FAULTS_SEED=str(seed),

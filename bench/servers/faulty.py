@@ -1,5 +1,6 @@
-"""The embedded cloud's server for bench.faults and bench.outages: `python -m bench.servers.faulty --port ...`.
+"""The embedded cloud's server for bench.faults and bench.outages.
 
+`python -m bench.servers.faulty localcloud.server --port ...`, as `start_cloud(through=...)` starts it.
 Functions call it through a proxy: their calls are signed for the proxy's host, PROXY_HOST, and the proxy puts
 the cloud's in its place. `PUT /_faults/<share>` sets the share of faults inside the cloud: events are lost, and
 executions are aborted and processes of functions killed in the middle of a state. `GET /_faults/` lists them.
@@ -10,6 +11,7 @@ import json
 import os
 import random
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -184,7 +186,7 @@ def main() -> None:
 
         server.prepare_environment = prepare_to_persist
     server.NoWebPages = controlled  # type: ignore[assignment, attr-defined]
-    server.main()
+    server.main(sys.argv[2:])
 
 
 if __name__ == "__main__":

@@ -63,3 +63,19 @@ def test_a_part_that_imports_a_command_is_found():
 def test_a_room_says_what_it_is_for_in_a_line(room):
     text = ast.get_docstring(ast.parse((FOLDER / room / "__init__.py").read_text())) or ""
     assert re.match(r"[^\n]{20,}\.(\n\n|$)|[^\n]{20,}: `python -m", text)
+
+
+def test_what_a_cloud_is_started_with_is_a_parameter_or_a_variable_of_its_environment():
+    """`start_cloud` passes all other keywords on as variables: a misspelled parameter would change nothing."""
+    files = [*FOLDER.rglob("*.py"), *(FOLDER.parent / "tests").rglob("*.py")]
+    calls = [
+        (path.name, keyword.arg)
+        for path in files
+        if "start_cloud(" in path.read_text()
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("start_cloud")
+        for keyword in call.keywords
+    ]
+    assert len(calls) > 5
+    known = {"port", "through", None}
+    assert [(name, each) for name, each in calls if each not in known and not each.isupper()] == []
