@@ -202,6 +202,8 @@ class Cloud:
         self.metrics: list[str] = []
         # The parameters with which functions start now.
         self.parameters: Any = None
+        # By deployment, the value of StableUrl with which each call of SwitchOver started.
+        self.switched_over_with: dict[str, list[bool]] = {}
         # Which events are lost: `RecordTaskState`, `RestartApp`, `EndPreview`.
         self.lost: set[str] = set()
         # Unexpected errors of functions, and events that no function handled.
@@ -231,6 +233,9 @@ class Cloud:
         twice = self.before(number, name)
         if name.startswith("start "):
             process.parameters = self.parameters
+        if name == "start SwitchOver":
+            deployment = process.name.replace("-again", "")
+            self.switched_over_with.setdefault(deployment, []).append(self.parameters["settings"].stable_url)
         self.clock.pass_time(A_CALL)
         if self.clock.now > process.until:
             process.died = True

@@ -252,9 +252,15 @@ def _is_to_record_a_mail(number: int, calls: list[Call]) -> bool:
 
 
 def _is_about_to_send(number: int, calls: list[Call]) -> bool:
-    """Whether the function has checked for the last time whether to send its mail."""
-    for call in (call for call in calls[number:] if call.by == calls[number].by):
-        if call == "sns.publish":
+    """Whether the function has checked for the last time whether to send its mail.
+
+    If it died and was called again, it would have sent the mail in the meantime.
+    """
+    own = [call for call in calls[number:] if call.by == calls[number].by]
+    before = [call for call in calls[:number] if call.by == calls[number].by]
+    function = next((call for call in reversed(before) if call.startswith("start ")), "")
+    for call in own:
+        if call in ("sns.publish", function):
             return True
         if call == "dynamodb.update_item deployment" or call.startswith("end "):
             return False

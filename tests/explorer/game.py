@@ -112,7 +112,7 @@ class Game:
         self.most = {name: int(PARAMETERS[name]) for name in ("MAX_PREVIEWS", "MAX_APPS")}
         self.fewest = {**self.most}
         self.machine = Machine(self.cloud)
-        self.stable_url, self.stable_url_since = self.setting.stable_url, BEGINS
+        self.stable_url = self.setting.stable_url
 
     # The acts
 
@@ -176,7 +176,7 @@ class Game:
 
     def change_stable_url(self) -> None:
         """The parameter StableUrl is changed."""
-        self.stable_url, self.stable_url_since = not self.stable_url, self.clock.now
+        self.stable_url = not self.stable_url
         set_parameters({"STABLE_URL": "on" if self.stable_url else "off"})
 
     def change_environments(self) -> None:
@@ -326,9 +326,8 @@ class Game:
             self.clock.run()
 
     def _is_to_have_stable_url(self, current: Current) -> bool:
-        """Whether StableUrl was on before this was deployed."""
-        since = real_datetime.datetime.fromisoformat(current.since).timestamp()
-        return self.stable_url and since > self.stable_url_since + 1
+        """Whether StableUrl was on before this was switched over, and still is."""
+        return self.stable_url and all(self.cloud.switched_over_with[current.deployment])
 
     def _app_of(self, made: Made) -> str:
         """The app of a push, according to the ledger."""

@@ -214,6 +214,51 @@ def test_whatever_happens_at_a_call_each_promise_holds(scenario, setting):
                 Disturbance("dynamodb.get_item current #5", "a change of RepositoryPattern", "beside"),
             ),
         ),
+        Schedule(
+            "a resume",
+            Setting(stale=True),
+            (
+                Disturbance("start RecordTaskState #2", "a change of StableUrl"),
+                Disturbance("start SwitchOver", "a push that crashes"),
+            ),
+        ),
+        Schedule(
+            "a start",
+            Setting(stable_url=True),
+            (Disturbance("ecr.describe_images", "a start", "astride", far=8),),
+        ),
+        Schedule(
+            "the version that was rolled back, once more",
+            Setting(stable_url=True),
+            (
+                Disturbance("dynamodb.update_item image", "a change of Environments", "beside"),
+                Disturbance("dynamodb.update_item order #2", "a push"),
+            ),
+        ),
+        Schedule(
+            "a push after a deletion",
+            Setting(by_tag=True, stable_url=True, stale=True),
+            (
+                Disturbance("dynamodb.update_item order #4", "a rollback", "beside"),
+                Disturbance("dynamodb.update_item sent #2", "a crash of the newest task"),
+            ),
+        ),
+        Schedule(
+            "a sweep after it is watched again",
+            Setting(stale=True),
+            (
+                Disturbance("ecs.describe_tasks", "a stop that is asked for", "beside"),
+                Disturbance("dynamodb.update_item state", "a start"),
+            ),
+        ),
+        Schedule(
+            "a sweep after it is watched again",
+            Setting(by_tag=True, stable_url=True, stale=True),
+            (
+                Disturbance("dynamodb.get_item order", "a start"),
+                Disturbance("dynamodb.get_item slots", "a stop by hand", "beside"),
+            ),
+        ),
     ],
     ids=str,
 )
