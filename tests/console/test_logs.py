@@ -7,6 +7,11 @@ from tests.console.conftest import Open
 from tests.console.world import World
 from tests.local.conftest import eventually
 
+# So that a test can let lines arrive at a moment of its choice.
+KEEPS_ITS_EVENTS = """
+const Native = EventSource;
+window.EventSource = class extends Native { constructor(...of) { super(...of); window.events = this; } };
+"""
 IS_AT_END = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 4"
 
 
@@ -49,6 +54,23 @@ def test_who_reads_above_is_left_there_and_sees_how_many_lines_are_new(world: Wo
     expect(fresh).to_be_hidden()
     assert log.evaluate(IS_AT_END)
     expect(page.locator("#log-follow")).to_be_checked()
+
+
+def test_lines_that_arrive_with_a_scroll_do_not_move_what_one_scrolled_to(
+    world: World, open_page: Open
+) -> None:
+    written = world.log_of(world.live("flask-app"))
+    written += [f"line {number}" for number in range(200)]
+    page = open_page("logs/flask-app")
+    page.add_init_script(KEEPS_ITS_EVENTS)
+    page.reload()
+    log = page.locator("#log")
+    expect(log).to_contain_text("line 199")
+    lines = "events.onmessage({data: JSON.stringify({lines: ['new 1']})})"
+    page.evaluate(f"() => {{ log.scrollTop = 100; {lines} }}")
+    expect(page.locator("#log-new")).to_have_text("1 new line")
+    expect(page.locator("#log-follow")).not_to_be_checked()
+    assert log.evaluate("log => log.scrollTop") == 100
 
 
 def test_what_one_has_marked_stays_marked(world: World, open_page: Open) -> None:

@@ -5,6 +5,8 @@ const [search, count, follow, fresh, trouble, version, copy] =
   ["search", "count", "follow", "new", "trouble", "version", "copy"].map(id => document.querySelector(`#log-${id}`));
 let pending = [];
 let events;
+// Where the log was scrolled to when that was looked at last.
+let lastTop = 0;
 
 const matches = line => line.textContent.toLowerCase().includes(search.value.toLowerCase());
 
@@ -27,18 +29,32 @@ const marks = () => {
   return !selection.isCollapsed && log.contains(selection.anchorNode);
 };
 
+const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 4;
+
+function scrolled() {
+  lastTop = log.scrollTop;
+  if (atEnd() !== follow.checked && !(atEnd() && pending.length)) follow.checked = atEnd();
+}
+
+function toTheEnd() {
+  log.scrollTop = log.scrollHeight;
+  lastTop = log.scrollTop;
+}
+
 function flush() {
   log.append(...pending);
   pending = [];
   while (log.children.length > MOST) log.firstElementChild.remove();
   fresh.hidden = true;
   if (search.value) shown();
-  log.scrollTop = log.scrollHeight;
+  toTheEnd();
 }
 
 function add(lines) {
   pending = [...pending, ...lines].slice(-MOST);
   if (!pending.length) return;
+  // The browser tells of a scroll a moment later, perhaps after these lines.
+  if (log.scrollTop < lastTop) scrolled();
   if (follow.checked && !marks()) return flush();
   fresh.hidden = false;
   fresh.textContent = `${pending.length} new ${pending.length === 1 ? "line" : "lines"}`;
@@ -69,10 +85,7 @@ function listen() {
 }
 
 if (log) {
-  log.addEventListener("scroll", () => {
-    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 4;
-    if (atEnd !== follow.checked && !(atEnd && pending.length)) follow.checked = atEnd;
-  });
+  log.addEventListener("scroll", scrolled);
   follow.addEventListener("change", () => follow.checked && flush());
   fresh.addEventListener("click", () => {
     follow.checked = true;
@@ -85,6 +98,6 @@ if (log) {
     setTimeout(() => (copy.textContent = "Copy"), 2000);
   });
   document.addEventListener("visibilitychange", listen);
-  log.scrollTop = log.scrollHeight;
+  toTheEnd();
   listen();
 }
