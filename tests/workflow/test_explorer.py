@@ -215,6 +215,14 @@ def test_whatever_happens_at_a_call_each_promise_holds(scenario, setting):
             ),
         ),
         Schedule(
+            "a push of a stopped app",
+            Setting(stale=True),
+            (
+                Disturbance("dynamodb.update_item order", "a start", "astride", far=12),
+                Disturbance("ssm.describe_parameters", "its execution is aborted"),
+            ),
+        ),
+        Schedule(
             "a resume",
             Setting(stale=True),
             (

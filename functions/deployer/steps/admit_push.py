@@ -14,7 +14,7 @@ from deployer.domain.errors import (
     TagNotSeenError,
 )
 from deployer.domain.push import Push
-from deployer.domain.superseded import TAG_WAS_DELETED
+from deployer.domain.superseded import NEWER_PUSH, TAG_WAS_DELETED
 from deployer.observe import logger
 from deployer.ready import ready
 
@@ -70,6 +70,11 @@ def _admit(event: Execution, push: Push) -> int:
     if restart:
         _check_restart(push, restart)
         return sequence
+    if asked and sequence < drawn.newest:
+        # RegisterTaskDefinition would find that, too, but after the tag was taken from the newer push.
+        # That push may have to be tried again.
+        superseded.supersede(push, reason=NEWER_PUSH)
+        raise SupersededError(NEWER_PUSH)
     by_digest = bool(asked.get("by_digest"))
     if not by_digest:
         _check_tag(push, document, before)

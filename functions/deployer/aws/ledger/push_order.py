@@ -12,10 +12,14 @@ from deployer.domain.push import Push
 
 @dataclass(frozen=True)
 class Drawn:
-    """A push's sequence number, and the names of the app's `others` that were open when it was drawn."""
+    """A push's sequence number, and the names of the app's `others` that were open when it was drawn.
+
+    `newest` is the largest number that `is_newest` had recorded by then, 0 if there was none.
+    """
 
     number: int
     others: frozenset[str]
+    newest: int
 
 
 def next_in_order(*, push: Push, now: float, after_all: bool = False) -> Drawn:
@@ -32,7 +36,8 @@ def next_in_order(*, push: Push, now: float, after_all: bool = False) -> Drawn:
         number = max(number, order.get("last_number", 0) + 1, order.get("last_admitted", 0) + 1)
     elif order.get("last_tag") == push.tag:
         number = max(number, order["last_number"] + 1)
-    return Drawn(int(number), frozenset(order["open"] - {keys.name_of_push(push)}))
+    others = frozenset(order["open"] - {keys.name_of_push(push)})
+    return Drawn(int(number), others, int(order.get("last_admitted", 0)))
 
 
 def note_in_order(*, push: Push, sequence: int, of_tag: bool = True) -> None:
