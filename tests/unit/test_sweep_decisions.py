@@ -498,6 +498,15 @@ def test_what_was_superseded_by_what_is_live_is_nothing_to_report(facts):
     assert decide(app(unmailed=[superseded_push()], **facts)) == [CloseSuperseded(("push-3",))]
 
 
+@pytest.mark.parametrize(
+    ("later", "acts"), [(0, [CloseSuperseded(("push-3",))]), (-1, [ReportSuperseded(("push-3",))])]
+)
+def test_where_its_tag_points_is_not_known_from_before_the_push_which_was_deleted(later, acts):
+    push = superseded_push()
+    tags = {"latest": KnownTag(OLD, push.pushed_at + later, "push-1")}
+    assert decide(app(unmailed=[push], tags=tags, images=[Image(NOW - 999, OLD, "latest")])) == acts
+
+
 def test_of_what_was_superseded_only_that_is_reported_of_which_nothing_newer_is_live():
     older = superseded_push("push-0", sequence=5)
     acts = decide(app(unmailed=[older, superseded_push(), superseded_push("push-4", ended_at=NOW)]))

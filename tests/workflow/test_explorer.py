@@ -70,6 +70,14 @@ def test_whatever_happens_at_a_call_each_promise_holds(scenario, setting):
             (Disturbance("dynamodb.get_item tag", "a push", "astride", far=21),),
         ),
         Schedule(
+            "a stop while a push is on its way",
+            Setting(stable_url=True),
+            (
+                Disturbance("dynamodb.update_item push", "a deletion of the tag"),
+                Disturbance("start AdmitPush #2", "a push of another tag"),
+            ),
+        ),
+        Schedule(
             "a third crash",
             Setting(),
             (

@@ -55,7 +55,9 @@ def needs_a_mail(each: Deployment, current: Current | None, tags: Mapping[str, K
     if current is None:
         return True
     points_to = tags.get(each.tag)
-    tag_points_to_current = points_to is not None and points_to.digest == current.digest
+    # A record from before this push does not say where the tag points now: it may have been deleted.
+    is_known = points_to is not None and points_to.as_of >= each.pushed_at
+    tag_points_to_current = is_known and tags[each.tag].digest == current.digest
     return not (current.sequence > each.sequence or current.digest == each.digest or tag_points_to_current)
 
 
