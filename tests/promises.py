@@ -306,7 +306,9 @@ def _is_held(current: Current | None) -> bool:
 def _gave_way_to_what_was_asked(world: World, push: Pushed, *actions: str) -> bool:
     """Whether an operator asked for one of these after the push."""
     known = world.deployments.get(push.app, ())
-    own = [each.sequence for each in known if each.digest == push.digest and not each.asked]
+    # A restart has the number of what it restarts, which may be what the operator asked for.
+    pushed = [each for each in known if not (each.asked or each.restart)]
+    own = [each.sequence for each in pushed if each.digest == push.digest]
     asked = [each.sequence for each in known if each.asked.get("action") in actions]
     return max(asked, default=0) > max(own, default=0)
 

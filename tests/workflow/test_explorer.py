@@ -70,6 +70,22 @@ def test_whatever_happens_at_a_call_each_promise_holds(scenario, setting):
             (Disturbance("dynamodb.get_item tag", "a push", "astride", far=21),),
         ),
         Schedule(
+            "a crash after a change of Environments",
+            Setting(True, True, True),
+            (
+                Disturbance("dynamodb.get_item current #11", "its execution is aborted"),
+                Disturbance("dynamodb.update_item order", "its caller loses it, and it continues later"),
+            ),
+        ),
+        Schedule(
+            "a rollback while a push is on its way",
+            Setting(stale=True),
+            (
+                Disturbance("ecs.stop_task #2", "a resume"),
+                Disturbance("dynamodb.update_item state #8", "a crash of the newest task", "beside"),
+            ),
+        ),
+        Schedule(
             "a stop while a push is on its way",
             Setting(stable_url=True),
             (

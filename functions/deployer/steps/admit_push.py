@@ -149,7 +149,9 @@ def _hold_against_the_ledger(push: Push, document: Document) -> None:
 def _check_restart(push: Push, restart: Restart) -> None:
     """Raise SupersededError if the deployment is no longer the current one, or must stay down."""
     current = ledger.current(app=push.app)
-    if current is None or current.gave_up_reason or current.deployment != restart["deployment"]:
+    # It may be current itself: a call that was taken for lost continues after the one that repeated it.
+    ours = (restart["deployment"], push.deployment)
+    if current is None or current.gave_up_reason or current.deployment not in ours:
         reason = "Another version is current now, or the app must stay down."
         outcomes.record_outcome(push, outcomes.SUPERSEDED, None, reason=reason)
         raise SupersededError(reason)
