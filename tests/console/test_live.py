@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -39,6 +40,8 @@ def is_quiet(world: World) -> bool:
 def test_the_list_of_apps_asks_again_for_what_may_have_changed_and_now_and_then_for_all(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(pages, "time", SimpleNamespace(monotonic=lambda: now))
     reader = pages.AppsReader(Source({}, world.choose))
     for app in ("blog", "shop"):
         world.live(app)
@@ -54,8 +57,7 @@ def test_the_list_of_apps_asks_again_for_what_may_have_changed_and_now_and_then_
     assert ledger.change_current(app="shop", new=new, seen=seen)
     states = {each.app: each.state for each in reader.changed().apps}
     assert states == {"blog": "deploying", "shop": "live"}
-    later = time.monotonic() + live.QUIET_EVERY
-    monkeypatch.setattr(pages.time, "monotonic", lambda: later)
+    now += live.QUIET_EVERY
     states = {each.app: each.state for each in reader.changed().apps}
     assert states == {"blog": "deploying", "shop": "down"}
 

@@ -134,7 +134,8 @@ def test_an_index_without_the_cpu_cannot_be_pulled_and_one_with_it_runs(cloud: C
 
 def test_out_of_memory_is_exit_code_137_with_a_reason(cloud: Cloud) -> None:
     repository = cloud.repository()
-    cloud.push(repository, ["tail", "/dev/zero"], tag="latest")
+    # Docker watches a container's memory only from a moment after its start.
+    cloud.push(repository, ["sh", "-c", "sleep 1; exec tail /dev/zero"], tag="latest")
     definition = cloud.define(cloud.image(repository, ":latest"), task_memory="512", memory=16)
     task = cloud.await_task(cloud.run(definition)["taskArn"], "STOPPED")
     (container,) = task["containers"]

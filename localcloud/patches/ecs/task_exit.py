@@ -1,7 +1,8 @@
 """How a container ended.
 
 MiniStack: reports removed containers as running, and does not detect OOM kills. Asks Docker about each
-    container ten times a second, and again in each ListTasks and DescribeTasks.
+    container ten times a second, and again in each ListTasks and DescribeTasks. Docker itself misses some
+    OOM kills in a container's first tenth of a second; such a task has exit code 137 and no reason.
 AWS: reports the exit code, and OutOfMemoryError. Frees a task's address only after it says that the task stops;
     Docker gives it to the next container at once, so DescribeTasks asks Docker here, too.
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
