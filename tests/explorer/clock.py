@@ -1,24 +1,18 @@
 """Concurrent processes, one of which runs at a time, and a clock that advances when all of them wait.
 
-Each process is a thread, so it can be paused in the middle of a call. Each run has the same order and times.
+Each process is a greenlet, so it can be paused in the middle of a call. Each run has the same order and times.
 """
 
-import _thread
 import heapq
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from greenlet import getcurrent, greenlet
+
 # Seconds that a call takes.
 A_CALL = 0.05
-
-
-def _gate() -> _thread.LockType:
-    """One thread waits with `acquire` until another calls `release`. Much cheaper than a Semaphore."""
-    gate = _thread.allocate_lock()
-    gate.acquire()
-    return gate
 
 
 class Died(BaseException):
@@ -31,8 +25,8 @@ class Process:
 
     name: str
     cause: str
+    greenlet: greenlet
     number: int = field(default_factory=itertools.count(1).__next__)
-    go: _thread.LockType = field(default_factory=_gate)
     ended: bool = False
     # Its function was killed.
     died: bool = False
@@ -73,7 +67,7 @@ class Clock:
         self.to_come: dict[str, int] = {}
         self._queue: list[tuple[float, int, str, bool, Process | _Timer | Callable[[], object]]] = []
         self._number = itertools.count()
-        self._control = _gate()
+        self._scheduler = getcurrent()
         self._after: list[tuple[Callable[[], bool], Process]] = []
 
     def at(self, seconds: float, what: Process | _Timer | Callable[[], object]) -> None:
@@ -87,20 +81,18 @@ class Clock:
 
     def spawn(self, name: str, run: Callable[[], object], *, cause: str = "", after: float = 0.0) -> Process:
         """Start a process."""
-        process = Process(name, cause or self.cause)
-        self.to_come[process.cause] = self.to_come.get(process.cause, 0) + 1
 
         def body() -> None:
-            process.go.acquire()
             try:
                 run()
             except BaseException as error:
                 self.failed.append(error)
             process.ended = True
             self.to_come[process.cause] -= 1
-            self._control.release()
 
-        _thread.start_new_thread(body, ())
+        # When it ends, the scheduler continues, not the process that started it.
+        process = Process(name, cause or self.cause, greenlet(body, self._scheduler))
+        self.to_come[process.cause] = self.to_come.get(process.cause, 0) + 1
         self.at(after, process)
         return process
 
@@ -136,13 +128,8 @@ class Clock:
 
     def _resume(self, process: Process) -> None:
         self.at_work = process
-        process.go.release()
-        self._control.acquire()
+        process.greenlet.switch()
         self.at_work = None
-
-    def _yield(self, process: Process) -> None:
-        self._control.release()
-        process.go.acquire()
 
     def pass_time(self, seconds: float) -> None:
         """Let the running process take this long; processes that are due before then run first."""
@@ -153,7 +140,7 @@ class Clock:
             self.now = then
             return
         self.at(seconds, process)
-        self._yield(process)
+        self._scheduler.switch()
 
     def wait(self, seconds: float) -> None:
         """Let the running process wait this long, or until it is woken."""
@@ -161,7 +148,7 @@ class Clock:
         assert process
         process.wait += 1
         self.at(seconds, _Timer(process, process.wait))
-        self._yield(process)
+        self._scheduler.switch()
 
     def wake(self, process: Process) -> None:
         """Wake a waiting process."""

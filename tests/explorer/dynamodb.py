@@ -76,8 +76,9 @@ class Table:
         before = self.items.get(key)
         # Items below this are never changed in place.
         after = dict(before) if before else plain(Key)
+        names, values = request.get("ExpressionAttributeNames", {}), _values(request)
         for change in _changes(request["UpdateExpression"]):
-            change(after, before or {}, request.get("ExpressionAttributeNames", {}), _values(request))
+            change(after, before or {}, names, values)
         self._write(key, after)
         shown = {"ALL_NEW": after, "ALL_OLD": before}.get(request.get("ReturnValues", ""))
         return {"Attributes": self._wire(shown)} if shown else {}

@@ -6,10 +6,11 @@ import json
 import uuid
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 from deployer.actions import outcomes
 from deployer.actions.restarts import _name as restart_name
-from deployer.aws import apigateway, ecr, ecs, ledger, logs, sns, ssm, step_functions, task_states
+from deployer.aws import apigateway, ec2, ecr, ecs, ledger, logs, sns, ssm, step_functions, task_states
 from deployer.aws import events as event_bus
 from deployer.domain import app_tags, image, mail, task_definition
 from deployer.domain.deployment import Current
@@ -83,6 +84,12 @@ SENT = {
 }  # fmt: skip
 
 
+def without_groups(call: Callable[[], object]) -> None:
+    """Call where there is no security group yet, which the made-up answer does not say."""
+    with patch.object(ec2, "_group_named", lambda name, vpc: None):
+        call()
+
+
 def calls(push: Push, spec: ImageSpec, stack: str, text: str) -> list[Callable[[], Any]]:
     """Everything that is asked of AWS for a push, by the functions that do so."""
     config = dataclasses.replace(deployer_settings(), stack=stack)
@@ -115,7 +122,8 @@ def calls(push: Push, spec: ImageSpec, stack: str, text: str) -> list[Callable[[
     return [
         lambda: ecs.register_task_definition(request),
         lambda: run_task._security_group(config, push, [3001]),
-        lambda: run_task._security_group(config, push, [3001, 3002]),
+        lambda: without_groups(lambda: run_task._security_group(config, push, [3001])),
+        lambda: without_groups(lambda: run_task._security_group(config, push, [3001, 3002])),
         lambda: ecs.run_task(
             cluster=config.cluster,
             task_definition=revision,

@@ -388,6 +388,12 @@ OPEN = {
     "probe_group": "sg-probe",
     "tags": {"portcall:stack": "portcall"},
 }
+NAMED = {
+    "Filters": [
+        {"Name": "group-name", "Values": ["portcall tcp 80"]},
+        {"Name": "vpc-id", "Values": ["vpc-1"]},
+    ]
+}
 
 
 def test_opens_a_port_to_the_world_and_to_the_health_check(stub):
@@ -395,6 +401,7 @@ def test_opens_a_port_to_the_world_and_to_the_health_check(stub):
         {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "The port of the app"}]},
         {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": "sg-probe", "Description": "The health check"}]},
     ]  # fmt: skip
+    stub("ec2").add_response("describe_security_groups", {"SecurityGroups": []}, NAMED)
     stub("ec2").add_response("create_security_group", {"GroupId": "sg-80"})
     stub("ec2").add_response(
         "authorize_security_group_ingress", {}, {"GroupId": "sg-80", "IpPermissions": rules}
@@ -414,14 +421,35 @@ OFFICE = rule(80, "IpRanges", "CidrIp", "198.51.100.0/24")
 
 
 def test_a_group_that_is_there_and_right_is_left_alone(stub):
-    stub("ec2").add_client_error("create_security_group", "InvalidGroup.Duplicate", "there is one", 400)
     group = {"GroupId": "sg-80", "IpPermissions": [WORLD, PROBE]}
-    stub("ec2").add_response("describe_security_groups", {"SecurityGroups": [group]})
+    stub("ec2").add_response("describe_security_groups", {"SecurityGroups": [group]}, NAMED)
     assert ec2.open_ports(**OPEN) == "sg-80"
 
 
-def test_a_port_that_somebody_else_opens_at_the_same_moment_is_opened_once(stub):
+def test_a_group_that_somebody_else_creates_at_the_same_moment_is_used(stub):
+    stub("ec2").add_response("describe_security_groups", {"SecurityGroups": []}, NAMED)
     stub("ec2").add_client_error("create_security_group", "InvalidGroup.Duplicate", "there is one", 400)
+    group = {"GroupId": "sg-80", "IpPermissions": [WORLD, PROBE]}
+    stub("ec2").add_response("describe_security_groups", {"SecurityGroups": [group]}, NAMED)
+    assert ec2.open_ports(**OPEN) == "sg-80"
+
+
+def test_a_group_of_somebody_else_that_ec2_does_not_show_yet_may_be_there_in_a_moment(stub):
+    stub("ec2").add_response("describe_security_groups", {"SecurityGroups": []}, NAMED)
+    stub("ec2").add_client_error("create_security_group", "InvalidGroup.Duplicate", "there is one", 400)
+    stub("ec2").add_response("describe_security_groups", {"SecurityGroups": []}, NAMED)
+    with pytest.raises(AwsUnavailableError):
+        ec2.open_ports(**OPEN)
+
+
+def test_a_group_is_not_created_if_ec2_refuses_it(stub):
+    stub("ec2").add_response("describe_security_groups", {"SecurityGroups": []}, NAMED)
+    stub("ec2").add_client_error("create_security_group", "SecurityGroupLimitExceeded", "too many", 400)
+    with pytest.raises(AwsRefusedError):
+        ec2.open_ports(**OPEN)
+
+
+def test_a_port_that_somebody_else_opens_at_the_same_moment_is_opened_once(stub):
     stub("ec2").add_response("describe_security_groups", {"SecurityGroups": [{"GroupId": "sg-80"}]})
     stub("ec2").add_client_error(
         "authorize_security_group_ingress", "InvalidPermission.Duplicate", "it is open", 400
@@ -465,6 +493,7 @@ def test_groups_let_in_whom_the_parameters_name_now_and_nobody_else(
 
 
 def test_a_group_that_ec2_does_not_show_yet_may_be_there_in_a_moment(stub):
+    stub("ec2").add_response("describe_security_groups", {"SecurityGroups": []}, NAMED)
     stub("ec2").add_response("create_security_group", {"GroupId": "sg-80"})
     stub("ec2").add_client_error("authorize_security_group_ingress", "InvalidGroup.NotFound", "which?", 400)
     with pytest.raises(AwsUnavailableError):

@@ -43,23 +43,7 @@ def open_ports(
 
     They are open to `cidr`, and to the members of `probe_group` if that is not ''.
     """
-    try:
-        made = client("ec2").create_security_group(
-            GroupName=name,
-            Description="Portcall: apps answer on the ports that their images name",
-            VpcId=vpc,
-            TagSpecifications=[
-                {
-                    "ResourceType": "security-group",
-                    "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
-                }
-            ],
-        )
-        group: SecurityGroupTypeDef = {"GroupId": made["GroupId"]}
-    except AwsRefusedError as error:
-        if code_of(error) != "InvalidGroup.Duplicate":
-            raise
-        group = _group_named(name, vpc)
+    group = _group_named(name, vpc) or _create_group(name, vpc, tags)
     _set_rules(group, _wanted(ports, cidr, probe_group))
     return str(group["GroupId"])
 
@@ -139,16 +123,36 @@ def _permission(rule: Rule) -> "IpPermissionTypeDef":
     return permission
 
 
-def _group_named(name: str, vpc: str) -> "SecurityGroupTypeDef":
+def _create_group(name: str, vpc: str, tags: dict[str, str]) -> "SecurityGroupTypeDef":
+    try:
+        made = client("ec2").create_security_group(
+            GroupName=name,
+            Description="Portcall: apps answer on the ports that their images name",
+            VpcId=vpc,
+            TagSpecifications=[
+                {
+                    "ResourceType": "security-group",
+                    "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+                }
+            ],
+        )
+    except AwsRefusedError as error:
+        if code_of(error) != "InvalidGroup.Duplicate":
+            raise
+        # Another call has created it at this moment; EC2 is eventually consistent.
+        if found := _group_named(name, vpc):
+            return found
+        raise AwsUnavailableError(f"EC2 does not show the security group {name!r} yet.") from error
+    return {"GroupId": made["GroupId"]}
+
+
+def _group_named(name: str, vpc: str) -> "SecurityGroupTypeDef | None":
     filters: list[FilterTypeDef] = [
         {"Name": "group-name", "Values": [name]},
         {"Name": "vpc-id", "Values": [vpc]},
     ]
     found = client("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]
-    if not found:
-        # It was created just now; EC2 is eventually consistent.
-        raise AwsUnavailableError(f"EC2 does not show the security group {name!r} yet.")
-    return found[0]
+    return found[0] if found else None
 
 
 def _ports(group: "SecurityGroupTypeDef") -> list[int]:
