@@ -18,17 +18,17 @@ KEEP_BYTECODE := PYTHONDONTWRITEBYTECODE=
 test: $(TOOLS) ## All tests: unit, workflow, local, e2e, and the page in a browser
 	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group browser
 	@rm -rf .portcall/iam-decisions
-	@$(KEEP_BYTECODE) PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow
+	@$(KEEP_BYTECODE) PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 3 --dist worksteal tests/unit tests/workflow
 	@$(KEEP_BYTECODE) PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder \
 		tests/local tests/e2e tests/console
 	@.venv/bin/python -m bench.permissions --parts --whole .portcall/iam-decisions
 
 unit: $(TOOLS) ## Unit and workflow tests alone, the fastest verdict. ARGS="-k stable_url" for some
-	@$(KEEP_BYTECODE) PORTCALL_QUICK=1 .venv/bin/python -m pytest -n 2 --dist worksteal tests/unit tests/workflow $(ARGS)
+	@$(KEEP_BYTECODE) PORTCALL_QUICK=1 .venv/bin/python -m pytest -n 3 --dist worksteal tests/unit tests/workflow $(ARGS)
 
 unit-lambda: $(TOOLS) ## The same tests on Lambda's version of Python, which uv gets if this machine does not have it
 	@.tools/bin/uv run --quiet --isolated --locked --python 3.13 \
-		python -m pytest -n 2 --dist worksteal tests/unit tests/workflow $(ARGS)
+		python -m pytest -n 3 --dist worksteal tests/unit tests/workflow $(ARGS)
 
 check: $(TOOLS) ## Format, lint, types, template; changes nothing
 	@.venv/bin/ruff format --check .
