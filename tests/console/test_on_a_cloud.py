@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import COMMANDS, FIXTURES, Portcall, base_image, portcall
 
-pytestmark = pytest.mark.long(60)
+pytestmark = pytest.mark.long(50)
 
 __all__ = ["base_image", "portcall"]
 # Milliseconds; what a deployment takes on a machine that has other things to do.

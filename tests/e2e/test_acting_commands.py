@@ -5,10 +5,14 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.error import URLError
 
+import pytest
+
 from localcloud.inbox import read
 from tests.e2e.conftest import FIXTURES, Portcall, docker, get
 from tests.e2e.test_command_line import as_role
 from tests.local.conftest import eventually
+
+pytestmark = pytest.mark.long(60)
 
 CLAIMED = "arn:aws:sts::123456789012:assumed-role/portcall-OperatorPolicyRole-tests/tests (claimed)"
 

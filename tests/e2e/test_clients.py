@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.conftest import Portcall, docker, get
 from tests.local.conftest import HOST_ARCHITECTURE, OTHER_ARCHITECTURE, busybox_layer
 
-pytestmark = pytest.mark.long(60)
+pytestmark = pytest.mark.long(30)
 
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"

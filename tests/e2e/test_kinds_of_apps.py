@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.conftest import FIXTURES, Portcall, get
 from tests.local.conftest import HOST_ARCHITECTURE, OTHER_ARCHITECTURE, eventually
 
-pytestmark = pytest.mark.long(70)
+pytestmark = pytest.mark.long(50)
 
 
 def url_of(portcall: Portcall, folder: str, app: str) -> str:

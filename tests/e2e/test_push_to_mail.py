@@ -8,6 +8,8 @@ import pytest
 from tests.e2e.conftest import FIXTURES, ROOT, Portcall, docker, get
 from tests.local.conftest import eventually
 
+pytestmark = pytest.mark.long(65)
+
 
 @pytest.mark.parametrize(
     ("app", "folder", "path", "answer"),

@@ -32,7 +32,7 @@ from tests.local.installed import (
     stack_of_its_own,
 )
 
-pytestmark = pytest.mark.long(70)
+pytestmark = pytest.mark.long(50)
 
 
 @pytest.fixture(scope="module")
