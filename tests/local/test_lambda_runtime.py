@@ -1,6 +1,7 @@
 """Lambda functions: environment, leftovers, queues."""
 
 import json
+import os
 import time
 import uuid
 from typing import Any
@@ -64,6 +65,11 @@ def test_functions_with_the_same_code_share_it_unpacked_and_compiled(cloud: Clou
     assert one["process"] != two["process"]
     assert one["code"] == two["code"]
     assert one["code"].startswith(str(cloud.state_dir / "lambda"))
+
+
+def test_functions_leave_the_processor_to_the_services_that_they_call(cloud: Cloud) -> None:
+    _, function = cloud.invoke(cloud.function("import os\ndef handler(event, context):\n    return os.nice(0)\n"))
+    assert function > os.getpriority(os.PRIO_PROCESS, cloud.process.pid)
 
 
 def test_an_environment_outlives_an_exception(cloud: Cloud) -> None:

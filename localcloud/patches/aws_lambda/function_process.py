@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -31,6 +32,9 @@ log = logging.getLogger("portcall.lambda_runtime")
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
 INIT_SECONDS = 10.0
 LOG_SECONDS = 1.0
+# On AWS, a function does not take the processor from the services that it calls. In a burst, a hundred of them
+# would take it from the registry: pushes would wait, and go live one by one instead of superseding each other.
+LOWER_PRIORITY = 5
 
 # There is no console here: such a link would lead to another account, or to nothing.
 _CONSOLE_LINK = re.compile(
@@ -118,6 +122,8 @@ class FunctionProcess(runtime.Worker):  # type: ignore[misc]
             encoding="utf-8",
             errors="replace",
         )
+        with contextlib.suppress(ProcessLookupError):
+            os.setpriority(os.PRIO_PROCESS, self._proc.pid, os.nice(0) + LOWER_PRIORITY)
         for stream, target in ((self._proc.stdout, self._take_outcomes), (self._proc.stderr, self._take_lines)):
             threading.Thread(
                 target=target, args=(stream,), daemon=True, name=f"lambda-{self.func_name}"
