@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.aws_session import session
 from localcloud.machine.emulation import host
 from localcloud.packing import packed
 from localcloud.processes import CloudError, run
@@ -38,7 +39,7 @@ def _client(settings: CloudSettings, service: str, secret: str) -> Any:
 @cache
 def _session() -> boto3.Session:
     """One session for all clients: it reads the models of AWS's APIs once, which is most of a client's time."""
-    return boto3.Session()
+    return boto3.Session(botocore_session=session())
 
 
 def install(

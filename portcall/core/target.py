@@ -189,13 +189,14 @@ def _embedded(stack: str) -> Target | None:
     """The embedded cloud, if one runs."""
     try:
         # Imported here: the command line works for an account without the embedded cloud's package.
+        from localcloud import aws_session
         from localcloud.settings import CloudSettings
     except ImportError:
         return None
     settings = CloudSettings.load()
     if not settings.secret or not _listens(settings.port):
         return None
-    session = botocore.session.Session()
+    session = aws_session.session()
     session.set_credentials(settings.account, settings.secret)
     session.set_config_variable("region", settings.region)
     return Target(session, stack=stack, region=settings.region, endpoint=settings.endpoint, embedded=True)

@@ -68,7 +68,9 @@ def test_functions_with_the_same_code_share_it_unpacked_and_compiled(cloud: Clou
 
 
 def test_functions_leave_the_processor_to_the_services_that_they_call(cloud: Cloud) -> None:
-    _, function = cloud.invoke(cloud.function("import os\ndef handler(event, context):\n    return os.nice(0)\n"))
+    _, function = cloud.invoke(
+        cloud.function("import os\ndef handler(event, context):\n    return os.nice(0)\n")
+    )
     assert function > os.getpriority(os.PRIO_PROCESS, cloud.process.pid)
 
 

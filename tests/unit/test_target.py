@@ -19,6 +19,7 @@ from deployer.aws import client as aws
 
 from localcloud import root_key
 from localcloud.settings import CloudSettings
+from localcloud.stack import client as local_client
 from portcall.core import target
 from portcall.core.trouble import Exit, Trouble, trouble_of
 
@@ -125,6 +126,19 @@ def test_local_means_local(embedded, monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "work")
     assert target.choose(local=True).embedded
     assert target.choose(local=True, stack="staging").stack == "staging"
+
+
+@pytest.mark.parametrize("profile", ["nobody", "elsewhere"])
+def test_the_embedded_cloud_needs_nothing_of_the_users_own_configuration(
+    embedded, tmp_path, monkeypatch, profile
+):
+    config = tmp_path / "config"
+    config.write_text("[profile elsewhere]\nregion = eu-west-3\nca_bundle = /nowhere\n")
+    monkeypatch.setenv("AWS_PROFILE", profile)
+    chosen = target.choose(local=True)
+    for client in (chosen.client("ecs"), local_client(CloudSettings.load(), "ecs")):
+        assert client.meta.region_name == CloudSettings.load().region
+        assert client.meta.endpoint_url == "http://127.0.0.1:1"
 
 
 @pytest.mark.parametrize("more", [{"profile": "work"}, {"region": "eu-west-1"}])
