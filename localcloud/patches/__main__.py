@@ -11,6 +11,7 @@ import ast
 import importlib
 import inspect
 import re
+import signal
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -105,4 +106,6 @@ def table(by_place: dict[Place, list[tuple[ModuleType, Change]]], places: Iterab
 
 
 if __name__ == "__main__":
+    # `| head` closes the pipe, which is no error.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     main()
