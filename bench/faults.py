@@ -66,7 +66,7 @@ def main() -> None:
             result = _result(made, apps, rounds)
             broken = result["broken"]
             conditions = {"share": asked.share, "seed": asked.seed, "seconds": round(time.monotonic() - began)}
-            kept = results.keep(f"faults-{asked.share}", {**conditions, **result})
+            kept = results.keep(f"faults-{asked.share}-seed-{asked.seed}", {**conditions, **result})
             say(f"{result['pushes']} pushes, {result['outcomes']}, {len(broken)} broken promises: {kept}")
             if len(rounds) == 1 and (live := [app for app in apps if "current" in chaos.ledger(app)]):
                 # From now on its pushes are only recorded, in the state RecordPush.
