@@ -106,6 +106,6 @@ def table(by_place: dict[Place, list[tuple[ModuleType, Change]]], places: Iterab
 
 
 if __name__ == "__main__":
-    # `| head` closes the pipe, which is no error.
+    # `| head` closes the pipe.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     main()
