@@ -52,7 +52,9 @@ class Faults:
         publish = events.publish
 
         def lose(*, source: str, **event: Any) -> None:
-            if source == "aws.ecs" and self.random.random() < self.share:
+            # A first one for sure: where pushes supersede each other quickly, there are few events.
+            share = self.share if self.lost_events or not self.share else 1
+            if source == "aws.ecs" and self.random.random() < share:
                 self.lost_events += 1
             else:
                 publish(source=source, **event)
