@@ -14,17 +14,13 @@ demo: $(TOOLS) ## All of it on this machine: cloud, docker push, mail, URL
 # Python and pytest keep what they compile, whatever the machine says: each of these processes would compile again.
 KEEP_BYTECODE := PYTHONDONTWRITEBYTECODE=
 
-# Each container that Docker starts is a change of the network, for which Chromium drops what it loads. So most tests of
-# the page run without Docker beside them. The second half waits as much as it works: four run side by side on two cores.
-ON_A_CLOUD := tests/console/test_on_a_cloud.py
-
+# The second half waits as much as it works, so four run side by side on two cores.
 test: $(TOOLS) ## All tests: unit, workflow, local, e2e, and the page in a browser
 	@.tools/bin/uv sync --quiet --locked --compile-bytecode --inexact --group browser
 	@rm -rf .portcall/iam-decisions
-	@$(KEEP_BYTECODE) PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 3 --dist worksteal \
-		tests/unit tests/workflow tests/console --ignore $(ON_A_CLOUD)
+	@$(KEEP_BYTECODE) PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 3 --dist worksteal tests/unit tests/workflow
 	@$(KEEP_BYTECODE) PORTCALL_IAM_DECISIONS=.portcall/iam-decisions .venv/bin/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder \
-		tests/local tests/e2e $(ON_A_CLOUD)
+		tests/local tests/e2e tests/console
 	@.venv/bin/python -m bench.permissions --parts --whole .portcall/iam-decisions
 
 unit: $(TOOLS) ## Unit and workflow tests alone, the fastest verdict. ARGS="-k stable_url" for some

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from deployer.aws import logs, step_functions
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 from portcall.console.security import Door
 from portcall.console.server import serving
@@ -81,6 +81,13 @@ def faults() -> Iterator[list[str]]:
     assert [each for each in found if "Failed to load resource" not in each] == []
 
 
+def again(page: Page, url: str, error: Error) -> None:
+    """Load a page once more, if Docker started a container at that moment: for Chromium, the network has changed."""
+    if "ERR_NETWORK_CHANGED" not in str(error):
+        raise error
+    page.goto(url)
+
+
 @pytest.fixture
 def open_page(door: Door, context: BrowserContext, faults: list[str]) -> Open:
     """A tab at a page, e.g. `open_page("apps/flask-app")`; the first one comes by the link."""
@@ -90,12 +97,19 @@ def open_page(door: Door, context: BrowserContext, faults: list[str]) -> Open:
         page = context.new_page()
         page.on("console", lambda said: faults.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: faults.append(str(error)))
+        here = f"http://127.0.0.1:{door.port}{door.prefix}/"
         if not pages:
-            page.goto(door.link)
-            page.wait_for_url(f"**{door.prefix}/")
+            try:
+                page.goto(door.link)
+                page.wait_for_url(here)
+            except Error as error:
+                again(page, here, error)
         pages.append(page)
         if path or len(pages) > 1:
-            page.goto(f"http://127.0.0.1:{door.port}{door.prefix}/{path}")
+            try:
+                page.goto(here + path)
+            except Error as error:
+                again(page, here + path, error)
         return page
 
     return opened
