@@ -176,24 +176,24 @@ def test_an_image_that_is_gone_when_its_app_is_to_start_again_is_reported(portca
 
 
 def test_a_failed_push_leaves_the_previous_version_serving(portcall: Portcall) -> None:
-    before = portcall.push(FIXTURES / "plain-http", "plain-app", VERSION="kept")
-    url = portcall.mail("plain-app", before).text.splitlines()[0]
-    eventually(lambda: len(portcall.containers("plain-app")) == 1, every=0.2)
-    kept = portcall.containers("plain-app")
-    mail = portcall.mail("plain-app", portcall.push(FIXTURES / "exits-at-once", "plain-app"))
+    before = portcall.push(FIXTURES / "plain-http", "kept-app", VERSION="kept")
+    url = portcall.mail("kept-app", before).text.splitlines()[0]
+    eventually(lambda: len(portcall.containers("kept-app")) == 1, every=0.2)
+    kept = portcall.containers("kept-app")
+    mail = portcall.mail("kept-app", portcall.push(FIXTURES / "exits-at-once", "kept-app"))
     assert mail.attributes["outcome"] == "failed"
     assert url in mail.text
     check("the-version-before-serves", mail, portcall)
     assert get(url) == "plain-http kept"
-    waited = portcall.run("wait", f"plain-app@{portcall.pushed('plain-app')['imageDigest']}")
+    waited = portcall.run("wait", f"kept-app@{portcall.pushed('kept-app')['imageDigest']}")
     assert (waited.returncode, waited.stdout) == (1, "")
     assert "exit code 3" in waited.stderr
     assert f"serves at {url}" in waited.stderr
-    status = portcall.run("status", "plain-app", "--exit-code")
-    assert status.returncode == 1, f"{status.stdout}{portcall.says('history', 'plain-app')}"
-    (app,) = portcall.apps("plain-app")
+    status = portcall.run("status", "kept-app", "--exit-code")
+    assert status.returncode == 1, f"{status.stdout}{portcall.says('history', 'kept-app')}"
+    (app,) = portcall.apps("kept-app")
     assert app["digest"] == before
-    eventually(lambda: portcall.containers("plain-app") == kept, every=0.1)
+    eventually(lambda: portcall.containers("kept-app") == kept, every=0.1)
 
 
 def test_a_secret_that_is_gone_is_reported_when_the_app_cannot_be_started_again(portcall: Portcall) -> None:

@@ -45,12 +45,12 @@ def test_taking_a_tag_away_starts_nothing(portcall: Portcall) -> None:
 
 
 def test_a_tag_that_docker_pushes_again_unchanged_does_no_harm(portcall: Portcall) -> None:
-    digest = portcall.push(FIXTURES / "plain-http", "plain-app", VERSION="again")
-    portcall.mail("plain-app", digest)
-    docker("push", "--quiet", portcall.image("plain-app"))
+    digest = portcall.push(FIXTURES / "plain-http", "again-app", VERSION="again")
+    portcall.mail("again-app", digest)
+    docker("push", "--quiet", portcall.image("again-app"))
     let_events_pass(portcall)
-    assert {each["status"] for each in portcall.deployments.ended("plain-app", digest)} == {"SUCCEEDED"}
-    eventually(lambda: len(portcall.containers("plain-app")) == 1)
-    (app,) = portcall.apps("plain-app")
+    assert {each["status"] for each in portcall.deployments.ended("again-app", digest)} == {"SUCCEEDED"}
+    eventually(lambda: len(portcall.containers("again-app")) == 1)
+    (app,) = portcall.apps("again-app")
     assert (app["digest"], app["state"]) == (digest, "RUNNING")
     assert get(app["url"]) == "plain-http again"

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.long(65)
     ("app", "folder", "path", "answer"),
     [
         ("plain-app", FIXTURES / "plain-http", "", "plain-http 1"),
-        ("flask-app", ROOT / "flask_app", "greet", "Greetings from Flask!"),
+        ("greeting-app", ROOT / "flask_app", "greet", "Greetings from Flask!"),
     ],
 )
 def test_a_push_ends_in_a_mail_whose_first_line_is_a_url_that_answers(

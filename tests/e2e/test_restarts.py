@@ -5,17 +5,17 @@ from tests.local.conftest import eventually
 
 
 def test_an_app_whose_container_dies_is_live_again_with_a_mail_that_says_so(portcall: Portcall) -> None:
-    digest = portcall.push(FIXTURES / "plain-http", "plain-app", VERSION="mortal")
-    portcall.mail("plain-app", digest)
-    eventually(lambda: len(portcall.containers("plain-app")) == 1, every=0.2)
-    (before,) = portcall.containers("plain-app")
+    digest = portcall.push(FIXTURES / "plain-http", "mortal-app", VERSION="mortal")
+    portcall.mail("mortal-app", digest)
+    eventually(lambda: len(portcall.containers("mortal-app")) == 1, every=0.2)
+    (before,) = portcall.containers("mortal-app")
     docker("kill", before)
-    eventually(lambda: len(portcall.mails("plain-app", digest)) == 2, within=90, every=0.1)
-    mail = portcall.mails("plain-app", digest)[-1]
-    assert mail.attributes == {"app": "plain-app", "outcome": "deployed"}
+    eventually(lambda: len(portcall.mails("mortal-app", digest)) == 2, within=90, every=0.1)
+    mail = portcall.mails("mortal-app", digest)[-1]
+    assert mail.attributes == {"app": "mortal-app", "outcome": "deployed"}
     assert get(mail.text.splitlines()[0]) == "plain-http mortal"
-    eventually(lambda: len(portcall.containers("plain-app")) == 1, every=0.2)
-    assert portcall.containers("plain-app") != [before]
+    eventually(lambda: len(portcall.containers("mortal-app")) == 1, every=0.2)
+    assert portcall.containers("mortal-app") != [before]
 
 
 def test_an_app_that_keeps_crashing_is_given_up_with_its_last_words(portcall: Portcall) -> None:

@@ -111,8 +111,8 @@ def test_an_app_that_dies_is_back_at_the_same_url(steady: Portcall) -> None:
 
 
 def test_method_path_query_body_headers_and_status_pass(steady: Portcall) -> None:
-    digest = steady.push(FIXTURES / "echo", "echo-app")
-    url = steady.mail("echo-app", digest).text.splitlines()[0]
+    digest = steady.push(FIXTURES / "echo", "mirror-app")
+    url = steady.mail("mirror-app", digest).text.splitlines()[0]
     target = "some/pa%20th?a=1&a=2&b=%26"
     request = urllib.request.Request(
         url + target, b"a body", {"X-Mine": "yes", "Content-Type": "text/plain"}, method="PUT"
@@ -124,5 +124,6 @@ def test_method_path_query_body_headers_and_status_pass(steady: Portcall) -> Non
     received = {name.lower(): value for name, value in asked["headers"].items()}
     assert (received["x-mine"], received["content-type"]) == ("yes", "text/plain")
     assert (headers["X-Own"], headers["Content-Type"]) == ("kept", "application/json")
-    with pytest.raises(urllib.error.HTTPError, match="418"):
+    with pytest.raises(urllib.error.HTTPError, match="418") as refused:
         get(f"{url}teapot")
+    refused.value.close()
