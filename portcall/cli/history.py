@@ -60,7 +60,7 @@ def _rows(found: AppHistory, stops: list[dict[str, str]]) -> list[Row]:
     oldest = found.deployments[-1].time if found.deployments else ""
     rows = [(each["at"], _stop(each)) for each in stops if each["at"] >= oldest]
     rows += [(each.time, row) for each, row in zip(found.deployments, _deployments(found), strict=True)]
-    return [row for _, row in sorted(rows, key=lambda each: each[0], reverse=True)]
+    return [row for _, row in sorted(rows, key=lambda each: each[0][:19], reverse=True)]
 
 
 def _stop(stop: dict[str, str]) -> Row:

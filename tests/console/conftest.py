@@ -14,7 +14,7 @@ from portcall.console.server import serving
 from portcall.console.source import Source
 from portcall.core import operating, target
 from tests.console.world import World
-from tests.e2e.browser import QUIET, chromium
+from tests.e2e.browser import QUIET, headless_shell
 
 Serve = Callable[..., Door]
 Open = Callable[..., Page]
@@ -51,7 +51,7 @@ def door(serve: Serve) -> Door:
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Debian's Chromium."""
-    return chromium(tmp_path_factory.mktemp("chromium"))
+    return headless_shell(tmp_path_factory.mktemp("chromium"))
 
 
 @pytest.fixture(scope="session")

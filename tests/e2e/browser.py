@@ -7,6 +7,7 @@ from pathlib import Path
 
 from localcloud.machine import debian
 
+SHELL = "chromium-headless-shell"
 QUIET = [
     "--headless",
     "--no-sandbox",
@@ -28,6 +29,13 @@ def chromium(folder: Path) -> str:
         found = debian.which("chromium")
     assert found, "This test needs a Chromium: apt-get install chromium"
     return found
+
+
+def headless_shell(folder: Path) -> str:
+    """Chromium without what only windows need, which takes a third of the CPU; a whole one if there is no such package."""
+    if not debian.which(SHELL) and debian.is_debian() and debian.as_root() is not None:
+        debian.install(["chromium", SHELL], log=folder / "chromium-install.log", progress=print)
+    return debian.which(SHELL) or chromium(folder)
 
 
 @contextlib.contextmanager

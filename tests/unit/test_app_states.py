@@ -36,6 +36,12 @@ STATES = {
     "the next failed": (SERVES, [push("failed"), first()], "failed", True),
     "the next failed before it had a number": (SERVES, [push("failed", sequence=0), first()], "failed", True),
     "an older one failed late": (SERVES, [push("failed", sequence=5), first()], "live", True),
+    "the next failed within the same second": (
+        SERVES,
+        [push("failed", deployment="a", time="2026-11-25T09:59:00Z"), first()],
+        "failed",
+        True,
+    ),
     "superseded": (SERVES, [push("superseded"), first()], "live", True),
     "a chart was pushed": (SERVES, [push("ignored"), first()], "live", True),
     "a chart hides no failure": (

@@ -294,6 +294,12 @@ def test_the_last_deployments_are_listed_newest_first():
     assert [each.deployment for each in found] == ["push-3", "push-2"]
 
 
+def test_of_deployments_pushed_in_one_second_the_higher_number_is_newer():
+    for number, sequence in ((1, 2), (2, 1), (3, 3)):
+        ledger.claim(push=push(number, second=5), execution="any", sequence=sequence)
+    assert [each.sequence for each in ledger.deployments(app="flask-app")] == [3, 2, 1]
+
+
 def test_as_many_deployments_are_listed_as_people_read():
     for number in range(51):
         ledger.claim(push=push(number, second=number), execution="any", sequence=number)

@@ -80,7 +80,7 @@ def pinned(pin: Pin) -> str:
 
 
 def _status_of(app: str, current: Current | None, deployments: Iterable[Deployment]) -> AppStatus | None:
-    known = sorted(deployments, key=lambda each: (each.time, each.deployment), reverse=True)
+    known = sorted(deployments, key=lambda each: each.order, reverse=True)
     latest = next((each for each in known if each.outcome not in OF_NO_CONSEQUENCE and not each.restart), None)
     if current is None:
         return _without(app, latest)

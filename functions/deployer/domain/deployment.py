@@ -196,6 +196,14 @@ class Deployment:
         return int(datetime.fromisoformat(self.time.replace("Z", "+00:00")).timestamp())
 
     @property
+    def order(self) -> tuple[str, int, str, str]:
+        """Sorts an app's deployments from old to new.
+
+        ECR's times have whole seconds, so of two pushes in one second the later one has the higher number.
+        """
+        return self.time[:19], self.sequence, self.time.rstrip("Z"), self.deployment
+
+    @property
     def to_come(self) -> bool:
         """Whether it is in progress, or about to be retried."""
         return not self.outcome or (self.outcome == RETRIED and not self.notified_at)

@@ -98,7 +98,7 @@ def apps(statuses: Iterable[AppStatus], look: Look) -> str:
 
 def deployments(known: Iterable[tuple[str, Deployment]], look: Look) -> str:
     """For (app, deployment) pairs: those in progress, and the last failures, the newest first."""
-    newest = sorted(known, key=lambda pair: pair[1].time, reverse=True)
+    newest = sorted(known, key=lambda pair: pair[1].order, reverse=True)
     going = [(look.app(app), _version(each), look.since(each.began_at)) for app, each in newest if each.to_come]
     failed = [
         (look.app(app), _version(each), look.since(each.ended_at), _why(each))
@@ -116,7 +116,7 @@ def deployments(known: Iterable[tuple[str, Deployment]], look: Look) -> str:
 
 def phases(known: Iterable[tuple[str, Deployment]], look: Look) -> str:
     """For (app, deployment) pairs: the seconds of each phase, in each app's last deployment that went live."""
-    oldest_first = sorted(known, key=lambda pair: pair[1].time)
+    oldest_first = sorted(known, key=lambda pair: pair[1].order)
     last = {app: each.phases for app, each in oldest_first if each.outcome == DEPLOYED and each.phases}
     live = list(last.values())
     if not live:

@@ -153,7 +153,9 @@ def deployments(*, app: str, most: int = 50) -> list[Deployment]:
             PaginationConfig={"MaxItems": most, "PageSize": min(most, 100)},
         )
     )
-    return [known(plain(item)) for page in pages for item in page["Items"]]
+    found = [known(plain(item)) for page in pages for item in page["Items"]]
+    # The keys of two pushes in one second are in no order.
+    return sorted(found, key=lambda each: each.order, reverse=True)
 
 
 def deployment(*, app: str, time: str, name: str) -> Deployment | None:
