@@ -215,7 +215,7 @@ def _apps(target: Target, records: list[AppRecords]) -> AppsPage:
     found = reading.statuses(records)
     apps = sorted((status for status, _ in found), key=lambda each: TROUBLE_FIRST.index(each.state))
     going = [(status.app, one) for status, known in found for one in known if one.to_come]
-    going.sort(key=lambda pair: pair[1].time, reverse=True)
+    going.sort(key=lambda pair: pair[1].order, reverse=True)
     at = [_step_of(target, one) if number < STEPS_OF else None for number, (_, one) in enumerate(going)]
     return AppsPage(apps, [UnderWay(app, one, step) for (app, one), step in zip(going, at, strict=True)])
 

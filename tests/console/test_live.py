@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from deployer.aws import ledger
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from portcall.console import live, pages, server
 from portcall.console.live import Poller, Reading
@@ -159,6 +159,51 @@ def test_a_tab_that_slept_shows_what_is_true_when_it_wakes(
     expect(page.locator("h1")).to_have_text("1 of 2 apps needs a look")
     expect(page.locator("#apps")).to_contain_text(push.tag)
     assert same()
+
+
+def is_stream(url: str) -> bool:
+    return "live=1" in url
+
+
+def test_a_page_has_one_stream(world: World, context: BrowserContext, open_page: Open) -> None:
+    """A browser has six connections to a server, so a second one would use up those of other tabs."""
+    streams: list[str] = []
+    context.on("request", lambda request: streams.append(request.url) if is_stream(request.url) else None)
+    world.live("flask-app", "v1")
+    page = open_page()
+    world.live("flask-app", "v2")
+    expect(page.locator("#apps")).to_contain_text("v2")
+    assert len(streams) == 1
+
+
+def test_a_tab_that_nobody_has_looked_at_has_no_stream(
+    world: World, context: BrowserContext, pollers: list[Poller], open_page: Open
+) -> None:
+    context.add_init_script("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    world.live("flask-app", "v1")
+    page = open_page()
+    world.live("flask-app", "v2")
+    time.sleep(1)
+    (poller,) = pollers
+    assert poller.watchers == 0
+    page.evaluate(HIDE, False)
+    expect(page.locator("#apps")).to_contain_text("v2")
+
+
+def test_a_stream_that_does_not_open_is_said_and_opened_again(
+    world: World, context: BrowserContext, open_page: Open, faults: list[str]
+) -> None:
+    context.route(is_stream, lambda route: route.abort())
+    world.live("flask-app", "v1")
+    page = open_page()
+    expect(page.locator("#connection")).to_contain_text("The page does not answer.")
+    world.live("flask-app", "v2")
+    context.unroute(is_stream)
+    expect(page.locator("#apps")).to_contain_text("v2")
+    expect(page.locator("#connection")).to_be_empty()
+    # htmx writes it to the browser's console, too.
+    assert all("Failed to fetch" in each for each in faults if "htmx:error" in each)
+    faults.clear()
 
 
 def test_what_one_types_and_marks_outlasts_a_change(world: World, open_page: Open) -> None:

@@ -119,6 +119,7 @@ document.addEventListener("submit", event => {
 
 // ── The connection, said where it is lost, until it is back
 
+const LOST = "The page does not answer. Is `portcall console` still running? Trying again…";
 const say = text => write(document.querySelector("#connection"), text);
 
 document.addEventListener("htmx:after:swap", refresh);
@@ -127,12 +128,34 @@ document.addEventListener("htmx:sse:error", event => {
   const status = event.detail.status;
   say(status === 401
     ? "The page was restarted. Open the link that its terminal shows."
-    : "The page does not answer. Is `portcall console` still running? Trying again…");
+    : LOST);
 });
 
 document.addEventListener("htmx:response:error", event => {
   if (event.target.closest("#view")) say(`The page cannot show this (${event.detail.ctx.response.status}). See its terminal.`);
 });
+
+// ── The stream of changes. A browser has six connections to a server, for all tabs: only a tab that is seen has one
+
+const view = document.querySelector("#view");
+let listens = false;
+
+function listen() {
+  if (listens || document.hidden) return;
+  listens = true;
+  htmx.trigger(view, "shown");
+}
+
+// Once it was connected, htmx connects again by itself.
+document.addEventListener("htmx:error", event => {
+  if (event.target !== view) return;
+  say(LOST);
+  listens = false;
+  setTimeout(listen, 1000);
+});
+document.addEventListener("visibilitychange", listen);
+// After htmx has read the page.
+setTimeout(listen);
 
 setInterval(showTimes, 1000);
 document.addEventListener("visibilitychange", showTimes);
