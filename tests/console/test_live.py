@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from deployer.aws import ledger
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from portcall.console import live, pages, server
 from portcall.console.live import Poller, Reading
@@ -174,6 +174,21 @@ def test_a_page_has_one_stream(world: World, context: BrowserContext, open_page:
     world.live("flask-app", "v2")
     expect(page.locator("#apps")).to_contain_text("v2")
     assert len(streams) == 1
+
+
+@pytest.mark.parametrize("script", ["htmx.min.js", "hx-sse.min.js", "console.js"])
+def test_a_page_is_live_whichever_script_comes_last(
+    world: World, context: BrowserContext, open_page: Open, script: str
+) -> None:
+    def slowly(route: Route) -> None:
+        time.sleep(0.3)
+        route.continue_()
+
+    context.route(f"**/{script}", slowly)
+    world.live("flask-app", "v1")
+    page = open_page()
+    world.live("flask-app", "v2")
+    expect(page.locator("#apps")).to_contain_text("v2")
 
 
 def test_a_tab_that_nobody_has_looked_at_has_no_stream(

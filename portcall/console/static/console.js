@@ -154,8 +154,8 @@ document.addEventListener("htmx:error", event => {
   setTimeout(listen, 1000);
 });
 document.addEventListener("visibilitychange", listen);
-// After htmx has read the page.
-setTimeout(listen);
+// htmx reads the page at this event, too, and was told so before.
+document.addEventListener("DOMContentLoaded", listen);
 
 setInterval(showTimes, 1000);
 document.addEventListener("visibilitychange", showTimes);
