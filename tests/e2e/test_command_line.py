@@ -62,16 +62,16 @@ UP_AGAIN = [
 
 
 def test_up_again_makes_nothing_again_and_leaves_the_apps_alone(portcall: Portcall) -> None:
-    digest = portcall.push(FIXTURES / "plain-http", "commanded-app", VERSION="patient")
-    url = portcall.mail("commanded-app", digest).text.splitlines()[0]
-    eventually(lambda: len(portcall.containers("commanded-app")) == 1, every=0.2)
-    before = portcall.containers("commanded-app"), portcall.apps("commanded-app")
+    digest = portcall.push(FIXTURES / "plain-http", "shown-app", VERSION="patient")
+    url = portcall.mail("shown-app", digest).text.splitlines()[0]
+    eventually(lambda: len(portcall.containers("shown-app")) == 1, every=0.2)
+    before = portcall.containers("shown-app"), portcall.apps("shown-app")
     process = (portcall.state_dir / "cloud.pid").read_text()
     said = portcall.says("up", "--detach")
     assert re.findall(r"^  (.+) … ✓ [0-9.]+ s$", said, re.MULTILINE) == UP_AGAIN
     assert (portcall.state_dir / "cloud.pid").read_text() == process
     assert f"docker push {portcall.registry}/flask-app:latest" in said
-    assert (portcall.containers("commanded-app"), portcall.apps("commanded-app")) == before
+    assert (portcall.containers("shown-app"), portcall.apps("shown-app")) == before
     assert get(url) == "plain-http patient"
 
 
@@ -124,46 +124,46 @@ def test_a_viewer_may_look_a_pusher_may_wait_and_an_operator_may_deploy(
 ) -> None:
     keeper = as_role(portcall, "SecretsPolicy", tmp_path)
     # What `doctor` looks for, of an app that asks for it.
-    assert keeper("secrets", "set", "commanded-app", "WORD", typed="of the day").returncode == 0
-    digest = portcall.push(FIXTURES / "plain-http", "commanded-app", VERSION="looked at")
-    url = portcall.mail("commanded-app", digest).text.splitlines()[0]
+    assert keeper("secrets", "set", "shown-app", "WORD", typed="of the day").returncode == 0
+    digest = portcall.push(FIXTURES / "plain-http", "shown-app", VERSION="looked at")
+    url = portcall.mail("shown-app", digest).text.splitlines()[0]
     viewer, operator = (as_role(portcall, each, tmp_path) for each in ("ViewerPolicy", "OperatorPolicy"))
 
-    for words in (["status"], ["status", "commanded-app"], ["show", "commanded-app"], ["wait", "commanded-app:latest"]):
+    for words in (["status"], ["status", "shown-app"], ["show", "shown-app"], ["wait", "shown-app:latest"]):
         ended = viewer(*words)
         assert (ended.returncode, url in ended.stdout) == (0, True), ended.stderr
         assert ended.stderr.startswith("portcall in us-east-1, account 123456789012\n")
-    history = json.loads(viewer("history", "commanded-app", "--json").stdout)["deployments"]
+    history = json.loads(viewer("history", "shown-app", "--json").stdout)["deployments"]
     found = json.loads(viewer("show", history[0]["deployment"][:12], "--json").stdout)
     assert found["deployment"]["digest"] == digest
-    assert viewer("logs", "commanded-app").returncode == 0
+    assert viewer("logs", "shown-app").returncode == 0
     looks_around(viewer, operator)
     sets_secrets(keeper, portcall)
-    assert keeper("secrets", "unset", "commanded-app", "WORD").returncode == 0
-    assert not_allowed(operator("logs", "commanded-app"))
-    assert viewer("wait", f"commanded-app@{digest}").stdout == f"{url}\n"
-    assert not_allowed(viewer("deploy", "commanded-app:latest"))
+    assert keeper("secrets", "unset", "shown-app", "WORD").returncode == 0
+    assert not_allowed(operator("logs", "shown-app"))
+    assert viewer("wait", f"shown-app@{digest}").stdout == f"{url}\n"
+    assert not_allowed(viewer("deploy", "shown-app:latest"))
     pusher = as_role(portcall, "PusherPolicy", tmp_path)
-    assert pusher("wait", f"commanded-app:latest@{digest}").stdout == f"{url}\n"
+    assert pusher("wait", f"shown-app:latest@{digest}").stdout == f"{url}\n"
     assert not_allowed(pusher("status"))
     plans(viewer, pusher, digest)
     assert not_allowed(operator("status"))
-    assert not_allowed(operator("wait", f"commanded-app@{digest}"))
+    assert not_allowed(operator("wait", f"shown-app@{digest}"))
 
-    ended = operator("deploy", "commanded-app:latest")
+    ended = operator("deploy", "shown-app:latest")
     assert (ended.returncode, get(ended.stdout.strip())) == (0, "plain-http looked at"), ended.stderr
-    eventually(lambda: len(portcall.mails("commanded-app", digest)) == 2, within=90, every=0.5)
-    portcall.deployments.ended("commanded-app", digest)
+    eventually(lambda: len(portcall.mails("shown-app", digest)) == 2, within=90, every=0.5)
+    portcall.deployments.ended("shown-app", digest)
 
 
 def sets_secrets(keeper: Callable[..., subprocess.CompletedProcess[str]], portcall: Portcall) -> None:
     """The permission to set secrets includes neither reading them nor seeing the apps."""
-    assert keeper("secrets", "set", "commanded-app", "GREETING", typed="hello").returncode == 0
-    assert "GREETING" in keeper("secrets", "list", "commanded-app").stdout
-    parameter = portcall.client("ssm").get_parameter(Name="/portcall/commanded-app/GREETING", WithDecryption=True)
+    assert keeper("secrets", "set", "shown-app", "GREETING", typed="hello").returncode == 0
+    assert "GREETING" in keeper("secrets", "list", "shown-app").stdout
+    parameter = portcall.client("ssm").get_parameter(Name="/portcall/shown-app/GREETING", WithDecryption=True)
     assert (parameter["Parameter"]["Value"], parameter["Parameter"]["Type"]) == ("hello", "SecureString")
-    assert keeper("secrets", "unset", "commanded-app", "GREETING").returncode == 0
-    assert keeper("secrets", "unset", "commanded-app", "GREETING").returncode == 5
+    assert keeper("secrets", "unset", "shown-app", "GREETING").returncode == 0
+    assert keeper("secrets", "unset", "shown-app", "GREETING").returncode == 5
     assert not_allowed(keeper("secrets", "set", "others", "GREETING", typed="hello"))
     assert not_allowed(keeper("status"))
 
@@ -171,14 +171,14 @@ def sets_secrets(keeper: Callable[..., subprocess.CompletedProcess[str]], portca
 def looks_around(viewer: Callable[..., subprocess.CompletedProcess[str]], other: Callable[..., subprocess.CompletedProcess[str]]) -> None:  # fmt: skip
     """`portcall doctor` says what its caller may see, and names the permission for what it may not."""
     checked = {
-        each["check"]: each for each in json.loads(viewer("doctor", "commanded-app", "--json").stdout)["checks"]
+        each["check"]: each for each in json.loads(viewer("doctor", "shown-app", "--json").stdout)["checks"]
     }
     assert "WORD" in str(checked["secrets"])
     results = {name: each["result"] for name, each in checked.items()}
     # These are about this machine's Docker.
     assert {name for name, result in results.items() if result != "ok"} <= {"Docker", "login"}
     assert set(results) >= {"credentials", "role of ECS", "stack", "mails", "dead letters", "sweep", "events", "repositories", "state", "image", "secrets", "way to it"}  # fmt: skip
-    assert viewer("doctor", "commanded-app").returncode == 0
+    assert viewer("doctor", "shown-app").returncode == 0
     assert viewer("doctor", "nope").returncode == 5
 
     refused = json.loads(other("doctor", "--json").stdout)["checks"]
@@ -189,15 +189,15 @@ def looks_around(viewer: Callable[..., subprocess.CompletedProcess[str]], other:
 
 def plans(viewer: Callable[..., subprocess.CompletedProcess[str]], pusher: Callable[..., subprocess.CompletedProcess[str]], digest: str) -> None:  # fmt: skip
     """`portcall plan` reads what this machine has for a viewer, and for a pusher what ECR has, too."""
-    here = json.loads(viewer("plan", "commanded-app", "--json").stdout)
-    there = json.loads(pusher("plan", f"commanded-app:latest@{digest}", "--json").stdout)
-    assert (here["found"], here["slot"], here["app"]) == ("this machine", "free", "commanded-app")
+    here = json.loads(viewer("plan", "shown-app", "--json").stdout)
+    there = json.loads(pusher("plan", f"shown-app:latest@{digest}", "--json").stdout)
+    assert (here["found"], here["slot"], here["app"]) == ("this machine", "free", "shown-app")
     # A pusher may not see which other apps there are.
     assert (there["found"], there["slot"]) == ("ECR", "unknown")
     same = ("would", "ports", "cpu", "memory", "architecture", "health", "timeout", "usd_a_month", "replaces")
     assert {name: here[name] for name in same} == {name: there[name] for name in same}
-    assert not_allowed(viewer("plan", f"commanded-app:latest@{digest}", "--json"))
-    judged = json.loads(viewer("doctor", "commanded-app:latest", "--json").stdout)["checks"]
+    assert not_allowed(viewer("plan", f"shown-app:latest@{digest}", "--json"))
+    judged = json.loads(viewer("doctor", "shown-app:latest", "--json").stdout)["checks"]
     assert [each["check"] for each in judged if each["group"] == "image"] == ["push", "port", "slot"]
 
 
@@ -246,8 +246,8 @@ def as_role(portcall: Portcall, policy: str, folder: Path) -> Callable[..., subp
 def test_a_cloud_that_was_killed_is_replaced_by_up_and_down_leaves_nothing_of_it_but_the_mails(
     portcall: Portcall, another: Portcall
 ) -> None:
-    neighbour = portcall.push(FIXTURES / "plain-http", "commanded-app", VERSION="neighbour")
-    beside = portcall.mail("commanded-app", neighbour).text.splitlines()[0]
+    neighbour = portcall.push(FIXTURES / "plain-http", "shown-app", VERSION="neighbour")
+    beside = portcall.mail("shown-app", neighbour).text.splitlines()[0]
     another.mail("flask-app", another.by_hand.push("flask-app", STUBBORN, tag="latest"))
     kill(another)
     assert sentence(another.run("status")) == "The embedded cloud is not running. Start it: portcall up"
