@@ -1,5 +1,7 @@
 """`portcall`: the command line's entry point."""
 
+import atexit
+import gc
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -138,6 +140,9 @@ UNUSED = "urllib3.contrib.pyopenssl"
 
 def main() -> None:
     """Run the command line. Errors that a user can fix are reported as a sentence, not as a traceback."""
+    # A command ends before much of what it loads is garbage, and at its end the system frees all of it.
+    gc.set_threshold(50_000, 20, 20)
+    atexit.register(gc.freeze)
     sys.modules.setdefault(UNUSED, None)  # type: ignore[arg-type]
     try:
         cli(standalone_mode=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localcloud.packing import packed
 from localcloud.settings import PROJECT
 from portcall.verify.account import Account
 from portcall.verify.errors import CheckFailedError, DifferentError
@@ -40,7 +41,7 @@ def deploy(account: Account, state: State, tools: Tools, folder: Path, changes: 
             "deploy",
             *CONFIG,
             "--template-file",
-            str(folder / "build" / "template.yaml"),
+            str(packed(folder / "build" / "template.yaml")),
             "--stack-name",
             state.name,
             "--region",

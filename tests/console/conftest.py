@@ -81,11 +81,26 @@ def faults() -> Iterator[list[str]]:
     assert [each for each in found if "Failed to load resource" not in each] == []
 
 
-def again(page: Page, url: str, error: Error) -> None:
-    """Load a page once more, if Docker started a container at that moment: for Chromium, the network has changed."""
-    if "ERR_NETWORK_CHANGED" not in str(error):
-        raise error
-    page.goto(url)
+_goto = Page.goto
+
+
+def is_dockers(error: Error) -> bool:
+    """Whether Docker started a container while a page was loaded: for Chromium, the network has changed."""
+    return "ERR_NETWORK_CHANGED" in str(error)
+
+
+def _load(page: Page, url: str, **options: Any) -> Any:
+    try:
+        return _goto(page, url, **options)
+    except Error as error:
+        if not is_dockers(error):
+            raise
+        return _goto(page, url, **options)
+
+
+@pytest.fixture(autouse=True)
+def _docker_changes_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Page, "goto", _load)
 
 
 @pytest.fixture
@@ -100,16 +115,16 @@ def open_page(door: Door, context: BrowserContext, faults: list[str]) -> Open:
         here = f"http://127.0.0.1:{door.port}{door.prefix}/"
         if not pages:
             try:
-                page.goto(door.link)
+                _goto(page, door.link)
                 page.wait_for_url(here)
             except Error as error:
-                again(page, here, error)
+                # The link is good for one visit.
+                if not is_dockers(error):
+                    raise
+                page.goto(here)
         pages.append(page)
         if path or len(pages) > 1:
-            try:
-                page.goto(here + path)
-            except Error as error:
-                again(page, here + path, error)
+            page.goto(here + path)
         return page
 
     return opened
