@@ -10,6 +10,8 @@ from tests.console.conftest import Open
 from tests.console.test_security import HOSTILE
 from tests.console.world import FAILED_LOG, World, event
 
+pytestmark = pytest.mark.long(25)
+
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SERIOUS = ("serious", "critical")

@@ -18,6 +18,8 @@ from tests.console.conftest import Open
 from tests.console.world import World, event, passed
 from tests.local.conftest import eventually
 
+pytestmark = pytest.mark.long(45)
+
 HIDE = """hidden => {
   Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
   document.dispatchEvent(new Event("visibilitychange"));

@@ -1,11 +1,14 @@
 """An app's log on the page: live, searchable, limited, and it does not scroll away from the reader."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from portcall.console import logs
 from tests.console.conftest import Open
 from tests.console.world import World
 from tests.local.conftest import eventually
+
+pytestmark = pytest.mark.long(30)
 
 # So that a test can let lines arrive at a moment of its choice.
 KEEPS_ITS_EVENTS = """

@@ -16,6 +16,8 @@ from tests.console.conftest import Open, Serve
 from tests.console.world import World
 from tests.e2e.browser import QUIET
 
+pytestmark = pytest.mark.long(15)
+
 HOSTILE = [
     "<img src=x onerror=alert(1)>\x1b[31m",
     "evil\u202egnp.exe",

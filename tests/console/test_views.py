@@ -11,6 +11,8 @@ from portcall.console import inbox
 from tests.console.conftest import Open
 from tests.console.world import World
 
+pytestmark = pytest.mark.long(15)
+
 
 def test_what_is_wrong_comes_first(world: World, open_page: Open) -> None:
     world.live("flask-app")

@@ -17,7 +17,7 @@ from tests.local.conftest import HOST_ARCHITECTURE, eventually
 from tests.local.test_fargate import layer
 from tests.local.test_fargate import program as tiny_program
 
-pytestmark = pytest.mark.long(100)
+pytestmark = pytest.mark.long(80)
 
 # A small program whose header names no machine.
 FOREIGN = tiny_program(HOST_ARCHITECTURE)[:18] + b"\0\0" + tiny_program(HOST_ARCHITECTURE)[20:]

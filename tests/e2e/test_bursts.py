@@ -15,7 +15,7 @@ from tests.deployments import WITHIN
 from tests.e2e.conftest import Portcall, get
 from tests.local.conftest import eventually
 
-pytestmark = pytest.mark.long(90)
+pytestmark = pytest.mark.long(75)
 
 PUSHES = 10
 APPS = [f"burst-{number:02}-app" for number in range(30)]

@@ -20,7 +20,7 @@ from tests.e2e.conftest import COMMANDS, FIXTURES, Portcall, get
 from tests.local.callers import Caller, holder
 from tests.local.conftest import Cloud, eventually, forget_images
 
-pytestmark = pytest.mark.long(45)
+pytestmark = pytest.mark.long(50)
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "ci.md").read_text()

@@ -20,7 +20,7 @@ from tests.conftest import StateFolder
 from tests.e2e.conftest import COMMANDS, FIXTURES, Portcall, get
 from tests.local.conftest import eventually, forget_images
 
-pytestmark = pytest.mark.long(100)
+pytestmark = pytest.mark.long(75)
 
 # As the first process of a container, it does not heed SIGTERM.
 STUBBORN = ["httpd", "-f", "-p", "3000"]

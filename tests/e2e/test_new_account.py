@@ -13,7 +13,7 @@ from tests.e2e.conftest import Portcall, get
 from tests.e2e.test_bursts import settled, tasks, upload
 from tests.local.conftest import eventually, forget_images
 
-pytestmark = pytest.mark.long(90)
+pytestmark = pytest.mark.long(70)
 
 SERVING = [f"serving-{number}-app" for number in range(5)]
 SILENT = [f"silent-{number}-app" for number in range(10)]

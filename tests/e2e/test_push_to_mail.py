@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.conftest import FIXTURES, ROOT, Portcall, docker, get
 from tests.local.conftest import eventually
 
-pytestmark = pytest.mark.long(65)
+pytestmark = pytest.mark.long(45)
 
 
 @pytest.mark.parametrize(

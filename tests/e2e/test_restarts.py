@@ -1,7 +1,11 @@
 """An app that stops unexpectedly is restarted, but not for ever."""
 
+import pytest
+
 from tests.e2e.conftest import FIXTURES, Portcall, docker, get
 from tests.local.conftest import eventually
+
+pytestmark = pytest.mark.long(15)
 
 
 def test_an_app_whose_container_dies_is_live_again_with_a_mail_that_says_so(portcall: Portcall) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.conftest import FIXTURES, Portcall, docker, get
 from tests.local.conftest import eventually
 
-pytestmark = pytest.mark.long(65)
+pytestmark = pytest.mark.long(45)
 
 # Seconds. It is a tenth here, but the machine may be busy.
 LONGEST = 5.0

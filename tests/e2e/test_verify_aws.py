@@ -11,7 +11,7 @@ from tests.conftest import StateFolder
 from tests.e2e.verifying import Verify, verifying
 from tests.local.conftest import ACCOUNT
 
-pytestmark = pytest.mark.long(220)
+pytestmark = pytest.mark.long(165)
 
 # What the embedded cloud cannot show. Each is a line in docs/verify-aws.md, too.
 NOT_RUN_HERE = {"function-start-up", "other-cpu", "narrow-cidr-keeps-out"}

@@ -8,7 +8,7 @@ from tests.e2e.verifying import Verify, verify
 from tests.local.conftest import eventually
 
 __all__ = ["verify"]
-pytestmark = pytest.mark.long(120)
+pytestmark = pytest.mark.long(45)
 
 
 def test_an_interrupted_run_is_cleaned_up_and_can_be_resumed(verify: Verify) -> None:

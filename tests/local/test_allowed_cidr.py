@@ -9,6 +9,8 @@ from portcall.installer.packaged import Packaged
 from tests.conftest import StateFolder
 from tests.local.installed import Installed, stack_of_its_own
 
+pytestmark = pytest.mark.long(20)
+
 OFFICE, OTHER, WORLD = "198.51.100.0/24", "203.0.113.0/24", "0.0.0.0/0"
 
 

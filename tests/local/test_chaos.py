@@ -18,7 +18,7 @@ from tests.conftest import StateFolder
 from tests.local.conftest import eventually, forget_images, start_cloud
 from tests.local.installed import Installed, containers
 
-pytestmark = pytest.mark.long(160)
+pytestmark = pytest.mark.long(45)
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))

@@ -28,7 +28,7 @@ from tests.local.installed import (
     stack_of_its_own,
 )
 
-pytestmark = pytest.mark.long(100)
+pytestmark = pytest.mark.long(55)
 
 
 @pytest.fixture(scope="module")

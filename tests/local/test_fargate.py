@@ -10,6 +10,8 @@ import pytest
 from localcloud.machine.emulation import MACHINES, runs
 from tests.local.conftest import HOST_ARCHITECTURE, OTHER_ARCHITECTURE, Cloud
 
+pytestmark = pytest.mark.long(15)
+
 # Write 4 bytes from behind the code to output 1, and exit with 0.
 CODE = {
     "amd64": bytes.fromhex("bf01000000 488d3515000000 ba04000000 b801000000 0f05 31ff b83c000000 0f05"),

@@ -23,7 +23,7 @@ from tests.conftest import StateFolder
 from tests.local.conftest import ACCOUNT, REGION, Cloud
 from tests.local.installed import cloud_of_its_own, inventory
 
-pytestmark = pytest.mark.long(150)
+pytestmark = pytest.mark.long(110)
 
 # What SAM and make may take together, with nothing in their caches.
 WITHIN = 420.0

@@ -6,7 +6,11 @@ import time
 import uuid
 from typing import Any
 
+import pytest
+
 from tests.local.conftest import Cloud, eventually
+
+pytestmark = pytest.mark.long(15)
 
 SHOW = """
 import json, os, sys, logging

@@ -32,7 +32,7 @@ from tests.local.installed import (
     stack_of_its_own,
 )
 
-pytestmark = pytest.mark.long(50)
+pytestmark = pytest.mark.long(25)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from tests.conftest import StateFolder
 from tests.local.conftest import eventually
 from tests.local.installed import SERVES, Installed, stack_of_its_own
 
+pytestmark = pytest.mark.long(20)
+
 SWITCHES = "late-events targets-twice ec2-behind=2 tasks-behind=2 idle-functions=2"
 
 

@@ -16,7 +16,7 @@ from tests.conftest import StateFolder
 from tests.local.conftest import eventually
 from tests.local.installed import FAILS, Installed, stack_of_its_own
 
-pytestmark = pytest.mark.long(170)
+pytestmark = pytest.mark.long(175)
 
 # Alarms and traces are off everywhere else.
 PARAMETERS = {"StableUrl": "on", "Alarms": "on", "Tracing": "on"}

@@ -28,7 +28,7 @@ from tests.local.installed import (
     describe,
 )
 
-pytestmark = pytest.mark.long(40)
+pytestmark = pytest.mark.long(60)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ import pytest
 from tests.broken_workflows import CHANGES, broken, deployed
 from tests.local.conftest import Cloud, eventually
 
+pytestmark = pytest.mark.long(15)
+
 RAISE = """
 class NoSuchImage(Exception):
     pass

@@ -14,6 +14,8 @@ import pytest
 from localcloud import root_key
 from tests.local.conftest import REGION, Cloud, eventually, free_port
 
+pytestmark = pytest.mark.long(35)
+
 FOLDER = Path(__file__).parents[2] / "docs/upstream"
 ISSUES = sorted(each.stem for each in FOLDER.glob("*.md") if each.stem != "README")
 

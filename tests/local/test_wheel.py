@@ -32,7 +32,7 @@ from tests.local.conftest import (
 )
 from tests.local.installed import SERVES, cloud_of_its_own, inventory
 
-pytestmark = pytest.mark.long(35)
+pytestmark = pytest.mark.long(60)
 
 BIN = Path(sys.executable).parent
 # The mails of the embedded cloud are for any address; images that are built for two CPUs run on this machine's.
