@@ -85,17 +85,23 @@ _goto = Page.goto
 
 
 def is_dockers(error: Error) -> bool:
-    """Whether Docker started a container while a page was loaded: for Chromium, the network has changed."""
-    return "ERR_NETWORK_CHANGED" in str(error)
+    """Whether Docker started a container while a page was loaded: for Chromium, the network has changed.
+
+    Its own page about that may come before Playwright gets the error.
+    """
+    return "ERR_NETWORK_CHANGED" in str(error) or "chrome-error://" in str(error)
 
 
 def _load(page: Page, url: str, **options: Any) -> Any:
-    try:
-        return _goto(page, url, **options)
-    except Error as error:
-        if not is_dockers(error):
-            raise
-        return _goto(page, url, **options)
+    for pause in (200, 500, 1000, 2000):
+        try:
+            return _goto(page, url, **options)
+        except Error as error:
+            if not is_dockers(error):
+                raise
+        # Until Chromium shows its own page: that would interrupt the next attempt.
+        page.wait_for_timeout(pause)
+    return _goto(page, url, **options)
 
 
 @pytest.fixture(autouse=True)
