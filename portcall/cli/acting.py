@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 from deployer.domain.operation import MAX_REASON
+from deployer.domain.text import at
 
 from portcall.cli.options import SCHEMA, say, target_of, target_options
 from portcall.core import states
@@ -80,6 +81,11 @@ def target_to_change(options: dict[str, Any], reason: str = "") -> Target:
         # The stack refuses an action that it does not know.
         say(f"{found.said} {found.do}", style="yellow")
     return target
+
+
+def which_answers(url: str) -> str:
+    """The URL of an app, for a question; '' if it has none."""
+    return f", which answers{at(url)}" if url else ""
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -4,7 +4,14 @@ from typing import Any
 
 import click
 
-from portcall.cli.acting import acting_options, confirm, confirm_by_name, finish, target_to_change
+from portcall.cli.acting import (
+    acting_options,
+    confirm,
+    confirm_by_name,
+    finish,
+    target_to_change,
+    which_answers,
+)
 from portcall.cli.options import complete_app, say
 from portcall.core.operating import operate
 
@@ -20,10 +27,13 @@ from portcall.core.operating import operate
 )
 @acting_options
 def end(app: str, typed: str, reason: str, yes: bool, as_json: bool, **options: Any) -> None:
-    """End an app: remove its task, URL and slot until the next push. Unless a preview, asks for the name."""
+    """End an app: remove its task, URL and slot until the next push.
+
+    If the app is not a preview, you type its name to confirm.
+    """
     target = target_to_change(options, reason)
     plan = operate(target, action="end", app=app, dry_run="yes", by="")
-    what = f"End {app}, which answers at {plan['url'] or 'no URL'}?"
+    what = f"End {app}{which_answers(plan['url'])}?"
     if plan["preview"]:
         confirm(what, yes=yes)
     else:

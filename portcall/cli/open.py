@@ -17,6 +17,8 @@ from portcall.core.trouble import Exit, Trouble
 def open(app: str, path: str, only_print: bool, **options: Any) -> None:
     """Open an app in the browser, at a path if one is named; the URL is on standard output."""
     status = reading.app_status(target_of(options), app)
+    if status.serving and status.serving.is_worker:
+        raise Trouble(f"{app} is running, and has no URL: it listens on no port.", Exit.NO)
     if not status.url:
         raise Trouble(f"{app} is {status.state}: {status.note} More: portcall show {app}", Exit.NO)
     url = status.url + path.lstrip("/")

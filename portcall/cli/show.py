@@ -6,6 +6,7 @@ from typing import Any
 import click
 from deployer.domain import timing
 from deployer.domain.deployment import Current, Deployment
+from deployer.domain.text import at
 from rich.text import Text
 
 from portcall.cli.layout import cell, state
@@ -109,11 +110,11 @@ def _pinned(current: Current | None) -> str:
 
 
 def _serving(current: Current | None, deployment: Deployment) -> str:
-    if current is None or current.last_stop or current.gave_up_reason:
+    if current is None or not states.answers(current):
         return "nothing"
     if current.deployment == deployment.deployment:
         return ""
-    return f"{states.version(current.tag, current.digest)} at {current.url}"
+    return f"{states.version(current.tag, current.digest)}{at(current.url)}"
 
 
 def _bars(console: Terminal, phases: list[tuple[str, float]]) -> None:

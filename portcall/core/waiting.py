@@ -17,7 +17,9 @@ from deployer.domain.deployment import (
     Current,
     Deployment,
 )
+from deployer.domain.mail import WORKER
 from deployer.domain.push import DIGEST
+from deployer.domain.text import at
 
 from portcall.core import states
 from portcall.core.trouble import Exit
@@ -159,7 +161,8 @@ def _live(app: str, current: Current, deployments: Sequence[Deployment]) -> Verd
         "live",
         Exit.YES,
         app,
-        f"{app} is live: {current.url} ({states.version(current.tag, current.digest)}, since {current.since})",
+        f"{app} is live: {current.url or WORKER} "
+        f"({states.version(current.tag, current.digest)}, since {current.since})",
         digest=current.digest,
         deployment=current.deployment,
         url=current.url,
@@ -223,4 +226,4 @@ def _ended(app: str, last: Deployment, current: Current | None, *, recent: bool)
 def _serves(current: Current | None) -> str:
     if current is None or not states.answers(current):
         return "No version is running."
-    return f"{states.version(current.tag, current.digest)} serves at {current.url}"
+    return f"{states.version(current.tag, current.digest)} is running{at(current.url)}"

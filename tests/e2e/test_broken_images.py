@@ -188,7 +188,7 @@ def test_a_failed_push_leaves_the_previous_version_serving(portcall: Portcall) -
     waited = portcall.run("wait", f"kept-app@{portcall.pushed('kept-app')['imageDigest']}")
     assert (waited.returncode, waited.stdout) == (1, "")
     assert "exit code 3" in waited.stderr
-    assert f"serves at {url}" in waited.stderr
+    assert f"is running at {url}" in waited.stderr
     status = portcall.run("status", "kept-app", "--exit-code")
     assert status.returncode == 1, f"{status.stdout}{portcall.says('history', 'kept-app')}"
     (app,) = portcall.apps("kept-app")

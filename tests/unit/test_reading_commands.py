@@ -472,6 +472,18 @@ def test_open_takes_the_url_to_the_browser(monkeypatch):
     assert opened == ["http://203.0.113.1:3000/health"]
 
 
+def test_a_worker_runs_and_has_no_url():
+    go_live(1)
+    seen = ledger.current(app="flask-app")
+    worker = dataclasses.replace(seen, url="", direct_url="")
+    assert ledger.change_current(app="flask-app", new=worker, seen=seen)
+    fail(2)
+    assert re.search(r"Serves: +latest 0000000$", portcall("show", "flask-app").stdout, re.MULTILINE)
+    result = portcall("open", "flask-app")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "flask-app is running, and has no URL: it listens on no port." in result.stderr
+
+
 def test_open_says_why_there_is_nothing_to_open():
     fail(1)
     result = portcall("open", "flask-app")

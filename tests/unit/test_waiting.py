@@ -107,7 +107,7 @@ def test_live_is_only_what_has_that_digest_and_a_url(name):
 def test_a_failure_says_why_and_what_serves():
     failed = push("failed", reason="exit code 1", summary="failed to start", hint="Read the log.", log=["boom"])
     found = verdict("flask-app", MINE, serves(OTHER, "push-0"), [failed], since=SINCE, patient=True)
-    assert found.said == "flask-app failed to start. latest bbbbbbb serves at http://203.0.113.7/"
+    assert found.said == "flask-app failed to start. latest bbbbbbb is running at http://203.0.113.7/"
     assert (found.reason, found.hint, found.log, found.seconds) == (
         "exit code 1",
         "Read the log.",
@@ -115,6 +115,16 @@ def test_a_failure_says_why_and_what_serves():
         100,
     )
     assert found.url == ""
+
+
+def test_a_worker_runs_without_a_url():
+    failed = push("failed", summary="failed to start")
+    found = verdict("flask-app", MINE, serves(OTHER, "push-0", url=""), [failed], since=SINCE, patient=True)
+    assert found.said == "flask-app failed to start. latest bbbbbbb is running"
+    live = verdict("flask-app", MINE, serves(url=""), [push("deployed")], since=SINCE, patient=True)
+    assert live.said == (
+        "flask-app is live: it runs, and listens on no port (latest aaaaaaa, since 2026-11-25T10:00:00Z)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -89,12 +89,22 @@ def test_the_bad_version_pushed_again_is_recorded_and_not_deployed_and_a_mail_sa
     assert (current().deployment, current().pin) == (live.deployment, live.pin)
     assert ("2", "recorded") in outcomes()
     mail = world.mails[-1]
-    assert mail["subject"] == "flask-app has a push that is not deployed: it was rolled back"
+    assert mail["subject"] == "flask-app was not deployed: this version was rolled back"
     assert mail["text"].startswith("This version was rolled back, as asked for by ")
-    assert f"The previous version is still running at {live.url}" in mail["text"]
+    assert f"The current version is still running at {live.url}" in mail["text"]
     assert '"action":"resume"' in mail["text"]
     assert sweep() == {}
     assert len(world.mails) == 4
+
+
+def test_the_mail_about_a_held_push_says_that_a_worker_runs(two_versions, deploy, world, pushed_now):
+    ask("rollback")
+    live = current()
+    worker = dataclasses.replace(live, url="", direct_url="")
+    assert ledger.change_current(app="flask-app", new=worker, seen=live)
+    deploy(pushed_now(2, "-again"))
+    assert "The current version is still running.\n" in world.mails[-1]["text"]
+    assert "No version is running." not in world.mails[-1]["text"]
 
 
 def test_under_another_tag_the_bad_version_does_not_come_back_either(two_versions, deploy, pushed_now):

@@ -263,7 +263,7 @@ def test_a_repository_has_so_many_mails_an_hour_then_one_that_says_so_and_others
     assert live(deploy(pushed("shop", 8)))
     assert len(world.mails) == 5
     notice = world.mails[3]
-    assert notice["subject"].startswith("greedy has too many emails: no more until ")
+    assert notice["subject"].startswith("greedy reached its email limit: no more until ")
     assert "There were 3 emails about greedy in this hour" in notice["text"]
     assert subjects(world)[4].startswith("shop is live")
     # All other mails are sent.

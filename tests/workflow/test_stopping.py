@@ -63,7 +63,7 @@ def test_a_push_of_a_stopped_app_is_recorded_and_its_mail_says_how_to_start_it(
     assert deploy(pushed_now(2)).states[-1] == "RecordPush"
     assert world.live() == set()
     mail = world.mails[-1]
-    assert mail["subject"] == "flask-app has a push that is not deployed: the app is stopped"
+    assert mail["subject"] == "flask-app was not deployed: the app is stopped"
     assert "The app is stopped, as asked for by ann (claimed) at " in mail["text"]
     assert '"action":"start","app":"flask-app"' in mail["text"]
     assert sweep() == {}

@@ -100,7 +100,7 @@ def superseded_pushes(document: Document, push: Push) -> Known[list[ledger.Deplo
 
 def standing(document: Document, current: ledger.Current | None) -> Known[mail.Standing]:
     """What serves after this deployment failed. ECS is asked, because a stop's event may come later."""
-    nothing = mail.Standing("")
+    nothing = mail.NOTHING
     restarts = failed_deployment.own_restart(document) is not None
     if current is None or restarts or current.gave_up_reason or current.last_stop:
         return Known(nothing)
@@ -112,7 +112,7 @@ def standing(document: Document, current: ledger.Current | None) -> Known[mail.S
     if task is None or task.state is TaskState.STOPPED:
         return Known(nothing)
     sequence = document.get("admission", {}).get("sequence", current.sequence)
-    return Known(mail.Standing(current.url, is_newer=current.sequence > sequence, is_worker=not current.url))
+    return Known(mail.standing_of(current, is_newer=current.sequence > sequence))
 
 
 def context(

@@ -41,6 +41,6 @@ def mail_it(push: Push, why: str, current: ledger.Current | None) -> None:
     config = settings()
     action: operation.Action = operation.START if current and current.stop else operation.RESUME
     command = config.command(action, push.app)
-    serving = current.url if current and not current.stopped else ""
-    message = mail.recorded(push, why, serving, command, resumes=action == operation.RESUME)
+    standing = mail.standing_of(current) if current and not current.stopped else mail.NOTHING
+    message = mail.recorded(push, why, standing, command, resumes=action == operation.RESUME)
     outcomes.record_outcome(push, outcomes.RECORDED, lambda: mail_limit.publish(push, message), reason=why)

@@ -24,12 +24,12 @@ def send(facts: Facts, names: tuple[str, ...]) -> None:
 def _standing(facts: Facts) -> mail.Standing:
     current = facts.current
     if current is None or current.gave_up_reason or current.last_stop:
-        return mail.Standing("")
+        return mail.NOTHING
     if facts.tasks is None or current.task not in facts.tasks:
         try:
             task = ecs.describe_task(cluster=settings().cluster, task=current.task)
         except PermanentError:
-            return mail.Standing("")
+            return mail.NOTHING
         if task is None or task.state is TaskState.STOPPED:
-            return mail.Standing("")
-    return mail.Standing(current.url)
+            return mail.NOTHING
+    return mail.standing_of(current)

@@ -145,6 +145,11 @@ class Current:
         return bool(self.last_stop or self.gave_up_reason)
 
     @property
+    def is_worker(self) -> bool:
+        """Whether it listens on no port, and so has no URL, though it runs."""
+        return not self.url
+
+    @property
     def target(self) -> str:
         """Where its stable URL must point: to its task, or to nothing if the task has stopped."""
         return NOWHERE if self.stopped else self.direct_url

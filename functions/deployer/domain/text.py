@@ -49,6 +49,11 @@ def plain(text: str) -> str:
     return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in ESCAPES.sub("", text))
 
 
+def at(url: str) -> str:
+    """` at http://...`; '' for a worker, which has no URL."""
+    return f" at {url}" if url else ""
+
+
 def discreet(line: str) -> str:
     """The line with *** for values that are named, or look, like secrets."""
     for secret in SECRETS:

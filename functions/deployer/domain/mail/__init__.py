@@ -10,11 +10,13 @@ from deployer.domain.mail.failure import failed as failed
 from deployer.domain.mail.parts import LOG_LINE_LIMIT as LOG_LINE_LIMIT
 from deployer.domain.mail.parts import LOG_LINES as LOG_LINES
 from deployer.domain.mail.parts import NAME_LIMIT as NAME_LIMIT
+from deployer.domain.mail.parts import NOTHING as NOTHING
 from deployer.domain.mail.parts import SUBJECT_LIMIT as SUBJECT_LIMIT
 from deployer.domain.mail.parts import Context as Context
 from deployer.domain.mail.parts import Mail as Mail
 from deployer.domain.mail.parts import Standing as Standing
 from deployer.domain.mail.parts import log_excerpt as log_excerpt
+from deployer.domain.mail.parts import standing_of as standing_of
 from deployer.domain.mail.success import WORKER as WORKER
 from deployer.domain.mail.success import live as live
 from deployer.domain.mail.success import live_again as live_again

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from deployer.domain.mail.failure import last_lines
 from deployer.domain.mail.parts import Context, Mail, document_of, fact_lines, log_excerpt, subject_of
 from deployer.domain.push import Push
-from deployer.domain.text import printable
+from deployer.domain.text import at, printable
 
 FIX_IT = "Fix it and push the new image. If the image is fine, start it again with:"
 WATCH_IT = "To run it again, watch its repository again, then start it with:"
@@ -108,9 +108,8 @@ def unwatched(push: Push, url: str, *, replaced_by: str, can_restart: bool, stop
     else:
         why = f"The tag {push.tag} is no longer watched (TagPattern)."
         then = "If it stops unexpectedly, it is restarted."
-    where = f" at {url}" if url else ""
     text = [
-        f"{push.app} is still running{where} and costs money, but its pushes are no longer deployed.",
+        f"{push.app} is still running{at(url)} and costs money, but its pushes are no longer deployed.",
         "",
         why,
         then,

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deployer.domain.deployment import Current
 from deployer.domain.push import Push
-from deployer.domain.text import discreet, printable, without_keys
+from deployer.domain.text import at, discreet, printable, without_keys
 
 SUBJECT_LIMIT = 99
 NAME_LIMIT = 40
@@ -24,11 +25,24 @@ class Mail:
 
 @dataclass(frozen=True)
 class Standing:
-    """What serves after a failed deployment; `url` is '' if nothing serves, and for a worker."""
+    """What runs after a push that is not live; `url` is '' if nothing runs, and for a worker."""
 
     url: str
     is_newer: bool = False
     is_worker: bool = False
+
+    @property
+    def runs(self) -> bool:
+        """Whether a version runs. A URL alone does not say so: a worker has none."""
+        return self.is_worker or bool(self.url)
+
+
+NOTHING = Standing("")
+
+
+def standing_of(current: Current, *, is_newer: bool = False) -> Standing:
+    """What a mail says about a deployment that runs."""
+    return Standing(current.url, is_newer=is_newer, is_worker=current.is_worker)
 
 
 @dataclass(frozen=True)
@@ -52,12 +66,10 @@ class Context:
 
 
 def serving_line(standing: Standing) -> str:
-    if standing.is_worker:
-        return f"{'A newer version' if standing.is_newer else 'The previous version'} is still running."
-    if not standing.url:
+    if not standing.runs:
         return "No other version is running."
     which = "A newer version is running" if standing.is_newer else "The previous version is still running"
-    return f"{which} at {standing.url}"
+    return which + (at(standing.url) or ".")
 
 
 def log_excerpt(log: Sequence[str]) -> list[str]:

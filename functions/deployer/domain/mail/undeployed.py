@@ -7,10 +7,10 @@ from deployer.domain import superseded
 from deployer.domain.deployment import Deployment
 from deployer.domain.mail.parts import Mail, Standing, serving_line, subject_of
 from deployer.domain.push import Push
-from deployer.domain.text import printable
+from deployer.domain.text import at, printable
 
 
-def recorded(push: Push, why: str, serving: str, command: str, *, resumes: bool) -> Mail:
+def recorded(push: Push, why: str, standing: Standing, command: str, *, resumes: bool) -> Mail:
     """A push is recorded and not deployed. `command` starts the app, or ends the pin if `resumes`."""
     body = [
         printable(why),
@@ -19,7 +19,9 @@ def recorded(push: Push, why: str, serving: str, command: str, *, resumes: bool)
         "",
         f"    {push.repository}:{push.tag}, pushed at {push.time}",
         "",
-        f"The previous version is still running at {serving}" if serving else "No version is running.",
+        f"The current version is still running{at(standing.url) or '.'}"
+        if standing.runs
+        else "No version is running.",
         "To deploy the newest push anyway:" if resumes else "To start it with its newest push:",
         "",
         f"    {command}",
@@ -28,7 +30,7 @@ def recorded(push: Push, why: str, serving: str, command: str, *, resumes: bool)
         f"Deployment: {push.deployment}",
     ]
     return Mail(
-        subject=subject_of(push.app, "has a push that is not deployed: " + _in_short(resumes)),
+        subject=subject_of(push.app, "was not deployed: " + _in_short(resumes)),
         text="\n".join(body) + "\n",
         document={
             "outcome": "recorded",
@@ -37,7 +39,7 @@ def recorded(push: Push, why: str, serving: str, command: str, *, resumes: bool)
             "digest": push.digest,
             "deployment": push.deployment,
             "reason": printable(why),
-            "serving": serving,
+            "serving": standing.url,
             "command": command,
         },
         attributes={"app": push.app, "outcome": "recorded"},
@@ -45,7 +47,7 @@ def recorded(push: Push, why: str, serving: str, command: str, *, resumes: bool)
 
 
 def _in_short(resumes: bool) -> str:
-    return "it was rolled back" if resumes else "the app is stopped"
+    return "this version was rolled back" if resumes else "the app is stopped"
 
 
 def with_notes(news: Mail, notes: Sequence[str]) -> Mail:
@@ -113,7 +115,7 @@ def held_back(push: Push, mails: int, until: str, ledger: str) -> Mail:
         "If you do not expect this, find out who or what pushes to the repository.",
     ]
     return Mail(
-        subject=subject_of(push.repository, f"has too many emails: no more until {until}"),
+        subject=subject_of(push.repository, f"reached its email limit: no more until {until}"),
         text="\n".join(text) + "\n",
         document={"outcome": "held back", "repository": push.repository, "mails": mails, "until": until},
         attributes={"app": push.app, "outcome": "held back"},
