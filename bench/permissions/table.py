@@ -19,28 +19,28 @@ ATTACKER = {
     "CleanUpFunction": "stop all apps, delete their revisions and the repositories that pushes created; deregister any revision of the account",
     "DashboardFunction": "read the outcome of every push",
     "DeployStateMachine": "run the steps, and so deploy any image in a watched repository",
-    "EndPreviewFunction": f"stop apps, send mails, {NOTHING_MORE}",
+    "EndPreviewFunction": f"stop apps, send emails, {NOTHING_MORE}",
     "ExecutionRole": "pull the images, read the parameters of all watched repositories, write the apps' logs",
     "IgnorePushFunction": NOTHING_MORE,
-    "OperateFunction": f"stop and end apps, point their URLs elsewhere, deploy any image in a watched repository, send mails, {NOTHING_MORE}",
+    "OperateFunction": f"stop and end apps, point their URLs elsewhere, deploy any image in a watched repository, send emails, {NOTHING_MORE}",
     "OperatorPolicy": "let Portcall stop and end apps, and deploy images of watched repositories and earlier versions",
     "PusherPolicy": "deploy any image in the watched repositories, read their apps' outcomes; with previews, delete their images",
-    "PublishUrlFunction": f"send mails with any text and URL, {NOTHING_MORE}",
+    "PublishUrlFunction": f"send emails with any text and URL, {NOTHING_MORE}",
     "ReadImageFunction": "read the images of the watched repositories",
     "ReadLogFunction": "read the apps' logs",
-    "ReconcileFunction": f"stop and start apps, send mails, read logs, {NOTHING_MORE}",
+    "ReconcileFunction": f"stop and start apps, send emails, read logs, {NOTHING_MORE}",
     "RecordTaskStateFunction": "answer a waiting step falsely, if it knows the step's token",
     "RegisterTaskDefinitionFunction": "register revisions of the stack's families, for Fargate, with any image and the names of parameters",
-    "RecordPushFunction": f"send mails, {NOTHING_MORE}",
+    "RecordPushFunction": f"send emails, {NOTHING_MORE}",
     "RepositoryCreationRole": "create repositories below the prefix",
     "ResolvePublicIpFunction": "see all network interfaces of the account",
-    "RestartAppFunction": f"start apps again, send mails, read logs, {NOTHING_MORE}",
-    "RollBackFunction": f"stop apps, send mails, read logs, {NOTHING_MORE}",
+    "RestartAppFunction": f"start apps again, send emails, read logs, {NOTHING_MORE}",
+    "RollBackFunction": f"stop apps, send emails, read logs, {NOTHING_MORE}",
     "RunTaskFunction": "run any revision of the stack with another command, and so read that app's secrets; open ports of the stack's security groups",
     "SecretsPolicy": "replace an app's secrets, and so redirect its connections; not read them",
     "StopPreviousFunction": f"stop apps, {NOTHING_MORE}",
     "SwitchOverFunction": f"stop apps, point their URLs elsewhere, {NOTHING_MORE}",
-    "ViewerPolicy": "read every push's outcome and execution, the apps' logs, the state of the install, and the subscribed mail addresses",
+    "ViewerPolicy": "read every push's outcome and execution, the apps' logs, the state of the install, and the subscribed email addresses",
     "WaitForRunningFunction": "answer a waiting step falsely, if it knows the step's token",
 }  # fmt: skip
 
@@ -81,9 +81,7 @@ def table(report: Report, document: str) -> str:
         "| Role | May | Needed by, for example | An attacker with its credentials could |",
         "|---|---|---|---|",
     ]
-    rows += [
-        f"| {role} | {allowed} | {tests[role]} | {ATTACKER.get(role, '')} |" for role, allowed in may().items()
-    ]
+    rows += [f"| {role} | {allowed} | {tests[role]} | {ATTACKER[role]} |" for role, allowed in may().items()]
     return "\n".join(rows) + "\n"
 
 

@@ -205,7 +205,7 @@ def _mmdebstrap(suite: str, folder: Path, made: Path) -> list[str]:
     bundle = _certificates()
     if bundle is not None:
         (folder / "ca-certificates.crt").write_bytes(bundle.read_bytes())
-    # Otherwise the package usrmerge would be installed, with 55 MB of Perl.
+    # `usr-is-merged` replaces usrmerge, which needs 55 MB of Perl.
     merged = ["usr-is-merged"] if debian.known("usr-is-merged") else []
     packages = ",".join(["python3", "python3-pip-whl", "ca-certificates", "passwd", *merged])
     hooks = [f"--hook-dir={_HOOKS / 'merged-usr'}"] if merged and (_HOOKS / "merged-usr").is_dir() else []

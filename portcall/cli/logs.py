@@ -47,7 +47,7 @@ def logs(app: str, follow: bool, lines: int, as_json: bool, **options: Any) -> N
                 if look % LOOKS_A_VERSION == 0:
                     newest = reading.log_source(reading.app_status(target, app))
                     if newest[0] not in ("", task):
-                        # The last lines of the version before.
+                        # First print what the previous version logged last.
                         _show(reading.newer_lines(target, app, task, token, lines)[0], name, as_json=as_json)
                         (task, name), token = newest, ""
                         _head(name)

@@ -30,7 +30,7 @@ def uninstall(confirm: str, bucket: str, **options: Any) -> None:
     with asking(target):
         found = changes.describe(target, target.stack)
     if found is None:
-        raise Trouble(f"There is no stack {target.stack} in {target.region}.", Exit.NO_SUCH_THING)
+        raise Trouble(f"There is no stack {target.stack} in {target.region}.", Exit.NOT_ALLOWED)
     outputs = {each["OutputKey"] for each in found.get("Outputs", [])}
     if "LedgerTableName" not in outputs and found["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         raise Trouble(

@@ -67,7 +67,7 @@ def _installed(target: Target) -> dict[str, Any]:
         found = changes.describe(target, target.stack)
     what = f"stack {target.stack} in {target.region}"
     if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
-        raise Trouble(f"There is no {what}. Install it: portcall install", Exit.NO_SUCH_THING)
+        raise Trouble(f"There is no {what}. Install it: portcall install", Exit.NOT_ALLOWED)
     if "LedgerTableName" not in {each["OutputKey"] for each in found.get("Outputs", [])}:
         raise Trouble(
             f"The {what} is {found['StackStatus']}, or is not an install of Portcall: it has no output "

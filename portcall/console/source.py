@@ -41,7 +41,7 @@ class Source:
                 target = self._choose(**self._options)
                 self.name, self.embedded, self.region = target.name, target.embedded, target.region
                 if target.embedded:
-                    # The embedded cloud may end, but the page must not switch to an account then.
+                    # Even if the embedded cloud stops, the page must not switch to an AWS account.
                     self._options = {**self._options, "profile": "", "region": "", "local": True}
                 for service in SERVICES:
                     client(service)

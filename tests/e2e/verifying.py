@@ -1,4 +1,4 @@
-"""`portcall verify-aws` against an embedded cloud without any Portcall."""
+"""`portcall verify-aws` against an embedded cloud in which Portcall is not installed."""
 
 import contextlib
 import json

@@ -185,8 +185,8 @@ def test_what_was_changed_since_it_was_released_is_not_installed(carried: Path, 
 def test_it_installs_deploys_upgrades_and_leaves_nothing(installer: Installer) -> None:
     cloud = installer.cloud
     before = {**inventory(cloud), "buckets": buckets(cloud)}
-    assert "There is no stack portcall" in installer.sentence(5, "upgrade", "--yes")
-    assert "There is no stack portcall" in installer.sentence(5, "uninstall", "--confirm", "portcall")
+    assert "There is no stack portcall" in installer.sentence(6, "upgrade", "--yes")
+    assert "There is no stack portcall" in installer.sentence(6, "uninstall", "--confirm", "portcall")
     assert "To continue without being asked: --yes" in installer.sentence(2, "install", "--email", EMAIL)
     assert {**inventory(cloud), "buckets": buckets(cloud)} == before
 

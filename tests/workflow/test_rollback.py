@@ -417,7 +417,7 @@ def test_a_push_that_was_not_admitted_does_not_take_its_tag_from_a_later_one(dep
 
 @pytest.mark.parametrize(("admitted", "known"), [(False, "push-2"), (True, "")])
 def test_the_tag_of_a_push_that_was_never_admitted_is_known_to_the_sweep(world, document, admitted, known):
-    """Or the sweep would take it for a push whose event was lost, and deploy it once more."""
+    """Otherwise the sweep would take it for a push whose event was lost, and deploy it once more."""
     tag = ledger.tag(app=APP, tag="latest")
     assert tag.deployment == "push-1"
     roll(document(*([] if admitted else ["admission", "task", "taskDefinition"])))

@@ -22,7 +22,7 @@ def test_a_push_that_is_superseded_while_it_waits_for_a_vcpu_leaves_the_next_one
     deploy, world, push
 ):
     world.faults["run_task on FARGATE"] = refusals(1)
-    # Before the second attempt.
+    # A newer push arrives just before RunTask's second attempt.
     world.faults["tasks_started_by"] = [lambda: deploy(push(2))]
     late = deploy(push(1))
     assert (late.status, late.states[-1]) == ("SUCCEEDED", "Superseded")

@@ -12,7 +12,7 @@ from deployer.settings import settings
 def take(push: Push) -> bool:
     """Take the slots that a deployment needs, its own and its app's, before anything is created for it.
 
-    False if the deployment has ended already: a call that was taken for lost may still be running.
+    False if the deployment has ended already: Step Functions may have retried a call that still runs.
     Raises DeploymentLimitError, PreviewLimitError or AppLimitError.
     The deployment's slot is freed with its outcome, the app's slot when the app ends. An app that runs is not
     checked, because it may be older than the limit.

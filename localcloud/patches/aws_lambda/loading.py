@@ -53,7 +53,7 @@ class Loading:
     ) -> Iterator[tuple[Any, Callable[[], None]]]:
         """A worker that is loaded, or may load now, and what to call once it has.
 
-        `acquire` gives a worker that nobody uses, with `is_loaded`, and `release` gives it back.
+        `acquire` returns a free worker, which has the attribute `is_loaded`; `release` returns it to the pool.
         """
         mine = _Waiting(asynchronous, next(self._numbers), function)
         worker = self._wait_for_turn(mine, acquire, release)

@@ -92,7 +92,7 @@ def detail(task: dict[str, Any], *, now: str) -> dict[str, Any]:
     shown["attachments"] = [
         {
             "id": attachment["id"],
-            # ElasticNetworkInterface in the API, eni in events.
+            # The API calls this type ElasticNetworkInterface; events call it eni.
             "type": "eni",
             "status": attachment["status"],
             "details": attachment["details"],
