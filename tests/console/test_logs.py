@@ -22,7 +22,7 @@ def lines(page: Page) -> int:
     return page.locator("#log > div").count()
 
 
-def test_what_an_app_writes_is_there_as_it_writes_it_and_continues_in_the_next_version(
+def test_the_log_appears_as_the_app_writes_it_and_continues_in_the_next_version(
     world: World, open_page: Open
 ) -> None:
     written = world.log_of(world.live("flask-app", "v1"))
@@ -76,7 +76,7 @@ def test_lines_that_arrive_with_a_scroll_do_not_move_what_one_scrolled_to(
     assert log.evaluate("log => log.scrollTop") == 100
 
 
-def test_what_one_has_marked_stays_marked(world: World, open_page: Open) -> None:
+def test_marked_text_stays_marked(world: World, open_page: Open) -> None:
     written = world.log_of(world.live("flask-app"))
     written += ["first", "second"]
     page = open_page("logs/flask-app")

@@ -35,7 +35,7 @@ def test_an_interrupted_run_is_cleaned_up_and_can_be_resumed(verify: Verify) -> 
     assert verify.everything() == before
 
 
-def test_what_was_kept_is_removed_when_asked(verify: Verify) -> None:
+def test_clean_removes_an_install_that_was_kept(verify: Verify) -> None:
     before = verify.everything()
     code, said = verify.says("--keep", "--only", "install")
     assert code == 0, said

@@ -97,9 +97,7 @@ def test_a_task_that_may_not_be_stopped_is_reported_in_the_mail(stack: Installed
 @pytest.mark.parametrize(
     "action", ["ecs:ListTasks", "ecs:DescribeTasks", "logs:GetLogEvents", "dynamodb:GetItem"]
 )
-def test_what_could_not_be_found_out_about_a_failure_is_reported_in_the_mail(
-    stack: Installed, action: str
-) -> None:
+def test_the_mail_reports_missing_facts_about_a_failure(stack: Installed, action: str) -> None:
     with stack.without(stack.role("RollBack"), action):
         execution = stack.deploy(FAILS)
     assert execution["status"] == "FAILED"
@@ -138,7 +136,7 @@ def test_a_push_that_the_rule_may_not_deliver_waits_in_the_queue(stack: Installe
     assert stack.deployments.of(stack.app, digest) == []
 
 
-def test_what_a_tag_points_to_is_deployed_once_more_and_without_a_tag_the_one_that_is_live(
+def test_the_image_of_a_tag_is_deployed_again_and_without_a_tag_the_live_one(
     stack: Installed,
 ) -> None:
     command = ["sh", "-c", f": {uuid.uuid4()}; {SERVES}"]

@@ -93,7 +93,7 @@ def test_a_catch_by_class_name_catches(cloud: Cloud) -> None:
         ("def handler(e, c):\n    return object()\n", "Runtime.MarshalError", "Unable to marshal response"),
     ],
 )
-def test_what_ends_a_function_has_the_name_that_lambda_gives_it(
+def test_the_end_of_a_function_has_lambdas_name_for_it(
     cloud: Cloud, source: str, error: str, message: str
 ) -> None:
     outcome = cloud.outcome(cloud.execute(machine(task(cloud.function(source, Timeout=1)))))

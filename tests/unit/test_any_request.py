@@ -60,7 +60,9 @@ def spec_of(labels: dict[str, str]) -> ImageSpec:
 @example("r" * 256, "t" * 128, "S" * 128, True, {}, "")
 @example("r" * 256, "t" * 128, "s", False, {}, "é\n" * 50)
 @example("r/" * 127 + "rr", "v1.0", "portcall", True, {"portcall.env.A": "a" * 32000}, "x" * 9000)
-def test_whatever_ecr_lets_in_gives_requests_that_aws_takes(repository, tag, stack, by_tag, labels, text):
+def test_any_push_that_ecr_accepts_leads_to_calls_that_aws_accepts(
+    repository, tag, stack, by_tag, labels, text
+):
     detail = {"action-type": "PUSH", "result": "SUCCESS", "repository-name": repository, "image-tag": tag}
     detail["image-digest"] = f"sha256:{'a' * 64}"
     event = {"id": str(uuid.uuid4()), "time": "2026-11-25T10:00:00Z", "detail": detail}

@@ -95,14 +95,14 @@ STATES = {
 
 @pytest.mark.parametrize(("current", "deployments", "state", "is_up"), STATES.values(), ids=STATES)
 @pytest.mark.parametrize("order", [1, -1])
-def test_state(current, deployments, state, is_up, order):
+def test_an_apps_state_follows_from_its_records(current, deployments, state, is_up, order):
     status = status_of("flask-app", current, deployments[::order])
     assert status.state == state
     assert bool(status.serving) == is_up
     assert status.url == (SERVES.url if is_up else "")
 
 
-def test_what_was_never_an_app_is_none():
+def test_a_repository_without_apps_has_no_status():
     assert status_of("charts", None, [push("ignored")]) is None
     assert status_of("charts", None, []) is None
 

@@ -49,7 +49,7 @@ def test_a_flaw_that_aws_refuses_is_seen(kind, properties, words):
     assert any(words in each for each in found), found
 
 
-def test_what_is_sound_is_not_refused():
+def test_a_valid_request_is_not_refused():
     sound = {
         "AWS::EC2::SecurityGroup": {"GroupDescription": "The apps", "VpcId": "vpc-0a1b2c3d", "SecurityGroupIngress": [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 65535, "CidrIp": "0.0.0.0/0", "Description": "The port of the apps"}]},
         "AWS::SNS::Topic": {"TopicName": "news", "DisplayName": "Portcall"},
@@ -172,7 +172,7 @@ def test_a_sentence_becomes_a_limit(kind, sentence, good, bad):
         "<p>Use the # character in an expression.</p>",
     ],
 )
-def test_what_is_conditional_or_not_understood_is_not_a_limit(sentence):
+def test_a_conditional_or_unclear_sentence_is_not_a_limit(sentence):
     assert limits_in(sentence, "string") == ()
 
 
@@ -188,7 +188,7 @@ def test_what_is_conditional_or_not_understood_is_not_a_limit(sentence):
         ("ftp://example.com/", False),
     ],
 )
-def test_where_an_integration_may_point(uri, taken):
+def test_an_integration_points_only_to_allowed_targets(uri, taken):
     assert (networks.wrong_in_integration_uri(uri) == "") is taken
 
 

@@ -65,7 +65,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words", [["up"], ["up", "--detach"], ["demo"], ["verify-aws", "--only", "first-push"]]
 )
-def test_what_needs_the_extra_says_so_in_a_sentence(tmp_path: Path, words: list[str]) -> None:
+def test_a_command_that_needs_the_extra_says_so_in_a_sentence(tmp_path: Path, words: list[str]) -> None:
     done = portcall(*words, state_dir=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
@@ -75,7 +75,7 @@ def test_what_needs_the_extra_says_so_in_a_sentence(tmp_path: Path, words: list[
 
 
 @pytest.mark.parametrize("words", [["up", "--detach"], ["demo"], ["verify-aws", "--yes"]])
-def test_what_needs_the_repository_says_so(
+def test_a_command_that_needs_the_repository_says_so(
     tmp_path: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A wheel has neither the template nor the functions."""

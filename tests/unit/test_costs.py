@@ -34,7 +34,7 @@ def test_a_deployment_costs_what_each_service_takes():
     assert costs.total(use) == pytest.approx(0.0004583668)
 
 
-def test_what_takes_nothing_costs_nothing():
+def test_no_use_costs_nothing():
     assert costs.total(Use()) == 0
 
 
@@ -44,7 +44,7 @@ def test_a_sweep_costs_by_how_often_it_is_made():
     assert costs.idle_month(sweep, 60) == pytest.approx(costs.idle_month(sweep, 5) / 12)
 
 
-def test_what_waits_around_the_clock_costs_by_the_month():
+def test_waiting_around_the_clock_costs_by_the_month():
     assert costs.load_balancer_month() == pytest.approx(23.725)
     assert costs.nat_gateway_month() == pytest.approx(36.5)
     # A snapshot of 1 GB: 2,628,000 seconds.

@@ -45,7 +45,7 @@ def test_a_handler_takes_and_returns_what_the_document_says(name):
 
 
 @pytest.mark.parametrize("name", TAKES)
-def test_what_a_state_is_given_besides_the_document_has_a_type(name):
+def test_each_state_input_besides_the_document_has_a_type(name):
     given = TASKS[name]["Parameters"]
     fields = get_type_hints(TAKES[name], localns=ONLY_TYPES)
     assert {key.removesuffix(".$") for key in given.get("Payload", given)} == set(fields)

@@ -220,7 +220,7 @@ REPORTED = [
 
 
 @pytest.mark.parametrize(("log", "code", "summary", "hint"), REPORTED)
-def test_what_is_often_reported_of_containers_is_explained(log, code, summary, hint):
+def test_common_container_errors_are_explained(log, code, summary, hint):
     failure = why(
         "TaskStoppedError", f"exit code {code}", log=log, exit_code=code, stop_code="EssentialContainerExited"
     )
@@ -276,12 +276,12 @@ def test_no_hint_has_the_same_image_pushed_again_or_trusts_a_deployment_of_the_s
         "Sandbox.Timedout",
     ],
 )
-def test_what_failed_on_the_side_of_aws_may_pass(error):
+def test_a_failure_on_the_side_of_aws_may_pass(error):
     assert why(error, "said").passing
 
 
 @pytest.mark.parametrize("error", ["NoAnswerError", "BadLabelError", "UnsupportedImageError", "FindingsError"])
-def test_what_the_image_itself_does_wrong_does_not_pass(error):
+def test_a_fault_of_the_image_does_not_pass(error):
     assert not why(error, "said").passing
 
 
@@ -298,7 +298,7 @@ def test_a_task_that_somebody_stopped_is_reported_as_that():
     assert failure.summary == "failed: somebody stopped its task"
 
 
-def test_what_an_app_wrote_is_not_a_template():
+def test_text_of_an_app_is_not_a_template():
     log = ["sh: 1: {memory}{0}{nope}: not found", "{}", "exec {platform}: exec format error"]
     assert "wrong CPU" in why("TaskStoppedError", "{}", log=log, exit_code=1, stop_code="any").summary
 
@@ -456,7 +456,7 @@ def test_a_function_that_does_not_end_is_not_a_fault_of_the_image(error):
 
 
 @pytest.mark.parametrize("line", ["Listening on 0.0.0.0:3000", "GET / 200 12:34:56", "started at 09:15", ""])
-def test_what_is_no_other_port_is_not_taken_for_one(line):
+def test_a_number_that_is_not_another_port_is_not_taken_for_one(line):
     assert "says that it listens on port" not in why("NoAnswerError", log=[line]).hint
 
 

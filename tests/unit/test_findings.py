@@ -113,7 +113,7 @@ def test_the_findings_of_all_pages_count_but_not_those_that_are_suppressed():
 @pytest.mark.parametrize(
     ("refuses", "kept_out"), [("high", ["CRITICAL", "HIGH"]), ("critical", ["CRITICAL"]), ("none", [])]
 )
-def test_what_is_refused_is_what_was_chosen_and_the_worst_comes_first(refuses, kept_out):
+def test_the_chosen_severities_are_refused_and_the_worst_comes_first(refuses, kept_out):
     findings = found("LOW", "HIGH", "UNDEFINED", "CRITICAL", "MEDIUM", "INFORMATIONAL", "UNTRIAGED")
     assert [each.severity for each in blocking(findings, refuses)] == kept_out
 

@@ -173,7 +173,7 @@ def test_how_many_deployments_were_begun_is_counted():
     assert noted() == 2
 
 
-def test_what_somebody_asks_for_comes_after_all_that_was_admitted_whatever_the_clocks_say():
+def test_a_request_comes_after_all_admitted_pushes_whatever_the_clocks_say():
     def asked(number, **more):
         return ledger.next_in_order(push=push(number, **more), now=NOW, after_all=True).number
 
@@ -186,7 +186,7 @@ def test_what_somebody_asks_for_comes_after_all_that_was_admitted_whatever_the_c
     assert asked(5) == ahead + 6
 
 
-def test_what_goes_back_to_an_image_leaves_the_order_of_the_tags_pushes_to_their_times():
+def test_a_rollback_leaves_the_order_of_the_tags_pushes_to_their_times():
     ahead = (NOW + 1000) * 1_000_000
     ledger.note_in_order(push=push(1), sequence=ahead, of_tag=False)
     assert draw(2) < ahead
@@ -306,7 +306,7 @@ def test_as_many_deployments_are_listed_as_people_read():
     assert len(ledger.deployments(app="flask-app")) == 50
 
 
-def test_what_is_open_is_reported_until_it_is_closed_the_oldest_first():
+def test_open_pushes_are_reported_until_closed_the_oldest_first():
     for number in (2, 1):
         draw(number, second=number)
         ledger.claim(push=push(number, second=number), execution="any", sequence=number)
@@ -341,14 +341,14 @@ def test_who_has_not_seen_what_is_current_cannot_take_its_place():
     assert current().deployment == "push-2"
 
 
-def test_what_was_given_up_cannot_become_current_any_more():
+def test_an_abandoned_deployment_cannot_become_current():
     claim()
     ledger.abandon(push=push())
     assert not switch()
     assert current() is None
 
 
-def test_what_was_given_up_before_it_was_admitted_is_reported_anyway():
+def test_a_deployment_abandoned_before_its_admission_is_reported():
     ledger.abandon(push=push())
     (found,) = ledger.open_deployments(app="flask-app")
     assert (found.deployment, found.tag, found.digest) == ("push-1", "latest", push().digest)
@@ -369,7 +369,7 @@ def test_another_refusal_of_a_switch_is_raised(no_such_table):
         ledger.make_current(push=push(), new=version(), seen=None)
 
 
-def test_what_is_current_comes_back_as_it_was_written():
+def test_the_current_deployment_is_read_as_it_was_written():
     address = StableUrl("api-1", "https://api-1.example/")
     new = version(
         3, last_stable_url=address, crashes=[1, 2], previous_tasks=["task-2"], image={"ports": [80]}, ended=True
@@ -387,7 +387,7 @@ def test_a_change_of_what_somebody_else_has_changed_is_refused():
     assert current().gave_up_reason == "first"
 
 
-def test_what_has_changed_since_it_was_seen_is_not_forgotten():
+def test_an_item_that_changed_since_it_was_read_is_not_deleted():
     switch()
     seen = current()
     ledger.change_current(app="flask-app", new=version(1, gave_up_reason="It crashed."), seen=seen)
@@ -459,7 +459,7 @@ def test_another_image_seen_under_the_tag_counts_whatever_its_time():
     assert known().digest == push(2).digest
 
 
-def test_what_was_not_seen_under_the_tag_counts_only_where_nothing_later_is_known():
+def test_an_image_not_seen_under_the_tag_counts_only_if_nothing_later_is_known():
     claim_tag(1, second=5)
     assert claim_tag(2, second=5, seen=False) == "push-1"
     assert claim_tag(2, second=6, seen=False) == ""
@@ -467,7 +467,7 @@ def test_what_was_not_seen_under_the_tag_counts_only_where_nothing_later_is_know
 
 
 @pytest.mark.parametrize("digest", ["", push(2).digest])
-def test_what_was_not_seen_under_the_tag_does_not_hide_what_the_sweep_saw_later(digest):
+def test_an_image_not_seen_under_the_tag_does_not_hide_a_later_one_of_the_sweep(digest):
     see(digest, as_of=NOW)
     claim_tag(1, seen=False)
     assert known() == KnownTag(digest, NOW, "")
@@ -518,7 +518,7 @@ def test_a_tag_seen_again_keeps_the_deployment_that_handles_it_and_another_image
     assert known() == KnownTag(push(2).digest, NOW + 1, "")
 
 
-def test_what_is_known_of_a_tag_is_kept_for_90_days(item):
+def test_a_tags_record_is_kept_for_90_days(item):
     claim_tag(1)
     assert item(ledger_keys.tag("flask-app", "latest"))["expires_at"] == NOW + 90 * DAY
     see(push(1).digest, as_of=NOW, tag="seen")
@@ -664,7 +664,7 @@ def test_a_sweep_that_took_longer_than_it_had_disturbs_no_other():
     assert begin("c", now=NOW + 480).after == "web"
 
 
-def test_what_is_watched_again_is_watched_since_now():
+def test_a_repository_that_is_watched_again_is_watched_since_now():
     begin("a", watching="shop")
     end("a")
     assert begin("b", now=NOW + 1, watching="shop").since == NOW
@@ -730,6 +730,6 @@ def test_every_read_sees_what_was_written_just_now_but_for_the_index_which_canno
     assert reads == {("GetItem", False): {True}, ("Query", False): {True}, ("Query", True): {False}}
 
 
-def test_what_counts_the_test_emails_of_an_hour_expires_a_day_later(item):
+def test_the_counter_of_test_emails_expires_a_day_later(item):
     assert ledger.note_test_mail(name="one", hour=7, most=1)
     assert item(ledger_keys.test_mails_of_hour(7))["expires_at"] == NOW + DAY

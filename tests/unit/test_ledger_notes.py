@@ -60,7 +60,7 @@ def note_image(new, seen):
     return ledger.put_image(push=push(), new=new, seen=seen)
 
 
-def test_what_is_known_of_an_image_comes_back_with_the_number_of_its_change(kept):
+def test_an_images_record_is_read_with_the_number_of_its_change(kept):
     assert image() is None
     new = KnownImage("push-1", push().time, {"latest": "push-1"}, ["v1"])
     assert note_image(new, None)
@@ -139,7 +139,7 @@ def test_a_request_that_comes_twice_is_the_first_one(kept):
     assert ask("1", action="stop")["answer"] == {"status": "stopped"}
 
 
-def test_what_people_asked_for_is_listed_by_app_newest_first():
+def test_requests_are_listed_by_app_newest_first():
     for name, at in (
         ("b", "2026-11-20T09:15:01Z"),
         ("a", "2026-11-20T09:15:03Z"),

@@ -116,7 +116,7 @@ def test_as_many_load_at_once_as_there_are_processors(pools, calls):
     two.end()
 
 
-def test_what_somebody_waits_for_loads_before_what_is_woken(pools, calls):
+def test_a_called_function_loads_before_a_woken_one(pools, calls):
     one = calls.start("one")
     until(lambda: pools.began)
     woken = calls.start("woken", asynchronous=True)

@@ -56,7 +56,7 @@ def test_the_other_cpu_is_better_than_none():
     assert manifest.choose(index(child(AMD64, "linux/amd64")), preferred="ARM64") == AMD64
 
 
-def test_what_soci_adds_for_the_same_platform_is_not_chosen():
+def test_a_soci_index_for_the_same_platform_is_not_chosen():
     assert manifest.choose(index(SOCI, child(AMD64, "linux/amd64")), preferred="X86_64") == AMD64
 
 
@@ -69,7 +69,7 @@ def test_what_soci_adds_for_the_same_platform_is_not_chosen():
         child(OTHER) | {"mediaType": "application/vnd.example+json"},
     ],
 )
-def test_what_is_listed_beside_the_images_is_not_chosen(beside):
+def test_other_artifacts_beside_the_images_are_not_chosen(beside):
     assert manifest.choose(index(beside), preferred="ARM64") is None
     assert manifest.choose(index(beside, child(AMD64, "linux/amd64")), preferred="ARM64") == AMD64
 
@@ -140,12 +140,12 @@ def test_reads_what_the_registry_holds():
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '"text"', "[" * 100_000, '{"a":' * 100_000, "1" * 5000, "\0"]
 )
-def test_what_is_not_a_json_object_is_refused(text):
+def test_a_manifest_that_is_not_a_json_object_is_refused(text):
     with pytest.raises(UnsupportedImageError, match="not a JSON object"):
         manifest.parse(text)
 
 
-def test_what_is_too_large_is_not_read():
+def test_a_blob_that_is_too_large_is_not_read():
     with pytest.raises(UnsupportedImageError, match="4 MiB"):
         manifest.parse('{"a": "' + "x" * manifest.SIZE_LIMIT + '"}')
 

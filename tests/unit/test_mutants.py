@@ -94,7 +94,7 @@ def test_who_imported_a_constant_sees_the_change_and_who_has_one_of_the_same_nam
 @pytest.mark.parametrize(
     ("after", "first"), [("a\nc\nb\n", 1), ("c\na\nb\n", 0), ("a\nb\nd\n", 2), ("a\nb\nc\nd\n", 3)]
 )
-def test_what_a_statement_was_moved_before_is_among_the_lines_that_a_test_has_to_run(after, first):
+def test_a_moved_statements_next_line_is_among_the_lines_that_a_test_has_to_run(after, first):
     assert first_change("a\nb\nc\n", after) == first
 
 
@@ -143,7 +143,7 @@ def test_nine_of_ten_mutants_of_each_subject_are_to_be_killed(killed, good):
     assert "| switch-over | 90 | 90 | 90 | 0 | 0 | 100 % |" in text
 
 
-def test_what_is_explained_does_not_count_and_is_not_shown():
+def test_an_explained_survivor_is_neither_counted_nor_shown():
     caught = [Result(mutant(module), "a test", 1) for module in SUBJECTS]
     text, good = report(SUBJECTS, [Result(mutant(), "", 1), *caught], complete=True, excused=(EXCUSED,))
     assert good

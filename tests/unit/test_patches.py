@@ -88,7 +88,7 @@ def test_a_patch_lives_with_its_service() -> None:
 
 
 @pytest.mark.parametrize(("path", "change"), CHANGES, ids=[f"{path}:{each.name}" for path, each in CHANGES])
-def test_what_is_patched_is_there_and_what_is_added_is_not(path: str, change: patch.Change) -> None:
+def test_patched_functions_exist_and_added_ones_do_not(path: str, change: patch.Change) -> None:
     if change.owner == "CloudFormation":
         kind, operation = change.name.split()
         known = operation in provisioners._RESOURCE_HANDLERS.get(kind, {})

@@ -78,7 +78,7 @@ def test_an_excuse_for_what_is_exercised_is_reported():
     assert Report([], template).needless_excuses() == []
 
 
-def test_what_could_be_taken_away_unnoticed_is_reported():
+def test_a_permission_that_no_test_needs_is_reported():
     assert Report([decision()], "").survivors() == [
         "WaitForRunningFunction: ExchangeTaskStates without dynamodb:LeadingKeys app#*",
         "WaitForRunningFunction: ExchangeTaskStates without dynamodb:GetItem",

@@ -272,7 +272,7 @@ def test_an_answer_counts_only_with_the_headers_that_it_should_have(app):
         asked(old, 1)
 
 
-def test_where_a_redirect_points_is_reported(app):
+def test_the_target_of_a_redirect_is_reported(app):
     assert ask(app(302, headers={"Location": "https://app.example/"})).location == "https://app.example/"
 
 
@@ -306,7 +306,7 @@ def test_nobody_there_is_no_answer():
     assert "nothing accepted a connection on port 9" in seen("http://127.0.0.1:9/")
 
 
-def test_what_is_not_http_is_not_an_answer_and_is_reported(listener):
+def test_an_answer_that_is_not_http_does_not_count_and_is_reported(listener):
     port = listener(b"+PONG\r\n")
     assert f"port {port} accepts connections but does not speak HTTP" in seen(f"http://127.0.0.1:{port}/")
 
@@ -460,7 +460,7 @@ def test_odd_headers_do_not_keep_an_answer_from_being_one(listener, head):
 @pytest.mark.parametrize(
     "line", [b"", b"\r\n", b"HTTP/1.1\r\n", b"HTTP/1.1 2 OK\r\n", b"HTTP/1.1 2000\r\n", b"SSH-2.0-x\r\n"]
 )
-def test_what_is_not_a_status_line_is_not_http(listener, line):
+def test_an_answer_without_a_status_line_is_not_http(listener, line):
     port = listener(line + b"\r\n")
     assert "does not speak HTTP" in seen(f"http://127.0.0.1:{port}/")
 

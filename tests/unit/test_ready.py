@@ -25,7 +25,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_what_wakes_a_function_does_not_reach_its_handler():
+def test_a_wake_call_does_not_reach_the_handler():
     calls: list[Any] = []
     handler = ready.ready()(lambda event, context: calls.append((event, context)))
     assert handler({"wake": True}, None) is None

@@ -8,7 +8,7 @@ from scan.transformed import transformed
 FOUND = {("CKV_1", "OneFunction", "must be encrypted"), ("CKV_1", "Ledger", "must be encrypted")}
 
 
-def test_what_is_not_excused_is_open():
+def test_a_finding_that_is_not_excused_is_open():
     assert list(judged(FOUND, {})) == [
         "CKV_1 Ledger: must be encrypted",
         "CKV_1 OneFunction: must be encrypted",

@@ -104,7 +104,7 @@ def test_the_stable_urls_of_a_stack_are_listed_by_name_and_description(stub):
     assert apigateway.stable_urls_of(stack="portcall") == [HttpApi(ADDRESS, "team/web", TARGET, created)]
 
 
-def test_closing_what_is_closed_is_fine(stub):
+def test_deleting_a_deleted_stable_url_succeeds(stub):
     stub("apigatewayv2").add_response("delete_api", {}, {"ApiId": "api-1"})
     apigateway.delete_stable_url("api-1")
     stub("apigatewayv2").add_client_error("delete_api", "NotFoundException", "?", 404)
@@ -123,7 +123,7 @@ def test_closing_what_is_closed_is_fine(stub):
         ("tcp://203.0.113.7:6379", "plain TCP"),
     ],
 )
-def test_what_api_gateway_cannot_call_has_no_stable_url(url, words):
+def test_an_app_that_api_gateway_cannot_call_has_no_stable_url(url, words):
     why = no_stable_url(url)
     assert words in why
     assert bool(why) == bool(words)

@@ -76,7 +76,7 @@ def test_the_bill_of_materials_lists_what_is_packed() -> None:
     assert all(option in (ROOT / "Makefile").read_text() for option in options)
 
 
-def test_what_is_vendored_is_what_its_authors_published() -> None:
+def test_vendored_files_are_as_their_authors_published_them() -> None:
     """The files in the folder are unchanged; our own changes are in files next to the folder."""
     known = {
         "htmx.LICENSE": "d3d2456f76414f2456104660ebd65aff1c04cd7966b942bdabd63f3cdb316a38",

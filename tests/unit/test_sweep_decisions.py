@@ -96,7 +96,7 @@ def test_an_app_that_is_over_is_ended_and_nothing_else_is_done_for_it(facts, rea
         {"tag_deleted": True},
     ],
 )
-def test_an_app_that_is_not_over_is_not_ended(facts):
+def test_an_app_is_not_ended_without_a_reason(facts):
     assert decide(app(**facts)) == []
 
 
@@ -270,7 +270,7 @@ def test_a_push_that_the_ledger_does_not_know_is_deployed():
         {"images": [Image(NOW - 1000, OLD, "latest")], "tags": {}},
     ],
 )
-def test_what_is_not_a_lost_push_is_not_taken_for_one(facts):
+def test_other_pushes_are_not_taken_for_lost_ones(facts):
     assert missed(**facts) == []
 
 
@@ -374,7 +374,7 @@ def test_a_push_of_the_very_second_since_when_it_is_watched_counts():
     assert act.push.digest == NEW
 
 
-def test_a_tag_that_was_noted_in_the_very_second_since_when_it_is_watched_is_not_noted_again():
+def test_a_tag_recorded_in_the_second_when_watching_began_is_not_recorded_again():
     assert missed(images=[Image(5, OLD, "latest")], tags={"latest": KnownTag(OLD, NOW - 9000, "")}) == []
 
 
@@ -471,16 +471,16 @@ def superseded_push(name="push-3", **facts):
 
 
 @pytest.mark.parametrize(("ago", "reported"), [(119, False), (120, True)])
-def test_what_was_superseded_is_reported_once_no_event_can_be_on_its_way_any_more(ago, reported):
+def test_a_superseded_push_is_reported_once_no_event_can_be_under_way(ago, reported):
     acts = decide(app(unmailed=[superseded_push(ended_at=NOW - ago)]))
     assert acts == ([ReportSuperseded(("push-3",))] if reported else [])
 
 
-def test_what_was_superseded_is_left_to_the_mail_of_what_is_on_its_way():
+def test_a_superseded_push_is_left_to_the_mail_of_a_deployment_under_way():
     assert decide(app(unmailed=[superseded_push()], open=[deployment()])) == []
 
 
-def test_what_was_superseded_is_left_to_the_mail_of_a_push_whose_event_was_lost():
+def test_a_superseded_push_is_left_to_the_mail_of_a_push_whose_event_was_lost():
     lost = {"images": [Image(NOW - 1000, NEW, "latest")], "tags": {}}
     (act,) = decide(app(unmailed=[superseded_push(digest=f"sha256:{3:064x}")], **lost))
     assert isinstance(act, DeployPush)
@@ -494,14 +494,14 @@ def test_what_was_superseded_is_left_to_the_mail_of_a_push_whose_event_was_lost(
         {"tags": {"latest": KnownTag(OLD, NOW - 100, "push-1")}, "images": [Image(NOW - 999, OLD, "latest")]},
     ],
 )
-def test_what_was_superseded_by_what_is_live_is_nothing_to_report(facts):
+def test_a_push_superseded_by_the_live_version_is_not_reported(facts):
     assert decide(app(unmailed=[superseded_push()], **facts)) == [CloseSuperseded(("push-3",))]
 
 
 @pytest.mark.parametrize(
     ("later", "acts"), [(0, [CloseSuperseded(("push-3",))]), (-1, [ReportSuperseded(("push-3",))])]
 )
-def test_where_its_tag_points_is_not_known_from_before_the_push_which_was_deleted(later, acts):
+def test_a_record_of_the_tag_from_before_the_deleted_push_does_not_count(later, acts):
     push = superseded_push()
     tags = {"latest": KnownTag(OLD, push.pushed_at + later, "push-1")}
     assert decide(app(unmailed=[push], tags=tags, images=[Image(NOW - 999, OLD, "latest")])) == acts

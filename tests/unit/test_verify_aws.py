@@ -64,14 +64,14 @@ def test_each_thing_that_is_unverified_names_the_checks_that_show_it():
     assert "\n- " not in text, "a row of the table, with its check"
 
 
-def test_what_the_embedded_cloud_cannot_show_is_documented():
+def test_the_gaps_of_the_embedded_cloud_are_documented():
     from tests.e2e.test_verify_aws import NOT_RUN_HERE
 
     text = (ROOT / "docs/verify-aws.md").read_text().partition("\n## Against the embedded cloud\n")[2]
     assert set(re.findall(r"`([a-z0-9-]+)`\s\(", text)) == NOT_RUN_HERE
 
 
-def test_what_a_check_needs_comes_before_it():
+def test_the_checks_that_a_check_needs_come_before_it():
     seen: set[str] = set()
     for each in CHECKS.values():
         assert set(each.needs) <= seen, each.name
@@ -89,14 +89,14 @@ def test_a_check_brings_along_what_it_needs(state: State):
     ]
 
 
-def test_what_came_to_a_result_is_not_done_again(state: State):
+def test_a_check_with_a_result_is_not_repeated(state: State):
     state.install = 1
     state.results = {"install": settled(), "first-push": settled(verdict=DIFFERENT), "scan": Result(FAILED, "")}
     wanted = {"install", "first-push", "scan", "crash"}
     assert names(runner.plan(state, wanted, installed=True)) == ["scan", "crash"]
 
 
-def test_where_the_install_is_gone_what_a_check_goes_by_is_done_again(state: State):
+def test_without_the_install_the_checks_that_a_check_needs_are_repeated(state: State):
     state.install = 1
     state.results = {"install": settled(), "first-push": settled(), "scan": Result(FAILED, "")}
     wanted = {"install", "first-push", "scan"}
@@ -142,7 +142,7 @@ def test_each_end_of_a_check_has_its_verdict(state: State):
     assert unforeseen.observed == "KeyError: 'image' (unexpected)"
 
 
-def test_what_needs_a_check_that_failed_is_not_run(state: State):
+def test_a_check_that_needs_a_failed_one_is_not_run(state: State):
     def fails(run: Any) -> str:
         raise OSError("no route")
 
@@ -425,7 +425,7 @@ def test_a_run_of_another_account_is_neither_resumed_nor_cleaned(
 # Cleaning up
 
 
-def test_what_cannot_be_removed_is_reported_and_holds_nothing_else_up(
+def test_a_resource_that_cannot_be_removed_is_reported_and_stops_nothing_else(
     monkeypatch: pytest.MonkeyPatch, state: State, tmp_path: Path
 ):
     done: list[str] = []
@@ -571,7 +571,7 @@ def test_an_update_that_changes_another_parameter_differs(state: State, hurry: N
         updating(state, Updated(lost="HealthTimeout"), StableUrl="on")
 
 
-def test_what_could_not_be_looked_for_counts_as_left(monkeypatch: pytest.MonkeyPatch, state: State):
+def test_a_resource_that_could_not_be_checked_counts_as_left(monkeypatch: pytest.MonkeyPatch, state: State):
     def refuse(*given: object) -> Any:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListRoles")
 

@@ -137,7 +137,7 @@ def test_an_image_is_named_as_docker_names_it(registry):
 
 
 @pytest.mark.parametrize("text", ["", "web", "team/web", ":v1", "web:", "web:v1@", "web:v1@sha256:12", f"web@{MINE}0", "Web:v1", "web:v1\n", "web:v 1", "[red]:v1", f"web@{MINE.upper()}"])  # fmt: skip
-def test_what_names_no_image_is_refused(text):
+def test_a_word_that_names_no_image_is_refused(text):
     with pytest.raises(ValueError, match=r"write flask-app|is not a digest"):
         Image.parse(text)
 
@@ -153,6 +153,6 @@ def test_durations():
 
 
 @pytest.mark.parametrize("text", ["", "m", "15 m", "-1", "1.5h", "1w", "10 minutes", "1h30", "9" * 12])
-def test_what_is_not_a_duration_is_refused(text):
+def test_a_word_that_is_not_a_duration_is_refused(text):
     with pytest.raises(ValueError, match="is not a duration"):
         duration.seconds(text)

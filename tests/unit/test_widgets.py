@@ -125,7 +125,7 @@ def test_the_history_of_an_app_has_each_outcome():
 
 
 @pytest.mark.parametrize("draw", ["apps", "deployments", "phases", "history", "trouble"])
-def test_what_others_wrote_is_text(draw):
+def test_text_of_others_is_escaped(draw):
     facts = {"reason": HOSTILE, "hint": HOSTILE, "tag": HOSTILE, "digest": HOSTILE, "url": HOSTILE}
     push = deployment(**facts)
     status = AppStatus(HOSTILE, "failed", current("x", url=HOSTILE, tag=HOSTILE), push, 0, HOSTILE)
@@ -147,7 +147,7 @@ def test_what_others_wrote_is_text(draw):
         assert name != "href" or value.startswith(("http://", "https://"))
 
 
-def test_what_is_not_a_web_address_is_not_a_link():
+def test_only_a_web_address_is_a_link():
     status = status_of("a", current("a", url="javascript:alert(1)"), [])
     assert "href" not in widgets.apps([status], Look("light", NOW))
 

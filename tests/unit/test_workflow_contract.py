@@ -100,7 +100,7 @@ def test_a_broken_definition_is_noticed(name):
 
 
 @pytest.mark.parametrize("nonsense", [None, [], "x", {"States": 3}, {"StartAt": 1, "States": {"A": 3, "B": {"Type": 7}}}])  # fmt: skip
-def test_what_is_not_a_definition_at_all_is_noticed(nonsense):
+def test_a_file_that_is_not_a_definition_is_noticed(nonsense):
     assert problems(nonsense)
 
 
@@ -189,7 +189,7 @@ def test_no_path_is_passed_as_text(definition):
         assert not re.search(r"'[^'$]+': '(\$[.$]|States\.)", str(state.get("Parameters", {}))), name
 
 
-def test_what_a_state_reads_is_in_the_document_by_then(definition):
+def test_a_state_reads_only_keys_that_are_in_the_document_by_then(definition):
     """By the first key of each path: a state adds that of its ResultPath, and a catch its own."""
 
     def keys(value: Any) -> set[str]:
@@ -233,15 +233,15 @@ MISTAKES = {
         lambda states: states["AdmitPush"]["Parameters"].update(execution="$$.Execution.Id"),
     ),
     "a path that no state has written": (
-        test_what_a_state_reads_is_in_the_document_by_then,
+        test_a_state_reads_only_keys_that_are_in_the_document_by_then,
         lambda states: states["PublishUrl"]["Parameters"].update({"url.$": "$.swtich.url"}),
     ),
     "a path that only some roads have written": (
-        test_what_a_state_reads_is_in_the_document_by_then,
+        test_a_state_reads_only_keys_that_are_in_the_document_by_then,
         lambda states: states["DeploymentFailed"].update(ErrorPath="$.task.error"),
     ),
     "a result that goes elsewhere": (
-        test_what_a_state_reads_is_in_the_document_by_then,
+        test_a_state_reads_only_keys_that_are_in_the_document_by_then,
         lambda states: states["RollBack"].update(ResultPath="$.outcomes"),
     ),
 }

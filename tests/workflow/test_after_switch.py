@@ -111,7 +111,7 @@ def test_a_version_that_was_replaced_before_its_mail_is_not_called_live(deploy, 
 
 
 @pytest.mark.parametrize("moment", ["SwitchOver answer", "PublishUrl"])
-def test_what_was_aborted_after_it_took_over_is_not_called_aborted_once_its_restart_serves(
+def test_a_deployment_aborted_after_the_switch_over_is_not_called_aborted_once_its_restart_serves(
     deploy, world, push, stop, moment
 ):
     deploy(push(1))
@@ -133,7 +133,7 @@ def test_what_was_aborted_after_it_took_over_is_not_called_aborted_once_its_rest
     assert sweep() == {}
 
 
-def test_what_was_aborted_after_it_took_over_and_stopped_by_hand_is_neither_live_nor_deployed_again(
+def test_a_deployment_aborted_after_the_switch_over_and_stopped_by_hand_is_neither_live_nor_deployed_again(
     deploy, world, push, stop
 ):
     deploy(push(1))

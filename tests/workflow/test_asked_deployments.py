@@ -248,7 +248,7 @@ def test_a_rollback_of_the_first_version_is_refused_with_a_sentence(deploy, push
         ("@0000", "Several versions start with @0000"),
     ],
 )
-def test_what_cannot_be_gone_back_to_is_refused(deploy, push, world, to, says):
+def test_a_rollback_to_an_impossible_version_is_refused(deploy, push, world, to, says):
     deploy(push(0))
     deploy(push(1))
     deploy(push(2))
@@ -257,7 +257,7 @@ def test_what_cannot_be_gone_back_to_is_refused(deploy, push, world, to, says):
     assert says in ask("rollback", to=to)["reason"]
 
 
-def test_where_the_image_is_gone_from_ecr_what_is_still_there_is_named(deploy, push, world):
+def test_if_the_image_is_gone_from_ecr_the_remaining_versions_are_named(deploy, push, world):
     for number in (1, 2, 3):
         deploy(push(number))
     world.gone.add(digest(2))
@@ -284,7 +284,7 @@ def test_a_rollback_that_fails_keeps_the_pin_of_the_one_before(deploy, push, two
     assert current().pin == pin
 
 
-def test_a_push_that_is_on_its_way_yields_to_the_rollback(two_versions, deploy, world, push):
+def test_a_push_in_progress_yields_to_the_rollback(two_versions, deploy, world, push):
     world.faults["SwitchOver"] = [lambda: ask("rollback")]
     deploy(push(3))
     assert (current().digest, current().pin.bad) == (digest(1), [digest(2)])
@@ -297,15 +297,13 @@ def test_a_push_whose_event_comes_after_the_rollback_was_before_it(two_versions,
     assert (current().digest, current().pin.digest) == (digest(1), digest(1))
 
 
-def test_a_new_push_while_a_rollback_is_on_its_way_wins(two_versions, deploy, world, pushed_now):
+def test_a_push_during_a_rollback_wins(two_versions, deploy, world, pushed_now):
     world.faults["SwitchOver"] = [lambda: deploy(pushed_now(3))]
     ask("rollback")
     assert (current().digest, current().pin) == (digest(3), None)
 
 
-def test_the_bad_version_pushed_while_a_rollback_is_on_its_way_does_not_win(
-    two_versions, deploy, world, pushed_now
-):
+def test_the_bad_version_pushed_during_a_rollback_does_not_win(two_versions, deploy, world, pushed_now):
     world.faults["SwitchOver"] = [lambda: deploy(pushed_now(2, "-again"))]
     ask("rollback")
     assert current().digest == digest(1)
@@ -353,7 +351,7 @@ def test_a_dry_run_changes_nothing(two_versions, world):
     assert len(world.mails) == 2
 
 
-def test_what_aws_fails_of_a_rollback_is_tried_again_as_the_rollback(two_versions, world):
+def test_a_rollback_that_aws_fails_is_tried_again_as_the_rollback(two_versions, world):
     world.faults["register_task_definition"] = [
         ThrottledError("RegisterTaskDefinition: Rate exceeded")
     ] * 101  # more than the workflow retries
@@ -364,7 +362,7 @@ def test_what_aws_fails_of_a_rollback_is_tried_again_as_the_rollback(two_version
     assert (current().digest, current().pin.reason) == (digest(1), "500s on /pay")
 
 
-def test_what_nobody_asked_for_is_not_deployed(two_versions, deploy, push):
+def test_an_event_that_nobody_requested_is_not_deployed(two_versions, deploy, push):
     asked = {"action": "rollback", "from": digest(2), "at": 1, "by_digest": True}
     document = push(1) | {"id": "forged", "asked": asked}
     deploy(document, moves_the_tag=False)
@@ -421,7 +419,7 @@ def test_a_reason_that_is_too_long_is_refused(two_versions):
     assert "may have 500 characters, and has 501" in ask("rollback", reason="x" * 501)["reason"]
 
 
-def test_what_others_wrote_as_a_reason_cannot_break_a_mail(two_versions, world):
+def test_a_reason_of_others_cannot_break_a_mail(two_versions, world):
     ask("rollback", reason="a\nSubject: b\x1b[31m", by="ann\r\nx")
     assert "\nSubject" not in world.mails[-1]["text"].split("\n\n", 1)[1]
     assert "\x1b" not in world.mails[-1]["text"]
@@ -450,7 +448,7 @@ def test_who_asked_is_known_of_the_third_attempt_too(two_versions, world):
 
 
 @pytest.mark.parametrize("other", [{"image-digest": digest(1)}, {"image-tag": "stable"}])
-def test_what_was_asked_for_of_one_image_is_not_done_with_another(two_versions, deploy, world, other):
+def test_a_request_for_one_image_is_not_done_with_another(two_versions, deploy, world, other):
     """The permission to start the workflow must not allow to lend somebody's name to an image of their own."""
     world.faults["register_task_definition"] = [
         ThrottledError("Rate exceeded")

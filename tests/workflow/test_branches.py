@@ -128,7 +128,7 @@ BRANCHES = {
 
 @pytest.mark.parametrize("branch", BRANCHES)
 @pytest.mark.parametrize("runs", ["once", "twice", "again, because its answer was lost"])
-def test_a_branch_costs_one_state_and_is_no_failure(deploy, world, push, gate, branch, runs):
+def test_a_branch_costs_one_state_and_does_not_count_as_a_failure(deploy, world, push, gate, branch, runs):
     states, step, outcome, mails = BRANCHES[branch]
 
     def lose():

@@ -96,7 +96,7 @@ def test_a_task_that_stops_fails_the_deployment(deploy, world, push, how):
     assert "the last words" in news["text"]
 
 
-def test_what_no_mail_can_show_still_says_why_a_task_stopped(deploy, world, push):
+def test_an_unprintable_reason_still_says_why_a_task_stopped(deploy, world, push):
     """A carriage return at the end of a name."""
     world.states = [stopped(exit_code=127, stop_code="EssentialContainerExited")]
     world.log = ["\x1b[31m/start.sh: 2: gunicorn\r: not found\x1b[0m"]
@@ -251,7 +251,7 @@ def test_an_app_that_dies_while_it_is_asked_fails_at_once(deploy, world, push):
         ("publish", ThrottledError("Rate exceeded")),
     ],
 )
-def test_what_may_pass_is_tried_again(deploy, world, push, call, fault):
+def test_a_passing_error_is_retried(deploy, world, push, call, fault):
     world.faults[call] = [fault, fault]
     assert deploy(push).status == "SUCCEEDED"
     assert len(world.live()) == 1
@@ -262,7 +262,7 @@ def test_what_may_pass_is_tried_again(deploy, world, push, call, fault):
 @pytest.mark.parametrize(
     "fault", [AccessDeniedError("not authorized"), AwsRefusedError("bad"), KeyError("a bug")]
 )
-def test_what_does_not_pass_ends_in_a_mail_and_leaves_no_task(deploy, world, push, call, fault):
+def test_a_lasting_error_ends_in_a_mail_and_leaves_no_task(deploy, world, push, call, fault):
     world.faults[call] = [fault] * 50
     execution = deploy(push)
     assert (execution.status, execution.error) == ("FAILED", type(fault).__name__)
@@ -307,7 +307,7 @@ def test_a_token_that_was_refused_is_not_the_only_one_that_is_asked_with(deploy,
     assert all(len(token) <= 64 for token in world.answers_of_run_task)
 
 
-def test_where_spot_has_no_room_fargate_has_and_the_mail_says_so(deploy, world, push):
+def test_if_spot_has_no_room_fargate_runs_the_app_and_the_mail_says_so(deploy, world, push):
     world.configuration = {"Cmd": ["app"], "Labels": {"portcall.capacity": "FARGATE_SPOT"}}
     world.faults["run_task on FARGATE_SPOT"] = [NoCapacityError("Capacity is unavailable at this time")]
     assert deploy(push).status == "SUCCEEDED"
@@ -317,14 +317,14 @@ def test_where_spot_has_no_room_fargate_has_and_the_mail_says_so(deploy, world, 
     assert ledger.current(app="flask-app").image["capacity"] == "FARGATE_SPOT"
 
 
-def test_where_spot_has_room_nothing_is_said(deploy, world, push):
+def test_if_spot_has_room_the_mail_does_not_mention_it(deploy, world, push):
     world.configuration = {"Cmd": ["app"], "Labels": {"portcall.capacity": "FARGATE_SPOT"}}
     assert deploy(push).status == "SUCCEEDED"
     assert [task["capacity_provider"] for task in world.tasks] == ["FARGATE_SPOT"]
     assert "Spot" not in world.mails[0]["text"]
 
 
-def test_where_neither_has_room_that_is_the_reason(deploy, world, push):
+def test_if_neither_has_room_the_mail_gives_that_reason(deploy, world, push):
     world.configuration = {"Cmd": ["app"], "Labels": {"portcall.capacity": "FARGATE_SPOT"}}
     for capacity in ("FARGATE_SPOT", "FARGATE"):
         world.faults[f"run_task on {capacity}"] = [NoCapacityError("Capacity is unavailable at this time")] * 99

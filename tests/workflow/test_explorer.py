@@ -294,7 +294,7 @@ def test_whatever_happens_at_a_call_each_promise_holds(scenario, setting):
     ],
     ids=str,
 )
-def test_what_broke_a_promise_once_breaks_none_any_more(schedule):
+def test_a_schedule_that_broke_a_promise_once_breaks_none_any_more(schedule):
     assert explore.play(schedule).broken == []
 
 

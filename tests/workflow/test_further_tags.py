@@ -161,7 +161,7 @@ def test_tagging_what_is_down_deploys_it(deploy, world, tagged, stop):
     assert deploy(tagged("v1", after=100)).states[-1] == "PublishUrl"
 
 
-def test_what_is_asked_for_is_deployed_though_it_is_live_under_another_tag(deploy, world, tagged):
+def test_a_requested_image_is_deployed_though_it_is_live_under_another_tag(deploy, world, tagged):
     deploy(tagged("latest"))
     deploy(tagged("v1", after=1))
     assert deploy_again("v1")["status"] == "started"

@@ -92,7 +92,7 @@ def test_an_image_with_findings_is_refused_with_the_list_and_never_runs(deploy, 
     assert current().deployment == "push-1"
 
 
-def test_what_is_less_than_what_is_refused_is_let_in(deploy, world, push, gate):
+def test_findings_below_the_chosen_severity_are_accepted(deploy, world, push, gate):
     gate("critical")
     world.scans = [Scan("ACTIVE", dated=True, findings=BAD.findings[:1])]
     assert deploy(push(1)).status == "SUCCEEDED"
@@ -143,7 +143,7 @@ def test_a_scan_that_failed_is_not_waited_for(deploy, world, push, gate):
 
 
 @pytest.mark.parametrize("scan", [Scan(), PENDING, Scan("FAILED", "No room.")])
-def test_where_that_was_chosen_an_unscanned_image_is_let_in_and_the_mail_says_so(
+def test_with_when_not_scanned_deploy_an_unscanned_image_is_accepted_and_the_mail_says_so(
     deploy, world, push, gate, impatient, scan
 ):
     gate("high", when_not_scanned="deploy")
@@ -152,7 +152,7 @@ def test_where_that_was_chosen_an_unscanned_image_is_let_in_and_the_mail_says_so
     assert "It was deployed without a scan result (WhenNotScanned=deploy)." in world.mails[-1]["text"]
 
 
-def test_what_is_known_of_a_scan_that_does_not_end_keeps_an_image_out_anyway(
+def test_known_findings_of_a_scan_that_does_not_end_keep_an_image_out_anyway(
     deploy, world, push, gate, impatient
 ):
     gate("high", when_not_scanned="deploy")
@@ -178,7 +178,7 @@ def test_of_an_index_it_is_the_image_that_would_run_whose_scan_counts(deploy, wo
     assert world.scanned == [("flask-app", AMD64)]
 
 
-def test_what_runs_is_the_image_that_was_read_and_scanned_whatever_else_its_index_holds(
+def test_the_image_that_runs_is_the_one_that_was_read_and_scanned_whatever_else_its_index_holds(
     deploy, world, push, gate
 ):
     gate("high")

@@ -32,7 +32,7 @@ def container(world):
     return container
 
 
-def test_what_runs_is_named_by_digest_and_never_by_tag(deploy, world, push):
+def test_the_image_that_runs_is_named_by_digest_and_never_by_tag(deploy, world, push):
     deploy(push(1))
     assert container(world)["image"].endswith(f"/flask-app@{push(1)['detail']['image-digest']}")
 
@@ -241,7 +241,7 @@ def test_an_image_that_cannot_run_is_refused_and_the_previous_version_serves(dep
     assert len(world.started) == 1
 
 
-def test_what_is_not_an_app_starts_nothing_and_fails_nothing(deploy, world, push):
+def test_an_artifact_that_is_not_an_app_starts_nothing_and_fails_nothing(deploy, world, push):
     chart = push(1)
     world.manifests[chart["detail"]["image-digest"]] = HELM
     execution = deploy(chart)
@@ -252,7 +252,7 @@ def test_what_is_not_an_app_starts_nothing_and_fails_nothing(deploy, world, push
     assert known.outcome == "ignored"
 
 
-def test_what_is_not_an_app_supersedes_no_app(deploy, world, push):
+def test_an_artifact_that_is_not_an_app_supersedes_no_app(deploy, world, push):
     chart = push(2)
     world.manifests[chart["detail"]["image-digest"]] = HELM
     chart["detail"]["image-tag"] = "chart"

@@ -303,7 +303,7 @@ def test_a_usual_team_meets_none_of_it(deploy, world, pushed):
 # ── A slot is free only when nothing of its app is on its way
 
 
-def test_a_push_that_fails_does_not_free_the_slot_of_one_that_is_on_its_way(deploy, world, pushed, by_tag):
+def test_a_push_that_fails_does_not_free_the_slot_of_one_in_progress(deploy, world, pushed, by_tag):
     def fails_meanwhile():
         world.configuration = {"Cmd": ["app"], "Labels": {"portcall.port": "none"}}
         assert deploy(pushed("greedy:pr-1", 2)).error == "BadLabelError"
@@ -343,7 +343,7 @@ def test_a_push_whose_tag_is_deleted_while_it_is_under_way_does_not_go_live(
     assert ledger.slots() == set()
 
 
-def test_what_is_not_on_its_way_any_more_frees_the_slot(deploy, world, pushed, by_tag, delete_tag):
+def test_a_deployment_that_has_ended_frees_the_slot(deploy, world, pushed, by_tag, delete_tag):
     deploy(pushed("greedy:pr-1", 1))
     delete_tag("greedy", "pr-1")
     assert ledger.slots() == set()

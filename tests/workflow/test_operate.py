@@ -29,7 +29,7 @@ def test_deploys_once_more_what_the_tag_points_to(deploy, world, push):
     assert reconcile.handler({"id": "sweep"}, LambdaContext()) == {}
 
 
-def test_what_was_refused_may_be_deployed_once_its_reason_is_gone(deploy, world, push):
+def test_a_push_that_never_answered_can_be_deployed_again(deploy, world, push):
     world.answers = None
     deploy(push(1))
     world.answers = 200
@@ -61,7 +61,7 @@ def test_without_a_tag_it_is_the_one_that_is_live(deploy, world, push):
     assert ask(action="deploy", app="flask-app")["tag"] == "v1"
 
 
-def test_where_each_tag_is_an_app_the_tag_is_of_its_name(deploy, world, push, monkeypatch):
+def test_if_each_tag_is_an_app_the_tag_is_part_of_its_name(deploy, world, push, monkeypatch):
     monkeypatch.setenv("ENVIRONMENTS", "tag")
     settings.cache_clear()
     try:
@@ -86,18 +86,18 @@ def test_where_each_tag_is_an_app_the_tag_is_of_its_name(deploy, world, push, mo
         ({"action": "deploy", "app": "flask-app", "tag": "nope"}, "There is no image flask-app:nope"),
     ],
 )
-def test_what_cannot_be_done_is_said_plainly_and_starts_nothing(world, deploy, event, says):
+def test_an_impossible_request_is_refused_plainly_and_starts_nothing(world, deploy, event, says):
     answer = ask(**event)
     assert answer["status"] == "refused"
     assert says in answer["reason"]
     assert world.started == {}
 
 
-def test_what_is_not_an_object_is_refused(world):
+def test_a_request_that_is_not_an_object_is_refused(world):
     assert operate.handler(["deploy"], LambdaContext())["status"] == "refused"
 
 
-def test_what_portcall_does_not_watch_it_does_not_deploy(world, deploy, push, monkeypatch):
+def test_an_unwatched_repository_is_not_deployed(world, deploy, push, monkeypatch):
     monkeypatch.setenv("REPOSITORY_PATTERNS", "web,team/*")
     watch_settings.cache_clear()
     try:

@@ -154,9 +154,7 @@ def test_the_mail_of_a_failure_speaks_of_what_it_superseded(deploy, world, push)
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_what_is_superseded_by_what_has_failed_already_is_reported_by_the_sweep(
-    deploy, world, push, sweep, again
-):
+def test_a_push_superseded_by_one_that_failed_is_reported_by_the_sweep(deploy, world, push, sweep, again):
     deploy(push(1))
     world.bad = {"push-3"}
     deploy(push(3))
@@ -196,7 +194,7 @@ def test_no_mail_calls_a_signature_superseded_whose_image_was_signed_again(deplo
     assert ledger.unmailed(app="flask-app") == []
 
 
-def test_what_only_a_mail_that_was_not_sent_named_is_reported_by_the_sweep(
+def test_a_push_named_only_in_an_unsent_mail_is_reported_by_the_sweep(
     deploy, world, push, sweep, tagged, monkeypatch, request
 ):
     """Only the first refusal of an hour is mailed."""
@@ -232,7 +230,7 @@ def test_the_sweep_says_nothing_where_something_newer_is_live(deploy, world, pus
     assert ledger.unmailed(app="flask-app") == []
 
 
-def test_the_sweep_waits_while_something_is_on_its_way(deploy, world, push, sweep):
+def test_the_sweep_waits_while_a_deployment_is_under_way(deploy, world, push, sweep):
     world.faults["probe"] = [lambda: (deploy(push(1), moves_the_tag=False), sweep())]
     deploy(push(2))
     assert subjects(world) == ["flask-app is live"]
@@ -290,7 +288,7 @@ def test_a_push_that_is_superseded_meanwhile_is_named_once(live, reads, noted, r
     assert named == ["older"]
 
 
-def test_what_a_mail_names_costs_one_read_of_the_list_of_pushes(live, reads):
+def test_the_pushes_that_a_mail_names_cost_one_read_of_the_list_of_pushes(live, reads):
     superseded.mailed_with_live(*live)
     # Nor does it read its own push, of which it knows everything.
     assert [key["sk"].rpartition("#")[2] for key in reads.keys] == ["order", "older"]

@@ -110,20 +110,20 @@ def test_after_three_restarts_that_failed_there_is_no_fourth(world, started, cou
         assert current().attempts == 3
 
 
-def test_a_stop_that_is_handled_again_is_no_further_crash(started):
+def test_a_stop_that_is_handled_again_counts_as_one_crash(started):
     serving = change(last_stop=current().task, crashes=[NOW - 60, NOW - 30], attempts=1)
     assert handle_stop(crashed(), stop=f"{serving.task}#1") == "restarted"
     assert current().crashes == [NOW - 60, NOW - 30]
 
 
 @pytest.mark.parametrize("task", [None, Task("", "STOPPED", "STOPPED", 6, stop_code="SpotInterruption")])
-def test_what_is_not_a_crash_of_the_app_is_not_counted_as_one(started, task):
+def test_other_stops_are_not_counted_as_crashes(started, task):
     change(crashes=[NOW - 60, NOW - 30])
     assert handle_stop(task) == "restarted"
     assert current().crashes == [NOW - 60, NOW - 30]
 
 
-def test_a_task_of_which_nothing_is_known_is_started_again_anyway(started):
+def test_an_app_whose_task_ecs_no_longer_knows_is_restarted(started):
     handle_stop(None)
     assert started[0]["restart"]["reason"] == "The task was gone, and AWS gives no reason"
 
@@ -289,7 +289,7 @@ def test_the_mail_of_an_app_that_is_down_has_the_command_that_deploys_it_again(w
 
 
 @pytest.mark.parametrize(("refusals", "down"), [(0, True), (1, False)])
-def test_what_aws_refuses_is_not_counted_among_the_restarts_that_failed(started, refusals, down):
+def test_refusals_of_aws_are_not_counted_among_the_restarts_that_failed(started, refusals, down):
     serving = change(last_stop=f"{current().task}#1", attempts=3, refusals=refusals)
     assert handle_stop(stop=f"{serving.task}#9") == ("given up" if down else "restarted")
     assert current().refusals == refusals
@@ -302,7 +302,7 @@ def test_a_restart_that_aws_refused_counts_as_a_refusal(started):
     assert started[-1]["restart"]["refusals"] == 1
 
 
-def test_a_restart_that_is_noted_and_did_not_begin_is_begun_by_the_next_event_and_counts_once(starts):
+def test_a_recorded_restart_that_did_not_start_is_started_by_the_next_event_and_counts_once(starts):
     starts(AccessDeniedError("StartExecution: not authorized"))
     with pytest.raises(AccessDeniedError):
         handle_stop(crashed())
@@ -368,7 +368,7 @@ def test_that_an_app_is_down_is_noted_in_the_first_request_after_the_mail(world,
     assert writes_after_mail == [1]
 
 
-def test_while_the_mail_of_an_app_that_is_down_is_on_its_way_nobody_else_mails_it(world, started, clock):
+def test_while_the_mail_about_an_app_that_is_down_is_being_sent_nobody_else_mails_it(world, started, clock):
     change(gave_up_reason="It crashed.", gave_up_at=NOW)
     clock.now = NOW + 3600
     meanwhile = []

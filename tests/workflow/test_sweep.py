@@ -201,7 +201,7 @@ def test_never_touches_the_task_of_somebody_else(deploy, world, push, sweep, tag
     assert world.stopped == []
 
 
-def test_a_sweep_does_nothing_while_another_is_at_it(deploy, world, push, sweep):
+def test_a_sweep_does_nothing_while_another_sweep_runs(deploy, world, push, sweep):
     deploy(push(1))
     world.started["nobody"] = ARN + "orphan"
     seen = []
@@ -285,7 +285,7 @@ def test_a_deployment_whose_email_is_out_is_not_open_any_more(deploy, world, pus
     assert ledger.open_deployments(app="flask-app") == []
 
 
-def test_what_the_sweep_has_ended_it_looks_at_no_more(deploy, world, push, sweep):
+def test_an_app_that_the_sweep_has_ended_is_not_checked_again(deploy, world, push, sweep):
     world.faults["close_push"] = [AccessDeniedError("not allowed")] * 3
     for number in range(1, 4):
         deploy(push(number))
@@ -410,9 +410,7 @@ def test_an_app_from_before_the_ledger_listed_any_is_listed_by_the_sweep(deploy,
 
 
 @pytest.mark.parametrize("call", ["repositories", "stable_urls_of", "running_tasks"])
-def test_what_cannot_be_listed_does_not_end_the_sweep_and_is_counted(
-    deploy, world, push, sweep, call, monkeypatch
-):
+def test_a_list_that_fails_does_not_end_the_sweep_and_is_counted(deploy, world, push, sweep, call, monkeypatch):
     counted = []
     monkeypatch.setattr(reconcile, "count", counted.append)
     sweep()
@@ -569,7 +567,7 @@ def test_a_push_that_is_under_way_is_not_deployed_twice(deploy, world, push, swe
 @pytest.mark.parametrize(
     "change", [{"ENVIRONMENTS": "tag"}, {"REPOSITORY_PATTERNS": "flask-app,*"}, {"TAG_PATTERNS": "*"}]
 )
-def test_what_was_there_before_it_was_watched_is_not_taken_for_lost_pushes(
+def test_images_from_before_watching_began_are_not_taken_for_lost_pushes(
     deploy, world, push, sweep, change, monkeypatch
 ):
     for name in ("REPOSITORY_PATTERNS", "TAG_PATTERNS"):
@@ -622,7 +620,7 @@ def test_the_first_push_of_all_is_found_though_its_event_was_lost(world, sweep):
     assert current().digest == digest(1)
 
 
-def test_what_comes_to_a_repository_without_a_push_is_not_deployed(deploy, world, push, sweep):
+def test_an_image_that_came_without_a_push_is_not_deployed(deploy, world, push, sweep):
     """By a pull-through cache, say, or by replication."""
     deploy(push(1))
     sweep()

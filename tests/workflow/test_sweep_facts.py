@@ -127,7 +127,7 @@ def test_a_task_is_an_apps_if_its_tags_are_those_that_the_workflow_gives(world):
 @pytest.mark.parametrize(
     ("call", "unknown"), [("running_tasks", "tasks"), ("stable_urls_of", "stable_urls"), ("repositories", "")]
 )
-def test_what_cannot_be_listed_is_not_known_and_the_rest_is(world, call, unknown):
+def test_a_list_that_fails_is_unknown_and_the_others_are_known(world, call, unknown):
     world.tags[APP, "latest"] = DIGEST
     world.started["push-1"] = f"{ARN}1"
     world.apis["api-1"] = {"app": APP, "target": "http://203.0.113.7/"}
@@ -141,7 +141,7 @@ def test_what_cannot_be_listed_is_not_known_and_the_rest_is(world, call, unknown
     assert found.read == ({APP} if unknown else set())
 
 
-def test_where_nothing_runs_that_is_known(world):
+def test_no_running_task_is_a_known_fact(world):
     found = account()
     assert (found.tasks, found.stable_urls, found.started) == ({}, {}, set())
 
@@ -152,7 +152,7 @@ def test_a_repository_is_known_once_one_of_its_tags_was_pushed(world, parameters
     assert account().announced == {"shop"}
 
 
-def test_what_is_watched_changes_with_each_of_the_parameters(parameters):
+def test_the_key_of_the_watched_apps_changes_with_each_parameter(parameters):
     said = [sweep_facts.watching()]
     for change in ({"ENVIRONMENTS": "tag"}, {"TAG_PATTERNS": "v*"}, {"REPOSITORY_PATTERNS": "flask-app,web-*"}):
         parameters(**change)
@@ -173,7 +173,7 @@ def test_nothing_is_known_of_an_app_that_is_not_there(world):
     assert (found.tag_deleted, found.replaced_by) == (False, "")
 
 
-def test_what_is_known_of_an_app_is_its_own(world):
+def test_the_facts_of_an_app_are_its_own(world):
     push = pushed()
     note(push)
     world.tags[APP, "latest"] = push.digest
@@ -394,7 +394,7 @@ def test_how_executions_ended_is_asked_of_those_that_have_not_been_mailed(world,
     assert facts().endings == {"push-1": Ending("ABORTED")}
 
 
-def test_what_could_not_be_claimed_has_no_execution(world, ends):
+def test_an_unclaimed_push_has_no_execution(world, ends):
     note(pushed(), execution="")
     assert facts().endings == {"push-1": Ending("GONE")}
 
@@ -410,7 +410,7 @@ def test_what_could_not_be_claimed_has_no_execution(world, ends):
         (500, True, None, False),
     ],
 )
-def test_what_somebody_asked_for_has_two_minutes_to_begin(world, ends, monkeypatch, ago, asked, status, known):
+def test_a_request_has_two_minutes_to_begin(world, ends, monkeypatch, ago, asked, status, known):
     """It is noted before its execution is started."""
     push = pushed()
     open_one = ledger.Deployment(
@@ -428,7 +428,7 @@ def test_what_somebody_asked_for_has_two_minutes_to_begin(world, ends, monkeypat
     assert facts().endings == ({"push-1": Ending(status)} if known else {})
 
 
-def test_where_a_stable_url_points_is_known_by_app(world, monkeypatch):
+def test_the_facts_list_each_apps_stable_urls_and_targets(world, monkeypatch):
     found = [
         apigateway.HttpApi(StableUrl(api, f"https://{api}.example/"), app, f"http://{api}")
         for api, app in (("a", APP), ("b", APP), ("c", OTHER))

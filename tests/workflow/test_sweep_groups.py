@@ -83,7 +83,7 @@ def test_nothing_goes_while_a_deployment_waits_to_be_tried_again(deploy, world, 
 
 
 @pytest.mark.usefixtures("groups")
-def test_a_deployment_that_begins_while_the_sweep_is_at_it_keeps_all_groups(deploy, world, push, monkeypatch):
+def test_a_deployment_that_begins_during_the_sweep_keeps_all_groups(deploy, world, push, monkeypatch):
     """What was looked at minutes ago is asked for once more, right before a group is deleted."""
     groups_of = ec2.groups_of
 

@@ -116,7 +116,7 @@ def test_a_number_that_is_not_larger_is_superseded_and_its_task_is_stopped(world
         {"pin": Pin(f"sha256:{1:064x}", [f"sha256:{2:064x}"], "500s on /pay", "ann", 0)},
     ],
 )
-def test_what_somebody_stopped_or_rolled_back_meanwhile_does_not_take_the_place(world, document, hold):
+def test_a_version_stopped_or_rolled_back_meanwhile_is_not_switched_to(world, document, hold):
     serving, held = change(**hold), document(2)
     with pytest.raises(HeldError):
         switch(held)
@@ -268,7 +268,7 @@ def test_only_the_ports_that_answered_stay_open(world, document):
     assert current().image["ports"] == [80, 443]
 
 
-def test_where_all_ports_answered_none_is_closed(world, document):
+def test_if_all_ports_answered_none_is_closed(world, document):
     switch(document(2))
     assert world.closed == []
 
@@ -351,7 +351,9 @@ def test_an_app_that_lasts_has_no_end_and_may_ask_for_any(document):
 # The stable URL.
 
 
-def test_where_the_address_moves_nothing_is_stopped_before_that_is_seen(world, document, stable_url):
+def test_the_previous_version_is_not_stopped_before_the_stable_url_shows_the_new_one(
+    world, document, stable_url
+):
     before = current()
     done = switch(document(2))
     assert (done["result"], done["takesOver"], done["url"]) == ("moved", True, "https://api-1.example/")
@@ -384,7 +386,7 @@ def test_an_app_that_speaks_tls_gets_a_note_why_it_has_no_stable_url(world, docu
     assert len(world.stopped) == 1
 
 
-def test_what_could_not_be_stopped_is_reported_before_anything_else(world, preview, stable_url):
+def test_a_task_that_could_not_be_stopped_is_reported_before_anything_else(world, preview, stable_url):
     switch(preview(2) | {"health": {"url": "https://203.0.113.7:3000/", "port": 3000}})
     world.faults["stop_task"] = [AccessDeniedError("StopTask: not authorized")]
     done = switch(preview(3) | {"health": {"url": "https://203.0.113.8:3000/", "port": 3000}})

@@ -162,7 +162,7 @@ def test_another_tag_of_an_image_is_not_mailed_as_failed(deploy, world, push):
     assert len(world.mails) == 1
 
 
-def test_what_is_not_an_app_is_ignored(deploy, world, push):
+def test_an_artifact_that_is_not_an_app_is_ignored(deploy, world, push):
     world.manifests[push(1)["detail"]["image-digest"]] = HELM
     assert deploy(push(1)).error == "NotAnAppError"
     assert outcomes() == {"push-1": "ignored"}
