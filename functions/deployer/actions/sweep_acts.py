@@ -6,11 +6,11 @@ import time
 from typing import assert_never, cast
 
 from deployer.actions import (
+    failed_deployments,
     outcomes,
     previews,
     recorded_pushes,
     restarts,
-    rollback,
     stable_url,
     superseded_report,
     unwatched,
@@ -159,15 +159,15 @@ def _restart(facts: Facts, stop: str, refused: bool) -> str:
             task=facts.task,
             stop=stop,
             refused=refused,
-            when_not_begun=_roll_back_refused,
+            when_not_begun=_clean_up_after_refused,
         )
     finally:
         stable_url.point_at_current_with_retries(facts.app)
     return "" if outcome == "known" else f"{outcome} {facts.current.task}"
 
 
-def _roll_back_refused(restart: Document, error: DeployError) -> None:
-    rollback.roll_back(restart, error=type(error).__name__, message=str(error))
+def _clean_up_after_refused(restart: Document, error: DeployError) -> None:
+    failed_deployments.clean_up_after(restart, error=type(error).__name__, message=str(error))
 
 
 def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
@@ -199,7 +199,7 @@ def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
     reason = deployment.reason or f"Its execution ended before the deployment was complete: {how}"
     for wait in (1, 1, 1, 1, 0):
         try:
-            rollback.roll_back(document, error=error, message=reason)
+            failed_deployments.clean_up_after(document, error=error, message=reason)
             return
         except MailLimitError:
             if not wait:

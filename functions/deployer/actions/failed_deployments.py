@@ -1,4 +1,4 @@
-"""Rolls back a failed deployment: stops its task, finds the reason, and mails it."""
+"""Cleans up after a failed deployment: stops its task, finds the reason, and mails it."""
 
 import dataclasses
 import time
@@ -18,8 +18,10 @@ from deployer.observe import logger
 from deployer.settings import settings
 
 
-def roll_back(document: Document, *, error: str, message: str, until: float | None = None) -> failure.Failure:
-    """Roll back a deployment, given the `document` of its workflow so far; return why it failed.
+def clean_up_after(
+    document: Document, *, error: str, message: str, until: float | None = None
+) -> failure.Failure:
+    """Clean up after a failed deployment; return why it failed. `document` is that of its workflow so far.
 
     `error` and `message` are what the workflow caught, and `until` is when, in UNIX seconds. If the deployment
     has become the current one, nothing is undone, and the mail says what happened to it. If AWS refuses a call
