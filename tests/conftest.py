@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from deployer.aws import ledger
 from hypothesis import settings
 from moto import mock_aws
 
@@ -38,6 +39,11 @@ if TIMES > 1:
 
 StateFolder = Callable[[str], Path]
 EVENTS = Path(__file__).parent / "events"
+
+
+def apps_with_slots() -> set[str]:
+    """The apps that have a slot in any set."""
+    return {app for apps in ledger.taken_slots().values() for app in apps}
 
 
 def examples(number: int) -> int:

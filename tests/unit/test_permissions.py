@@ -89,7 +89,6 @@ NEEDS = {
     "ledger.note_test_mail": {"dynamodb:UpdateItem"},
     "ledger.note_mail": {"dynamodb:UpdateItem"},
     "ledger.move_slot": {"dynamodb:UpdateItem"},
-    "ledger.slots": {"dynamodb:GetItem"},
     "ledger.taken_slots": {"dynamodb:GetItem"},
     "ledger.record": {"dynamodb:UpdateItem"},
     "ledger.record_push": {"dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"},

@@ -8,7 +8,7 @@ from deployer.domain.endpoint import NOWHERE
 from deployer.events import end_preview, reconcile
 from deployer.settings import settings
 
-from tests.conftest import LambdaContext
+from tests.conftest import LambdaContext, apps_with_slots
 
 
 @pytest.fixture(autouse=True)
@@ -189,7 +189,7 @@ def test_a_preview_that_never_started_takes_no_room(deploy, world, tagged):
     world.answers = None
     for number in range(1, 5):
         deploy(tagged(f"pr-{number}", number))
-    assert ledger.slots() == set()
+    assert apps_with_slots() == set()
     world.answers = 200
     assert deploy(tagged("pr-5", 5)).states[-1] == "PublishUrl"
 
@@ -197,7 +197,7 @@ def test_a_preview_that_never_started_takes_no_room(deploy, world, tagged):
 def test_the_sweep_frees_a_slot_that_nobody_uses(deploy, world, tagged):
     ledger.take_slot(app="flask-app:pr-9", most={"apps": 3})
     assert sweep() == {"flask-app:pr-9": ["freed its slot"]}
-    assert ledger.slots() == set()
+    assert apps_with_slots() == set()
 
 
 def test_a_preview_that_dies_is_started_again_and_keeps_its_time(deploy, world, tagged, stop):
@@ -328,7 +328,7 @@ def test_a_deletion_that_is_delivered_twice_at_once_is_mailed_once(deploy, world
     pass_time(monkeypatch, 1)
     sweep()
     assert ends(world) == 1
-    assert (current("pr-7"), world.live(), ledger.slots()) == (None, set(), set())
+    assert (current("pr-7"), world.live(), apps_with_slots()) == (None, set(), set())
     assert sweep() == {}
 
 
@@ -341,7 +341,7 @@ def test_a_sweep_while_a_preview_is_ended_does_no_harm(deploy, world, tagged, mo
     pass_time(monkeypatch, 1)
     sweep()
     assert ends(world) == 1
-    assert (current("pr-7"), world.live(), ledger.slots()) == (None, set(), set())
+    assert (current("pr-7"), world.live(), apps_with_slots()) == (None, set(), set())
     assert sweep() == {}
 
 
@@ -363,7 +363,7 @@ def test_an_end_of_which_the_function_dies_is_reported_once_by_the_sweep(
     sweep()
     # A mail is sent twice only where the function died after it, and before that was noted.
     assert ends(world) == (2 if moment in ("publish answer", "mark_notified") else 1)
-    assert (current("pr-7"), world.live(), ledger.slots()) == (None, set(), set())
+    assert (current("pr-7"), world.live(), apps_with_slots()) == (None, set(), set())
     assert sweep() == {}
 
 
@@ -391,7 +391,7 @@ def test_a_tag_that_is_pushed_again_while_its_deletion_is_handled_is_live(
     sweep()
     assert current("pr-7").deployment == "again"
     assert world.live() == {current("pr-7").task}
-    assert ledger.slots() == {"flask-app:pr-7"}
+    assert apps_with_slots() == {"flask-app:pr-7"}
     outcomes = [news["attributes"]["outcome"] for news in world.mails]
     # Nobody reads after *is live* that its URL no longer answers; but a mail that is being sent is sent.
     assert outcomes.count("deployed") == 2

@@ -17,7 +17,7 @@ from deployer.settings import settings as deployer_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import LambdaContext, examples
+from tests.conftest import LambdaContext, apps_with_slots, examples
 from tests.promises import DIGEST, Mailed, Pushed, Ran, World, broken
 
 pytestmark = pytest.mark.long(30)
@@ -176,7 +176,7 @@ def afterwards(world, made, has_stable_url, push):
         current={"flask-app": serving} if (serving := current()) else {},
         deployments={"flask-app": known()},
         tags=dict(world.tags),
-        slots=ledger.slots(),
+        slots=apps_with_slots(),
         stable_urls={name: (api["app"], api["target"]) for name, api in world.apis.items()},
         with_stable_url={"flask-app"} if has_stable_url else set(),
         open={"flask-app": {each.deployment for each in ledger.open_deployments(app="flask-app")}},

@@ -36,7 +36,7 @@ from deployer.domain.errors import AccessDeniedError, MailLimitError, ThrottledE
 from deployer.domain.push import Push
 from deployer.events import reconcile
 
-from tests.conftest import LambdaContext
+from tests.conftest import LambdaContext, apps_with_slots
 from tests.explorer.dynamodb import Table
 from tests.workflow.conftest import ARN
 
@@ -288,14 +288,14 @@ def test_the_slot_of_an_app_that_is_not_there_is_freed_and_reported(deploy, push
     begun = facts()
     ledger.next_in_order(push=Push.from_event(push(1), by_tag=False), now=NOW)
     assert sweep_acts.carry_out(FreeSlot(), begun) == ""
-    assert ledger.slots() == {APP}
+    assert apps_with_slots() == {APP}
     assert sweep_acts.carry_out(FreeSlot(), facts(noted=1)) == "freed its slot"
-    assert ledger.slots() == set()
+    assert apps_with_slots() == set()
     deploy(push(2))
     change(gave_up_reason="It crashed 3 times within ten minutes.")
     # That it is down was mailed.
     assert sweep_acts.carry_out(FreeSlot(), facts(noted=2)) == ""
-    assert ledger.slots() == set()
+    assert apps_with_slots() == set()
 
 
 def test_that_an_app_has_ended_is_mailed_by_the_sweep_where_it_was_not(world, push):

@@ -10,7 +10,7 @@ from deployer.domain.errors import AccessDeniedError
 from deployer.events import reconcile
 from deployer.settings import settings, watch_settings
 
-from tests.conftest import LambdaContext
+from tests.conftest import LambdaContext, apps_with_slots
 from tests.workflow.conftest import LambdaDied
 
 NAMES = ("flask-app", "flask-app:latest")
@@ -88,7 +88,7 @@ def test_an_app_that_was_deployed_under_another_name_is_restarted_reported_and_r
         f"{old} has ended: it was replaced by {new}",
     ]
     assert "have it back" not in world.mails[-1]["text"]
-    assert ledger.slots() == {new}
+    assert apps_with_slots() == {new}
 
 
 @pytest.mark.parametrize(("before", "after", "old", "new"), FLIPS)
@@ -226,7 +226,7 @@ def test_a_preview_that_is_not_watched_any_more_ends_by_itself(deploy, world, pu
     monkeypatch.setattr(reconcile.time, "time", lambda: later)
     assert sweep() == {"flask-app:pr-7": ["ended the app"]}
     assert subjects(world)[-1].startswith("flask-app:pr-7 has ended: it expired at ")
-    assert (world.live(), ledger.slots()) == (set(), set())
+    assert (world.live(), apps_with_slots()) == (set(), set())
 
 
 def test_a_preview_ends_with_its_tag_where_tags_are_not_apps_any_more(deploy, world, push, change):

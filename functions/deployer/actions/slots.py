@@ -1,4 +1,7 @@
-"""Frees the slot of an app that no longer needs it. `slot_admission` takes slots."""
+"""Frees the slot of an app that no longer needs it.
+
+`slot_admission` takes slots. It is a module of its own, because its function has no permission to free one.
+"""
 
 from deployer.aws import ledger
 

@@ -12,6 +12,7 @@ TAG = "tag#"
 IMAGE = "image#"
 DEPLOYMENT = "deployment#"
 OPERATION = "operation#"
+# All slots, not only those of previews: the value is as 0.1.0 stored it.
 SLOTS = {"pk": "previews", "sk": "slots"}
 SWEEP = {"pk": "sweep", "sk": "first"}
 # The sparse index, and its partition with all apps. Deployments are spread over 65,536 other partitions, so a

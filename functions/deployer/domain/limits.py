@@ -12,7 +12,7 @@ MAX_MAILS_PER_HOUR = 60
 MAX_TEST_MAILS_PER_HOUR = 10
 HOUR_SECONDS = 3600
 # The sets of apps that have a slot. The prefix of a repository's set of previews cannot be mistaken for
-# another.
+# another. The values are as 0.1.0 stored them.
 PREVIEWS, LASTING = "apps", "lasting"
 MAX_NAMED = 20
 # Errors for a limit that is reached. Only a repository's first one in an hour is mailed; the mail says so.

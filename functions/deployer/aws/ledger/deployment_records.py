@@ -10,8 +10,8 @@ from deployer.aws import table
 from deployer.aws.client import client, code_of
 from deployer.aws.items import Item, plain, wire
 from deployer.aws.ledger.calls import CONDITION_FAILED, RETENTION_SECONDS, get, listing, try_transaction
-from deployer.aws.ledger.preview_slots import note_ended
 from deployer.aws.ledger.push_order import note_open
+from deployer.aws.ledger.slots import note_ended
 from deployer.domain.deployment import RECORDED, Current, Deployment, Outcome, OutcomeFacts
 from deployer.domain.document import Restart, Retry
 from deployer.domain.errors import AwsRefusedError

@@ -54,12 +54,6 @@ def move_slot(*, app: str, preview: bool) -> None:
     move_member(keys.SLOTS, app, to=right, away_from=wrong)
 
 
-def slots() -> set[str]:
-    """The apps that have a slot, by kind."""
-    found = taken_slots()
-    return {*found.get(PREVIEWS, ()), *found.get(LASTING, ())}
-
-
 def taken_slots() -> dict[str, set[str]]:
     """The sets of slots with their apps."""
     item = get(keys.SLOTS)
