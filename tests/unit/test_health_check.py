@@ -101,5 +101,5 @@ def test_the_address_that_the_check_asks_is_found(command, port, path):
         "test -e /tmp/localhost/up",
     ],
 )  # fmt: skip
-def test_another_url_is_not_taken_for_the_apps(command):
+def test_a_command_without_an_address_of_the_app_has_no_target(command):
     assert target(check("CMD-SHELL", command)) is None

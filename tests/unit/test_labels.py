@@ -122,7 +122,7 @@ def test_all_variables_together_leave_room_in_the_task_definition():
         labels.read(at_most | {"portcall.env.ONE_MORE": "ä" * 200})
 
 
-def test_a_repeated_value_is_short_and_shown():
+def test_a_refused_label_is_quoted_short_and_printable():
     message = refused("portcall.\u202eport\n" + "x" * 5000, "1")
     assert "'portcall.?port?xxx" in message
     assert len(refused("portcall.port", "9\r\n" * 5000)) < 120

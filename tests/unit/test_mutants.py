@@ -94,7 +94,7 @@ def test_who_imported_a_constant_sees_the_change_and_who_has_one_of_the_same_nam
 @pytest.mark.parametrize(
     ("after", "first"), [("a\nc\nb\n", 1), ("c\na\nb\n", 0), ("a\nb\nd\n", 2), ("a\nb\nc\nd\n", 3)]
 )
-def test_a_moved_statements_next_line_is_among_the_lines_that_a_test_has_to_run(after, first):
+def test_the_first_changed_line_is_found_also_where_a_statement_moved(after, first):
     assert first_change("a\nb\nc\n", after) == first
 
 

@@ -280,7 +280,7 @@ def test_the_name_at_home_need_not_say_the_registry(images):
         (f"flask-app@{digest(1)}", 2, "Add the tag: flask-app:latest@sha256:"),
     ],
 )
-def test_a_file_that_is_not_an_image_is_reported_in_a_sentence(name, code, said):
+def test_a_name_that_is_not_an_image_is_reported_in_a_sentence(name, code, said):
     result = portcall("plan", name)
     assert (result.exit_code, result.stdout) == (code, "")
     assert said in result.stderr

@@ -97,7 +97,7 @@ def test_a_request_that_is_not_an_object_is_refused(world):
     assert operate.handler(["deploy"], LambdaContext())["status"] == "refused"
 
 
-def test_an_unwatched_repository_is_not_deployed(world, deploy, push, monkeypatch):
+def test_an_app_of_an_unwatched_repository_is_not_deployed(world, deploy, push, monkeypatch):
     monkeypatch.setenv("REPOSITORY_PATTERNS", "web,team/*")
     watch_settings.cache_clear()
     try:

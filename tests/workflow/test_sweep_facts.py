@@ -141,7 +141,7 @@ def test_a_list_that_fails_is_unknown_and_the_others_are_known(world, call, unkn
     assert found.read == ({APP} if unknown else set())
 
 
-def test_no_running_task_is_a_known_fact(world):
+def test_if_nothing_runs_the_facts_are_empty_and_known(world):
     found = account()
     assert (found.tasks, found.stable_urls, found.started) == ({}, {}, set())
 
@@ -152,7 +152,7 @@ def test_a_repository_is_known_once_one_of_its_tags_was_pushed(world, parameters
     assert account().announced == {"shop"}
 
 
-def test_the_key_of_the_watched_apps_changes_with_each_parameter(parameters):
+def test_the_text_of_the_watched_parameters_changes_with_each_of_them(parameters):
     said = [sweep_facts.watching()]
     for change in ({"ENVIRONMENTS": "tag"}, {"TAG_PATTERNS": "v*"}, {"REPOSITORY_PATTERNS": "flask-app,web-*"}):
         parameters(**change)
