@@ -8,10 +8,9 @@ from deployer.actions import probe
 from deployer.domain import answer as answers
 from deployer.domain import endpoint
 from deployer.domain.document import Document, Health
-from deployer.domain.errors import NoAnswerError, NoAnswerYetError, TaskStoppedError, WrongImageError
+from deployer.domain.errors import NoAnswerError, NoAnswerYetError, WrongImageError
 from deployer.domain.health_check import WORKER_SECONDS
 from deployer.domain.image_spec import ImageSpec
-from deployer.domain.task import TaskState
 from deployer.observe import logger
 from deployer.ready import ready
 from deployer.settings import settings
@@ -47,9 +46,7 @@ def handler(event: Document, context: object) -> Health:
         # Imported here: most apps answer before this is needed.
         from deployer.aws import task_states
 
-        task = task_states.last_known(task=event["task"]["arn"])
-        if task and task.state is TaskState.STOPPED:
-            raise TaskStoppedError(task.why_stopped())
+        task_states.raise_if_stopped(task=event["task"]["arn"])
 
     if image["health"] == endpoint.NONE:
         return _worker(event["endpoint"]["at"], raise_if_stopped)

@@ -4,8 +4,7 @@ import time
 
 from deployer.aws import ec2, task_states
 from deployer.domain.document import Document, Endpoint
-from deployer.domain.errors import AddressNotReadyError, TaskStoppedError
-from deployer.domain.task import TaskState
+from deployer.domain.errors import AddressNotReadyError
 from deployer.observe import logger
 from deployer.ready import ready
 
@@ -21,9 +20,7 @@ def handler(event: Document, context: object) -> Endpoint:
     try:
         public, private = ec2.addresses(interface=event["running"]["interface"])
     except AddressNotReadyError:
-        task = task_states.last_known(task=event["task"]["arn"])
-        if task and task.state is TaskState.STOPPED:
-            raise TaskStoppedError(task.why_stopped()) from None
+        task_states.raise_if_stopped(task=event["task"]["arn"])
         raise
     logger.info("Found the address", extra={"address": public})
     return {"public": public, "private": private, "at": time.time()}
