@@ -109,7 +109,10 @@ def confirm_by_name(app: str, question: str, typed: str) -> None:
 
 def _must_be_a_terminal(option: str) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise Trouble(f"There is no terminal to ask at. To do it without being asked: {option}", Exit.USAGE)
+        raise Trouble(
+            f"This command asks for confirmation, and there is no terminal. To skip the question: {option}",
+            Exit.USAGE,
+        )
 
 
 def carry_through(
@@ -126,7 +129,7 @@ def carry_through(
         with _Speaking() as speak:
             ended = follow(target, answer["app"], answer["deployment"], timeout=timeout, speak=speak)
     except KeyboardInterrupt:
-        say(f"It continues: portcall show {answer['deployment']}")
+        say(f"The deployment continues. To see it: portcall show {answer['deployment']}")
         raise
     ended.pop("status", None)
     finish(document | ended, as_json=as_json)
@@ -149,7 +152,7 @@ def finish(document: dict[str, Any], *, as_json: bool) -> None:
     if outcome == "unknown":
         lines = [str(document["reason"])]
     if document.get("serving"):
-        lines.append(f"What serves: {document['serving']}")
+        lines.append(f"Still running: {document['serving']}")
     fail("\n".join(filter(None, lines)))
     raise click.exceptions.Exit(code)
 

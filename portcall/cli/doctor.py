@@ -29,7 +29,8 @@ MARKS = {
 def doctor(name: str | None, as_json: bool, **options: Any) -> None:
     """Say what is wrong and what to do: this machine, your account, the install, and an app or image.
 
-    Nothing is changed. Exit code 1: something is wrong (✗). What you may not see is marked with ?.
+    Nothing is changed. Exit code 1: something is wrong (✗). A ? marks what could not be checked, for example
+    for lack of a permission.
     """
     findings = _examine(name, options, quiet=as_json)
     wrong = any(each.judgement.result == Result.FAILED for each in findings)
@@ -73,13 +74,7 @@ def _show(console: Terminal, findings: list[Finding]) -> None:
 
 def _sum_up(findings: list[Finding]) -> None:
     counts = Counter(each.judgement.result for each in findings)
-    words = {
-        Result.OK: "ok",
-        Result.WARNING: "to look at",
-        Result.FAILED: "wrong",
-        Result.UNKNOWN: "not known",
-    }
     say(
-        ", ".join(f"{counts[result]} {word}" for result, word in words.items() if counts[result]) + ".",
+        ", ".join(f"{counts[result]} {result.value}" for result in Result if counts[result]) + ".",
         style="dim",
     )

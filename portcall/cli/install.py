@@ -24,7 +24,10 @@ from portcall.installer.bucket import Bucket
 from portcall.installer.packaged import Packaged
 
 CONFIRMED_WITHIN = 600.0
-COSTS = "It costs ten cents a month when idle. The smallest app costs 13 USD a month, which Fargate charges."
+COSTS = (
+    "Idle, it costs three to eleven cents a month. "
+    "The smallest app costs 13 USD a month, which Fargate charges."
+)
 # States from which CloudFormation allows no update.
 BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 

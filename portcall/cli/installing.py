@@ -88,7 +88,10 @@ def ask_to_go_on(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Trouble("There is no terminal to ask at. To continue without being asked: --yes", Exit.USAGE)
+        raise Trouble(
+            "This command asks for confirmation, and there is no terminal. To skip the question: --yes",
+            Exit.USAGE,
+        )
     if not click.confirm(question, err=True):
         say("Nothing was changed.")
         raise click.exceptions.Exit(Exit.NO)
@@ -157,6 +160,6 @@ def _execute(target: Target, change_set: changes.ChangeSet, number: int, kind: s
             what = (
                 "What it had created was deleted." if status == "DELETE_COMPLETE" else f"The stack is {status}."
             )
-            raise Trouble(f"It failed. {reason}\n{what} Fix the reason, then run the command again.")
+            raise Trouble(f"It failed. {reason}\n{what} Fix the cause, then run the command again.")
         stack = changes.describe(target, target.stack) or {}
     return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}

@@ -71,7 +71,7 @@ def facts(made: Plan) -> list[tuple[str, str]]:
         ("Size", f"{int(made.spec.cpu) / 1024:g} vCPU, {made.spec.memory} MiB"),
         ("Price", made.price.said if made.price else ""),
         ("Health", health(made.spec)),
-        *([("Gate", _gate(made.gate))] if made.gate != "none" else []),
+        *([("Scan", _gate(made.gate))] if made.gate != "none" else []),
         ("Slot", {"unknown": "not known: that needs the viewer policy"}.get(made.slot, made.slot)),
         *([("Ends", _end(made))] if made.preview or made.until_hours else []),
     ]

@@ -83,9 +83,9 @@ def _show(console: Terminal, found: AppHistory, deployment: Deployment) -> None:
     facts = [
         ("URL", deployment.url),
         ("Reason", deployment.reason),
-        ("Do", deployment.hint),
+        ("What to do", deployment.hint),
         ("Restart", str(deployment.restart.get("reason", ""))),
-        ("Asked for", states.who_asked(deployment.asked)),
+        ("Requested", states.who_asked(deployment.asked)),
         ("Pinned", _pinned(found.current)),
         ("Serves", _serving(found.current, deployment)),
         ("Pushed", deployment.time),

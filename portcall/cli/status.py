@@ -120,7 +120,7 @@ def _card(status: AppStatus) -> None:
     facts = [("URL", status.url)]
     if serving:
         if serving.direct_url not in ("", serving.url):
-            facts.append(("Direct", serving.direct_url))
+            facts.append(("Task URL", serving.direct_url))
         facts.append(("Serves", f"{version(serving.tag, serving.digest)}, since {serving.since}"))
         facts.append(("Digest", serving.digest))
     if price := of_current(serving):

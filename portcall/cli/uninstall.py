@@ -57,7 +57,11 @@ def _confirm(target: Target, confirm: str) -> None:
             raise Trouble(f"--confirm {confirm} is not the name of the stack, {target.stack}.", Exit.USAGE)
         return
     if not sys.stdin.isatty():
-        raise Trouble(f"There is no terminal to ask at. To continue: --confirm {target.stack}", Exit.USAGE)
+        raise Trouble(
+            "This command asks for confirmation, and there is no terminal. "
+            f"To skip the question: --confirm {target.stack}",
+            Exit.USAGE,
+        )
     if (
         click.prompt(f"Type {target.stack} to continue", default="", show_default=False, err=True)
         != target.stack
@@ -78,4 +82,4 @@ def _delete(target: Target, stack_id: str) -> None:
             raise click.exceptions.Exit(Exit.INTERRUPTED) from None
     if status != "DELETE_COMPLETE":
         reason = changes.first_reason(known) or f"the stack is {status}"
-        raise Trouble(f"It could not be deleted. {reason}\nFix the reason, then run the command again.")
+        raise Trouble(f"It could not be deleted. {reason}\nFix the cause, then run the command again.")

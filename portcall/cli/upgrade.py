@@ -25,7 +25,7 @@ MAY_BE_CHANGED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLET
 
 
 @click.command()
-@click.option("--allow-downgrade", is_flag=True, help="Continue although the stack is newer than this command.")
+@click.option("--allow-downgrade", is_flag=True, help="Install even if the stack is newer than this command.")
 @change_options
 @target_options
 def upgrade(

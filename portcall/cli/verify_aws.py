@@ -192,7 +192,9 @@ def _announce(console: Terminal, account: Account, noted: state.State, docker: s
 
 def _confirm() -> None:
     if not sys.stdin.isatty():
-        raise CannotStartError("There is no terminal to ask at. Use --yes to start without being asked.")
+        raise CannotStartError(
+            "This command asks for confirmation, and there is no terminal. To skip the question: --yes"
+        )
     if not click.confirm("Start?"):
         raise CannotStartError("Nothing was created.")
 

@@ -174,7 +174,8 @@ class _Wait:
         if trouble:
             said = f"Its outcome is not known: {trouble}"
         elif seen:
-            said = f"It is not done after {self.timeout} s, and continues: portcall show {deployment}".rstrip()
+            said = f"The deployment is still in progress after {self.timeout} s."
+            said += f" To see it: portcall show {deployment}" if deployment else ""
         else:
             said = f"There was no deployment of the push within {self.timeout} s."
         app, digest = self.image.repository, self.image.digest

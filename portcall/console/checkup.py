@@ -10,7 +10,7 @@ from portcall.core.doctor.judgement import Finding, Result
 from portcall.core.trouble import Exit, Trouble
 
 WORST_FIRST = (Result.FAILED, Result.WARNING, Result.UNKNOWN, Result.OK)
-WORDS = {Result.OK: "ok", Result.WARNING: "to look at", Result.FAILED: "wrong", Result.UNKNOWN: "not known"}
+WORDS = {each: each.value for each in Result}
 
 
 @dataclass(frozen=True)

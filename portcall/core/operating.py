@@ -39,7 +39,8 @@ def operate(target: Target, **words: str) -> dict[str, Any]:
     if "errorMessage" in answer:
         look = f"portcall status {words.get('app', '')}".strip()
         raise Trouble(
-            f"It is not known whether this was done: {answer['errorMessage']} Look: {look}", Exit.NOT_KNOWN
+            f"It is not known whether this was done: {answer['errorMessage']} Check with: {look}",
+            Exit.NOT_KNOWN,
         )
     if answer.get("status") == "refused":
         reason = str(answer.get("reason"))
@@ -83,7 +84,10 @@ def follow(
                 raise
             trouble = error.message
         if passed >= timeout:
-            said = trouble or f"It is not done after {timeout:.0f} s, and continues: portcall show {deployment}"
+            said = trouble or (
+                f"The deployment is still in progress after {timeout:.0f} s. "
+                f"To see it: portcall show {deployment}"
+            )
             return {
                 "deployment": deployment,
                 "outcome": "unknown",

@@ -80,7 +80,7 @@ def asked_document(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def who_asked(asked: dict[str, Any]) -> str:
-    """`Rollback, as asked for by ... (claimed): reason`, '' for a push."""
+    """`Rollback, requested by ... (not verified): reason`, '' for a push."""
     if not asked:
         return ""
     hold = Stop(str(asked.get("reason", "")), str(asked.get("by", "")))

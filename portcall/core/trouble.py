@@ -150,9 +150,9 @@ def _answered(error: ClientError, *, stack: str, region: str, whose: str, again:
             f"{found[1]} has no permission for {found[2]}." if found else f"You are not allowed to: {said}."
         )
         return Trouble(
-            f"{denied} Have a managed policy of the stack attached to your user or role: "
-            "ViewerPolicyArn, in its outputs, to look; OperatorPolicyArn to deploy; PusherPolicyArn to push "
-            "and to wait for repo:tag.",
+            f"{denied} Ask for one of the stack's managed policies (its outputs name them): "
+            "ViewerPolicyArn to read, OperatorPolicyArn to deploy, PusherPolicyArn to push and to wait for "
+            "repo:tag, SecretsPolicyArn to set secrets.",
             Exit.NOT_ALLOWED,
         )
     if code == "ValidationError" and "does not exist" in said:
@@ -162,7 +162,10 @@ def _answered(error: ClientError, *, stack: str, region: str, whose: str, again:
             Exit.NOT_ALLOWED,
         )
     if code == "ValidationException" and "index" in said:
-        return Trouble(f"The stack {stack} is older than this command. Upgrade it: see README.md.")
+        return Trouble(
+            f"The stack {stack} is older than this command. Upgrade it: portcall upgrade, or from a clone: "
+            "git pull && make tools && sam build && sam deploy"
+        )
     if is_passing(error):
         return Trouble(f"AWS is too busy to answer: {said} Try again in a moment.", Exit.NOT_KNOWN)
     return Trouble(f"AWS refused {error.operation_name}: {said}")

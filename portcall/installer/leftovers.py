@@ -41,7 +41,7 @@ def left(target: Target, bucket: Bucket) -> list[str]:
         try:
             found += [f"{kind} {each}" for each in look(target)]
         except (ClientError, BotoCoreError) as error:
-            found.append(f"{kind}: could not look: {error}")
+            found.append(f"{kind}: could not be checked: {error}")
     if bucket.is_there():
         found += [f"upload s3://{bucket.name}/{key}" for key in bucket.keys(target.stack)]
     return found

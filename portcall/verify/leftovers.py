@@ -77,7 +77,7 @@ def inventory(account: Account, state: State) -> list[str]:
         try:
             found += [f"{kind} {each}" for each in look(account, state)]
         except (BotoCoreError, ClientError) as error:
-            found.append(f"{kind}: could not look: {error}")
+            found.append(f"{kind}: could not be checked: {error}")
     return found
 
 

@@ -141,7 +141,7 @@ def test_a_change_is_announced(world: World, open_page: Open) -> None:
     summary = page.get_by_role("status").filter(has_text="Nothing is wrong")
     expect(summary).to_be_visible()
     world.fail("flask-app", "v2")
-    expect(page.get_by_role("status").filter(has_text="1 of 1 app needs a look")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="1 of 1 app needs attention")).to_be_visible()
 
 
 def test_nothing_moves_for_who_does_not_want_it(world: World, door: Door, browser: Browser) -> None:

@@ -158,7 +158,7 @@ def test_a_tab_that_slept_shows_what_is_true_when_it_wakes(
     assert world.asked == asked
     expect(page.locator("#apps")).not_to_contain_text("blog")
     page.evaluate(HIDE, False)
-    expect(page.locator("h1")).to_have_text("1 of 2 apps needs a look")
+    expect(page.locator("h1")).to_have_text("1 of 2 apps needs attention")
     expect(page.locator("#apps")).to_contain_text(push.tag)
     assert same()
 

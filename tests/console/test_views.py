@@ -19,7 +19,7 @@ def test_apps_that_need_attention_come_first(world: World, open_page: Open) -> N
     world.live("blog", ago=7200)
     world.fail("blog", "v2")
     page = open_page()
-    expect(page.locator("h1")).to_have_text("1 of 2 apps needs a look")
+    expect(page.locator("h1")).to_have_text("1 of 2 apps needs attention")
     rows = page.locator("#apps tbody tr")
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("blog")

@@ -14,7 +14,7 @@ from tests.local.conftest import eventually
 
 pytestmark = pytest.mark.long(60)
 
-CLAIMED = "arn:aws:sts::123456789012:assumed-role/portcall-OperatorPolicyRole-tests/tests (claimed)"
+CLAIMED = "arn:aws:sts::123456789012:assumed-role/portcall-OperatorPolicyRole-tests/tests (not verified)"
 
 
 def status(portcall: Portcall, app: str) -> dict[str, object]:
@@ -38,7 +38,7 @@ def test_an_operator_rolls_back_and_resumes(portcall: Portcall, tmp_path: Path) 
     assert ended.stderr.startswith("portcall in us-east-1, account 123456789012\n")
     assert get(ended.stdout.strip()) == "plain-http old"
     text = portcall.mails(app, old)[-1].text
-    assert f"Pinned to {old} by a rollback, as asked for by {CLAIMED} at " in text
+    assert f"Pinned to {old} by a rollback, requested by {CLAIMED} at " in text
     assert text.rstrip().endswith("UTC: 500s on /pay.")
     pin = status(portcall, app)["pin"]
     assert isinstance(pin, dict)
@@ -81,7 +81,7 @@ def test_an_operator_stops_starts_restarts_and_ends(portcall: Portcall, tmp_path
     second = portcall.push(FIXTURES / "plain-http", app, VERSION="second")
     recorded = portcall.mail(app, second)
     assert "the app is stopped" in recorded.subject
-    assert f"The app is stopped, as asked for by {CLAIMED} at " in recorded.text
+    assert f"The app is stopped, requested by {CLAIMED} at " in recorded.text
     assert portcall.containers(app) == []
 
     ended = operator("start", app)
@@ -91,7 +91,7 @@ def test_an_operator_stops_starts_restarts_and_ends(portcall: Portcall, tmp_path
     ended = operator("restart", app, "-m", "a leak")
     assert ended.returncode == 0, ended.stderr
     assert get(ended.stdout.strip()) == "plain-http second"
-    assert f"Why: it was asked for by {CLAIMED}: a leak" in portcall.mails(app, second)[-1].text
+    assert f"Why: it was requested by {CLAIMED}: a leak" in portcall.mails(app, second)[-1].text
 
     assert operator("end", app, "--yes").returncode == 2
     assert operator("end", app, "--confirm", app).returncode == 0
@@ -107,7 +107,7 @@ def test_an_operator_sends_a_test_email(portcall: Portcall, tmp_path: Path) -> N
     assert json.loads(ended.stdout)["confirmed"] == 1
     (mail,) = (each for each in read(portcall.state_dir / "inbox") if each.attributes.get("outcome") == "test")
     assert mail.subject == "Portcall test email"
-    assert mail.text.rstrip().endswith(f"Asked for by: {CLAIMED}")
+    assert mail.text.rstrip().endswith(f"Requested by: {CLAIMED}")
     shown = portcall.says("inbox", "--last", "1")
     assert "Portcall test email" in shown
 

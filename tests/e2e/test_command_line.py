@@ -177,14 +177,14 @@ def looks_around(viewer: Callable[..., subprocess.CompletedProcess[str]], other:
     results = {name: each["result"] for name, each in checked.items()}
     # These are about this machine's Docker.
     assert {name for name, result in results.items() if result != "ok"} <= {"Docker", "login"}
-    assert set(results) >= {"credentials", "role of ECS", "stack", "mails", "dead letters", "sweep", "events", "repositories", "state", "image", "secrets", "way to it"}  # fmt: skip
+    assert set(results) >= {"credentials", "ECS role", "stack", "mails", "dead-letter queues", "sweep", "events", "repositories", "state", "image", "secrets", "reachable"}  # fmt: skip
     assert viewer("doctor", "shown-app").returncode == 0
     assert viewer("doctor", "nope").returncode == 5
 
     refused = json.loads(other("doctor", "--json").stdout)["checks"]
     lacking = {each["check"]: each["do"] for each in refused if each["result"] == "unknown"}
     assert "sns:ListSubscriptionsByTopic" in lacking["mails"]
-    assert "iam:GetRole" in lacking["role of ECS"]
+    assert "iam:GetRole" in lacking["ECS role"]
 
 
 def plans(viewer: Callable[..., subprocess.CompletedProcess[str]], pusher: Callable[..., subprocess.CompletedProcess[str]], digest: str) -> None:  # fmt: skip

@@ -93,7 +93,7 @@ def test_the_mail_begins_with_it_and_names_the_tasks_own_url(steady: Portcall) -
     mail = steady.mail("steady-app", digest)
     url = mail.text.splitlines()[0]
     assert mail.subject == f"steady-app is live: {url}"
-    (direct,) = [line.split()[1] for line in mail.text.splitlines() if line.startswith("Direct:")]
+    (direct,) = [line.split()[2] for line in mail.text.splitlines() if line.startswith("Task URL:")]
     assert direct != url
     assert get(direct) == get(url) == "plain-http mail"
     assert [each["url"] for each in steady.apps("steady-app")] == [url]

@@ -116,7 +116,9 @@ def test_json_is_one_document_with_these_fields(action):
 def test_off_a_terminal_nothing_is_asked_and_nothing_done(stack, action):
     ended = portcall(action, "flask-app", says="y\n")
     assert (ended.exit_code, ended.stdout) == (2, "")
-    assert ended.stderr.endswith("There is no terminal to ask at. To do it without being asked: --yes\n")
+    assert ended.stderr.endswith(
+        "This command asks for confirmation, and there is no terminal. To skip the question: --yes\n"
+    )
     assert stack.changes == []
 
 
@@ -166,7 +168,7 @@ def test_a_deployment_that_takes_too_long_is_not_known_and_continues(stack):
     stack.ends = [{"status": "under way"}]
     ended = portcall("restart", "flask-app", "--timeout", "0")
     assert ended.exit_code == Exit.NOT_KNOWN
-    assert "It is not done after 0 s, and continues: portcall show restart-1" in ended.stderr
+    assert "The deployment is still in progress after 0 s. To see it: portcall show restart-1" in ended.stderr
 
 
 @pytest.mark.parametrize("action", ["deploy", "rollback", "resume", "restart", "start"])

@@ -157,7 +157,7 @@ def test_it_shows_each_app_as_the_command_line_does(world):
     world.fail("blog", reason="It ended with exit code 1.")
     world.push("api")
     apps, deployments = draw(widget="apps"), draw(widget="deployments")
-    for each in ("● live", "✗ failed", "◐ deploying", "It ended with exit code 1.", "1 of 3 to look at"):
+    for each in ("● live", "✗ failed", "◐ deploying", "It ended with exit code 1.", "1 of 3 needs attention"):
         assert each in apps
     assert deployments.index("api") < deployments.index("blog")
     assert "shop" not in deployments

@@ -259,7 +259,7 @@ def test_anything_wrong_is_exit_1_and_nothing_else_is(findings):
         "   ✗ stack: It is broken.",
         "     → Delete it.",
     ]
-    assert result.stderr.splitlines()[-1] == "1 ok, 1 to look at, 1 wrong, 1 not known."
+    assert result.stderr.splitlines()[-1] == "1 ok, 1 warning, 1 failed, 1 unknown."
 
 
 def test_programs_get_one_document(findings):

@@ -69,7 +69,7 @@ STOPPED = [
     ("ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: The specified log group does not exist", [], None, "AWS could not set it up", "log group"),
     ("Timeout waiting for network interface provisioning to complete", [], None, "AWS could not set it up", "Nothing is wrong"),
     ("DockerTimeoutError: Could not transition to started; timed out after waiting 3m0s", [], None, "AWS could not set it up", "Nothing is wrong"),
-    ("Your Spot Task was interrupted.", [], None, "AWS stopped its machine", "Nothing is wrong"),
+    ("Your Spot Task was interrupted.", [], None, "AWS stopped the task", "Nothing is wrong"),
     ("", ["OSError: [Errno 98] Address already in use"], 1, "its port is in use", "one of them"),
     ("", ["Error: listen EADDRINUSE: address already in use :::3000"], 1, "its port is in use", "one of them"),
     ("", ["bye"], 0, "it exited", "foreground"),
@@ -147,7 +147,7 @@ REPORTED = [
     (["java.net.UnknownHostException: mysql", "\tat java.base/java.net.InetAddress.getAllByName0(InetAddress.java:1508)"], 1, "there is no host mysql", "compose"),
     (["PHP Fatal error: PDO::__construct(): php_network_getaddresses: getaddrinfo for db failed: Name or service not known"], 255, "there is no host db", "compose"),
     (["pymongo.errors.ServerSelectionTimeoutError: mongo:27017: [Errno -2] Name or service not known"], 1, "there is no host mongo", "compose"),
-    (["Error: getaddrinfo ENOTFOUND db.internal.example", *NODE_ENDS], 1, "does not find the host db.internal.example", "VpcId"),
+    (["Error: getaddrinfo ENOTFOUND db.internal.example", *NODE_ENDS], 1, "cannot resolve the host db.internal.example", "VpcId"),
     (["Error: getaddrinfo ENOTFOUND host.docker.internal", *NODE_ENDS], 1, "host.docker.internal", "Docker Desktop"),
     (["Error: connect ECONNREFUSED 127.0.0.1:5432", *NODE_ENDS], 1, "nothing answers at 127.0.0.1:5432", "app's own container"),
     (["Error: connect ECONNREFUSED ::1:6379", *NODE_ENDS], 1, "nothing answers at ::1:6379", "app's own container"),
@@ -193,7 +193,7 @@ REPORTED = [
     (["<--- Last few GCs --->", "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"], 134, "out of memory (exit code 134)", "512 MiB"),
     (["RuntimeError: Click will abort further execution because Python was configured to use ASCII as encoding for the environment."], 1, "not UTF-8", "LANG=C.UTF-8"),
     (["sysctl: setting key \"vm.max_map_count\": Read-only file system"], 1, "read-only file system", "sysctl"),
-    (["docker: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"], 1, "looks for Docker", "Fargate"),
+    (["docker: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"], 1, "needs Docker", "Fargate"),
     (["iptables v1.8.7 (nf_tables): Could not fetch rule set generation id: Operation not permitted"], 4, "operation not permitted", "does not give to containers"),
     (["botocore.exceptions.NoCredentialsError: Unable to locate credentials"], 1, "no AWS credentials", "no IAM role"),
     (["Exception in thread \"main\" java.lang.UnsupportedClassVersionError: Main has been compiled by a more recent version of the Java Runtime (class file version 61.0)", "\tat java.lang.ClassLoader.defineClass1(Native Method)"], 1, "newer Java", "same version"),
@@ -207,7 +207,7 @@ REPORTED = [
     (["retrying: connect ECONNREFUSED 127.0.0.1:5432", "connected", "serving"], 137, "was killed", "request more than 512 MiB"),
     (["10-listen-on-ipv6-by-default.sh: info: can not modify /etc/nginx/conf.d/default.conf (read-only file system?)", "2024/05/01 [emerg] unknown directive \"foo\""], 1, "exit code 1", "may say why"),
     # Neither an address, nor a host, nor a permission of its user
-    (["socket.gaierror: [Errno -2] Name or service not known"], 1, "does not find a host", "compose"),
+    (["socket.gaierror: [Errno -2] Name or service not known"], 1, "cannot resolve a host name", "compose"),
     (["redis.exceptions.TimeoutError: Timeout connecting to server"], 1, "could not connect to another server", "security group"),
     (["/app/app.py:12: TimeoutError: timed out"], 1, "exit code 1", "may say why"),
     (["[2024-05-01 10:00:00 +0000] [1] [CRITICAL] WORKER TIMEOUT (pid:8)"], 1, "exit code 1", "may say why"),
@@ -452,7 +452,7 @@ def test_a_size_that_fargate_does_not_sell_is_reported_as_that():
 
 @pytest.mark.parametrize("error", ["Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError"])
 def test_a_function_that_does_not_end_is_not_a_fault_of_the_image(error):
-    assert "a function of Portcall" in why(error, "RequestId: 1 Error: killed").summary
+    assert "one of Portcall's functions" in why(error, "RequestId: 1 Error: killed").summary
 
 
 @pytest.mark.parametrize("line", ["Listening on 0.0.0.0:3000", "GET / 200 12:34:56", "started at 09:15", ""])

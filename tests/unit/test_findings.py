@@ -122,10 +122,10 @@ def test_the_chosen_severities_are_refused_and_the_worst_comes_first(refuses, ke
     ("severities", "refuses", "sentence"),
     [
         (["CRITICAL", "HIGH", "HIGH"], "high",
-         "The scan found 1 critical and 2 high vulnerabilities, and this installation rejects critical and high ones."),
-        (["HIGH"], "high", "The scan found 1 high vulnerability, and this installation rejects critical and high ones."),
+         "The scan found 1 critical and 2 high vulnerabilities, and this install rejects critical and high ones."),
+        (["HIGH"], "high", "The scan found 1 high vulnerability, and this install rejects critical and high ones."),
         (["CRITICAL", "CRITICAL", "HIGH"], "critical",
-         "The scan found 2 critical vulnerabilities, and this installation rejects critical ones."),
+         "The scan found 2 critical vulnerabilities, and this install rejects critical ones."),
     ],
 )  # fmt: skip
 def test_a_refusal_begins_with_a_sentence(severities, refuses, sentence):

@@ -44,14 +44,14 @@ def test_the_stable_url_comes_first_and_the_tasks_own_is_a_fact():
     news = mail.live(PUSH, STAYS, "", [], where)
     assert news.text.splitlines()[0] == STAYS
     assert news.subject == f"flask-app is live: {STAYS}"
-    assert "Direct:     http://203.0.113.7:3000/\n" in news.text
+    assert "Task URL:   http://203.0.113.7:3000/\n" in news.text
     assert (news.document["url"], news.document["direct_url"]) == (STAYS, "http://203.0.113.7:3000/")
 
 
 def test_there_is_one_url_where_no_address_stays():
     where = dataclasses.replace(CONTEXT, direct_url="http://203.0.113.7:3000/")
     news = mail.live(PUSH, "http://203.0.113.7:3000/", "", [], where)
-    assert "Direct:" not in news.text
+    assert "Task URL:" not in news.text
     assert news.document["direct_url"] == news.document["url"]
 
 

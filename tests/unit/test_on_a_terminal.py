@@ -138,7 +138,7 @@ def test_ctrl_c_while_it_waits_says_that_it_continues(monkeypatch):
     monkeypatch.setattr(acting, "follow", follow)
     ended, written = on_a_terminal("restart", "flask-app")
     assert ended == 130
-    assert "It continues: portcall show d-1" in written
+    assert "The deployment continues. To see it: portcall show d-1" in written
     assert "Traceback" not in written
 
 

@@ -239,7 +239,7 @@ def test_a_push_to_a_stopped_app_is_recorded(images):
     images["flask-app:latest"] = built()
     found = planned(code=1)
     assert (found["would"], found["do"]) == ("record", "To deploy it anyway: portcall start flask-app")
-    assert "The app is stopped, as asked for by ann (claimed): maintenance." in found["reason"]
+    assert "The app is stopped, requested by ann (not verified): maintenance." in found["reason"]
 
 
 def test_an_image_that_ecr_has_starts_nothing_when_it_is_pushed_again(images, registry):

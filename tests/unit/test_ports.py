@@ -85,7 +85,7 @@ def test_an_odd_environment_names_nothing(environment):
 def test_the_mail_says_which_of_several_ports_was_chosen():
     found = [Candidate(8080, "HEALTHCHECK"), Candidate(80, "EXPOSE"), Candidate(9404, "EXPOSE")]
     assert note(found, [80]) == (
-        "It answered on port 80, from EXPOSE. The other named ports are closed now: 8080 (HEALTHCHECK), "
+        "It answered on port 80, which EXPOSE names. The other named ports are closed now: 8080 (HEALTHCHECK), "
         "9404 (EXPOSE). To choose another port, add LABEL portcall.port=<number>."
     )
     assert note(found[:1], [8080]) == ""

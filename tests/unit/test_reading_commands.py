@@ -240,12 +240,12 @@ def test_a_request_is_shown_with_who_and_why_and_never_as_markup():
     status = json.loads(portcall("status", "--json").stdout)["apps"][0]
     assert (status["state"], status["pin"]["by"], status["stop"]["reason"]) == ("stopped", "ann", "maintenance")
     said = portcall("status", "flask-app").stdout
-    assert "Stopped, as asked for by bob (claimed) at 2026-11-18 " in said
-    assert "Pinned to 0000000 by a rollback, as asked for by ann (claimed)" in said
+    assert "Stopped, requested by bob (not verified) at 2026-11-18 " in said
+    assert "Pinned to 0000000 by a rollback, requested by ann (not verified)" in said
     assert "[red]500s[/red]" in said
     found = portcall("history", "flask-app")
     assert "[red]500s[/red]" in found.stdout
-    assert "Stop, as asked for by bob (claimed): maintenance." in found.stdout
+    assert "Stop, requested by bob (not verified): maintenance." in found.stdout
     document = json.loads(portcall("history", "flask-app", "--json").stdout)
     assert document["stops"] == [asked]
     assert (document["pin"]["bad"], document["stop"]["by"]) == ([digest(2)], "bob")
@@ -488,7 +488,7 @@ def test_open_says_why_there_is_nothing_to_open():
     fail(1)
     result = portcall("open", "flask-app")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "flask-app is failed: exit code 1. Nothing serves." in result.stderr
+    assert "flask-app is failed: exit code 1. No version is running." in result.stderr
     assert portcall("open", "nope").exit_code == 5
 
 
@@ -535,9 +535,9 @@ def test_wait_gives_up_after_its_time_and_says_that_it_continues(clock):
     began = clock.now
     result = portcall("wait", f"flask-app@{digest(1)}", "--timeout", "2m")
     assert (result.exit_code, result.stdout, clock.now - began) == (4, "", 120)
-    assert "continues: portcall show push-1" in result.stderr
+    assert "in progress after 120 s. To see it: portcall show push-1" in result.stderr
     # A line every half a minute, so that nobody takes it for dead.
-    assert len([line for line in result.stderr.splitlines() if "in progress" in line]) == 3
+    assert len([line for line in result.stderr.splitlines() if "in progress, " in line]) == 3
 
 
 def test_wait_says_when_a_push_has_no_deployment():

@@ -397,7 +397,7 @@ def test_before_it_begins_it_says_what_it_makes_and_what_that_costs_and_asks(
     assert "VPCs: 5, 1 in use; the run needs 1" in said
     assert f"{cost.cents():.1f} ¢  in all" in said
     assert "two SQS queues and two EventBridge rules" in said
-    assert said.endswith("Use --yes to start without being asked.\n")
+    assert said.endswith("To skip the question: --yes\n")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -577,7 +577,7 @@ def test_a_resource_that_could_not_be_checked_counts_as_left(monkeypatch: pytest
 
     monkeypatch.setattr(leftovers, "KINDS", {"role": refuse})
     (left,) = leftovers.inventory(None, state)  # type: ignore[arg-type]
-    assert left.startswith("role: could not look: An error occurred (AccessDenied)")
+    assert left.startswith("role: could not be checked: An error occurred (AccessDenied)")
 
 
 def test_without_a_region_it_asks_for_one():

@@ -79,7 +79,7 @@ def names_in(html):
 def test_apps_that_need_attention_come_first():
     html = widgets.apps([live("b"), live("a"), failed("z")], LIGHT)
     assert names_in(html) == ["z", "a", "b"]
-    assert "1 of 3 to look at" in html
+    assert "1 of 3 needs attention" in html
 
 
 def test_it_says_that_nothing_is_wrong():

@@ -76,7 +76,7 @@ def test_a_version_that_was_stopped_by_hand_before_its_mail_is_not_called_live(
     world.faults[moment] = [lambda: stop(code="UserInitiated", exit_code=None)]
     deploy(push(2))
     news = assert_it_is_not_called_live(world, "")
-    assert "It won't be restarted: It was stopped by hand." in news["text"]
+    assert "It won't be restarted. It was stopped by hand." in news["text"]
     assert world.live() == set()
     sweep()
     assert len(news_of(world, "push-2")) == 1

@@ -76,7 +76,7 @@ def test_the_mail_of_a_rollback_says_who_asked_and_why_and_how_to_continue(two_v
     text = world.mails[-1]["text"]
     assert f"It was rolled back from {digest(2)}. To deploy the newest push again: aws lambda invoke" in text
     assert '"action":"resume","app":"flask-app"' in text
-    assert f"Pinned to {digest(1)} by a rollback, as asked for by {ANN} (claimed) at " in text
+    assert f"Pinned to {digest(1)} by a rollback, requested by {ANN} (not verified) at " in text
     assert text.endswith("UTC: 500s on /pay.\n")
 
 
@@ -90,7 +90,7 @@ def test_the_bad_version_pushed_again_is_recorded_and_not_deployed_and_a_mail_sa
     assert ("2", "recorded") in outcomes()
     mail = world.mails[-1]
     assert mail["subject"] == "flask-app was not deployed: this version was rolled back"
-    assert mail["text"].startswith("This version was rolled back, as asked for by ")
+    assert mail["text"].startswith("This version was rolled back, requested by ")
     assert f"The current version is still running at {live.url}" in mail["text"]
     assert '"action":"resume"' in mail["text"]
     assert sweep() == {}
@@ -372,7 +372,7 @@ def test_an_event_that_nobody_requested_is_not_deployed(two_versions, deploy, pu
 def test_deploying_the_bad_version_once_more_is_refused(two_versions):
     ask("rollback", reason="500s on /pay")
     reason = ask("deploy")["reason"]
-    assert reason.startswith("This version was rolled back, as asked for by ")
+    assert reason.startswith("This version was rolled back, requested by ")
     assert reason.endswith("portcall resume flask-app")
 
 
@@ -383,8 +383,8 @@ def test_a_restart_that_was_asked_for_is_the_same_revision_without_a_gap(two_ver
     assert (answer["status"], after.deployment) == ("started", answer["deployment"])
     assert (after.revision, after.digest, after.sequence) == (before.revision, before.digest, before.sequence)
     assert world.live() == {after.task} != {before.task}
-    assert "flask-app was restarted, and is live again, at this address." in world.mails[-1]["text"]
-    assert f"Why: it was asked for by {ANN} (claimed): a leak" in world.mails[-1]["text"]
+    assert "flask-app was restarted. It is live again at this address." in world.mails[-1]["text"]
+    assert f"Why: it was requested by {ANN} (not verified): a leak" in world.mails[-1]["text"]
     assert sweep() == {}
 
 

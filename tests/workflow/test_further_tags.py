@@ -121,7 +121,10 @@ def test_the_mail_of_a_newer_image_names_a_tag_that_an_older_one_got_while_it_wa
     world.faults["probe"] = [lambda: deploy(tagged("stable", after=70))]
     deploy(tagged("2", 2, after=60))
     text = world.mails[-1]["text"]
-    assert "An earlier image was pushed again under another tag, which starts no deployment:" in text
+    assert (
+        "An image that was deployed before was pushed again under another tag. That starts no deployment:"
+        in text
+    )
     assert f"stable (sha256:{1:064x})" in text
     assert len(world.mails) == 2
 

@@ -76,7 +76,7 @@ def test_an_image_with_findings_is_refused_with_the_list_and_never_runs(deploy, 
     execution = deploy(push(2))
     assert (execution.status, execution.error) == ("FAILED", "FindingsError")
     assert execution.cause == (
-        "The scan found 1 critical and 1 high vulnerabilities, and this installation rejects critical and high ones."
+        "The scan found 1 critical and 1 high vulnerabilities, and this install rejects critical and high ones."
     )
     mail = world.mails[-1]
     assert mail["subject"] == "flask-app was refused: 1 critical and 1 high vulnerabilities"

@@ -150,7 +150,7 @@ def test_the_mail_says_which_of_several_ports_was_chosen(deploy, world, push):
     world.listens = [80]
     deploy(push(1))
     assert (
-        "It answered on port 80, from EXPOSE. The other named ports are closed now: 8080 (ENV PORT)."
+        "It answered on port 80, which EXPOSE names. The other named ports are closed now: 8080 (ENV PORT)."
         in world.mails[0]["text"]
     )
     assert world.closed == [8080]

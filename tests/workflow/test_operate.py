@@ -81,7 +81,7 @@ def test_if_each_tag_is_an_app_the_tag_is_part_of_its_name(deploy, world, push, 
         ({"action": "explode", "app": "flask-app"}, "action must be one of: deploy"),
         ({"action": "deploy"}, "The app must be named"),
         ({"action": "deploy", "app": "Flask App"}, "The app must be named"),
-        ({"action": "deploy", "app": "flask-app", "tag": "no tag"}, "not a tag"),
+        ({"action": "deploy", "app": "flask-app", "tag": "no tag"}, "not a valid tag"),
         ({"action": "deploy", "app": "flask-app", "tag": 7}, "payload must be like"),
         ({"action": "deploy", "app": "flask-app", "tag": "nope"}, "There is no image flask-app:nope"),
     ],
@@ -102,7 +102,7 @@ def test_an_app_of_an_unwatched_repository_is_not_deployed(world, deploy, push, 
     watch_settings.cache_clear()
     try:
         world.tags["flask-app", "latest"] = push(1)["detail"]["image-digest"]
-        assert "web or team/*" in ask(action="deploy", app="flask-app", tag="latest")["reason"]
+        assert "web, team/*" in ask(action="deploy", app="flask-app", tag="latest")["reason"]
     finally:
         monkeypatch.undo()
         watch_settings.cache_clear()
@@ -159,7 +159,7 @@ def test_a_test_email_has_nothing_of_its_callers_but_their_name(world, subscribe
         "Stack:        portcall in eu-west-1",
         mail["text"].splitlines()[-1],
     ]
-    assert mail["text"].splitlines()[-1].startswith("Asked for by: ann")
+    assert mail["text"].splitlines()[-1].startswith("Requested by: ann")
     assert mine not in repr(mail)
     assert "\x1b" not in repr(mail["text"])
 

@@ -84,7 +84,7 @@ def test_the_image_may_ask_for_another_time(deploy, world, tagged):
     deploy(tagged("pr-7", 2))
     # No more than MaxPreviewHours, and its mail says so.
     assert abs(current("pr-7").until - time.time() - 168 * 3600) < 60
-    assert "Its label portcall.expires is longer than this installation allows for a preview (MaxPreviewHours)" in world.mails[1]["text"]  # fmt: skip
+    assert "Its label portcall.expires is longer than this install allows for a preview (MaxPreviewHours)" in world.mails[1]["text"]  # fmt: skip
     assert "MaxPreviewHours" not in world.mails[0]["text"]
 
 

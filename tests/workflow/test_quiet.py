@@ -109,7 +109,7 @@ def test_the_mail_of_the_winner_speaks_of_what_it_superseded(deploy, world, push
     world.faults["probe"] = [lambda: [deploy(push(number), moves_the_tag=False) for number in (1, 2)]]
     deploy(push(3))
     (news,) = world.mails
-    assert "It came after 2 earlier pushes, which are not live:" in news["text"]
+    assert "This push superseded 2 earlier ones, which are not live:" in news["text"]
     assert f"    latest ({digest(2)}), pushed at {push(2)['time']}\n" in news["text"]
     assert digest(1) in news["text"]
     assert ledger.unmailed(app="flask-app") == []
@@ -123,7 +123,7 @@ def test_a_new_image_that_an_older_one_supersedes_is_spoken_of(deploy, world, ta
     assert current().tag == "old"
     assert subjects(world) == ["flask-app is live", "flask-app is live"]
     text = world.mails[1]["text"]
-    assert f"It came after an earlier push, which is not live:\n    latest ({digest(2)})" in text
+    assert f"This push superseded an earlier one, which is not live:\n    latest ({digest(2)})" in text
     assert "To deploy what latest points to instead:" in text
     assert '"tag":"latest"' in text
 
@@ -136,7 +136,7 @@ def test_an_older_tag_of_what_is_live_does_not_keep_a_new_image_from_going_live(
     assert current().digest == digest(2)
     assert outcomes()["push-3"] == "same image"
     text = world.mails[-1]["text"]
-    assert f"which starts no deployment:\n    v1 ({digest(1)})" in text
+    assert f"That starts no deployment:\n    v1 ({digest(1)})" in text
     assert "To deploy what v1 points to instead:" in text
 
 
@@ -147,7 +147,7 @@ def test_the_mail_of_a_failure_speaks_of_what_it_superseded(deploy, world, push)
     deploy(push(3))
     assert current().deployment == "push-1"
     assert (
-        f"It came after an earlier push, which is not live:\n    latest ({digest(2)})"
+        f"This push superseded an earlier one, which is not live:\n    latest ({digest(2)})"
         in world.mails[-1]["text"]
     )
     assert len(world.mails) == 2

@@ -341,7 +341,7 @@ def test_a_task_that_costs_money_is_reported_before_the_superseded_pushes(world,
     world.faults["stop_task"] = [DENIED]
     roll(event)
     assert last_mail(world).index("could not be stopped") < last_mail(world).index(
-        "It came after an earlier push"
+        "This push superseded an earlier one"
     )
     # The sweep has nothing left to report.
     assert ledger.unmailed(app=APP) == []
@@ -620,7 +620,7 @@ def test_the_mail_of_a_restart_that_failed_says_why_it_was_and_what_comes_next(
 ):
     roll(failing_with(error, restart()))
     text = " ".join(last_mail(world).split())
-    assert f"flask-app had stopped (exit code 1), and this restart failed. {next_try}" in text
+    assert f"This deployment was a restart of flask-app, which had stopped: exit code 1 {next_try}" in text
     assert outcome_of("push-2") == outcome
     assert "No other version is running." in text
 
@@ -650,7 +650,7 @@ def test_an_app_whose_image_is_gone_is_given_up_and_reported_as_such(world, rest
     roll(event)
     assert current().gave_up_reason == failure.GONE_FROM_ECR
     assert current().gave_up_at == current().notified_at > 0
-    assert f"Portcall will not restart it again: {failure.GONE_FROM_ECR}" in " ".join(last_mail(world).split())
+    assert f"Portcall will not restart it again. {failure.GONE_FROM_ECR}" in " ".join(last_mail(world).split())
 
 
 @pytest.mark.parametrize("meanwhile", [{"deployment": "push-9"}, {"gave_up_reason": "It was stopped by hand."}])

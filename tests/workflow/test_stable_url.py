@@ -50,7 +50,7 @@ def test_a_push_gets_a_stable_url_that_the_mail_begins_with(deploy, world, push)
     (news,) = world.mails
     assert news["subject"] == f"flask-app is live: {STAYS}"
     assert news["text"].splitlines()[0] == STAYS
-    assert f"Direct:     {URL}\n" in news["text"]
+    assert f"Task URL:   {URL}\n" in news["text"]
     assert (news["document"]["url"], news["document"]["direct_url"]) == (STAYS, URL)
     assert (current().url, current().direct_url) == (STAYS, URL)
 

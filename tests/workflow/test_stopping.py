@@ -64,7 +64,7 @@ def test_a_push_of_a_stopped_app_is_recorded_and_its_mail_says_how_to_start_it(
     assert world.live() == set()
     mail = world.mails[-1]
     assert mail["subject"] == "flask-app was not deployed: the app is stopped"
-    assert "The app is stopped, as asked for by ann (claimed) at " in mail["text"]
+    assert "The app is stopped, requested by ann (not verified) at " in mail["text"]
     assert '"action":"start","app":"flask-app"' in mail["text"]
     assert sweep() == {}
 
@@ -200,7 +200,7 @@ def test_a_lasting_app_is_ended_by_its_name_only(deploy, push, world):
     assert ask("end", confirm="flask-app", reason="done", id="0123456789ab")["status"] == "ended"
     assert current() is None
     assert world.live() == apps_with_slots() == set()
-    assert "It was ended, as asked for by ann (claimed): done." in world.mails[-1]["text"]
+    assert "It was ended, requested by ann (not verified): done." in world.mails[-1]["text"]
     assert ask("end", confirm="flask-app", id="0123456789ab")["status"] == "ended"
     assert ask("end", confirm="flask-app")["kind"] == "no such thing"
     assert sweep() == {}

@@ -95,7 +95,7 @@ def test_a_mail_that_has_to_wait_for_its_turn_is_tried_for_four_seconds(
     def end(document, **_):
         tries.append(document)
         if len(tries) <= limit[0]:
-            raise MailLimitError("As many mails as SNS allows went out this second.")
+            raise MailLimitError("Portcall's limit of emails per second is reached.")
 
     monkeypatch.setattr(failed_deployments, "clean_up_after", end)
     settle(deployment(push), Ending("ABORTED"))

@@ -140,7 +140,7 @@ def _newest_of_stopped(push: Push, current: Current) -> Chosen:
         return Chosen(tag, digest)
     # It is pinned, or its tag is gone: what it ran before.
     if not ecr.has_image(repository=repository, digest=current.digest):
-        raise NotPossible(f"The image of {push.app} ({current.digest}) is no longer in ECR. Push one.")
+        raise NotPossible(f"The image of {push.app} ({current.digest}) is no longer in ECR. Push a new image.")
     return Chosen(current.tag, current.digest, by_digest=True)
 
 
@@ -159,7 +159,7 @@ def restart(asked: Operation, app: str, at: str) -> Answer:
             "deployment": current.deployment,
             "sequence": current.sequence,
             "revision": current.revision,
-            "reason": f"asked for by {who}{f': {asked.reason}' if asked.reason else ''}",
+            "reason": f"requested by {who}{f': {asked.reason}' if asked.reason else ''}",
             "refusals": 0,
             "asked": True,
         },
@@ -295,8 +295,8 @@ def _must_not_be_stopped(current: Current, app: str) -> None:
 def _must_be_watched(repository: str) -> None:
     if not watch_settings().watches(repository):
         raise NotPossible(
-            f"Portcall does not deploy from {repository}. It deploys from repositories like "
-            f"{' or '.join(filter(None, watch_settings().repositories))} (RepositoryName, RepositoryPattern)."
+            f"Portcall does not deploy from {repository}. It deploys from these repositories: "
+            f"{', '.join(filter(None, watch_settings().repositories))} (RepositoryName, RepositoryPattern)."
         )
 
 
@@ -304,8 +304,8 @@ def _digest_of(app: str, tag: str) -> str:
     repository, watched = app.partition(":")[0], watch_settings()
     if not (watched.watches(repository) and watched.watches_tag(tag)):
         raise NotPossible(
-            f"Portcall does not deploy {repository}:{tag}. It deploys from repositories like "
-            f"{' or '.join(filter(None, watched.repositories))} and tags like {' or '.join(watched.tags)} "
+            f"Portcall does not deploy {repository}:{tag}. It deploys from these repositories: "
+            f"{', '.join(filter(None, watched.repositories))}; and these tags: {', '.join(watched.tags)} "
             "(RepositoryName, RepositoryPattern and TagPattern)."
         )
     digest = ecr.digest_of(repository=repository, tag=tag)

@@ -23,7 +23,7 @@ def note(app: str, seen: Current, **changes: Any) -> None:
         if ledger.change_current(app=app, new=dataclasses.replace(current, **changes), seen=current):
             return
         current = ledger.current(app=app)
-    raise ContendedError(f"What is current of {app} changes all the time.")
+    raise ContendedError(f"The current version of {app} keeps changing.")
 
 
 def _is_still(current: Current, seen: Current) -> bool:

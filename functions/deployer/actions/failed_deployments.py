@@ -53,7 +53,10 @@ def clean_up_after(
         if current and why.is_gone:
             current = _give_up(push, current, restart)
         next_try = failed_deployment.next_try(current, words.value.task, refused=refused)
-        notes.append(f"{push.app} had stopped ({restart['reason']}), and this restart failed. {next_try}")
+        notes += [
+            f"This deployment was a restart of {push.app}, which had stopped: {restart['reason']}",
+            next_try,
+        ]
     refusal = why.error if why.error in limits.REFUSALS else ""
     if refusal:
         notes.append(limits.FIRST_OF_THE_HOUR)

@@ -65,4 +65,4 @@ def _hold_notes(push: Push) -> list[str]:
 def check_rate() -> None:
     """Raise MailLimitError if SNS's limit of mails for this second is reached."""
     if ledger.mails_this_second() > MAX_MAILS_PER_SECOND:
-        raise MailLimitError("As many mails as SNS allows went out this second.")
+        raise MailLimitError("Portcall's limit of emails per second is reached.")

@@ -34,7 +34,7 @@ def stop(asked: Operation, app: str, at: int) -> Answer:
     stable_url.point_at_current_with_retries(app)
     # If this fails from here on, the sweep finishes it.
     for task in [*current.previous_tasks, current.task]:
-        ecs.stop_task(cluster=config.cluster, task=task, reason="Portcall: the app is stopped, as asked for")
+        ecs.stop_task(cluster=config.cluster, task=task, reason="Portcall: stopped by an operator")
     return _done(app, current, "stopped")
 
 

@@ -12,8 +12,8 @@ MEANINGS = {
     "name: allow this address in ALLOWED_HOSTS (Django), config.hosts (Rails) or a similar "
     "setting.",
     401: "It answered 401 (unauthorized) on {path}: that page requires a login.",
-    403: "It answered 403 (forbidden) on {path}. If that is not intended: it may have no permission "
-    "to read its files, or not know this host name.",
+    403: "It answered 403 (forbidden) on {path}. If that is not intended, the app may have no "
+    "permission to read its files, or may not accept this host name.",
     404: "It answered 404 (not found) on {path}. That is fine for an API that has no page there. To "
     "check another path, add LABEL portcall.health=/path.",
 }

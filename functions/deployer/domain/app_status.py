@@ -27,7 +27,7 @@ TROUBLE_FIRST = (DOWN, FAILED, DEPLOYING, LIVE, STOPPED, ENDED)
 BY_HAND = "It was stopped by hand."
 # Outcomes that say nothing about the state of the app.
 OF_NO_CONSEQUENCE = {SUPERSEDED, DUPLICATE, IGNORED, SAME_IMAGE}
-AGAIN = "It is started again within minutes."
+AGAIN = "It will be restarted within minutes."
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _status_of(app: str, current: Current | None, deployments: Iterable[Deployme
         return AppStatus(app, STOPPED, None, latest, current.stop.at, note, stop=current.stop)
     serving = current if answers(current) else None
     if latest and _is_newer(latest, current) and (latest.to_come or latest.outcome == FAILED):
-        down = f"Nothing serves. {why_down(current)}"
+        down = f"No version is running. {why_down(current)}"
         note = f"{version(serving.tag, serving.digest)} serves." if serving else down
         if latest.to_come:
             return AppStatus(app, DEPLOYING, serving, latest, latest.began_at, note)
@@ -103,7 +103,7 @@ def _status_of(app: str, current: Current | None, deployments: Iterable[Deployme
         return AppStatus(app, STOPPED if stopped else DOWN, None, latest, since, why_down(current))
     if current.last_stop:
         under_way = any(each.restart and each.to_come for each in known)
-        note = f"{_sentence(current.reason)} " + ("It is being started again." if under_way else AGAIN)
+        note = f"{_sentence(current.reason)} " + ("It is being restarted." if under_way else AGAIN)
         return AppStatus(app, DEPLOYING if under_way else DOWN, None, latest, 0, note)
     return AppStatus(app, LIVE, current, latest, seconds_of(current.since))
 
@@ -116,7 +116,7 @@ def _without(app: str, latest: Deployment | None) -> AppStatus | None:
     if latest.outcome in (ENDED, DEPLOYED):
         # An app that was live and is not any more has ended, even if the record of its end is missing yet.
         return AppStatus(app, ENDED, None, latest, latest.ended_at, _sentence(latest.reason))
-    note = f"{_sentence(latest.reason)} Nothing serves.".strip()
+    note = f"{_sentence(latest.reason)} No version is running.".strip()
     return AppStatus(app, FAILED, None, latest, latest.ended_at, note)
 
 

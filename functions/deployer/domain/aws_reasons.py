@@ -77,7 +77,7 @@ RULES = (
         passing=True,
     ),
     Rule(
-        "failed: AWS stopped its machine",
+        "failed: AWS stopped the task",
         "Nothing is wrong with the image.",
         reason=("spot task was interrupted|scheduled for retirement|underlying infrastructure",),
         passing=True,

@@ -53,7 +53,7 @@ RULES = (
         log=_unknown(SHORT),
     ),
     Rule(
-        "crashed: it does not find the host {server}",
+        "crashed: it cannot resolve the host {server}",
         "Check the name. Names in a private hosted zone only resolve in the VPCs of that zone: "
         f"deploy Portcall into one of them, with VpcId. Or set another host name {AS_A_SETTING}",
         log=_unknown(LONG),
@@ -105,7 +105,7 @@ RULES = (
         log=(r"no pg_hba\.conf entry .{0,200}(?:no encryption|SSL off)",),
     ),
     Rule(
-        "crashed: it does not find a host",
+        "crashed: it cannot resolve a host name",
         "Its log may say which. Each app runs in a single container, so the service names of a "
         f"compose file (db, redis, ...) do not exist here. Set another host name {AS_A_SETTING}",
         log=("name or service not known|temporary failure in name resolution|no address associated with",),

@@ -100,8 +100,8 @@ RULES = (
     ),
     Rule(
         "crashed: the setting {setting} is missing",
-        f"Spring finds no value for {{setting}}. Give it one {AS_A_SETTING} Its variable is written in "
-        "capitals, with _ for dots and without dashes.",
+        f"Spring finds no value for {{setting}}. Give it one {AS_A_SETTING} Write the variable's name in "
+        "capitals, with _ instead of dots and without dashes.",
         log=(r"could not resolve placeholder '(?P<setting>[\w.-]{1,64})",),
     ),
     Rule(
@@ -164,7 +164,7 @@ RULES = (
         log=(r"EROFS|read-only file system(?!\?)",),
     ),
     Rule(
-        "crashed: it looks for Docker",
+        "crashed: it needs Docker",
         "On Fargate no container can use a Docker engine or start containers. Run that part elsewhere.",
         log=(r"docker\.sock|cannot connect to the docker daemon",),
     ),

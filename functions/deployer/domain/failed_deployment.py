@@ -55,7 +55,7 @@ def notes(document: Document, push_time: str) -> list[str]:
 def next_try(current: Current | None, task: Task | None, *, refused: bool) -> str:
     """What happens after a failed restart."""
     if current and current.gave_up_reason:
-        return f"Portcall will not restart it again: {current.gave_up_reason}"
+        return f"Portcall will not restart it again. {current.gave_up_reason}"
     if task and task.stopped_by_hand:
         return "Portcall will not restart it again, because its task was stopped by hand."
     if refused:

@@ -90,7 +90,7 @@ def _stopped(task: Task | None, message: str, log: list[str], memory: str, archi
 def _fault(error: str) -> Words:
     if error.startswith(("Lambda.", "Sandbox.", "Runtime.")):
         return Words(
-            "failed: a function of Portcall did not finish",
+            "failed: one of Portcall's functions did not finish",
             "The image is probably not the cause. If it happens again, please report it with this email.",
             passing=True,
         )
@@ -155,21 +155,29 @@ OTHERS = {
         "was aborted", "A person or AWS ended its execution before it was complete.", passing=True
     ),
     "NoAnswerYetError": Words(
-        "failed: Portcall was updated before it answered",
-        "Its deployment had begun with the version of Portcall from before.",
+        "failed: Portcall was updated during the deployment",
+        "This deployment began under the previous version of Portcall.",
         passing=True,
     ),
     "MailLimitError": Words(
-        "failed: too many mails at once", "Too many things happened at the same time.", passing=True
+        "failed: too many emails at once",
+        "Many deployments ended at the same time, and Portcall limits its emails per second.",
+        passing=True,
     ),
     "NewerPushError": Words(
-        "failed: a newer push took too long", "Too many things happened at the same time.", passing=True
+        "failed: a newer push took too long",
+        "This deployment waited for a newer push of the app to go live or fail.",
+        passing=True,
     ),
     "ContendedError": Words(
-        "failed: too many pushes at once", "Too many things happened at the same time.", passing=True
+        "failed: too many pushes at once",
+        "Many pushes of this app arrived at the same time.",
+        passing=True,
     ),
     "ThrottledError": Words(
-        "failed: AWS throttled the calls", "Too many things happened at the same time.", passing=True
+        "failed: AWS throttled the calls",
+        "AWS limits the calls per second of an account. Many deployments ran at the same time.",
+        passing=True,
     ),
     "AwsUnavailableError": Words(
         "failed: AWS did not answer",
@@ -184,7 +192,7 @@ OTHERS = {
     "BadEventError": Words("failed: the event is not a push", "Push the image with a tag."),
     "UnsupportedImageError": Words(
         "was refused: the image cannot run on Fargate",
-        "Build it as the reason says, and push the new image.",
+        "Build the image as the reason above describes, then push it.",
     ),
     "BadLabelError": Words(
         "was refused: a label is wrong",
@@ -201,7 +209,7 @@ OTHERS = {
     "NotScannedError": Words(
         "was refused: it was not scanned",
         "Scan it, then deploy it again. ECR's enhanced scanning supports more kinds of images than "
-        "basic scanning. Or deploy images without a scan result: deploy Portcall with "
+        "basic scanning. Or accept images without a scan result: update Portcall with "
         "WhenNotScanned=deploy.",
         again=True,
     ),

@@ -59,7 +59,7 @@ def _memory_for(cpu: int, wanted: int, limit: int) -> int:
     if not allowed:
         raise BadLabelError(
             f"The label portcall.cpu is {cpu}. Fargate offers that with {MEMORY[cpu][0]} MiB or more, "
-            f"but this installation allows {limit}. Deploy Portcall with a larger MaxMemory."
+            f"but this install allows {limit}. Deploy Portcall with a larger MaxMemory."
         )
     return _nearest(allowed, wanted)
 
@@ -76,7 +76,7 @@ def _cpu_for(memory: int, wanted: int, limit: int) -> int:
     if not allowed:
         raise BadLabelError(
             f"The label portcall.memory is {memory} MiB. Fargate offers that with {selling[0]} CPU "
-            f"units or more, but this installation allows {limit}. Deploy Portcall with a larger "
+            f"units or more, but this install allows {limit}. Deploy Portcall with a larger "
             "MaxCpu."
         )
     return _nearest(allowed, wanted)
@@ -90,7 +90,7 @@ def _nearest(allowed: Sequence[int], wanted: int) -> int:
 def _above(label: str, asked: int, limit: int, parameter: str) -> BadLabelError:
     unit = " MiB" if label == "memory" else ""
     return BadLabelError(
-        f"The label portcall.{label} is {asked}{unit}, but this installation allows at most "
+        f"The label portcall.{label} is {asked}{unit}, but this install allows at most "
         f"{limit}{unit}. Request less, or deploy Portcall with a larger {parameter}."
     )
 

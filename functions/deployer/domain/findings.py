@@ -116,7 +116,7 @@ def refusal(blocks: Sequence[Finding], refuses: str, *, repository: str, digest:
     found = " and ".join(f"{counts[each]} {each.lower()}" for each in REFUSES[refuses] if counts[each])
     noun = "vulnerability" if len(blocks) == 1 else "vulnerabilities"
     kinds = " and ".join(REFUSES[refuses]).lower()
-    sentence = f"The scan found {found} {noun}, and this installation rejects {kinds} ones."
+    sentence = f"The scan found {found} {noun}, and this install rejects {kinds} ones."
     command = (
         f"aws ecr describe-image-scan-findings --repository-name {repository} "
         f"--image-id imageDigest={digest} --region {region}"

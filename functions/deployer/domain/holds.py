@@ -61,7 +61,7 @@ def said_by(hold: Pin | Stop) -> str:
 
 
 def _said(by: str, at: int, reason: str) -> str:
-    who = f", as asked for by {who_asked(by)}" if by else ""
+    who = f", requested by {who_asked(by)}" if by else ""
     when = f" at {datetime.fromtimestamp(at, UTC).strftime('%Y-%m-%d %H:%M UTC')}" if at else ""
     why = printable(reason).strip()
     if not why:
@@ -71,7 +71,7 @@ def _said(by: str, at: int, reason: str) -> str:
 
 def who_asked(by: str) -> str:
     """The name that the operator gave, which nobody has checked."""
-    return f"{printable(by)} (claimed)"
+    return f"{printable(by)} (not verified)"
 
 
 def note(current: Current | None) -> list[str]:

@@ -18,8 +18,8 @@ MAX_NAMED = 20
 # Errors for a limit that is reached. Only a repository's first one in an hour is mailed; the mail says so.
 REFUSALS = ("AppLimitError", "PreviewLimitError", "DeploymentLimitError")
 FIRST_OF_THE_HOUR = (
-    "Portcall sends this email at most once an hour for each repository. Further refusals for the "
-    "same reason are in the ledger and in the events, but not mailed."
+    "Portcall sends this email at most once an hour for each repository. "
+    "Further refusals for the same reason are not mailed; `portcall history` shows them."
 )
 
 

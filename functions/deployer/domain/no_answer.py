@@ -139,16 +139,16 @@ def _listens_elsewhere(log: Sequence[str], asked: Collection[int]) -> Words | No
     if other := _port_in(log, asked):
         return Words(
             f"never answered: its log says port {other}, not {ports}",
-            f"Its log says that it listens on port {other}, but Portcall checked {ports}. Let it "
+            f"Its log says that it listens on port {other}, but Portcall checked {ports}. Make it "
             f"listen on {ports}, or make `EXPOSE {other}` the only EXPOSE in the Dockerfile.",
         )
     own = [line for line in log if not NOT_THE_APP.search(line[:LINE_LIMIT])]
     if any(map(LOOPBACK.search, own)) and not any(map(EVERYWHERE.search, log)):
         return Words(
             "never answered: it listens on 127.0.0.1 only",
-            "Its log says so. That address cannot be reached from outside the container. Let it "
-            f"listen on 0.0.0.0, port {ports}; most servers have an option --host or --bind, or read "
-            "HOST.",
+            "Its log says so. That address cannot be reached from outside the container. Make it "
+            f"listen on 0.0.0.0, port {ports}: most servers have an option --host or --bind, or read "
+            "the variable HOST.",
         )
     return None
 

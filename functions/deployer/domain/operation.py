@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast, get_args
 
+from deployer.domain.text import printable
+
 DEPLOY: Final = "deploy"
 ROLLBACK: Final = "rollback"
 RESUME: Final = "resume"
@@ -100,9 +102,11 @@ def _named(event: dict[str, str], *, by_tag: bool) -> tuple[str, str]:
     if not REPOSITORY.fullmatch(repository):
         raise NotPossible("The app must be named, e.g. flask-app.")
     if tag and not TAG.fullmatch(tag):
-        raise NotPossible("That is not a tag.")
+        raise NotPossible(f"{printable(tag)} is not a valid tag.")
     if by_tag and not tag:
-        raise NotPossible("Each tag is an app of its own here: name the tag, too.")
+        raise NotPossible(
+            "Each tag is a separate app here (Environments=tag), so name the tag too, e.g. flask-app:latest."
+        )
     return repository, tag
 
 

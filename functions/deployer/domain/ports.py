@@ -95,7 +95,7 @@ def note(candidates: Sequence[Candidate], chosen: Sequence[int]) -> str:
     others = ", ".join(f"{port} ({named_by})" for port, named_by in by.items() if port not in chosen)
     closed = f" The other named ports are closed now: {others}." if others else ""
     return (
-        f"It answered on port {chosen[0]}, from {by.get(chosen[0], EXPOSE)}.{closed} To choose "
+        f"It answered on port {chosen[0]}, which {by.get(chosen[0], EXPOSE)} names.{closed} To choose "
         "another port, add LABEL portcall.port=<number>."
     )
 

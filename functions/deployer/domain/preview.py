@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from deployer.domain import patterns
 
-CUT = "Its label portcall.expires is longer than this installation allows for a preview (MaxPreviewHours)."
+CUT = "Its label portcall.expires is longer than this install allows for a preview (MaxPreviewHours)."
 
 
 def is_preview(app: str, lasting_tags: Iterable[str]) -> bool:

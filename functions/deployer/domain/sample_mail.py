@@ -8,7 +8,7 @@ OUTCOME = "test"
 
 def sample(*, stack: str, region: str, by: str) -> Mail:
     """The test email. Its only variable part is the name that the caller gave."""
-    asked = f"Asked for by: {printable(by)} (claimed)\n" if by else ""
+    asked = f"Requested by: {printable(by)} (not verified)\n" if by else ""
     return Mail(
         subject="Portcall test email",
         text=(

@@ -66,7 +66,7 @@ QUOTED = 160
 
 LAST_WORDS = "It exited. The end of its log, below, may say why."
 NO_WORDS = (
-    "It exited without log output. If it logs to a file, let it log to standard output. Try `docker "
+    "It exited without log output. If it logs to a file, make it log to standard output instead. Try `docker "
     "run` on your machine to see what it does."
 )
 

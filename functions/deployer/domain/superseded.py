@@ -67,12 +67,14 @@ def note(others: Sequence[Deployment]) -> list[str]:
     earlier = [each for each in others if each not in noted]
     said = []
     if len(earlier) == 1:
-        said.append("It came after an earlier push, which is not live:")
+        said.append("This push superseded an earlier one, which is not live:")
     elif earlier:
-        said.append(f"It came after {len(earlier)} earlier pushes, which are not live:")
+        said.append(f"This push superseded {len(earlier)} earlier ones, which are not live:")
     said += named(earlier)
     if noted:
-        said.append("An earlier image was pushed again under another tag, which starts no deployment:")
+        said.append(
+            "An image that was deployed before was pushed again under another tag. That starts no deployment:"
+        )
     return said + named(noted)
 
 

@@ -85,6 +85,6 @@ def _names(to: str, digest: str, deployment: str) -> bool:
 def listed(versions: Sequence[Version]) -> str:
     """The possible versions, in a sentence."""
     if not versions:
-        return "None of the versions that were live is still in ECR. Push one."
+        return "None of the versions that were live is still in ECR. Push a new image."
     names = ", ".join(f"{each.tag} @{each.digest.removeprefix('sha256:')[:12]}" for each in versions)
     return f"These are still in ECR: {names}."

@@ -78,11 +78,15 @@ def apps(statuses: Iterable[AppStatus], look: Look) -> str:
     """All apps; those that need attention come first."""
     known = sorted(statuses, key=lambda each: (TROUBLE_FIRST.index(each.state), each.app))
     if not known:
-        return "<p>No apps yet. Push an image, and it is here.</p>"
+        return "<p>No apps yet. Push an image to create one.</p>"
     trouble = sum(each.needs_a_look for each in known)
     counts = Counter(each.state for each in known)
     said = " ".join(f"{number} {look.state(word)}" for word, number in counts.items())
-    heading = f"{trouble} of {len(known)} to look at" if trouble else "Nothing is wrong"
+    heading = (
+        f"{trouble} of {len(known)} {'needs' if trouble == 1 else 'need'} attention"
+        if trouble
+        else "Nothing is wrong"
+    )
     rows = [
         (
             look.app(each.app),

@@ -49,7 +49,7 @@ def _admit(event: Execution, push: Push) -> int:
     before = _attempt_before(push, retry) if retry else None
     asked = document.get("asked") or {}
     if asked and (before or _noted(push)).asked != asked:
-        raise BadEventError("The event says that somebody asked for it, which the ledger does not.")
+        raise BadEventError("The event names an operator's request that is not in the ledger.")
     drawn = ledger.next_in_order(push=push, now=time.time())
     number = drawn.number
     if restart:

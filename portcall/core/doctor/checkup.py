@@ -124,7 +124,7 @@ class _Checkup:
         checks = [
             Check(ACCOUNT, "clock", lambda: machine.clock(self.facts.caller.skew)),
             Check(ACCOUNT, "region", self._region),
-            Check(ACCOUNT, "role of ECS", lambda: account.ecs_role(self.facts.ecs_role()), "iam:GetRole"),
+            Check(ACCOUNT, "ECS role", lambda: account.ecs_role(self.facts.ecs_role()), "iam:GetRole"),
         ]
         # The embedded cloud has none.
         if known and not self.target.endpoint:
@@ -163,7 +163,7 @@ class _Checkup:
             ),
             Check(
                 INSTALL,
-                "dead letters",
+                "dead-letter queues",
                 lambda: install.dead_letters(facts.dead_letters()),
                 "sqs:GetQueueAttributes",
             ),
@@ -235,7 +235,7 @@ class _Checkup:
             ]
             # A worker has no URL.
             if url := serving.direct_url or serving.url:
-                checks.append(Check(APP, "way to it", lambda: self._reachable(url)))
+                checks.append(Check(APP, "reachable", lambda: self._reachable(url)))
         return checks
 
     def _image(self, repository: str, digest: str) -> Judgement:

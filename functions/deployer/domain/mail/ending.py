@@ -27,7 +27,7 @@ def given_up(
     """
     body = "\n".join(
         [
-            f"{push.app} is down and won't be restarted: {printable(gave_up_reason)}",
+            f"{push.app} is down and won't be restarted. {printable(gave_up_reason)}",
             f"Why it stopped: {printable(reason)}",
             "",
             advice,
@@ -101,10 +101,7 @@ def unwatched(push: Push, url: str, *, replaced_by: str, can_restart: bool, stop
             f"Environments was changed, so pushes of {push.repository}:{push.tag} are now deployed "
             f"as the app {replaced_by}."
         )
-        then = (
-            f"{push.app} ends when {replaced_by} is live with that tag. If it stops before that, it "
-            "is restarted."
-        )
+        then = f"{push.app} ends when {replaced_by} is live. Until then it is restarted if it stops."
     else:
         why = f"The tag {push.tag} is no longer watched (TagPattern)."
         then = "If it stops unexpectedly, it is restarted."
@@ -118,7 +115,7 @@ def unwatched(push: Push, url: str, *, replaced_by: str, can_restart: bool, stop
         "",
         f"    {stop_command}",
         "",
-        "To watch it again, deploy Portcall with the previous value of that parameter.",
+        "To deploy its pushes again, deploy Portcall with the previous parameter values.",
     ]
     return Mail(
         subject=subject_of(push.app, "is no longer watched, but still runs"),

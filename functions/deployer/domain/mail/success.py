@@ -34,9 +34,10 @@ def live_again(
     push: Push, url: str, reason: str, notes: Sequence[str], context: Context, *, asked: bool = False
 ) -> Mail:
     """The app was restarted, because it stopped or an operator `asked` for it, and answered at `url`."""
-    where = ", at this address" if context.direct_url in ("", url) else ", at the same address"
+    where = " at this address" if context.direct_url in ("", url) else " at the same address"
+    what = "was restarted" if asked else "stopped and was restarted"
     said = [
-        f"{push.app} {'was restarted' if asked else 'had stopped'}, and is live again{where if url else ''}.",
+        f"{push.app} {what}. It is live again{where if url else ''}.",
         f"Why: it was {reason}" if asked else f"Why it stopped: {reason}",
         *notes,
     ]
@@ -48,7 +49,7 @@ def stopped(push: Push, reason: str, gave_up_reason: str, context: Context) -> M
     what_next = ["It is being restarted. Another email will say how that went."]
     if gave_up_reason:
         command = ["", "Start it again with:", "", f"    {context.deploy_command}"]
-        what_next = [f"It won't be restarted: {printable(gave_up_reason)}", *command]
+        what_next = [f"It won't be restarted. {printable(gave_up_reason)}", *command]
     said = [
         f"{push.app} was deployed, and stopped before this email was written.",
         f"Why it stopped: {printable(reason or gave_up_reason)}",
@@ -81,4 +82,4 @@ def _good_news(
 
 def _direct(url: str, context: Context) -> list[str]:
     """The line with the task's own URL, if the mail's URL is the stable one."""
-    return [f"Direct:     {context.direct_url}"] if context.direct_url not in ("", url) else []
+    return [f"Task URL:   {context.direct_url}"] if context.direct_url not in ("", url) else []
