@@ -27,8 +27,6 @@ REGION = "us-east-1"
 _SERVICES = {"states": "stepfunctions", "apigateway": "apigatewayv2"}
 _CUSTOM = ("AWS::CloudFormation::CustomResource", "Custom::")
 
-Members = tuple[tuple[Limit, ...], ...]
-
 
 def refusals(kind: str, properties: Mapping[str, Any]) -> list[Refusal]:
     """The invalid values of a resource with resolved properties."""

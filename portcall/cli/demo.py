@@ -54,10 +54,10 @@ def demo() -> None:
     for state in follow(settings, since=pushed):
         console.print(done(state.ok), f"{state.name:<24} {state.seconds:5.1f} s")
     mail = _mail(settings, seen)
-    console.print("\nThe mail that came:\n")
+    console.print("\nThe email that came:\n")
     show(console, mail)
     if mail.attributes.get("outcome") != "deployed":
-        raise CloudError("The deployment failed; the mail above says why.")
+        raise CloudError("The deployment failed; the email above says why.")
     _visit(console, mail.text.splitlines()[0])
     console.print(
         "\nIt keeps running. Watch it in the browser:  .venv/bin/portcall console"
@@ -91,7 +91,7 @@ def _mail(settings: CloudSettings, seen: set[str]) -> Received:
             return fresh[-1]
         time.sleep(0.1)
     raise CloudError(
-        f"No mail came within {MAIL_TIMEOUT:.0f} seconds. The cloud's log: {settings.logs / 'cloud.log'}"
+        f"No email came within {MAIL_TIMEOUT:.0f} seconds. The cloud's log: {settings.logs / 'cloud.log'}"
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from deployer.domain import holds
+from deployer.domain.app_status import answers
 from deployer.domain.deployment import Current
 
 from portcall.cli.layout import Row, cell, show_table, state
@@ -52,7 +53,7 @@ def _say_what_holds(current: Current | None) -> None:
 
 
 def _serves(found: AppHistory) -> bool:
-    return bool(found.current and not (found.current.last_stop or found.current.gave_up_reason))
+    return bool(found.current and answers(found.current))
 
 
 def _rows(found: AppHistory, stops: list[dict[str, str]]) -> list[Row]:

@@ -13,17 +13,17 @@ from portcall.core.terminal import Terminal, plain
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of mails.")
-@click.option("--last", "-n", type=click.IntRange(min=1), help="Only the last N mails.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of emails.")
+@click.option("--last", "-n", type=click.IntRange(min=1), help="Only the last N emails.")
 def inbox(as_json: bool, last: int | None) -> None:
-    """Read the mails that the embedded cloud has sent, oldest first."""
+    """Read the emails that the embedded cloud has sent, oldest first."""
     mails = read(CloudSettings.load().inbox)[-(last or 0) :]
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(mail) for mail in mails], indent=2))
         return
     console = Terminal()
     if not mails:
-        console.print("No mail yet. Push an image, and its URL arrives here.")
+        console.print("No email yet. Push an image, and its URL arrives here.")
     for mail in mails:
         show(console, mail)
 

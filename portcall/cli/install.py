@@ -33,7 +33,7 @@ BROKEN = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILE
 
 
 @click.command()
-@click.option("--email", metavar="ADDRESS", help="The address for the mails; '' for no mails.")
+@click.option("--email", metavar="ADDRESS", help="The address for the emails; '' for no emails.")
 @change_options
 @target_options
 def install(email: str | None, given: tuple[Parameter, ...], bucket: str, yes: bool, **options: Any) -> None:
@@ -51,7 +51,7 @@ def install(email: str | None, given: tuple[Parameter, ...], bucket: str, yes: b
         values["Email"] = email
     elif "Email" not in values and sys.stdin.isatty() and not yes:
         values["Email"] = click.prompt(
-            "To which email address should mails be sent? (empty: none)", default="", err=True
+            "Which address should get the emails? (empty: none)", default="", err=True
         )
     say(f"Portcall {packaged.version}. {COSTS}")
     outputs = run_change(
@@ -89,14 +89,14 @@ def _require_none(target: Target) -> None:
 
 
 def _say_what_is_next(outputs: dict[str, str], email: str) -> None:
-    say("Portcall is installed. Run these three, and the URL of the app is in your inbox:")
+    say("Portcall is installed. Build an image with the name in the second command, then run these three:")
     for name in ("Step1Login", "Step2Tag", "Step3Push"):
         click.echo(outputs[name])
     if email:
-        say(f"AWS has sent a mail to {email}: click the link in it, or you will get no other mails.")
+        say(f"AWS has sent an email to {email}. Click the link in it; you get no other emails before that.")
     else:
         say(
-            "No mails are sent, because there is no address. To set one: portcall upgrade --set "
+            "No emails are sent, because there is no address. To set one: portcall upgrade --set "
             "Email=you@example.com"
         )
 

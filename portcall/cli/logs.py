@@ -20,14 +20,17 @@ LOOKS_A_VERSION = 3
 
 @click.command()
 @click.argument("app", shell_complete=complete_app)
-@click.option("-f", "--follow", is_flag=True, help="Continue until Ctrl-C, also with newer versions.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log until Ctrl-C, across newer versions.")
 @click.option(
     "-n", "lines", type=click.IntRange(1, 10_000), default=100, show_default=True, help="The last N lines."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document for each line.")
 @target_options
 def logs(app: str, follow: bool, lines: int, as_json: bool, **options: Any) -> None:
-    """Show an app's log: that of its last push if it failed, else of what serves. The first line says which."""
+    """Show an app's log: that of the last push if it failed, otherwise that of the running version.
+
+    The first line says which one it is.
+    """
     target = target_of(options, quiet=as_json)
     status = reading.app_status(target, app)
     task, name = reading.log_source(status)

@@ -31,22 +31,22 @@ COMMANDS = {
     "restart": "run the same version as a new task",
     "stop": "stop an app",
     "start": "start an app with its newest push",
-    "end": "end a preview, or an app, for good",
+    "end": "remove an app or a preview until its next push",
     "secrets": "an app's variables in Parameter Store: list, set, unset, import",
     "notify": "send a test email: notify test",
     "console": "a web page with all apps, live",
     "doctor": "what is wrong, and what to do",
     "install": "install the stack in your AWS account",
-    "upgrade": "bring the stack to the version of this command line",
+    "upgrade": "update the stack to the version of this command",
     "uninstall": "delete the stack and all that it runs",
     "login": "log Docker in to the registry",
     "completion": "a script that completes commands and apps in your shell",
     "up": "start the embedded cloud and install the stack",
     "down": "stop the embedded cloud",
     "env": "point the AWS CLI, boto3 and SAM at the embedded cloud",
-    "inbox": "the mails that the embedded cloud has sent",
-    "demo": "everything from push to mail, once, on this machine",
-    "verify-aws": "try everything in your AWS account, and delete it again",
+    "inbox": "the emails that the embedded cloud has sent",
+    "demo": "everything from push to email, once, on this machine",
+    "verify-aws": "test Portcall in your AWS account, then delete what that made",
 }
 # Not in the help; they only explain what to use instead.
 HIDDEN = ("scale",)
@@ -128,7 +128,9 @@ def _not_installed(name: str) -> click.Command:
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="portcall")
 def cli() -> None:
-    """Push an image; its URL is in your inbox: in your AWS account, or on this machine without one.
+    """Push an image and get its URL by email.
+
+    It works with an install in AWS, or with the embedded cloud on this machine.
 
     Exit codes: 0 yes, 1 no, 2 usage, 3 superseded, 4 not known in time, 5 no such thing, 6 not allowed.
     """

@@ -7,11 +7,10 @@ import click
 
 from portcall.cli.acting import target_to_change
 from portcall.cli.options import SCHEMA, say, target_options
+from portcall.core.doctor.install import SUBSCRIBE
 from portcall.core.operating import operate
 from portcall.core.terminal import fail
 from portcall.core.trouble import Exit
-
-LINK = "the first email from AWS has a link for that."
 
 
 @click.group()
@@ -45,7 +44,7 @@ def test(as_json: bool, **options: Any) -> None:
         say(f"{is_sent}{waits}{' See it: portcall inbox' if target.embedded else ''}")
         return
     nobody = "Nobody gets the emails: there is no confirmed subscription."
-    subscribe = "" if pending else " Subscribe: sam deploy --parameter-overrides Email=you@example.com"
+    subscribe = "" if pending else f" {SUBSCRIBE}"
     fail(f"{nobody}{waits}{subscribe}")
     raise click.exceptions.Exit(code)
 

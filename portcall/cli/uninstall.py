@@ -47,7 +47,7 @@ def uninstall(confirm: str, bucket: str, **options: Any) -> None:
         left = [*leftovers.of_stack(target, stack_id), *leftovers.left(target, uploads)]
     if left:
         raise Trouble("\n".join(["The stack is deleted, but this is left:", *(f"  {each}" for each in left)]))
-    say("Portcall is removed; nothing is left.")
+    say("Portcall is removed. What is yours stays: secrets in Parameter Store, repositories that you created.")
 
 
 def _confirm(target: Target, confirm: str) -> None:

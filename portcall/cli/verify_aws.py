@@ -33,7 +33,7 @@ TOOLS_ENVIRONMENT = {"SAM_CLI_TELEMETRY": "0", "AWS_PAGER": "", "NO_COLOR": "1"}
 )
 @click.option("--keep", is_flag=True, help="Do not delete the install, its queues and its rules at the end.")
 @click.option("--clean", metavar="NAME", help="Only delete what the run of that name has left.")
-@click.option("--email", default="", help="Also send the mails to this address. AWS asks it to confirm first.")
+@click.option("--email", default="", help="Also send the emails to this address. AWS asks it to confirm first.")
 @click.option(
     "--report",
     "path",

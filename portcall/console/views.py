@@ -80,7 +80,7 @@ class Views:
 
     def mails(self) -> Shown:
         if not self._source.embedded:
-            abort(404, "For an install in AWS, the mails are in your own inbox.")
+            abort(404, "For an install in AWS, the emails are in your own inbox.")
         return self._show("inbox", "inbox", inbox_page)
 
     def doctor(self) -> str:

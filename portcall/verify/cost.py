@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+from deployer.domain.fargate import Size
+
+from portcall.core.price import a_month
+
 MINUTES_A_MONTH = 730 * 60
 # 0.25 vCPU and 0.5 GB on x86, its public IPv4 included, for a month.
-TASK_A_MONTH = 12.81
-# One deployment's use of Step Functions, Lambda, DynamoDB and SNS.
-THOUSAND_DEPLOYMENTS = 0.20
+TASK_A_MONTH = a_month(Size(256, 512), architecture="X86_64", capacity="FARGATE").total
+# Their use of Step Functions, Lambda, DynamoDB and SNS: docs/performance.md, the price of a cold deployment.
+THOUSAND_DEPLOYMENTS = 0.34
 MILLION_API_REQUESTS = 1.00
 MILLION_QUEUE_REQUESTS = 0.40
 REGISTRY_GB_A_MONTH = 0.10
@@ -39,7 +43,7 @@ def items() -> list[Item]:
             minutes * TASK_A_MONTH / MINUTES_A_MONTH,
         ),
         Item(
-            "Workflow, functions, table, mails",
+            "Workflow, functions, table, emails",
             f"{DEPLOYMENTS} deployments x {THOUSAND_DEPLOYMENTS:.2f} $ / 1,000",
             DEPLOYMENTS * THOUSAND_DEPLOYMENTS / 1000,
         ),

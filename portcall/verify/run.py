@@ -110,7 +110,7 @@ class Run:
 
         Raises DifferentError if it reports another outcome, CheckFailedError if none comes.
         """
-        self.say(f"waiting for the mail ({outcome})")
+        self.say(f"waiting for the email ({outcome})")
 
         def look() -> dict[str, Any] | None:
             fresh = self.mails()[pushed.mails_before :]
@@ -119,12 +119,12 @@ class Run:
         mail = self.eventually(look, self.pace.mail)
         if mail is None:
             raise CheckFailedError(
-                f"No mail of {pushed.digest[:19]} within {self.pace.mail:.0f} s. {self.outcome_of(pushed)}"
+                f"No email of {pushed.digest[:19]} within {self.pace.mail:.0f} s. {self.outcome_of(pushed)}"
             )
         document = mail["document"]
         if document["outcome"] != outcome:
             why = document.get("reason") or document.get("url")
-            raise DifferentError(f"The mail says {document['outcome']}: {mail['subject']}. {why}")
+            raise DifferentError(f"The email says {document['outcome']}: {mail['subject']}. {why}")
         return {**mail, "seconds": mail["sent"] / 1000 - pushed.at}
 
     def live(self, pushed: Pushed) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def test_an_account_has_no_inbox_here(world: World, open_page: Open) -> None:
     page = open_page()
     assert page.get_by_role("link", name="Inbox").count() == 0
     page.goto(page.url + "inbox")
-    expect(page.locator("body")).to_contain_text("For an install in AWS, the mails are in your own inbox.")
+    expect(page.locator("body")).to_contain_text("For an install in AWS, the emails are in your own inbox.")
 
 
 def test_the_doctor_says_what_is_wrong_first_and_what_to_do(

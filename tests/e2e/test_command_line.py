@@ -113,7 +113,7 @@ def test_without_a_cloud_each_command_says_so(nowhere: Portcall) -> None:
     assert sentence(nowhere.run("status")) == "The embedded cloud is not running. Start it: portcall up"
     # boto3 alone would try for ten seconds.
     assert time.monotonic() - began < 2 * asks_nobody + 9
-    assert nowhere.says("inbox").strip() == "No mail yet. Push an image, and its URL arrives here."
+    assert nowhere.says("inbox").strip() == "No email yet. Push an image, and its URL arrives here."
     assert json.loads(nowhere.says("inbox", "--json")) == []
     for _ in range(2):
         assert "It was not running." in nowhere.says("down")

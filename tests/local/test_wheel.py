@@ -200,7 +200,7 @@ def test_it_installs_deploys_upgrades_and_leaves_nothing(installer: Installer) -
         ["docker", "tag"],
         ["docker", "push"],
     )
-    assert f"AWS has sent a mail to {EMAIL}: click the link in it" in ended.stderr
+    assert f"AWS has sent an email to {EMAIL}. Click the link in it" in ended.stderr
 
     digest = cloud.push("flask-app", ["sh", "-c", f": {uuid.uuid4()}; {SERVES}"], tag="latest")
     waited = installer.run("wait", f"flask-app:latest@{digest}")
@@ -225,7 +225,9 @@ def test_it_installs_deploys_upgrades_and_leaves_nothing(installer: Installer) -
     assert "is not the name of the stack" in installer.sentence(2, "uninstall", "--confirm", "other")
     assert "To continue: --confirm portcall" in installer.sentence(2, "uninstall")
     said = installer.says("uninstall", "--confirm", "portcall")
-    assert said.endswith("Portcall is removed; nothing is left.\n")
+    assert said.endswith(
+        "Portcall is removed. What is yours stays: secrets in Parameter Store, repositories that you created.\n"
+    )
     eventually(lambda: {**inventory(cloud), "buckets": buckets(cloud)} == before, within=WITHIN)
 
 

@@ -249,7 +249,7 @@ def test_foreign_text_is_text(stack, text):
         (1, 0, 0, "A test email was sent to 1 subscription."),
         (2, 1, 0, "to 2 subscriptions. 1 subscription not confirmed yet: the first email from AWS has a link"),
         (0, 1, 1, "no confirmed subscription. 1 subscription not confirmed yet"),
-        (0, 0, 1, "no confirmed subscription. Subscribe: sam deploy"),
+        (0, 0, 1, "no confirmed subscription. To subscribe: portcall upgrade --set Email="),
     ],
 )
 def test_a_test_email_says_who_gets_it(stack, monkeypatch, confirmed, pending, code, said):

@@ -89,7 +89,7 @@ def test_a_command_that_needs_the_repository_says_so(
 
 def test_the_inbox_needs_no_extra(tmp_path: Path) -> None:
     done = portcall("inbox", state_dir=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "No mail yet. Push an image, and its URL arrives here.\n")
+    assert (done.returncode, done.stdout) == (0, "No email yet. Push an image, and its URL arrives here.\n")
 
 
 def imported(path: Path) -> set[str]:

@@ -381,7 +381,7 @@ def test_an_app_that_speaks_tls_gets_a_note_why_it_has_no_stable_url(world, docu
     done = switch(event)
     assert done["result"] == "current"
     (note,) = done["notes"]
-    assert note == switch_over.NO_ADDRESS + endpoint.no_stable_url(event["health"]["url"])
+    assert note == switch_over.NO_STABLE_URL + endpoint.no_stable_url(event["health"]["url"])
     assert world.apis == {}
     assert len(world.stopped) == 1
 

@@ -99,7 +99,7 @@ def of_account(begun: ledger.Sweep) -> Account:
                 with account.part(repository):
                     _list_images(account, repository)
     with account.part("stable URLs"):
-        _list_addresses(account)
+        _list_stable_urls(account)
     return account
 
 
@@ -114,7 +114,7 @@ def _list_tasks(account: Account) -> None:
             account.tasks.setdefault(app, {})[task.arn] = started_by
 
 
-def _list_addresses(account: Account) -> None:
+def _list_stable_urls(account: Account) -> None:
     found = apigateway.stable_urls_of(stack=settings().stack)
     account.stable_urls = {}
     for each in found:

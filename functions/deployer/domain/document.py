@@ -168,10 +168,11 @@ class Log(TypedDict):
 
 
 class Switch(TypedDict):
-    """`url` is the one in the mail, `previous` is the digest that was current before, or ''.
+    """What SwitchOver did.
 
-    `takesOver` says that the stable URL pointed to another version before, `moved` that it is about to point
-    to the new one.
+    `result`: `moved` if API Gateway is about to point the stable URL to the new version, else `current`.
+    `takesOver`: an earlier task existed and is replaced. `url`: the one in the mail. `previous`: the digest
+    that was current before, or ''.
     """
 
     result: Literal["current", "moved"]

@@ -19,11 +19,6 @@ class Version:
     digest: str
     tag: str
     deployment: str = ""
-    time: str = ""
-
-    def document(self) -> dict[str, str]:
-        """The version in the answer to the caller."""
-        return {"digest": self.digest, "tag": self.tag, "deployment": self.deployment, "time": self.time}
 
 
 def that_were_live(current: Current, deployments: Sequence[Deployment]) -> list[Version]:
@@ -33,7 +28,7 @@ def that_were_live(current: Current, deployments: Sequence[Deployment]) -> list[
     """
     lived = [each for each in deployments if each.outcome == DEPLOYED and not each.restart]
     found = {
-        each.digest: Version(each.digest, each.tag, each.deployment, each.time)
+        each.digest: Version(each.digest, each.tag, each.deployment)
         for each in sorted(lived, key=lambda each: (each.ended_at, each.sequence))
     }
     latest = dict(reversed(found.items()))
@@ -45,7 +40,7 @@ def that_were_live(current: Current, deployments: Sequence[Deployment]) -> list[
 
 
 def choose(to: str, app: str, current: Current, deployments: Sequence[Deployment]) -> Version:
-    """The version whose digest or deployment begins with `name`; '' means the last other version.
+    """The version whose digest or deployment begins with `to`; '' means the last other version.
 
     A version that was rolled back can only be chosen by name. Raises NotPossible or NoSuchThing.
     """

@@ -24,7 +24,7 @@ from deployer.observe import logger
 from deployer.ready import ready
 from deployer.settings import Settings, settings
 
-NO_ADDRESS = "It has no stable URL: "
+NO_STABLE_URL = "It has no stable URL: "
 REFUSED = "API Gateway refused to create one. The next push tries again."
 
 
@@ -34,7 +34,7 @@ def handler(event: Document, context: object) -> Switch:
     """Return `{"result", "takesOver", "url": the one in the mail, "previous": digest or "", "notes": [...]}`.
 
     The result is `current`, or `moved` if the app has a stable URL, which API Gateway is about to point to the
-    new version. `takesOver` says that it pointed to another version before, which is stopped only after that.
+    new version. `takesOver` says that an earlier task existed and is replaced.
 
     Raises SupersededError, or HeldError if an operator has stopped the app or rolled back this version. Raises
     TaskStoppedError if the new version has stopped since it answered, and ContendedError if another execution
@@ -81,7 +81,7 @@ def handler(event: Document, context: object) -> Switch:
     if seen.stable_url:
         return _point_stable_url(push, seen, result)
     if config.stable_url:
-        notes.append(NO_ADDRESS + (endpoint.no_stable_url(event["health"]["url"]) or REFUSED))
+        notes.append(NO_STABLE_URL + (endpoint.no_stable_url(event["health"]["url"]) or REFUSED))
     if not seen.last_stable_url:
         notes = [*previous_tasks.stop(push, seen), *notes]
     # An app that is losing its stable URL keeps the previous version, to which the URL may point, until the
@@ -94,7 +94,7 @@ def _point_stable_url(push: Push, seen: ledger.Current, result: Switch) -> Switc
     try:
         stable_url.point_at_current(push.app)
     except PermanentError as refused:
-        logger.error("The address was not moved", extra={"app": push.app, "reason": str(refused)})
+        logger.error("The stable URL was not moved", extra={"app": push.app, "reason": str(refused)})
         why = (
             f"The stable URL {seen.url} does not point to it yet: {refused} Portcall tries again "
             "within minutes."
@@ -140,12 +140,12 @@ def _tag_is_gone(push: Push, config: Settings) -> bool:
 def _switch(event: Document, push: Push, config: Settings, seen: ledger.Current | None) -> ledger.Current:
     """The one write that makes this deployment the current one."""
     image = ImageSpec.from_document(event["image"])
-    stays = _address(event, push, config, seen)
+    stable = _stable_url(event, push, config, seen)
     new = ledger.Current(
         deployment=push.deployment,
         sequence=event["admission"]["sequence"],
         task=event["task"]["arn"],
-        url=stays.url if stays else event["health"]["url"],
+        url=stable.url if stable else event["health"]["url"],
         digest=push.digest,
         tag=push.tag,
         revision=event["taskDefinition"]["arn"],
@@ -153,7 +153,7 @@ def _switch(event: Document, push: Push, config: Settings, seen: ledger.Current 
         since=datetime.now(UTC).isoformat(timespec="seconds"),
         direct_url=event["health"]["url"],
         # A stable URL that the app has lost stays here until the sweep has deleted it.
-        last_stable_url=stays or (seen.last_stable_url if seen else None),
+        last_stable_url=stable or (seen.last_stable_url if seen else None),
         # The port on which it answers, so that a restart need not find it again.
         image=image.answering_on(_used_ports(event)).document(),
         origin=(seen.origin or seen.deployment) if seen and "restart" in event else "",
@@ -183,14 +183,14 @@ def _hours(config: Settings) -> dict[str, int]:
     return {"hours": config.preview_hours, "most_hours": config.max_preview_hours}
 
 
-def _address(event: Document, push: Push, config: Settings, seen: ledger.Current | None) -> StableUrl | None:
+def _stable_url(event: Document, push: Push, config: Settings, seen: ledger.Current | None) -> StableUrl | None:
     """The app's stable URL, created if needed; None if it must not or cannot have one."""
     if not config.stable_url or endpoint.no_stable_url(event["health"]["url"]):
         return None
     try:
         return apigateway.create_stable_url(stack=config.stack, app=push.app)
     except PermanentError as refused:
-        logger.error("The address could not be made", extra={"app": push.app, "reason": str(refused)})
+        logger.error("The stable URL could not be created", extra={"app": push.app, "reason": str(refused)})
         return seen.stable_url if seen else None
 
 

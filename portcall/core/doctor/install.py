@@ -10,7 +10,14 @@ from portcall.core.doctor.judgement import Judgement, failed, ok, warning
 # In seconds: two sweeps.
 SWEEP_IS_LATE = 600
 PENDING = "PendingConfirmation"
-RECREATE = "Delete it, and install again: sam delete && sam build && sam deploy"
+RECREATE = (
+    "Delete it, and install again: portcall uninstall and portcall install, or from a clone: "
+    "sam delete && sam build && sam deploy"
+)
+SUBSCRIBE = (
+    "To subscribe: portcall upgrade --set Email=you@example.com, or from a clone: "
+    "sam deploy --parameter-overrides Email=you@example.com"
+)
 
 
 @dataclass(frozen=True)
@@ -64,16 +71,16 @@ def mails(subscriptions: Sequence[Subscription]) -> Judgement:
     if pending:
         who = ", ".join(each.endpoint for each in pending)
         return failed(
-            f"{who} has not confirmed yet, so no mail goes there.",
-            "Click the link in the mail from AWS (AWS Notifications). It is valid for two days. After that, "
+            f"{who} has not confirmed yet, so no email goes there.",
+            "Click the link in the email from AWS (AWS Notifications). It is valid for two days. After that, "
             "run: aws sns subscribe, or change Email.",
         )
     if not subscriptions:
         return warning(
-            "Nobody is subscribed to the topic, so there are no mails.",
-            "Run: sam deploy --parameter-overrides Email=you@example.com",
+            "Nobody is subscribed to the topic, so there are no emails.",
+            SUBSCRIBE,
         )
-    return ok("Mails go to " + ", ".join(f"{each.endpoint} ({each.protocol})" for each in subscriptions) + ".")
+    return ok("Emails go to " + ", ".join(f"{each.endpoint} ({each.protocol})" for each in subscriptions) + ".")
 
 
 def dead_letters(queues: Mapping[str, int]) -> Judgement:
@@ -84,7 +91,7 @@ def dead_letters(queues: Mapping[str, int]) -> Judgement:
     named = ", ".join(f"{count} in {name}" for name, count in sorted(held.items()))
     return failed(
         f"EventBridge could not deliver some events: {named}.",
-        "The sweep replaces them. The messages say why (ERROR_MESSAGE). Then purge the queue.",
+        "The sweep repairs what was missed. Each message has an ERROR_MESSAGE. Then purge the queue.",
     )
 
 

@@ -9,7 +9,7 @@ from portcall.verify.run import Run
 OTHER_PORT = 8080
 
 
-@check("a mail with the exit code and the last line of the log; the previous version is still running")
+@check("an email with the exit code and the last line of the log; the previous version is still running")
 def exit_1(run: Run) -> str:
     before = run.live(run.push("latest", VERSION="before-exit"))
     document = run.mail(run.push("latest", VERSION="exit", MODE="exit"), "failed")["document"]
@@ -24,7 +24,7 @@ def exit_1(run: Run) -> str:
     return seen
 
 
-@check("a mail that says that the app never answered")
+@check("an email that says that the app never answered")
 def wrong_port(run: Run) -> str:
     document = run.mail(run.push("latest", VERSION="deaf", MODE="deaf"), "failed")["document"]
     seen = f"{document['error']}: {document['reason']}"

@@ -10,7 +10,7 @@ from portcall.verify.run import Run
 TAG = "pr-1"
 
 
-@check("a tag is an app of its own, and ends with its tag")
+@check("each tag is a separate app, which ends when the tag is deleted")
 def preview(run: Run) -> str:
     run.update(Environments="tag")
     document = run.live(run.push_image(run.images.build(TAG, PROBE, VERSION="preview"), TAG))
@@ -18,12 +18,12 @@ def preview(run: Run) -> str:
         raise DifferentError(f"the app is called {document['app']}")
     before = len(run.mails())
     run.account.client("ecr").batch_delete_image(repositoryName=run.state.name, imageIds=[{"imageTag": TAG}])
-    run.say("waiting for the mail (ended)")
+    run.say("waiting for the email (ended)")
 
     def look() -> dict[str, Any] | None:
         return next((each for each in run.mails()[before:] if each["document"]["outcome"] == "ended"), None)
 
     mail = run.eventually(look, run.pace.mail)
     if mail is None:
-        raise CheckFailedError(f"No mail within {run.pace.mail:.0f} s of the deletion of the tag.")
+        raise CheckFailedError(f"No email within {run.pace.mail:.0f} s of the deletion of the tag.")
     return f"{document['url']}, then: {mail['subject']}"

@@ -36,7 +36,7 @@ def install(run: Run) -> str:
     return f"{found.get('StackStatus')}, {len(run.state.resources)} resources"
 
 
-@check("a mail with the URL, where the example app answers")
+@check("an email with the URL, where the example app answers")
 def first_push(run: Run) -> str:
     run.say("docker build and push of the example app")
     pushed = run.push_image(run.images.build("latest", EXAMPLE), "latest")
@@ -46,7 +46,7 @@ def first_push(run: Run) -> str:
     status, said, _ = run.get(document["url"])
     if "Hello, World!" not in said:
         raise DifferentError(f"{document['url']} answers {status}: {said[:200]}")
-    return f"mail {mail['seconds']:.1f} s after the push; the URL answers {status}"
+    return f"email {mail['seconds']:.1f} s after the push; the URL answers {status}"
 
 
 @check(
@@ -209,7 +209,7 @@ def same_image_again(run: Run) -> str:
     return seen
 
 
-@check("the command in the output DeployAgain deploys the image of the tag again, with a mail")
+@check("the command in the output DeployAgain deploys the image of the tag again, with an email")
 def deploy_again(run: Run) -> str:
     command = run.state.outputs.get("DeployAgain", "")
     function = re.search(r"--function-name (\S+)", command)
@@ -226,7 +226,7 @@ def deploy_again(run: Run) -> str:
         raise DifferentError(said)
     again = run.live(Pushed(pushed.digest, began, before))
     if again["task"] == first["task"]:
-        raise DifferentError(f"the mail has the task of before: {first['task']}")
+        raise DifferentError(f"the email has the task of before: {first['task']}")
     return f"{said}; live at {again['url']}"
 
 

@@ -8,13 +8,13 @@ from portcall.verify.errors import CheckFailedError, DifferentError
 from portcall.verify.run import Run
 
 
-@check("an app that crashes is live again, with a mail that says why")
+@check("an app that crashes is live again, with an email that says why")
 def crash(run: Run) -> str:
     document = run.live(run.push("latest", VERSION="crash"))
     before = len(run.mails())
     run.get(f"{document['url']}crash")
     began = time.time()
-    run.say("waiting for the restart's mail")
+    run.say("waiting for the restart's email")
 
     def look() -> dict[str, Any] | None:
         fresh = [each["document"] for each in run.mails()[before:]]
@@ -22,10 +22,10 @@ def crash(run: Run) -> str:
 
     again = run.eventually(look, run.pace.mail)
     if again is None:
-        raise CheckFailedError(f"No mail within {run.pace.mail:.0f} s of the crash.")
+        raise CheckFailedError(f"No email within {run.pace.mail:.0f} s of the crash.")
     took = time.time() - began
     if again["outcome"] != "deployed" or not again.get("restarted"):
-        raise DifferentError(f"the mail says {again['outcome']}: {again.get('reason', again.get('url'))}")
+        raise DifferentError(f"the email says {again['outcome']}: {again.get('reason', again.get('url'))}")
     run.state.facts["current"] = {"task": again["task"], "url": again["url"]}
     run.get(again["url"])
     return f"live again after {took:.0f} s; why it stopped: {again['restarted']}"
@@ -59,7 +59,7 @@ def stopped_by_hand(run: Run) -> str:
     started = [each for each in run.executions() if each["startDate"].timestamp() >= began]
     mails = [each["subject"] for each in run.mails()[before:]]
     seen = (
-        f"{detail.get('stopCode')}: {detail.get('stoppedReason')}; {len(started)} restarts, {len(mails)} mails"
+        f"{detail.get('stopCode')}: {detail.get('stoppedReason')}; {len(started)} restarts, {len(mails)} emails"
     )
     if started or mails:
         raise DifferentError(f"{seen} {mails}")

@@ -17,13 +17,13 @@ PATH = "a%2Fb%20c/%C3%A4?x=%2F&y"
 ARRIVES_AS = "/a/b%20c/%C3%A4?x=%2F&y"
 
 
-@check("with StableUrl=on the mail has a URL that is not the task's, where the app answers")
+@check("with StableUrl=on the email has a URL that is not the task's, where the app answers")
 def stable_url(run: Run) -> str:
     run.update(StableUrl="on", AllowedCidr=EVERYONE)
     document = run.live(run.push("latest", VERSION="stable-1"))
     url, direct = document["url"], document["direct_url"]
     if url == direct:
-        raise DifferentError(f"the mail has the task's own URL, {url}")
+        raise DifferentError(f"the email has the task's own URL, {url}")
     if not run.account.embedded and urlsplit(url).scheme != "https":
         raise DifferentError(f"the URL is {url}, which is not https")
     status, said, _ = run.get(url)
@@ -46,10 +46,10 @@ def stable_url_path(run: Run) -> str:
 
 
 @check(
-    "no request fails during a switch-over, and the mail comes when the new version answers",
+    "no request fails during a switch-over, and the email comes when the new version answers",
     needs=("install", "stable-url"),
 )
-def stable_url_hand_over(run: Run) -> str:
+def stable_url_switch_over(run: Run) -> str:
     url = run.state.facts["stable-url"]["url"]
 
     def ask() -> tuple[int, str]:
@@ -109,7 +109,7 @@ def stable_url_off(run: Run) -> str:
     run.update(StableUrl="off")
     document = run.live(run.push("latest", VERSION="stable-off"))
     if document["url"] != document["direct_url"]:
-        raise DifferentError(f"the mail still has {document['url']}")
+        raise DifferentError(f"the email still has {document['url']}")
     run.sweep()
     left = leftovers.apis_of(run.account, run.state.name)
     if left:
