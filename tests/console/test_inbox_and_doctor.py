@@ -58,5 +58,5 @@ def test_the_doctor_says_what_is_wrong_first_and_what_to_do(
     page = open_page("doctor")
     expect(page.locator("#page")).to_contain_text("1 failed, 1 warning, 1 unknown, 2 ok.")
     checks = page.locator("h2:has-text('the install') + ul li")
-    expect(checks.first).to_contain_text("mails wrong: Nobody has confirmed.")
+    expect(checks.first).to_contain_text("mails failed: Nobody has confirmed.")
     expect(checks.first).to_contain_text("→ Click the link in AWS's mail.")

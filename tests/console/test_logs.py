@@ -171,7 +171,7 @@ def test_the_log_of_what_failed_is_reported_and_an_app_without_one_says_so(
     expect(page.locator("#log")).to_contain_text("it broke")
     world.push("new-app")
     page.goto(page.url.replace("flask-app", "new-app"))
-    expect(page.locator("#log-version")).to_have_text("No task of it was started, so there is no log.")
+    expect(page.locator("#log-version")).to_have_text("No task was started, so there is no log.")
 
 
 def test_a_log_can_be_taken_along(world: World, open_page: Open) -> None:

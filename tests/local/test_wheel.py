@@ -187,7 +187,7 @@ def test_it_installs_deploys_upgrades_and_leaves_nothing(installer: Installer) -
     before = {**inventory(cloud), "buckets": buckets(cloud)}
     assert "There is no stack portcall" in installer.sentence(6, "upgrade", "--yes")
     assert "There is no stack portcall" in installer.sentence(6, "uninstall", "--confirm", "portcall")
-    assert "To continue without being asked: --yes" in installer.sentence(2, "install", "--email", EMAIL)
+    assert "To skip the question: --yes" in installer.sentence(2, "install", "--email", EMAIL)
     assert {**inventory(cloud), "buckets": buckets(cloud)} == before
 
     ended = installer.run("install", "--email", EMAIL, "--set", f"CpuArchitecture={MACHINE}", "--yes")
@@ -223,7 +223,7 @@ def test_it_installs_deploys_upgrades_and_leaves_nothing(installer: Installer) -
     assert installer.run("status", "--exit-code").returncode == 0
 
     assert "is not the name of the stack" in installer.sentence(2, "uninstall", "--confirm", "other")
-    assert "To continue: --confirm portcall" in installer.sentence(2, "uninstall")
+    assert "To skip the question: --confirm portcall" in installer.sentence(2, "uninstall")
     said = installer.says("uninstall", "--confirm", "portcall")
     assert said.endswith(
         "Portcall is removed. What is yours stays: secrets in Parameter Store, repositories that you created.\n"
