@@ -135,7 +135,7 @@ def test_focus_outlasts_a_change(world: World, open_page: Open) -> None:
     expect(row).to_be_focused()
 
 
-def test_a_change_is_announced(world: World, open_page: Open) -> None:
+def test_a_new_failure_is_announced_in_a_status_message(world: World, open_page: Open) -> None:
     world.live("flask-app")
     page = open_page()
     summary = page.get_by_role("status").filter(has_text="Nothing is wrong")

@@ -71,7 +71,7 @@ def test_an_app_that_is_stopped_can_be_started(world: World, open_page: Open) ->
     assert world.acted[0]["action"] == "start"
 
 
-def test_a_refused_action_says_why_in_sight(world: World, open_page: Open) -> None:
+def test_an_unsupported_action_is_disabled_and_visibly_says_why(world: World, open_page: Open) -> None:
     world.live("flask-app")
     world.actions = ["deploy", "restart"]
     page = open_page("apps/flask-app")

@@ -223,7 +223,7 @@ def test_a_stream_that_does_not_open_is_said_and_opened_again(
     faults.clear()
 
 
-def test_typed_and_marked_text_outlasts_a_change(world: World, open_page: Open) -> None:
+def test_a_search_keeps_its_text_and_focus_when_an_app_changes(world: World, open_page: Open) -> None:
     for number in range(12):
         world.live(f"app-{number:02}")
     page = open_page()

@@ -22,9 +22,7 @@ def lines(page: Page) -> int:
     return page.locator("#log > div").count()
 
 
-def test_the_log_appears_as_the_app_writes_it_and_continues_in_the_next_version(
-    world: World, open_page: Open
-) -> None:
+def test_the_log_follows_new_lines_and_continues_with_the_next_version(world: World, open_page: Open) -> None:
     written = world.log_of(world.live("flask-app", "v1"))
     written += [f"line {number}" for number in range(200)]
     page = open_page("logs/flask-app")
@@ -76,7 +74,7 @@ def test_lines_that_arrive_with_a_scroll_do_not_move_what_one_scrolled_to(
     assert log.evaluate("log => log.scrollTop") == 100
 
 
-def test_marked_text_stays_marked(world: World, open_page: Open) -> None:
+def test_selected_text_stays_selected_when_a_new_line_arrives(world: World, open_page: Open) -> None:
     written = world.log_of(world.live("flask-app"))
     written += ["first", "second"]
     page = open_page("logs/flask-app")

@@ -106,7 +106,9 @@ def test_another_name_of_this_machine_is_refused(door: Door, cookie: str, host: 
         {"Sec_Fetch_Site": "same-origin", "Origin": "http://evil.example"},
     ],
 )
-def test_a_request_from_another_page_does_nothing(door: Door, cookie: str, headers: dict[str, str]) -> None:
+def test_a_write_request_is_refused_unless_the_page_itself_sent_it(
+    door: Door, cookie: str, headers: dict[str, str]
+) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         answer = Answer(door, f"{door.prefix}/", method, Cookie=cookie, **headers)
         assert (answer.status, "This request came from another page" in answer.text) == (403, True)

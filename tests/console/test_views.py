@@ -44,7 +44,7 @@ def test_the_price_a_month_is_shown_for_each_app_and_for_all(world: World, open_
     expect(page.locator(".card").first).not_to_contain_text("USD")
 
 
-def test_the_content_of_a_heading_is_right_below_it(world: World, open_page: Open) -> None:
+def test_each_heading_of_a_deployment_has_its_content_right_below_it(world: World, open_page: Open) -> None:
     push = world.fail("blog", "v2")
     page = open_page(f"deployments/{push.deployment}?app=blog")
     expect(page.locator("pre.log")).to_be_visible()

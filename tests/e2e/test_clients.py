@@ -155,7 +155,7 @@ CLIENTS: dict[str, tuple[Callable[[Bench, str], None], str, int]] = {
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_each_push_of_this_client_is_deployed_once(portcall: Portcall, bench: Bench, client: str) -> None:
+def test_a_push_with_this_client_is_deployed_once(portcall: Portcall, bench: Bench, client: str) -> None:
     push, media_type, children = CLIENTS[client]
     for repository in ("staged", "client-app"):
         portcall.repository(repository)

@@ -143,7 +143,7 @@ ARTIFACTS = {
 }  # fmt: skip
 
 
-def test_an_artifact_that_is_not_an_app_starts_nothing_and_fails_nothing(portcall: Portcall) -> None:
+def test_a_chart_signature_or_sbom_starts_no_task_and_sends_no_mail(portcall: Portcall) -> None:
     app = "artifact-app"
     portcall.repository(app)
     for config_type, layer_type, tag in ARTIFACTS.values():

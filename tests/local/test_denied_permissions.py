@@ -97,7 +97,7 @@ def test_a_task_that_may_not_be_stopped_is_reported_in_the_mail(stack: Installed
 @pytest.mark.parametrize(
     "action", ["ecs:ListTasks", "ecs:DescribeTasks", "logs:GetLogEvents", "dynamodb:GetItem"]
 )
-def test_the_mail_reports_missing_facts_about_a_failure(stack: Installed, action: str) -> None:
+def test_a_rollback_stops_the_task_and_mails_which_permission_it_lacks(stack: Installed, action: str) -> None:
     with stack.without(stack.role("RollBack"), action):
         execution = stack.deploy(FAILS)
     assert execution["status"] == "FAILED"
@@ -136,7 +136,7 @@ def test_a_push_that_the_rule_may_not_deliver_waits_in_the_queue(stack: Installe
     assert stack.deployments.of(stack.app, digest) == []
 
 
-def test_the_image_of_a_tag_is_deployed_again_and_without_a_tag_the_live_one(
+def test_the_deploy_action_redeploys_the_given_tag_or_else_the_live_image(
     stack: Installed,
 ) -> None:
     command = ["sh", "-c", f": {uuid.uuid4()}; {SERVES}"]

@@ -263,7 +263,7 @@ def test_a_functions_key_cannot_be_worked_out_from_its_names(cloud: Cloud) -> No
         assert send(cloud, request)[0] == 403
 
 
-def test_the_signed_request_is_the_one_that_is_carried_out(cloud: Cloud) -> None:
+def test_a_changed_expired_or_doubly_signed_request_is_refused(cloud: Cloud) -> None:
     name = f"pwned-{uuid.uuid4().hex[:8]}"
     other = f"Action=CreateTopic&Name={name}&Version=2010-03-31".encode()
     request = signed(cloud, "sns", "POST", "/", b"Action=ListTopics&Version=2010-03-31", **FORM)

@@ -100,7 +100,7 @@ def api(cloud: Cloud, url: str, **more: Any) -> Iterator[Api]:
         made.client.delete_api(ApiId=made.id)
 
 
-def test_an_http_api_forwards_a_request_unchanged_with_forwarded_header(cloud: Cloud) -> None:
+def test_an_http_api_forwards_the_whole_request_and_adds_its_own_headers(cloud: Cloud) -> None:
     with app("web") as url, api(cloud, url) as front:
         target = "/a%20b/c?x=1&y=a%20b&x=2&empty="
         _answer, body = front.ask("PATCH", target, b"some body", {"X-Own": "1", "Authorization": "Bearer it"})

@@ -89,7 +89,7 @@ def test_an_environment_outlives_an_exception(cloud: Cloud) -> None:
     assert cloud.invoke(arn)[1] == before
 
 
-def test_a_functions_output_and_logs_are_in_its_log_group(cloud: Cloud) -> None:
+def test_a_functions_output_and_logs_go_to_its_configured_log_group(cloud: Cloud) -> None:
     group = f"group-{uuid.uuid4().hex[:8]}"
     cloud.client("logs").create_log_group(logGroupName=group)
     cloud.invoke(cloud.function(SHOW, LoggingConfig={"LogGroup": group, "LogFormat": "JSON"}))

@@ -43,7 +43,7 @@ def test_each_image_is_the_business_of_the_first_rule_that_selects_it(rules, exp
     assert [each["imageDigest"] for each in expired_images(rules, IMAGES, NOW)] == expired
 
 
-def test_an_expired_image_goes_with_the_next_push_and_the_images_of_an_index_stay(cloud: Cloud) -> None:
+def test_a_push_expires_old_images_but_not_those_of_an_index(cloud: Cloud) -> None:
     repository, ecr = cloud.repository(), cloud.client("ecr")
     policy = {"rules": [rule(1, 2)]}
     ecr.put_lifecycle_policy(repositoryName=repository, lifecyclePolicyText=json.dumps(policy))

@@ -28,14 +28,16 @@ BAD_CALLS = [
 
 
 @pytest.mark.parametrize(("service", "method", "parameters", "code", "words"), BAD_CALLS, ids=[f"{each[0]}-{each[1]}" for each in BAD_CALLS])  # fmt: skip
-def test_a_request_that_aws_refuses_is_refused_with_its_code(cloud, service, method, parameters, code, words):
+def test_a_request_that_aws_refuses_gets_its_error_code_and_message(
+    cloud, service, method, parameters, code, words
+):
     with cloud.refuses("must"), pytest.raises(ClientError) as refused:
         getattr(cloud.client(service), method)(**parameters)
     assert refused.value.response["Error"]["Code"] == code
     assert words in refused.value.response["Error"]["Message"]
 
 
-def test_a_request_that_aws_accepts_gets_through_whole(cloud):
+def test_large_requests_within_the_limits_of_aws_are_accepted(cloud):
     topic = cloud.client("sns").create_topic(Name="whole")["TopicArn"]
     assert cloud.client("sns").publish(TopicArn=topic, Subject="It is live", Message="ü" * 100_000)
     cloud.client("ssm").put_parameter(Name="/portcall/whole/KEY", Value="v" * 4000, Type="String")

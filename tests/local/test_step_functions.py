@@ -93,7 +93,7 @@ def test_a_catch_by_class_name_catches(cloud: Cloud) -> None:
         ("def handler(e, c):\n    return object()\n", "Runtime.MarshalError", "Unable to marshal response"),
     ],
 )
-def test_the_end_of_a_function_has_lambdas_name_for_it(
+def test_a_failed_function_fails_the_execution_with_lambdas_error_and_message(
     cloud: Cloud, source: str, error: str, message: str
 ) -> None:
     outcome = cloud.outcome(cloud.execute(machine(task(cloud.function(source, Timeout=1)))))

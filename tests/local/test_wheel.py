@@ -171,7 +171,7 @@ def test_the_same_code_is_the_same_bytes(built: Path, carried: Path, tmp_path: P
         assert not [each for each in archive.namelist() if each.endswith((".pyc", "/RECORD"))]
 
 
-def test_a_release_that_was_changed_is_not_installed(carried: Path, tmp_path: Path) -> None:
+def test_a_packaged_file_that_differs_from_the_release_is_refused(carried: Path, tmp_path: Path) -> None:
     for path in carried.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / packaged.FUNCTIONS).write_bytes(b"other")
@@ -255,7 +255,7 @@ def test_an_install_that_fails_says_why_and_leaves_nothing(installer: Installer)
         (["--set", "GitHubRepoId=1"], 1, "GitHubOrgId and GitHubRepoId belong together."),
     ],
 )
-def test_an_impossible_install_is_refused_in_a_sentence(
+def test_an_install_with_invalid_options_says_why_and_changes_nothing(
     installer: Installer, words: list[str], code: int, sentence: str
 ) -> None:
     before = {**inventory(installer.cloud), "buckets": buckets(installer.cloud)}
