@@ -122,7 +122,7 @@ def test_off_a_terminal_nothing_is_asked_and_nothing_done(stack, action):
     assert stack.changes == []
 
 
-def test_an_app_that_is_not_a_preview_is_ended_by_its_name_only(stack):
+def test_an_app_that_is_not_a_preview_is_not_ended_without_its_name(stack):
     assert "--confirm flask-app" in portcall("end", "flask-app", "--yes").stderr
     assert portcall("end", "flask-app", "--confirm", "web").exit_code == 1
     assert stack.changes == []
@@ -164,7 +164,7 @@ def test_the_exit_code_is_the_outcome_of_the_deployment(stack, outcome, code):
     assert ("exit code 1" in ended.stderr) == (code != 0)
 
 
-def test_a_deployment_that_takes_too_long_is_not_known_and_continues(stack):
+def test_a_restart_that_outlasts_its_timeout_is_reported_as_still_in_progress(stack):
     stack.ends = [{"status": "under way"}]
     ended = portcall("restart", "flask-app", "--timeout", "0")
     assert ended.exit_code == Exit.NOT_KNOWN
@@ -178,7 +178,7 @@ def test_without_waiting_it_says_what_was_begun(stack, action):
     assert not [each for each in stack.asked if each["action"] == "follow"]
 
 
-def test_a_passing_error_of_aws_says_nothing_about_the_deployment(stack, monkeypatch):
+def test_restart_keeps_waiting_after_temporary_errors_of_aws(stack, monkeypatch):
     answers = [
         Trouble("AWS is too busy to answer.", Exit.NOT_KNOWN),
         {"status": "refused", "kind": "not known"},

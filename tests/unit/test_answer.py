@@ -32,7 +32,7 @@ def test_a_redirect_is_reported_with_where_it_points():
     assert note(302, "/", "") == "It answered 302 on /."
 
 
-def test_an_apps_answer_breaks_no_mail():
+def test_an_apps_redirect_is_short_and_printable_in_the_mail():
     said = note(302, "/{status}", "http://x/\r\nSubject: y\x1b[31m" + "z" * 5000)
     assert said.isprintable()
     assert len(said) < 300

@@ -95,7 +95,7 @@ STATES = {
 
 @pytest.mark.parametrize(("current", "deployments", "state", "is_up"), STATES.values(), ids=STATES)
 @pytest.mark.parametrize("order", [1, -1])
-def test_an_apps_state_follows_from_its_records(current, deployments, state, is_up, order):
+def test_an_apps_state_and_url_follow_from_its_records_in_any_order(current, deployments, state, is_up, order):
     status = status_of("flask-app", current, deployments[::order])
     assert status.state == state
     assert bool(status.serving) == is_up

@@ -136,7 +136,7 @@ def test_another_failure_is_not_tried_again_wherever_it_is_reported(stub, reason
         ("Error retrieving subnet information for [subnet-1]: The subnet does not exist (ErrorCode: InvalidSubnetID.Value)", AwsRefusedError),
     ],
 )  # fmt: skip
-def test_a_passing_client_error_of_ecs_is_retried(stub, message, error):
+def test_the_message_of_a_client_error_of_ecs_decides_its_class(stub, message, error):
     stub("ecs").add_client_error("run_task", "InvalidParameterException", message, 400)
     with pytest.raises(error):
         run_task()
@@ -198,7 +198,7 @@ def test_every_error_of_botocores_own_becomes_one_of_ours_with_a_sentence():
             raise error
 
 
-def test_errors_of_clients_and_paginators_are_ours(stub, requests):
+def test_clients_and_paginators_raise_portcalls_own_errors(stub, requests):
     stub("ecs").add_response("list_tasks", {"taskArns": [TASK], "nextToken": "2"})
     stub("ecs").add_client_error("list_tasks", "AccessDeniedException", "no", 400)
     pages = client("ecs").get_paginator("list_tasks").paginate(cluster=CLUSTER)

@@ -49,7 +49,7 @@ def test_a_flaw_that_aws_refuses_is_seen(kind, properties, words):
     assert any(words in each for each in found), found
 
 
-def test_a_valid_request_is_not_refused():
+def test_a_valid_resource_is_not_refused():
     sound = {
         "AWS::EC2::SecurityGroup": {"GroupDescription": "The apps", "VpcId": "vpc-0a1b2c3d", "SecurityGroupIngress": [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 65535, "CidrIp": "0.0.0.0/0", "Description": "The port of the apps"}]},
         "AWS::SNS::Topic": {"TopicName": "news", "DisplayName": "Portcall"},
@@ -188,7 +188,7 @@ def test_a_conditional_or_unclear_sentence_is_not_a_limit(sentence):
         ("ftp://example.com/", False),
     ],
 )
-def test_an_integration_points_only_to_allowed_targets(uri, taken):
+def test_an_integration_uri_needs_http_a_public_host_and_an_allowed_port(uri, taken):
     assert (networks.wrong_in_integration_uri(uri) == "") is taken
 
 

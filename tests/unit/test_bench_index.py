@@ -65,7 +65,7 @@ def test_a_room_says_what_it_is_for_in_a_line(room):
     assert re.match(r"[^\n]{20,}\.(\n\n|$)|[^\n]{20,}: `python -m", text)
 
 
-def test_a_clouds_setting_is_a_parameter_or_a_variable_of_its_environment():
+def test_every_keyword_of_start_cloud_is_a_parameter_or_an_environment_variable():
     """`start_cloud` passes all other keywords on as variables: a misspelled parameter would change nothing."""
     files = [*FOLDER.rglob("*.py"), *(FOLDER.parent / "tests").rglob("*.py")]
     calls = [

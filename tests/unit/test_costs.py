@@ -44,7 +44,7 @@ def test_a_sweep_costs_by_how_often_it_is_made():
     assert costs.idle_month(sweep, 60) == pytest.approx(costs.idle_month(sweep, 5) / 12)
 
 
-def test_waiting_around_the_clock_costs_by_the_month():
+def test_resources_that_are_always_on_cost_their_hourly_price_for_a_month():
     assert costs.load_balancer_month() == pytest.approx(23.725)
     assert costs.nat_gateway_month() == pytest.approx(36.5)
     # A snapshot of 1 GB: 2,628,000 seconds.

@@ -32,7 +32,9 @@ cloud.start(CloudSettings(port=1, state_dir=Path(sys.argv[2])), print)
 
 
 @pytest.mark.parametrize("code", [DOCKERD, CLOUD], ids=["dockerd", "the cloud"])
-def test_a_process_that_outlives_us_is_not_reported_as_a_leak(tmp_path: Path, code: str) -> None:
+def test_dockerd_and_the_cloud_outlive_their_starter_without_a_resource_warning(
+    tmp_path: Path, code: str
+) -> None:
     program = tmp_path / "program"
     program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
     program.chmod(0o755)

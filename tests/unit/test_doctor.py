@@ -189,7 +189,7 @@ def test_a_role_that_is_not_there_is_distinguished_from_one_that_may_not_be_seen
         asked_of(get_role=refuse("AccessDenied")).ecs_role()
 
 
-def test_the_vcpus_in_use_are_the_last_figure_of_cloudwatch():
+def test_the_vcpus_in_use_are_cloudwatchs_latest_data_point_if_any():
     points = [{"Timestamp": 2, "Maximum": 1.5}, {"Timestamp": 1, "Maximum": 9.0}]
     assert asked_of(get_metric_statistics=lambda **_: {"Datapoints": points}).vcpus_in_use() == 1.5
     assert asked_of(get_metric_statistics=lambda **_: {"Datapoints": []}).vcpus_in_use() is None
@@ -210,7 +210,7 @@ DENIED = "User: arn:aws:iam::1:user/ann is not authorized to perform: iam:GetRol
     ],
     ids=["denied", "denied without a name", "throttled"],
 )
-def test_a_check_without_permission_is_not_known_and_never_ok(error, words):
+def test_a_check_that_aws_denies_or_throttles_is_unknown_and_says_why(error, words):
     needs = "" if "GetRole" in words else "sns:This"
     found = checkup._Checkup(TARGET).run(Check("the install", "mails", error, needs))
     assert found.judgement.result == UNKNOWN
@@ -300,5 +300,5 @@ def test_without_credentials_there_is_still_something_to_say(monkeypatch):
     assert "✗ credentials: There are no AWS credentials." in result.stdout
 
 
-def test_a_typing_error_is_exit_2():
+def test_local_together_with_a_region_is_exit_2():
     assert portcall("--local", "--region", "eu-west-1").exit_code == 2

@@ -45,7 +45,7 @@ def test_a_handler_takes_and_returns_what_the_document_says(name):
 
 
 @pytest.mark.parametrize("name", TAKES)
-def test_each_state_input_besides_the_document_has_a_type(name):
+def test_the_parameters_of_a_state_are_the_fields_of_its_type(name):
     given = TASKS[name]["Parameters"]
     fields = get_type_hints(TAKES[name], localns=ONLY_TYPES)
     assert {key.removesuffix(".$") for key in given.get("Payload", given)} == set(fields)

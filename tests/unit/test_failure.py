@@ -276,12 +276,12 @@ def test_no_hint_has_the_same_image_pushed_again_or_trusts_a_deployment_of_the_s
         "Sandbox.Timedout",
     ],
 )
-def test_a_failure_on_the_side_of_aws_may_pass(error):
+def test_a_failure_outside_the_image_counts_as_temporary(error):
     assert why(error, "said").passing
 
 
 @pytest.mark.parametrize("error", ["NoAnswerError", "BadLabelError", "UnsupportedImageError", "FindingsError"])
-def test_a_fault_of_the_image_does_not_pass(error):
+def test_a_fault_of_the_image_does_not_count_as_temporary(error):
     assert not why(error, "said").passing
 
 
@@ -298,7 +298,7 @@ def test_a_task_that_somebody_stopped_is_reported_as_that():
     assert failure.summary == "failed: somebody stopped its task"
 
 
-def test_text_of_an_app_is_not_a_template():
+def test_braces_in_an_apps_log_do_not_break_the_explanation():
     log = ["sh: 1: {memory}{0}{nope}: not found", "{}", "exec {platform}: exec format error"]
     assert "wrong CPU" in why("TaskStoppedError", "{}", log=log, exit_code=1, stop_code="any").summary
 

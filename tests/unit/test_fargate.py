@@ -75,7 +75,7 @@ def test_the_partner_stays_within_the_limit():
         (None, 8192, Size(512, 8192), "portcall.memory is 8192 MiB.*1024 CPU units or more.*allows 512.*MaxCpu"),
     ],
 )  # fmt: skip
-def test_an_impossible_size_is_reported_with_the_possible_ones(cpu, memory, limit, words):
+def test_an_impossible_size_is_refused_with_the_allowed_sizes_or_limit(cpu, memory, limit, words):
     with pytest.raises(BadLabelError, match=words):
         sized(cpu, memory, limit=limit)
 

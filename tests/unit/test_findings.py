@@ -113,7 +113,7 @@ def test_the_findings_of_all_pages_count_but_not_those_that_are_suppressed():
 @pytest.mark.parametrize(
     ("refuses", "kept_out"), [("high", ["CRITICAL", "HIGH"]), ("critical", ["CRITICAL"]), ("none", [])]
 )
-def test_the_chosen_severities_are_refused_and_the_worst_comes_first(refuses, kept_out):
+def test_findings_of_the_chosen_severities_block_an_image_worst_first(refuses, kept_out):
     findings = found("LOW", "HIGH", "UNDEFINED", "CRITICAL", "MEDIUM", "INFORMATIONAL", "UNTRIAGED")
     assert [each.severity for each in blocking(findings, refuses)] == kept_out
 

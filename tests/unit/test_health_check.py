@@ -27,7 +27,7 @@ def test_docker_counts_in_nanoseconds_and_ecs_in_seconds():
 @pytest.mark.parametrize(
     "silent", [{}, {"Interval": 0, "Timeout": 0, "Retries": 0}, {"Interval": None, "Timeout": "3s"}]
 )
-def test_a_missing_value_is_dockers_default(silent):
+def test_a_missing_or_invalid_health_check_setting_is_dockers_default(silent):
     found = container_health(check("CMD", "true", **silent))
     assert found == {"command": ["CMD", "true"], "interval": 30, "timeout": 30, "retries": 3, "startPeriod": 0}
 
@@ -36,7 +36,7 @@ def test_a_missing_value_is_dockers_default(silent):
     ("number", "expected"),
     [(1, (5, 2, 1, 1)), (-SECOND, (5, 2, 1, 0)), (SECOND + 1, (5, 2, 10, 2)), (10**30, (300, 60, 10, 300))],
 )
-def test_a_value_outside_of_ecs_bounds_is_brought_within_them(number, expected):
+def test_health_check_settings_are_limited_to_the_bounds_of_ecs(number, expected):
     docker = dict.fromkeys(("Interval", "Timeout", "Retries", "StartPeriod"), number)
     found = container_health(check("CMD", "true", **docker))
     assert tuple(found[name] for name in ("interval", "timeout", "retries", "startPeriod")) == expected
@@ -59,7 +59,7 @@ def test_ecs_knows_the_shape():
         check("CMD", "x" * COMMAND_LIMIT), check("CMD", *[""] * COMMAND_LIMIT, "x"),
     ],
 )  # fmt: skip
-def test_a_value_that_is_not_a_check_is_none(none):
+def test_a_missing_or_invalid_health_check_gives_no_check_and_no_target(none):
     assert container_health(none) is None
     assert target(none) is None
 
@@ -101,5 +101,5 @@ def test_the_address_that_the_check_asks_is_found(command, port, path):
         "test -e /tmp/localhost/up",
     ],
 )  # fmt: skip
-def test_a_command_without_an_address_of_the_app_has_no_target(command):
+def test_a_command_without_a_plain_http_url_of_the_app_has_no_target(command):
     assert target(check("CMD-SHELL", command)) is None

@@ -166,7 +166,7 @@ def test_a_health_check_of_another_port_names_no_path():
 @pytest.mark.parametrize(
     "ports", [{}, None, [], "80", {"0/tcp": {}, "65536": {}, "٣": {}, "80/": {}, "/tcp": {}, "5-1": {}, "": {}}]
 )
-def test_an_invalid_port_is_not_taken_for_one(ports):
+def test_an_image_without_valid_exposed_ports_gets_the_default_port(ports):
     assert spec(ExposedPorts=ports).ports == [3000]
 
 

@@ -111,7 +111,7 @@ def test_a_stack_that_is_in_the_way_is_reported_with_what_to_do(account, status,
     assert sentence in said
 
 
-def test_an_existing_stack_is_upgraded_and_not_installed_again(account):
+def test_install_refuses_an_existing_stack_and_points_to_upgrade(account):
     account.installed()
     code, said = portcall("install", "--yes")
     assert code == 1
@@ -272,7 +272,7 @@ def test_a_change_set_that_exists_after_a_lost_answer_is_used(account):
     assert created["ClientToken"] == created["ChangeSetName"]
 
 
-def test_a_refusal_of_cloudformation_is_reported_and_nothing_stays(account):
+def test_a_refused_install_is_reported_and_its_stack_is_deleted(account):
     account.operations |= {
         "create_change_set": lambda **_: {},
         "describe_change_set": lambda **_: {
@@ -330,7 +330,7 @@ def test_the_end_is_seen_once_it_has_begun_and_nothing_follows(account, monkeypa
 
 
 @pytest.mark.parametrize("text", [*HOSTILE.values(), *(text for text, _ in OBEYED.values())])
-def test_messages_of_cloudformation_are_text(text, capsys):
+def test_control_characters_in_messages_of_cloudformation_are_not_printed(text, capsys):
     from portcall.cli.stack_table import StackTable, show_changes
 
     with StackTable("Installing") as table:

@@ -175,7 +175,7 @@ def test_how_many_deployments_were_begun_is_counted():
     assert noted() == 2
 
 
-def test_a_request_comes_after_all_admitted_pushes_whatever_the_clocks_say():
+def test_a_request_is_numbered_after_all_known_pushes_whatever_the_clocks_say():
     def asked(number, **more):
         return ledger.next_in_order(push=push(number, **more), now=NOW, after_all=True).number
 
@@ -188,7 +188,7 @@ def test_a_request_comes_after_all_admitted_pushes_whatever_the_clocks_say():
     assert asked(5) == ahead + 6
 
 
-def test_a_rollback_leaves_the_order_of_the_tags_pushes_to_their_times():
+def test_a_push_after_a_rollback_is_still_numbered_by_its_time():
     ahead = (NOW + 1000) * 1_000_000
     ledger.note_in_order(push=push(1), sequence=ahead, of_tag=False)
     assert draw(2) < ahead
@@ -308,7 +308,7 @@ def test_as_many_deployments_are_listed_as_people_read():
     assert len(ledger.deployments(app="flask-app")) == 50
 
 
-def test_open_pushes_are_reported_until_closed_the_oldest_first():
+def test_claimed_pushes_are_listed_as_open_oldest_first_until_closed():
     for number in (2, 1):
         draw(number, second=number)
         ledger.claim(push=push(number, second=number), execution="any", sequence=number)
@@ -350,7 +350,7 @@ def test_an_abandoned_deployment_cannot_become_current():
     assert current() is None
 
 
-def test_a_deployment_abandoned_before_its_admission_is_reported():
+def test_a_deployment_abandoned_before_its_admission_is_listed_as_open():
     ledger.abandon(push=push())
     (found,) = ledger.open_deployments(app="flask-app")
     assert (found.deployment, found.tag, found.digest) == ("push-1", "latest", push().digest)
@@ -389,7 +389,7 @@ def test_a_change_of_what_somebody_else_has_changed_is_refused():
     assert current().gave_up_reason == "first"
 
 
-def test_an_item_that_changed_since_it_was_read_is_not_deleted():
+def test_a_current_deployment_that_changed_since_it_was_read_is_not_ended():
     switch()
     seen = current()
     ledger.change_current(app="flask-app", new=version(1, gave_up_reason="It crashed."), seen=seen)
@@ -666,7 +666,7 @@ def test_a_sweep_that_took_longer_than_it_had_disturbs_no_other():
     assert begin("c", now=NOW + 480).after == "web"
 
 
-def test_a_repository_that_is_watched_again_is_watched_since_now():
+def test_watching_begins_again_only_when_the_watched_repositories_change():
     begin("a", watching="shop")
     end("a")
     assert begin("b", now=NOW + 1, watching="shop").since == NOW

@@ -60,7 +60,7 @@ def note_image(new, seen):
     return ledger.put_image(push=push(), new=new, seen=seen)
 
 
-def test_an_images_record_is_read_with_the_number_of_its_change(kept):
+def test_an_images_record_is_read_with_its_version_and_expires(kept):
     assert image() is None
     new = KnownImage("push-1", push().time, {"latest": "push-1"}, ["v1"])
     assert note_image(new, None)

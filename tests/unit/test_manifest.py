@@ -145,7 +145,7 @@ def test_a_manifest_that_is_not_a_json_object_is_refused(text):
         manifest.parse(text)
 
 
-def test_a_blob_that_is_too_large_is_not_read():
+def test_a_manifest_over_4_mib_is_refused():
     with pytest.raises(UnsupportedImageError, match="4 MiB"):
         manifest.parse('{"a": "' + "x" * manifest.SIZE_LIMIT + '"}')
 

@@ -94,7 +94,7 @@ def test_who_imported_a_constant_sees_the_change_and_who_has_one_of_the_same_nam
 @pytest.mark.parametrize(
     ("after", "first"), [("a\nc\nb\n", 1), ("c\na\nb\n", 0), ("a\nb\nd\n", 2), ("a\nb\nc\nd\n", 3)]
 )
-def test_the_first_changed_line_is_found_also_where_a_statement_moved(after, first):
+def test_the_first_changed_line_is_found_for_moved_and_added_statements(after, first):
     assert first_change("a\nb\nc\n", after) == first
 
 
@@ -143,7 +143,7 @@ def test_nine_of_ten_mutants_of_each_subject_are_to_be_killed(killed, good):
     assert "| switch-over | 90 | 90 | 90 | 0 | 0 | 100 % |" in text
 
 
-def test_an_explained_survivor_is_neither_counted_nor_shown():
+def test_an_explained_survivor_does_not_lower_the_score_and_is_not_shown():
     caught = [Result(mutant(module), "a test", 1) for module in SUBJECTS]
     text, good = report(SUBJECTS, [Result(mutant(), "", 1), *caught], complete=True, excused=(EXCUSED,))
     assert good

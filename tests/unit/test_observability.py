@@ -67,7 +67,7 @@ def test_a_deployment_that_ended_is_one_line_with_all_facts(lines):
     assert json.loads(json.dumps(fields)) == fields
 
 
-def test_text_of_others_is_cut_and_printable_in_the_line(lines):
+def test_a_logged_reason_is_cut_and_printable(lines):
     _, fields = ended(lines, reason="\x1b[31m" + "x" * 10_000)
     assert len(fields["reason"]) == outcomes.MAX_LOGGED
     assert "\x1b" not in fields["reason"]

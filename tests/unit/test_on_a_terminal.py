@@ -103,7 +103,7 @@ def _run(words):
     ("name", "code", "acted"),
     [("flask-app", 0, True), ("web", 1, False), ("", 1, False), ("Flask-App", 1, False)],
 )
-def test_a_lasting_app_is_ended_by_typing_its_name(name, code, acted):
+def test_a_lasting_app_is_ended_only_by_typing_its_name(name, code, acted):
     ended, written = on_a_terminal("end", "flask-app", typed=[("Type flask-app to end it", f"{name}\n")])
     assert ended == code
     assert "End flask-app, which answers at http://203.0.113.7:3000/? It is not a preview." in written

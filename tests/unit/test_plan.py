@@ -158,7 +158,7 @@ def test_a_label_that_is_refused_says_what_is_possible(images):
     assert "portcall: A push of flask-app would be refused: The label portcall.prot is unknown" in result.stderr
 
 
-def test_the_limits_of_a_plan_are_the_stacks_parameters(images, parameters):
+def test_a_plan_follows_the_stacks_parameters(images, parameters):
     images["flask-app:latest"] = built({"portcall.cpu": "2048"})
     assert "at most 1024" in planned(code=1)["reason"]
     parameters.update(MaxCpu="2048", BlockOnFindings="high", HealthPath="/up", ContainerPort="4000")
@@ -209,7 +209,7 @@ def test_a_preview_ends_and_is_an_app_of_its_own(images, parameters):
     assert (planned()["app"], planned()["preview"]) == ("flask-app:latest", False)
 
 
-def test_without_a_free_slot_it_is_refused_as_by_the_workflow(images, parameters):
+def test_plan_refuses_a_new_app_without_a_free_slot_as_the_workflow_does(images, parameters):
     parameters["MaxApps"] = "1"
     ledger.take_slot(app="other", most={"lasting": 1})
     images["flask-app:latest"] = built()
@@ -242,7 +242,7 @@ def test_a_push_to_a_stopped_app_is_recorded(images):
     assert "The app is stopped, requested by ann (not verified): maintenance." in found["reason"]
 
 
-def test_an_image_that_ecr_has_starts_nothing_when_it_is_pushed_again(images, registry):
+def test_plan_says_that_pushing_an_image_that_ecr_has_starts_nothing(images, registry):
     registry["flask-app"]["latest"] = digest(7)
     images["flask-app:latest"] = built(digests=[digest(7)])
     assert "so pushing it again starts nothing" in planned()["notes"][0]
@@ -280,7 +280,7 @@ def test_the_name_at_home_need_not_say_the_registry(images):
         (f"flask-app@{digest(1)}", 2, "Add the tag: flask-app:latest@sha256:"),
     ],
 )
-def test_a_name_that_is_not_an_image_is_reported_in_a_sentence(name, code, said):
+def test_plan_explains_a_missing_image_or_an_invalid_name(name, code, said):
     result = portcall("plan", name)
     assert (result.exit_code, result.stdout) == (code, "")
     assert said in result.stderr

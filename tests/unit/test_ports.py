@@ -66,7 +66,7 @@ def test_a_variable_is_likelier_than_expose():
 @pytest.mark.parametrize(
     "variable", ["PORT=", "PORT=$X", "PORT=0", "PORT=65536", "PORT=http", "PORT=tcp://1.2.3.4:80", "PORT"]
 )
-def test_an_invalid_port_is_not_taken_for_one(variable):
+def test_an_invalid_port_variable_is_ignored(variable):
     assert of(env=[variable]) == [(3000, "ContainerPort")]
 
 

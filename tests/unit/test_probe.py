@@ -460,7 +460,7 @@ def test_odd_headers_do_not_keep_an_answer_from_being_one(listener, head):
 @pytest.mark.parametrize(
     "line", [b"", b"\r\n", b"HTTP/1.1\r\n", b"HTTP/1.1 2 OK\r\n", b"HTTP/1.1 2000\r\n", b"SSH-2.0-x\r\n"]
 )
-def test_an_answer_without_a_status_line_is_not_http(listener, line):
+def test_an_answer_without_a_valid_status_line_is_not_http(listener, line):
     port = listener(line + b"\r\n")
     assert "does not speak HTTP" in seen(f"http://127.0.0.1:{port}/")
 

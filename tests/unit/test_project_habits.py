@@ -106,7 +106,7 @@ def test_no_property_fails_because_the_machine_is_busy() -> None:
     assert hypothesis.settings.default.deadline is None
 
 
-def test_a_released_version_gets_no_changes() -> None:
+def test_the_changelog_of_a_released_version_does_not_change() -> None:
     """New lines belong under Unreleased. A clone without tags cannot say what was released."""
     known = subprocess.run(["git", "tag", "--list", "v*"], cwd=ROOT, capture_output=True, text=True, check=True)
     changelog = (ROOT / "CHANGELOG.md").read_text()

@@ -69,6 +69,6 @@ def test_a_family_is_never_too_long_for_ecs():
     assert long.family("portcall") != other.family("portcall")
 
 
-def test_if_each_tag_is_an_app_it_is_part_of_the_apps_name(event):
+def test_the_tag_is_part_of_the_apps_name_if_each_tag_is_an_app(event):
     push = Push.from_event(event("ecr-push-tagged"), by_tag=True)
     assert (push.app, push.repository, push.tag) == ("flask-app:latest", "flask-app", "latest")

@@ -58,7 +58,7 @@ def test_a_refusal_is_what_the_service_would_answer():
     assert b"<Errors><Error><Code>Throttling" in refusal("ec2.create_security_group", {})[1]
 
 
-def test_calls_above_the_rate_do_not_reach_the_cloud():
+def test_calls_above_the_rate_are_throttled_and_counted():
     reached, answers = [], []
 
     async def app(scope, receive, send):

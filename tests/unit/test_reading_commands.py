@@ -176,7 +176,7 @@ def test_exit_code_asks_whether_everything_is_live():
 @pytest.mark.parametrize(
     "words", [["status", "nope"], ["history", "nope"], ["show", "nope"], ["show", "flask-app:nope"]]
 )
-def test_a_missing_app_is_exit_5_and_names_the_existing_ones(words):
+def test_a_command_for_a_missing_app_says_so_and_is_exit_5(words):
     go_live(1)
     result = portcall(*words)
     assert (result.exit_code, result.stdout) == (5, "")
@@ -225,7 +225,7 @@ def test_history_has_the_newest_first_and_marks_what_serves():
     ] == ["push-3"]
 
 
-def test_a_request_is_shown_with_who_and_why_and_never_as_markup():
+def test_stops_and_pins_are_shown_with_requester_and_reason_as_plain_text():
     go_live(1)
     seen = ledger.current(app="flask-app")
     pin = Pin(digest(1), [digest(2)], "[red]500s[/red]", "ann", 1_795_000_020)
@@ -346,7 +346,7 @@ def test_an_app_that_has_written_nothing_has_an_empty_log(written):
     assert portcall("logs", "flask-app").exit_code == 0
 
 
-def test_a_push_that_never_ran_has_no_log(written):
+def test_logs_says_that_no_task_of_the_app_was_started(written):
     fail(1)
     result = portcall("logs", "flask-app")
     assert (result.exit_code, "No task of flask-app was started" in result.stderr) == (1, True)
@@ -472,7 +472,7 @@ def test_open_takes_the_url_to_the_browser(monkeypatch):
     assert opened == ["http://203.0.113.1:3000/health"]
 
 
-def test_a_worker_runs_and_has_no_url():
+def test_show_and_open_treat_a_worker_as_running_without_a_url():
     go_live(1)
     seen = ledger.current(app="flask-app")
     worker = dataclasses.replace(seen, url="", direct_url="")
@@ -669,7 +669,7 @@ def test_wait_says_on_ctrl_c_that_the_deployment_continues(monkeypatch):
     "words",
     [["wait"], ["wait", "flask-app"], ["wait", "x@sha256:1"], ["wait", f"x@{digest(1)}", "--timeout", "soon"]],
 )
-def test_a_typing_error_is_exit_2(words):
+def test_wait_with_a_missing_or_invalid_argument_is_exit_2(words):
     result = portcall(*words)
     assert (result.exit_code, result.stdout) == (2, "")
 
@@ -778,7 +778,7 @@ def test_two_waits_in_one_step_use_two_delimiters(github):
     assert len(delimiters) == 10
 
 
-def test_an_error_that_prevents_the_report_is_annotated_too(github, clock):
+def test_wait_on_github_annotates_an_error_that_prevents_its_result(github, clock):
     with failing(clock, refused("AccessDeniedException"), until=clock.now + 1000):
         result = portcall("wait", f"flask-app@{digest(1)}")
     assert result.exit_code == 6

@@ -14,7 +14,7 @@ def test_a_line_is_a_constant_and_what_each_adds():
     assert found.at(1000) == pytest.approx(4010)
 
 
-def test_sweeps_cost_their_calls():
+def test_the_monthly_cost_of_sweeps_follows_from_their_calls_and_interval():
     calls = {
         "dynamodb.get_item": 2000,
         "dynamodb.query": 1000,
@@ -40,7 +40,7 @@ def test_an_app_costs_its_vcpu_memory_and_address():
     assert pytest.approx(730 * (0.25 * 0.03238 + 0.5 * 0.00356 + 0.005)) == prices.SMALLEST_APP_MONTH
 
 
-def test_the_cost_of_a_deployment():
+def test_a_deployment_costs_its_transitions_invocations_calls_and_seconds():
     counted = {
         "transitions": 15,
         "invocations": 10,

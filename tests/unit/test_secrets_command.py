@@ -111,7 +111,7 @@ def test_unset_removes_and_says_what_is_not_there(store):
     ("name", "value"),
     [("A=1", "x"), ("1A", "x"), ("a-b", "x"), ("A", ""), ("A", "\n"), ("A", "é" * 2049)],
 )
-def test_an_invalid_secret_is_exit_2_and_writes_nothing(store, name, value):
+def test_an_invalid_secret_is_exit_2_and_neither_written_nor_shown(store, name, value):
     result = portcall("set", "flask-app", name, typed=value)
     assert (result.exit_code, store) == (2, {})
     assert "é" not in result.stderr

@@ -56,7 +56,7 @@ def test_soci_is_not_proposed_below_the_size_from_which_aws_does():
 
 
 @pytest.mark.parametrize("packing", ["zstd", "soci"])
-def test_a_packing_that_the_image_has_is_not_proposed(packing):
+def test_a_zstd_or_soci_image_is_only_advised_a_smaller_base_image(packing):
     # Fargate reads SOCI indexes of gzip layers only, so a mail recommends one or the other.
     assert notes(packing=packing)[1] == "To make that faster: use a smaller base image."
 

@@ -123,7 +123,7 @@ def test_deleting_a_deleted_stable_url_succeeds(stub):
         ("tcp://203.0.113.7:6379", "plain TCP"),
     ],
 )
-def test_an_app_that_api_gateway_cannot_call_has_no_stable_url(url, words):
+def test_only_an_app_that_api_gateway_can_call_has_a_stable_url(url, words):
     why = no_stable_url(url)
     assert words in why
     assert bool(why) == bool(words)

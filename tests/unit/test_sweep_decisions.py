@@ -96,7 +96,7 @@ def test_an_app_that_is_over_is_ended_and_nothing_else_is_done_for_it(facts, rea
         {"tag_deleted": True},
     ],
 )
-def test_an_app_is_not_ended_without_a_reason(facts):
+def test_neither_a_lasting_app_nor_an_unexpired_preview_is_ended(facts):
     assert decide(app(**facts)) == []
 
 
@@ -270,7 +270,7 @@ def test_a_push_that_the_ledger_does_not_know_is_deployed():
         {"images": [Image(NOW - 1000, OLD, "latest")], "tags": {}},
     ],
 )
-def test_other_pushes_are_not_taken_for_lost_ones(facts):
+def test_the_sweep_does_not_deploy_a_push_that_may_not_be_lost(facts):
     assert missed(**facts) == []
 
 
@@ -471,7 +471,7 @@ def superseded_push(name="push-3", **facts):
 
 
 @pytest.mark.parametrize(("ago", "reported"), [(119, False), (120, True)])
-def test_a_superseded_push_is_reported_once_no_event_can_be_under_way(ago, reported):
+def test_a_superseded_push_is_reported_only_once_no_event_can_still_arrive(ago, reported):
     acts = decide(app(unmailed=[superseded_push(ended_at=NOW - ago)]))
     assert acts == ([ReportSuperseded(("push-3",))] if reported else [])
 
@@ -494,14 +494,14 @@ def test_a_superseded_push_is_left_to_the_mail_of_a_push_whose_event_was_lost():
         {"tags": {"latest": KnownTag(OLD, NOW - 100, "push-1")}, "images": [Image(NOW - 999, OLD, "latest")]},
     ],
 )
-def test_a_push_superseded_by_the_live_version_is_not_reported(facts):
+def test_a_push_superseded_by_the_live_version_is_closed_without_a_mail(facts):
     assert decide(app(unmailed=[superseded_push()], **facts)) == [CloseSuperseded(("push-3",))]
 
 
 @pytest.mark.parametrize(
     ("later", "acts"), [(0, [CloseSuperseded(("push-3",))]), (-1, [ReportSuperseded(("push-3",))])]
 )
-def test_a_record_of_the_tag_from_before_the_deleted_push_does_not_count(later, acts):
+def test_only_a_tag_record_not_older_than_a_superseded_push_closes_it(later, acts):
     push = superseded_push()
     tags = {"latest": KnownTag(OLD, push.pushed_at + later, "push-1")}
     assert decide(app(unmailed=[push], tags=tags, images=[Image(NOW - 999, OLD, "latest")])) == acts

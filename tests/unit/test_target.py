@@ -167,14 +167,14 @@ def test_the_outputs_are_asked_for_once_and_kept(stack, tmp_path):
     assert stat.S_IMODE(file.parent.stat().st_mode) & 0o077 == 0
 
 
-def test_cached_outputs_are_of_one_install_of_one_account(stack):
+def test_outputs_are_cached_for_each_stack_profile_and_region(stack):
     for options in ({}, {"stack": "b"}, {"profile": "work"}, {"region": "us-east-2"}):
         target.choose(**options).ask(lambda outputs: outputs)
     assert len(stack.asked) == 4
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException"])
-def test_cached_outputs_are_read_again_when_out_of_date(stack, code):
+def test_cached_outputs_are_read_again_if_aws_denies_or_misses_the_resource(stack, code):
     target.choose().ask(lambda outputs: outputs)
     stack.outputs = OUTPUTS | {"LedgerTableName": "another"}
 
@@ -187,7 +187,7 @@ def test_cached_outputs_are_read_again_when_out_of_date(stack, code):
     assert len(stack.asked) == 2
 
 
-def test_outputs_that_were_just_read_are_not_read_again(stack):
+def test_outputs_that_were_just_read_are_not_read_again_after_a_denial(stack):
     def read(_):
         raise refused("AccessDeniedException")
 

@@ -128,7 +128,7 @@ def test_logs_do_not_stay_for_ever():
             assert "RetentionInDays" in resource["Properties"]
 
 
-def test_resources_that_need_the_service_linked_role_of_ecs_come_after_a_role_that_names_the_cluster():
+def test_capacity_providers_wait_for_the_service_linked_role_of_ecs():
     """CloudFormation waits for each role that it creates, but not for the one that ECS creates with the first cluster."""
     assert "CapacityProviders" not in RESOURCES["Cluster"].get("Properties", {})
     assert RESOURCES["ClusterCapacityProviders"]["DependsOn"] == "CleanUpFunction"
@@ -241,7 +241,7 @@ def test_a_repository_goes_with_the_stack_alone():
     assert repository["Properties"]["Tags"] == [{"Key": "portcall:stack", "Value": {"Ref": "AWS::StackName"}}]
 
 
-def test_resources_in_the_vpc_are_in_the_given_one():
+def test_resources_use_the_given_vpc_or_else_the_created_one():
     """Whatever names the VPC or its subnets without asking whose they are is made with it alone."""
     ours = {name for name, resource in RESOURCES.items() if resource.get("Condition") == "CreatesVpc"}
     assert {"Vpc", "SubnetA", "SubnetB", "PublicRouteTable"} <= ours

@@ -23,7 +23,7 @@ def test_only_what_can_be_printed_is_left(text, plain):
     assert printable(text) == plain
 
 
-def test_a_text_that_is_too_long_says_that_it_was_cut():
+def test_a_text_that_was_cut_ends_with_dots():
     assert printable("x" * 30, 20) == "x" * 16 + " ..."
 
 

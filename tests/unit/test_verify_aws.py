@@ -64,7 +64,7 @@ def test_each_thing_that_is_unverified_names_the_checks_that_show_it():
     assert "\n- " not in text, "a row of the table, with its check"
 
 
-def test_the_gaps_of_the_embedded_cloud_are_documented():
+def test_the_checks_not_run_against_the_embedded_cloud_are_documented():
     from tests.e2e.test_verify_aws import NOT_RUN_HERE
 
     text = (ROOT / "docs/verify-aws.md").read_text().partition("\n## Against the embedded cloud\n")[2]
@@ -89,7 +89,7 @@ def test_a_check_brings_along_what_it_needs(state: State):
     ]
 
 
-def test_a_check_with_a_result_is_not_repeated(state: State):
+def test_a_check_with_a_result_is_not_repeated_unless_it_failed(state: State):
     state.install = 1
     state.results = {"install": settled(), "first-push": settled(verdict=DIFFERENT), "scan": Result(FAILED, "")}
     wanted = {"install", "first-push", "scan", "crash"}

@@ -117,7 +117,7 @@ def test_a_failure_says_why_and_what_serves():
     assert found.url == ""
 
 
-def test_a_worker_runs_without_a_url():
+def test_the_verdict_on_a_worker_names_no_url():
     failed = push("failed", summary="failed to start")
     found = verdict("flask-app", MINE, serves(OTHER, "push-0", url=""), [failed], since=SINCE, patient=True)
     assert found.said == "flask-app failed to start. latest bbbbbbb is running"
@@ -137,7 +137,7 @@ def test_an_image_is_named_as_docker_names_it(registry):
 
 
 @pytest.mark.parametrize("text", ["", "web", "team/web", ":v1", "web:", "web:v1@", "web:v1@sha256:12", f"web@{MINE}0", "Web:v1", "web:v1\n", "web:v 1", "[red]:v1", f"web@{MINE.upper()}"])  # fmt: skip
-def test_a_word_that_names_no_image_is_refused(text):
+def test_an_incomplete_or_invalid_image_reference_is_refused(text):
     with pytest.raises(ValueError, match=r"write flask-app|is not a digest"):
         Image.parse(text)
 
@@ -153,6 +153,6 @@ def test_durations():
 
 
 @pytest.mark.parametrize("text", ["", "m", "15 m", "-1", "1.5h", "1w", "10 minutes", "1h30", "9" * 12])
-def test_a_word_that_is_not_a_duration_is_refused(text):
+def test_an_invalid_duration_is_refused(text):
     with pytest.raises(ValueError, match="is not a duration"):
         duration.seconds(text)

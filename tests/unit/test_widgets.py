@@ -147,7 +147,7 @@ def test_text_of_others_is_escaped(draw):
         assert name != "href" or value.startswith(("http://", "https://"))
 
 
-def test_only_a_web_address_is_a_link():
+def test_a_javascript_url_is_not_a_link():
     status = status_of("a", current("a", url="javascript:alert(1)"), [])
     assert "href" not in widgets.apps([status], Look("light", NOW))
 

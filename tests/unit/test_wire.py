@@ -72,11 +72,11 @@ def test_every_call_is_read_as_it_was_sent(signed_for, service):
         {"authorization": "AWS4-HMAC-SHA256 Credential=AK/20260101/us-east-1/ecs/aws4_request", "x-amz-target": "X.None"},
     ],
 )  # fmt: skip
-def test_an_unknown_call_is_left_alone(headers):
+def test_a_request_that_is_not_a_known_call_is_not_read(headers):
     assert wire.read("POST", "/", "", headers, b"{}") is None
 
 
-def test_an_unreadable_call_is_left_to_the_service():
+def test_a_call_with_an_unreadable_body_is_not_read():
     headers = {"authorization": "AWS4-HMAC-SHA256 Credential=AK/20260101/us-east-1/ecs/aws4_request"}
     headers["x-amz-target"] = "AmazonEC2ContainerServiceV20141113.RunTask"
     assert wire.read("POST", "/", "", headers, b"{") is None

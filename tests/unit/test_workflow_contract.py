@@ -100,7 +100,7 @@ def test_a_broken_definition_is_noticed(name):
 
 
 @pytest.mark.parametrize("nonsense", [None, [], "x", {"States": 3}, {"StartAt": 1, "States": {"A": 3, "B": {"Type": 7}}}])  # fmt: skip
-def test_a_file_that_is_not_a_definition_is_noticed(nonsense):
+def test_a_document_that_is_not_a_workflow_definition_is_reported(nonsense):
     assert problems(nonsense)
 
 
