@@ -80,7 +80,7 @@ def test_a_deployment_that_is_aborted_again_is_reported_once_and_not_tried_any_m
     assert sweep() == {}
 
 
-def test_a_failure_on_the_side_of_aws_is_tried_three_times_with_one_mail(deploy, world, push):
+def test_a_push_that_finds_no_capacity_is_tried_three_times_with_one_mail(deploy, world, push):
     world.faults["run_task on FARGATE"] = [
         NoCapacityError("RunTask: Capacity is unavailable at this time")
     ] * 999
@@ -109,7 +109,7 @@ def test_a_failure_on_the_side_of_aws_is_tried_three_times_with_one_mail(deploy,
         ("claim", ThrottledError("Rate exceeded")),
     ],
 )
-def test_a_push_that_failed_on_the_side_of_aws_is_live_with_the_next_sweep(deploy, world, push, call, fault):
+def test_the_next_sweep_deploys_a_push_that_failed_on_the_aws_side(deploy, world, push, call, fault):
     world.faults[call] = [fault] * 999
     deploy(push(1))
     assert world.mails == []
@@ -124,7 +124,7 @@ def test_a_push_that_failed_on_the_side_of_aws_is_live_with_the_next_sweep(deplo
     assert sweep() == {}
 
 
-def test_a_push_that_failed_on_the_side_of_aws_is_not_tried_again_after_a_newer_push(deploy, world, push):
+def test_the_sweep_does_not_replace_a_newer_version_by_a_failed_older_push(deploy, world, push):
     none = [NoCapacityError("RunTask: Capacity is unavailable")] * 999
 
     def meanwhile() -> None:

@@ -223,9 +223,7 @@ def test_only_a_restart_brings_along_what_its_image_says(deploy, world, push):
         admit(push(1) | {"image": {"ports": [22]}})
 
 
-def test_the_current_version_is_not_replaced_by_a_step_that_is_repeated_after_its_version_died(
-    deploy, world, push, stop
-):
+def test_a_repeated_switch_over_does_not_replace_the_restart_of_its_version(deploy, world, push, stop):
     """A restart has the number of what it restarts: it counts as newer."""
 
     def crash_and_die():

@@ -111,7 +111,7 @@ def test_a_version_that_was_replaced_before_its_mail_is_not_called_live(deploy, 
 
 
 @pytest.mark.parametrize("moment", ["SwitchOver answer", "PublishUrl"])
-def test_a_deployment_aborted_after_the_switch_over_is_not_called_aborted_once_its_restart_serves(
+def test_a_deployment_aborted_after_the_switch_over_is_mailed_as_live_if_restarted(
     deploy, world, push, stop, moment
 ):
     deploy(push(1))
@@ -133,9 +133,7 @@ def test_a_deployment_aborted_after_the_switch_over_is_not_called_aborted_once_i
     assert sweep() == {}
 
 
-def test_a_deployment_aborted_after_the_switch_over_and_stopped_by_hand_is_neither_live_nor_deployed_again(
-    deploy, world, push, stop
-):
+def test_an_aborted_deployment_stopped_by_hand_is_neither_called_live_nor_redeployed(deploy, world, push, stop):
     deploy(push(1))
     world.faults["SwitchOver answer"] = [world.abort]
     deploy(push(2))

@@ -248,7 +248,7 @@ def test_a_rollback_of_the_first_version_is_refused_with_a_sentence(deploy, push
         ("@0000", "Several versions start with @0000"),
     ],
 )
-def test_a_rollback_to_an_impossible_version_is_refused(deploy, push, world, to, says):
+def test_a_rollback_is_refused_unless_it_names_one_previous_live_version(deploy, push, world, to, says):
     deploy(push(0))
     deploy(push(1))
     deploy(push(2))
@@ -257,7 +257,7 @@ def test_a_rollback_to_an_impossible_version_is_refused(deploy, push, world, to,
     assert says in ask("rollback", to=to)["reason"]
 
 
-def test_if_the_image_is_gone_from_ecr_the_remaining_versions_are_named(deploy, push, world):
+def test_a_rollback_to_an_image_gone_from_ecr_names_the_remaining_versions(deploy, push, world):
     for number in (1, 2, 3):
         deploy(push(number))
     world.gone.add(digest(2))
@@ -351,7 +351,7 @@ def test_a_dry_run_changes_nothing(two_versions, world):
     assert len(world.mails) == 2
 
 
-def test_a_rollback_that_aws_fails_is_tried_again_as_the_rollback(two_versions, world):
+def test_the_sweep_retries_a_rollback_that_was_throttled_and_keeps_its_reason(two_versions, world):
     world.faults["register_task_definition"] = [
         ThrottledError("RegisterTaskDefinition: Rate exceeded")
     ] * 101  # more than the workflow retries
@@ -362,7 +362,7 @@ def test_a_rollback_that_aws_fails_is_tried_again_as_the_rollback(two_versions, 
     assert (current().digest, current().pin.reason) == (digest(1), "500s on /pay")
 
 
-def test_an_event_that_nobody_requested_is_not_deployed(two_versions, deploy, push):
+def test_an_event_with_a_forged_request_is_not_deployed(two_versions, deploy, push):
     asked = {"action": "rollback", "from": digest(2), "at": 1, "by_digest": True}
     document = push(1) | {"id": "forged", "asked": asked}
     deploy(document, moves_the_tag=False)
@@ -419,7 +419,7 @@ def test_a_reason_that_is_too_long_is_refused(two_versions):
     assert "may have 500 characters, and has 501" in ask("rollback", reason="x" * 501)["reason"]
 
 
-def test_a_reason_of_others_cannot_break_a_mail(two_versions, world):
+def test_control_characters_in_a_reason_are_kept_out_of_the_mail(two_versions, world):
     ask("rollback", reason="a\nSubject: b\x1b[31m", by="ann\r\nx")
     assert "\nSubject" not in world.mails[-1]["text"].split("\n\n", 1)[1]
     assert "\x1b" not in world.mails[-1]["text"]
@@ -448,7 +448,7 @@ def test_who_asked_is_known_of_the_third_attempt_too(two_versions, world):
 
 
 @pytest.mark.parametrize("other", [{"image-digest": digest(1)}, {"image-tag": "stable"}])
-def test_a_request_for_one_image_is_not_done_with_another(two_versions, deploy, world, other):
+def test_an_event_that_changes_the_image_or_tag_of_its_request_is_rejected(two_versions, deploy, world, other):
     """The permission to start the workflow must not allow to lend somebody's name to an image of their own."""
     world.faults["register_task_definition"] = [
         ThrottledError("Rate exceeded")

@@ -128,7 +128,9 @@ BRANCHES = {
 
 @pytest.mark.parametrize("branch", BRANCHES)
 @pytest.mark.parametrize("runs", ["once", "twice", "again, because its answer was lost"])
-def test_a_branch_costs_one_state_and_does_not_count_as_a_failure(deploy, world, push, gate, branch, runs):
+def test_each_branch_succeeds_with_its_states_outcome_and_mails_even_if_repeated(
+    deploy, world, push, gate, branch, runs
+):
     states, step, outcome, mails = BRANCHES[branch]
 
     def lose():

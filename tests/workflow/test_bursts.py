@@ -37,7 +37,7 @@ def test_a_push_that_was_superseded_is_closed_at_once():
     assert not open_ones & superseded
 
 
-def test_a_sweep_works_out_once_the_facts_of_all_apps():
+def test_the_facts_of_the_account_are_computed_once_per_sweep():
     """It is asked of each app: worked out each time, a sweep of n apps would take n times n steps."""
     account = Account(
         since=0, previous=0, listed_at=0, listed={"shop:pr-7"}, slots={True: {"shop:pr-7"}, False: {"web"}}
@@ -75,7 +75,7 @@ def test_each_bucket_says_where_its_rate_is_documented():
         (1000, 1, 99),
     ],
 )
-def test_the_time_that_the_quotas_allow(pushes, apps, seconds):
+def test_the_quotas_set_the_shortest_time_of_a_burst(pushes, apps, seconds):
     assert Burst(pushes, apps).quota_seconds() == pytest.approx(seconds)
 
 
@@ -93,7 +93,7 @@ def test_within_the_quotas_each_promise_holds_and_the_quota_is_used(monkeypatch,
         assert found["drained"] < bursts.ALLOWED * (found["quota"] + alone)
 
 
-def test_if_vcpus_are_short_every_push_has_its_outcome_and_none_fails(monkeypatch):
+def test_if_vcpus_are_short_every_push_is_deployed_or_superseded(monkeypatch):
     """Superseded deployments that wait leave their vCPUs and their repository's places to the newest."""
     monkeypatch.setattr("tests.explorer.aws.A_CALL", bursts.A_CALL)
     monkeypatch.setattr("tests.explorer.aws.STARTS", bursts.STARTS)

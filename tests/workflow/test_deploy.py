@@ -96,7 +96,7 @@ def test_a_task_that_stops_fails_the_deployment(deploy, world, push, how):
     assert "the last words" in news["text"]
 
 
-def test_an_unprintable_reason_still_says_why_a_task_stopped(deploy, world, push):
+def test_a_log_line_with_control_characters_still_says_why_a_task_stopped(deploy, world, push):
     """A carriage return at the end of a name."""
     world.states = [stopped(exit_code=127, stop_code="EssentialContainerExited")]
     world.log = ["\x1b[31m/start.sh: 2: gunicorn\r: not found\x1b[0m"]
@@ -307,7 +307,7 @@ def test_a_token_that_was_refused_is_not_the_only_one_that_is_asked_with(deploy,
     assert all(len(token) <= 64 for token in world.answers_of_run_task)
 
 
-def test_if_spot_has_no_room_fargate_runs_the_app_and_the_mail_says_so(deploy, world, push):
+def test_without_spot_capacity_the_app_runs_on_fargate_and_the_mail_says_so(deploy, world, push):
     world.configuration = {"Cmd": ["app"], "Labels": {"portcall.capacity": "FARGATE_SPOT"}}
     world.faults["run_task on FARGATE_SPOT"] = [NoCapacityError("Capacity is unavailable at this time")]
     assert deploy(push).status == "SUCCEEDED"
@@ -317,14 +317,14 @@ def test_if_spot_has_no_room_fargate_runs_the_app_and_the_mail_says_so(deploy, w
     assert ledger.current(app="flask-app").image["capacity"] == "FARGATE_SPOT"
 
 
-def test_if_spot_has_room_the_mail_does_not_mention_it(deploy, world, push):
+def test_with_spot_capacity_the_app_runs_on_spot_and_the_mail_omits_it(deploy, world, push):
     world.configuration = {"Cmd": ["app"], "Labels": {"portcall.capacity": "FARGATE_SPOT"}}
     assert deploy(push).status == "SUCCEEDED"
     assert [task["capacity_provider"] for task in world.tasks] == ["FARGATE_SPOT"]
     assert "Spot" not in world.mails[0]["text"]
 
 
-def test_if_neither_has_room_the_mail_gives_that_reason(deploy, world, push):
+def test_without_spot_and_fargate_capacity_a_push_fails_and_starts_no_task(deploy, world, push):
     world.configuration = {"Cmd": ["app"], "Labels": {"portcall.capacity": "FARGATE_SPOT"}}
     for capacity in ("FARGATE_SPOT", "FARGATE"):
         world.faults[f"run_task on {capacity}"] = [NoCapacityError("Capacity is unavailable at this time")] * 99

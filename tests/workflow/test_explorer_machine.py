@@ -41,7 +41,7 @@ def gone(game: Game) -> None:
     ],
     ids=["good, twice", "bad", "gone", "stable URL"],
 )
-def test_the_explorer_passes_the_expected_states(acts, setting, expected):
+def test_the_explorer_passes_the_same_states_as_the_embedded_cloud(acts, setting, expected):
     with stage():
         played = play(setting, *acts)
     assert [each.states for each in played.machine.executions.values()] == expected

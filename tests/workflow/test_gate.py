@@ -143,7 +143,7 @@ def test_a_scan_that_failed_is_not_waited_for(deploy, world, push, gate):
 
 
 @pytest.mark.parametrize("scan", [Scan(), PENDING, Scan("FAILED", "No room.")])
-def test_with_when_not_scanned_deploy_an_unscanned_image_is_accepted_and_the_mail_says_so(
+def test_when_not_scanned_deploy_accepts_an_unscanned_image_and_the_mail_says_so(
     deploy, world, push, gate, impatient, scan
 ):
     gate("high", when_not_scanned="deploy")
@@ -152,9 +152,7 @@ def test_with_when_not_scanned_deploy_an_unscanned_image_is_accepted_and_the_mai
     assert "It was deployed without a scan result (WhenNotScanned=deploy)." in world.mails[-1]["text"]
 
 
-def test_known_findings_of_a_scan_that_does_not_end_keep_an_image_out_anyway(
-    deploy, world, push, gate, impatient
-):
+def test_an_image_with_findings_is_refused_though_its_scan_does_not_end(deploy, world, push, gate, impatient):
     gate("high", when_not_scanned="deploy")
     world.scans = [Scan("IN_PROGRESS", findings=BAD.findings)]
     assert deploy(push(1)).error == "FindingsError"
@@ -178,9 +176,7 @@ def test_of_an_index_it_is_the_image_that_would_run_whose_scan_counts(deploy, wo
     assert world.scanned == [("flask-app", AMD64)]
 
 
-def test_the_image_that_runs_is_the_one_that_was_read_and_scanned_whatever_else_its_index_holds(
-    deploy, world, push, gate
-):
+def test_the_scanned_image_runs_though_another_poses_as_an_attestation(deploy, world, push, gate):
     gate("high")
     world.scans = [CLEAN]
     pushed = push(1)

@@ -241,7 +241,7 @@ def test_an_image_that_cannot_run_is_refused_and_the_previous_version_serves(dep
     assert len(world.started) == 1
 
 
-def test_an_artifact_that_is_not_an_app_starts_nothing_and_fails_nothing(deploy, world, push):
+def test_an_artifact_that_is_not_an_app_is_ignored_without_a_mail(deploy, world, push):
     chart = push(1)
     world.manifests[chart["detail"]["image-digest"]] = HELM
     execution = deploy(chart)

@@ -343,7 +343,7 @@ def test_a_push_whose_tag_is_deleted_while_it_is_under_way_does_not_go_live(
     assert apps_with_slots() == set()
 
 
-def test_a_deployment_that_has_ended_frees_the_slot(deploy, world, pushed, by_tag, delete_tag):
+def test_a_preview_whose_tag_is_deleted_frees_its_slot(deploy, world, pushed, by_tag, delete_tag):
     deploy(pushed("greedy:pr-1", 1))
     delete_tag("greedy", "pr-1")
     assert apps_with_slots() == set()

@@ -61,7 +61,7 @@ def test_without_a_tag_it_is_the_one_that_is_live(deploy, world, push):
     assert ask(action="deploy", app="flask-app")["tag"] == "v1"
 
 
-def test_if_each_tag_is_an_app_the_tag_is_part_of_its_name(deploy, world, push, monkeypatch):
+def test_if_each_tag_is_an_app_a_request_must_name_the_tag(deploy, world, push, monkeypatch):
     monkeypatch.setenv("ENVIRONMENTS", "tag")
     settings.cache_clear()
     try:
@@ -86,7 +86,7 @@ def test_if_each_tag_is_an_app_the_tag_is_part_of_its_name(deploy, world, push, 
         ({"action": "deploy", "app": "flask-app", "tag": "nope"}, "There is no image flask-app:nope"),
     ],
 )
-def test_an_impossible_request_is_refused_plainly_and_starts_nothing(world, deploy, event, says):
+def test_an_invalid_request_is_refused_with_a_reason_and_starts_nothing(world, deploy, event, says):
     answer = ask(**event)
     assert answer["status"] == "refused"
     assert says in answer["reason"]
@@ -97,7 +97,9 @@ def test_a_request_that_is_not_an_object_is_refused(world):
     assert operate.handler(["deploy"], LambdaContext())["status"] == "refused"
 
 
-def test_an_app_of_an_unwatched_repository_is_not_deployed(world, deploy, push, monkeypatch):
+def test_a_request_for_an_unwatched_repository_is_refused_with_the_watched_patterns(
+    world, deploy, push, monkeypatch
+):
     monkeypatch.setenv("REPOSITORY_PATTERNS", "web,team/*")
     watch_settings.cache_clear()
     try:

@@ -123,7 +123,7 @@ def test_a_previous_version_that_cannot_be_stopped_is_reported_and_the_new_one_i
     assert current().deployment == "push-2"
 
 
-def test_a_task_that_was_not_stopped_is_stopped_by_the_next_deployment(deploy, world, push):
+def test_a_task_that_could_not_be_stopped_is_stopped_by_the_next_deployment(deploy, world, push):
     deploy(push(1))
     world.faults["stop_task"] = [AccessDeniedError("StopTask: not authorized")]
     deploy(push(2))

@@ -297,7 +297,7 @@ def test_a_lasting_tag_gets_the_secrets_of_production_alone(deploy, world, tagge
     assert secrets_of(world) == [f"{PRODUCTION}/API_KEY", f"{PRODUCTION}/DATABASE_URL"]
 
 
-def test_if_the_repository_is_the_app_no_tag_is_a_preview(deploy, world, tagged, monkeypatch):
+def test_if_the_repository_is_the_app_a_pr_tag_gets_production_secrets(deploy, world, tagged, monkeypatch):
     monkeypatch.setenv("ENVIRONMENTS", "repository")
     settings.cache_clear()
     world.parameters = KEPT

@@ -230,7 +230,7 @@ def test_the_sweep_says_nothing_where_something_newer_is_live(deploy, world, pus
     assert ledger.unmailed(app="flask-app") == []
 
 
-def test_the_sweep_waits_while_a_deployment_is_under_way(deploy, world, push, sweep):
+def test_the_sweep_does_not_report_superseded_pushes_during_a_deployment(deploy, world, push, sweep):
     world.faults["probe"] = [lambda: (deploy(push(1), moves_the_tag=False), sweep())]
     deploy(push(2))
     assert subjects(world) == ["flask-app is live"]
@@ -288,7 +288,7 @@ def test_a_push_that_is_superseded_meanwhile_is_named_once(live, reads, noted, r
     assert named == ["older"]
 
 
-def test_the_pushes_that_a_mail_names_cost_one_read_of_the_list_of_pushes(live, reads):
+def test_a_mail_of_superseded_pushes_reads_the_list_of_pushes_once(live, reads):
     superseded.mailed_with_live(*live)
     # Nor does it read its own push, of which it knows everything.
     assert [key["sk"].rpartition("#")[2] for key in reads.keys] == ["order", "older"]

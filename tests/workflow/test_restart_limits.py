@@ -117,7 +117,7 @@ def test_a_stop_that_is_handled_again_counts_as_one_crash(started):
 
 
 @pytest.mark.parametrize("task", [None, Task("", "STOPPED", "STOPPED", 6, stop_code="SpotInterruption")])
-def test_other_stops_are_not_counted_as_crashes(started, task):
+def test_an_unknown_stop_or_a_spot_interruption_is_not_counted_as_a_crash(started, task):
     change(crashes=[NOW - 60, NOW - 30])
     assert handle_stop(task) == "restarted"
     assert current().crashes == [NOW - 60, NOW - 30]
@@ -302,7 +302,7 @@ def test_a_restart_that_aws_refused_counts_as_a_refusal(started):
     assert started[-1]["restart"]["refusals"] == 1
 
 
-def test_a_recorded_restart_that_did_not_start_is_started_by_the_next_event_and_counts_once(starts):
+def test_the_next_event_starts_a_recorded_restart_and_counts_it_once(starts):
     starts(AccessDeniedError("StartExecution: not authorized"))
     with pytest.raises(AccessDeniedError):
         handle_stop(crashed())
@@ -368,7 +368,7 @@ def test_that_an_app_is_down_is_noted_in_the_first_request_after_the_mail(world,
     assert writes_after_mail == [1]
 
 
-def test_while_the_mail_about_an_app_that_is_down_is_being_sent_nobody_else_mails_it(world, started, clock):
+def test_overlapping_sweeps_send_one_mail_about_an_app_that_is_down(world, started, clock):
     change(gave_up_reason="It crashed.", gave_up_at=NOW)
     clock.now = NOW + 3600
     meanwhile = []

@@ -64,7 +64,7 @@ def test_crashes_of_long_ago_do_not_count(deploy, world, push, stop, monkeypatch
     assert len(world.live()) == 1
 
 
-def test_a_task_that_aws_takes_away_is_not_a_crash(deploy, world, push, stop):
+def test_an_app_is_restarted_after_five_spot_interruptions(deploy, world, push, stop):
     deploy(push(1))
     for _ in range(5):
         stop(code="SpotInterruption")
@@ -180,7 +180,7 @@ def test_the_mail_of_restarts_that_come_to_nothing_does_not_speak_of_crashes(dep
     assert task.rpartition("/")[2] in world.mails[-1]["text"]
 
 
-def test_a_task_that_portcall_stopped_was_not_stopped_by_hand(deploy, world, push, stop):
+def test_the_sweep_restarts_a_current_task_that_portcall_stopped(deploy, world, push, stop):
     deploy(push(1))
     dead = current().task
     world.dead[dead] = Task(

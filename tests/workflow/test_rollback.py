@@ -124,13 +124,13 @@ def test_a_stop_that_is_refused_is_reported_with_the_command_that_does_it(world,
     assert f"--task {event['task']['arn']}" in last_mail(world).replace("\n", " ")
 
 
-def test_if_ecs_cannot_be_asked_for_the_task_the_command_leaves_it_open(world, document):
+def test_the_command_in_the_mail_has_a_placeholder_for_an_unknown_task(world, document):
     world.faults["tasks_started_by"] = [DENIED]
     roll(document("task"))
     assert "--task <task>" in last_mail(world).replace("\n", " ")
 
 
-def test_an_unknown_current_version_is_reported(world, document):
+def test_the_new_task_is_stopped_and_the_unknown_current_version_is_reported(world, document):
     event = document()
     world.faults["abandon"] = [DENIED]
     roll(event)
@@ -149,7 +149,7 @@ def test_a_ledger_that_cannot_be_read_holds_no_mail_up(world, document, monkeypa
     assert "Portcall could not find out whether the app is pinned: not authorized" in last_mail(world)
 
 
-def test_a_task_that_may_be_the_current_one_is_not_stopped_on_a_suspicion(world, document):
+def test_a_task_that_may_be_the_current_one_is_not_stopped(world, document):
     world.faults["abandon"] = [DENIED]
     with pytest.raises(AccessDeniedError):
         roll(document() | {"switch": {"result": "current"}})
@@ -157,7 +157,7 @@ def test_a_task_that_may_be_the_current_one_is_not_stopped_on_a_suspicion(world,
     assert len(world.mails) == 1
 
 
-def test_an_unknown_previous_version_is_reported(world, document, monkeypatch):
+def test_the_mail_says_if_the_state_of_the_previous_version_is_unknown(world, document, monkeypatch):
     serving, describe = current().task, ecs.describe_task
 
     def refuse(*, cluster, task):
@@ -174,7 +174,7 @@ def test_an_unknown_previous_version_is_reported(world, document, monkeypatch):
     assert "still running at" not in last_mail(world)
 
 
-def test_facts_that_ecs_and_the_log_lack_are_reported_as_missing(world, document, monkeypatch):
+def test_an_unreadable_log_is_reported_besides_the_error(world, document, monkeypatch):
     def refuse(**_):
         raise DENIED
 
@@ -290,7 +290,7 @@ def test_the_looks_at_a_log_are_a_second_apart(pause, world, document, arriving,
     assert slept == [1.0]
 
 
-def test_without_a_started_task_no_log_is_looked_for(world, document, monkeypatch, arriving):
+def test_without_a_started_task_no_log_is_read_and_the_mail_says_so(world, document, monkeypatch, arriving):
     monkeypatch.setattr(ecs, "tasks_started_by", lambda **_: [])
     looks = arriving(["of another task"])
     roll(document("task", "taskDefinition"))
@@ -323,7 +323,7 @@ def test_a_push_whose_app_cannot_be_looked_up_is_reported_under_the_name_of_now(
     assert world.mails[-1]["document"]["app"] == APP
 
 
-def test_unknown_superseded_pushes_are_reported(world, document, monkeypatch):
+def test_the_mail_says_if_the_superseded_pushes_are_unknown(world, document, monkeypatch):
     def refuse(**_):
         raise DENIED
 
@@ -333,7 +333,7 @@ def test_unknown_superseded_pushes_are_reported(world, document, monkeypatch):
     assert "It did not answer." in last_mail(world)
 
 
-def test_a_task_that_costs_money_is_reported_before_the_superseded_pushes(world, document, push):
+def test_a_task_that_could_not_be_stopped_is_reported_before_superseded_pushes(world, document, push):
     event = document()
     other = Push("push-0", push(1)["time"], APP, "edge", f"sha256:{9:064x}")
     ledger.claim(push=other, execution="arn", sequence=1)
@@ -388,7 +388,7 @@ def test_a_push_that_never_got_a_number_is_tried_again_though_another_has_one(wo
 
 
 @pytest.mark.parametrize(("newest", "outcome"), [(0, "retried"), (1, "superseded")])
-def test_a_failure_on_awss_side_is_tried_again_unless_a_newer_push_is_known(world, document, newest, outcome):
+def test_a_push_that_failed_on_the_aws_side_is_retried_unless_superseded(world, document, newest, outcome):
     event = document() | {"error": FAULT}
     of = Push.from_event(event, by_tag=False)
     assert ledger.is_newest(push=of, sequence=event["admission"]["sequence"] + newest)
@@ -452,7 +452,7 @@ def test_a_worker_that_continues_has_no_url_to_report(world, document):
     assert "The previous version is still running." in last_mail(world)
 
 
-def test_an_ending_app_is_not_said_to_serve_though_its_task_still_runs(world, document):
+def test_an_ending_app_is_not_reported_as_running_though_its_task_still_runs(world, document):
     event = document()
     change(gave_up_reason="Its tag was deleted.", ended=True)
     roll(event)
@@ -460,7 +460,7 @@ def test_an_ending_app_is_not_said_to_serve_though_its_task_still_runs(world, do
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_stopped_version_is_not_said_to_serve_though_no_event_has_said_so(
+def test_a_stopped_version_is_not_reported_as_running_even_before_its_event(
     world, document, monkeypatch, known
 ):
     event, serving, describe = document(), current().task, ecs.describe_task
@@ -474,7 +474,7 @@ def test_a_stopped_version_is_not_said_to_serve_though_no_event_has_said_so(
     assert "No other version is running." in last_mail(world)
 
 
-def test_a_version_that_is_being_restarted_is_not_said_to_serve(world, document):
+def test_a_version_that_is_being_restarted_is_not_reported_as_running(world, document):
     event = document()
     change(last_stop=current().task)
     roll(event)

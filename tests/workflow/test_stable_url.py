@@ -136,7 +136,7 @@ def test_a_stable_url_that_could_not_be_pointed_away_is_pointed_away_when_the_fu
     assert world.apis["api-1"]["target"] == NOWHERE
 
 
-def test_a_passing_error_of_aws_is_retried_at_once(deploy, world, push, stop, monkeypatch):
+def test_a_throttled_update_of_the_stable_url_is_retried_three_times(deploy, world, push, stop, monkeypatch):
     deploy(push(1))
     monkeypatch.setattr(step_functions, "start_execution", lambda **_: True)
     slept, moved = [], []
@@ -200,7 +200,7 @@ def test_a_stable_url_that_somebody_deleted_is_replaced(deploy, world, push):
 @pytest.mark.parametrize(
     "refused", [AccessDeniedError("CreateApi: not authorized"), AwsRefusedError("too many APIs")]
 )
-def test_if_no_stable_url_can_be_created_the_app_is_live_at_its_own_url(deploy, world, push, refused):
+def test_an_app_uses_its_own_url_until_a_stable_url_can_be_created(deploy, world, push, refused):
     world.faults["create_stable_url"] = [refused]
     assert deploy(push(1)).status == "SUCCEEDED"
     assert world.mails[0]["text"].splitlines()[0] == current().url == URL
@@ -210,7 +210,7 @@ def test_if_no_stable_url_can_be_created_the_app_is_live_at_its_own_url(deploy, 
     assert world.mails[-1]["text"].splitlines()[0] == STAYS
 
 
-def test_if_the_api_cannot_be_looked_up_the_app_keeps_its_stable_url(deploy, world, push):
+def test_an_app_keeps_its_stable_url_if_the_api_lookup_is_denied(deploy, world, push):
     deploy(push(1))
     world.faults["create_stable_url"] = [AccessDeniedError("GetApis: not authorized")]
     assert deploy(push(2)).status == "SUCCEEDED"
@@ -321,7 +321,7 @@ def test_an_app_that_turns_to_plain_tcp_loses_its_stable_url_before_the_previous
     assert world.live() == {current().task}
 
 
-def test_a_version_that_the_stable_url_does_not_show_within_a_minute_is_reported(deploy, world, push):
+def test_the_mail_says_if_the_stable_url_does_not_reach_the_new_version(deploy, world, push):
     deploy(push(1))
     world.faults["ask_address"] = [NoAnswerError("The app is running, but did not answer within 60 seconds.")]
     deploy(push(2))
@@ -339,7 +339,7 @@ def test_a_version_that_is_superseded_while_its_stable_url_is_asked_is_content(d
     assert world.cut_off == []
 
 
-def test_a_move_that_is_superseded_meanwhile_is_repaired(deploy, world, push):
+def test_the_stable_url_points_to_the_newest_of_two_overlapping_deployments(deploy, world, push):
     """The first reads what is current, and before it moves the address there the second has switched over."""
     deploy(push(1))
     world.faults["update_target"] = [lambda: deploy(push(3))]

@@ -122,7 +122,7 @@ def test_a_start_where_the_tag_is_gone_runs_what_ran_before(stopped_app, world):
     assert world.live() == {current().task}
 
 
-def test_an_app_that_cannot_be_started_stays_stopped(stopped_app, world):
+def test_an_app_whose_image_is_gone_from_ecr_stays_stopped(stopped_app, world):
     del world.tags["flask-app", "latest"]
     world.gone.add(digest(1))
     assert "is no longer in ECR" in ask("start")["reason"]
@@ -189,12 +189,12 @@ def test_a_stopped_app_is_started_first(stopped_app, world, action):
     assert world.live() == set()
 
 
-def test_a_running_app_is_not_started(deploy, push):
+def test_a_request_to_start_a_running_app_is_refused(deploy, push):
     deploy(push(1))
     assert "is not stopped" in ask("start")["reason"]
 
 
-def test_a_lasting_app_is_ended_by_its_name_only(deploy, push, world):
+def test_a_lasting_app_ends_only_if_the_request_confirms_its_name(deploy, push, world):
     deploy(push(1))
     assert "repeat its name as `confirm`" in ask("end")["reason"]
     assert ask("end", confirm="flask-app", reason="done", id="0123456789ab")["status"] == "ended"

@@ -285,7 +285,7 @@ def test_a_deployment_whose_email_is_out_is_not_open_any_more(deploy, world, pus
     assert ledger.open_deployments(app="flask-app") == []
 
 
-def test_an_app_that_the_sweep_has_ended_is_not_checked_again(deploy, world, push, sweep):
+def test_one_sweep_closes_all_deployments_that_were_left_open(deploy, world, push, sweep):
     world.faults["close_push"] = [AccessDeniedError("not allowed")] * 3
     for number in range(1, 4):
         deploy(push(number))
@@ -410,7 +410,9 @@ def test_an_app_from_before_the_ledger_listed_any_is_listed_by_the_sweep(deploy,
 
 
 @pytest.mark.parametrize("call", ["repositories", "stable_urls_of", "running_tasks"])
-def test_a_list_that_fails_does_not_end_the_sweep_and_is_counted(deploy, world, push, sweep, call, monkeypatch):
+def test_a_sweep_continues_and_is_counted_as_unfinished_if_a_list_fails(
+    deploy, world, push, sweep, call, monkeypatch
+):
     counted = []
     monkeypatch.setattr(reconcile, "count", counted.append)
     sweep()

@@ -128,7 +128,7 @@ def test_an_abort_is_reported_with_how_it_ended_and_a_failure_with_its_own_reaso
     ]
 
 
-def test_a_superseded_push_is_not_reported_and_keeps_its_outcome(deploy, world, push, slept):
+def test_an_aborted_older_push_is_superseded_without_mail_unless_it_has_an_outcome(deploy, world, push, slept):
     deploy(push(3))
     settle(deployment(push, 1, sequence=1), Ending("ABORTED"))
     settle(deployment(push, 2, sequence=1, outcome="deployed", reason="It was live."), Ending("ABORTED"))
@@ -239,7 +239,7 @@ def test_that_an_app_is_down_is_mailed_again_where_it_was_not(deploy, world, pus
     assert sweep_acts.carry_out(NotifyAgain(), Facts(app=APP, now=NOW)) == ""
 
 
-def test_an_app_that_is_watched_again_counts_as_always_watched(deploy, push):
+def test_an_app_that_is_watched_again_is_no_longer_marked_unwatched(deploy, push):
     deploy(push(1))
     change(unwatched_at=5)
     sweep_acts.carry_out(MarkWatched(), facts())
@@ -472,7 +472,7 @@ def test_an_app_for_which_nothing_is_due_is_looked_at_once(decided):
 
 
 @pytest.mark.parametrize("act", [EndApp("It is over."), DeployPush(Push("sweep-1", "", APP, "latest", ""))])
-def test_an_app_that_ended_or_began_is_not_checked_again_in_the_same_sweep(decided, monkeypatch, act):
+def test_a_sweep_that_ends_or_deploys_an_app_does_not_check_it_again(decided, monkeypatch, act):
     monkeypatch.setattr(sweep_acts, "carry_out", lambda act, facts: "did it")
     looks = decided([act], [StopTask(ARN)])
     assert sweep() == {APP: ["did it"]}

@@ -394,7 +394,7 @@ def test_how_executions_ended_is_asked_of_those_that_have_not_been_mailed(world,
     assert facts().endings == {"push-1": Ending("ABORTED")}
 
 
-def test_an_unclaimed_push_has_no_execution(world, ends):
+def test_a_push_without_an_execution_counts_as_gone(world, ends):
     note(pushed(), execution="")
     assert facts().endings == {"push-1": Ending("GONE")}
 

@@ -116,7 +116,7 @@ def test_a_number_that_is_not_larger_is_superseded_and_its_task_is_stopped(world
         {"pin": Pin(f"sha256:{1:064x}", [f"sha256:{2:064x}"], "500s on /pay", "ann", 0)},
     ],
 )
-def test_a_version_stopped_or_rolled_back_meanwhile_is_not_switched_to(world, document, hold):
+def test_a_stop_or_a_rollback_meanwhile_keeps_the_pushed_version_from_taking_over(world, document, hold):
     serving, held = change(**hold), document(2)
     with pytest.raises(HeldError):
         switch(held)
@@ -351,9 +351,7 @@ def test_an_app_that_lasts_has_no_end_and_may_ask_for_any(document):
 # The stable URL.
 
 
-def test_the_previous_version_is_not_stopped_before_the_stable_url_shows_the_new_one(
-    world, document, stable_url
-):
+def test_the_previous_task_still_runs_when_the_stable_url_is_moved(world, document, stable_url):
     before = current()
     done = switch(document(2))
     assert (done["result"], done["takesOver"], done["url"]) == ("moved", True, "https://api-1.example/")

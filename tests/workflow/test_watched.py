@@ -189,7 +189,7 @@ def test_an_app_of_a_repository_that_is_not_watched_any_more_is_named_and_stays_
     assert len(world.mails) == 4
 
 
-def test_an_app_that_is_watched_again_is_reported_again_when_it_is_not(deploy, world, push, change):
+def test_an_app_is_reported_each_time_it_stops_being_watched(deploy, world, push, change):
     change(REPOSITORY_PATTERNS="flask-app,team/*")
     deploy(of("team/api", push))
     for patterns in ("flask-app,", "flask-app,team/*", "flask-app,", "flask-app,other"):
@@ -238,6 +238,6 @@ def test_a_preview_ends_with_its_tag_where_tags_are_not_apps_any_more(deploy, wo
 
 
 @pytest.mark.parametrize("app", ["other", "flask-app:v2", "flask-app:latest:latest"])
-def test_an_event_that_names_a_foreign_app_is_rejected(deploy, world, push, app):
+def test_an_event_that_names_the_app_of_another_image_is_rejected(deploy, world, push, app):
     assert deploy({**push(1), "app": app}).error == "BadEventError"
     assert world.started == {}
