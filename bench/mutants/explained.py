@@ -128,16 +128,16 @@ EXPLAINED = (
             f'+ sequence = document.get("admission", {{}}).get("sequence", {zero})',
             "No push has so small a number, by which another would be the older one.",
         )
-        for module, zero in (("failed_deployments", -1), ("failure_facts", 1), ("failure_facts", -1))
+        for module, zero in (("failure_cleanup", -1), ("failure_facts", 1), ("failure_facts", -1))
     ),
     Explained(
-        "deployer.actions.failed_deployments",
+        "deployer.actions.failure_cleanup",
         "+ others = failure_facts.superseded_pushes(document, push)\n"
         "- others = failure_facts.superseded_pushes(document, push)",
         "A push that is superseded between the two places is named by the sweep's mail instead.",
     ),
     Explained(
-        "deployer.actions.failed_deployments",
+        "deployer.actions.failure_cleanup",
         "+ where = failure_facts.context(document, push, task.value, words.value.task, until)\n"
         "- where = failure_facts.context(document, push, task.value, words.value.task, until)",
         "It asks nobody: it says the same whenever it is called.",
@@ -148,7 +148,7 @@ EXPLAINED = (
         "The log of an app that has ended by itself is read again after both; the others end later than both, or have no log.",
     ),
     Explained(
-        "deployer.actions.failed_deployments",
+        "deployer.actions.failure_cleanup",
         "- if was_read and 0 < sequence < ledger.newest(app=push.app):\n"
         "+ if was_read and 1 < sequence < ledger.newest(app=push.app):",
         "No push has the number 1.",

@@ -32,7 +32,7 @@ ARITHMETIC = "Add_Sub Sub_Add Div_Mul FloorDiv_Mul Mod_Mul"
 # Calls whose order matters: of AWS, of the ledger, of `actions`, or of a function of the same module.
 ACTS = re.compile(
     r"\b(ledger|ecr|ecs|ec2|apigateway|step_functions|logs|events|outcomes|stable_url|slots|slot_admission"
-    r"|failure_facts|previews|restarts|task_states|previous_tasks|failed_deployments|retries|mail_limit|sweep_facts|sweep_acts)\.\w+\("
+    r"|failure_facts|previews|restarts|task_states|previous_tasks|failure_cleanup|retries|mail_limit|sweep_facts|sweep_acts)\.\w+\("
     r"|(?<![\w.])_[a-z]\w+\("
 )
 # In DynamoDB's conditions.

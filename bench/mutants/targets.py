@@ -17,7 +17,7 @@ SUBJECTS = {
     ),
     "restarts": ("actions/restarts.py", "events/restart_app.py"),
     "rollback": (
-        "actions/failed_deployments.py",
+        "actions/failure_cleanup.py",
         "actions/failure_facts.py",
         "domain/failed_deployment.py",
         "steps/roll_back.py",

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Any
 
 from deployer.domain import holds
-from deployer.domain.app_status import BY_HAND as BY_HAND
 from deployer.domain.app_status import DEPLOYING as DEPLOYING
 from deployer.domain.app_status import DOWN as DOWN
 from deployer.domain.app_status import LIVE as LIVE
@@ -16,6 +15,7 @@ from deployer.domain.app_status import seconds_of as seconds_of
 from deployer.domain.app_status import status_of as status_of
 from deployer.domain.app_status import version as version
 from deployer.domain.app_status import why_down as why_down
+from deployer.domain.deployment import BY_HAND as BY_HAND
 from deployer.domain.deployment import Current, Deployment, Stop
 
 from portcall.core.price import of_current

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -49,7 +50,7 @@ def carry_out(run: Run, checks: list[Check], display: Display) -> None:
             result = Result(NOT_RUN, f"it needs {missing[0]}, which has no result")
         else:
             try:
-                result = _result(lambda check=each: check.probe(run))  # type: ignore[misc]
+                result = _result(partial(each.probe, run))
             except KeyboardInterrupt as error:
                 result, interrupted = Result(FAILED, INTERRUPTED), error
             result.seconds = round(time.monotonic() - began, 1)

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from deployer.actions import failed_deployments
+from deployer.actions import failure_cleanup
 from deployer.domain import failed_deployment
 from deployer.domain.task import Task
 
@@ -66,7 +66,7 @@ def fails(document):
         event["image"]["size"] = 412_000_000
         for key in ("admission", "image", "taskDefinition", "task"):
             event[key]["at"] = NOW - 60
-        failed_deployments.clean_up_after(event, error=error, message="", until=NOW)
+        failure_cleanup.clean_up_after(event, error=error, message="", until=NOW)
 
     return roll_back
 

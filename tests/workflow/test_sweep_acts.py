@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
-from deployer.actions import failed_deployments, sweep_acts, sweep_facts
+from deployer.actions import failure_cleanup, sweep_acts, sweep_facts
 from deployer.aws import ec2, ledger, step_functions
 from deployer.domain.acts import (
     CloseDeployments,
@@ -97,7 +97,7 @@ def test_a_mail_that_has_to_wait_for_its_turn_is_tried_for_four_seconds(
         if len(tries) <= limit[0]:
             raise MailLimitError("Portcall's limit of emails per second is reached.")
 
-    monkeypatch.setattr(failed_deployments, "clean_up_after", end)
+    monkeypatch.setattr(failure_cleanup, "clean_up_after", end)
     settle(deployment(push), Ending("ABORTED"))
     assert (len(tries), slept) == (5, [0, 1, 1, 1, 1])
     tries.clear()
@@ -113,7 +113,7 @@ def test_an_abort_is_reported_with_how_it_ended_and_a_failure_with_its_own_reaso
     deploy(push(1))
     said = []
     monkeypatch.setattr(
-        failed_deployments,
+        failure_cleanup,
         "clean_up_after",
         lambda document, **how: said.append((how["error"], how["message"])),
     )
@@ -275,7 +275,7 @@ def test_an_app_whose_task_died_is_started_again_and_nothing_is_where_there_is_n
 )
 def test_an_aborted_deployment_is_rolled_back_as_what_it_was(world, push, slept, monkeypatch, of):
     documents = []
-    monkeypatch.setattr(failed_deployments, "clean_up_after", lambda document, **_: documents.append(document))
+    monkeypatch.setattr(failure_cleanup, "clean_up_after", lambda document, **_: documents.append(document))
     settle(deployment(push, revision="app:1", task="task-2", **of), Ending("ABORTED"))
     (document,) = documents
     assert {name: document[name] for name in ("restart", "retry", "asked") if name in document} == of
@@ -374,7 +374,7 @@ def test_a_restart_leads_the_stable_url_away_from_the_task_that_died_though_it_m
     deploy(push(1))
     rolled_back = []
     monkeypatch.setattr(
-        failed_deployments, "clean_up_after", lambda document, **how: rolled_back.append((document, how))
+        failure_cleanup, "clean_up_after", lambda document, **how: rolled_back.append((document, how))
     )
     world.faults["start_execution"] = [AccessDeniedError("StartExecution: not authorized")]
     task = ledger.current(app=APP).task
@@ -427,7 +427,7 @@ def test_a_push_that_was_recorded_is_mailed_as_that_and_not_rolled_back(
     """Nor is it where the app has ended meanwhile."""
     if serves:
         deploy(push(1))
-    monkeypatch.setattr(failed_deployments, "clean_up_after", None)
+    monkeypatch.setattr(failure_cleanup, "clean_up_after", None)
     settle(deployment(push, outcome="recorded", reason="The app is stopped."), Ending("SUCCEEDED"))
     assert world.mails[-1]["attributes"]["outcome"] == "recorded"
     assert "The app is stopped." in world.mails[-1]["text"]

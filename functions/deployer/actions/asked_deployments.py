@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -218,7 +218,7 @@ def again(asked: Operation, app: str, at: str) -> Answer | None:
     noted = ledger.deployment(app=app, time=at, name=_name(asked))
     if noted is None or not noted.asked:
         return None
-    push = Push(noted.deployment, noted.time, app, noted.tag, noted.digest)
+    push = Push.of(app, noted)
     document = push.event() | {"asked": noted.asked, "found": {"at": push.pushed_at}}
     step_functions.start_execution(
         machine=watch_settings().state_machine, name=push.deployment, document=document
@@ -274,11 +274,11 @@ def serving(app: str) -> Current:
     return current
 
 
-def recorded_why(app: str, digest: str, asked: Mapping[str, Any] | None = None) -> str:
+def recorded_why(app: str, digest: str) -> str:
     """Why a deployment of this digest would only be recorded."""
     current = ledger.current(app=app)
     open_ones = ledger.open_deployments(app=app) if current else []
-    return holds.why_not(digest, current, open_ones, dict(asked or {}))
+    return holds.why_not(digest, current, open_ones, {})
 
 
 def _how_to_lift(current: Current | None, app: str) -> str:

@@ -49,7 +49,6 @@ def wait_until_answers(
     *,
     timeout: float,
     raise_if_stopped: Callable[[], None],
-    counts: Callable[[Headers], bool] = lambda headers: True,
     asked_for: float = 0.0,
     patience: Mapping[str, float] | None = None,
 ) -> Answer:
@@ -70,7 +69,7 @@ def wait_until_answers(
     with _side_by_side(len(urls)) as all_of:
         while time.monotonic() < deadline:
             answers: dict[str, Answer] = {}
-            for url, answer in zip(urls, all_of(lambda url: _ask(url, counts, deadline), urls), strict=True):
+            for url, answer in zip(urls, all_of(lambda url: _ask(url, deadline), urls), strict=True):
                 in_a_row[url] = in_a_row[url] + 1 if isinstance(answer, Answer) else 0
                 if isinstance(answer, Answer):
                     answers[url] = answer
@@ -110,7 +109,7 @@ def _side_by_side(number: int) -> Iterator[Callable[..., Any]]:
         yield pool.map
 
 
-def _ask(url: str, counts: Callable[[Headers], bool], deadline: float) -> Answer | str:
+def _ask(url: str, deadline: float) -> Answer | str:
     """The answer, or a text that says what was seen instead."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -140,11 +139,7 @@ def _ask(url: str, counts: Callable[[Headers], bool], deadline: float) -> Answer
         return secure
     if not 200 <= status < 500:
         return f"it answered {status} on {parts.path or '/'}"
-    return (
-        Answer(url, status, headers.get("location", ""))
-        if counts(headers)
-        else f"what answered {status} was not the new version"
-    )
+    return Answer(url, status, headers.get("location", ""))
 
 
 def _ask_over_tls(url: str, deadline: float) -> Answer | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from deployer.actions import current_note, mail_limit, retries
 from deployer.aws import ledger, logs, step_functions
 from deployer.domain import mail, task_definition
+from deployer.domain.deployment import BY_HAND, NOTIFY_TIMEOUT_SECONDS
 from deployer.domain.document import Document, Restart
 from deployer.domain.errors import DeployError, PermanentError, TransientError
 from deployer.domain.push import Push
@@ -18,8 +19,6 @@ from deployer.settings import settings, watch_settings
 WhenNotBegun = Callable[[Document, DeployError], object] | None
 MAX_CRASHES = 3
 CRASH_WINDOW_SECONDS = 600
-NOTIFY_TIMEOUT_SECONDS = 60
-BY_HAND = "It was stopped by hand."
 NOT_WATCHED = "Its repository is no longer watched (RepositoryName, RepositoryPattern)."
 
 

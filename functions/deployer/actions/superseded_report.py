@@ -15,7 +15,7 @@ def send(facts: Facts, names: tuple[str, ...]) -> None:
     config = settings()
     others = [each for each in reversed(facts.unmailed) if each.deployment in names]
     newest = others[0]
-    push = Push(newest.deployment, newest.time, facts.app, newest.tag, newest.digest)
+    push = Push.of(facts.app, newest)
     message = mail.not_deployed(push, others, _standing(facts), config.deploy_command(push))
     if mail_limit.publish(push, message):
         superseded.close(push, others)

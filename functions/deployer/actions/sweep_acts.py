@@ -6,7 +6,7 @@ import time
 from typing import assert_never, cast
 
 from deployer.actions import (
-    failed_deployments,
+    failure_cleanup,
     outcomes,
     previews,
     recorded_pushes,
@@ -109,7 +109,7 @@ def _change_ledger(act: acts.LedgerAct, facts: Facts) -> None:
 
 
 def _notify_ended(app: str, ended: Deployment) -> str:
-    push = Push(ended.deployment, ended.time, app, ended.tag, ended.digest)
+    push = Push.of(app, ended)
     previews.notify_ended(push, reason=ended.reason, url=ended.url)
     return f"mailed that {app} has ended"
 
@@ -167,12 +167,12 @@ def _restart(facts: Facts, stop: str, refused: bool) -> str:
 
 
 def _clean_up_after_refused(restart: Document, error: DeployError) -> None:
-    failed_deployments.clean_up_after(restart, error=type(error).__name__, message=str(error))
+    failure_cleanup.clean_up_after(restart, error=type(error).__name__, message=str(error))
 
 
 def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
     time.sleep(max(0.0, min(ending.at + MAX_STEP_SECONDS - time.time(), MAX_STEP_SECONDS)))
-    push = Push(deployment.deployment, deployment.time, app, deployment.tag, deployment.digest)
+    push = Push.of(app, deployment)
     # Read again: a step that went on may have changed it.
     current = ledger.current(app=app)
     if deployment.outcome == outcomes.RECORDED:
@@ -199,7 +199,7 @@ def _record_outcome(app: str, deployment: Deployment, ending: Ending) -> None:
     reason = deployment.reason or f"Its execution ended before the deployment was complete: {how}"
     for wait in (1, 1, 1, 1, 0):
         try:
-            failed_deployments.clean_up_after(document, error=error, message=reason)
+            failure_cleanup.clean_up_after(document, error=error, message=reason)
             return
         except MailLimitError:
             if not wait:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from deployer.domain import holds
 from deployer.domain.deployment import (
+    BY_HAND,
     DEPLOYED,
     DUPLICATE,
     ENDED,
@@ -23,8 +24,6 @@ from deployer.domain.text import plain
 LIVE, DEPLOYING, DOWN, STOPPED = "live", "deploying", "down", "stopped"
 # The order in which apps are shown; the first two need attention.
 TROUBLE_FIRST = (DOWN, FAILED, DEPLOYING, LIVE, STOPPED, ENDED)
-# The reason that `restarts` writes to the current deployment if the app crashed.
-BY_HAND = "It was stopped by hand."
 # Outcomes that say nothing about the state of the app.
 OF_NO_CONSEQUENCE = {SUPERSEDED, DUPLICATE, IGNORED, SAME_IMAGE}
 AGAIN = "It will be restarted within minutes."

@@ -51,6 +51,12 @@ class OutcomeFacts(TypedDict, total=False):
     restart: Restart
 
 
+# `gave_up_reason` of an app whose task somebody stopped in ECS.
+BY_HAND = "It was stopped by hand."
+# How long a function that gave an app up may take to send the mail about it; the sweep sends it after that.
+NOTIFY_TIMEOUT_SECONDS = 60
+
+
 @dataclass(frozen=True)
 class Pin:
     """A rollback pins the app to a version until a new one is live; `at` is in UNIX seconds.

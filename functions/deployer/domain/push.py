@@ -5,10 +5,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deployer.domain.document import Document
 from deployer.domain.errors import BadEventError
+
+if TYPE_CHECKING:
+    from deployer.domain.deployment import Deployment
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 FAMILY_LIMIT = 255
@@ -60,6 +63,11 @@ class Push:
         if push.app not in (repository, f"{repository}:{tag}"):
             raise BadEventError(f"The event names the app {push.app!r}, which is not the app of its image.")
         return push
+
+    @classmethod
+    def of(cls, app: str, deployment: "Deployment") -> "Push":
+        """The push that a deployment of the ledger is about."""
+        return cls(deployment.deployment, deployment.time, app, deployment.tag, deployment.digest)
 
     @staticmethod
     def app_in(event: Mapping[str, Any]) -> str:

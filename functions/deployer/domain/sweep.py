@@ -28,14 +28,21 @@ from deployer.domain.acts import (
     UnlistApp,
 )
 from deployer.domain.app_facts import Facts
-from deployer.domain.deployment import ENDED, FAILED, RETRIED, SUPERSEDED, Current, Deployment
+from deployer.domain.deployment import (
+    ENDED,
+    FAILED,
+    NOTIFY_TIMEOUT_SECONDS,
+    RETRIED,
+    SUPERSEDED,
+    Current,
+    Deployment,
+)
 from deployer.domain.missed_pushes import MAX_EVENT_DELAY_SECONDS, deploy_missed
 from deployer.domain.push import Push
 from deployer.domain.task import TaskState
 
 TAG_DELETED = "Its tag was deleted."
 REPLACED = "It was replaced by "
-NOTIFY_TIMEOUT_SECONDS = 60
 # AdmitPush is retried for half an hour at most. Each retry draws a number, and lists the push again.
 UNCLAIMED_SECONDS = 60 * 60
 

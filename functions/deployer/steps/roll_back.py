@@ -2,7 +2,7 @@
 
 import time
 
-from deployer.actions import failed_deployments, older_definitions
+from deployer.actions import failure_cleanup, older_definitions
 from deployer.domain import failure
 from deployer.domain.document import Document, Outcome
 from deployer.observe import logger
@@ -16,5 +16,5 @@ def handler(event: Document, context: object) -> Outcome:
     error, message = failure.read_error(event["error"])
     if older_definitions.record_branch(event, error):
         return {"error": error, "reason": message}
-    why = failed_deployments.clean_up_after(event, error=error, message=message, until=time.time())
+    why = failure_cleanup.clean_up_after(event, error=error, message=message, until=time.time())
     return {"error": why.error, "reason": why.reason}
