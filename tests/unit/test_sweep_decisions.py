@@ -212,7 +212,7 @@ BEFORE = {"task-1": "push-1", "task-0": "push-0"}
 TAKEN_OVER = current(**LIVE, previous_tasks=["task-0"])
 
 
-def test_a_previous_version_is_stopped_once_its_hand_over_is_closed_and_the_stable_url_points_elsewhere():
+def test_a_previous_version_is_stopped_once_its_switch_over_is_closed_and_the_stable_url_points_elsewhere():
     over = app(tasks=BEFORE, current=TAKEN_OVER, stable_urls=RIGHT)
     assert decide(over) == [StopTask("task-0")]
     assert decide(dataclasses.replace(over, open=[deployment("push-1")])) == []

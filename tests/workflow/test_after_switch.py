@@ -145,7 +145,7 @@ def test_an_aborted_deployment_stopped_by_hand_is_neither_called_live_nor_redepl
 
 
 @pytest.mark.parametrize("fate", ["restarted", "aborted"])
-def test_a_hand_over_whose_answer_was_lost_is_one_though_it_was_restarted_since(
+def test_a_switch_over_whose_answer_was_lost_is_one_though_it_was_restarted_since(
     deploy, world, push, stop, fate
 ):
     """SwitchOver runs again, or RollBack runs, and finds the restart in the place of its own deployment."""

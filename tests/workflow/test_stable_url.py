@@ -245,7 +245,7 @@ def test_a_version_that_the_stable_url_does_not_point_to_is_live_where_it_answer
     assert stable_url_target(world) == first.task
 
 
-def test_the_sweep_brings_such_a_hand_over_to_an_end(deploy, world, push):
+def test_the_sweep_finishes_such_a_switch_over(deploy, world, push):
     deploy(push(1))
     first = current()
     refused_once(world)
