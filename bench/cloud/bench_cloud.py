@@ -18,7 +18,7 @@ import psutil
 
 from localcloud import cloud, stack
 from localcloud.machine.base_image import build_arguments, ensure_base_image
-from localcloud.machine.docker_engine import ensure_engine
+from localcloud.machine.docker_engine import ensure_engine, stop_engine
 from localcloud.settings import CloudSettings
 from portcall.cli.demo import base_of
 
@@ -62,6 +62,7 @@ class BenchCloud:
     def __exit__(self, *_: object) -> None:
         cloud.stop(self.settings)
         self._forget_images()
+        stop_engine(self.settings.state_dir, _say)
         shutil.rmtree(self.settings.state_dir, ignore_errors=True)
 
     def _forget_images(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from localcloud.machine.docker_engine import ensure_engine
+from localcloud.machine.docker_engine import ensure_engine, stop_engine
 from localcloud.settings import PROJECT
 from localcloud.stack import install
 from tests.chaos import BOOTSTRAP, Chaos
@@ -193,6 +193,7 @@ def campaign(seed: int) -> Iterator[Campaign]:
             proxy.stop()
         cloud.stop()
         forget_images(cloud.port)
+        stop_engine(folder, say)
     # What fails leaves its logs.
     shutil.rmtree(folder)
 
